@@ -1,0 +1,53 @@
+/** The rule of motion (machines/README.md): who may import whom. */
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "machines-are-pure",
+      comment: "A statechart imports xstate and the domain, nothing else: it can be drawn, walked and pasted elsewhere.",
+      severity: "error",
+      from: { path: "^machines/" },
+      to: { pathNot: "^(machines|src/domain|src/protocol)/|node_modules/xstate" },
+    },
+    {
+      name: "domain-is-pure",
+      severity: "error",
+      from: { path: "^src/domain/" },
+      to: { pathNot: "^src/(domain|protocol)/|node_modules/ipaddr\\.js" },
+    },
+    { name: "protocol-stands-alone", severity: "error", from: { path: "^src/protocol/" }, to: { pathNot: "^src/protocol/|node_modules/zod" } },
+    {
+      name: "stub-is-small",
+      comment: "cni/ is compiled for QuickJS: the wire contract without its zod schema, and nothing else.",
+      severity: "error",
+      from: { path: "^cni/", pathNot: "^cni/build\\.ts$" },
+      to: { pathNot: "^(cni/|src/protocol/(?!request-schema))" },
+    },
+    { name: "ports-are-interfaces", severity: "error", from: { path: "^src/ports/" }, to: { pathNot: "^src/(ports|domain|protocol)/" } },
+    {
+      name: "adapters-know-no-machines",
+      severity: "error",
+      from: { path: "^src/adapters/" },
+      to: { path: "^(machines|src/actors|src/observe|src/daemon)|node_modules/xstate" },
+    },
+    {
+      name: "actors-know-no-adapters",
+      severity: "error",
+      from: { path: "^src/actors/" },
+      to: { path: "^src/(adapters|observe|config/load)|^src/daemon" },
+    },
+    {
+      name: "only-the-root-wires",
+      severity: "error",
+      from: { path: "^(src|machines)/", pathNot: "^src/(daemon|main)\\.ts$" },
+      to: { path: "^src/(daemon|main)\\.ts$" },
+    },
+    { name: "product-knows-no-tests", severity: "error", from: { path: "^(src|machines|cni)/" }, to: { path: "^test/" } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { extensions: [".ts", ".js", ".json"] },
+  },
+};
