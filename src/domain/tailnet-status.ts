@@ -1,0 +1,40 @@
+/** What we keep of tailscaled's status (LocalAPI GET status): plain, small, comparable. */
+export interface TailnetStatus {
+  readonly backendState:
+    | "NoState"
+    | "NeedsLogin"
+    | "NeedsMachineAuth"
+    | "Stopped"
+    | "Starting"
+    | "Running"
+    | "InUseOtherUser";
+  /** Login or registration error as tailscaled words it; empty when there is none. */
+  readonly loginError: string;
+  readonly self: TailnetSelf;
+  readonly peers: readonly TailnetPeer[];
+  /** True once a netmap arrived from control after this tailscaled started (a cached netmap proves nothing). */
+  readonly fresh: boolean;
+}
+
+export interface TailnetSelf {
+  /** Headscale's node id; empty before the first login. */
+  readonly nodeId: string;
+  readonly hostName: string;
+  /** In map poll with Headscale. */
+  readonly online: boolean;
+  readonly addresses: readonly string[];
+  /** Approved and served by this node. */
+  readonly primaryRoutes: readonly string[];
+}
+
+export interface TailnetPeer {
+  readonly nodeId: string;
+  readonly hostName: string;
+  readonly online: boolean;
+  readonly addresses: readonly string[];
+  readonly primaryRoutes: readonly string[];
+  /** Direct endpoint in use, "ip:port"; empty while relayed or idle. */
+  readonly currentAddress: string;
+  /** DERP region code of the peer's home relay; empty when unknown. */
+  readonly relay: string;
+}

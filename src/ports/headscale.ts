@@ -1,0 +1,33 @@
+import type { HeadcniError } from "../domain/failure.ts";
+
+export type HeadscaleFailure =
+  | { readonly code: "UNREACHABLE"; readonly reason: string }
+  | { readonly code: "UNAUTHORIZED" }
+  | { readonly code: "NOT_FOUND" | "REJECTED"; readonly status: number; readonly text: string }
+  | { readonly code: "UNAVAILABLE"; readonly status: number }
+  | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string }
+  | { readonly code: "CREDENTIALS_MISSING"; readonly text: string };
+export type HeadscaleError = HeadcniError<HeadscaleFailure>;
+
+/** A tailnet node as Headscale lists it (reference A.4). */
+export interface HeadscaleNode {
+  readonly id: string;
+  readonly name: string;
+  readonly online: boolean;
+  readonly availableRoutes: readonly string[];
+  readonly approvedRoutes: readonly string[];
+  readonly servingRoutes: readonly string[];
+}
+
+/** Headscale's REST API, versions 0.29 and 0.30. Each authenticated call costs the server a bcrypt: never poll it. */
+export interface Headscale {
+  /** GET /health, no key needed. */
+  probe(signal: AbortSignal): Promise<void>;
+  /** One authenticated read: proves the API key. */
+  authenticate(signal: AbortSignal): Promise<void>;
+  /** A one-shot, tagged pre-auth key that expires within 24 h. */
+  createAuthKey(tags: readonly string[], signal: AbortSignal): Promise<string>;
+  /** Read, merge, write: approves `prefixes` on the node and keeps every other approval. */
+  approveRoutes(nodeId: string, prefixes: readonly string[], signal: AbortSignal): Promise<HeadscaleNode>;
+  listNodes(signal: AbortSignal): Promise<readonly HeadscaleNode[]>;
+}

@@ -1,0 +1,21 @@
+import type { KernelChange, KernelOperation, KernelSnapshot, NamespaceName } from "../domain/kernel-state.ts";
+
+/** The node-wide part of the kernel: links, addresses, routes, rules, sysctls of the node's namespace and of X. */
+export interface KernelState {
+  /** Opens (or reopens) sockets in the namespace at `path`; "node" is open from the start. */
+  openNamespace(name: NamespaceName, path: string): Promise<void>;
+  /** Makes a new network namespace and bind-mounts it at `path` (absolute); does nothing when one is mounted there. */
+  createNamespace(path: string): Promise<void>;
+  /** Closes, unmounts and unlinks; absent is fine. */
+  removeNamespace(path: string): Promise<void>;
+  observe(namespace: NamespaceName): Promise<KernelSnapshot>;
+  /** In order; stops at the first refusal with a KernelStateError. Adding what is there and removing what is absent succeed. */
+  apply(namespace: NamespaceName, operations: readonly KernelOperation[]): Promise<void>;
+  /** Names without `/proc/sys/`, dots or slashes kept as in the file system: "net/ipv4/ip_forward". */
+  readSysctls(namespace: NamespaceName, names: readonly string[]): Promise<Readonly<Record<string, string>>>;
+  writeSysctls(namespace: NamespaceName, values: Readonly<Record<string, string>>): Promise<void>;
+  /** Hints that something changed (rtnetlink and nftables notifications); returns the way to stop listening. */
+  watch(listener: (change: KernelChange) => void): () => void;
+  /** One ICMP echo in the node's namespace from `source` to `destination`; round trip in ms, or undefined when nothing came back. */
+  echo(source: string, destination: string, timeoutMs: number): Promise<number | undefined>;
+}

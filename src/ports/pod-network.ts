@@ -1,0 +1,36 @@
+import type { AttachedLinks, AttachmentPlan, Mismatch, ObservedAttachment } from "../domain/attachment.ts";
+import type { HeadcniError } from "../domain/failure.ts";
+
+/** Why the kernel did not take an attachment. `errno` names are Linux's ("EEXIST"). */
+export type PodNetworkFailure =
+  | { readonly code: "NETNS_MISSING" | "NETNS_INVALID"; readonly netns: string }
+  | { readonly code: "IFNAME_TAKEN"; readonly ifname: string }
+  | { readonly code: "ADDRESS_TAKEN"; readonly address: string }
+  | {
+      readonly code: "KERNEL_REFUSED";
+      readonly errno: string;
+      readonly operation: string;
+      readonly text: string;
+    }
+  | { readonly code: "CANCELLED" | "CLOSED" };
+export type PodNetworkError = HeadcniError<PodNetworkFailure>;
+
+/** The pods' part of the kernel. Every method may be repeated; what is already so counts as done. */
+export interface PodNetwork {
+  /**
+   * Makes the attachment whole and commits it (alias `ready`) or leaves nothing behind.
+   * ADDRESS_TAKEN: another attachment holds the address; the caller picks a new one.
+   */
+  attach(plan: AttachmentPlan, signal: AbortSignal): Promise<AttachedLinks>;
+  /**
+   * Resolves once the attachment is marked `leaving` and its routes are gone (the address answers no more); the
+   * link itself goes shortly after, and `released` says so. An absent link counts as released.
+   */
+  detach(hostLink: string, released: () => void): Promise<void>;
+  /** All links of our groups with a readable alias. */
+  list(): Promise<readonly ObservedAttachment[]>;
+  /** Start-up: removes everything of ours that is not `ready`, gives `ready` links their routes back; what remains. */
+  recover(routerAddresses: readonly string[]): Promise<readonly ObservedAttachment[]>;
+  /** Differences between the plan and the kernel; empty when all is as planned. */
+  check(plan: AttachmentPlan, signal: AbortSignal): Promise<readonly Mismatch[]>;
+}

@@ -1,0 +1,54 @@
+import type { HeadcniError } from "../domain/failure.ts";
+import type { TailnetStatus } from "../domain/tailnet-status.ts";
+
+export type TailnetFailure =
+  | { readonly code: "BINARY_MISSING"; readonly binary: string }
+  | { readonly code: "UNREACHABLE" }
+  | { readonly code: "REFUSED"; readonly status: number; readonly text: string }
+  | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string }
+  | { readonly code: "EXITED"; readonly exitCode: number | null };
+export type TailnetError = HeadcniError<TailnetFailure>;
+
+/** The running tailscaled as a process. */
+export interface TailscaledProcess {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: with the pid it names one process for ever. */
+  readonly startTime: string;
+}
+
+/** How a first login is made. */
+export interface LoginRequest {
+  readonly controlUrl: string;
+  readonly authKey: string;
+  readonly hostname: string;
+  readonly advertiseRoutes: readonly string[];
+}
+
+/** Our own tailscaled in X, driven over its LocalAPI (reference D). */
+export interface Tailnet {
+  /** The process a previous daemon left running in X, if it still is that very process. */
+  findProcess(): Promise<TailscaledProcess | undefined>;
+  /** Starts tailscaled in X, detached: it outlives the daemon. Resolves when its LocalAPI answers. */
+  startProcess(signal: AbortSignal): Promise<TailscaledProcess>;
+  stopProcess(process: TailscaledProcess, signal: AbortSignal): Promise<void>;
+  status(signal: AbortSignal): Promise<TailnetStatus>;
+  /** True when state on disk holds a node key: then no login is made. */
+  hasNodeKey(signal: AbortSignal): Promise<boolean>;
+  login(request: LoginRequest, signal: AbortSignal): Promise<void>;
+  /** Brings the preferences that are ours to the wanted value (no-op when they are); never touches keys. */
+  reconcilePrefs(
+    wanted: {
+      readonly controlUrl: string;
+      readonly hostname: string;
+      readonly advertiseRoutes: readonly string[];
+    },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Follows the IPN bus; each message is a hint to read `status` again. `closed` is called once, when the bus ends. */
+  watch(changed: () => void, closed: (error: TailnetError) => void): () => void;
+  /** Disco ping; round trip in ms and the path, or undefined when unanswered. */
+  discoPing(
+    address: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly latencyMs: number; readonly direct: boolean } | undefined>;
+}
