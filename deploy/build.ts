@@ -1,0 +1,41 @@
+/**
+ * Bundles the daemon into `dist/`: one file for the main thread and one per worker thread. koffi holds a native
+ * library, so it stays beside the bundle in node_modules.
+ */
+import { rm } from "node:fs/promises";
+import { build } from "esbuild";
+
+const root = new URL("..", import.meta.url).pathname;
+
+/** CommonJS packages inside an ES module bundle ask for `require` and `__dirname`. */
+const banner = [
+  'import { createRequire as headcniCreateRequire } from "node:module";',
+  "const require = headcniCreateRequire(import.meta.url);",
+  "const __filename = import.meta.filename; const __dirname = import.meta.dirname;",
+].join("\n");
+
+export async function buildDaemon(outputDirectory = `${root}dist`): Promise<string> {
+  await rm(outputDirectory, { recursive: true, force: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: {
+      headcni: "src/main.ts",
+      "kernel-worker": "src/adapters/netlink/kernel-worker.ts",
+      "monitor-worker": "src/adapters/netlink/monitor-worker.ts",
+    },
+    outdir: outputDirectory,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    external: ["koffi"],
+    sourcemap: "linked",
+    legalComments: "linked",
+    banner: { js: banner },
+    logLevel: "warning",
+  });
+  return `${outputDirectory}/headcni.mjs`;
+}
+
+if (import.meta.main) console.log(await buildDaemon());
