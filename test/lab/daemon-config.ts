@@ -1,0 +1,42 @@
+import { nodeTag } from "./headscale.ts";
+import { tailscaledEnvironment } from "./host-tailscaled.ts";
+import type { Lab, LabNode } from "./lab-types.ts";
+
+/** The config of a node's HeadCNI daemon, as an object (written as JSON, which is YAML). */
+export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
+  const relayOnly = lab.options.relayOnly.includes(node.name) ? { TS_DEBUG_ALWAYS_USE_DERP: "1" } : {};
+  const { approval } = lab.options;
+  const config: Record<string, unknown> = {
+    nodeName: node.name,
+    runtimeDir: node.runtimeDir,
+    stateDir: node.stateDir,
+    headscale: {
+      url: lab.headscale.url,
+      authKeyFile: lab.headscale.authKeyFile,
+      approval,
+      ...(approval === "api" ? { apiKeyFile: lab.headscale.apiKeyFile } : {}),
+    },
+    tailscale: {
+      binary: lab.tools.tailscaled,
+      tags: [nodeTag],
+      ...(node.natNetns === undefined ? { staticEndpoints: [`${node.address}:41642`] } : {}),
+      environment: { ...tailscaledEnvironment, ...relayOnly },
+    },
+    network: { podCIDR: lab.supernet, nodePodCIDR: node.podCIDR },
+    cni: { confDir: node.cniConfDir, binDir: node.cniBinDir },
+  };
+  for (const [path, value] of Object.entries(lab.options.config)) setPath(config, path.split("."), value);
+  return config;
+}
+
+function setPath(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [key, ...rest] = path;
+  if (key === undefined) return;
+  if (rest.length === 0) {
+    target[key] = value;
+    return;
+  }
+  const child = (target[key] ?? {}) as Record<string, unknown>;
+  target[key] = child;
+  setPath(child, rest, value);
+}

@@ -1,0 +1,97 @@
+/** How a node's prefixes are approved in Headscale: by its policy, or by each node through the API. */
+export type Approval = "policy" | "api";
+
+/** Headscale's own batching delays: `default` (500/800 ms) as in production, `fast` (20/50 ms) for short tests. */
+export type Tuning = "default" | "fast";
+
+/** Which plugin the pods of a lab get: HeadCNI, or the reference plugins beside it on the same nodes. */
+export type LabOptions = {
+  readonly nodes: number;
+  readonly approval: Approval;
+  readonly tuning: Tuning;
+  /** Nodes (by name) that also run a tailscaled of their own, as a machine in use would. */
+  readonly hostTailscaled: readonly string[];
+  /** Nodes behind a router that masquerades: reachable only through what they opened themselves. */
+  readonly behindNat: readonly string[];
+  /** Nodes whose tailscaled talks through DERP only. */
+  readonly relayOnly: readonly string[];
+  /** Gives every tailscaled the nodeAttr `cache-network-maps`: it can restart while Headscale is away. */
+  readonly cacheNetworkMaps: boolean;
+  /** `bundle` runs what `npm run build` makes, `source` the TypeScript itself, `none` no daemon at all. */
+  readonly daemon: "bundle" | "source" | "none";
+  /** Overrides for the daemon's config by dotted path, for example `{"ipam.strategy": "random"}`. */
+  readonly config: Readonly<Record<string, unknown>>;
+};
+
+/** The programs a lab runs, as absolute paths. */
+export type Tools = {
+  readonly headscale: string;
+  readonly derper: string;
+  readonly tailscale: string;
+  readonly tailscaled: string;
+  readonly cnitool: string;
+  /** Folder with the reference plugins: bridge, ptp, loopback, host-local, portmap. */
+  readonly referencePlugins: string;
+  /** The HeadCNI plugin; undefined without the daemon. */
+  readonly plugin: string | undefined;
+  /** Command line of the daemon without its arguments; undefined without the daemon. */
+  readonly daemon: readonly [string, ...string[]] | undefined;
+};
+
+/** One node of a lab: a network namespace with its own daemon. All paths absolute. */
+export type LabNode = {
+  readonly name: string;
+  readonly index: number;
+  readonly netns: string;
+  /** Underlay address, and the router it sits behind if it does. */
+  readonly address: string;
+  readonly natNetns: string | undefined;
+  readonly podCIDR: string;
+  /** First address of the pod CIDR (DESIGN section 1.7). */
+  readonly routerAddress: string;
+  readonly folder: string;
+  readonly runtimeDir: string;
+  readonly stateDir: string;
+  readonly configFile: string;
+  readonly logFile: string;
+  readonly cniBinDir: string;
+  readonly cniConfDir: string;
+  readonly cniSocket: string;
+  readonly httpSocket: string;
+  readonly metricsUrl: string;
+  /** LocalAPI of HeadCNI's tailscaled and the bind mount of the namespace it runs in. */
+  readonly tailscaledSocket: string;
+  readonly tailnetNetns: string;
+  /** LocalAPI of the node's own tailscaled, if it has one. */
+  readonly hostTailscaledSocket: string | undefined;
+};
+
+/** A lab, up or half up: a description that any process can read back from the lab's folder. */
+export type Lab = {
+  readonly id: string;
+  readonly folder: string;
+  readonly processFolder: string;
+  readonly options: LabOptions;
+  readonly tools: Tools;
+  readonly supernet: string;
+  /** Namespace of the underlay's bridge, Headscale and DERP. */
+  readonly netns: string;
+  readonly headscale: {
+    readonly url: string;
+    readonly debugUrl: string;
+    readonly folder: string;
+    readonly configFile: string;
+    readonly apiKeyFile: string;
+    readonly authKeyFile: string;
+    readonly hostAuthKeyFile: string;
+    readonly logFile: string;
+  };
+  readonly derp: {
+    readonly url: string;
+    readonly stunPort: number;
+    readonly regionId: number;
+    readonly mapFile: string;
+    readonly logFile: string;
+  };
+  readonly nodes: readonly LabNode[];
+};

@@ -1,0 +1,80 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Lab, LabNode, LabOptions, Tools } from "./lab-types.ts";
+
+/** Folder names of labs in the temporary folder start with this, then the id. */
+export const labFolderPrefix = "headcni-lab-";
+
+/** Every network namespace of lab `id` starts with this. */
+export function netnsPrefix(id: string): string {
+  return `hc-${id}-`;
+}
+
+/** The lab's one folder. Short, because unix socket paths below it must stay under 108 bytes (unix(7)). */
+export function labFolder(id: string): string {
+  return join(tmpdir(), `${labFolderPrefix}${id}`);
+}
+
+/** Everything about a lab that follows from its id and options: names, addresses, paths. */
+export function layOut(id: string, options: LabOptions, tools: Tools): Lab {
+  const folder = labFolder(id);
+  const headscaleFolder = join(folder, "headscale");
+  return {
+    id,
+    folder,
+    processFolder: join(folder, "processes"),
+    options,
+    tools,
+    supernet: "10.244.0.0/16",
+    netns: `${netnsPrefix(id)}hs`,
+    headscale: {
+      url: "http://10.99.0.1:8080",
+      debugUrl: "http://127.0.0.1:9090",
+      folder: headscaleFolder,
+      configFile: join(headscaleFolder, "config.yaml"),
+      apiKeyFile: join(headscaleFolder, "api.key"),
+      authKeyFile: join(headscaleFolder, "node.authkey"),
+      hostAuthKeyFile: join(headscaleFolder, "host.authkey"),
+      logFile: join(headscaleFolder, "headscale.log"),
+    },
+    derp: {
+      url: "http://10.99.0.1:3340",
+      stunPort: 3478,
+      regionId: 900,
+      mapFile: join(folder, "derp", "map.yaml"),
+      logFile: join(folder, "derp", "derper.log"),
+    },
+    nodes: Array.from({ length: options.nodes }, (_, index) => layOutNode(id, index + 1, options)),
+  };
+}
+
+function layOutNode(id: string, index: number, options: LabOptions): LabNode {
+  const name = `n${index}`;
+  const folder = join(labFolder(id), name);
+  const runtimeDir = join(folder, "run");
+  const behindNat = options.behindNat.includes(name);
+  return {
+    name,
+    index,
+    netns: `${netnsPrefix(id)}${name}`,
+    address: behindNat ? `192.168.${index}.2` : `10.99.0.${10 + index}`,
+    natNetns: behindNat ? `${netnsPrefix(id)}${name}-nat` : undefined,
+    podCIDR: `10.244.${index}.0/24`,
+    routerAddress: `10.244.${index}.1`,
+    folder,
+    runtimeDir,
+    stateDir: join(folder, "state"),
+    configFile: join(folder, "config.yaml"),
+    logFile: join(folder, "daemon.log"),
+    cniBinDir: join(folder, "cni-bin"),
+    cniConfDir: join(folder, "cni-conf"),
+    cniSocket: join(runtimeDir, "cni.sock"),
+    httpSocket: join(runtimeDir, "http.sock"),
+    metricsUrl: "http://127.0.0.1:9797/metrics",
+    tailscaledSocket: join(runtimeDir, "tailscaled.sock"),
+    tailnetNetns: join(runtimeDir, "tailnet.netns"),
+    hostTailscaledSocket: options.hostTailscaled.includes(name)
+      ? join(folder, "host", "tailscaled.sock")
+      : undefined,
+  };
+}

@@ -1,0 +1,104 @@
+import { randomBytes } from "node:crypto";
+import { ensureTools } from "./build/tools.ts";
+import { prepareNode, startDaemon, waitForDaemon } from "./daemon.ts";
+import { startDerp, writeDerpMap } from "./derp.ts";
+import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "./headscale.ts";
+import { joinHostTailscaled, startHostTailscaled } from "./host-tailscaled.ts";
+import { LabError } from "./lab-error.ts";
+import { claimLab, saveLab } from "./lab-store.ts";
+import type { Lab, LabNode, LabOptions } from "./lab-types.ts";
+import { layOut } from "./layout.ts";
+import { type Progress, silent } from "./progress.ts";
+import { startStandIn } from "./stand-in.ts";
+import { stopLab } from "./stop-lab.ts";
+import { buildUnderlay, cableNode } from "./underlay.ts";
+
+const defaults: LabOptions = {
+  nodes: 2,
+  approval: "policy",
+  tuning: "default",
+  hostTailscaled: [],
+  behindNat: [],
+  relayOnly: [],
+  cacheNetworkMaps: true,
+  daemon: "bundle",
+  config: {},
+};
+
+/** What `startLab` takes: any of the options, and what belongs to this start only. */
+export type StartOptions = Partial<LabOptions> & {
+  readonly id?: string;
+  readonly progress?: Progress;
+  /** Leaves a lab that did not come up as it is, for a look; otherwise it is taken down. */
+  readonly keepBroken?: boolean;
+};
+
+/**
+ * Starts a lab: builds what is missing, brings up the underlay, the relay, Headscale and the nodes, and returns when
+ * every daemon is ready and proven. Several labs can run at once.
+ */
+export async function startLab({
+  id,
+  progress = silent,
+  keepBroken = false,
+  ...wanted
+}: StartOptions): Promise<Lab> {
+  if (process.getuid?.() !== 0)
+    throw new LabError("NOT_ROOT", "the lab makes network namespaces: run it as root");
+  const options = checked({ ...defaults, ...wanted });
+  const tools = await ensureTools(options.daemon, progress);
+  const labId = id ?? randomBytes(2).toString("hex");
+  const lab = layOut(labId, options, tools);
+  await claimLab(labId);
+  try {
+    await saveLab(lab);
+    await bringUp(lab, progress);
+    return lab;
+  } catch (error) {
+    if (!keepBroken) await stopLab(labId, progress);
+    throw error;
+  }
+}
+
+async function bringUp(lab: Lab, progress: Progress): Promise<void> {
+  const names = lab.nodes.map((node) => node.name).join(", ");
+  progress(`Lab ${lab.id}: underlay with Headscale, a DERP relay and the nodes ${names}`);
+  await buildUnderlay(lab);
+  await Promise.all([writeDerpMap(lab), ...lab.nodes.map((node) => prepareNode(lab, node))]);
+  await Promise.all([startDerp(lab), startHeadscale(lab), cableNodes(lab)]);
+  await waitForHeadscale(lab);
+  await bootstrapHeadscale(lab);
+  progress(`Headscale answers at ${lab.headscale.url} (in namespace ${lab.netns})`);
+  await Promise.all(lab.nodes.map((node) => bringUpNode(lab, node, progress)));
+}
+
+async function cableNodes(lab: Lab): Promise<void> {
+  // One after another: they share the bridge, and each takes a few milliseconds.
+  for (const node of lab.nodes) await cableNode(lab, node);
+}
+
+async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise<void> {
+  const start = performance.now();
+  await startHostTailscaled(lab, node);
+  const host = joinHostTailscaled(lab, node);
+  if (lab.tools.daemon === undefined) {
+    await Promise.all([host, startStandIn(lab, node)]);
+  } else {
+    await startDaemon(lab, node);
+    await Promise.all([host, waitForDaemon(lab, node)]);
+  }
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  progress(`Node ${node.name} is ready after ${seconds} s: pods of ${node.podCIDR}`);
+}
+
+function checked(options: LabOptions): LabOptions {
+  if (!Number.isInteger(options.nodes) || options.nodes < 1 || options.nodes > 99) {
+    throw new LabError("BAD_OPTION", `a lab has 1 to 99 nodes, not ${options.nodes}`);
+  }
+  const names = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`);
+  for (const name of [...options.hostTailscaled, ...options.behindNat, ...options.relayOnly]) {
+    if (!names.includes(name))
+      throw new LabError("NO_SUCH_NODE", `no node "${name}"; there are: ${names.join(", ")}`);
+  }
+  return options;
+}

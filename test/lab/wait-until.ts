@@ -1,0 +1,27 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { LabError } from "./lab-error.ts";
+
+/** What to wait for, in words for the error, and how long. */
+export type WaitOptions = {
+  readonly what: string;
+  readonly timeoutMs: number;
+  readonly everyMs?: number;
+  /** Called once the limit is over; its answer ends the error message, for example the last lines of a log. */
+  readonly explain?: () => string | Promise<string>;
+};
+
+/** Asks `probe` until it answers something other than `undefined` or `false`, and returns that. Throws LabError NOT_READY at the limit. */
+export async function waitUntil<T>(
+  probe: () => T | undefined | false | Promise<T | undefined | false>,
+  options: WaitOptions,
+): Promise<T> {
+  const deadline = performance.now() + options.timeoutMs;
+  for (;;) {
+    const answer = await probe();
+    if (answer !== undefined && answer !== false) return answer;
+    if (performance.now() > deadline) break;
+    await delay(options.everyMs ?? 50);
+  }
+  const explanation = options.explain === undefined ? "" : `\n${await options.explain()}`;
+  throw new LabError("NOT_READY", `${options.what}: not within ${options.timeoutMs / 1000} s${explanation}`);
+}
