@@ -1,0 +1,129 @@
+import type { ConfigProblem } from "../domain/config-change.ts";
+import { containsPrefix, formatPrefix, overlaps, type Prefix, parsePrefix } from "../domain/prefix.ts";
+
+/** The parsed values by path, those that passed on their own; a check whose values are not all there does not run. */
+export interface ValueView {
+  get(path: string): unknown;
+  sourceOf(path: string): string;
+}
+
+/** What no key can see alone: prefixes against each other, credentials against the way of approval, modes to come. */
+export function checkValues(view: ValueView): readonly ConfigProblem[] {
+  return [...checkPrefixes(view), ...checkMtu(view), ...checkModes(view), ...checkSocketPaths(view)];
+}
+
+/** Addresses that other things on the node use; a pod there would be unreachable or hide them. */
+const reservedPrefixes: readonly (readonly [string, string])[] = [
+  ["100.64.0.0/10", "Tailscale's addresses"],
+  ["fd7a:115c:a1e0::/48", "Tailscale's addresses"],
+  ["127.0.0.0/8", "loopback"],
+  ["169.254.0.0/16", "link-local addresses and the pods' gateway"],
+  ["fe80::/10", "link-local addresses and the pods' gateway"],
+  ["224.0.0.0/3", "multicast and reserved addresses"],
+  ["ff00::/8", "multicast addresses"],
+];
+
+interface PlacedPrefix {
+  readonly path: string;
+  readonly prefix: Prefix;
+}
+
+function checkPrefixes(view: ValueView): readonly ConfigProblem[] {
+  const pods = placed(view, "network.podCIDR");
+  const services = placed(view, "network.serviceCIDR");
+  const link = placed(view, "tailscale.linkCIDR");
+  const problems: ConfigProblem[] = [];
+  const report = ({ path, prefix }: PlacedPrefix, found: string, wanted: string) =>
+    problems.push({
+      path,
+      source: view.sourceOf(path),
+      found: `${formatPrefix(prefix)}${found}`,
+      wanted,
+    });
+
+  for (const one of [...pods, ...services, ...link])
+    for (const [reserved, what] of reservedPrefixes)
+      if (overlaps(one.prefix, parsePrefix(reserved)))
+        report(one, `, which overlaps ${reserved} (${what})`, "must be outside of it");
+  for (const [one, others] of [
+    ...pods.map((pod) => [pod, [...services, ...link]] as const),
+    ...services.map((service) => [service, link] as const),
+  ])
+    for (const other of others)
+      if (overlaps(one.prefix, other.prefix))
+        report(one, `, which overlaps ${other.path} ${formatPrefix(other.prefix)}`, "must not overlap it");
+  for (const one of link)
+    if (one.prefix.family !== 4 || one.prefix.length > 30)
+      report(one, "", "must be an IPv4 prefix of length 30 or less");
+  return [...problems, ...checkNodePrefixes(view, pods)];
+}
+
+function checkNodePrefixes(view: ValueView, pods: readonly PlacedPrefix[]): readonly ConfigProblem[] {
+  const nodes = placed(view, "network.nodePodCIDR");
+  const source = view.sourceOf("network.nodePodCIDR");
+  const path = "network.nodePodCIDR";
+  if (pods.length === 0 || nodes.length === 0) return [];
+  const problems: ConfigProblem[] = [];
+  for (const { prefix } of nodes) {
+    const found = formatPrefix(prefix);
+    const supernet = pods.find((pod) => pod.prefix.family === prefix.family)?.prefix;
+    if (supernet === undefined || !containsPrefix(supernet, prefix))
+      problems.push({ path, source, found, wanted: `must lie inside network.podCIDR ${pods.map(shown)}` });
+    // Base, router address, broadcast, and one address for a pod.
+    else if (prefix.length > (prefix.family === 4 ? 30 : 126))
+      problems.push({
+        path,
+        source,
+        found,
+        wanted: `must be /${prefix.family === 4 ? 30 : 126} or larger: the router address and at least one pod`,
+      });
+  }
+  for (const { prefix } of pods.filter((pod) =>
+    nodes.every((node) => node.prefix.family !== pod.prefix.family),
+  ))
+    problems.push({
+      path,
+      source,
+      found: `no IPv${prefix.family} prefix`,
+      wanted: `must hold a part of ${formatPrefix(prefix)}, as network.podCIDR has both families`,
+    });
+  return problems;
+}
+
+/** RFC 8200 section 5: an IPv6 link carries at least 1280 bytes. */
+function checkMtu(view: ValueView): readonly ConfigProblem[] {
+  const mtu = view.get("network.mtu");
+  const hasIpv6 = placed(view, "network.podCIDR").some(({ prefix }) => prefix.family === 6);
+  if (typeof mtu !== "number" || mtu >= 1280 || !hasIpv6) return [];
+  const path = "network.mtu";
+  return [
+    { path, source: view.sourceOf(path), found: String(mtu), wanted: "must be at least 1280 with IPv6 pods" },
+  ];
+}
+
+function checkModes(view: ValueView): readonly ConfigProblem[] {
+  const path = "tailscale.mode";
+  if (view.get(path) !== "host") return [];
+  const wanted = "must be daemon: sharing the node's own tailscaled comes in a later release";
+  return [{ path, source: view.sourceOf(path), found: '"host"', wanted }];
+}
+
+/** sockaddr_un holds 107 bytes and a terminator (unix(7)); tailscaled.sock is the longest name we put there. */
+function checkSocketPaths(view: ValueView): readonly ConfigProblem[] {
+  const path = "runtimeDir";
+  const directory = view.get(path);
+  const length = typeof directory === "string" ? Buffer.byteLength(`${directory}/tailscaled.sock`) : 0;
+  if (length <= 107) return [];
+  const wanted = "must be at most 91 bytes long: sockets stand in it, and their paths hold 107";
+  return [{ path, source: view.sourceOf(path), found: `a path of ${length - 16} bytes`, wanted }];
+}
+
+function placed(view: ValueView, path: string): readonly PlacedPrefix[] {
+  const value = view.get(path);
+  const texts = typeof value === "string" ? [value] : Array.isArray(value) ? (value as string[]) : [];
+  return texts.map((one) => ({ path, prefix: parsePrefix(one) }));
+}
+
+function shown({ prefix }: PlacedPrefix): string {
+  return formatPrefix(prefix);
+}

@@ -1,0 +1,94 @@
+import { hostname } from "node:os";
+import { z } from "zod";
+import { cniKeys } from "./cni-keys.ts";
+import { key } from "./key-about.ts";
+import { networkKeys } from "./network-keys.ts";
+import type { Secret } from "./secret.ts";
+import { tailnetKeys } from "./tailnet-keys.ts";
+import { absolutePath, ipAddress, text } from "./value-schemas.ts";
+
+/** Every key of the configuration file: the source of its types, checks, documentation and JSON Schema. */
+export const configSchema = z.strictObject({
+  nodeName: key(
+    text(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 253).prefault(() => hostname().toLowerCase()),
+    {
+      description: "Name of this node, in Kubernetes and in the tailnet; the host name when absent.",
+      mustBe: "a DNS name in lower case (RFC 1123), at most 253 characters",
+      example: "worker-1",
+      change: { restart: "the tailnet knows the node by this name" },
+    },
+  ),
+  runtimeDir: key(absolutePath.prefault("/run/headcni"), {
+    description: "Sockets, the DEL spool and the mount of the tailnet namespace; emptied by a reboot.",
+    mustBe: "an absolute path of at most 91 bytes (a socket path holds 107)",
+    example: "/run/headcni",
+    change: { restart: "sockets and the tailnet namespace stand there" },
+  }),
+  stateDir: key(absolutePath.prefault("/var/lib/headcni"), {
+    description: "What must survive a reboot: tailscaled's state and proven.json.",
+    mustBe: "an absolute path",
+    example: "/var/lib/headcni",
+    change: { restart: "tailscaled keeps its identity there" },
+  }),
+  headscale: z.strictObject(tailnetKeys.headscale).prefault({} as never),
+  tailscale: z.strictObject(tailnetKeys.tailscale).prefault({}),
+  network: z.strictObject(networkKeys.network).prefault({} as never),
+  ipam: z.strictObject(networkKeys.ipam).prefault({}),
+  cni: z.strictObject(cniKeys).prefault({}),
+  readiness: z
+    .strictObject({
+      routeProof: key(z.enum(["required", "off"]).prefault("required"), {
+        description:
+          "Whether the node takes pods only once a packet proved, at least once, that its routes serve.",
+        mustBe: "required or off",
+        example: "off",
+        change: "live",
+      }),
+    })
+    .prefault({}),
+  monitoring: z
+    .strictObject({
+      address: key(ipAddress.prefault("127.0.0.1"), {
+        description: "Address of /healthz, /ready, /metrics and /debug/machines in the node's namespace.",
+        mustBe: "an IP address",
+        example: "127.0.0.1",
+        change: { restart: "the listening socket is opened once" },
+      }),
+      port: key(z.int().min(1).max(65535).prefault(9797), {
+        description: "TCP port of the same; they are always served on <runtimeDir>/http.sock as well.",
+        mustBe: "a whole number from 1 to 65535",
+        example: 9797,
+        change: { restart: "the listening socket is opened once" },
+      }),
+    })
+    .prefault({}),
+  logging: z
+    .strictObject({
+      level: key(z.enum(["debug", "info", "warn", "error", "fatal"]).prefault("info"), {
+        description: "Lowest level that is logged; debug shows each transition of each machine.",
+        mustBe: "debug, info, warn, error or fatal",
+        example: "debug",
+        change: "live",
+      }),
+    })
+    .prefault({}),
+});
+
+/** The values of the file and its overrides, checked and completed with defaults. */
+export type ConfigValues = DeepReadonly<z.output<typeof configSchema>>;
+
+/**
+ * The daemon's configuration. Prefix lists are canonical, one per family. `headscale.authKey` and `.apiKey` are set
+ * whether they came from a file, the environment or inline; they print as "[redacted]".
+ */
+export type Config = Omit<ConfigValues, "headscale"> & {
+  readonly headscale: ConfigValues["headscale"] & { readonly apiKey?: Secret | undefined };
+};
+
+type DeepReadonly<T> = T extends Secret
+  ? T
+  : T extends readonly (infer Element)[]
+    ? readonly DeepReadonly<Element>[]
+    : T extends object
+      ? { readonly [Name in keyof T]: DeepReadonly<T[Name]> }
+      : T;

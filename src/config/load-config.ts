@@ -1,0 +1,79 @@
+import { readFileSync, statSync } from "node:fs";
+import type { ConfigProblem } from "../domain/config-change.ts";
+import { checkValues } from "./check-values.ts";
+import { ConfigError } from "./config-error.ts";
+import { type Config, configSchema } from "./config-schema.ts";
+import type { GivenValues } from "./given-value.ts";
+import { judgeValues } from "./judge-values.ts";
+import { createKeyCatalogue, type KeyCatalogue } from "./key-catalogue.ts";
+import { readEnvironmentValues, readFlagValues } from "./override-values.ts";
+import { readCredentials } from "./read-credentials.ts";
+import { readYamlValues } from "./yaml-values.ts";
+
+/** Everything a configuration is made from; the same object serves a later reload. */
+export interface ConfigSources {
+  /** The YAML file; absent: environment and flags alone. */
+  readonly file?: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Values of `--set`, "path=value", in order. */
+  readonly flags: readonly string[];
+}
+
+const maxFileBytes = 1_048_576;
+
+/** Reads file, environment and flags (later ones win) and checks the whole. Throws ConfigError with every problem. */
+export function loadConfig(sources: ConfigSources): Config {
+  const catalogue = createKeyCatalogue();
+  const given = [
+    sources.file === undefined ? nothing : readFileValues(catalogue, sources.file),
+    readEnvironmentValues(catalogue, sources.environment),
+    readFlagValues(catalogue, sources.flags),
+  ];
+  const values = new Map(given.flatMap((part) => [...part.values]));
+  const judged = judgeValues(catalogue, values);
+  const view = {
+    get: (path: string) => judged.parsed.get(path),
+    sourceOf: (path: string) => values.get(path)?.source ?? "default",
+  };
+  const { authKey, apiKey, problems } = readCredentials(view);
+  const all = [
+    ...given.flatMap((part) => part.problems),
+    ...judged.problems,
+    ...checkValues(view),
+    ...problems,
+  ];
+  if (all.length > 0) throw new ConfigError(all);
+  const config = configSchema.parse(nested(judged.accepted));
+  return {
+    ...config,
+    headscale: { ...config.headscale, ...(authKey && { authKey }), ...(apiKey && { apiKey }) },
+  };
+}
+
+const nothing: GivenValues = { values: new Map(), problems: [] };
+
+function readFileValues(catalogue: KeyCatalogue, file: string): GivenValues {
+  const refuse = (found: string, wanted: string): GivenValues => {
+    const problem: ConfigProblem = { path: "", source: file, found, wanted };
+    return { values: new Map(), problems: [problem] };
+  };
+  try {
+    const about = statSync(file);
+    if (!about.isFile()) return refuse("no regular file", "must be a YAML file");
+    if (about.size > maxFileBytes)
+      return refuse(`${about.size} bytes`, `must be a YAML file of at most ${maxFileBytes} bytes`);
+    return readYamlValues(catalogue, file, readFileSync(file, "utf8"));
+  } catch (error) {
+    return refuse((error as NodeJS.ErrnoException).code ?? String(error), "must be a readable YAML file");
+  }
+}
+
+function nested(values: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const whole: Record<string, unknown> = {};
+  for (const [path, value] of values) {
+    const [section = "", name] = path.split(".");
+    if (name === undefined) whole[section] = value;
+    else whole[section] = { ...(whole[section] as object | undefined), [name]: value };
+  }
+  return whole;
+}

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { key } from "./key-about.ts";
+import { prefixes } from "./value-schemas.ts";
+
+const onePerFamily = "a prefix such as 10.244.0.0/16, or a list with one IPv4 and one IPv6 prefix";
+
+/** Keys of `network` and `ipam`. */
+export const networkKeys = {
+  network: {
+    podCIDR: key(prefixes, {
+      description: "Supernet of all pods of the cluster, one prefix per family.",
+      mustBe: onePerFamily,
+      example: "10.244.0.0/16",
+      change: { restart: "routes, rules and firewall are built on it" },
+    }),
+    nodePodCIDR: key(prefixes, {
+      description: "This node's slice of podCIDR; its first address is the node's router address.",
+      mustBe: onePerFamily,
+      example: "10.244.1.0/24",
+      change: { restart: "running pods hold addresses of it" },
+    }),
+    serviceCIDR: key(prefixes.prefault("10.96.0.0/12"), {
+      description: "Addresses of Services, translated on the node before they could enter the tailnet.",
+      mustBe: onePerFamily,
+      example: "10.96.0.0/12",
+      change: { restart: "routes, rules and firewall are built on it" },
+    }),
+    mtu: key(z.int().min(576).max(65520).prefault(1280), {
+      description: "MTU of pods and of the tailnet interface; at least 1280 with IPv6.",
+      mustBe: "a whole number from 576 to 65520",
+      example: 1280,
+      unit: "bytes",
+      change: { restart: "running pods and tailscaled keep the MTU they started with" },
+    }),
+    masquerade: key(z.boolean().prefault(true), {
+      description: "Whether what pods send beyond the cluster leaves with the node's address.",
+      mustBe: "true or false",
+      example: true,
+      change: { restart: "routes, rules and firewall are built on it" },
+    }),
+  },
+  ipam: {
+    strategy: key(z.enum(["sequential", "random", "dense"]).prefault("sequential"), {
+      description: "Order in which addresses are given: round robin, random, or always the lowest free one.",
+      mustBe: "sequential, random or dense",
+      example: "sequential",
+      change: { restart: "the address pool is built once" },
+    }),
+    restSeconds: key(z.int().min(0).max(86_400).prefault(30), {
+      description: "How long a released address stays unused, so that peers forget its last owner.",
+      mustBe: "a whole number from 0 to 86400",
+      example: 30,
+      unit: "seconds",
+      change: "live",
+    }),
+  },
+} as const;
