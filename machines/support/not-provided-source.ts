@@ -1,0 +1,14 @@
+import { type EventObject, fromCallback, type NonReducibleUnknown } from "xstate";
+
+/**
+ * A named source or long job that talks in events (fromCallback) without an implementation; run bare, it fails by name.
+ * `neverDone` marks it for the tests: a callback actor has no output, so its invoke needs no `onDone`.
+ */
+export function notProvidedSource<Event extends EventObject, Input extends NonReducibleUnknown>(
+  name: string,
+) {
+  const logic = fromCallback<Event, Input>(() => {
+    throw new Error(`actor "${name}" was not provided`);
+  });
+  return Object.assign(logic, { neverDone: true as const });
+}

@@ -1,0 +1,19 @@
+import { describe, expect, test } from "vitest";
+import { allMachines } from "../../machines/all-machines.ts";
+import { brokenRules } from "../support/machine-rules.ts";
+import { stateNodes } from "../support/state-nodes.ts";
+
+describe("every machine", () => {
+  test("is listed once, under an id of its own", () => {
+    const ids = allMachines.map((machine) => machine.id);
+    expect(ids).toEqual([...new Set(ids)]);
+  });
+
+  test.each(allMachines.map((machine) => [machine.id, machine] as const))(
+    "%s has a limit in each waiting state, an end for each actor and named delays",
+    (_, machine) => {
+      expect(brokenRules(machine)).toEqual([]);
+      expect(stateNodes(machine).length).toBeGreaterThan(1);
+    },
+  );
+});

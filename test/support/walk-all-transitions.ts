@@ -1,0 +1,184 @@
+import { expect } from "vitest";
+import {
+  type AnyEventObject,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  type AnyTransitionDefinition,
+  createActor,
+  type EventFrom,
+  type InputFrom,
+} from "xstate";
+import { TestModel } from "xstate/graph";
+import { type ManualClock, manualClock } from "./manual-clock.ts";
+import { settledOnCommand } from "./settled-on-command.ts";
+import { allTransitions, transitionName } from "./state-nodes.ts";
+
+/** How an actor of the machine may end. Default: once with `undefined`, once with an error. */
+export interface Outcomes {
+  readonly done?: readonly unknown[];
+  readonly error?: readonly unknown[];
+}
+
+export interface WalkOptions<Machine extends AnyStateMachine> {
+  readonly input: InputFrom<Machine>;
+  /** The machine's own events with their payloads, several of one type where guards tell them apart. */
+  readonly events:
+    | readonly EventFrom<Machine>[]
+    | ((snapshot: AnyMachineSnapshot) => readonly EventFrom<Machine>[]);
+  /** How actors end, by the name (`src`) they have in `setup`; ends and timers need not be listed in `events`. */
+  readonly outcomes?: Readonly<Record<string, Outcomes>>;
+  /** What of a context tells two states apart. Default: all of it; leave out counters and times or the walk never ends. */
+  readonly stateKey?: (snapshot: AnyMachineSnapshot) => unknown;
+  /** Keeps out events that cannot happen in a state. */
+  readonly possible?: (snapshot: AnyMachineSnapshot, event: AnyEventObject) => boolean;
+  /** Most edges to look at (default 20,000). */
+  readonly limit?: number;
+}
+
+/** An event and the state it leads to. */
+interface Step {
+  readonly event: AnyEventObject;
+  readonly state: AnyMachineSnapshot;
+}
+
+/**
+ * Walks a machine through all of its transitions, on a live actor: every actor it invokes or spawns is a mock that
+ * settles on command, time stands still until a timer is fired. The paths come from the model (`xstate/graph`); after
+ * each step the live actor must be where the model is. Fails naming each transition that was never taken.
+ */
+export async function walkAllTransitions<Machine extends AnyStateMachine>(
+  bare: Machine,
+  options: WalkOptions<Machine>,
+): Promise<{ readonly states: number; readonly paths: number }> {
+  const mocks = settledOnCommand();
+  const names = Object.keys(bare.implementations.actors);
+  const machine: AnyStateMachine = bare.provide({
+    actors: Object.fromEntries(names.map((name) => [name, mocks.logic])),
+  });
+  const model = new TestModel<AnyMachineSnapshot, AnyEventObject, unknown>(machine, {
+    input: options.input,
+    events: (snapshot) => possibleEvents(snapshot, options),
+    filterEvents: (snapshot, event) =>
+      snapshot.status === "active" && snapshot.can(event) && (options.possible?.(snapshot, event) ?? true),
+    serializeState: (snapshot) => keyOf(snapshot, options),
+    limit: options.limit ?? 20_000,
+    logger: { log: () => undefined, error: () => undefined },
+  });
+  const open = new Set<AnyTransitionDefinition>(allTransitions(machine));
+  const paths = model.getShortestPaths({ allowDuplicatePaths: true });
+  const pathTo = new Map(paths.map((path) => [keyOf(path.state, options), path]));
+  let walked = 0;
+  const walk = async (steps: Step[], state: AnyMachineSnapshot) => {
+    walked += 1;
+    const live = liveActor(machine, options.input, mocks, open);
+    const events = Object.fromEntries(steps.map(({ event }) => [event.type, live.take]));
+    await model.testPath({ state, steps, weight: steps.length }, { events, states: { "*": live.mustBeAt } });
+    live.stop();
+  };
+  for (const { state, transitions } of Object.values(model.getAdjacencyMap())) {
+    const path = pathTo.get(keyOf(state, options));
+    if (path === undefined) continue;
+    const edges: readonly Step[] = Object.values(transitions);
+    for (const { event, state: next } of edges) {
+      const fresh = machine.getTransitionData(state, event).some((transition) => open.has(transition));
+      // `always` and raised events show only when taken, so with nothing else left every edge is tried.
+      if (fresh || hasHidden(open)) await walk([...path.steps, { state: next, event }], next);
+    }
+    if (edges.length === 0 && hasHidden(open)) await walk([...path.steps], state);
+  }
+  if (open.size > 0)
+    throw new Error(`no path of "${machine.id}" takes:\n${[...open].map(transitionName).join("\n")}`);
+  return { states: pathTo.size, paths: walked };
+}
+
+function keyOf<Machine extends AnyStateMachine>(
+  snapshot: AnyMachineSnapshot,
+  options: WalkOptions<Machine>,
+): string {
+  const told = options.stateKey === undefined ? snapshot.context : options.stateKey(snapshot);
+  return JSON.stringify([snapshot.value, snapshot.status, Object.keys(snapshot.children).sort(), told]);
+}
+
+function hasHidden(open: ReadonlySet<AnyTransitionDefinition>): boolean {
+  return [...open].some(
+    (transition) => transition.eventType === "" || transition.eventType.startsWith("xstate.done.state."),
+  );
+}
+
+/** The test's own events, plus an end of every child actor and every timer of the states the machine is in. */
+function possibleEvents<Machine extends AnyStateMachine>(
+  snapshot: AnyMachineSnapshot,
+  options: WalkOptions<Machine>,
+): AnyEventObject[] {
+  const own = typeof options.events === "function" ? options.events(snapshot) : options.events;
+  const ends = Object.entries(snapshot.children).flatMap(([id, child]) => {
+    const src = (child as { readonly src?: unknown } | undefined)?.src;
+    const outcomes: Outcomes = (typeof src === "string" ? options.outcomes?.[src] : undefined) ?? {};
+    const done = outcomes.done ?? [undefined];
+    const error = outcomes.error ?? [new Error(`mock of "${String(src)}" failed`)];
+    return [
+      ...done.map((output) => ({ type: `xstate.done.actor.${id}`, output, actorId: id })),
+      ...error.map((error) => ({
+        type: `xstate.error.actor.${id}`,
+        error,
+        actorId: id,
+        text: String(error),
+      })),
+    ];
+  });
+  const timers = snapshot._nodes.flatMap((node) => node.after.map(({ eventType }) => ({ type: eventType })));
+  return [...own, ...ends, ...timers];
+}
+
+function liveActor(
+  machine: AnyStateMachine,
+  input: unknown,
+  mocks: ReturnType<typeof settledOnCommand>,
+  open: Set<AnyTransitionDefinition>,
+) {
+  const clock = manualClock();
+  const errors: unknown[] = [];
+  const actor = createActor(machine, {
+    input,
+    clock,
+    inspect: (event) => {
+      if (event.type !== "@xstate.microstep" || event.actorRef !== actor) return;
+      for (const transition of event._transitions) open.delete(transition);
+    },
+  });
+  actor.subscribe({ error: (error) => errors.push(error) });
+  return {
+    take: async ({ event }: { event: AnyEventObject }) => {
+      const { actorId, output, error } = event;
+      if (event.type === "xstate.init") actor.start();
+      else if (event.type.startsWith("xstate.done.actor.")) mocks.resolve(actorId, output);
+      else if (event.type.startsWith("xstate.error.actor.")) mocks.reject(actorId, error);
+      else if (event.type.startsWith("xstate.after.")) fireTimer(clock, actor.getSnapshot(), event);
+      else actor.send(event);
+      // Settling a promise reaches the machine some microtasks later, all of them before the next turn of the loop.
+      await new Promise(setImmediate);
+    },
+    mustBeAt: (state: AnyMachineSnapshot) => {
+      if (errors.length > 0) throw errors[0];
+      const { value, status } = actor.getSnapshot();
+      expect({ value, status }).toEqual({ value: state.value, status: state.status });
+    },
+    stop: () => actor.stop(),
+  };
+}
+
+function fireTimer(clock: ManualClock, snapshot: AnyMachineSnapshot, event: AnyEventObject): void {
+  const transition = snapshot._nodes
+    .flatMap((node) => node.after)
+    .find(({ eventType }) => eventType === event.type);
+  const delay = transition?.delay;
+  const implementation = typeof delay === "string" ? snapshot.machine.implementations.delays[delay] : delay;
+  const args = { context: snapshot.context, event } as Parameters<
+    Extract<typeof implementation, (...args: never) => unknown>
+  >[0];
+  const delayMs = typeof implementation === "function" ? implementation(args, undefined) : implementation;
+  if (typeof delayMs !== "number" || !clock.fire(delayMs))
+    throw new Error(
+      `timer "${event.type}" (${String(delayMs)} ms) does not run; running: ${clock.running().join(", ")}`,
+    );
+}
