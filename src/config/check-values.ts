@@ -68,7 +68,12 @@ function checkNodePrefixes(view: ValueView, pods: readonly PlacedPrefix[]): read
     const found = formatPrefix(prefix);
     const supernet = pods.find((pod) => pod.prefix.family === prefix.family)?.prefix;
     if (supernet === undefined || !containsPrefix(supernet, prefix))
-      problems.push({ path, source, found, wanted: `must lie inside network.podCIDR ${pods.map(shown)}` });
+      problems.push({
+        path,
+        source,
+        found,
+        wanted: `must lie inside network.podCIDR ${pods.map(shown).join(" or ")}`,
+      });
     // Base, router address, broadcast, and one address for a pod.
     else if (prefix.length > (prefix.family === 4 ? 30 : 126))
       problems.push({

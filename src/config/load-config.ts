@@ -29,6 +29,9 @@ export function loadConfig(sources: ConfigSources): Config {
     readEnvironmentValues(catalogue, sources.environment),
     readFlagValues(catalogue, sources.flags),
   ];
+  const unread = given.flatMap((part) => part.problems);
+  // Without the file everything required would seem to be missing as well.
+  if (unread.some(({ path }) => path === "")) throw new ConfigError(unread);
   const values = new Map(given.flatMap((part) => [...part.values]));
   const judged = judgeValues(catalogue, values);
   const view = {
@@ -36,12 +39,7 @@ export function loadConfig(sources: ConfigSources): Config {
     sourceOf: (path: string) => values.get(path)?.source ?? "default",
   };
   const { authKey, apiKey, problems } = readCredentials(view);
-  const all = [
-    ...given.flatMap((part) => part.problems),
-    ...judged.problems,
-    ...checkValues(view),
-    ...problems,
-  ];
+  const all = [...unread, ...judged.problems, ...checkValues(view), ...problems];
   if (all.length > 0) throw new ConfigError(all);
   const config = configSchema.parse(nested(judged.accepted));
   return {

@@ -1,0 +1,58 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ConfigChange, RefusedChange } from "../domain/config-change.ts";
+import { showValue } from "./config-error.ts";
+import type { Config } from "./config-schema.ts";
+import { createKeyCatalogue } from "./key-catalogue.ts";
+import { isSecret } from "./secret.ts";
+
+/** What a running daemon takes of a new configuration. */
+export interface LiveChange {
+  /** `previous` with the live keys of `next`: what holds from now on. */
+  readonly config: Config;
+  readonly changes: readonly ConfigChange[];
+  readonly refused: readonly RefusedChange[];
+}
+
+/** Splits the differences into those that apply at once and those that need a restart, by each key's KeyAbout. */
+export function liveChange(previous: Config, next: Config): LiveChange {
+  const changes: ConfigChange[] = [];
+  const refused: RefusedChange[] = [];
+  let config = previous;
+  for (const { path, about } of createKeyCatalogue().keys) {
+    const [from, to] = [valueAt(previous, path), valueAt(next, path)];
+    if (same(from, to)) continue;
+    const change = { path, from: showValue(from), to: showValue(to) };
+    if (about.change === "live") {
+      changes.push(change);
+      config = withValue(config, path, to);
+    } else refused.push({ ...change, because: about.change.restart });
+  }
+  if (!same(previous.headscale.apiKey, next.headscale.apiKey) && next.headscale.approval === "api") {
+    changes.push({
+      path: "headscale.apiKey",
+      from: showValue(previous.headscale.apiKey),
+      to: showValue(next.headscale.apiKey),
+    });
+    config = withValue(config, "headscale.apiKey", next.headscale.apiKey);
+  }
+  return { config, changes, refused };
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return isSecret(a) && isSecret(b) ? a.reveal() === b.reveal() : isDeepStrictEqual(a, b);
+}
+
+function valueAt(config: Config, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>(
+      (inner, name) => (inner as Readonly<Record<string, unknown>> | undefined)?.[name],
+      config,
+    );
+}
+
+function withValue(config: Config, path: string, value: unknown): Config {
+  const [section = "", name = ""] = path.split(".");
+  const inner = { ...(valueAt(config, section) as object), [name]: value };
+  return { ...config, [section]: inner };
+}

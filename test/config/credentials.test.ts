@@ -1,0 +1,79 @@
+import { mkdirSync } from "node:fs";
+import { inspect } from "node:util";
+import { afterAll, describe, expect, test } from "vitest";
+import { createSecret } from "../../src/config/secret.ts";
+import { openConfigDirectory } from "./config-fixture.ts";
+
+const directory = openConfigDirectory();
+afterAll(() => directory[Symbol.dispose]());
+mkdirSync(`${directory.path}/folder`);
+const empty = directory.write("empty", "\n");
+const twoWords = directory.write("two-words", "one two");
+const long = directory.write("long", "x".repeat(5000));
+
+const network = "network: { podCIDR: 10.244.0.0/16, nodePodCIDR: 10.244.1.0/24 }";
+const withHeadscale = (keys: string) => `headscale: { url: "http://10.99.0.1:8080", ${keys} }\n${network}`;
+const { authKeyFile, apiKeyFile, load, problems } = directory;
+
+describe("credentials", () => {
+  test("are read from their files, without the line end", () => {
+    const config = load(
+      withHeadscale(`authKeyFile: ${authKeyFile}, apiKeyFile: ${apiKeyFile}, approval: api`),
+    );
+    expect(config.headscale.authKey?.reveal()).toBe("hskey-auth-abc123-secretsecret");
+    expect(config.headscale.apiKey?.reveal()).toBe("hskey-api-abc123-secretsecret");
+  });
+
+  test("with an API key need no auth key", () => {
+    expect(load(withHeadscale(`apiKeyFile: ${apiKeyFile}, approval: api`)).headscale.authKey).toBeUndefined();
+  });
+
+  test.each([
+    ["neither key nor file", "approval: policy", "headscale.authKeyFile"],
+    ["both key and file", `authKey: k, authKeyFile: ${authKeyFile}`, "headscale.authKeyFile"],
+    ["api without an API key", `authKeyFile: ${authKeyFile}, approval: api`, "headscale.apiKeyFile"],
+    [
+      "an API key nobody uses",
+      `authKeyFile: ${authKeyFile}, apiKeyFile: ${apiKeyFile}`,
+      "headscale.apiKeyFile",
+    ],
+    ["a missing file", `authKeyFile: ${directory.path}/none`, "headscale.authKeyFile"],
+    ["a folder", `authKeyFile: ${directory.path}/folder`, "headscale.authKeyFile"],
+    ["an empty file", `authKeyFile: ${empty}`, "headscale.authKeyFile"],
+    ["a file of two words", `authKeyFile: ${twoWords}`, "headscale.authKeyFile"],
+    ["a file too large for a key", `authKeyFile: ${long}`, "headscale.authKeyFile"],
+  ])("are refused when there is %s", (_title, keys, path) => {
+    expect(problems(withHeadscale(keys))).toEqual([expect.objectContaining({ path })]);
+  });
+
+  test("are refused on the command line", () => {
+    const found = problems(withHeadscale(`authKeyFile: ${authKeyFile}`), {
+      flags: ["headscale.authKey=geheim"],
+    });
+    expect(found).toEqual([
+      expect.objectContaining({
+        wanted: "must come from headscale.authKeyFile or HEADCNI_HEADSCALE_AUTH_KEY",
+      }),
+    ]);
+    expect(JSON.stringify(found)).not.toContain("geheim");
+  });
+
+  test("never appear in an error, even when they are what is wrong", () => {
+    expect(JSON.stringify(problems(withHeadscale('authKey: "geheim geheim"')))).not.toContain("geheim");
+    expect(JSON.stringify(problems(withHeadscale(`authKeyFile: ${twoWords}`)))).not.toContain("one two");
+  });
+});
+
+test("a secret prints as [redacted] however it is printed", () => {
+  const secret = createSecret("geheim");
+  expect(secret.reveal()).toBe("geheim");
+  for (const shown of [
+    JSON.stringify({ secret }),
+    `${secret}`,
+    inspect({ secret }),
+    inspect(secret, { showHidden: true }),
+  ]) {
+    expect(shown).not.toContain("geheim");
+    expect(shown).toContain("[redacted]");
+  }
+});
