@@ -207,7 +207,7 @@ const refused: readonly (readonly [
   [
     "an MTU too small for IPv6",
     `${head}network: { podCIDR: "fd00::/48", nodePodCIDR: "fd00::/64", mtu: 1279 }`,
-    [["network.mtu", "config.yaml:2:61", "1279", "at least 1280"]],
+    [["network.mtu", "config.yaml:2:60", "1279", "at least 1280"]],
   ],
   [
     "host mode, as something to come",
