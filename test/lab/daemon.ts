@@ -5,7 +5,7 @@ import { daemonConfig } from "./daemon-config.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { tailOf } from "./log-tail.ts";
-import { requireAlive, startProcess } from "./processes.ts";
+import { isAlive, type ProcessRecord, readProcess, requireAlive, startProcess } from "./processes.ts";
 import { waitUntil } from "./wait-until.ts";
 
 const pluginNames = ["loopback", "bridge", "ptp", "host-local", "portmap"];
@@ -39,6 +39,12 @@ export async function startDaemon(lab: Lab, node: LabNode): Promise<void> {
     env: {},
     logFile: node.logFile,
   });
+}
+
+/** The process of a node's daemon while it runs. */
+export async function daemonProcess(lab: Lab, node: LabNode): Promise<ProcessRecord | undefined> {
+  const record = await readProcess(lab.processFolder, daemonName(node));
+  return record !== undefined && isAlive(record) ? record : undefined;
 }
 
 /** Waits until the daemon serves and has proven that this node is part of the tailnet (DESIGN section 1.8). */

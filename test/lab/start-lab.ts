@@ -31,25 +31,27 @@ export type StartOptions = Partial<LabOptions> & {
   readonly progress?: Progress;
   /** Leaves a lab that did not come up as it is, for a look; otherwise it is taken down. */
   readonly keepBroken?: boolean;
+  /** Told the lab's id as soon as there is something to take down. */
+  readonly onClaimed?: (labId: string) => void;
 };
 
 /**
  * Starts a lab: builds what is missing, brings up the underlay, the relay, Headscale and the nodes, and returns when
  * every daemon is ready and proven. Several labs can run at once.
  */
-export async function startLab({
-  id,
-  progress = silent,
-  keepBroken = false,
-  ...wanted
-}: StartOptions): Promise<Lab> {
+export async function startLab(start: StartOptions): Promise<Lab> {
+  const { id, progress = silent, keepBroken = false, onClaimed, ...wanted } = start;
   if (process.getuid?.() !== 0)
     throw new LabError("NOT_ROOT", "the lab makes network namespaces: run it as root");
   const options = checked({ ...defaults, ...wanted });
   const tools = await ensureTools(options.daemon, progress);
+  if (id !== undefined && !/^[a-z0-9]{1,8}$/.test(id)) {
+    throw new LabError("BAD_OPTION", `"${id}" is no lab id: 1 to 8 of a-z and 0-9`);
+  }
   const labId = id ?? randomBytes(2).toString("hex");
   const lab = layOut(labId, options, tools);
   await claimLab(labId);
+  onClaimed?.(labId);
   try {
     await saveLab(lab);
     await bringUp(lab, progress);

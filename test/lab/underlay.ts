@@ -23,26 +23,31 @@ export function portOf(node: LabNode): string {
   return node.name;
 }
 
+/** The address by which the underlay knows a node: its own, or that of the router before it. */
+export function underlayAddress(node: LabNode): string {
+  return `10.99.0.${10 + node.index}`;
+}
+
 /** Makes a node's namespace and its cable: `eth0` at the node (or at the router before it), a bridge port at the other end. */
 export async function cableNode(lab: Lab, node: LabNode): Promise<void> {
   await addNetns(node.netns);
   if (node.natNetns === undefined) {
-    await plugIn(lab, node, node.netns, node.address);
+    await plugIn(lab, node, node.netns);
   } else {
     await addNetns(node.natNetns);
-    await plugIn(lab, node, node.natNetns, `10.99.0.${10 + node.index}`);
+    await plugIn(lab, node, node.natNetns);
     await putBehindRouter(node, node.natNetns);
   }
 }
 
-async function plugIn(lab: Lab, node: LabNode, netns: string, address: string): Promise<void> {
+async function plugIn(lab: Lab, node: LabNode, netns: string): Promise<void> {
   const port = portOf(node);
   await ipBatch(lab.netns, [
     `link add ${port} type veth peer name eth0 netns ${netns}`,
     `link set ${port} master ${bridgeName} up`,
   ]);
   await ipBatch(netns, [
-    `address add ${address}/24 dev eth0`,
+    `address add ${underlayAddress(node)}/24 dev eth0`,
     "link set eth0 up",
     `route add default via ${bridgeAddress}`,
   ]);

@@ -1,0 +1,89 @@
+import { describeLab } from "../describe-lab.ts";
+import { LabError } from "../lab-error.ts";
+import { stderrProgress } from "../progress.ts";
+import { startLab } from "../start-lab.ts";
+import { stopLabOnInterrupt } from "../stop-on-interrupt.ts";
+import {
+  type Command,
+  commonOptions,
+  flag,
+  oneOf,
+  positionals,
+  print,
+  printJson,
+  text,
+  texts,
+} from "./command.ts";
+
+const usage = "up [--nodes N] [--json] [options]";
+
+export const up: Command = {
+  words: ["up"],
+  usage,
+  summary: "build what is missing, start a lab and wait until every node is ready",
+  options: {
+    ...commonOptions,
+    nodes: { type: "string" },
+    approval: { type: "string" },
+    tuning: { type: "string" },
+    "host-tailscaled": { type: "boolean" },
+    "behind-nat": { type: "string", multiple: true },
+    "relay-only": { type: "string", multiple: true },
+    "no-cached-maps": { type: "boolean" },
+    source: { type: "boolean" },
+    "without-daemon": { type: "boolean" },
+    "keep-broken": { type: "boolean" },
+    set: { type: "string", multiple: true },
+  },
+  run: async (args) => {
+    positionals(args, [], usage);
+    const nodes = Number(text(args, "nodes") ?? "2");
+    const names = Array.from(
+      { length: Number.isInteger(nodes) ? Math.min(nodes, 99) : 0 },
+      (_, index) => `n${index + 1}`,
+    );
+    const progress = stderrProgress();
+    const id = text(args, "id");
+    const interrupt = stopLabOnInterrupt(progress);
+    const lab = await startLab({
+      ...(id === undefined ? {} : { id }),
+      onClaimed: interrupt.watch,
+      nodes,
+      progress,
+      keepBroken: flag(args, "keep-broken"),
+      approval: oneOf(args, "approval", ["policy", "api"], "policy"),
+      tuning: oneOf(args, "tuning", ["default", "fast"], "default"),
+      hostTailscaled: flag(args, "host-tailscaled") ? names : [],
+      behindNat: texts(args, "behind-nat"),
+      relayOnly: texts(args, "relay-only"),
+      cacheNetworkMaps: !flag(args, "no-cached-maps"),
+      daemon: flag(args, "without-daemon") ? "none" : flag(args, "source") ? "source" : "bundle",
+      config: Object.fromEntries(texts(args, "set").map(assignment)),
+    });
+    interrupt.release();
+    const description = await describeLab(lab);
+    if (flag(args, "json")) printJson(description);
+    else {
+      print(
+        `Lab ${lab.id} is up with ${lab.nodes.length} nodes. Try:`,
+        "  npm run lab -- pod add n1 a && npm run lab -- pod add n2 b",
+        "  npm run lab -- exec a -- ping -c 3 10.244.2.2",
+        "  npm run lab -- status",
+        `  npm run lab -- down --id ${lab.id}`,
+      );
+    }
+    return 0;
+  },
+};
+
+/** `network.mtu=1200` with the value read as JSON if it is JSON, else as a word. */
+function assignment(textual: string): [string, unknown] {
+  const equals = textual.indexOf("=");
+  if (equals < 1) throw new LabError("BAD_OPTION", `--set takes PATH=VALUE, not "${textual}"`);
+  const value = textual.slice(equals + 1);
+  try {
+    return [textual.slice(0, equals), JSON.parse(value)];
+  } catch {
+    return [textual.slice(0, equals), value];
+  }
+}

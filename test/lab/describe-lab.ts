@@ -1,0 +1,41 @@
+import type { Lab, LabNode } from "./lab-types.ts";
+import { serviceProcess } from "./services.ts";
+
+/** What `up --json` prints: everything another program needs to use the lab. Paths are absolute, pids are those of now. */
+export async function describeLab(lab: Lab): Promise<Record<string, unknown>> {
+  const { url, debugUrl, apiKeyFile, logFile } = lab.headscale;
+  return {
+    id: lab.id,
+    folder: lab.folder,
+    podCIDR: lab.supernet,
+    headscale: { url, debugUrl, apiKeyFile, netns: lab.netns, logFile },
+    derp: { url: lab.derp.url, regionId: lab.derp.regionId, netns: lab.netns, logFile: lab.derp.logFile },
+    nodes: await Promise.all(lab.nodes.map((node) => describeNode(lab, node))),
+  };
+}
+
+async function describeNode(lab: Lab, node: LabNode): Promise<Record<string, unknown>> {
+  const daemon = await serviceProcess(lab, { name: "daemon", node: node.name });
+  const tailscaled = await serviceProcess(lab, { name: "tailscaled", node: node.name });
+  return {
+    name: node.name,
+    netns: node.netns,
+    address: node.address,
+    podCIDR: node.podCIDR,
+    routerAddress: node.routerAddress,
+    cniBinDir: node.cniBinDir,
+    cniConfDir: node.cniConfDir,
+    daemonPid: daemon?.pid ?? null,
+    tailscaledPid: tailscaled?.pid ?? null,
+    cniSocket: node.cniSocket,
+    httpSocket: node.httpSocket,
+    metricsUrl: node.metricsUrl,
+    tailscaledSocket: node.tailscaledSocket,
+    tailnetNetns: node.tailnetNetns,
+    hostTailscaledSocket: node.hostTailscaledSocket ?? null,
+    runtimeDir: node.runtimeDir,
+    stateDir: node.stateDir,
+    configFile: node.configFile,
+    logFile: node.logFile,
+  };
+}
