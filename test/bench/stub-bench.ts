@@ -33,7 +33,8 @@ export async function benchStub(): Promise<StubBench> {
   const server = await serve(socketPath);
   try {
     const [node, pod] = await makeSandboxes(prefix, 2);
-    if (node === undefined || pod === undefined) throw new BenchError("PLUGIN_FAILED", "no network namespaces");
+    if (node === undefined || pod === undefined)
+      throw new BenchError("PLUGIN_FAILED", "no network namespaces");
     const config = { cniVersion: "1.0.0", name: "headcni", type: "headcni", socketPath };
     const baseline = await compileC(join(import.meta.dirname, "stub-baseline.c"), ["-static", "-s"]);
     const candidates = [

@@ -1,0 +1,91 @@
+import { type Progress, stderrProgress } from "../lab/progress.ts";
+import { startLab } from "../lab/start-lab.ts";
+import { stopLab } from "../lab/stop-lab.ts";
+import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
+import { BenchError } from "./bench-error.ts";
+import { type Options, type Part, parseOptions, usage } from "./options.ts";
+import {
+  type Bench,
+  benchAddAndDel,
+  benchPodsAgainstTailnet,
+  benchRestarts,
+  benchRss,
+  benchStubAlone,
+  type PartFindings,
+} from "./parts.ts";
+import { asJson, asText, type Findings } from "./report.ts";
+
+const nothing: Findings = { metrics: {}, plugins: [], raw: {}, hints: [], failures: {} };
+
+type PartRun = { readonly parts: readonly Part[]; readonly run: (bench: Bench) => Promise<PartFindings> };
+
+/** The parts that need a lab, in the order they run; ADD and DEL are measured together. */
+const labParts: readonly PartRun[] = [
+  { parts: ["add", "del"], run: benchAddAndDel },
+  { parts: ["datapath"], run: benchPodsAgainstTailnet },
+  { parts: ["rss"], run: benchRss },
+  { parts: ["start"], run: benchRestarts },
+];
+
+/** Runs the wanted parts, prints what they found and returns the exit code: 1 if a part could not be measured. */
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (options.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const findings = await runParts(options, stderrProgress());
+  process.stdout.write(options.json ? `${JSON.stringify(asJson(findings))}\n` : asText(findings));
+  return Object.keys(findings.failures).length === 0 ? 0 : 1;
+}
+
+async function runParts(options: Options, progress: Progress): Promise<Findings> {
+  const wanted = labParts.filter(({ parts }) => parts.some((part) => options.only.includes(part)));
+  let findings = nothing;
+  // First, while the machine is quiet: it needs no lab.
+  if (options.only.includes("stub")) {
+    findings = merged(findings, await attempt("stub", () => benchStubAlone(progress)));
+  }
+  if (wanted.length === 0) return findings;
+  const interrupts = stopLabOnInterrupt(progress);
+  // Addresses rest for a second only: each batch takes a hundred of a node's 253.
+  const config = { "ipam.restSeconds": 1 };
+  const lab = await startLab({ nodes: 2, daemon: options.daemon, config, progress });
+  interrupts.watch(lab.id);
+  try {
+    for (const { parts, run } of wanted) {
+      findings = merged(findings, await attempt(parts.join(","), () => run({ lab, options, progress })));
+    }
+    return findings;
+  } finally {
+    await stopLab(lab.id, progress);
+    interrupts.release();
+  }
+}
+
+/** A part that breaks does not take the others' numbers with it. */
+async function attempt(part: string, run: () => Promise<PartFindings>): Promise<Partial<Findings>> {
+  try {
+    return await run();
+  } catch (error) {
+    return { failures: { [part]: error instanceof Error ? error.message : String(error) } };
+  }
+}
+
+function merged(a: Findings, b: Partial<Findings>): Findings {
+  return {
+    metrics: { ...a.metrics, ...b.metrics },
+    plugins: [...a.plugins, ...(b.plugins ?? [])],
+    raw: { ...a.raw, ...b.raw },
+    hints: [...a.hints, ...(b.hints ?? [])],
+    failures: { ...a.failures, ...b.failures },
+  };
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof BenchError && error.code === "BAD_OPTION")) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 2;
+}

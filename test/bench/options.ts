@@ -1,0 +1,98 @@
+import { parseArgs } from "node:util";
+import type { LabOptions } from "../lab/lab-types.ts";
+import { BenchError } from "./bench-error.ts";
+
+/** The parts of the benchmark, in the order they run. */
+export const parts = ["add", "del", "stub", "datapath", "rss", "start"] as const;
+export type Part = (typeof parts)[number];
+
+/** What `npm run bench` takes. */
+export type Options = {
+  readonly json: boolean;
+  readonly help: boolean;
+  readonly only: readonly Part[];
+  readonly rounds: number;
+  /** Pods per batch of ADDs and DELs. */
+  readonly pods: number;
+  /** Length of one throughput run. */
+  readonly seconds: number;
+  readonly idleSeconds: number;
+  /** Restarts after SIGTERM, and as many after SIGKILL. */
+  readonly restarts: number;
+  readonly profile: boolean;
+  readonly daemon: LabOptions["daemon"];
+};
+
+export const usage = `Measures HeadCNI beside the CNI project's bridge and ptp plugins, on real nodes of a lab.
+Usage: npm run bench -- [OPTION...]     (as root; takes about ten minutes)
+  --json             one JSON object on stdout (with \`npm run -s\`, nothing else) instead of the table
+  --only PARTS       some of: ${parts.join(",")}
+  --rounds N         interleaved rounds (9)
+  --pods N           pods per batch of ADDs and DELs, at most 110 (100)
+  --seconds N        length of one throughput run (5)
+  --idle-seconds N   how long the daemon idles for its CPU time (60)
+  --restarts N       daemon restarts of each kind, SIGTERM and SIGKILL (5)
+  --profile          afterwards profile the daemon under ADD and DEL and name the costliest functions
+  --daemon KIND      bundle, source, or none: the reference ptp plugin in our place, to try the harness
+`;
+
+const spec = {
+  json: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+  only: { type: "string" },
+  rounds: { type: "string" },
+  pods: { type: "string" },
+  seconds: { type: "string" },
+  "idle-seconds": { type: "string" },
+  restarts: { type: "string" },
+  profile: { type: "boolean" },
+  daemon: { type: "string" },
+} as const;
+
+/** Reads the command line. Throws BenchError BAD_OPTION with what is wrong. */
+export function parseOptions(argv: readonly string[]): Options {
+  const { values } = parsed(argv);
+  return {
+    json: values.json === true,
+    help: values.help === true,
+    only: values.only === undefined ? parts : partsOf(values.only),
+    rounds: count("rounds", values.rounds, 9, 100),
+    pods: count("pods", values.pods, 100, 110),
+    seconds: count("seconds", values.seconds, 5, 60),
+    idleSeconds: count("idle-seconds", values["idle-seconds"], 60, 3600),
+    restarts: count("restarts", values.restarts, 5, 100),
+    profile: values.profile === true,
+    daemon: kind(values.daemon),
+  };
+}
+
+function parsed(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: spec });
+  } catch (cause) {
+    throw new BenchError("BAD_OPTION", `${cause instanceof Error ? cause.message : cause}; see --help`, {
+      cause,
+    });
+  }
+}
+
+function partsOf(list: string): readonly Part[] {
+  return list.split(",").map((name) => {
+    const part = parts.find((candidate) => candidate === name.trim());
+    if (part === undefined)
+      throw new BenchError("BAD_OPTION", `--only takes ${parts.join(",")}, not "${name}"`);
+    return part;
+  });
+}
+
+function kind(given: string | undefined): LabOptions["daemon"] {
+  if (given === undefined) return "bundle";
+  if (given === "bundle" || given === "source" || given === "none") return given;
+  throw new BenchError("BAD_OPTION", `--daemon is bundle, source or none, not "${given}"`);
+}
+
+function count(name: string, given: string | undefined, otherwise: number, most: number): number {
+  const value = given === undefined ? otherwise : Number(given);
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw new BenchError("BAD_OPTION", `--${name} is a whole number from 1 to ${most}, not "${given}"`);
+}

@@ -1,0 +1,113 @@
+import { join } from "node:path";
+import type { Lab, LabNode } from "../lab/lab-types.ts";
+import { netnsPrefix } from "../lab/layout.ts";
+import { addPod, deletePod } from "../lab/pods.ts";
+import type { Progress } from "../lab/progress.ts";
+import type { Metrics } from "./bars.ts";
+import { BenchError } from "./bench-error.ts";
+import { benchDatapath, type PathSample } from "./datapath-bench.ts";
+import { labCandidate } from "./lab-candidate.ts";
+import { pathsBetween, requireDirect } from "./lab-paths.ts";
+import type { Options } from "./options.ts";
+import { benchPlugins } from "./plugin-bench.ts";
+import { pluginRatios, summarize } from "./plugin-summary.ts";
+import { makeReferenceCandidates } from "./reference-candidates.ts";
+import type { Findings } from "./report.ts";
+import { benchIdle } from "./rss-bench.ts";
+import { benchStart } from "./start-bench.ts";
+import { difference, measured, ratio } from "./statistics.ts";
+import { benchStub } from "./stub-bench.ts";
+
+/** The lab a benchmark runs in, with what the user asked for. */
+export type Bench = { readonly lab: Lab; readonly options: Options; readonly progress: Progress };
+
+/** What one part of the benchmark found. */
+export type PartFindings = Partial<Omit<Findings, "failures">>;
+
+/** Pods that stand while the daemon restarts and idles: what a kubelet allows by default (maxPods). */
+const podsOfNode = 110;
+
+/** ADD and DEL beside the reference plugins, each on a node of its own on the same kernel. */
+export async function benchAddAndDel({ lab, options, progress }: Bench): Promise<PartFindings> {
+  const references = await makeReferenceCandidates({
+    plugins: lab.tools.referencePlugins,
+    folder: join(lab.folder, "references"),
+    netnsPrefix: `${netnsPrefix(lab.id)}r-`,
+  });
+  const candidates = [await labCandidate(firstNode(lab)), ...references];
+  const { pods, rounds } = options;
+  const samples = await benchPlugins(
+    candidates,
+    { pods, rounds, sandboxPrefix: sandboxPrefix(lab) },
+    progress,
+  );
+  const wanted = (key: string) => options.only.some((part) => key.startsWith(part));
+  const ratios = (against: string) =>
+    Object.fromEntries(Object.entries(pluginRatios(samples, against)).filter(([key]) => wanted(key)));
+  return {
+    metrics: ratios("bridge"),
+    plugins: summarize(samples).filter(({ command }) => wanted(command.toLowerCase())),
+    raw: { podsPerBatch: pods, rounds, againstPtp: ratios("ptp") },
+  };
+}
+
+/** The stub alone, answered by a server that does nothing, against a C program that does the same. */
+export async function benchStubAlone(progress: Progress): Promise<PartFindings> {
+  progress("Stub: alone, against a C program");
+  const { ratio: stubRatio, ...times } = await benchStub();
+  return { metrics: { stubP50Ratio: measured([stubRatio]) }, raw: { stub: times } };
+}
+
+/** Throughput and latency between pods of two nodes, against those between the nodes' tailnet addresses. */
+export async function benchPodsAgainstTailnet({ lab, options, progress }: Bench): Promise<PartFindings> {
+  const [from, to] = lab.nodes;
+  if (from === undefined || to === undefined)
+    throw new BenchError("BAD_OPTION", "the datapath needs two nodes");
+  const endpoint = await requireDirect(lab, from, to);
+  const pods = [await addPod(lab, from.name, "bench-a"), await addPod(lab, to.name, "bench-b")] as const;
+  const paths = await pathsBetween(from, to, pods);
+  const { rounds, seconds } = options;
+  const samples = await benchDatapath(paths, { rounds, seconds, pings: 200 }, progress);
+  for (const pod of pods) await deletePod(lab, pod.name);
+  const pick = (path: PathSample["path"], number: "megabitsPerSecond" | "rttP50Us") =>
+    samples.filter((sample) => sample.path === path).map((sample) => sample[number]);
+  return {
+    metrics: {
+      datapathThroughputRatio: ratio(pick("pods", "megabitsPerSecond"), pick("tailnet", "megabitsPerSecond")),
+      datapathAddedLatencyUs: difference(pick("pods", "rttP50Us"), pick("tailnet", "rttP50Us")),
+    },
+    raw: { datapath: { endpoint, secondsPerRun: seconds, samples } },
+  };
+}
+
+/** Memory and CPU time of an idle daemon with a node's worth of pods. */
+export async function benchRss({ lab, options, progress }: Bench): Promise<PartFindings> {
+  const where = { pods: podsOfNode, seconds: options.idleSeconds, sandboxPrefix: sandboxPrefix(lab) };
+  const idle = await benchIdle(lab, firstNode(lab), where, progress);
+  const metrics: Metrics = { rssMb: measured([idle.rssMb]), idleCpuPercent: measured([idle.idleCpuPercent]) };
+  return { metrics, raw: { idle } };
+}
+
+/** Restarts of the daemon with a node's worth of pods: the first ADD, and what running pods lost. */
+export async function benchRestarts({ lab, options, progress }: Bench): Promise<PartFindings> {
+  const where = { pods: podsOfNode, restarts: options.restarts, sandboxPrefix: sandboxPrefix(lab) };
+  const samples = await benchStart(lab, firstNode(lab), where, progress);
+  return {
+    metrics: {
+      firstAddAfterStartMs: measured(samples.map(({ firstAddMs }) => firstAddMs)),
+      restartPacketsLost: measured(samples.map(({ pings }) => pings.lost)),
+    },
+    raw: { restarts: samples },
+  };
+}
+
+function firstNode(lab: Lab): LabNode {
+  const [node] = lab.nodes;
+  if (node === undefined) throw new BenchError("BAD_OPTION", "the lab has no node");
+  return node;
+}
+
+/** Namespaces with the lab's prefix go with the lab, whatever happens here. */
+function sandboxPrefix(lab: Lab): string {
+  return `${netnsPrefix(lab.id)}s-`;
+}

@@ -1,0 +1,61 @@
+import type { Metrics } from "./bars.ts";
+import type { Load, Sample } from "./plugin-bench.ts";
+import { median, percentile, ratio } from "./statistics.ts";
+
+/** One command of one candidate under one load over all rounds; percentiles are of all its execs together. */
+export type PluginSummary = {
+  readonly candidate: string;
+  readonly command: Sample["command"];
+  readonly load: Load;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly perSecond: number;
+  readonly cpuP50Ms: number;
+  readonly roundP50Ms: readonly number[];
+  readonly settleMs?: number;
+};
+
+/** Sums the samples up, in the order they first appear. */
+export function summarize(samples: readonly Sample[]): readonly PluginSummary[] {
+  const groups = Map.groupBy(samples, ({ candidate, command, load }) => `${candidate} ${command} ${load}`);
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const { candidate, command, load } = first;
+    const elapsedMs = group.flatMap((sample) => sample.elapsedMs);
+    const settleMs = group.flatMap((sample) => sample.settleMs ?? []);
+    return [
+      {
+        candidate,
+        command,
+        load,
+        p50Ms: percentile(elapsedMs, 0.5),
+        p99Ms: percentile(elapsedMs, 0.99),
+        perSecond: median(group.map(({ perSecond }) => perSecond)),
+        cpuP50Ms: median(group.map(({ cpuP50Ms }) => cpuP50Ms)),
+        roundP50Ms: group.map(({ p50Ms }) => p50Ms),
+        ...(settleMs.length === 0 ? {} : { settleMs: median(settleMs) }),
+      },
+    ];
+  });
+}
+
+/** The ratios of HeadCNI to another candidate, round by round. */
+export function pluginRatios(samples: readonly Sample[], against: string): Metrics {
+  const of = (command: Sample["command"], load: Load, number: "p50Ms" | "perSecond") => {
+    const pick = (candidate: string) =>
+      samples
+        .filter(
+          (sample) => sample.candidate === candidate && sample.command === command && sample.load === load,
+        )
+        .sort((a, b) => a.round - b.round)
+        .map((sample) => sample[number]);
+    return ratio(pick("headcni"), pick(against));
+  };
+  return {
+    addSequentialP50Ratio: of("ADD", "sequential", "p50Ms"),
+    addParallelP50Ratio: of("ADD", "parallel", "p50Ms"),
+    addParallelRateRatio: of("ADD", "parallel", "perSecond"),
+    delSequentialP50Ratio: of("DEL", "sequential", "p50Ms"),
+  };
+}
