@@ -1,13 +1,16 @@
+import { shortId } from "./stable-hash.ts";
+
 /**
  * An attachment is one interface of one sandbox. The kernel is its only record: a host-side veth in our link
  * group whose alias (see link-alias.ts) says what it is.
  */
 
-/** `<containerId>/<ifname>`: names an attachment everywhere. */
+/** `<containerId>/<ifname>`, the id shortened as in aliases: names an attachment everywhere. */
 export type AttachmentKey = string;
 
+/** Takes a container id as the runtime gave it or as an alias carries it: both give the same key. */
 export function attachmentKey(containerId: string, ifname: string): AttachmentKey {
-  return `${containerId}/${ifname}`;
+  return `${shortId(containerId)}/${ifname}`;
 }
 
 /** Where an attachment stands in the kernel. Only `ready` survives a restart of the daemon. */
@@ -40,6 +43,7 @@ export interface AttachmentPlan {
 export interface ObservedAttachment {
   readonly key: AttachmentKey;
   readonly network: string;
+  /** In its short form (stable-hash.ts) when it is longer than an alias can carry. */
   readonly containerId: string;
   readonly ifname: string;
   readonly podUid: string;
