@@ -28,9 +28,9 @@ export async function restartDaemon(
 }
 
 function withNodeOptions(lab: Lab, nodeOptions: readonly string[]): Lab {
-  if (lab.tools.daemon === undefined) return lab;
-  const [program, ...args] = lab.tools.daemon;
-  return { ...lab, tools: { ...lab.tools, daemon: [program, ...nodeOptions, ...args] } };
+  if (lab.daemon === undefined) return lab;
+  const [program, ...args] = lab.daemon;
+  return { ...lab, daemon: [program, ...nodeOptions, ...args] };
 }
 
 /** Memory of a process in decimal megabytes (proc_pid_status(5)): resident now, and the most it ever was. */

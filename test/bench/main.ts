@@ -12,6 +12,7 @@ import {
   benchRss,
   benchStubAlone,
   type PartFindings,
+  profileAddAndDel,
 } from "./parts.ts";
 import { asJson, asText, type Findings } from "./report.ts";
 
@@ -55,6 +56,12 @@ async function runParts(options: Options, progress: Progress): Promise<Findings>
   try {
     for (const { parts, run } of wanted) {
       findings = merged(findings, await attempt(parts.join(","), () => run({ lab, options, progress })));
+    }
+    if (options.profile) {
+      findings = merged(
+        findings,
+        await attempt("profile", () => profileAddAndDel({ lab, options, progress })),
+      );
     }
     return findings;
   } finally {

@@ -11,6 +11,7 @@ import { pathsBetween, requireDirect } from "./lab-paths.ts";
 import type { Options } from "./options.ts";
 import { benchPlugins } from "./plugin-bench.ts";
 import { pluginRatios, summarize } from "./plugin-summary.ts";
+import { profileDaemon } from "./profile-bench.ts";
 import { makeReferenceCandidates } from "./reference-candidates.ts";
 import type { Findings } from "./report.ts";
 import { benchIdle } from "./rss-bench.ts";
@@ -99,6 +100,12 @@ export async function benchRestarts({ lab, options, progress }: Bench): Promise<
     },
     raw: { restarts: samples },
   };
+}
+
+/** Where the daemon's time goes under ADD and DEL. */
+export async function profileAddAndDel({ lab, options, progress }: Bench): Promise<PartFindings> {
+  const where = { pods: options.pods, sandboxPrefix: sandboxPrefix(lab) };
+  return { hints: await profileDaemon(lab, firstNode(lab), where, progress) };
 }
 
 function firstNode(lab: Lab): LabNode {
