@@ -1,0 +1,98 @@
+import type { AnyActorRef } from "xstate";
+import type { MachineKind, StateKind } from "./machine-kinds.ts";
+import type { Ring } from "./ring.ts";
+
+/** One transition; times are milliseconds of the wall clock. */
+export interface Transition {
+  readonly at: number;
+  readonly machine: string;
+  readonly actor: string;
+  readonly from: string;
+  readonly to: string;
+  readonly event: string;
+}
+
+/** A machine that runs, as the observer keeps it. */
+export interface LiveMachine {
+  readonly kind: MachineKind;
+  readonly ref: AnyActorRef;
+  readonly actor: string;
+  readonly parent: AnyActorRef | undefined;
+  /** Key of what the machine stands for (an attachment, a prefix); empty when it has none. */
+  readonly subject: string;
+  readonly last: Ring<Transition>;
+  state: StateKind;
+  /** Monotonic milliseconds at which `state` was entered. */
+  since: number;
+  /** The same for state nodes entered earlier than `state`, where states nest; a flat machine has none. */
+  nodesSince: ReadonlyMap<string, number> | undefined;
+  /** What it failed with, once it did. */
+  error: string | undefined;
+}
+
+/** A machine and the state it is in. */
+export interface MachineState {
+  readonly machine: string;
+  readonly actor: string;
+  readonly parent: string | null;
+  readonly subject: string;
+  readonly state: string;
+  readonly sinceMs: number;
+  readonly limitMs: number | null;
+  readonly stuck: boolean;
+  readonly error?: string;
+}
+
+/** A row of `/debug/machines`. */
+export interface MachineRow extends MachineState {
+  readonly lastTransitions: readonly Pick<Transition, "at" | "from" | "to" | "event">[];
+}
+
+/**
+ * Enters `state`. Nodes that stay active keep their time; of a state that is entered again those below `reentered`
+ * (a node id) start anew.
+ */
+export function enterState(machine: LiveMachine, state: StateKind, now: number, reentered = ""): void {
+  let kept: Map<string, number> | undefined;
+  for (const node of state.limits.keys()) {
+    const stays = machine.state === state ? !node.startsWith(reentered) : machine.state.limits.has(node);
+    if (stays) kept = (kept ?? new Map()).set(node, machine.nodesSince?.get(node) ?? machine.since);
+  }
+  machine.nodesSince = kept;
+  machine.state = state;
+  machine.since = now;
+}
+
+/** The limit that ends first: its length, and whether it is over. Null when no active state has one. */
+export function nearestLimit(
+  machine: LiveMachine,
+  now: number,
+): { readonly limitMs: number; readonly heldMs: number } | null {
+  let nearest: { readonly limitMs: number; readonly heldMs: number } | null = null;
+  for (const [node, limitMs] of machine.state.limits) {
+    const heldMs = now - (machine.nodesSince?.get(node) ?? machine.since);
+    if (nearest === null || limitMs - heldMs < nearest.limitMs - nearest.heldMs)
+      nearest = { limitMs, heldMs };
+  }
+  return nearest;
+}
+
+export function stateOf(machine: LiveMachine, now: number): MachineState {
+  const limit = nearestLimit(machine, now);
+  return {
+    machine: machine.kind.name,
+    actor: machine.actor,
+    parent: machine.parent?.id ?? null,
+    subject: machine.subject,
+    state: machine.error === undefined ? machine.state.name : "error",
+    sinceMs: Math.round(now - machine.since),
+    limitMs: limit?.limitMs ?? null,
+    stuck: limit !== null && limit.heldMs > limit.limitMs,
+    ...(machine.error !== undefined && { error: machine.error }),
+  };
+}
+
+export function rowOf(machine: LiveMachine, now: number): MachineRow {
+  const lastTransitions = machine.last.entries().map(({ at, from, to, event }) => ({ at, from, to, event }));
+  return { ...stateOf(machine, now), lastTransitions };
+}

@@ -1,0 +1,99 @@
+import type { Registry } from "prom-client";
+import type { MachineState } from "./live-machine.ts";
+import type { MachineObserver } from "./machine-observer.ts";
+import { counterOf, gaugeOf } from "./metrics.ts";
+
+interface StateTally {
+  readonly machine: string;
+  readonly state: string;
+  count: number;
+  oldestMs: number;
+  stuck: number;
+  limited: boolean;
+}
+
+/** The machines' metrics, all read from the observer when somebody scrapes. */
+export function registerMachineMetrics(registry: Registry, observer: MachineObserver): void {
+  const labels = ["machine", "state"] as const;
+  const perState = (read: (tally: StateTally) => number | undefined) => () =>
+    [...tallies(observer)].flatMap(({ machine, state, ...tally }) => {
+      const value = read({ machine, state, ...tally });
+      return value === undefined ? [] : [[{ machine, state }, value] as const];
+    });
+  gaugeOf(
+    registry,
+    { name: "headcni_machines", help: "Machines in this state now; failed ones are in state error.", labels },
+    perState(({ count }) => count),
+  );
+  gaugeOf(
+    registry,
+    {
+      name: "headcni_machine_oldest_seconds",
+      help: "Longest time a machine has been in this state.",
+      labels,
+    },
+    perState(({ count, oldestMs }) => (count === 0 ? undefined : oldestMs / 1000)),
+  );
+  gaugeOf(
+    registry,
+    { name: "headcni_machine_stuck", help: "Machines in this state beyond its time limit.", labels },
+    perState(({ limited, stuck }) => (limited ? stuck : undefined)),
+  );
+  counterOf(
+    registry,
+    {
+      name: "headcni_machine_transitions_total",
+      help: "Transitions between two states.",
+      labels: ["machine", "from", "to"] as const,
+    },
+    function* () {
+      for (const kind of observer.kinds())
+        for (const state of kind.states.values())
+          for (const [to, count] of state.left) yield [{ machine: kind.name, from: state.name, to }, count];
+    },
+  );
+  counterOf(
+    registry,
+    {
+      name: "headcni_machine_events_ignored_total",
+      help: "Events that the machine's state had no transition for.",
+      labels: ["machine", "event"] as const,
+    },
+    function* () {
+      for (const kind of observer.kinds())
+        for (const [event, count] of kind.ignored) yield [{ machine: kind.name, event }, count];
+    },
+  );
+  gaugeOf(
+    registry,
+    {
+      name: "headcni_observer_disabled",
+      help: "1 once the machine observer gave up after a fault.",
+      labels: [],
+    },
+    () => [[{}, observer.disabled() ? 1 : 0]],
+  );
+}
+
+/** One tally per state ever seen, zeros included, so that a series falls to 0 instead of going stale. */
+function tallies(observer: MachineObserver): Iterable<StateTally> {
+  const byState = new Map<string, StateTally>();
+  const tallyOf = (machine: string, state: string, limited: boolean) => {
+    const key = `${machine} ${state}`;
+    const known = byState.get(key);
+    if (known !== undefined) return known;
+    const tally = { machine, state, count: 0, oldestMs: 0, stuck: 0, limited };
+    byState.set(key, tally);
+    return tally;
+  };
+  for (const kind of observer.kinds())
+    for (const state of kind.states.values()) tallyOf(kind.name, state.name, state.limits.size > 0);
+  for (const row of observer.states()) count(tallyOf(row.machine, row.state, row.limitMs !== null), row);
+  return byState.values();
+}
+
+function count(tally: StateTally, row: MachineState): void {
+  tally.count += 1;
+  tally.oldestMs = Math.max(tally.oldestMs, row.sinceMs);
+  tally.stuck += row.stuck ? 1 : 0;
+}
