@@ -1,0 +1,50 @@
+import { type CniErrorCode, cniErrorCodes } from "../protocol/cni-error-codes.ts";
+import type { CniFailure } from "../protocol/wire-types.ts";
+import type { PoolNumbers } from "./address-pool.ts";
+import type { Failure } from "./failure.ts";
+
+/** Code 11: what heals by itself, or at another attempt. `msg` says what was waited for, `details` what to do. */
+export function tryAgain(msg: string, details: string): CniFailure {
+  return { code: cniErrorCodes.tryAgainLater, msg, details };
+}
+
+/** No address left in a prefix of this node. */
+export function exhausted(pool: PoolNumbers): CniFailure {
+  return tryAgain(
+    `no address left in ${pool.prefix}: ${pool.used} of ${pool.size} in use, ${pool.resting} resting`,
+    "Delete pods of this node or give it a larger network.nodePodCIDR.",
+  );
+}
+
+/**
+ * The CNI error for what an actor threw (src/ports/pod-network.ts names the codes). A netns that is missing or is none is
+ * libcni's 8, a taken interface name a bad CNI_IFNAME (4), a refusal of the kernel an I/O failure (5).
+ */
+export function failureOf(failure: Failure, doing: string): CniFailure {
+  const [code, details] = meaningOf(failure.code);
+  return { code, msg: `${doing}: ${failure.message}`, details };
+}
+
+function meaningOf(code: string): readonly [CniErrorCode, string] {
+  switch (code) {
+    case "NETNS_MISSING":
+      return [cniErrorCodes.invalidNetNs, "CNI_NETNS must be the path of the sandbox's network namespace."];
+    case "NETNS_INVALID":
+      return [cniErrorCodes.invalidNetNs, "CNI_NETNS must be a network namespace other than the node's."];
+    case "IFNAME_TAKEN":
+      return [
+        cniErrorCodes.invalidEnvironment,
+        "CNI_IFNAME must be a name that the sandbox does not use yet.",
+      ];
+    case "KERNEL_REFUSED":
+      return [cniErrorCodes.ioFailure, "The kernel refused; what was begun has been taken back."];
+    case "ADDRESS_TAKEN":
+      return [cniErrorCodes.tryAgainLater, "Every address that was tried is routed by something else."];
+    case "CANCELLED":
+    case "CLOSED":
+    case "TIMEOUT":
+      return [cniErrorCodes.tryAgainLater, "The runtime may repeat the call."];
+    default:
+      return [cniErrorCodes.internal, `An error nobody foresaw (${code}); the daemon's log has it.`];
+  }
+}

@@ -1,0 +1,20 @@
+import type { CniRequest, WireCommand } from "../../src/protocol/wire-types.ts";
+
+/** A valid call for container `containerId`; further fields replace these. */
+export function cniRequest(
+  command: WireCommand,
+  containerId: string,
+  more: Partial<CniRequest> = {},
+): CniRequest {
+  return {
+    wire: 1,
+    command,
+    cniVersion: "1.1.0",
+    network: "headcni",
+    containerId,
+    netns: `/var/run/netns/${containerId}`,
+    ifname: "eth0",
+    pod: { namespace: "default", name: `pod-${containerId}`, uid: `uid-${containerId}` },
+    ...more,
+  };
+}
