@@ -5,6 +5,7 @@ import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { BenchError } from "./bench-error.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
 import {
+  addFleet,
   type Bench,
   benchAddAndDel,
   benchPodsAgainstTailnet,
@@ -24,6 +25,8 @@ type PartRun = { readonly parts: readonly Part[]; readonly run: (bench: Bench) =
 const labParts: readonly PartRun[] = [
   { parts: ["add", "del"], run: benchAddAndDel },
   { parts: ["datapath"], run: benchPodsAgainstTailnet },
+  // A thousand machines known: from here on the daemons have them as peers.
+  { parts: ["rss", "start"], run: addFleet },
   { parts: ["rss"], run: benchRss },
   { parts: ["start"], run: benchRestarts },
 ];

@@ -19,6 +19,8 @@ export type Options = {
   readonly idleSeconds: number;
   /** Restarts after SIGTERM, and as many after SIGKILL. */
   readonly restarts: number;
+  /** Machines in the tailnet besides the lab's nodes, for memory and restarts. */
+  readonly peers: number;
   readonly profile: boolean;
   readonly daemon: LabOptions["daemon"];
 };
@@ -32,6 +34,7 @@ Usage: npm run bench -- [OPTION...]     (as root; takes about ten minutes)
   --seconds N        length of one throughput run (5)
   --idle-seconds N   how long the daemon idles for its CPU time (60)
   --restarts N       daemon restarts of each kind, SIGTERM and SIGKILL (5)
+  --peers N          further machines in the tailnet while memory and restarts are measured (998)
   --profile          afterwards profile the daemon under ADD and DEL and name the costliest functions
   --daemon KIND      bundle, source, or none: the reference ptp plugin in our place, to try the harness
 `;
@@ -45,6 +48,7 @@ const spec = {
   seconds: { type: "string" },
   "idle-seconds": { type: "string" },
   restarts: { type: "string" },
+  peers: { type: "string" },
   profile: { type: "boolean" },
   daemon: { type: "string" },
 } as const;
@@ -61,6 +65,7 @@ export function parseOptions(argv: readonly string[]): Options {
     seconds: count("seconds", values.seconds, 5, 60),
     idleSeconds: count("idle-seconds", values["idle-seconds"], 60, 3600),
     restarts: count("restarts", values.restarts, 5, 100),
+    peers: count("peers", values.peers, 998, 10_000, 0),
     profile: values.profile === true,
     daemon: kind(values.daemon),
   };
@@ -91,8 +96,8 @@ function kind(given: string | undefined): LabOptions["daemon"] {
   throw new BenchError("BAD_OPTION", `--daemon is bundle, source or none, not "${given}"`);
 }
 
-function count(name: string, given: string | undefined, otherwise: number, most: number): number {
+function count(name: string, given: string | undefined, otherwise: number, most: number, least = 1): number {
   const value = given === undefined ? otherwise : Number(given);
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new BenchError("BAD_OPTION", `--${name} is a whole number from 1 to ${most}, not "${given}"`);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new BenchError("BAD_OPTION", `--${name} is a whole number from ${least} to ${most}, not "${given}"`);
 }

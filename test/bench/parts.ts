@@ -6,6 +6,7 @@ import type { Progress } from "../lab/progress.ts";
 import type { Metrics } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
 import { benchDatapath, type PathSample } from "./datapath-bench.ts";
+import { registerFleet } from "./fleet.ts";
 import { labCandidate } from "./lab-candidate.ts";
 import { pathsBetween, requireDirect } from "./lab-paths.ts";
 import type { Options } from "./options.ts";
@@ -79,6 +80,12 @@ export async function benchPodsAgainstTailnet({ lab, options, progress }: Bench)
     },
     raw: { datapath: { endpoint, secondsPerRun: seconds, samples } },
   };
+}
+
+/** Makes the lab's tailnet as large as the user asked. */
+export async function addFleet({ lab, options, progress }: Bench): Promise<PartFindings> {
+  await registerFleet(lab, options.peers, progress);
+  return { raw: { machinesKnown: options.peers + lab.nodes.length } };
 }
 
 /** Memory and CPU time of an idle daemon with a node's worth of pods. */
