@@ -33,7 +33,7 @@ const checks: readonly Check[] = [
 /** How the checks went: names of the failed ones. What a failed one printed stands on stderr. */
 export type CheckOutcome = { readonly passed: number; readonly failed: readonly string[] };
 
-/** Runs all checks, two at a time at most to leave the machine usable, and prints one line each. */
+/** Runs all checks one after another and prints a line for each. */
 export async function runChecks(): Promise<CheckOutcome> {
   const failed: string[] = [];
   for (const check of checks) {

@@ -2,6 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ensureTools } from "../lab/build/tools.ts";
+import { stderrProgress } from "../lab/progress.ts";
 import { root, runChecks, toolPath } from "./checks.ts";
 
 /** What vitest's JSON reporter writes, as far as it is used here. */
@@ -28,6 +30,8 @@ async function runVitest(args: readonly string[]): Promise<VitestReport | undefi
 
 /** `npm test`: every check, then every test; the last line says how many passed and failed. Arguments go to vitest. */
 const args = process.argv.slice(2);
+// First, so that no test waits for an installation or a build within its own time limit.
+await ensureTools("bundle", stderrProgress());
 const checks = args.length === 0 ? await runChecks() : { passed: 0, failed: [] };
 const report = await runVitest(args);
 // A run that vitest calls unsuccessful without a failed test (a file that does not load, an unhandled error) failed too.

@@ -29,7 +29,7 @@ export async function prepareNode(lab: Lab, node: LabNode): Promise<void> {
 
 /** Starts a node's daemon. It is ready when `waitForDaemon` returns. */
 export async function startDaemon(lab: Lab, node: LabNode): Promise<void> {
-  const { daemon } = lab.tools;
+  const { daemon } = lab;
   if (daemon === undefined)
     throw new LabError("BAD_OPTION", `lab "${lab.id}" was started without the daemon`);
   await startProcess(lab.processFolder, {

@@ -34,8 +34,6 @@ export type Tools = {
   readonly referencePlugins: string;
   /** The HeadCNI plugin; undefined without the daemon. */
   readonly plugin: string | undefined;
-  /** Command line of the daemon without its arguments; undefined without the daemon. */
-  readonly daemon: readonly [string, ...string[]] | undefined;
 };
 
 /** One node of a lab: a network namespace with its own daemon. All paths absolute. */
@@ -73,6 +71,8 @@ export type Lab = {
   readonly processFolder: string;
   readonly options: LabOptions;
   readonly tools: Tools;
+  /** Command line of the daemon without its arguments; undefined without the daemon. */
+  readonly daemon: readonly [string, ...string[]] | undefined;
   readonly supernet: string;
   /** Namespace of the underlay's bridge, Headscale and DERP. */
   readonly netns: string;

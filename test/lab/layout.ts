@@ -15,8 +15,8 @@ export function labFolder(id: string): string {
   return join(tmpdir(), `${labFolderPrefix}${id}`);
 }
 
-/** Everything about a lab that follows from its id and options: names, addresses, paths. */
-export function layOut(id: string, options: LabOptions, tools: Tools): Lab {
+/** Everything about a lab that follows from its id, options and programs: names, addresses, paths. */
+export function layOut(id: string, options: LabOptions, tools: Tools, daemon: Lab["daemon"]): Lab {
   const folder = labFolder(id);
   const headscaleFolder = join(folder, "headscale");
   return {
@@ -25,6 +25,7 @@ export function layOut(id: string, options: LabOptions, tools: Tools): Lab {
     processFolder: join(folder, "processes"),
     options,
     tools,
+    daemon,
     supernet: "10.244.0.0/16",
     netns: `${netnsPrefix(id)}hs`,
     headscale: {

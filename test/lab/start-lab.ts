@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { ensureTools } from "./build/tools.ts";
+import { ensureTools, provideDaemon } from "./build/tools.ts";
 import { prepareNode, startDaemon, waitForDaemon } from "./daemon.ts";
 import { startDerp, writeDerpMap } from "./derp.ts";
 import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "./headscale.ts";
@@ -7,7 +7,7 @@ import { joinHostTailscaled, startHostTailscaled } from "./host-tailscaled.ts";
 import { LabError } from "./lab-error.ts";
 import { claimLab, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode, LabOptions } from "./lab-types.ts";
-import { layOut } from "./layout.ts";
+import { labFolder, layOut } from "./layout.ts";
 import { type Progress, silent } from "./progress.ts";
 import { startStandIn } from "./stand-in.ts";
 import { stopLab } from "./stop-lab.ts";
@@ -49,10 +49,11 @@ export async function startLab(start: StartOptions): Promise<Lab> {
     throw new LabError("BAD_OPTION", `"${id}" is no lab id: 1 to 8 of a-z and 0-9`);
   }
   const labId = id ?? randomBytes(2).toString("hex");
-  const lab = layOut(labId, options, tools);
   await claimLab(labId);
   onClaimed?.(labId);
   try {
+    const daemon = await provideDaemon(options.daemon, labFolder(labId));
+    const lab = layOut(labId, options, tools, daemon);
     await saveLab(lab);
     await bringUp(lab, progress);
     return lab;
@@ -83,7 +84,7 @@ async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise
   const start = performance.now();
   await startHostTailscaled(lab, node);
   const host = joinHostTailscaled(lab, node);
-  if (lab.tools.daemon === undefined) {
+  if (lab.daemon === undefined) {
     await Promise.all([host, startStandIn(lab, node)]);
   } else {
     await startDaemon(lab, node);

@@ -1,14 +1,15 @@
+import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { LabError } from "../lab-error.ts";
+import { buildStub } from "../../../cni/build.ts";
+import { buildDaemon } from "../../../deploy/build.ts";
 import type { LabOptions, Tools } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
-import { run } from "../run-command.ts";
 import { ensurePackages } from "./debian-packages.ts";
 import { ensureGoTools } from "./go-tools.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 
-/** Installs and builds what is missing and returns where everything is. */
+/** Installs and builds what is missing and returns where everything is. The daemon comes later: `provideDaemon`. */
 export async function ensureTools(daemon: LabOptions["daemon"], progress: Progress): Promise<Tools> {
   await ensurePackages(progress);
   const go = await ensureGoTools(progress);
@@ -19,29 +20,23 @@ export async function ensureTools(daemon: LabOptions["daemon"], progress: Progre
     tailscaled: join(go.tailscale, "tailscaled"),
     cnitool: join(go.plugins, "cnitool"),
     referencePlugins: go.plugins,
-    plugin: daemon === "none" ? undefined : await buildPlugin(progress),
-    daemon: daemon === "none" ? undefined : [process.execPath, ...(await daemonProgram(daemon, progress))],
+    plugin: daemon === "none" ? undefined : await buildStub(progress),
   };
 }
 
-/** Builds the CNI plugin (cni/build.ts prints its path last). */
-async function buildPlugin(progress: Progress): Promise<string> {
-  const lines = await runBuild("cni/build.ts", progress);
-  const path = lines.at(-1);
-  if (path === undefined || path === "") throw new LabError("BUILD_FAILED", "cni/build.ts printed no path");
-  return path;
-}
-
-async function daemonProgram(daemon: "bundle" | "source", progress: Progress): Promise<readonly string[]> {
-  if (daemon === "source") return [join(root, "src", "main.ts")];
-  await runBuild("src/build.ts", progress);
-  return [join(root, "dist", "headcni.mjs")];
-}
-
-async function runBuild(file: string, progress: Progress): Promise<readonly string[]> {
-  const onStderr = (text: string) => {
-    for (const line of text.trimEnd().split("\n")) progress(`  ${line}`);
-  };
-  const stdout = await run([process.execPath, join(root, file)], { cwd: root, onStderr });
-  return stdout.trimEnd().split("\n");
+/**
+ * The command line of the daemon for one lab: from source, or a bundle of the source as it is now in the lab's own
+ * folder, so that a later build does not change a running lab.
+ */
+export async function provideDaemon(
+  daemon: LabOptions["daemon"],
+  folder: string,
+): Promise<readonly [string, ...string[]] | undefined> {
+  if (daemon === "none") return undefined;
+  if (daemon === "source") return [process.execPath, join(root, "src", "main.ts")];
+  const bundle = await buildDaemon(join(folder, "daemon"));
+  await mkdir(join(folder, "daemon"), { recursive: true });
+  // What is not bundled (koffi's native library) is looked up beside the bundle.
+  await symlink(join(root, "node_modules"), join(folder, "daemon", "node_modules"));
+  return [process.execPath, bundle];
 }

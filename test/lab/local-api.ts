@@ -1,0 +1,80 @@
+import { request } from "node:http";
+import { LabError } from "./lab-error.ts";
+import type { Lab, LabNode } from "./lab-types.ts";
+import { inNetns } from "./netns.ts";
+import { run } from "./run-command.ts";
+
+/** What the lab reads of a tailscaled's status (ipn/ipnstate.Status of tailscale.com 1.102.3). */
+export type TailscaledStatus = {
+  readonly BackendState: string;
+  readonly Self: TailscaledPeer;
+  readonly Peer?: Readonly<Record<string, TailscaledPeer>> | null;
+};
+
+/** A tailnet node as a tailscaled sees it. `CurAddr` is empty while the path is not direct. */
+export type TailscaledPeer = {
+  readonly HostName: string;
+  readonly Online: boolean;
+  readonly TailscaleIPs: readonly string[] | null;
+  readonly PrimaryRoutes?: readonly string[] | null;
+  readonly CurAddr?: string;
+  readonly Relay?: string;
+};
+
+/** The status of a tailscaled by its LocalAPI socket; unix sockets reach across network namespaces. */
+export function tailscaledStatus(socketPath: string): Promise<TailscaledStatus> {
+  return new Promise((resolve, reject) => {
+    // Any other Host is refused (ipn/localapi).
+    const headers = { Host: "local-tailscaled.sock" };
+    const query = request({ socketPath, path: "/localapi/v0/status", headers, timeout: 5000 }, (response) => {
+      const chunks: string[] = [];
+      response.setEncoding("utf8").on("data", (chunk: string) => chunks.push(chunk));
+      response.on("error", reject).on("end", () => {
+        if (response.statusCode === 200) resolve(JSON.parse(chunks.join("")) as TailscaledStatus);
+        else
+          reject(new LabError("NOT_READY", `tailscaled answers ${response.statusCode}: ${chunks.join("")}`));
+      });
+    });
+    query.on("timeout", () => query.destroy(new LabError("NOT_READY", "tailscaled does not answer")));
+    query.on("error", reject).end();
+  });
+}
+
+/** How one node reaches another over the tailnet. */
+export type PeerPath = {
+  readonly from: string;
+  readonly to: string;
+  readonly path: "direct" | "relay" | "none";
+  /** The peer's UDP address, or the relay's name. */
+  readonly via: string;
+};
+
+/** The paths between all nodes, each asked with a disco ping, because a tailscaled forgets idle paths. */
+export async function peerPaths(lab: Lab): Promise<readonly PeerPath[]> {
+  const pairs = lab.nodes.flatMap((from) =>
+    lab.nodes.filter((to) => to !== from).map((to) => ({ from, to })),
+  );
+  return await Promise.all(pairs.map(({ from, to }) => pathBetween(lab, from, to)));
+}
+
+async function pathBetween(lab: Lab, from: LabNode, to: LabNode): Promise<PeerPath> {
+  const names = { from: from.name, to: to.name };
+  const { Peer } = await tailscaledStatus(from.tailscaledSocket);
+  const peer = Object.values(Peer ?? {}).find((candidate) => candidate.PrimaryRoutes?.includes(to.podCIDR));
+  const address = peer?.TailscaleIPs?.[0];
+  if (address === undefined) return { ...names, path: "none", via: `no peer serves ${to.podCIDR}` };
+  const command = [
+    lab.tools.tailscale,
+    `--socket=${from.tailscaledSocket}`,
+    "ping",
+    "--c=5",
+    "--timeout=1s",
+    address,
+  ];
+  const [program, ...args] = command;
+  // pong from n2 (100.64.0.2) via 10.99.0.12:41642 in 1ms | via DERP(lab) in 1ms
+  const printed = await run(inNetns(from.netns, [program ?? "", ...args])).catch(String);
+  const via = [...printed.matchAll(/ via (\S+) in /g)].at(-1)?.[1];
+  if (via === undefined) return { ...names, path: "none", via: "no answer" };
+  return { ...names, path: via.startsWith("DERP") ? "relay" : "direct", via };
+}

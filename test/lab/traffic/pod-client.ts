@@ -1,0 +1,110 @@
+import { createSocket } from "node:dgram";
+import { get } from "node:http";
+
+/**
+ * The client that runs in a pod's namespace, as a program; prints one JSON line.
+ * - `fetch URL...`: gets each and reports bytes, milliseconds and the source address the server saw.
+ * - `read URL`: reads until SIGTERM or the end and reports bytes, whether it broke, and the longest silence.
+ * - `probe ADDRESS PORT INTERVAL_MS`: sends numbered datagrams until SIGTERM, waits for stragglers, reports losses.
+ */
+const stopped = new Promise<void>((resolve) => {
+  process.once("SIGTERM", () => resolve());
+});
+
+/** One GET to its end. */
+function fetchOnce(url: string): Promise<unknown> {
+  const start = performance.now();
+  return new Promise((resolve) => {
+    const request = get(url, { timeout: 10_000, agent: false }, (response) => {
+      const size = { bytes: 0 };
+      response.on("data", (chunk: Buffer) => {
+        size.bytes += chunk.length;
+      });
+      response.on("end", () => {
+        const { "x-source-address": source } = response.headers;
+        resolve({ url, bytes: size.bytes, milliseconds: performance.now() - start, source });
+      });
+      response.on("error", (error) => resolve({ url, error: error.message }));
+    });
+    request.on("timeout", () => request.destroy(new Error("no answer within 10 s")));
+    request.on("error", (error) => resolve({ url, error: error.message }));
+  });
+}
+
+/** A long read. */
+function readUntilStopped(url: string): Promise<unknown> {
+  return new Promise((resolve) => {
+    const progress = { bytes: 0, lastAt: performance.now(), longestSilenceMs: 0 };
+    const note = () => {
+      const now = performance.now();
+      progress.longestSilenceMs = Math.max(progress.longestSilenceMs, now - progress.lastAt);
+      progress.lastAt = now;
+    };
+    const request = get(url, { agent: false }, (response) => {
+      progress.lastAt = performance.now();
+      response.on("data", (chunk: Buffer) => {
+        progress.bytes += chunk.length;
+        note();
+      });
+      response.on("end", () => resolve({ ...progress, error: "the server ended" }));
+      response.on("error", (error) => resolve({ ...progress, error: error.message }));
+    });
+    request.on("error", (error) => resolve({ ...progress, error: error.message }));
+    stopped.then(() => {
+      note();
+      resolve(progress);
+    });
+  });
+}
+
+/** Numbered datagrams to an echo. */
+async function probe(address: string, port: number, intervalMs: number): Promise<unknown> {
+  const socket = createSocket("udp4");
+  const sentAt = new Map<number, number>();
+  const gaps = { sent: 0, received: 0, lastAnswerAt: performance.now(), longestSilenceMs: 0 };
+  socket.on("message", (message) => {
+    if (!sentAt.delete(message.readUInt32BE(0))) return;
+    const now = performance.now();
+    gaps.received += 1;
+    gaps.longestSilenceMs = Math.max(gaps.longestSilenceMs, now - gaps.lastAnswerAt);
+    gaps.lastAnswerAt = now;
+  });
+  socket.on("error", () => {
+    // "Network is unreachable" and the like: the datagram stays unanswered and counts as lost.
+  });
+  await new Promise<void>((resolve) => socket.bind(0, resolve));
+  const timer = setInterval(() => {
+    const datagram = Buffer.alloc(64);
+    datagram.writeUInt32BE(gaps.sent);
+    sentAt.set(gaps.sent, performance.now());
+    gaps.sent += 1;
+    socket.send(datagram, port, address, () => {});
+  }, intervalMs);
+  await stopped;
+  clearInterval(timer);
+  const endedAt = performance.now();
+  while (sentAt.size > 0 && performance.now() - endedAt < 1000) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  socket.close();
+  if (sentAt.size > 0) gaps.longestSilenceMs = Math.max(gaps.longestSilenceMs, endedAt - gaps.lastAnswerAt);
+  return { sent: gaps.sent, received: gaps.received, longestSilenceMs: gaps.longestSilenceMs };
+}
+
+async function main([mode, first = "", ...rest]: readonly string[]): Promise<unknown> {
+  switch (mode) {
+    case "fetch": {
+      const answers: unknown[] = [];
+      for (const url of [first, ...rest]) answers.push(await fetchOnce(url));
+      return answers;
+    }
+    case "read":
+      return await readUntilStopped(first);
+    case "probe":
+      return await probe(first, Number(rest[0]), Number(rest[1]));
+    default:
+      throw new Error(`no mode "${mode ?? ""}"`);
+  }
+}
+
+process.stdout.write(`${JSON.stringify(await main(process.argv.slice(2)))}\n`, () => process.exit(0));

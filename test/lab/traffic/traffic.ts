@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { LabError } from "../lab-error.ts";
+import type { Lab } from "../lab-types.ts";
+import { inNetns } from "../netns.ts";
+import type { Pod } from "../pods.ts";
+import { startProcess } from "../processes.ts";
+import { type CommandLine, run, runResult } from "../run-command.ts";
+import { waitUntil } from "../wait-until.ts";
+
+const port = 8080;
+const client = join(import.meta.dirname, "pod-client.ts");
+const server = join(import.meta.dirname, "pod-server.ts");
+
+/** How one HTTP transfer went: what came, how long it took, and whom the server saw as its caller. */
+export type FetchReport = {
+  readonly bytes: number;
+  readonly milliseconds: number;
+  readonly source: string;
+  readonly error?: string;
+};
+
+/** How a stream of numbered datagrams went. The silence is the longest time without an answer, the end included. */
+export type ProbeReport = {
+  readonly sent: number;
+  readonly received: number;
+  readonly longestSilenceMs: number;
+};
+
+/** How a long transfer went; `error` is set if the connection broke. */
+export type ReadReport = {
+  readonly bytes: number;
+  readonly longestSilenceMs: number;
+  readonly error?: string;
+};
+
+/** Something that runs in a pod until it is stopped and then tells how it went. */
+export type Running<Report> = { readonly stop: () => Promise<Report> };
+
+/** Starts the HTTP and echo server of a pod and waits until it listens. It ends with the lab. */
+export async function startPodServer(lab: Lab, pod: Pod): Promise<void> {
+  await startProcess(lab.processFolder, {
+    name: `pod-${pod.name}-server`,
+    netns: pod.netns,
+    command: [process.execPath, server, String(port)],
+    env: {},
+    logFile: join(lab.folder, "pods.log"),
+  });
+  const listens = async () => {
+    const { stdout } = await runResult(inNetns(pod.netns, ["ss", "-Hltn", `sport = :${port}`]));
+    return stdout.trim() !== "";
+  };
+  await waitUntil(listens, { what: `the server of pod ${pod.name} listens`, timeoutMs: 10_000 });
+}
+
+/** Gets `bytes` bytes from each target's server, one after another, from inside a pod. */
+export async function fetchFrom(
+  pod: Pod,
+  targets: readonly Pod[],
+  bytes: number,
+): Promise<readonly FetchReport[]> {
+  const urls = targets.map((target) => `http://${target.address}:${port}/bytes/${bytes}`);
+  const [first, ...rest] = urls;
+  if (first === undefined) return [];
+  const printed = await run(inNetns(pod.netns, clientCommand("fetch", first, ...rest)));
+  return JSON.parse(printed) as FetchReport[];
+}
+
+/** Sends a datagram every `intervalMs` from a pod to an echoing pod (or address) until stopped, and counts the answers. */
+export function startProbe(pod: Pod, target: string, intervalMs: number): Running<ProbeReport> {
+  return start(pod, clientCommand("probe", target, String(port), String(intervalMs)));
+}
+
+/** Reads a stream of `bytesPerSecond` from another pod's server until stopped. */
+export function startRead(pod: Pod, target: Pod, bytesPerSecond: number): Running<ReadReport> {
+  return start(pod, clientCommand("read", `http://${target.address}:${port}/stream/${bytesPerSecond}`));
+}
+
+function clientCommand(mode: string, ...args: readonly string[]): CommandLine {
+  return [process.execPath, client, mode, ...args];
+}
+
+function start<Report>(pod: Pod, command: CommandLine): Running<Report> {
+  const [program, ...args] = inNetns(pod.netns, command);
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const chunks: string[] = [];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => chunks.push(text));
+  const closed = new Promise<string>((resolve, reject) => {
+    child.once("error", reject).once("close", () => resolve(chunks.join("")));
+  });
+  closed.catch(() => undefined);
+  return {
+    stop: async () => {
+      child.kill("SIGTERM");
+      const printed = await closed;
+      if (printed === "")
+        throw new LabError("COMMAND_FAILED", `the client in pod ${pod.name} ended without a report`);
+      return JSON.parse(printed) as Report;
+    },
+  };
+}

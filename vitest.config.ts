@@ -1,0 +1,30 @@
+import { defineConfig } from "vitest/config";
+
+/** Two kinds of tests: parts (with their own namespaces where they need the kernel), and the whole product in the lab. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        // XState speaks up about mistakes only under this condition.
+        ssr: { resolve: { conditions: ["development"] } },
+        test: {
+          name: "parts",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/e2e/**"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "lab",
+          include: ["test/e2e/**/*.test.ts"],
+          // Labs side by side would slow each other down; the tests in one file share a lab.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
