@@ -53,6 +53,8 @@ const spec = {
   daemon: { type: "string" },
 } as const;
 
+type Range = { readonly otherwise: number; readonly least: number; readonly most: number };
+
 /** Reads the command line. Throws BenchError BAD_OPTION with what is wrong. */
 export function parseOptions(argv: readonly string[]): Options {
   const { values } = parsed(argv);
@@ -60,12 +62,12 @@ export function parseOptions(argv: readonly string[]): Options {
     json: values.json === true,
     help: values.help === true,
     only: values.only === undefined ? parts : partsOf(values.only),
-    rounds: count("rounds", values.rounds, 9, 100),
-    pods: count("pods", values.pods, 100, 110),
-    seconds: count("seconds", values.seconds, 5, 60),
-    idleSeconds: count("idle-seconds", values["idle-seconds"], 60, 3600),
-    restarts: count("restarts", values.restarts, 5, 100),
-    peers: count("peers", values.peers, 998, 10_000, 0),
+    rounds: count("rounds", values.rounds, { otherwise: 9, least: 1, most: 100 }),
+    pods: count("pods", values.pods, { otherwise: 100, least: 1, most: 110 }),
+    seconds: count("seconds", values.seconds, { otherwise: 5, least: 1, most: 60 }),
+    idleSeconds: count("idle-seconds", values["idle-seconds"], { otherwise: 60, least: 1, most: 3600 }),
+    restarts: count("restarts", values.restarts, { otherwise: 5, least: 1, most: 100 }),
+    peers: count("peers", values.peers, { otherwise: 998, least: 0, most: 10_000 }),
     profile: values.profile === true,
     daemon: kind(values.daemon),
   };
@@ -96,7 +98,7 @@ function kind(given: string | undefined): LabOptions["daemon"] {
   throw new BenchError("BAD_OPTION", `--daemon is bundle, source or none, not "${given}"`);
 }
 
-function count(name: string, given: string | undefined, otherwise: number, most: number, least = 1): number {
+function count(name: string, given: string | undefined, { otherwise, least, most }: Range): number {
   const value = given === undefined ? otherwise : Number(given);
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   throw new BenchError("BAD_OPTION", `--${name} is a whole number from ${least} to ${most}, not "${given}"`);
