@@ -1,9 +1,20 @@
+import type { HeadcniError } from "../domain/failure.ts";
 import type { NamespaceName } from "../domain/kernel-state.ts";
+import type { FirewallChange, FirewallObservation } from "../domain/nft-observation.ts";
 
-/** Our nftables tables, loaded whole by `nft -j -f -`, and accepts in foreign FORWARD chains that would drop pods. */
+export type FirewallFailure =
+  /** `nft`, `iptables` or `nsenter` is not installed. */
+  | { readonly code: "PROGRAM_MISSING"; readonly program: string }
+  /** The program refused; `text` is its own words. */
+  | { readonly code: "REFUSED"; readonly program: string; readonly text: string }
+  | { readonly code: "UNREADABLE"; readonly program: string; readonly text: string }
+  | { readonly code: "CANCELLED" };
+export type FirewallError = HeadcniError<FirewallFailure>;
+
+/** nftables of the node's namespace and of X. Every method starts programs: on start, on notification, never per pod. */
 export interface Firewall {
-  /** `nft -j list ruleset` of the namespace, parsed JSON. */
-  observe(namespace: NamespaceName): Promise<unknown>;
-  /** Loads a JSON command document atomically. Throws FirewallError with nft's words. */
-  load(namespace: NamespaceName, document: unknown): Promise<void>;
+  /** Our own table, and (on the node) other programs' forward and input chains. Throws FirewallError. */
+  observe(namespace: NamespaceName, signal?: AbortSignal): Promise<FirewallObservation>;
+  /** One after another, each atomic; stops at the first refusal with a FirewallError. */
+  apply(namespace: NamespaceName, changes: readonly FirewallChange[], signal?: AbortSignal): Promise<void>;
 }

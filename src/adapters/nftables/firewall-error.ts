@@ -1,0 +1,4 @@
+import { HeadcniError } from "../../domain/failure.ts";
+import type { FirewallFailure } from "../../ports/firewall.ts";
+
+export class FirewallProgramError extends HeadcniError<FirewallFailure> {}

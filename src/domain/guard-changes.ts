@@ -1,0 +1,40 @@
+import type { GuardScope } from "./guard-observation.ts";
+import { tailnetLink } from "./kernel-constants.ts";
+import type { KernelChange } from "./kernel-state.ts";
+
+/**
+ * What a notification makes worth looking at, undefined for nothing. Attaching a pod adds a link and a host route, and
+ * neither can break an invariant; its removal can look like the loss of a pod's route.
+ */
+export function scopeOfChange(change: KernelChange): GuardScope | undefined {
+  switch (change.what) {
+    case "nftables":
+    case "overrun":
+      return "all";
+    case "address":
+    case "rule":
+      return change.removed ? "kernel" : undefined;
+    case "link":
+      return concernsLink(change) ? "kernel" : undefined;
+    case "route":
+      return change.removed || !isHostRoute(change.subject) ? "kernel" : undefined;
+    default: {
+      const unhandled: never = change.what;
+      return unhandled;
+    }
+  }
+}
+
+export function widerScope(a: GuardScope | undefined, b: GuardScope | undefined): GuardScope | undefined {
+  if (a === "all" || b === "all") return "all";
+  return a ?? b;
+}
+
+/** A removed link may be named by its index. */
+function concernsLink({ namespace, removed, subject }: KernelChange): boolean {
+  return subject === tailnetLink[namespace] || (removed && /^\d+$/.test(subject));
+}
+
+function isHostRoute(destination: string): boolean {
+  return destination.endsWith("/32") || (destination.endsWith("/128") && destination.includes(":"));
+}

@@ -1,0 +1,67 @@
+import { sameRoute, sameRule } from "./guard-holds.ts";
+import type { KernelWish } from "./guard-wishes.ts";
+import { mainTable, routeProtocol } from "./kernel-constants.ts";
+import type { KernelOperation, KernelRoute, KernelRouteRequest, KernelSnapshot } from "./kernel-state.ts";
+
+/**
+ * Removes what carries our protocol number, or stands on our end of the veth, and is not wished for: the remains of an
+ * earlier configuration. Pods' host routes are not looked at.
+ */
+export function removeLeftovers(
+  snapshot: KernelSnapshot,
+  wishes: readonly KernelWish[],
+  linkName: string,
+): readonly KernelOperation[] {
+  const operations = wishes.map((wish) => wish.operation);
+  const rules = snapshot.rules
+    .filter((rule) => rule.protocol === routeProtocol)
+    .filter((rule) => !operations.some((wish) => wish.op === "rule.add" && sameRule(wish.rule, rule)))
+    .map((rule): KernelOperation => ({ op: "rule.remove", rule }));
+  const routes = snapshot.routes
+    .filter((route) => route.protocol === routeProtocol && !isPodRoute(route))
+    .filter(
+      (route) =>
+        !operations.some((wish) => wish.op === "route.replace" && sameRoute(wish.route, route, snapshot)),
+    )
+    .map((route): KernelOperation => ({ op: "route.remove", route: routeRequest(route, snapshot) }));
+  return [...rules, ...routes, ...removeAddresses(snapshot, operations, linkName)];
+}
+
+/** A pod's host route: one address, in main, through a link. */
+export function isPodRoute(route: KernelRoute): boolean {
+  return (
+    route.table === mainTable &&
+    route.type === "unicast" &&
+    route.destination.endsWith(route.family === 4 ? "/32" : "/128")
+  );
+}
+
+/** An observed route as a request that names the same route. */
+export function routeRequest(route: KernelRoute, snapshot: KernelSnapshot): KernelRouteRequest {
+  const { linkIndex, ...rest } = route;
+  const link = snapshot.links.find(({ index }) => index === linkIndex);
+  return link === undefined || route.type !== "unicast" ? rest : { ...rest, link: link.name };
+}
+
+function removeAddresses(
+  snapshot: KernelSnapshot,
+  operations: readonly KernelOperation[],
+  linkName: string,
+): readonly KernelOperation[] {
+  const link = snapshot.links.find(({ name }) => name === linkName);
+  if (link === undefined) return [];
+  return snapshot.addresses
+    .filter(({ linkIndex }) => linkIndex === link.index)
+    .filter(({ address }) => !address.startsWith("fe80:"))
+    .filter(
+      ({ address, prefixLength }) =>
+        !operations.some(
+          (wish) =>
+            wish.op === "address.add" &&
+            wish.link === linkName &&
+            wish.address === address &&
+            wish.prefixLength === prefixLength,
+        ),
+    )
+    .map(({ address, prefixLength }) => ({ op: "address.remove", link: linkName, address, prefixLength }));
+}

@@ -1,0 +1,127 @@
+import { findLink, holds } from "./guard-holds.ts";
+import { removeLeftovers } from "./guard-leftovers.ts";
+import type { BrokenInvariant, GuardObservation, Mend, NamespaceObservation } from "./guard-observation.ts";
+import { podRouteWishes } from "./guard-pod-routes.ts";
+import type { GuardSettings } from "./guard-settings.ts";
+import { brokenSysctls, wishedSysctls } from "./guard-sysctls.ts";
+import { type KernelWish, nodeWishes, tailnetWishes } from "./guard-wishes.ts";
+import { tailnetLink } from "./kernel-constants.ts";
+import type { KernelOperation, KernelSnapshot, NamespaceName } from "./kernel-state.ts";
+import { mendForeignChain } from "./nft-foreign.ts";
+import { nodeTable } from "./nft-node-table.ts";
+import { loadTable, type NftTable, tableHolds } from "./nft-table.ts";
+import { tailnetTable } from "./nft-tailnet-table.ts";
+
+/**
+ * What is broken, in the order of mending: X's firewall and ours before anything can flow, the veth before what
+ * stands on it, refusals before routes, routes before the rules that lead to them.
+ */
+export function findBroken(
+  settings: GuardSettings,
+  observation: GuardObservation,
+): readonly BrokenInvariant[] {
+  const { node, tailnet } = observation;
+  const found: BrokenInvariant[] = [];
+  if (tailnet) found.push(...brokenTable("tailnet", tailnetTable(settings), tailnet));
+  found.push(...brokenTable("node", nodeTable(settings), node));
+  found.push(...brokenNode(settings, observation));
+  if (tailnet) {
+    const wishes = tailnetWishes(settings);
+    found.push(...brokenWishes("tailnet", wishes, tailnet.kernel));
+    found.push(...leftovers("tailnet", wishes, tailnet.kernel));
+    found.push(...sysctls("tailnet", settings, tailnet));
+  }
+  found.push(...sysctls("node", settings, node));
+  found.push(...foreign(settings, node));
+  return found;
+}
+
+function brokenNode(settings: GuardSettings, observation: GuardObservation): readonly BrokenInvariant[] {
+  const { node, tailnet } = observation;
+  const snapshot = node.kernel;
+  const wishes = nodeWishes(settings, tailnet !== undefined);
+  const pods = podRouteWishes(settings, snapshot);
+  const broken = brokenWishes("node", [...wishes, ...pods], snapshot);
+  const left = leftovers("node", wishes, snapshot);
+  if (tailnet === undefined) return [...broken, ...left];
+  const torn = removeTornLink(snapshot, tailnet.kernel);
+  if (torn.length === 0) return [...broken, ...left];
+  // Everything that stands on the link goes with it, though the snapshot still shows it.
+  const again = brokenWishes("node", [...wishes, ...pods], without(snapshot, tailnetLink.node));
+  return [{ invariant: "node.link", mends: torn }, ...again, ...left];
+}
+
+/** Unmet wishes, grouped by invariant in the order of the first of each. */
+function brokenWishes(
+  namespace: NamespaceName,
+  wishes: readonly KernelWish[],
+  snapshot: KernelSnapshot,
+): readonly BrokenInvariant[] {
+  const unmet = wishes.filter(({ operation }) => !holds(operation, snapshot));
+  const names = [...new Set(unmet.map(({ invariant }) => invariant))];
+  return names.map((invariant) => {
+    const operations = unmet.filter((wish) => wish.invariant === invariant).map((wish) => wish.operation);
+    return { invariant, mends: [{ kind: "kernel", namespace, operations }] };
+  });
+}
+
+/** Half a veth pair (the other end is gone, or in a namespace that is no longer X) has to go before a new one. */
+function removeTornLink(node: KernelSnapshot, tailnet: KernelSnapshot): readonly Mend[] {
+  const here = findLink(node, tailnetLink.node);
+  const there = findLink(tailnet, tailnetLink.tailnet);
+  if (here?.kind === "veth" && there?.kind === "veth") return [];
+  const mends: Mend[] = [];
+  if (there !== undefined) mends.push(removal("tailnet", tailnetLink.tailnet));
+  if (here !== undefined) mends.push(removal("node", tailnetLink.node));
+  return mends;
+}
+
+function removal(namespace: NamespaceName, link: string): Mend {
+  return { kind: "kernel", namespace, operations: [{ op: "link.remove", link }] };
+}
+
+function without(snapshot: KernelSnapshot, name: string): KernelSnapshot {
+  const gone = findLink(snapshot, name)?.index;
+  return {
+    ...snapshot,
+    links: snapshot.links.filter(({ index }) => index !== gone),
+    addresses: snapshot.addresses.filter(({ linkIndex }) => linkIndex !== gone),
+    routes: snapshot.routes.filter(({ linkIndex }) => linkIndex === undefined || linkIndex !== gone),
+  };
+}
+
+function leftovers(
+  namespace: NamespaceName,
+  wishes: readonly KernelWish[],
+  snapshot: KernelSnapshot,
+): readonly BrokenInvariant[] {
+  const operations: readonly KernelOperation[] = removeLeftovers(snapshot, wishes, tailnetLink[namespace]);
+  if (operations.length === 0) return [];
+  return [{ invariant: `${namespace}.leftovers`, mends: [{ kind: "kernel", namespace, operations }] }];
+}
+
+function sysctls(
+  namespace: NamespaceName,
+  settings: GuardSettings,
+  observed: NamespaceObservation,
+): readonly BrokenInvariant[] {
+  const values = brokenSysctls(wishedSysctls(settings, namespace, observed.kernel), observed.sysctls);
+  if (Object.keys(values).length === 0) return [];
+  return [{ invariant: `${namespace}.sysctls`, mends: [{ kind: "sysctls", namespace, values }] }];
+}
+
+function brokenTable(
+  namespace: NamespaceName,
+  table: NftTable,
+  { firewall }: NamespaceObservation,
+): readonly BrokenInvariant[] {
+  if (firewall === undefined || tableHolds(table, firewall.own)) return [];
+  const changes = [{ tool: "nft" as const, document: loadTable(table) }];
+  return [{ invariant: `${namespace}.firewall`, mends: [{ kind: "firewall", namespace, changes }] }];
+}
+
+function foreign(settings: GuardSettings, { firewall }: NamespaceObservation): readonly BrokenInvariant[] {
+  const changes = firewall?.foreign.flatMap((chain) => mendForeignChain(settings, chain)) ?? [];
+  if (changes.length === 0) return [];
+  return [{ invariant: "node.foreignFirewall", mends: [{ kind: "firewall", namespace: "node", changes }] }];
+}

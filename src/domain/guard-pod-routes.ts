@@ -1,0 +1,44 @@
+import { familySettings, type GuardSettings } from "./guard-settings.ts";
+import type { KernelWish } from "./guard-wishes.ts";
+import { attachmentLinkGroup, mainTable, podRouteMetric, routeProtocol } from "./kernel-constants.ts";
+import type { KernelSnapshot } from "./kernel-state.ts";
+import { parseLinkAlias } from "./link-alias.ts";
+import { parseAddress } from "./prefix.ts";
+
+/**
+ * The host route of every attached pod. Deleting the router address, or the link it stands on, makes the kernel drop
+ * every route that prefers it as source (net/ipv4/fib_semantics.c, fib_sync_down_addr): all pods of the node at once.
+ */
+export function podRouteWishes(settings: GuardSettings, snapshot: KernelSnapshot): readonly KernelWish[] {
+  const families = familySettings(settings);
+  return snapshot.links
+    .filter((link) => link.group === attachmentLinkGroup && link.up)
+    .flatMap((link) => {
+      const alias = parseLinkAlias(link.alias);
+      if (alias?.state !== "ready") return [];
+      return alias.addresses.flatMap((address): readonly KernelWish[] => {
+        const { family } = parseAddress(address);
+        const router = families.find((settingsOf) => settingsOf.family === family)?.router;
+        if (router === undefined) return [];
+        return [
+          {
+            invariant: "node.podRoutes",
+            operation: {
+              op: "route.replace",
+              route: {
+                family,
+                type: "unicast",
+                destination: `${address}/${family === 4 ? 32 : 128}`,
+                table: mainTable,
+                metric: podRouteMetric,
+                protocol: routeProtocol,
+                link: link.name,
+                preferredSource: router,
+                scope: family === 4 ? "link" : "universe",
+              },
+            },
+          },
+        ];
+      });
+    });
+}

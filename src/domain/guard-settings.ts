@@ -1,0 +1,66 @@
+import { addressAt, parsePrefix, routerAddress } from "./prefix.ts";
+
+/** What the guard keeps true; all prefixes canonical text, one or more per family. */
+export interface GuardSettings {
+  /** This node's pod CIDRs. */
+  readonly ownPrefixes: readonly string[];
+  /** The cluster's pod CIDRs; each own prefix lies inside one of them. */
+  readonly supernets: readonly string[];
+  /** IPv4 prefix of the veth between the node (first address) and X (second); not link-local (reference H). */
+  readonly linkPrefix: string;
+  /** tailscaled's interface inside X and the MTU that pods have. */
+  readonly tunnel: { readonly name: string; readonly mtu: number };
+  /** tailscaled's UDP port, the same on the node and in X. */
+  readonly underlayPort: number;
+  /** Whether pods that leave the cluster take the node's address. */
+  readonly masquerade: boolean;
+}
+
+/** One end of the veth: address and prefix length. */
+export interface LinkEnds {
+  readonly node: string;
+  readonly tailnet: string;
+  readonly prefixLength: number;
+}
+
+/** IPv6 ends exist only as next hops, so they are link-local: tailscaled never sends its underlay through them. */
+const ends6: LinkEnds = { node: "fe80::4843:1", tailnet: "fe80::4843:2", prefixLength: 64 };
+
+/** The veth's addresses of a family. */
+export function linkEnds(settings: GuardSettings, family: 4 | 6): LinkEnds {
+  if (family === 6) return ends6;
+  const prefix = parsePrefix(settings.linkPrefix);
+  return { node: addressAt(prefix, 1n), tailnet: addressAt(prefix, 2n), prefixLength: prefix.length };
+}
+
+/** The settings of one family. `router` is the address that stands for this node (DESIGN decision 7). */
+export interface FamilySettings {
+  readonly family: 4 | 6;
+  readonly ownPrefixes: readonly string[];
+  readonly supernets: readonly string[];
+  readonly routers: readonly string[];
+  readonly router: string;
+  readonly ends: LinkEnds;
+  readonly anywhere: string;
+}
+
+/** One entry per family that has a pod CIDR on this node, IPv4 first. */
+export function familySettings(settings: GuardSettings): readonly FamilySettings[] {
+  return ([4, 6] as const).flatMap((family) => {
+    const own = settings.ownPrefixes.map(parsePrefix).filter((prefix) => prefix.family === family);
+    const routers = own.map(routerAddress);
+    const [router] = routers;
+    if (router === undefined) return [];
+    return [
+      {
+        family,
+        ownPrefixes: settings.ownPrefixes.filter((text) => parsePrefix(text).family === family),
+        supernets: settings.supernets.filter((text) => parsePrefix(text).family === family),
+        routers,
+        router,
+        ends: linkEnds(settings, family),
+        anywhere: family === 4 ? "0.0.0.0/0" : "::/0",
+      },
+    ];
+  });
+}

@@ -1,0 +1,84 @@
+import { familySettings, type GuardSettings } from "./guard-settings.ts";
+import { attachmentLinkGroup, leavingLinkGroup, tailnetLink } from "./kernel-constants.ts";
+import type { KernelLink, KernelSnapshot, NamespaceName } from "./kernel-state.ts";
+
+/** Values by name, names as in KernelState.readSysctls. */
+export type Sysctls = Readonly<Record<string, string>>;
+
+/** `value` is written unless the present value is it or one of `orElse`. */
+export interface SysctlWish {
+  readonly name: string;
+  readonly value: string;
+  readonly orElse: readonly string[];
+}
+
+/**
+ * What forwarding needs, in the order of writing. Reverse path filtering is loose on our own links only: the answer's
+ * way may be under repair while packets arrive, and our tables drop what is spoofed. The kernel takes the greater of
+ * `all` and the link's, so 2 (loose) wins over 1 (Documentation/networking/ip-sysctl). A node that forwards IPv6 hears
+ * router advertisements only with accept_ra 2 (same document): without it the node itself would lose its IPv6 route.
+ */
+export function wishedSysctls(
+  settings: GuardSettings,
+  namespace: NamespaceName,
+  snapshot: KernelSnapshot,
+): readonly SysctlWish[] {
+  const families = familySettings(settings).map(({ family }) => family);
+  const wishes: SysctlWish[] = [];
+  if (families.includes(4)) {
+    wishes.push(wish("net/ipv4/ip_forward", "1"));
+    if (namespace === "tailnet") wishes.push(wish("net/ipv4/conf/all/rp_filter", "2"));
+    else if (snapshot.links.some(({ name }) => name === tailnetLink.node))
+      wishes.push(wish(`net/ipv4/conf/${tailnetLink.node}/rp_filter`, "2"));
+  }
+  if (families.includes(6)) {
+    if (namespace === "node")
+      for (const link of foreignLinks(snapshot))
+        wishes.push(wish(`net/ipv6/conf/${link.name}/accept_ra`, "2", ["0"]));
+    wishes.push(wish("net/ipv6/conf/all/forwarding", "1"));
+  }
+  return wishes;
+}
+
+/** The values to write. A name without a present value (its link is gone) is left alone. */
+export function brokenSysctls(wishes: readonly SysctlWish[], present: Sysctls): Sysctls {
+  const broken = wishes.filter(({ name, value, orElse }) => {
+    const found = present[name];
+    return found !== undefined && found !== value && !orElse.includes(found);
+  });
+  return Object.fromEntries(broken.map(({ name, value }) => [name, value]));
+}
+
+/**
+ * What the kernel changes along with the forwarding switches (net/ipv4/devinet.c, inet_forward_change;
+ * net/ipv6/addrconf.c, addrconf_fixup_forwarding): to be remembered before the first write. The switches come first,
+ * so that writing the values back in this order ends in the old state.
+ */
+export function sysctlsToRemember(settings: GuardSettings, snapshot: KernelSnapshot): readonly string[] {
+  const links = foreignLinks(snapshot).map(({ name }) => name);
+  return familySettings(settings).flatMap(({ family }) =>
+    family === 4
+      ? [
+          "net/ipv4/ip_forward",
+          "net/ipv4/conf/all/accept_redirects",
+          "net/ipv4/conf/default/forwarding",
+          ...links.map((link) => `net/ipv4/conf/${link}/forwarding`),
+        ]
+      : [
+          "net/ipv6/conf/all/forwarding",
+          "net/ipv6/conf/default/forwarding",
+          ...links.flatMap((link) => [`net/ipv6/conf/${link}/forwarding`, `net/ipv6/conf/${link}/accept_ra`]),
+        ],
+  );
+}
+
+function wish(name: string, value: string, orElse: readonly string[] = []): SysctlWish {
+  return { name, value, orElse };
+}
+
+function foreignLinks(snapshot: KernelSnapshot): readonly KernelLink[] {
+  return snapshot.links.filter(
+    ({ name, group }) =>
+      name !== tailnetLink.node && group !== attachmentLinkGroup && group !== leavingLinkGroup,
+  );
+}

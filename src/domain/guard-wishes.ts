@@ -1,0 +1,137 @@
+import type { GuardInvariant } from "./guard-invariants.ts";
+import { familySettings, type GuardSettings } from "./guard-settings.ts";
+import {
+  mainTable,
+  routeProtocol,
+  rulePriority,
+  tailnetLink,
+  tailnetTable,
+  unreachableMetric,
+} from "./kernel-constants.ts";
+import type { KernelOperation, KernelRouteRequest } from "./kernel-state.ts";
+
+/** One thing that must be so, as the operation that makes it so. */
+export interface KernelWish {
+  readonly invariant: GuardInvariant;
+  readonly operation: KernelOperation;
+}
+
+/** MTU of the veth: it carries tailscaled's UDP packets (1280 + 80), not only pods'. */
+export const tailnetLinkMtu = 1500;
+
+/**
+ * The node's namespace in the order of making: what refuses comes before what forwards, a source address before the
+ * route that prefers it. Without `linked` (X is not open yet) only what needs no veth.
+ */
+export function nodeWishes(settings: GuardSettings, linked: boolean): readonly KernelWish[] {
+  const families = familySettings(settings);
+  const link = tailnetLink.node;
+  const refusals = families.flatMap(({ family, supernets }) =>
+    supernets.flatMap((supernet) => [
+      route("node.unreachable", unreachable(family, supernet, mainTable)),
+      route("node.tailnetUnreachable", unreachable(family, supernet, tailnetTable)),
+    ]),
+  );
+  const through: readonly KernelWish[] = [
+    { invariant: "node.link", operation: vethOperation },
+    { invariant: "node.link", operation: { op: "link.up", link } },
+    ...families.flatMap(({ ends, routers, family }): KernelWish[] => [
+      { invariant: "node.linkAddress", operation: address(link, ends.node, ends.prefixLength) },
+      ...routers.map(
+        (router): KernelWish => ({
+          invariant: "node.routerAddress",
+          operation: address(link, router, hostLength(family)),
+        }),
+      ),
+    ]),
+    ...families.map(({ family, anywhere, ends, router }) =>
+      route("node.tailnetRoute", {
+        family,
+        type: "unicast",
+        destination: anywhere,
+        table: tailnetTable,
+        metric: plainMetric(family),
+        protocol: routeProtocol,
+        link,
+        gateway: ends.tailnet,
+        preferredSource: router,
+      }),
+    ),
+  ];
+  const rules = families.flatMap(({ family, ownPrefixes, supernets }) => [
+    ...ownPrefixes.map((prefix) =>
+      rule("node.ownRule", family, prefix, mainTable, rulePriority.ownPrefixToMain),
+    ),
+    ...supernets.map((prefix) =>
+      rule("node.supernetRule", family, prefix, tailnetTable, rulePriority.supernetToTailnet),
+    ),
+  ]);
+  return [...refusals, ...(linked ? through : []), ...rules];
+}
+
+/** X in the order of making. The veth itself is wished for on the node's side. */
+export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
+  const families = familySettings(settings);
+  const link = tailnetLink.tailnet;
+  return [
+    { invariant: "tailnet.link", operation: { op: "link.up", link: "lo" } },
+    { invariant: "tailnet.link", operation: { op: "link.up", link } },
+    ...families.flatMap(({ family, ends, ownPrefixes, supernets, anywhere }): KernelWish[] => [
+      ...supernets.map((supernet) => route("tailnet.unreachable", unreachable(family, supernet, mainTable))),
+      { invariant: "tailnet.linkAddress", operation: address(link, ends.tailnet, ends.prefixLength) },
+      route("tailnet.defaultRoute", viaNode(family, anywhere, ends.node)),
+      ...ownPrefixes.flatMap((prefix) => [
+        route("tailnet.ownRoute", viaNode(family, prefix, ends.node)),
+        rule("tailnet.ownRule", family, prefix, mainTable, rulePriority.ownPrefixToMain),
+      ]),
+    ]),
+  ];
+}
+
+/** The veth pair of the node and X. */
+export const vethOperation: KernelOperation = {
+  op: "link.addVeth",
+  link: tailnetLink.node,
+  peer: tailnetLink.tailnet,
+  peerNamespace: "tailnet",
+  mtu: tailnetLinkMtu,
+};
+
+function hostLength(family: 4 | 6): number {
+  return family === 4 ? 32 : 128;
+}
+
+function address(link: string, text: string, prefixLength: number): KernelOperation {
+  return { op: "address.add", link, address: text, prefixLength };
+}
+
+function route(invariant: GuardInvariant, request: KernelRouteRequest): KernelWish {
+  return { invariant, operation: { op: "route.replace", route: request } };
+}
+
+function unreachable(family: 4 | 6, destination: string, table: number): KernelRouteRequest {
+  const fixed = { type: "unreachable", metric: unreachableMetric, protocol: routeProtocol } as const;
+  return { family, destination, table, ...fixed };
+}
+
+function viaNode(family: 4 | 6, destination: string, gateway: string): KernelRouteRequest {
+  const fixed = { type: "unicast", table: mainTable, protocol: routeProtocol } as const;
+  const metric = plainMetric(family);
+  return { family, destination, link: tailnetLink.tailnet, gateway, metric, ...fixed };
+}
+
+/** The kernel turns an IPv6 metric of 0 into 1024 (IP6_RT_PRIO_USER, include/uapi/linux/ipv6_route.h). */
+function plainMetric(family: 4 | 6): number {
+  return family === 4 ? 0 : 1024;
+}
+
+function rule(
+  invariant: GuardInvariant,
+  family: 4 | 6,
+  destination: string,
+  table: number,
+  priority: number,
+): KernelWish {
+  const wanted = { family, destination, table, priority, protocol: routeProtocol };
+  return { invariant, operation: { op: "rule.add", rule: wanted } };
+}

@@ -1,0 +1,80 @@
+/** One statement of an nftables rule in the JSON schema of libnftables-json(5). */
+export type NftStatement = Readonly<Record<string, unknown>>;
+
+type Value = string | number | readonly (string | number | NftStatement)[];
+
+/** `meta iifname`, `oifname`, `iifgroup`, `oifgroup`, `nfproto`. */
+export function metaIs(key: string, value: Value): NftStatement {
+  return match("==", { meta: { key } }, value);
+}
+
+export function metaIsNot(key: string, value: Value): NftStatement {
+  return match("!=", { meta: { key } }, value);
+}
+
+/** Source or destination address of a family inside any of the prefixes. */
+export function addressIn(
+  family: 4 | 6,
+  field: "saddr" | "daddr",
+  prefixes: readonly string[],
+): NftStatement {
+  return match("==", addressField(family, field), prefixes.map(prefixValue));
+}
+
+export function addressNotIn(
+  family: 4 | 6,
+  field: "saddr" | "daddr",
+  prefixes: readonly string[],
+): NftStatement {
+  return match("!=", addressField(family, field), prefixes.map(prefixValue));
+}
+
+export function fieldIs(protocol: string, field: string, value: string | number): NftStatement {
+  return match("==", { payload: { protocol, field } }, value);
+}
+
+export const destinationIsLocal: NftStatement = match(
+  "==",
+  { fib: { result: "type", flags: ["daddr"] } },
+  "local",
+);
+
+/** Packets of a flow that was let through before, and ICMP errors about one. */
+export const belongsToKnownFlow: NftStatement = {
+  match: { op: "in", left: { ct: { key: "state" } }, right: ["established", "related"] },
+};
+
+/** Packets of a flow whose destination was rewritten: a Service, a host port, tailscaled's port. */
+export const wasTranslated: NftStatement = {
+  match: { op: "in", left: { ct: { key: "status" } }, right: "dnat" },
+};
+
+export const isTcpSyn: NftStatement = {
+  match: { op: "in", left: { payload: { protocol: "tcp", field: "flags" } }, right: "syn" },
+};
+
+/** Lowers the MSS option; the kernel never raises it (net/netfilter/nft_exthdr.c, nft_exthdr_tcp_set_eval). */
+export function clampSegment(size: number): NftStatement {
+  return { mangle: { key: { "tcp option": { name: "maxseg", field: "size" } }, value: size } };
+}
+
+export const counted: NftStatement = { counter: { packets: 0, bytes: 0 } };
+export const accept: NftStatement = { accept: null };
+export const drop: NftStatement = { drop: null };
+export const masquerade: NftStatement = { masquerade: null };
+
+function match(op: string, left: NftStatement, value: Value): NftStatement {
+  if (typeof value === "string" || typeof value === "number") return { match: { op, left, right: value } };
+  const [only, ...more] = value;
+  return { match: { op, left, right: more.length === 0 ? only : { set: value } } };
+}
+
+function addressField(family: 4 | 6, field: "saddr" | "daddr"): NftStatement {
+  return { payload: { protocol: family === 4 ? "ip" : "ip6", field } };
+}
+
+function prefixValue(prefix: string): NftStatement | string {
+  const [addr = "", length = ""] = prefix.split("/");
+  const len = Number(length);
+  return len === (addr.includes(":") ? 128 : 32) ? addr : { prefix: { addr, len } };
+}

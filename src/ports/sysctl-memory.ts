@@ -1,0 +1,10 @@
+import type { Sysctls } from "../domain/guard-sysctls.ts";
+
+/** The node's sysctls as they were before the first change; lost by a reboot like the changes themselves. */
+export interface SysctlMemory {
+  /** Empty when nothing was changed. */
+  recall(): Promise<Sysctls>;
+  /** Keeps the values durably. What was remembered before is kept instead: only the first are the node's own. */
+  remember(values: Sysctls): Promise<void>;
+  forget(): Promise<void>;
+}
