@@ -19,3 +19,7 @@ export const rulePriority = { ownPrefixToMain: 5180, supernetToTailnet: 5190 } a
 export const podGateway = { 4: "169.254.1.1", 6: "fe80::1" } as const;
 /** Node's end of the veth that joins the node with X, and X's end. */
 export const tailnetLink = { node: "headcni0", tailnet: "eth0" } as const;
+/** Inside a pod, per interface of order n above 0: its source rule's priority and its table are this plus n. */
+export const podSourceTableBase = 18500;
+/** Metric of a pod's default route is this plus the interface's order; 1024 is what the kernel makes of 0 for IPv6. */
+export const podDefaultMetricBase = { 4: 0, 6: 1024 } as const;

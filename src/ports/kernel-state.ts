@@ -1,4 +1,17 @@
+import type { HeadcniError } from "../domain/failure.ts";
 import type { KernelChange, KernelOperation, KernelSnapshot, NamespaceName } from "../domain/kernel-state.ts";
+
+/** Why the kernel did not do what was asked. `errno` names are Linux's ("EEXIST"). */
+export type KernelStateFailure =
+  | { readonly code: "NAMESPACE_MISSING"; readonly namespace: string }
+  | {
+      readonly code: "KERNEL_REFUSED";
+      readonly errno: string;
+      readonly operation: string;
+      readonly text: string;
+    }
+  | { readonly code: "CLOSED" };
+export type KernelStateError = HeadcniError<KernelStateFailure>;
 
 /** The node-wide part of the kernel: links, addresses, routes, rules, sysctls of the node's namespace and of X. */
 export interface KernelState {

@@ -1,0 +1,150 @@
+import type { AttachedLinks, AttachmentPlan } from "../../domain/attachment.ts";
+import { planAlias } from "../../domain/link-alias.ts";
+import {
+  hostRouteOperation,
+  hostSteps,
+  type LinkIndexes,
+  podAddressOperation,
+  podSteps,
+} from "./attachment-steps.ts";
+import { PodNetworkRefusal } from "./kernel-errors.ts";
+import { deleteLink, getLink, setLink } from "./link-messages.ts";
+import { NamespaceError, type OpenNamespace } from "./namespaces.ts";
+import { NetlinkError, openNetlinkSocket } from "./netlink-socket.ts";
+import { runSteps, type Step, type StepRefusal, stepRefused } from "./steps.ts";
+import type { WorkerKernel } from "./worker-kernel.ts";
+
+const maximumIndexAttempts = 4;
+
+/**
+ * Makes the attachment whole (three `send`s: host, pod, commit) or throws PodNetworkRefusal and leaves nothing. Runs to
+ * its end without yielding, so no other request of this thread ever sees half of it.
+ */
+export function attach(kernel: WorkerKernel, plan: AttachmentPlan): AttachedLinks {
+  const netns = openPodNamespace(kernel, plan.netns);
+  try {
+    const indexes = makeHostSide(kernel, plan, netns);
+    try {
+      refuseRouterAdvertisements(kernel, plan.hostLink);
+      makePodSide(kernel, plan, netns, indexes.pod);
+      commit(kernel, plan, netns, indexes.host);
+    } catch (error) {
+      removeLink(kernel, indexes.host);
+      throw error;
+    }
+    return { netnsInode: netns.inode };
+  } finally {
+    kernel.namespaces.close(netns);
+  }
+}
+
+/** Throws PodNetworkRefusal NETNS_MISSING or NETNS_INVALID; the node's own namespace is no pod's. */
+export function openPodNamespace(kernel: WorkerKernel, path: string): OpenNamespace {
+  try {
+    const netns = kernel.namespaces.open(path);
+    if (netns.inode !== kernel.namespaces.home.inode) return netns;
+    kernel.namespaces.close(netns);
+  } catch (cause) {
+    if (!(cause instanceof NamespaceError)) throw cause;
+    if (cause.detail.code === "MISSING")
+      throw new PodNetworkRefusal(cause.message, { code: "NETNS_MISSING", netns: path }, { cause });
+    throw new PodNetworkRefusal(cause.message, { code: "NETNS_INVALID", netns: path }, { cause });
+  }
+  throw new PodNetworkRefusal(`"${path}" is the node's own network namespace`, {
+    code: "NETNS_INVALID",
+    netns: path,
+  });
+}
+
+function makeHostSide(kernel: WorkerKernel, plan: AttachmentPlan, netns: OpenNamespace): LinkIndexes {
+  for (let attempt = 1; ; attempt++) {
+    const indexes = kernel.indexes.next();
+    const refusals = runSteps(kernel.node.requests, hostSteps(plan, indexes, netns));
+    const [first] = refusals;
+    if (first === undefined) return indexes;
+    const made = first.index !== 0;
+    if (made) removeLink(kernel, indexes.host);
+    // EBUSY: somebody has taken one of the indexes in either namespace.
+    else if (first.errno === "EBUSY" && attempt < maximumIndexAttempts) continue;
+    throw made ? addressRefused(first) : linkRefused(kernel, plan, first);
+  }
+}
+
+/** EEXIST of the pair: either our own host-side name is there, or the pod has an interface of that name. */
+function linkRefused(kernel: WorkerKernel, plan: AttachmentPlan, refusal: StepRefusal): PodNetworkRefusal {
+  if (refusal.errno !== "EEXIST" || linkExists(kernel, plan.hostLink)) return stepRefused(refusal);
+  return new PodNetworkRefusal(`the pod already has an interface "${plan.ifname}"`, {
+    code: "IFNAME_TAKEN",
+    ifname: plan.ifname,
+  });
+}
+
+function addressRefused(refusal: StepRefusal): PodNetworkRefusal {
+  const { operation, address } = refusal.step;
+  if (operation !== hostRouteOperation || refusal.errno !== "EEXIST" || address === undefined)
+    return stepRefused(refusal);
+  return new PodNetworkRefusal(`another attachment holds ${address}`, { code: "ADDRESS_TAKEN", address });
+}
+
+/** A pod must not become the node's IPv6 router by announcing itself (CVE-2020-10749). */
+function refuseRouterAdvertisements(kernel: WorkerKernel, hostLink: string): void {
+  try {
+    kernel.sysctls.write(`net/ipv6/conf/${hostLink}/accept_ra`, "0");
+  } catch (error) {
+    // A kernel without IPv6 takes no router advertisements.
+    if (!isMissingFile(error)) throw error;
+  }
+}
+
+function makePodSide(
+  kernel: WorkerKernel,
+  plan: AttachmentPlan,
+  netns: OpenNamespace,
+  linkIndex: number,
+): void {
+  const socket = kernel.namespaces.inside(netns, () => openNetlinkSocket(kernel.libc));
+  try {
+    const steps = podSteps(plan, linkIndex);
+    const [first] = runSteps(socket, steps);
+    if (first === undefined) return;
+    if (first.errno !== "EACCES" || first.step.operation !== podAddressOperation) throw stepRefused(first);
+    enableIpv6(kernel, plan.ifname, netns);
+    const [second] = runSteps(socket, steps);
+    if (second !== undefined) throw stepRefused(second);
+  } finally {
+    socket.close();
+  }
+}
+
+/** Sandboxes may start with net.ipv6.conf.default.disable_ipv6=1; the kernel then answers EACCES to an IPv6 address. */
+function enableIpv6(kernel: WorkerKernel, ifname: string, netns: OpenNamespace): void {
+  kernel.namespaces.inside(netns, () => kernel.sysctls.write(`net/ipv6/conf/${ifname}/disable_ipv6`, "0"));
+}
+
+function commit(kernel: WorkerKernel, plan: AttachmentPlan, netns: OpenNamespace, hostIndex: number): void {
+  const message = setLink({ index: hostIndex }, { alias: planAlias(plan, "ready", netns.inode) });
+  const step: Step = { operation: "link.commit", message };
+  const [refusal] = runSteps(kernel.node.requests, [step]);
+  if (refusal !== undefined) throw stepRefused(refusal);
+}
+
+/** Waits for RCU (about 16 ms); an absent link is fine, anything else must be known. */
+function removeLink(kernel: WorkerKernel, index: number): void {
+  const step: Step = { operation: "link.remove", message: deleteLink({ index }), tolerated: ["ENODEV"] };
+  const [refusal] = runSteps(kernel.node.requests, [step]);
+  if (refusal !== undefined) throw stepRefused(refusal);
+}
+
+function linkExists(kernel: WorkerKernel, name: string): boolean {
+  try {
+    kernel.node.requests.query(getLink({ name }));
+    return true;
+  } catch (error) {
+    if (error instanceof NetlinkError && error.detail.code === "REFUSED") return false;
+    throw error;
+  }
+}
+
+function isMissingFile(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

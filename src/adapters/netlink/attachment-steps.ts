@@ -1,0 +1,168 @@
+import type { AttachmentPlan } from "../../domain/attachment.ts";
+import {
+  attachmentLinkGroup,
+  mainTable,
+  podDefaultMetricBase,
+  podGateway,
+  podRouteMetric,
+  podSourceTableBase,
+  routeProtocol,
+} from "../../domain/kernel-constants.ts";
+import type { KernelRoute, KernelRule } from "../../domain/kernel-state.ts";
+import { planAlias } from "../../domain/link-alias.ts";
+import { newAddress } from "./address-messages.ts";
+import { familyOf } from "./attribute-values.ts";
+import { newVeth, setLink } from "./link-messages.ts";
+import { permanentNeighbour } from "./neighbour-messages.ts";
+import { newRoute } from "./route-messages.ts";
+import { deleteRule, newRule } from "./rule-messages.ts";
+import type { Step } from "./steps.ts";
+
+/** Indexes of both ends, chosen by us so that one batch can speak of links it has only just made. */
+export interface LinkIndexes {
+  readonly host: number;
+  readonly pod: number;
+}
+
+export const loopbackIndex = 1;
+
+/** The host's route to one pod address; in `recover` and CHECK it is compared with what the kernel has. */
+export function hostRoute(
+  address: string,
+  linkIndex: number,
+  routerAddresses: readonly string[],
+): KernelRoute {
+  const family = familyOf(address);
+  const preferredSource = routerAddresses.find((router) => familyOf(router) === family);
+  return {
+    family,
+    type: "unicast",
+    destination: hostPrefix(address),
+    table: mainTable,
+    metric: podRouteMetric,
+    protocol: routeProtocol,
+    linkIndex,
+    ...(preferredSource === undefined ? {} : { preferredSource }),
+    scope: family === 4 ? "link" : "universe",
+  };
+}
+
+/** One `send` on the host: a crash can only come before or after all of it. */
+export function hostSteps(
+  plan: AttachmentPlan,
+  indexes: LinkIndexes,
+  netns: { readonly fd: number; readonly inode: string },
+): readonly Step[] {
+  const host = { index: indexes.host };
+  const hostEnd = {
+    ...host,
+    name: plan.hostLink,
+    mac: plan.hostMac,
+    mtu: plan.mtu,
+    group: attachmentLinkGroup,
+  };
+  const podEnd = {
+    index: indexes.pod,
+    name: plan.ifname,
+    mac: plan.podMac,
+    mtu: plan.mtu,
+    netnsFd: netns.fd,
+  };
+  const alias = planAlias(plan, "pending", netns.inode);
+  return [
+    { operation: "link.add", message: newVeth(hostEnd, podEnd) },
+    { operation: "link.alias", message: setLink(host, { alias, noLinkLocal: true }) },
+    { operation: "link.up", message: setLink(host, { up: true }) },
+    ...plan.addresses.flatMap((address) => hostAddressSteps(address, indexes.host, plan)),
+  ];
+}
+
+export const hostRouteOperation = "hostRoute.add";
+
+/** Route and neighbour for one pod address; the route refuses an address that another attachment holds. */
+export function hostAddressSteps(
+  address: string,
+  linkIndex: number,
+  plan: Pick<AttachmentPlan, "routerAddresses" | "podMac">,
+): readonly Step[] {
+  return [
+    {
+      operation: hostRouteOperation,
+      address,
+      message: newRoute(hostRoute(address, linkIndex, plan.routerAddresses), "exclusive"),
+    },
+    { operation: "hostNeighbour.add", message: permanentNeighbour({ linkIndex, address, mac: plan.podMac }) },
+  ];
+}
+
+/** One `send` in the pod's namespace; every step may be repeated. */
+export function podSteps(plan: AttachmentPlan, linkIndex: number): readonly Step[] {
+  return [
+    { operation: "pod.loopback.up", message: setLink({ index: loopbackIndex }, { up: true }) },
+    { operation: "pod.link.up", message: setLink({ index: linkIndex }, { up: true }) },
+    ...plan.addresses.flatMap((address) => podAddressSteps(address, linkIndex, plan)),
+  ];
+}
+
+export const podAddressOperation = "pod.address.add";
+
+function podAddressSteps(address: string, linkIndex: number, plan: AttachmentPlan): readonly Step[] {
+  const family = familyOf(address);
+  const routes = podRoutes(address, linkIndex, plan.order);
+  const rule = podRule(address, plan.order);
+  return [
+    {
+      operation: podAddressOperation,
+      message: newAddress({ linkIndex, address, prefixLength: family === 4 ? 32 : 128 }),
+    },
+    {
+      operation: "pod.neighbour.add",
+      message: permanentNeighbour({ linkIndex, address: podGateway[family], mac: plan.hostMac }),
+    },
+    ...routes.map((route) => ({ operation: "pod.route.add", message: newRoute(route, "replace") })),
+    ...(rule === undefined ? [] : ruleSteps(rule)),
+  ];
+}
+
+/** The default route in main and, for a further interface, in its own table too. */
+export function podRoutes(address: string, linkIndex: number, order: number): readonly KernelRoute[] {
+  const family = familyOf(address);
+  const route: KernelRoute = {
+    family,
+    type: "unicast",
+    destination: family === 4 ? "0.0.0.0/0" : "::/0",
+    table: mainTable,
+    metric: podDefaultMetricBase[family] + order,
+    protocol: routeProtocol,
+    linkIndex,
+    gateway: podGateway[family],
+    onlink: true,
+    scope: "universe",
+  };
+  return order === 0 ? [route] : [route, { ...route, table: podSourceTableBase + order }];
+}
+
+/** What leaves from a further interface's address leaves through that interface. */
+export function podRule(address: string, order: number): KernelRule | undefined {
+  if (order === 0) return undefined;
+  return {
+    family: familyOf(address),
+    priority: podSourceTableBase + order,
+    table: podSourceTableBase + order,
+    source: hostPrefix(address),
+    protocol: routeProtocol,
+  };
+}
+
+export function hostPrefix(address: string): string {
+  return `${address}/${familyOf(address) === 4 ? 32 : 128}`;
+}
+
+/** A rule outlives its interface: one that an earlier attachment of this order left in the pod goes first. */
+function ruleSteps(rule: KernelRule): readonly Step[] {
+  const { source: _source, ...anySource } = rule;
+  return [
+    { operation: "pod.rule.remove", message: deleteRule(anySource), tolerated: ["ENOENT"] },
+    { operation: "pod.rule.add", message: newRule(rule), tolerated: ["EEXIST"] },
+  ];
+}

@@ -1,0 +1,54 @@
+import type { ObservedAttachment } from "../../domain/attachment.ts";
+import { leavingLinkGroup } from "../../domain/kernel-constants.ts";
+import { formatLinkAlias } from "../../domain/link-alias.ts";
+import { hostRoute } from "./attachment-steps.ts";
+import {
+  type FoundLink,
+  findLink,
+  findLinks,
+  findPodRoutes,
+  observedAttachment,
+} from "./find-attachments.ts";
+import { setLink } from "./link-messages.ts";
+import { deleteRoute } from "./route-messages.ts";
+import { runSteps, type Step, stepRefused } from "./steps.ts";
+import type { WorkerKernel } from "./worker-kernel.ts";
+
+/** Absence of the link, or of a route that went with it. */
+const alreadyGone = ["ENODEV", "ESRCH"];
+
+/**
+ * Marks the attachment `leaving` and takes its routes, in one `send`. The link waits for the deletion of its group.
+ * False when there is no such link of ours.
+ */
+export function detach(kernel: WorkerKernel, hostLink: string): boolean {
+  const found = findLink(kernel.node.requests, hostLink);
+  if (found === undefined) return false;
+  const [refusal] = runSteps(kernel.node.requests, leavingSteps(found));
+  if (refusal !== undefined) throw stepRefused(refusal);
+  return true;
+}
+
+export function leavingSteps({ link, alias }: FoundLink): readonly Step[] {
+  const change = {
+    group: leavingLinkGroup,
+    ...(alias === undefined ? {} : { alias: formatLinkAlias({ ...alias, state: "leaving" }) }),
+  };
+  return [
+    { operation: "link.leave", message: setLink({ index: link.index }, change), tolerated: alreadyGone },
+    ...(alias?.addresses ?? []).map((address) => ({
+      operation: "hostRoute.remove",
+      message: deleteRoute(hostRoute(address, link.index, [])),
+      tolerated: alreadyGone,
+    })),
+  ];
+}
+
+/** All attachments of our groups whose alias can be read. */
+export function list(kernel: WorkerKernel): readonly ObservedAttachment[] {
+  const links = findLinks(kernel.node.requests);
+  const routes = findPodRoutes(kernel.node.requests);
+  return links
+    .map((found) => observedAttachment(found, routes.get(found.link.index) ?? []))
+    .filter((attachment) => attachment !== undefined);
+}

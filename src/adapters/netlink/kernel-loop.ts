@@ -1,0 +1,135 @@
+import { readSync } from "node:fs";
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import type { HeadcniError } from "../../domain/failure.ts";
+import type { KernelChange } from "../../domain/kernel-state.ts";
+import { type CommandHandlers, commandHandlers, type SynchronousCommand } from "./command-handlers.ts";
+import { type Echoes, echoes } from "./echoes.ts";
+import type {
+  CommandFailure,
+  KernelCommands,
+  KernelMessage,
+  KernelRequest,
+  KernelWorkerData,
+} from "./kernel-commands.ts";
+import { describeRefusal, failureOf, KernelStateRefusal, PodNetworkRefusal } from "./kernel-errors.ts";
+import { type Libc, loadLibc } from "./libc.ts";
+import { type RequestQueue, requestQueue } from "./request-queue.ts";
+import { openWorkerKernel } from "./worker-kernel.ts";
+
+const pollIn = 0x1;
+const pollEntryLength = 8;
+
+/**
+ * Serves requests until told to close. The thread sleeps in poll() over the wake-up descriptor, the monitors and the echoes,
+ * so one thread does it all and an idle daemon costs nothing. An error that is no expected failure ends the thread.
+ */
+export function runKernelLoop(port: MessagePort, { wakeFd, closing, sysctlRoot }: KernelWorkerData): void {
+  const libc = loadLibc();
+  const kernel = openWorkerKernel(libc, sysctlRoot);
+  const handlers = commandHandlers(kernel);
+  const running = echoes(libc);
+  const queue = requestQueue();
+  const post = (message: KernelMessage): void => port.postMessage(message);
+  const monitors = () => kernel.kept.all().map(({ monitor }) => monitor);
+
+  post({ kind: "opened" });
+  while (Atomics.load(closing, 0) === 0) {
+    const descriptors = monitors().flatMap((monitor) => monitor.descriptors);
+    waitForInput(libc, [wakeFd, ...descriptors, ...running.descriptors()], running.nextDeadline());
+    clearWake(wakeFd);
+    for (;;) {
+      receiveRequests(port, queue);
+      const request = queue.take();
+      if (request === undefined) break;
+      serve(request, handlers, running, post);
+    }
+    running.advance();
+    const changes = distinct(monitors().flatMap((monitor) => monitor.drain()));
+    if (changes.length > 0) post({ kind: "changed", changes });
+  }
+  running.close();
+  kernel.kept.close();
+}
+
+function waitForInput(libc: Libc, descriptors: readonly number[], deadline: number | undefined): void {
+  const entries = Buffer.alloc(descriptors.length * pollEntryLength);
+  descriptors.forEach((fd, index) => {
+    entries.writeInt32LE(fd, index * pollEntryLength);
+    entries.writeInt16LE(pollIn, index * pollEntryLength + 4);
+  });
+  const timeoutMs = deadline === undefined ? -1 : Math.max(0, Math.ceil(deadline - performance.now()));
+  // A failure (EINTR) only means one round too many.
+  libc.poll(entries, descriptors.length, timeoutMs);
+}
+
+/** The eventfd is non-blocking; EAGAIN says that something else woke us. */
+function clearWake(wakeFd: number): void {
+  try {
+    readSync(wakeFd, Buffer.alloc(8));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+  }
+}
+
+function receiveRequests(port: MessagePort, queue: RequestQueue): void {
+  for (;;) {
+    const received = receiveMessageOnPort(port) as { readonly message: KernelRequest } | undefined;
+    if (received === undefined) return;
+    queue.add(received.message);
+  }
+}
+
+function serve(
+  request: KernelRequest,
+  handlers: CommandHandlers,
+  running: Echoes,
+  post: (message: KernelMessage) => void,
+): void {
+  const done = (output: unknown): void => post({ kind: "done", id: request.id, output });
+  try {
+    if (isEcho(request)) running.start(request.input, done);
+    else done(run(handlers, request as KernelRequest<SynchronousCommand>));
+  } catch (error) {
+    const failure = commandFailure(request, error);
+    if (failure === undefined) throw error;
+    post({ kind: "failed", id: request.id, failure });
+  }
+}
+
+function isEcho(request: KernelRequest): request is KernelRequest<"echo"> {
+  return request.name === "echo";
+}
+
+function run<Name extends SynchronousCommand>(
+  handlers: CommandHandlers,
+  { name, input }: KernelRequest<Name>,
+): KernelCommands[Name]["output"] {
+  return handlers[name](input);
+}
+
+const podNetworkCommands: ReadonlySet<string> = new Set(["attach", "detach", "list", "recover", "check"]);
+
+/** Undefined for an error that nobody expects. */
+function commandFailure(request: KernelRequest, error: unknown): CommandFailure | undefined {
+  if (error instanceof PodNetworkRefusal) return { port: "podNetwork", ...plain(error) };
+  if (error instanceof KernelStateRefusal) return { port: "kernelState", ...plain(error) };
+  const detail = failureOf(error);
+  if (detail === undefined) return undefined;
+  const port = podNetworkCommands.has(request.name) ? "podNetwork" : "kernelState";
+  return { port, message: describeRefusal(detail), detail };
+}
+
+function plain<Detail extends { readonly code: string }>(
+  error: HeadcniError<Detail>,
+): { readonly message: string; readonly detail: Detail } {
+  return { message: error.message, detail: error.detail };
+}
+
+/** One hint is as good as many of the same. */
+function distinct(changes: readonly KernelChange[]): readonly KernelChange[] {
+  const seen = new Set<string>();
+  return changes.filter(({ namespace, what, removed, subject }) => {
+    const key = `${namespace} ${what} ${removed} ${subject}`;
+    return seen.has(key) ? false : seen.add(key);
+  });
+}

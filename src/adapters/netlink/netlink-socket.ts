@@ -1,0 +1,200 @@
+import { HeadcniError } from "../../domain/failure.ts";
+import { errnoName } from "./errno.ts";
+import type { Libc } from "./libc.ts";
+import {
+  controlType,
+  decodeAttributes,
+  decodeMessages,
+  encodeMessages,
+  messageFlags,
+  type NetlinkMessage,
+  type ReceivedMessage,
+} from "./netlink-message.ts";
+
+/** Why the kernel refused one message of a batch. */
+export interface Refusal {
+  /** Position of the message in the batch. */
+  readonly index: number;
+  readonly errno: string;
+  /** The kernel's own words (extended acknowledgement); empty when it gave none. */
+  readonly text: string;
+}
+
+export class NetlinkError extends HeadcniError<
+  | { readonly code: "SYSCALL_FAILED"; readonly call: string; readonly errno: string }
+  | { readonly code: "REFUSED"; readonly errno: string; readonly text: string }
+  | { readonly code: "NO_ANSWER" }
+> {}
+
+export const netlinkRoute = 0;
+export const netlinkNetfilter = 12;
+
+const afNetlink = 16;
+const sockRaw = 3;
+const sockCloexec = 0o2000000;
+const sockNonblock = 0o4000;
+const solSocket = 1;
+const receiveBufferForce = 33;
+const solNetlink = 270;
+const netlinkOption = { capAck: 10, extAck: 11, strictCheck: 12 } as const;
+const dontWait = 0x40;
+const receiveBytes = 64 * 1024;
+const maximumDumpRetries = 5;
+
+/**
+ * A netlink socket. It stays in the network namespace in which its thread stood when it was made, whatever the thread does
+ * later. Requests are processed by the kernel inside `send`, so answers are there when it returns.
+ */
+export interface NetlinkSocket {
+  readonly fd: number;
+  /** The kernel stamps notifications that this socket's requests cause with this number. */
+  readonly portId: number;
+  /** Sends one batch and gives the refusals; the kernel goes on after a refused message. Throws NetlinkError. */
+  transact(messages: readonly NetlinkMessage[]): readonly Refusal[];
+  /** Sends one request and gives the payloads of its answers, whole even when the table changed meanwhile. */
+  query(message: NetlinkMessage): readonly Buffer[];
+  /** What waits in the socket, at most one datagram; undefined when empty, "overrun" when the kernel had to drop some. */
+  receive(): readonly ReceivedMessage[] | undefined | "overrun";
+  close(): void;
+}
+
+export function openNetlinkSocket(
+  libc: Libc,
+  options: {
+    readonly protocol?: number;
+    readonly groups?: number;
+    readonly receiveBufferBytes?: number;
+  } = {},
+): NetlinkSocket {
+  const fd = libc.socket(afNetlink, sockRaw | sockCloexec | sockNonblock, options.protocol ?? netlinkRoute);
+  if (fd < 0) throw syscallFailed(libc, "socket");
+  const fail = (call: string): never => {
+    const error = syscallFailed(libc, call);
+    libc.close(fd);
+    throw error;
+  };
+  const set = (level: number, option: number, value: number): void => {
+    if (libc.setsockopt(fd, level, option, int32(value), 4) < 0) fail("setsockopt");
+  };
+  set(solNetlink, netlinkOption.extAck, 1);
+  set(solNetlink, netlinkOption.capAck, 1);
+  set(solNetlink, netlinkOption.strictCheck, 1);
+  if (options.receiveBufferBytes !== undefined)
+    set(solSocket, receiveBufferForce, options.receiveBufferBytes);
+  const address = Buffer.alloc(12);
+  address.writeUInt16LE(afNetlink, 0);
+  address.writeUInt32LE(options.groups ?? 0, 8);
+  if (libc.bind(fd, address, address.length) < 0) fail("bind");
+  if (libc.getsockname(fd, address, Uint32Array.of(address.length)) < 0) fail("getsockname");
+  return netlinkSocket(libc, fd, address.readUInt32LE(4));
+}
+
+function netlinkSocket(libc: Libc, fd: number, portId: number): NetlinkSocket {
+  const input = Buffer.alloc(receiveBytes);
+  let sequence = 1;
+
+  const receive = (): readonly ReceivedMessage[] | undefined | "overrun" => {
+    const length = libc.recv(fd, input, input.length, dontWait);
+    if (length >= 0) return decodeMessages(Buffer.from(input.subarray(0, length)));
+    const errno = errnoName(libc.errno());
+    if (errno === "EAGAIN") return undefined;
+    if (errno === "ENOBUFS") return "overrun";
+    if (errno === "EINTR") return receive();
+    throw syscallFailed(libc, "recv", errno);
+  };
+
+  const send = (messages: readonly NetlinkMessage[]): { readonly first: number; readonly last: number } => {
+    const first = sequence;
+    sequence = (sequence + messages.length) >>> 0 || 1;
+    const data = encodeMessages(messages, first);
+    while (libc.send(fd, data, data.length, 0) < 0) {
+      const errno = errnoName(libc.errno());
+      if (errno !== "EINTR") throw syscallFailed(libc, "send", errno);
+    }
+    return { first, last: first + messages.length - 1 };
+  };
+
+  const answers = function* (first: number, last: number): Generator<ReceivedMessage> {
+    for (;;) {
+      const received = receive();
+      if (received === undefined || received === "overrun")
+        throw new NetlinkError("the kernel sent no acknowledgement", { code: "NO_ANSWER" });
+      for (const message of received)
+        if (message.sequence >= first && message.sequence <= last) yield message;
+    }
+  };
+
+  const transact = (messages: readonly NetlinkMessage[]): readonly Refusal[] => {
+    const { first, last } = send(messages);
+    const refusals: Refusal[] = [];
+    for (const message of answers(first, last)) {
+      if (message.type !== controlType.error) continue;
+      const errno = message.payload.readInt32LE(0);
+      if (errno !== 0) refusals.push(refusal(message, message.sequence - first));
+      if (message.sequence === last) break;
+    }
+    return refusals;
+  };
+
+  const queryOnce = (message: NetlinkMessage): readonly Buffer[] | "interrupted" => {
+    const { first, last } = send([message]);
+    const payloads: Buffer[] = [];
+    let interrupted = false;
+    for (const answer of answers(first, last)) {
+      if ((answer.flags & dumpInterrupted) !== 0 && (answer.flags & messageFlags.multi) !== 0)
+        interrupted = true;
+      if (answer.type === controlType.done) break;
+      if (answer.type !== controlType.error) {
+        payloads.push(answer.payload);
+        continue;
+      }
+      if (answer.payload.readInt32LE(0) === 0) break;
+      throw refused(refusal(answer, 0));
+    }
+    return interrupted ? "interrupted" : payloads;
+  };
+
+  const query = (message: NetlinkMessage): readonly Buffer[] => {
+    for (let attempt = 0; attempt < maximumDumpRetries; attempt++) {
+      const payloads = queryOnce(message);
+      if (payloads !== "interrupted") return payloads;
+    }
+    throw new NetlinkError("the kernel's table changed during every dump", { code: "NO_ANSWER" });
+  };
+
+  return { fd, portId, transact, query, receive, close: () => libc.close(fd) };
+}
+
+/** NLM_F_DUMP_INTR: the table changed while it was dumped, ask again. */
+const dumpInterrupted = 0x10;
+
+export function refused(refusal: Refusal): NetlinkError {
+  const { errno, text } = refusal;
+  return new NetlinkError(text === "" ? errno : `${errno}: ${text}`, { code: "REFUSED", errno, text });
+}
+
+/** The refusal among the answers to a single message, if there is one. */
+export function readRefusal(messages: readonly ReceivedMessage[]): Refusal | undefined {
+  const message = messages.find(({ type }) => type === controlType.error);
+  return message === undefined || message.payload.readInt32LE(0) === 0 ? undefined : refusal(message, 0);
+}
+
+/** NLMSG_ERROR: an int, the request's header (capped), then attributes when NLM_F_ACK_TLVS is set. */
+function refusal(message: ReceivedMessage, index: number): Refusal {
+  const errno = errnoName(message.payload.readInt32LE(0));
+  if ((message.flags & messageFlags.ackTlvs) === 0) return { index, errno, text: "" };
+  const capped = (message.flags & messageFlags.capped) !== 0;
+  const offset = 4 + (capped ? 16 : message.payload.readUInt32LE(4));
+  const words = decodeAttributes(message.payload, offset).get(1);
+  return { index, errno, text: words === undefined ? "" : words.toString("utf8").replace(/\0.*$/s, "") };
+}
+
+function syscallFailed(libc: Libc, call: string, errno = errnoName(libc.errno())): NetlinkError {
+  return new NetlinkError(`${call} failed: ${errno}`, { code: "SYSCALL_FAILED", call, errno });
+}
+
+function int32(value: number): Buffer {
+  const buffer = Buffer.alloc(4);
+  buffer.writeInt32LE(value);
+  return buffer;
+}

@@ -1,0 +1,20 @@
+import type { KernelSnapshot } from "../../domain/kernel-state.ts";
+import { decodeAddress, dumpAddresses } from "./address-messages.ts";
+import { decodeLink, getLink } from "./link-messages.ts";
+import type { NetlinkSocket } from "./netlink-socket.ts";
+import { decodeRoute, dumpRoutes } from "./route-messages.ts";
+import { decodeRule, dumpRules } from "./rule-messages.ts";
+
+/** Four dumps; each is whole in itself, changes between them are told by notifications. */
+export function observe(socket: NetlinkSocket): KernelSnapshot {
+  return {
+    links: socket.query(getLink()).map(decodeLink),
+    addresses: socket.query(dumpAddresses()).map(decodeAddress).filter(isPresent),
+    routes: socket.query(dumpRoutes()).map(decodeRoute).filter(isPresent),
+    rules: socket.query(dumpRules()).map(decodeRule).filter(isPresent),
+  };
+}
+
+function isPresent<T>(value: T | undefined): value is T {
+  return value !== undefined;
+}

@@ -1,0 +1,75 @@
+import type { KernelState } from "../../ports/kernel-state.ts";
+import type { PodNetwork } from "../../ports/pod-network.ts";
+import { errnoName } from "./errno.ts";
+import { KernelStateRefusal } from "./kernel-errors.ts";
+import { type ChangeListeners, kernelState } from "./kernel-state.ts";
+import { type Libc, loadLibc } from "./libc.ts";
+import { linkReaper } from "./link-reaper.ts";
+import { podNetwork } from "./pod-network.ts";
+import { startWorkerClient } from "./worker-client.ts";
+
+export interface KernelOptions {
+  /** The worker died of an error: no port works any more, and the process should end so that its successor recovers. */
+  readonly onFailure: (error: Error) => void;
+  /** The kernel refused to delete released links; that is tried again every second. */
+  readonly onWarning?: (error: Error) => void;
+  /** Where /proc/sys of the node can be written; "/proc/sys" by default. */
+  readonly sysctlRoot?: string;
+}
+
+/** Both kernel ports over one worker thread. */
+export interface Kernel {
+  readonly podNetwork: PodNetwork;
+  readonly state: KernelState;
+  /** Deletes released links, ends the worker, closes every descriptor. Links, routes and namespaces stay. */
+  close(): Promise<void>;
+}
+
+const eventfdNonblockCloexec = 0o4000 | 0o2000000;
+const reaperTimes = { gatherMs: 20, maximumDelays: 10, retryMs: 1000 } as const;
+
+/** Works on the network namespace in which the calling thread stands. Needs CAP_NET_ADMIN and CAP_SYS_ADMIN. */
+export async function openKernel(options: KernelOptions): Promise<Kernel> {
+  const libc = loadLibc();
+  const listeners: ChangeListeners = new Set();
+  const activity = { attachments: 0 };
+  const client = await startWorkerClient({
+    workerUrl: workerUrl(import.meta.url),
+    wakeFd: openWakeDescriptor(libc),
+    sysctlRoot: options.sysctlRoot ?? "/proc/sys",
+    failed: options.onFailure,
+    changed: (changes) => {
+      for (const change of changes) for (const listener of [...listeners]) listener(change);
+    },
+  });
+  const reaper = linkReaper(libc, {
+    ...reaperTimes,
+    busy: () => activity.attachments > 0,
+    refused: (error) => options.onWarning?.(error),
+  });
+  return {
+    podNetwork: podNetwork(client, reaper, activity),
+    state: kernelState(client, listeners),
+    close: async () => {
+      await reaper.close();
+      await client.close();
+    },
+  };
+}
+
+/** Next to this file when run from source; next to the bundle, under the name the build gives it, otherwise. */
+function workerUrl(self: string): URL {
+  return new URL(self.endsWith(".ts") ? "./kernel-worker.ts" : "./kernel-worker.mjs", self);
+}
+
+function openWakeDescriptor(libc: Libc): number {
+  const fd = libc.eventfd(0, eventfdNonblockCloexec);
+  if (fd >= 0) return fd;
+  const failure = {
+    code: "KERNEL_REFUSED",
+    errno: errnoName(libc.errno()),
+    operation: "eventfd",
+    text: "",
+  } as const;
+  throw new KernelStateRefusal(`eventfd failed: ${failure.errno}`, failure);
+}

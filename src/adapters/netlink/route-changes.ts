@@ -1,0 +1,81 @@
+import { attachmentLinkGroup, routeProtocol } from "../../domain/kernel-constants.ts";
+import type { KernelChange, NamespaceName } from "../../domain/kernel-state.ts";
+import { parseLinkAlias } from "../../domain/link-alias.ts";
+import { addressType, decodeAddress } from "./address-messages.ts";
+import { isOurs } from "./find-attachments.ts";
+import { decodeLink, linkType } from "./link-messages.ts";
+import type { ReceivedMessage } from "./netlink-message.ts";
+import { decodeRoute, routeType } from "./route-messages.ts";
+import { decodeRule, ruleType } from "./rule-messages.ts";
+
+const localTable = 255;
+
+/**
+ * What an rtnetlink notification means to the daemon; undefined for what is certainly its own doing. `ownPortId` is the
+ * socket of our requests: the kernel stamps the routes and addresses changed through it. Throws NetlinkDecodeError.
+ */
+export function routeChange(
+  namespace: NamespaceName,
+  message: ReceivedMessage,
+  ownPortId: number,
+): KernelChange | undefined {
+  const what = subject(message, ownPortId);
+  return what === undefined ? undefined : { namespace, ...what };
+}
+
+type Change = Omit<KernelChange, "namespace">;
+
+function subject(message: ReceivedMessage, ownPortId: number): Change | undefined {
+  switch (message.type) {
+    case linkType.new:
+    case linkType.delete:
+      return linkChange(message);
+    case addressType.new:
+    case addressType.delete:
+      return addressChange(message);
+    case routeType.new:
+    case routeType.delete:
+      return message.portId === ownPortId ? undefined : routeTableChange(message);
+    case ruleType.new:
+    case ruleType.delete:
+      return message.portId === ownPortId ? undefined : ruleChange(message);
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Our own links change several times in each life. Only two of these are news: a committed one is gone, or down. (Leaving
+ * ones are in another group; new ones have no alias that says `ready`.)
+ */
+function linkChange(message: ReceivedMessage): Change | undefined {
+  const link = decodeLink(message.payload);
+  const removed = message.type === linkType.delete;
+  const change: Change = { what: "link", removed, subject: link.name };
+  if (!isOurs(link)) return change;
+  if (link.group !== attachmentLinkGroup || (link.up && !removed)) return undefined;
+  return parseLinkAlias(link.alias)?.state === "ready" ? change : undefined;
+}
+
+function addressChange(message: ReceivedMessage): Change | undefined {
+  const address = decodeAddress(message.payload);
+  if (address === undefined) return undefined;
+  const { linkIndex, prefixLength } = address;
+  const text = `${address.address}/${prefixLength} on link ${linkIndex}`;
+  return { what: "address", removed: message.type === addressType.delete, subject: text };
+}
+
+/** The `local` table follows the addresses, which have their own notifications. */
+function routeTableChange(message: ReceivedMessage): Change | undefined {
+  const route = decodeRoute(message.payload);
+  if (route === undefined || route.table === localTable) return undefined;
+  const removed = message.type === routeType.delete;
+  if (!removed && route.protocol === routeProtocol) return undefined;
+  return { what: "route", removed, subject: `${route.destination} in table ${route.table}` };
+}
+
+function ruleChange(message: ReceivedMessage): Change | undefined {
+  const rule = decodeRule(message.payload);
+  if (rule === undefined) return undefined;
+  return { what: "rule", removed: message.type === ruleType.delete, subject: String(rule.priority) };
+}

@@ -1,0 +1,26 @@
+import { type KeptNamespace, type KeptNamespaces, keptNamespaces } from "./kept-namespaces.ts";
+import type { Libc } from "./libc.ts";
+import { type IndexSource, linkIndexes } from "./link-indexes.ts";
+import { decodeLink, getLink } from "./link-messages.ts";
+import { type Namespaces, threadNamespaces } from "./namespaces.ts";
+import { type Sysctls, sysctlsAt } from "./sysctls.ts";
+
+/** What every operation of the worker thread works with. */
+export interface WorkerKernel {
+  readonly libc: Libc;
+  readonly namespaces: Namespaces;
+  readonly kept: KeptNamespaces;
+  /** The namespace the thread stands in. */
+  readonly node: KeptNamespace;
+  readonly indexes: IndexSource;
+  readonly sysctls: Sysctls;
+}
+
+/** To be called in the thread that does the work. `sysctlRoot` as in `sysctlsAt`. */
+export function openWorkerKernel(libc: Libc, sysctlRoot: string): WorkerKernel {
+  const namespaces = threadNamespaces(libc);
+  const kept = keptNamespaces(libc, namespaces);
+  const node = kept.get("node");
+  const present = node.requests.query(getLink()).map((payload) => decodeLink(payload).index);
+  return { libc, namespaces, kept, node, indexes: linkIndexes(present), sysctls: sysctlsAt(sysctlRoot) };
+}

@@ -1,0 +1,123 @@
+import type { AttachmentPlan, AttachmentState } from "./attachment.ts";
+import { parseAddress } from "./prefix.ts";
+import { stableHash } from "./stable-hash.ts";
+
+/** What the alias of a host-side veth says about its attachment. */
+export interface LinkAlias {
+  readonly state: AttachmentState;
+  readonly network: string;
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly podUid: string;
+  /** Decimal inode of the sandbox's network namespace. */
+  readonly netnsInode: string;
+  readonly addresses: readonly string[];
+  readonly order: number;
+}
+
+/** The kernel refuses more (IFALIASZ is 256 with the terminating NUL, linux/if.h). */
+export const maximumAliasBytes = 255;
+
+const version = "headcni1";
+/**
+ * Longest encoded form in bytes; anything longer is replaced by its hash. With the version (8), state (7), inode (20), both
+ * addresses (15 + 1 + 39), order (5) and eight spaces the sum stays within 255.
+ */
+const limits = { network: 33, containerId: 64, ifname: 15, podUid: 36 } as const;
+const empty = "-";
+/** A value that was too long: as many digits of its hash as have room. */
+const hashed = /^~[0-9a-f]{14,32}$/;
+const highestOrder = 9999;
+
+/** At most 255 bytes, fields separated by spaces. Formatting what was parsed gives the same text. */
+export function formatLinkAlias(alias: LinkAlias): string {
+  return [
+    version,
+    alias.state,
+    encode(alias.network, limits.network),
+    encode(alias.containerId, limits.containerId),
+    encode(alias.ifname, limits.ifname),
+    encode(alias.podUid, limits.podUid),
+    alias.netnsInode,
+    alias.addresses.join(",") || empty,
+    String(alias.order),
+  ].join(" ");
+}
+
+/** Undefined for everything that this version did not write: a foreign alias, another version, a cut one. */
+export function parseLinkAlias(text: string): LinkAlias | undefined {
+  const [head, state, network, containerId, ifname, podUid, netnsInode, addressList, order, ...rest] =
+    text.split(" ");
+  if (head !== version || !isState(state) || rest.length > 0) return undefined;
+  if (netnsInode === undefined || !/^\d{1,20}$/.test(netnsInode)) return undefined;
+  if (order === undefined || !/^(0|[1-9]\d{0,3})$/.test(order)) return undefined;
+  const addresses = parseAddresses(addressList);
+  const fields = { network: decode(network), containerId: decode(containerId), ifname: decode(ifname) };
+  const uid = decode(podUid);
+  const { network: name, containerId: id, ifname: link } = fields;
+  if (name === undefined || id === undefined || link === undefined || uid === undefined) return undefined;
+  if (addresses === undefined) return undefined;
+  return {
+    state,
+    network: name,
+    containerId: id,
+    ifname: link,
+    podUid: uid,
+    netnsInode,
+    addresses,
+    order: Number(order),
+  };
+}
+
+/** The container id as an alias can hold it: itself, or its hash where it is too long. Stable and repeatable. */
+export function aliasedContainerId(containerId: string): string {
+  return decode(encode(containerId, limits.containerId)) ?? containerId;
+}
+
+export function planAlias(plan: AttachmentPlan, state: AttachmentState, netnsInode: string): string {
+  const { network, containerId, ifname, podUid, addresses } = plan;
+  const order = Math.min(plan.order, highestOrder);
+  return formatLinkAlias({ state, network, containerId, ifname, podUid, netnsInode, addresses, order });
+}
+
+function encode(value: string, limit: number): string {
+  if (value === "") return empty;
+  if (hashed.test(value)) return value;
+  const escaped = value
+    .toWellFormed()
+    .replace(/^[-~]/, percent)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not get into an alias
+    .replace(/[%\s\u0000-\u001f\u007f]/g, percent);
+  return new TextEncoder().encode(escaped).length > limit ? `~${stableHash(value)}`.slice(0, limit) : escaped;
+}
+
+function decode(field: string | undefined): string | undefined {
+  if (field === undefined || field === "") return undefined;
+  if (field === empty) return "";
+  try {
+    return decodeURIComponent(field);
+  } catch {
+    return undefined;
+  }
+}
+
+function percent(text: string): string {
+  const bytes = [...new TextEncoder().encode(text)];
+  return bytes.map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+}
+
+function parseAddresses(list: string | undefined): readonly string[] | undefined {
+  if (list === undefined || list === "") return undefined;
+  if (list === empty) return [];
+  const addresses = list.split(",");
+  try {
+    addresses.forEach(parseAddress);
+    return addresses;
+  } catch {
+    return undefined;
+  }
+}
+
+function isState(text: string | undefined): text is AttachmentState {
+  return text === "pending" || text === "ready" || text === "leaving";
+}
