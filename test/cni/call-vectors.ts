@@ -311,6 +311,13 @@ export function callVectors(netns: string): readonly CallVector[] {
       expected: { code: 50, cniVersion: "1.1.0", says: ["nothing listens"] },
     },
     {
+      title: "STATUS without a daemon does not trust a sign of life from the future",
+      env: status,
+      stdin: v110,
+      daemon: { kind: "away", servedMsAgo: -61_000 },
+      expected: { code: 50, cniVersion: "1.1.0", says: ["nothing listens"] },
+    },
+    {
       title: "STATUS without a daemon that ever served is code 50",
       env: status,
       stdin: v110,

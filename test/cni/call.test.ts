@@ -73,6 +73,18 @@ describe("an ADD", () => {
   });
 });
 
+describe("the deadline", () => {
+  it.each([{ kind: "hangs" }, { kind: "away" }] as const)(
+    "counts the time that stdin takes: daemon $kind",
+    (daemon) => {
+      const platform = fakePlatform({ env, input, netns: kinds, daemon, inputTakesMs: 9_000 });
+      expect(JSON.parse(answerCall(platform).stdout)).toMatchObject({ code: 11 });
+      expect(platform.nowMs()).toBeGreaterThan(9_900);
+      expect(platform.nowMs()).toBeLessThanOrEqual(10_000);
+    },
+  );
+});
+
 describe("a call that the daemon does not answer", () => {
   const hanging = { kind: "hangs" } as const;
   const prevResult = result;

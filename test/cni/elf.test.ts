@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildStub } from "../../cni/build.ts";
+import { until } from "../support/until.ts";
 import { callVectors } from "./call-vectors.ts";
 import { expectVector, stdinOf } from "./expect-vector.ts";
 import { runStub, startDaemon } from "./real-stub.ts";
@@ -53,6 +54,17 @@ describe("the ELF", () => {
   it("answers a wrong call at once when the runtime leaves stdin open", { timeout: 5_000 }, async () => {
     const run = await runStub(stub, { CNI_COMMAND: "ADD" }, undefined);
     expect(JSON.parse(run.stdout)).toMatchObject({ code: 4 });
+  });
+
+  it("sends an ADD again while the daemon dies before it answers", async () => {
+    const result = { cniVersion: "1.1.0", interfaces: [], ips: [], routes: [], dns: {} } as const;
+    await using daemon = await startDaemon({ kind: "closes" });
+    const running = runStub(stub, add, configFor(daemon.socketPath));
+    await until(() => daemon.requests.length >= 2, "a second attempt");
+    daemon.become({ kind: "replies", reply: { wire: 1, ok: true, result } });
+    const run = await running;
+    expect(JSON.parse(run.stdout)).toEqual(result);
+    expect(new Set(daemon.requests.map((request) => JSON.stringify(request))).size).toBe(1);
   });
 
   it("refuses stdin of more than 1 MiB with code 6", async () => {

@@ -19,6 +19,8 @@ export type FileOperation = "ensureDirectory" | "createFile" | "rename" | "remov
 export interface FakeOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: Input;
+  /** How long the runtime takes to write and close stdin. */
+  readonly inputTakesMs?: number;
   readonly daemon?: DaemonScript;
   readonly netns?: Readonly<Record<string, NetnsKind>>;
 }
@@ -64,7 +66,10 @@ export function fakePlatform(options: FakeOptions): FakePlatform {
     },
     exchanges: () => exchanges,
     env: (name) => options.env?.[name],
-    readInput: () => options.input ?? { ok: true, text: "" },
+    readInput: () => {
+      elapsedMs += options.inputTakesMs ?? 0;
+      return options.input ?? { ok: true, text: "" };
+    },
     exchange,
     inspectNetns: (path) => options.netns?.[path] ?? "missing",
     modifiedAtMs: () => {

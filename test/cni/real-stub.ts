@@ -44,11 +44,14 @@ export interface RealDaemon {
   readonly socketPath: string;
   readonly requests: CniRequest[];
   readonly connections: () => number;
+  /** Changes what later connections meet; the socket stays as it is. */
+  readonly become: (script: DaemonScript) => void;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
 /** Starts a real server on a real socket that behaves as the script says. */
-export async function startDaemon(script: DaemonScript): Promise<RealDaemon> {
+export async function startDaemon(first: DaemonScript): Promise<RealDaemon> {
+  let script = first;
   const runtimeDir = await mkdtemp(join(tmpdir(), "headcni-stub-"));
   const socketPath = join(runtimeDir, "cni.sock");
   const requests: CniRequest[] = [];
@@ -73,7 +76,17 @@ export async function startDaemon(script: DaemonScript): Promise<RealDaemon> {
     await new Promise((resolve) => server.close(resolve));
     await rm(runtimeDir, { recursive: true, force: true });
   };
-  return { runtimeDir, socketPath, requests, connections: () => connections, [Symbol.asyncDispose]: stop };
+  const become = (next: DaemonScript): void => {
+    script = next;
+  };
+  return {
+    runtimeDir,
+    socketPath,
+    requests,
+    connections: () => connections,
+    become,
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 async function listen(server: Server, socketPath: string): Promise<void> {

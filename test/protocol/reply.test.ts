@@ -48,8 +48,12 @@ describe("a reply", () => {
 });
 
 describe("a frame", () => {
-  it("of more than 1 MiB is refused with code 6", () => {
-    const details = "x".repeat(1_048_576);
-    expect(encodeFrame(failureReply({ code: 11, msg: "", details }))).toMatchObject({ failure: { code: 6 } });
-  });
+  it.each(["x".repeat(1_048_576), "\u00e9".repeat(524_288)])(
+    "of more than 1 MiB is refused with code 6",
+    (details) => {
+      expect(encodeFrame(failureReply({ code: 11, msg: "", details }))).toMatchObject({
+        failure: { code: 6 },
+      });
+    },
+  );
 });
