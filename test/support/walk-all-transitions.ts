@@ -21,6 +21,8 @@ export interface Outcomes {
 
 export interface WalkOptions<Machine extends AnyStateMachine> {
   readonly input: InputFrom<Machine>;
+  /** Further inputs to start from, where the first steps depend on it. */
+  readonly moreInputs?: readonly InputFrom<Machine>[];
   /** The machine's own events with their payloads, several of one type where guards tell them apart. */
   readonly events:
     | readonly EventFrom<Machine>[]
@@ -55,26 +57,48 @@ export async function walkAllTransitions<Machine extends AnyStateMachine>(
   const machine: AnyStateMachine = bare.provide({
     actors: Object.fromEntries(names.map((name) => [name, mocks.logic])),
   });
-  const model = new TestModel<AnyMachineSnapshot, AnyEventObject, unknown>(machine, {
-    input: options.input,
-    events: (snapshot) => possibleEvents(snapshot, options),
-    filterEvents: (snapshot, event) =>
-      snapshot.status === "active" && snapshot.can(event) && (options.possible?.(snapshot, event) ?? true),
-    serializeState: (snapshot) => keyOf(snapshot, options),
-    limit: options.limit ?? 20_000,
-    logger: { log: () => undefined, error: () => undefined },
-  });
+  const endless = new Set(names.filter((name) => isEndless(bare.implementations.actors[name])));
   const open = new Set<AnyTransitionDefinition>(allTransitions(machine));
-  const paths = model.getShortestPaths({ allowDuplicatePaths: true });
-  const pathTo = new Map(paths.map((path) => [keyOf(path.state, options), path]));
-  let walked = 0;
+  const total = { states: 0, paths: 0 };
+  for (const input of [options.input, ...(options.moreInputs ?? [])]) {
+    const model = new TestModel<AnyMachineSnapshot, AnyEventObject, unknown>(machine, {
+      input,
+      events: (snapshot) => possibleEvents(snapshot, options, endless),
+      filterEvents: (snapshot, event) =>
+        snapshot.status === "active" && snapshot.can(event) && (options.possible?.(snapshot, event) ?? true),
+      serializeState: (snapshot) => keyOf(snapshot, options),
+      limit: options.limit ?? 20_000,
+      logger: { log: () => undefined, error: () => undefined },
+    });
+    const walked = await walkModel(model, machine, options, open, () =>
+      liveActor(machine, input, mocks, open),
+    );
+    total.states += walked.states;
+    total.paths += walked.paths;
+  }
+  if (open.size > 0)
+    throw new Error(`no path of "${machine.id}" takes:\n${[...open].map(transitionName).join("\n")}`);
+  return total;
+}
+
+/** Takes every edge of the model that may show a transition still in `open`, each on an actor of its own. */
+async function walkModel<Machine extends AnyStateMachine>(
+  model: TestModel<AnyMachineSnapshot, AnyEventObject, unknown>,
+  machine: AnyStateMachine,
+  options: WalkOptions<Machine>,
+  open: ReadonlySet<AnyTransitionDefinition>,
+  start: () => ReturnType<typeof liveActor>,
+): Promise<{ readonly states: number; readonly paths: number }> {
+  let paths = 0;
   const walk = async (steps: Step[], state: AnyMachineSnapshot) => {
-    walked += 1;
-    const live = liveActor(machine, options.input, mocks, open);
+    paths += 1;
+    const live = start();
     const events = Object.fromEntries(steps.map(({ event }) => [event.type, live.take]));
     await model.testPath({ state, steps, weight: steps.length }, { events, states: { "*": live.mustBeAt } });
     live.stop();
   };
+  const shortest = model.getShortestPaths({ allowDuplicatePaths: true });
+  const pathTo = new Map(shortest.map((path) => [keyOf(path.state, options), path]));
   for (const { state, transitions } of Object.values(model.getAdjacencyMap())) {
     const path = pathTo.get(keyOf(state, options));
     if (path === undefined) continue;
@@ -86,9 +110,11 @@ export async function walkAllTransitions<Machine extends AnyStateMachine>(
     }
     if (edges.length === 0 && hasHidden(open)) await walk([...path.steps], state);
   }
-  if (open.size > 0)
-    throw new Error(`no path of "${machine.id}" takes:\n${[...open].map(transitionName).join("\n")}`);
-  return { states: pathTo.size, paths: walked };
+  return { states: pathTo.size, paths };
+}
+
+function isEndless(logic: unknown): boolean {
+  return (logic as { readonly neverDone?: boolean } | undefined)?.neverDone === true;
 }
 
 function keyOf<Machine extends AnyStateMachine>(
@@ -109,12 +135,13 @@ function hasHidden(open: ReadonlySet<AnyTransitionDefinition>): boolean {
 function possibleEvents<Machine extends AnyStateMachine>(
   snapshot: AnyMachineSnapshot,
   options: WalkOptions<Machine>,
+  endless: ReadonlySet<string>,
 ): AnyEventObject[] {
   const own = typeof options.events === "function" ? options.events(snapshot) : options.events;
   const ends = Object.entries(snapshot.children).flatMap(([id, child]) => {
     const src = (child as { readonly src?: unknown } | undefined)?.src;
     const outcomes: Outcomes = (typeof src === "string" ? options.outcomes?.[src] : undefined) ?? {};
-    const done = outcomes.done ?? [undefined];
+    const done = outcomes.done ?? (typeof src === "string" && endless.has(src) ? [] : [undefined]);
     const error = outcomes.error ?? [new Error(`mock of "${String(src)}" failed`)];
     return [
       ...done.map((output) => ({ type: `xstate.done.actor.${id}`, output, actorId: id })),
@@ -142,7 +169,7 @@ function liveActor(
     input,
     clock,
     inspect: (event) => {
-      if (event.type !== "@xstate.microstep" || event.actorRef !== actor) return;
+      if (event.type !== "@xstate.microstep" || event.rootId !== event.actorRef.sessionId) return;
       for (const transition of event._transitions) open.delete(transition);
     },
   });
