@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { answerCall } from "../../cni/call.ts";
-import { callVectors, netnsKinds } from "./call-vectors.ts";
+import { callVectors } from "./call-vectors.ts";
 import { expectVector, stdinOf } from "./expect-vector.ts";
 import { fakePlatform } from "./fake-platform.ts";
+import { netnsKinds } from "./vector-parts.ts";
 
 const netns = "/run/netns/pod";
 const socketPath = "/run/headcni-test/cni.sock";

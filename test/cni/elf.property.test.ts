@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildStub } from "../../cni/build.ts";
 import { answerCall } from "../../cni/call.ts";
 import { arbitraryEnvironment, arbitraryInput, arbitraryReplyLine } from "./arbitrary-call.ts";
-import { netnsKinds } from "./call-vectors.ts";
 import { fakePlatform } from "./fake-platform.ts";
 import { runStub, startDaemon } from "./real-stub.ts";
+import { netnsKinds } from "./vector-parts.ts";
 
 const namespace = `hcelfp${process.pid}`;
 const netns = `/run/netns/${namespace}`;

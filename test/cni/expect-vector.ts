@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { CniRequest } from "../../src/protocol/wire-types.ts";
-import type { CallVector } from "./call-vectors.ts";
+import type { CallVector } from "./call-vector.ts";
 
 /** What one run of the stub's core left behind, in QuickJS or in Node. */
 export interface Observed {
