@@ -1,4 +1,5 @@
 import type { AnyStateMachine } from "xstate";
+import { guardMachine } from "./guard/guard-machine.ts";
 
 /** Every machine of the daemon, by its id: what the coverage tests, the diagrams and the metrics go through. */
-export const allMachines: readonly AnyStateMachine[] = [];
+export const allMachines: readonly AnyStateMachine[] = [guardMachine];

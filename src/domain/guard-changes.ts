@@ -35,6 +35,8 @@ function concernsLink({ namespace, removed, subject }: KernelChange): boolean {
   return subject === tailnetLink[namespace] || (removed && /^\d+$/.test(subject));
 }
 
-function isHostRoute(destination: string): boolean {
-  return destination.endsWith("/32") || (destination.endsWith("/128") && destination.includes(":"));
+/** A route's subject begins with its destination: "10.244.1.7/32 in table 254". */
+function isHostRoute(subject: string): boolean {
+  const [destination = ""] = subject.split(" ");
+  return destination.endsWith("/32") || destination.endsWith("/128");
 }

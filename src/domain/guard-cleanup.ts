@@ -37,7 +37,7 @@ function cleanNamespace(
   ];
   return [
     ...(operations.length === 0 ? [] : [{ kind: "kernel" as const, namespace, operations }]),
-    ...(changes.length === 0 ? [] : [{ kind: "firewall" as const, namespace, changes }]),
+    { kind: "firewall", namespace, changes },
   ];
 }
 

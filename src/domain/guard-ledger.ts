@@ -17,6 +17,7 @@ export const emptyLedger: GuardLedger = { repairs: {}, streaks: {} };
 export const calmMs = 10_000;
 /** So many repairs without calm, and somebody else wants it otherwise. */
 export const fightAfter = 5;
+export const longestTruceMs = 30_000;
 
 /** The ledger after `mended` at `at` (ms since the epoch). */
 export function recordRepairs(
@@ -28,37 +29,40 @@ export function recordRepairs(
   const streaks = { ...ledger.streaks };
   for (const invariant of mended) {
     const streak = streaks[invariant];
-    const goesOn = streak !== undefined && at - streak.lastAt < calmMs + fightDelay(streak.count);
+    const goesOn = streak !== undefined && at - streak.lastAt < calmMs + truceAfter(streak.count);
     streaks[invariant] = { count: goesOn ? streak.count + 1 : 1, lastAt: at };
     repairs[invariant] = (repairs[invariant] ?? 0) + 1;
   }
   return { repairs, streaks };
 }
 
-/** Those of `broken` that break again each time they are mended, judged at `at`. */
-export function foughtOver(
+/** Those of `broken` that are left alone at `at`, because mending them again and again did not help. */
+export function underTruce(
   ledger: GuardLedger,
   broken: readonly GuardInvariant[],
   at: number,
 ): readonly GuardInvariant[] {
-  return broken.filter((invariant) => {
-    const streak = ledger.streaks[invariant];
-    return (
-      streak !== undefined &&
-      streak.count >= fightAfter &&
-      at - streak.lastAt < calmMs + fightDelay(streak.count)
-    );
-  });
+  return broken.filter((invariant) => truceLeft(ledger, invariant, at) > 0);
 }
 
-/** How long to leave it alone before the next repair, in ms: from 1 s to 30 s. */
-export function fightDelay(count: number): number {
+/** ms until the first of them is mended again. */
+export function shortestTruce(
+  ledger: GuardLedger,
+  invariants: readonly GuardInvariant[],
+  at: number,
+): number {
+  const left = invariants.map((invariant) => truceLeft(ledger, invariant, at));
+  return left.length === 0 ? 0 : Math.min(...left);
+}
+
+function truceLeft(ledger: GuardLedger, invariant: GuardInvariant, at: number): number {
+  const streak = ledger.streaks[invariant];
+  return streak === undefined ? 0 : streak.lastAt + truceAfter(streak.count) - at;
+}
+
+/** From 1 s at the fifth repair without calm to 30 s. */
+function truceAfter(count: number): number {
   return count < fightAfter
     ? 0
-    : backoffDelay(count - fightAfter, { firstMs: 1_000, mostMs: 30_000 }, "guard");
-}
-
-/** The wait for the most contested of them. */
-export function longestFightDelay(ledger: GuardLedger, fought: readonly GuardInvariant[]): number {
-  return Math.max(0, ...fought.map((invariant) => fightDelay(ledger.streaks[invariant]?.count ?? 0)));
+    : backoffDelay(count - fightAfter, { firstMs: 1_000, mostMs: longestTruceMs }, "guard");
 }

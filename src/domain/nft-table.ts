@@ -78,9 +78,10 @@ export function loadTable(table: NftTable): unknown {
   return { nftables: [{ add: self }, { delete: self }, { add: self }, ...chains, ...rules] };
 }
 
-/** The document that removes the table; it must exist. */
+/** The document that removes the table, there or not. */
 export function removeTable(name: string): unknown {
-  return { nftables: [{ delete: { table: { family, name } } }] };
+  const self = { table: { family, name } };
+  return { nftables: [{ add: self }, { delete: self }] };
 }
 
 export function ruleComment(name: string, digest: string): string {

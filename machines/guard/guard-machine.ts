@@ -1,0 +1,297 @@
+import { assign, enqueueActions, sendTo, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { widerScope } from "../../src/domain/guard-changes.ts";
+import type { GuardInvariant } from "../../src/domain/guard-invariants.ts";
+import {
+  emptyLedger,
+  type GuardLedger,
+  longestTruceMs,
+  recordRepairs,
+  shortestTruce,
+  underTruce,
+} from "../../src/domain/guard-ledger.ts";
+import type { GuardScope } from "../../src/domain/guard-observation.ts";
+import { notProvided } from "../support/not-provided.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { Recipient } from "../support/recipient.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import type {
+  CheckResult,
+  GuardEvent,
+  GuardLook,
+  GuardReport,
+  RepairOrder,
+  RepairResult,
+} from "./guard-events.ts";
+
+export interface GuardInput {
+  readonly parent: Recipient<GuardReport>;
+}
+
+interface GuardContext {
+  readonly parent: Recipient<GuardReport>;
+  readonly tailnetOpen: boolean;
+  /** What the present or next check looks at. */
+  readonly scope: GuardScope;
+  /** What changed since that check began. */
+  readonly pending: GuardScope | null;
+  readonly broken: readonly GuardInvariant[];
+  /** Of these, what is left alone until `truceMs` have passed. */
+  readonly contested: readonly GuardInvariant[];
+  readonly truceMs: number;
+  readonly ledger: GuardLedger;
+  readonly failure: Failure | null;
+  /** Failures since everything last held. */
+  readonly attempts: number;
+  /** Wait of `backingOff`; a look at something else meanwhile (`retryAt`, ms since the epoch) does not start it anew. */
+  readonly retryMs: number;
+  readonly retryAt: number | null;
+  /** Whether the root's last word from here is `guard.held`. */
+  readonly reportedHeld: boolean;
+}
+
+const limits = { checking: 10_000, repairing: 15_000, recheck: 60_000 };
+const retries = { firstMs: 1_000, mostMs: 30_000 };
+
+/**
+ * Keeps the node's networks ours in the node's namespace and in X (DESIGN decision 7): looks when the kernel says that
+ * something changed, and every minute; mends; looks again. Its own changes make it look once more, never mend.
+ */
+export const guardMachine = setup({
+  types: {
+    context: {} as GuardContext,
+    events: {} as GuardEvent,
+    input: {} as GuardInput,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    /** Reads both namespaces and names what does not hold. */
+    check: notProvided<CheckResult, GuardLook>("guard.check"),
+    /** Reads again and mends all it can. */
+    repair: notProvided<RepairResult, RepairOrder>("guard.repair"),
+    /** Sends `kernel.changed` for every gathered burst of notifications that may matter. */
+    watch: notProvidedSource<GuardEvent, undefined>("guard.watch"),
+  },
+  actions: {
+    openTailnet: assign({ tailnetOpen: true, reportedHeld: false }),
+    lookAtAll: assign({ scope: "all" as const }),
+    lookAtChange: assign({ scope: (_, params: { scope: GuardScope }) => params.scope }),
+    lookAtPending: assign({ scope: ({ context }) => context.pending ?? "all" }),
+    rememberChange: assign({
+      pending: ({ context }, params: { scope: GuardScope }) =>
+        widerScope(context.pending ?? undefined, params.scope) ?? null,
+    }),
+    /** What changed until now is seen by the check that begins. */
+    takePending: assign({
+      scope: ({ context }) => widerScope(context.scope, context.pending ?? undefined) ?? "all",
+      pending: null,
+    }),
+    keepBroken: assign(({ context }, { broken, at }: CheckResult) => {
+      const contested = underTruce(context.ledger, broken, at);
+      return { broken, contested, truceMs: shortestTruce(context.ledger, contested, at) };
+    }),
+    countRepairs: assign({
+      ledger: ({ context }, { mended, at }: RepairResult) => recordRepairs(context.ledger, mended, at),
+    }),
+    fail: enqueueActions(({ context, enqueue }, { failure }: { failure: Failure }) => {
+      const retryMs = backoffDelay(context.attempts, retries, "guard");
+      enqueue.assign({
+        failure,
+        retryMs,
+        retryAt: null,
+        attempts: context.attempts + 1,
+        reportedHeld: false,
+      });
+      enqueue.sendTo(context.parent, { type: "guard.failed", failure });
+    }),
+    keepRetry: assign(({ context }, { at }: CheckResult) => {
+      const retryAt = context.retryAt ?? at + context.retryMs;
+      return { retryAt, retryMs: Math.max(retryAt - at, 0) };
+    }),
+    announceHeld: enqueueActions(({ context, enqueue }) => {
+      enqueue.assign({ broken: [], contested: [], truceMs: 0, failure: null, attempts: 0 });
+      if (!context.tailnetOpen || context.reportedHeld) return;
+      enqueue.assign({ reportedHeld: true });
+      enqueue.sendTo(context.parent, { type: "guard.held" });
+    }),
+    announceRepairing: enqueueActions(({ context, enqueue }) => {
+      enqueue.assign({ reportedHeld: false });
+      enqueue.sendTo(context.parent, { type: "guard.repairing", invariants: context.broken });
+    }),
+    announceFighting: sendTo(
+      ({ context }) => context.parent,
+      ({ context }) => ({ type: "guard.fighting" as const, invariants: context.contested }),
+    ),
+  },
+  guards: {
+    isMendable: ({ context }, { broken, at }: CheckResult) =>
+      broken.length > underTruce(context.ledger, broken, at).length,
+    isContested: (_, { broken }: CheckResult) => broken.length > 0,
+    changedMeanwhile: ({ context }) => context.pending !== null,
+    /** The part that failed was not looked at. */
+    failureStands: ({ context }) => context.failure !== null && context.scope !== "all",
+    wasRefused: (_, { refused }: RepairResult) => refused.length > 0,
+  },
+  delays: {
+    ...limits,
+    retry: ({ context }) => context.retryMs,
+    truce: ({ context }) => context.truceMs,
+  },
+}).createMachine({
+  id: "guard",
+  context: ({ input }) => ({
+    ...input,
+    tailnetOpen: false,
+    scope: "all",
+    pending: null,
+    broken: [],
+    contested: [],
+    truceMs: 0,
+    ledger: emptyLedger,
+    failure: null,
+    attempts: 0,
+    retryMs: 0,
+    retryAt: null,
+    reportedHeld: false,
+  }),
+  initial: "checking",
+  invoke: {
+    src: "watch",
+    // Without it there is still the look every minute.
+    onError: {
+      target: ".backingOff",
+      actions: { type: "fail", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+    },
+  },
+  on: {
+    "tailnetNamespace.opened": { target: ".checking", actions: ["openTailnet", "lookAtAll"] },
+    "kernel.changed": {
+      actions: { type: "rememberChange", params: ({ event }) => ({ scope: event.scope }) },
+    },
+  },
+  states: {
+    checking: {
+      meta: { limit: { ms: limits.checking, means: "the kernel or nft does not answer" } },
+      entry: "takePending",
+      invoke: {
+        src: "check",
+        input: ({ context }) => ({ scope: context.scope, tailnetOpen: context.tailnetOpen }),
+        onDone: [
+          {
+            guard: { type: "isMendable", params: ({ event }) => event.output },
+            target: "repairing",
+            actions: { type: "keepBroken", params: ({ event }) => event.output },
+          },
+          {
+            guard: { type: "isContested", params: ({ event }) => event.output },
+            target: "fighting",
+            actions: { type: "keepBroken", params: ({ event }) => event.output },
+          },
+          { guard: "changedMeanwhile", target: "checking", reenter: true, actions: "lookAtPending" },
+          {
+            guard: "failureStands",
+            target: "backingOff",
+            actions: { type: "keepRetry", params: ({ event }) => event.output },
+          },
+          { target: "holding" },
+        ],
+        onError: {
+          target: "backingOff",
+          actions: { type: "fail", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+        },
+      },
+      after: {
+        checking: {
+          target: "backingOff",
+          actions: { type: "fail", params: { failure: tooSlow("check", limits.checking) } },
+        },
+      },
+    },
+    repairing: {
+      meta: {
+        limit: { ms: limits.repairing, means: "the kernel or nft does not take a repair" },
+        log: "warn",
+      },
+      entry: "announceRepairing",
+      invoke: {
+        src: "repair",
+        input: ({ context: { scope, tailnetOpen, contested } }) => ({
+          scope,
+          tailnetOpen,
+          leave: contested,
+        }),
+        onDone: [
+          {
+            guard: { type: "wasRefused", params: ({ event }) => event.output },
+            target: "backingOff",
+            actions: [
+              { type: "countRepairs", params: ({ event }) => event.output },
+              { type: "fail", params: ({ event }) => ({ failure: firstRefusal(event.output) }) },
+            ],
+          },
+          { target: "checking", actions: { type: "countRepairs", params: ({ event }) => event.output } },
+        ],
+        onError: {
+          target: "backingOff",
+          actions: { type: "fail", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+        },
+      },
+      after: {
+        repairing: {
+          target: "backingOff",
+          actions: { type: "fail", params: { failure: tooSlow("repair", limits.repairing) } },
+        },
+      },
+    },
+    holding: {
+      meta: { limit: "none", because: "everything is as it must be; each change and each minute is a check" },
+      entry: "announceHeld",
+      on: {
+        "kernel.changed": {
+          target: "checking",
+          actions: { type: "lookAtChange", params: ({ event }) => ({ scope: event.scope }) },
+        },
+      },
+      after: { recheck: { target: "checking", actions: "lookAtAll" } },
+    },
+    fighting: {
+      meta: {
+        limit: { ms: longestTruceMs, means: "another program undoes the guard's repairs at once: find it" },
+        log: "error",
+      },
+      entry: "announceFighting",
+      on: {
+        "kernel.changed": {
+          target: "checking",
+          actions: { type: "lookAtChange", params: ({ event }) => ({ scope: event.scope }) },
+        },
+      },
+      after: { truce: { target: "checking", actions: "lookAtAll" } },
+    },
+    backingOff: {
+      meta: {
+        limit: { ms: retries.mostMs, means: "a check or repair failed and is about to be tried again" },
+        log: "error",
+      },
+      on: {
+        "kernel.changed": {
+          target: "checking",
+          actions: { type: "lookAtChange", params: ({ event }) => ({ scope: event.scope }) },
+        },
+      },
+      after: { retry: { target: "checking", actions: "lookAtAll" } },
+    },
+  },
+});
+
+/** Of what was refused, the first: the rest is tried again with it. */
+function firstRefusal({ refused }: RepairResult): Failure {
+  const [first] = refused;
+  if (first === undefined) return { code: "UNEXPECTED", message: "a repair was refused without a reason" };
+  return { code: first.failure.code, message: `${first.invariant}: ${first.failure.message}` };
+}
+
+function tooSlow(what: string, ms: number): Failure {
+  return { code: "TIMEOUT", message: `the ${what} did not end within ${ms / 1000} s` };
+}

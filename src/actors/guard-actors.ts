@@ -1,0 +1,55 @@
+import { fromCallback, fromPromise } from "xstate";
+import { scopeOfChange, widerScope } from "../domain/guard-changes.ts";
+import type { GuardScope } from "../domain/guard-observation.ts";
+import type { GuardSettings } from "../domain/guard-settings.ts";
+import type { KernelState } from "../ports/kernel-state.ts";
+import {
+  checkInvariants,
+  type GuardPorts,
+  type GuardView,
+  type RepairOrder,
+  repairInvariants,
+} from "./guard-work.ts";
+
+/** A burst of notifications is one change; under endless change the guard looks at most this often. */
+const settleMs = 50;
+const betweenLooksMs = 300;
+
+/** What the guard machine needs done. `now` in ms since the epoch. */
+export function guardActors(ports: GuardPorts, settings: GuardSettings, now: () => number = Date.now) {
+  return {
+    check: fromPromise(async ({ input, signal }: { input: GuardView; signal: AbortSignal }) => ({
+      broken: await checkInvariants(ports, settings, input, signal),
+      at: now(),
+    })),
+    repair: fromPromise(async ({ input, signal }: { input: RepairOrder; signal: AbortSignal }) => ({
+      ...(await repairInvariants(ports, settings, input, signal)),
+      at: now(),
+    })),
+    watch: watchKernel(ports.kernel),
+  };
+}
+
+function watchKernel(kernel: KernelState) {
+  return fromCallback(({ sendBack }) => {
+    let waiting: GuardScope | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    let toldAt = Number.NEGATIVE_INFINITY;
+    const tell = () => {
+      timer = undefined;
+      toldAt = performance.now();
+      sendBack({ type: "kernel.changed", scope: waiting ?? "all" });
+      waiting = undefined;
+    };
+    const stop = kernel.watch((change) => {
+      const scope = scopeOfChange(change);
+      if (scope === undefined) return;
+      waiting = widerScope(waiting, scope);
+      timer ??= setTimeout(tell, Math.max(settleMs, toldAt + betweenLooksMs - performance.now()));
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  });
+}

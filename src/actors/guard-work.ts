@@ -1,0 +1,174 @@
+import { type Failure, toFailure } from "../domain/failure.ts";
+import { planCleanup } from "../domain/guard-cleanup.ts";
+import type { GuardInvariant } from "../domain/guard-invariants.ts";
+import type {
+  GuardObservation,
+  GuardScope,
+  Mend,
+  NamespaceObservation,
+} from "../domain/guard-observation.ts";
+import { findBroken } from "../domain/guard-plan.ts";
+import type { GuardSettings } from "../domain/guard-settings.ts";
+import { type Sysctls, sysctlsToRemember, wishedSysctls } from "../domain/guard-sysctls.ts";
+import type { NamespaceName } from "../domain/kernel-state.ts";
+import type { Firewall } from "../ports/firewall.ts";
+import type { KernelState } from "../ports/kernel-state.ts";
+import type { SysctlMemory } from "../ports/sysctl-memory.ts";
+
+export interface GuardPorts {
+  readonly kernel: KernelState;
+  readonly firewall: Firewall;
+  readonly sysctlMemory: SysctlMemory;
+}
+
+/** Where the guard looks: X only once it is open. */
+export interface GuardView {
+  readonly scope: GuardScope;
+  readonly tailnetOpen: boolean;
+}
+
+/** With what is not to be mended now. */
+export interface RepairOrder extends GuardView {
+  readonly leave: readonly GuardInvariant[];
+}
+
+export interface RepairOutcome {
+  /** Done in full. */
+  readonly mended: readonly GuardInvariant[];
+  readonly refused: readonly { readonly invariant: GuardInvariant; readonly failure: Failure }[];
+}
+
+/** Names of what does not hold. Throws the ports' errors when the namespaces cannot be read. */
+export async function checkInvariants(
+  ports: GuardPorts,
+  settings: GuardSettings,
+  view: GuardView,
+  signal?: AbortSignal,
+): Promise<readonly GuardInvariant[]> {
+  const broken = findBroken(settings, await look(ports, settings, view, signal));
+  return [...new Set(broken.map(({ invariant }) => invariant))];
+}
+
+/**
+ * Looks again and mends what is broken now: what healed since the check was a change in progress. An invariant that
+ * cannot be mended does not keep the others from being mended.
+ */
+export async function repairInvariants(
+  ports: GuardPorts,
+  settings: GuardSettings,
+  order: RepairOrder,
+  signal?: AbortSignal,
+): Promise<RepairOutcome> {
+  const observation = await look(ports, settings, order, signal);
+  const mended = new Set<GuardInvariant>();
+  const refused: { invariant: GuardInvariant; failure: Failure }[] = [];
+  for (const { invariant, mends } of findBroken(settings, observation)) {
+    if (order.leave.includes(invariant)) continue;
+    signal?.throwIfAborted();
+    try {
+      await rememberSysctls(ports, settings, observation, mends);
+      await applyMends(ports, mends, signal);
+      mended.add(invariant);
+    } catch (error) {
+      refused.push({ invariant, failure: toFailure(error) });
+    }
+  }
+  return {
+    mended: [...mended].filter((name) => !refused.some((entry) => entry.invariant === name)),
+    refused,
+  };
+}
+
+/** Takes everything of the guard out of the node and X; what the guard held is then open. Throws the ports' errors. */
+export async function cleanUpGuard(ports: GuardPorts, tailnetOpen: boolean): Promise<void> {
+  const node = await observe(ports, "node", "all");
+  const tailnet = tailnetOpen ? await observe(ports, "tailnet", "all") : undefined;
+  const observation = { node, ...(tailnet === undefined ? {} : { tailnet }) };
+  await applyMends(ports, planCleanup(observation, await ports.sysctlMemory.recall()));
+  await ports.sysctlMemory.forget();
+}
+
+async function look(
+  ports: GuardPorts,
+  settings: GuardSettings,
+  { scope, tailnetOpen }: GuardView,
+  signal?: AbortSignal,
+): Promise<GuardObservation> {
+  const see = async (namespace: NamespaceName): Promise<NamespaceObservation> => {
+    const seen = await observe(ports, namespace, scope, signal);
+    const names = wishedSysctls(settings, namespace, seen.kernel).map(({ name }) => name);
+    return { ...seen, sysctls: await readSysctls(ports.kernel, namespace, names) };
+  };
+  const [node, tailnet] = await Promise.all([see("node"), tailnetOpen ? see("tailnet") : undefined]);
+  return { node, ...(tailnet === undefined ? {} : { tailnet }) };
+}
+
+async function observe(
+  { kernel, firewall }: GuardPorts,
+  namespace: NamespaceName,
+  scope: GuardScope,
+  signal?: AbortSignal,
+): Promise<NamespaceObservation> {
+  const [snapshot, rules] = await Promise.all([
+    kernel.observe(namespace),
+    scope === "all" ? firewall.observe(namespace, signal) : undefined,
+  ]);
+  return { kernel: snapshot, sysctls: {}, ...(rules === undefined ? {} : { firewall: rules }) };
+}
+
+/** A link may go between two looks, and its sysctls with it: then name by name, without those that are gone. */
+async function readSysctls(
+  kernel: KernelState,
+  namespace: NamespaceName,
+  names: readonly string[],
+): Promise<Sysctls> {
+  try {
+    return await kernel.readSysctls(namespace, names);
+  } catch {
+    const each = await Promise.all(
+      names.map((name) => kernel.readSysctls(namespace, [name]).catch(() => ({}))),
+    );
+    return Object.assign({}, ...each);
+  }
+}
+
+/** Before the first change of a sysctl that was the node's own. */
+async function rememberSysctls(
+  { kernel, sysctlMemory }: GuardPorts,
+  settings: GuardSettings,
+  observation: GuardObservation,
+  mends: readonly Mend[],
+): Promise<void> {
+  const names = sysctlsToRemember(settings, observation.node.kernel);
+  const touches = mends.some(
+    (mend) =>
+      mend.kind === "sysctls" &&
+      mend.namespace === "node" &&
+      Object.keys(mend.values).some((name) => names.includes(name)),
+  );
+  if (touches) await sysctlMemory.remember(await readSysctls(kernel, "node", names));
+}
+
+async function applyMends(
+  { kernel, firewall }: GuardPorts,
+  mends: readonly Mend[],
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const mend of mends) {
+    switch (mend.kind) {
+      case "kernel":
+        await kernel.apply(mend.namespace, mend.operations);
+        break;
+      case "sysctls":
+        await kernel.writeSysctls(mend.namespace, mend.values);
+        break;
+      case "firewall":
+        await firewall.apply(mend.namespace, mend.changes, signal);
+        break;
+      default: {
+        const unhandled: never = mend;
+        throw unhandled;
+      }
+    }
+  }
+}
