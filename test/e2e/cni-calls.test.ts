@@ -1,0 +1,138 @@
+import { randomUUID } from "node:crypto";
+import { expect, onTestFinished, test } from "vitest";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { netnsPrefix } from "../lab/layout.ts";
+import { addNetns, inNetns, netnsPath, removeNetns } from "../lab/netns.ts";
+import { run, runResult } from "../lab/run-command.ts";
+import { podKernelState } from "./support/kernel-view.ts";
+import { addressIn, callPlugin, errorCodeIn, type PluginCall } from "./support/plugin-call.ts";
+import { useLab } from "./support/use-lab.ts";
+
+const lab = useLab({ nodes: 1 });
+const node = (): LabNode => nodeOf(lab(), "n1");
+
+/** A sandbox as a runtime makes one: a namespace and an id; gone after the test. */
+async function sandbox(): Promise<{
+  readonly containerId: string;
+  readonly netns: string;
+  readonly name: string;
+}> {
+  const containerId = randomUUID();
+  const name = `${netnsPrefix(lab().id)}s-${containerId.slice(0, 8)}`;
+  await addNetns(name);
+  onTestFinished(async () => {
+    await callPlugin(node(), { command: "DEL", containerId });
+    await removeNetns(name);
+  });
+  return { containerId, netns: netnsPath(name), name };
+}
+
+const reaches = async (name: string, ...target: string[]) =>
+  (await runResult(inNetns(name, ["ping", "-q", "-c", "1", "-W", "2", ...target]))).exitCode === 0;
+
+test("an ADD repeated with the same key gives the same answer", async () => {
+  const { containerId, netns } = await sandbox();
+  const first = await callPlugin(node(), { command: "ADD", containerId, netns });
+  expect(first.exitCode).toBe(0);
+  expect(await callPlugin(node(), { command: "ADD", containerId, netns })).toEqual(first);
+});
+
+test("CHECK accepts what ADD made and says what is missing from it", async () => {
+  const { containerId, netns, name } = await sandbox();
+  const { answer } = await callPlugin(node(), { command: "ADD", containerId, netns });
+  const check: PluginCall = { command: "CHECK", containerId, netns, config: { prevResult: answer } };
+  expect((await callPlugin(node(), check)).exitCode).toBe(0);
+  await run(inNetns(name, ["ip", "route", "del", "default"]));
+  expect((await callPlugin(node(), check)).exitCode).not.toBe(0);
+});
+
+test("DEL removes everything, succeeds twice, and succeeds for a container that never was", async () => {
+  const { containerId, netns } = await sandbox();
+  const before = await podKernelState(node());
+  const address = addressIn(await callPlugin(node(), { command: "ADD", containerId, netns }));
+  expect((await podKernelState(node())).routes).toContain(address);
+  for (const _ of [1, 2]) {
+    expect(await callPlugin(node(), { command: "DEL", containerId, netns })).toMatchObject({ exitCode: 0 });
+    expect((await podKernelState(node())).routes).toEqual(before.routes);
+  }
+  expect(await callPlugin(node(), { command: "DEL", containerId: randomUUID() })).toMatchObject({
+    exitCode: 0,
+  });
+});
+
+test("DEL of a container whose namespace is gone succeeds", async () => {
+  const { containerId, netns, name } = await sandbox();
+  await callPlugin(node(), { command: "ADD", containerId, netns });
+  await removeNetns(name);
+  expect(await callPlugin(node(), { command: "DEL", containerId, netns })).toMatchObject({ exitCode: 0 });
+});
+
+test("a DEL that meets a running ADD wins: nothing of the container is left", async () => {
+  const before = await podKernelState(node());
+  for (const _ of Array.from({ length: 20 })) {
+    const { containerId, netns } = await sandbox();
+    const [, deleted] = await Promise.all([
+      callPlugin(node(), { command: "ADD", containerId, netns }),
+      callPlugin(node(), { command: "DEL", containerId, netns }),
+    ]);
+    expect(deleted.exitCode).toBe(0);
+    // Which of the two came first is not ours to say: a DEL that came first had nothing to cancel.
+    await callPlugin(node(), { command: "DEL", containerId, netns });
+    expect((await podKernelState(node())).routes).toEqual(before.routes);
+  }
+});
+
+test("two interfaces of one container have addresses of their own and both work", async () => {
+  const { containerId, netns, name } = await sandbox();
+  const first = addressIn(await callPlugin(node(), { command: "ADD", containerId, netns, ifName: "eth0" }));
+  const second = addressIn(await callPlugin(node(), { command: "ADD", containerId, netns, ifName: "net1" }));
+  expect(first).toBeDefined();
+  expect(second).toBeDefined();
+  expect(second).not.toBe(first);
+  for (const source of [first, second]) {
+    expect(await reaches(name, "-I", String(source), node().routerAddress)).toBe(true);
+    expect(
+      (await runResult(inNetns(node().netns, ["ping", "-q", "-c", "1", "-W", "2", String(source)]))).exitCode,
+    ).toBe(0);
+  }
+  await callPlugin(node(), { command: "DEL", containerId, netns, ifName: "net1" });
+  expect(await reaches(name, node().routerAddress)).toBe(true);
+});
+
+test("GC removes what is not valid any more and keeps the rest", async () => {
+  const [kept, lost] = [await sandbox(), await sandbox()];
+  const add = ({ containerId, netns }: typeof kept) =>
+    callPlugin(node(), { command: "ADD", containerId, netns });
+  const [keptAddress, lostAddress] = [addressIn(await add(kept)), addressIn(await add(lost))];
+  const valid = [{ containerID: kept.containerId, ifname: "eth0" }];
+  const config = { cniVersion: "1.1.0", "cni.dev/valid-attachments": valid };
+  expect(await callPlugin(node(), { command: "GC", config })).toMatchObject({ exitCode: 0 });
+  const { routes } = await podKernelState(node());
+  expect(routes).toContain(keptAddress);
+  expect(routes).not.toContain(lostAddress);
+});
+
+test("STATUS succeeds on a node that serves", async () => {
+  expect(await callPlugin(node(), { command: "STATUS", config: { cniVersion: "1.1.0" } })).toMatchObject({
+    exitCode: 0,
+  });
+});
+
+test.each([
+  { what: "stdin that is no JSON", call: { stdin: "{" }, code: 6 },
+  { what: "an unknown cniVersion", call: { config: { cniVersion: "9.9.9" } }, code: 1 },
+  { what: "a path that is no namespace", call: { netns: "/etc/hostname" }, code: undefined },
+  { what: "a namespace that does not exist", call: { netns: "/run/netns/never-was" }, code: undefined },
+  { what: "an interface name that is too long", call: { ifName: "a-name-of-18-chars" }, code: 4 },
+  { what: "an interface name that is taken", call: { ifName: "lo" }, code: undefined },
+  { what: "an unknown command", call: { command: "FROB" }, code: 4 },
+  { what: "no container id", call: { containerId: "" }, code: 4 },
+])("$what is refused with a CNI error and leaves nothing", async ({ call, code }) => {
+  const { containerId, netns } = await sandbox();
+  const before = await podKernelState(node());
+  const answer = await callPlugin(node(), { command: "ADD", containerId, netns, ...call });
+  expect(answer.exitCode).not.toBe(0);
+  expect(errorCodeIn(answer)).toEqual(code ?? expect.any(Number));
+  expect(await podKernelState(node())).toEqual(before);
+});

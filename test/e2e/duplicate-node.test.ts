@@ -1,0 +1,104 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { tailscaledEnvironment } from "../lab/host-tailscaled.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { tailscaledStatus } from "../lab/local-api.ts";
+import { inNetns } from "../lab/netns.ts";
+import { addPod, execInPod, type Pod } from "../lab/pods.ts";
+import { startProcess } from "../lab/processes.ts";
+import { run } from "../lab/run-command.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { samples } from "./support/daemon-view.ts";
+import { useLab } from "./support/use-lab.ts";
+
+/** n3 has no pods: its namespace is where an intruder runs a tailscaled that announces what is n1's. */
+const lab = useLab({ nodes: 3 });
+const node = (name: string): LabNode => nodeOf(lab(), name);
+const pods: { a1: Pod; a2: Pod; b: Pod } = {} as never;
+
+beforeAll(async () => {
+  pods.a1 = await addPod(lab(), "n1", "a1");
+  pods.a2 = await addPod(lab(), "n1", "a2");
+  pods.b = await addPod(lab(), "n2", "b");
+});
+
+const reaches = async (from: Pod, to: Pod) =>
+  (await execInPod(from, ["ping", "-q", "-c", "1", "-W", "1", to.address])).exitCode === 0;
+
+/** Runs a tailscaled with a node's tag that announces `prefix` until the returned function is called. */
+async function intruder(name: string, prefix: string): Promise<{ readonly leave: () => Promise<unknown> }> {
+  const folder = join(lab().folder, name);
+  const socket = join(folder, "tailscaled.sock");
+  await mkdir(folder, { recursive: true });
+  await startProcess(lab().processFolder, {
+    name,
+    netns: node("n3").netns,
+    command: [
+      lab().tools.tailscaled,
+      `--socket=${socket}`,
+      `--statedir=${folder}`,
+      "--port=41699",
+      "--tun=userspace-networking",
+    ],
+    env: { ...tailscaledEnvironment, TS_LOGS_DIR: folder },
+    logFile: join(folder, "log"),
+  });
+  const cli = (...args: string[]) =>
+    run(inNetns(node("n3").netns, [lab().tools.tailscale, `--socket=${socket}`, ...args]));
+  await waitUntil(
+    () =>
+      cli("status", "--json").then(
+        () => true,
+        () => false,
+      ),
+    { what: name, timeoutMs: 15_000 },
+  );
+  const key = `--auth-key=file:${lab().headscale.authKeyFile}`;
+  await cli(
+    "up",
+    `--login-server=${lab().headscale.url}`,
+    key,
+    `--hostname=${name}`,
+    `--advertise-routes=${prefix}`,
+  );
+  return { leave: () => cli("logout") };
+}
+
+/** The states in which a node's daemon has routes of a prefix, from its metrics. */
+async function routeStates(of: string, prefix: string): Promise<readonly string[]> {
+  const all = (await samples(node(of))).filter(
+    ({ name, value }) => name === "headcni_route_state" && value > 0,
+  );
+  return all.flatMap(({ labels: { prefix: found, state = "" } }) => (found === prefix ? [state] : []));
+}
+
+test("a node that announces a slice of n1's prefix does not get n1's own traffic", async () => {
+  const slice = "10.244.1.0/25";
+  const { leave } = await intruder("slicer", slice);
+  await waitUntil(
+    async () => {
+      const { Peer } = await tailscaledStatus(node("n1").tailscaledSocket);
+      return Object.values(Peer ?? {}).some(({ PrimaryRoutes }) => PrimaryRoutes?.includes(slice));
+    },
+    { what: "n1 hears of the slice", timeoutMs: 15_000 },
+  );
+  expect(await reaches(pods.a1, pods.a2)).toBe(true);
+  await waitUntil(async () => (await routeStates("n2", slice)).includes("conflicting"), {
+    what: "n2 shows the conflict",
+    timeoutMs: 15_000,
+  });
+  await leave();
+  await waitUntil(() => reaches(pods.b, pods.a1), { what: "n2 reaches n1 again", timeoutMs: 30_000 });
+});
+
+test("a second node with n1's prefix is seen, and n1 serves again once it is gone", async () => {
+  const { leave } = await intruder("double", node("n1").podCIDR);
+  await leave();
+  await waitUntil(async () => (await routeStates("n1", node("n1").podCIDR)).includes("serving"), {
+    what: "n1 serves",
+    timeoutMs: 30_000,
+  });
+  await waitUntil(() => reaches(pods.b, pods.a1), { what: "n2 reaches n1", timeoutMs: 30_000 });
+});

@@ -1,0 +1,76 @@
+import { beforeAll, expect, test } from "vitest";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { inNetns } from "../lab/netns.ts";
+import { addPod, execInNode, type Pod } from "../lab/pods.ts";
+import { type CommandLine, run } from "../lab/run-command.ts";
+import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { metric } from "./support/daemon-view.ts";
+import { useLab } from "./support/use-lab.ts";
+
+const lab = useLab({ nodes: 2 });
+const node = (): LabNode => nodeOf(lab(), "n1");
+const pods: { a: Pod; b: Pod } = {} as never;
+
+beforeAll(async () => {
+  pods.a = await addPod(lab(), "n1", "a");
+  pods.b = await addPod(lab(), "n2", "b");
+  await startPodServer(lab(), pods.b);
+});
+
+/** In the two namespaces the guard holds: the node's own, and X. */
+const inNode = (...command: CommandLine) => run(inNetns(node().netns, command));
+const inX = (...command: CommandLine) => run(["nsenter", `--net=${node().tailnetNetns}`, "--", ...command]);
+const repairs = () => metric(node(), "headcni_guard_repairs_total");
+
+/** All rules and all routes that the guard is meant to hold, as iproute2 prints them. */
+async function held(): Promise<string> {
+  const views = await Promise.all([
+    inNode("ip", "rule", "show"),
+    inNode("ip", "route", "show", "table", "all", "type", "unreachable"),
+    inNode("ip", "route", "show", "table", "18499"),
+  ]);
+  const x = [await inX("ip", "rule", "show"), await inX("ip", "route", "show", "type", "unreachable")];
+  return [...views, ...x].join("--\n");
+}
+
+test.each([
+  { what: "the rule that keeps local pods local", where: inNode, spoil: "ip rule del pref 5180" },
+  { what: "the rule that sends pods' packets to the tailnet", where: inNode, spoil: "ip rule del pref 5190" },
+  { what: "the routes of the tailnet's table", where: inNode, spoil: "ip route flush table 18499" },
+  { what: "everything nftables holds", where: inNode, spoil: "nft flush ruleset" },
+  { what: "everything nftables holds in X", where: inX, spoil: "nft flush ruleset" },
+  { what: "the rule in X that protects our own prefix", where: inX, spoil: "ip rule del pref 5180" },
+  { what: "the unreachable supernet in X", where: inX, spoil: "ip route flush type unreachable" },
+  { what: "forwarding", where: inNode, spoil: "sysctl -qw net.ipv4.ip_forward=0" },
+])("$what comes back after somebody deletes it", async ({ where, spoil }) => {
+  const before = await held();
+  const count = await repairs();
+  const probe = startProbe(pods.a, pods.b.address, 5);
+  const [program = "", ...args] = spoil.split(" ");
+  await where(program, ...args);
+  await waitUntil(async () => (await held()) === before && (await repairs()) > count, {
+    what: `${spoil} is repaired and counted`,
+    timeoutMs: 5000,
+  });
+  await waitUntil(
+    async () =>
+      (await execInNode(node(), ["ping", "-q", "-c", "1", "-W", "1", pods.b.address])).exitCode === 0,
+    {
+      what: "traffic flows",
+      timeoutMs: 5000,
+    },
+  );
+  const { longestSilenceMs } = await probe.stop();
+  // "Within one second", and what TCP or a scheduler adds.
+  expect(longestSilenceMs).toBeLessThan(2000);
+});
+
+test("a tailnet route that would capture the node's own pods does not", async () => {
+  const before = await inNode("ip", "route", "get", pods.a.address);
+  await inX("ip", "route", "add", `${pods.a.address}/32`, "dev", "tailscale0", "table", "52");
+  const fromX = await inX("ip", "route", "get", pods.a.address);
+  expect(fromX).toContain("dev eth0");
+  expect(await inNode("ip", "route", "get", pods.a.address)).toBe(before);
+});

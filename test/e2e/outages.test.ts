@@ -1,0 +1,128 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { beforeAll, expect, test } from "vitest";
+import { daemonGet, waitForDaemon } from "../lab/daemon.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { peerPaths } from "../lab/local-api.ts";
+import { healNetwork, partitionNode } from "../lab/network-faults.ts";
+import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
+import { killService, serviceProcess, startService, stopService } from "../lab/services.ts";
+import { startPodServer, startProbe, startRead } from "../lab/traffic/traffic.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { metric } from "./support/daemon-view.ts";
+import { useLab } from "./support/use-lab.ts";
+
+/** n1 and n2 reach each other directly, n3 only through the relay. Headscale's own, slow tuning: as in production. */
+const lab = useLab({ nodes: 3, relayOnly: ["n3"], tuning: "default" });
+const node = (name: string): LabNode => nodeOf(lab(), name);
+const pods: { a: Pod; b: Pod; c: Pod } = {} as never;
+const headscale = { name: "headscale" } as const;
+
+beforeAll(async () => {
+  pods.a = await addPod(lab(), "n1", "a");
+  pods.b = await addPod(lab(), "n2", "b");
+  pods.c = await addPod(lab(), "n3", "c");
+  for (const pod of Object.values(pods)) await startPodServer(lab(), pod);
+  await waitUntil(async () => (await reaches(pods.a, pods.b)) && (await reaches(pods.a, pods.c)), {
+    what: "all pods talk",
+    timeoutMs: 30_000,
+  });
+});
+
+const reaches = async (from: Pod, to: Pod) =>
+  (await execInPod(from, ["ping", "-q", "-c", "1", "-W", "1", to.address])).exitCode === 0;
+const allReady = () => Promise.all(lab().nodes.map((each) => waitForDaemon(lab(), each)));
+
+test("the lab has a direct and a relay-only pair", async () => {
+  const paths = await peerPaths(lab());
+  const path = (from: string, to: string) => paths.find((each) => each.from === from && each.to === to)?.path;
+  expect([path("n1", "n2"), path("n1", "n3"), path("n3", "n2")]).toEqual(["direct", "relay", "relay"]);
+});
+
+test("Headscale away for 60 s: no packet lost on either pair, and pods come and go", async () => {
+  const [direct, relayed] = [startProbe(pods.a, pods.b.address, 20), startProbe(pods.a, pods.c.address, 20)];
+  const read = startRead(pods.c, pods.a, 500_000);
+  await delay(1000);
+  await killService(lab(), headscale);
+  await delay(30_000);
+  await addPod(lab(), "n1", "away");
+  await deletePod(lab(), "away");
+  await killService(lab(), { name: "daemon", node: "n2" });
+  await startService(lab(), { name: "daemon", node: "n2" });
+  await addPod(lab(), "n2", "away");
+  await deletePod(lab(), "away");
+  await waitUntil(
+    async () =>
+      (await metric(node("n1"), "headcni_machines", { machine: "headscale", state: "backingOff" })) > 0,
+    {
+      what: "the outage shows as a state",
+      timeoutMs: 60_000,
+    },
+  );
+  await delay(25_000);
+  await startService(lab(), headscale);
+  await allReady();
+  for (const probe of [direct, relayed]) {
+    const { sent, received } = await probe.stop();
+    expect(sent).toBeGreaterThan(2500);
+    expect(received).toBe(sent);
+  }
+  expect((await read.stop()).error).toBeUndefined();
+});
+
+test("tailscaled killed 20 times: pods talk again soon, each time by itself", async () => {
+  const silences: number[] = [];
+  for (let round = 0; round < 20; round += 1) {
+    const before = await serviceProcess(lab(), { name: "tailscaled", node: "n1" });
+    const probe = startProbe(pods.a, pods.b.address, 20);
+    await waitUntil(() => reaches(pods.a, pods.b), { what: "pods talk", timeoutMs: 10_000 });
+    await killService(lab(), { name: "tailscaled", node: "n1" });
+    await waitUntil(
+      async () => {
+        const now = await serviceProcess(lab(), { name: "tailscaled", node: "n1" });
+        return now !== undefined && now.pid !== before?.pid && (await reaches(pods.a, pods.b));
+      },
+      { what: `pods talk after kill ${round + 1}`, timeoutMs: 30_000, everyMs: 20 },
+    );
+    silences.push((await probe.stop()).longestSilenceMs);
+    await waitForDaemon(lab(), node("n1"));
+  }
+  const sorted = [...silences].sort((a, b) => a - b);
+  console.info(
+    `silence after a kill of tailscaled: median ${sorted[10]?.toFixed(0)} ms, worst ${sorted.at(-1)?.toFixed(0)} ms`,
+  );
+  expect(sorted.at(-1)).toBeLessThan(5000);
+});
+
+test("tailscaled killed while Headscale is away: it comes back from its cached map", async () => {
+  await killService(lab(), headscale);
+  await killService(lab(), { name: "tailscaled", node: "n1" });
+  await waitUntil(() => reaches(pods.a, pods.b), { what: "pods talk without Headscale", timeoutMs: 30_000 });
+  const { status, body } = await daemonGet(node("n1"), "/ready");
+  expect({ status, body }).toMatchObject({ status: 200 });
+  await startService(lab(), headscale);
+  await allReady();
+});
+
+test("DERP away: the direct pair loses nothing, the relayed pair comes back with it", async () => {
+  const direct = startProbe(pods.a, pods.b.address, 20);
+  await stopService(lab(), { name: "derp" });
+  await waitUntil(async () => !(await reaches(pods.a, pods.c)), {
+    what: "the relayed pair is cut off",
+    timeoutMs: 10_000,
+  });
+  await delay(5000);
+  await startService(lab(), { name: "derp" });
+  await waitUntil(() => reaches(pods.a, pods.c), { what: "the relayed pair talks", timeoutMs: 60_000 });
+  const { sent, received } = await direct.stop();
+  expect(received).toBe(sent);
+});
+
+test("a node cut off for 30 s comes back by itself", async () => {
+  await partitionNode(lab(), node("n2"));
+  await waitUntil(async () => !(await reaches(pods.a, pods.b)), { what: "n2 is cut off", timeoutMs: 10_000 });
+  await delay(30_000);
+  await healNetwork(lab());
+  await waitUntil(() => reaches(pods.a, pods.b), { what: "pods talk", timeoutMs: 60_000 });
+  await allReady();
+});

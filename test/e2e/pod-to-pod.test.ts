@@ -1,0 +1,126 @@
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { captureUnderlay } from "../lab/capture.ts";
+import { headscale } from "../lab/headscale.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { peerPaths, tailscaledStatus } from "../lab/local-api.ts";
+import { addPod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
+import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { useLab } from "./support/use-lab.ts";
+
+/** What must never cross the underlay in clear: any packet with a pod's address. */
+const podPackets = "net 10.244.0.0/16";
+const wireGuardPackets = "udp port 41642";
+
+const lab = useLab({ nodes: 2, hostTailscaled: ["n1", "n2"] });
+const pods: { a1: Pod; a2: Pod; b1: Pod } = {} as never;
+const node = (name: string): LabNode => nodeOf(lab(), name);
+
+beforeAll(async () => {
+  pods.a1 = await addPod(lab(), "n1", "a1");
+  pods.a2 = await addPod(lab(), "n1", "a2");
+  pods.b1 = await addPod(lab(), "n2", "b1");
+  for (const pod of Object.values(pods)) await startPodServer(lab(), pod);
+});
+
+const pings = async (from: Pod | LabNode, ...target: string[]) => {
+  const command = ["ping", "-q", "-c", "3", "-i", "0.1", "-W", "1", ...target] as const;
+  const result =
+    "runtimeDir" in from ? await execInNode(from, [...command]) : await execInPod(from, [...command]);
+  return result.exitCode === 0;
+};
+
+test("pods reach each other on one node and across nodes, each seen with its own address", async () => {
+  const all = Object.values(pods);
+  for (const from of all) {
+    const others = all.filter((pod) => pod !== from);
+    const reports = await fetchFrom(from, others, 100_000);
+    expect(reports).toEqual(
+      others.map(() => expect.objectContaining({ bytes: 100_000, source: from.address })),
+    );
+  }
+});
+
+test("the nodes reach each other directly, not through the relay", async () => {
+  expect((await peerPaths(lab())).map(({ path }) => path)).toEqual(["direct", "direct"]);
+});
+
+test("pod traffic crosses the underlay as WireGuard only", async () => {
+  const capture = await captureUnderlay(lab());
+  await fetchFrom(pods.a1, [pods.b1], 1_000_000);
+  await fetchFrom(pods.b1, [pods.a1], 1_000_000);
+  const captured = await capture.stop(`(${podPackets}) or (${wireGuardPackets})`);
+  // With offloads a packet of the capture is up to 64 kB of the 2 MB.
+  expect(captured.length).toBeGreaterThan(30);
+  expect(captured.filter((line) => line.includes("10.244."))).toEqual([]);
+});
+
+test("nodes reach remote pods and pods reach remote nodes' router addresses, nothing of it in clear", async () => {
+  const capture = await captureUnderlay(lab());
+  expect(await pings(node("n1"), pods.b1.address)).toBe(true);
+  expect(await pings(node("n1"), pods.a1.address)).toBe(true);
+  expect(await pings(pods.b1, node("n1").routerAddress)).toBe(true);
+  // A hostNetwork pod that bound itself to the node's address: SNATed inside X.
+  expect(await pings(node("n1"), "-I", node("n1").address, pods.b1.address)).toBe(true);
+  expect(await capture.stop(podPackets)).toEqual([]);
+});
+
+test.each([
+  {
+    firewall: "Docker's (iptables, policy of FORWARD)",
+    drop: ["iptables", "-P", "FORWARD", "DROP"],
+    undo: ["iptables", "-P", "FORWARD", "ACCEPT"],
+  },
+  {
+    firewall: "a table of nftables",
+    drop: [
+      "nft",
+      "table inet other { chain forward { type filter hook forward priority 10; policy drop; }; }",
+    ],
+    undo: ["nft", "delete table inet other"],
+  },
+] as const)("$firewall that drops forwarded packets does not stop pods", async ({ drop, undo }) => {
+  onTestFinished(async () => {
+    await execInNode(node("n1"), undo);
+  });
+  expect(await execInNode(node("n1"), drop)).toMatchObject({ exitCode: 0 });
+  await waitUntil(() => pings(pods.a1, pods.b1.address), {
+    what: "pods talk in spite of it",
+    timeoutMs: 5000,
+  });
+  expect(await pings(pods.b1, pods.a1.address)).toBe(true);
+  expect(await pings(pods.a1, pods.a2.address)).toBe(true);
+});
+
+test("the nodes' own tailscaleds work beside ours and know nothing of pods", async () => {
+  const status = await tailscaledStatus(node("n1").hostTailscaledSocket ?? "");
+  const peer = Object.values(status.Peer ?? {}).find(({ HostName }) => HostName === "host-n2");
+  const address = peer?.TailscaleIPs?.[0] ?? "";
+  expect(await pings(node("n1"), address)).toBe(true);
+  const table = await execInNode(node("n1"), ["ip", "route", "show", "table", "52"]);
+  expect(table.stdout).toContain(address);
+  expect(table.stdout).not.toContain("10.244.");
+});
+
+test("while a route is withdrawn its traffic fails closed, and comes back with the route", async () => {
+  const routes = await headscale(lab(), ["nodes", "list-routes", "-o", "json"]);
+  const served = JSON.parse(routes) as { id: number; subnet_routes?: string[] }[];
+  const id = served.find(({ subnet_routes }) => subnet_routes?.includes(node("n2").podCIDR))?.id;
+  expect(id).toBeDefined();
+  const approve = (prefixes: string) =>
+    headscale(lab(), ["nodes", "approve-routes", "-i", String(id), "-r", prefixes]);
+  const capture = await captureUnderlay(lab());
+  const probe = startProbe(pods.a1, pods.b1.address, 10);
+  await approve("");
+  await waitUntil(async () => !(await pings(pods.a1, pods.b1.address)), {
+    what: "the route is gone",
+    timeoutMs: 20_000,
+  });
+  expect(await pings(node("n1"), pods.b1.address)).toBe(false);
+  await approve(node("n2").podCIDR);
+  await waitUntil(() => pings(pods.a1, pods.b1.address), { what: "the route is back", timeoutMs: 20_000 });
+  const { sent, received } = await probe.stop();
+  expect(received).toBeLessThan(sent);
+  expect(await capture.stop(podPackets)).toEqual([]);
+});
