@@ -78,15 +78,16 @@ export function parseNetworkConfig(config: Loose, command: WireCommand): Parsed<
   const prevResult = command === "DEL" ? undefined : (given ?? undefined);
   const problems: string[] = [];
   const network = typeof name === "string" ? name : "";
-  const nameProblem = identifierProblem(network);
-  if (nameProblem !== undefined) problems.push(`name ${quoted(name)} ${nameProblem}`);
+  const nameProblem = typeof name === "string" ? identifierProblem(name) : "must be a string";
+  if (nameProblem !== undefined)
+    problems.push(name === undefined ? "name is missing" : `name ${quoted(name)} ${nameProblem}`);
   if (!isSocketPath(socketPath)) {
     problems.push(
       `socketPath ${quoted(socketPath)} must be an absolute path of at most ${longestSocketPath} bytes`,
     );
   }
   if (prevResult === undefined ? command === "CHECK" : !isObject(prevResult)) {
-    problems.push(`prevResult ${quoted(prevResult)} must be the result of the ADD`);
+    problems.push(`prevResult must be the result of the ADD, found ${quoted(prevResult)}`);
   }
   const attachments = command === "GC" ? parseAttachments(config, problems) : undefined;
   if (problems.length > 0 || !isSocketPath(socketPath)) {
@@ -113,7 +114,7 @@ function parseAttachments(config: Loose, problems: string[]): readonly Attachmen
   const list = config[key];
   if (!Array.isArray(list)) {
     problems.push(
-      `${key} ${quoted(list)} must be the list of attachments that are still valid ([] for none)`,
+      `${key} must list the attachments that are still valid ([] for none), found ${quoted(list)}`,
     );
     return [];
   }
