@@ -1,6 +1,13 @@
 import { type CniErrorCode, cniErrorCodes } from "./cni-error-codes.ts";
 import { type Parsed, parsed, quoted, refused } from "./parsed.ts";
-import { type CniFailure, type CniReply, type CniResult, wireVersion } from "./wire-types.ts";
+import {
+  type CniFailure,
+  type CniInterface,
+  type CniIp,
+  type CniReply,
+  type CniResult,
+  wireVersion,
+} from "./wire-types.ts";
 
 const knownCodes: readonly number[] = Object.values(cniErrorCodes);
 
@@ -39,7 +46,7 @@ export function parseReply(line: string, wantsResult: boolean): Parsed<CniReply>
     return isFailure(error) ? parsed(failureReply(error)) : unreadable("its error is incomplete");
   if (ok !== true) return unreadable(`its "ok" is ${quoted(ok)}, not true or false`);
   if (!wantsResult) return parsed(successReply());
-  return isResult(result) ? parsed(successReply(result)) : unreadable("its result lacks interfaces or ips");
+  return isResult(result) ? parsed(successReply(result)) : unreadable("its result is incomplete");
 }
 
 function unreadable(reason: string): Parsed<never> {
@@ -56,15 +63,32 @@ function isRecord(value: unknown): value is Loose {
 function isFailure(value: unknown): value is CniFailure {
   if (typeof value !== "object" || value === null) return false;
   const { code, msg, details } = value as { readonly [Key in keyof CniFailure]?: unknown };
-  return isCode(code) && typeof msg === "string" && typeof details === "string";
+  return isCode(code) && typeof msg === "string" && msg !== "" && typeof details === "string";
 }
 
 function isCode(value: unknown): value is CniErrorCode {
   return typeof value === "number" && knownCodes.includes(value);
 }
 
+/** Deep enough that shaping the result cannot go wrong; its strings are the daemon's word. */
 function isResult(value: unknown): value is CniResult {
   if (typeof value !== "object" || value === null) return false;
   const { interfaces, ips, routes } = value as { readonly [Key in keyof CniResult]?: unknown };
-  return Array.isArray(interfaces) && Array.isArray(ips) && Array.isArray(routes);
+  return (
+    Array.isArray(interfaces) &&
+    interfaces.every(isInterface) &&
+    Array.isArray(ips) &&
+    ips.every(isIp) &&
+    Array.isArray(routes)
+  );
+}
+
+function isInterface(value: unknown): value is CniInterface {
+  return typeof value === "object" && value !== null && "name" in value && typeof value.name === "string";
+}
+
+function isIp(value: unknown): value is CniIp {
+  return (
+    typeof value === "object" && value !== null && "interface" in value && typeof value.interface === "number"
+  );
 }

@@ -33,6 +33,17 @@ describe("a reply", () => {
     expect(parseReply(line, false)).toMatchObject({ failure: { code: 6 } });
   });
 
+  it.each([
+    {},
+    { ...result, interfaces: [{}] },
+    { ...result, ips: [" "] },
+    { ...result, ips: [{ address: "10.244.1.7/32" }] },
+    { ...result, routes: null },
+  ])("to an ADD with the result %j is code 6", (incomplete) => {
+    const line = JSON.stringify({ wire: 1, ok: true, result: incomplete });
+    expect(parseReply(line, true)).toMatchObject({ failure: { code: 6 } });
+  });
+
   it("is parsed from anything without throwing", () => {
     const lines = fc.oneof(
       fc.string(),
