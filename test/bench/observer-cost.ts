@@ -1,4 +1,4 @@
-import { type AnyActorRef, assign, createActor, fromPromise, sendTo, setup } from "xstate";
+import { type AnyActorRef, assign, createActor, fromPromise, sendTo, setup, stopChild } from "xstate";
 import { createLogger } from "../../src/observe/logger.ts";
 import { createMachineObserver } from "../../src/observe/machine-observer.ts";
 
@@ -42,38 +42,37 @@ const requestModel = setup({ actors: { noWork }, delays: { deadline: 10_000 } })
   },
 });
 
-type RootEvent = { type: "add" | "del"; slot: string } | { type: `xstate.done.actor.${string}` };
+type RootEvent = { type: "add" | "del" } | { type: `xstate.done.actor.${string}` };
+interface RootContext {
+  readonly done: number;
+  readonly pod: AnyActorRef | undefined;
+  readonly request: AnyActorRef | undefined;
+}
 const rootModel = setup({
-  types: { context: {} as { done: number }, events: {} as RootEvent },
+  types: { context: {} as RootContext, events: {} as RootEvent },
   actors: { podModel, requestModel },
 }).createMachine({
   id: "root",
-  context: { done: 0 },
+  context: { done: 0, pod: undefined, request: undefined },
   on: {
     add: {
       actions: [
-        assign(({ event, spawn }) => {
-          spawn("podModel", { id: `pod-${"slot" in event ? event.slot : ""}` });
-          spawn("requestModel", { id: `request-${"slot" in event ? event.slot : ""}` });
-          return {};
-        }),
-        sendTo(({ system, self }) => childOf(self, "request-0") ?? system.get("none"), {
-          type: "pod.answered",
-        }),
+        assign(({ spawn }) => ({
+          pod: spawn("podModel", { id: "pod-0" }),
+          request: spawn("requestModel", { id: "request-0" }),
+        })),
+        sendTo(({ context, self }) => context.request ?? self, { type: "pod.answered" }),
       ],
     },
-    del: {
-      actions: sendTo(({ system, self }) => childOf(self, "pod-0") ?? system.get("none"), {
-        type: "pod.detach",
-      }),
+    del: { actions: sendTo(({ context, self }) => context.pod ?? self, { type: "pod.detach" }) },
+    "xstate.done.actor.*": {
+      actions: [
+        stopChild(({ event }) => (event as unknown as { actorId: string }).actorId),
+        assign({ done: ({ context }) => context.done + 1 }),
+      ],
     },
-    "xstate.done.actor.*": { actions: assign({ done: ({ context }) => context.done + 1 }) },
   },
 });
-
-function childOf(self: AnyActorRef, id: string): AnyActorRef | undefined {
-  return (self.getSnapshot() as { readonly children: Readonly<Record<string, AnyActorRef>> }).children[id];
-}
 
 /** Microseconds of CPU per pod life. */
 async function podLives(count: number, inspect: ((event: never) => void) | undefined): Promise<number> {
@@ -81,9 +80,9 @@ async function podLives(count: number, inspect: ((event: never) => void) | undef
   root.start();
   const before = process.cpuUsage();
   for (let life = 0; life < count; life++) {
-    root.send({ type: "add", slot: "0" });
-    while (childOf(root, "pod-0")?.getSnapshot().value !== "attached") await Promise.resolve();
-    root.send({ type: "del", slot: "0" });
+    root.send({ type: "add" });
+    while (root.getSnapshot().context.pod?.getSnapshot().value !== "attached") await Promise.resolve();
+    root.send({ type: "del" });
     while (root.getSnapshot().context.done < 2 * (life + 1)) await Promise.resolve();
   }
   const { user, system } = process.cpuUsage(before);

@@ -1,0 +1,72 @@
+import { unlinkSync } from "node:fs";
+import type { Server } from "node:http";
+import { connect, type ListenOptions } from "node:net";
+import { HttpServerError } from "./http-server-error.ts";
+
+/** Listens on the address; resolves with the port. Throws HttpServerError. */
+export async function listenOnTcp(server: Server, address: string, port: number): Promise<number> {
+  const where = `${address.includes(":") ? `[${address}]` : address}:${port}`;
+  await listen(server, { host: address, port, exclusive: true }, where);
+  const bound = server.address();
+  return typeof bound === "object" && bound !== null ? bound.port : port;
+}
+
+/**
+ * Listens on a unix socket that only root may connect to. A socket that a dead process left is replaced; one that
+ * still answers is not ours to take (ADDRESS_TAKEN).
+ */
+export async function listenOnSocket(server: Server, path: string): Promise<void> {
+  if (await answers(path)) throw taken(path, "EADDRINUSE");
+  try {
+    unlinkSync(path);
+  } catch {
+    // Absent is right; anything else makes listen() fail with its reason.
+  }
+  // The socket file is made inside listen(), before it returns: no moment in which others could connect.
+  const before = process.umask(0o177);
+  const listening = listen(server, { path }, path);
+  process.umask(before);
+  await listening;
+}
+
+function listen(server: Server, options: ListenOptions, where: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: NodeJS.ErrnoException) => {
+      const reason = error.code ?? "UNKNOWN";
+      reject(
+        reason === "EADDRINUSE"
+          ? taken(where, reason)
+          : new HttpServerError(
+              `cannot listen on ${where}: ${reason}`,
+              { code: "ADDRESS_UNUSABLE", address: where, reason },
+              { cause: error },
+            ),
+      );
+    };
+    server.once("error", refuse);
+    server.listen(options, () => {
+      server.off("error", refuse);
+      // accept() can fail later (EMFILE); the daemon goes on without that connection.
+      server.on("error", () => undefined);
+      resolve();
+    });
+  });
+}
+
+function taken(address: string, reason: string): HttpServerError {
+  return new HttpServerError(
+    `${address} is in use by another process: stop it, or change monitoring.port or runtimeDir`,
+    { code: "ADDRESS_TAKEN", address, reason },
+  );
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(path);
+    connection.once("connect", () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once("error", () => resolve(false));
+  });
+}

@@ -1,0 +1,55 @@
+import type { MachineRow, Transition } from "./live-machine.ts";
+import type { Health, Readiness } from "./readiness.ts";
+
+/** What the pages show; the functions are called per request. */
+export interface HttpSources {
+  health(): Health;
+  readiness(): Readiness;
+  /** Prometheus text format and its content type. */
+  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
+  machines(): MachinesPage;
+}
+
+export interface MachinesPage {
+  readonly machines: readonly MachineRow[];
+  readonly recentTransitions: readonly Transition[];
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export type HttpRoute = () => HttpAnswer | Promise<HttpAnswer>;
+
+/** The pages by path. */
+export function httpRoutes(sources: HttpSources): ReadonlyMap<string, HttpRoute> {
+  return new Map<string, HttpRoute>([
+    [
+      "/healthz",
+      () => {
+        const health = sources.health();
+        return jsonAnswer(health.alive ? 200 : 503, health);
+      },
+    ],
+    [
+      "/ready",
+      () => {
+        const readiness = sources.readiness();
+        return jsonAnswer(readiness.serving ? 200 : 503, readiness);
+      },
+    ],
+    ["/metrics", async () => ({ status: 200, ...(await sources.metrics()) })],
+    ["/debug/machines", () => jsonAnswer(200, sources.machines())],
+  ]);
+}
+
+/** Pretty-printed, keys in the order they were written: stable for people and for diffs. */
+export function jsonAnswer(status: number, body: unknown): HttpAnswer {
+  return {
+    status,
+    contentType: "application/json; charset=utf-8",
+    body: `${JSON.stringify(body, undefined, 2)}\n`,
+  };
+}

@@ -1,0 +1,11 @@
+import type { MachineObserver } from "./machine-observer.ts";
+import type { Health } from "./readiness.ts";
+
+/** Alive while no machine has failed without its parent dealing with it; that an answer comes shows the event loop turns. */
+export function machineHealth(observer: MachineObserver): Health {
+  const reasons = observer
+    .states()
+    .filter(({ error }) => error !== undefined)
+    .map(({ machine, actor, error }) => `${machine} (${actor}) failed: ${error}`);
+  return { alive: reasons.length === 0, reasons };
+}
