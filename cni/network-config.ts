@@ -47,7 +47,7 @@ function undecodable(msg: string): Parsed<never> {
 }
 
 /** The configuration's cniVersion, or code 1 when it is none of ours or too old for the command. */
-export function versionOf(config: Loose, command: WireCommand): Parsed<CniVersion> {
+function versionOf(config: Loose, command: WireCommand): Parsed<CniVersion> {
   const { cniVersion: version } = config;
   const supported = supportedCniVersions.find((known) => known === version);
   if (supported === undefined) {
