@@ -47,7 +47,8 @@ interface GuardContext {
   /** Wait of `backingOff`; a look at something else meanwhile (`retryAt`, ms since the epoch) does not start it anew. */
   readonly retryMs: number;
   readonly retryAt: number | null;
-  /** Whether the root's last word from here is `guard.held`. */
+  /** Whether `guard.held` was ever reported, and whether it is the last word to the root. */
+  readonly everHeld: boolean;
   readonly reportedHeld: boolean;
 }
 
@@ -92,7 +93,7 @@ export const guardMachine = setup({
       return { broken, contested, truceMs: shortestTruce(context.ledger, contested, at) };
     }),
     countRepairs: assign({
-      ledger: ({ context }, { mended, at }: RepairResult) => recordRepairs(context.ledger, mended, at),
+      ledger: ({ context }, result: RepairResult) => recordRepairs(context.ledger, result, context.everHeld),
     }),
     fail: enqueueActions(({ context, enqueue }, { failure }: { failure: Failure }) => {
       const retryMs = backoffDelay(context.attempts, retries, "guard");
@@ -112,7 +113,7 @@ export const guardMachine = setup({
     announceHeld: enqueueActions(({ context, enqueue }) => {
       enqueue.assign({ broken: [], contested: [], truceMs: 0, failure: null, attempts: 0 });
       if (!context.tailnetOpen || context.reportedHeld) return;
-      enqueue.assign({ reportedHeld: true });
+      enqueue.assign({ everHeld: true, reportedHeld: true });
       enqueue.sendTo(context.parent, { type: "guard.held" });
     }),
     announceRepairing: enqueueActions(({ context, enqueue }) => {
@@ -153,6 +154,7 @@ export const guardMachine = setup({
     attempts: 0,
     retryMs: 0,
     retryAt: null,
+    everHeld: false,
     reportedHeld: false,
   }),
   initial: "checking",

@@ -1,15 +1,16 @@
 import { fromCallback, fromPromise } from "xstate";
+import type {
+  CheckResult,
+  GuardEvent,
+  GuardLook,
+  RepairOrder,
+  RepairResult,
+} from "../../machines/guard/guard-events.ts";
 import { scopeOfChange, widerScope } from "../domain/guard-changes.ts";
 import type { GuardScope } from "../domain/guard-observation.ts";
 import type { GuardSettings } from "../domain/guard-settings.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
-import {
-  checkInvariants,
-  type GuardPorts,
-  type GuardView,
-  type RepairOrder,
-  repairInvariants,
-} from "./guard-work.ts";
+import { checkInvariants, type GuardPorts, repairInvariants } from "./guard-work.ts";
 
 /** A burst of notifications is one change; under endless change the guard looks at most this often. */
 const settleMs = 50;
@@ -18,11 +19,11 @@ const betweenLooksMs = 300;
 /** What the guard machine needs done. `now` in ms since the epoch. */
 export function guardActors(ports: GuardPorts, settings: GuardSettings, now: () => number = Date.now) {
   return {
-    check: fromPromise(async ({ input, signal }: { input: GuardView; signal: AbortSignal }) => ({
+    check: fromPromise<CheckResult, GuardLook>(async ({ input, signal }) => ({
       broken: await checkInvariants(ports, settings, input, signal),
       at: now(),
     })),
-    repair: fromPromise(async ({ input, signal }: { input: RepairOrder; signal: AbortSignal }) => ({
+    repair: fromPromise<RepairResult, RepairOrder>(async ({ input, signal }) => ({
       ...(await repairInvariants(ports, settings, input, signal)),
       at: now(),
     })),
@@ -31,14 +32,14 @@ export function guardActors(ports: GuardPorts, settings: GuardSettings, now: () 
 }
 
 function watchKernel(kernel: KernelState) {
-  return fromCallback(({ sendBack }) => {
+  const logic = fromCallback<GuardEvent, undefined>(({ sendBack }) => {
     let waiting: GuardScope | undefined;
     let timer: NodeJS.Timeout | undefined;
     let toldAt = Number.NEGATIVE_INFINITY;
     const tell = () => {
       timer = undefined;
       toldAt = performance.now();
-      sendBack({ type: "kernel.changed", scope: waiting ?? "all" });
+      sendBack({ type: "kernel.changed", scope: waiting ?? "all" } satisfies GuardEvent);
       waiting = undefined;
     };
     const stop = kernel.watch((change) => {
@@ -52,4 +53,5 @@ function watchKernel(kernel: KernelState) {
       clearTimeout(timer);
     };
   });
+  return Object.assign(logic, { neverDone: true as const });
 }

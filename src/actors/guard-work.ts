@@ -1,3 +1,4 @@
+import type { GuardLook, RepairOrder, RepairResult } from "../../machines/guard/guard-events.ts";
 import { type Failure, toFailure } from "../domain/failure.ts";
 import { planCleanup } from "../domain/guard-cleanup.ts";
 import type { GuardInvariant } from "../domain/guard-invariants.ts";
@@ -21,28 +22,11 @@ export interface GuardPorts {
   readonly sysctlMemory: SysctlMemory;
 }
 
-/** Where the guard looks: X only once it is open. */
-export interface GuardView {
-  readonly scope: GuardScope;
-  readonly tailnetOpen: boolean;
-}
-
-/** With what is not to be mended now. */
-export interface RepairOrder extends GuardView {
-  readonly leave: readonly GuardInvariant[];
-}
-
-export interface RepairOutcome {
-  /** Done in full. */
-  readonly mended: readonly GuardInvariant[];
-  readonly refused: readonly { readonly invariant: GuardInvariant; readonly failure: Failure }[];
-}
-
 /** Names of what does not hold. Throws the ports' errors when the namespaces cannot be read. */
 export async function checkInvariants(
   ports: GuardPorts,
   settings: GuardSettings,
-  view: GuardView,
+  view: GuardLook,
   signal?: AbortSignal,
 ): Promise<readonly GuardInvariant[]> {
   const broken = findBroken(settings, await look(ports, settings, view, signal));
@@ -58,7 +42,7 @@ export async function repairInvariants(
   settings: GuardSettings,
   order: RepairOrder,
   signal?: AbortSignal,
-): Promise<RepairOutcome> {
+): Promise<Omit<RepairResult, "at">> {
   const observation = await look(ports, settings, order, signal);
   const mended = new Set<GuardInvariant>();
   const refused: { invariant: GuardInvariant; failure: Failure }[] = [];
@@ -91,7 +75,7 @@ export async function cleanUpGuard(ports: GuardPorts, tailnetOpen: boolean): Pro
 async function look(
   ports: GuardPorts,
   settings: GuardSettings,
-  { scope, tailnetOpen }: GuardView,
+  { scope, tailnetOpen }: GuardLook,
   signal?: AbortSignal,
 ): Promise<GuardObservation> {
   const see = async (namespace: NamespaceName): Promise<NamespaceObservation> => {

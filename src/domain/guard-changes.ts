@@ -14,6 +14,8 @@ export function scopeOfChange(change: KernelChange): GuardScope | undefined {
     case "address":
     case "rule":
       return change.removed ? "kernel" : undefined;
+    case "sysctl":
+      return "kernel";
     case "link":
       return concernsLink(change) ? "kernel" : undefined;
     case "route":

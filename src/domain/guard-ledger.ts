@@ -3,7 +3,7 @@ import type { GuardInvariant } from "./guard-invariants.ts";
 
 /** What the guard had to mend so far. */
 export interface GuardLedger {
-  /** Repairs per invariant since the daemon started. */
+  /** Repairs per invariant since everything first held. */
   readonly repairs: Readonly<Partial<Record<GuardInvariant, number>>>;
   /** Repairs of one invariant with less than `calmMs` between them; `lastAt` in ms since the epoch. */
   readonly streaks: Readonly<
@@ -19,11 +19,14 @@ export const calmMs = 10_000;
 export const fightAfter = 5;
 export const longestTruceMs = 30_000;
 
-/** The ledger after `mended` at `at` (ms since the epoch). */
+/**
+ * The ledger after `mended` at `at` (ms since the epoch). Making a node's first state is no repair, but even that may
+ * be undone again and again: without `counts` only streaks are kept.
+ */
 export function recordRepairs(
   ledger: GuardLedger,
-  mended: readonly GuardInvariant[],
-  at: number,
+  { mended, at }: { readonly mended: readonly GuardInvariant[]; readonly at: number },
+  counts: boolean,
 ): GuardLedger {
   const repairs = { ...ledger.repairs };
   const streaks = { ...ledger.streaks };
@@ -31,7 +34,7 @@ export function recordRepairs(
     const streak = streaks[invariant];
     const goesOn = streak !== undefined && at - streak.lastAt < calmMs + truceAfter(streak.count);
     streaks[invariant] = { count: goesOn ? streak.count + 1 : 1, lastAt: at };
-    repairs[invariant] = (repairs[invariant] ?? 0) + 1;
+    if (counts) repairs[invariant] = (repairs[invariant] ?? 0) + 1;
   }
   return { repairs, streaks };
 }

@@ -90,7 +90,7 @@ export type KernelRouteRequest = Omit<KernelRoute, "linkIndex"> & { readonly lin
 /** Something changed in a namespace; a hint to look again, never the whole truth. */
 export interface KernelChange {
   readonly namespace: NamespaceName;
-  readonly what: "link" | "address" | "route" | "rule" | "nftables" | "overrun";
+  readonly what: "link" | "address" | "route" | "rule" | "sysctl" | "nftables" | "overrun";
   /** True for removals. */
   readonly removed: boolean;
   /** Link name or index, route destination, rule priority: for logs. */

@@ -33,7 +33,7 @@ export interface FirewallObservation {
 
 /** One thing to have done; each is atomic by itself. */
 export type FirewallChange =
-  /** A document for `nft -j -f -`. */
+  /** A document for `nft -j`. */
   | { readonly tool: "nft"; readonly document: unknown }
   /** Lines for the filter table of `iptables-restore --noflush`. */
   | { readonly tool: "iptables" | "ip6tables"; readonly lines: readonly string[] };

@@ -5,8 +5,11 @@ import { type NetlinkSocket, netlinkNetfilter, openNetlinkSocket } from "./netli
 import { nftablesChanges } from "./nftables-changes.ts";
 import { routeChange } from "./route-changes.ts";
 
-/** Multicast groups as bits: RTMGRP_* of linux/rtnetlink.h (RTNLGRP_IPV6_RULE is number 19), NFNLGRP_NFTABLES (7). */
-const routeGroups = 0x1 | 0x10 | 0x100 | 0x40 | 0x400 | 0x80 | (1 << 18);
+/**
+ * Multicast groups as bits: RTMGRP_* of linux/rtnetlink.h (RTNLGRP_IPV6_RULE is number 19, RTNLGRP_IPV4_NETCONF and
+ * RTNLGRP_IPV6_NETCONF are 24 and 25), NFNLGRP_NFTABLES (7).
+ */
+const routeGroups = 0x1 | 0x10 | 0x100 | 0x40 | 0x400 | 0x80 | (1 << 18) | (1 << 23) | (1 << 24);
 const nftablesGroups = 1 << 6;
 /** A burst of routes (tailscaled starting in a big tailnet) must fit until we get to read. */
 const receiveBufferBytes = 8 * 1024 * 1024;

@@ -2,13 +2,16 @@ import { attachmentLinkGroup, routeProtocol } from "../../domain/kernel-constant
 import type { KernelChange, NamespaceName } from "../../domain/kernel-state.ts";
 import { parseLinkAlias } from "../../domain/link-alias.ts";
 import { addressType, decodeAddress } from "./address-messages.ts";
+import { readU32 } from "./attribute-values.ts";
 import { isOurs } from "./find-attachments.ts";
 import { decodeLink, linkType } from "./link-messages.ts";
-import type { ReceivedMessage } from "./netlink-message.ts";
+import { decodeAttributes, type ReceivedMessage } from "./netlink-message.ts";
 import { decodeRoute, routeType } from "./route-messages.ts";
 import { decodeRule, ruleType } from "./rule-messages.ts";
 
 const localTable = 255;
+/** RTM_NEWNETCONF; NETCONFA_IFINDEX with NETCONFA_IFINDEX_ALL as u32, after struct netconfmsg (linux/netconf.h). */
+const netconf = { type: 80, headerLength: 4, ifindex: 1, all: 0xffffffff } as const;
 
 /**
  * What an rtnetlink notification means to the daemon; undefined for what is certainly its own doing. `ownPortId` is the
@@ -39,6 +42,8 @@ function subject(message: ReceivedMessage, ownPortId: number): Change | undefine
     case ruleType.new:
     case ruleType.delete:
       return message.portId === ownPortId ? undefined : ruleChange(message);
+    case netconf.type:
+      return sysctlChange(message);
     default:
       return undefined;
   }
@@ -78,4 +83,11 @@ function ruleChange(message: ReceivedMessage): Change | undefined {
   const rule = decodeRule(message.payload);
   if (rule === undefined) return undefined;
   return { what: "rule", removed: message.type === ruleType.delete, subject: String(rule.priority) };
+}
+
+/** Forwarding or reverse path filtering for all links; the same of one link comes with each new pod and is no news. */
+function sysctlChange(message: ReceivedMessage): Change | undefined {
+  const ifindex = decodeAttributes(message.payload, netconf.headerLength).get(netconf.ifindex);
+  if (readU32(ifindex) !== netconf.all) return undefined;
+  return { what: "sysctl", removed: false, subject: "all" };
 }

@@ -79,8 +79,8 @@ function isOurs(chain: BaseChain): boolean {
 }
 
 function callOf(change: FirewallChange, netns: string | undefined, xtables: XtablesPrograms) {
-  if (change.tool === "nft")
-    return { program: "nft", args: ["-j", "-f", "-"], input: JSON.stringify(change.document), netns };
+  // As an argument: nft opens /dev/stdin by name, which fails for the socket that Node gives a child as stdin.
+  if (change.tool === "nft") return { program: "nft", args: ["-j", JSON.stringify(change.document)], netns };
   const program = `${xtables.programOf(change.tool)}-restore`;
   return { program, args: ["--noflush", "-w"], input: restoreInput(change.lines), netns };
 }
