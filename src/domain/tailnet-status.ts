@@ -10,6 +10,8 @@ export interface TailnetStatus {
     | "InUseOtherUser";
   /** Login or registration error as tailscaled words it; empty when there is none. */
   readonly loginError: string;
+  /** Headscale wants a login before it takes this node (an AuthURL): it does not know the node key, or no longer. */
+  readonly loginWanted: boolean;
   readonly self: TailnetSelf;
   readonly peers: readonly TailnetPeer[];
   /** True once a netmap arrived from control after this tailscaled started (a cached netmap proves nothing). */

@@ -44,9 +44,19 @@ export interface Tailnet {
     },
     signal: AbortSignal,
   ): Promise<void>;
-  /** Follows the IPN bus; each message is a hint to read `status` again. `closed` is called once, when the bus ends. */
-  watch(changed: () => void, closed: (error: TailnetError) => void): () => void;
-  /** Disco ping; round trip in ms and the path, or undefined when unanswered. */
+  /** Stops announcing these prefixes and keeps all others. */
+  withdrawRoutes(prefixes: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Asks Headscale once more with the node key there is: a node it no longer knows ends in NeedsLogin. */
+  recheckLogin(signal: AbortSignal): Promise<void>;
+  /**
+   * Follows the IPN bus; each message is a hint to read `status` again (`prefs`: somebody may have changed preferences).
+   * `closed` is called once, when the bus ends.
+   */
+  watch(
+    changed: (hint: { readonly prefs: boolean }) => void,
+    closed: (error: TailnetError) => void,
+  ): () => void;
+  /** One disco ping; round trip in ms and the path, or undefined when nothing came back within a second. */
   discoPing(
     address: string,
     signal: AbortSignal,

@@ -1,0 +1,57 @@
+import type { Failure } from "../../src/domain/failure.ts";
+import type { Recipient } from "../support/recipient.ts";
+
+/** Answers to `approval.wanted`. */
+export type ApprovalReply =
+  | { readonly type: "approval.granted" }
+  | { readonly type: "approval.failed"; readonly failure: Failure };
+
+/** Answers to `authKey.wanted`. */
+export type AuthKeyReply =
+  | { readonly type: "authKey.granted"; readonly authKey: string }
+  | { readonly type: "authKey.failed"; readonly failure: Failure };
+
+/** What others ask of Headscale; each job is answered once to its `replyTo`. */
+export type HeadscaleJob =
+  | {
+      readonly kind: "approval";
+      readonly nodeId: string;
+      readonly prefixes: readonly string[];
+      readonly replyTo: Recipient<ApprovalReply>;
+    }
+  | { readonly kind: "authKey"; readonly replyTo: Recipient<AuthKeyReply> };
+
+/** What the machine is told. */
+export type HeadscaleEvent =
+  | ({ readonly type: "approval.wanted" } & Omit<Extract<HeadscaleJob, { kind: "approval" }>, "kind">)
+  | ({ readonly type: "authKey.wanted" } & Omit<Extract<HeadscaleJob, { kind: "authKey" }>, "kind">)
+  | { readonly type: "control.lost" }
+  | { readonly type: "control.restored" }
+  | { readonly type: "credentials.replaced" };
+
+/** What the effect `serve` gets: a job without its address, which is no plain data. */
+export type HeadscaleTask =
+  | { readonly kind: "approval"; readonly nodeId: string; readonly prefixes: readonly string[] }
+  | { readonly kind: "authKey"; readonly tags: readonly string[] };
+
+/** What `serve` brings back: the key, or nothing for an approval. */
+export type HeadscaleYield = { readonly authKey?: string };
+
+/**
+ * The queue with one more job. A job that waits already for the same asker is replaced by the newer one; the first may
+ * be in work and stays.
+ */
+export function queueJob(jobs: readonly HeadscaleJob[], job: HeadscaleJob): readonly HeadscaleJob[] {
+  const same = (other: HeadscaleJob) => other.kind === job.kind && other.replyTo === job.replyTo;
+  return [...jobs.filter((other, index) => index === 0 || !same(other)), job];
+}
+
+/** The server cannot be reached or is not ready: asking again later is right. */
+export function isTransient({ code }: Failure): boolean {
+  return code === "UNREACHABLE" || code === "UNAVAILABLE";
+}
+
+/** The server does not take our key, or there is none to show: only other credentials help. */
+export function isRefusal({ code }: Failure): boolean {
+  return code === "UNAUTHORIZED" || code === "CREDENTIALS_MISSING";
+}

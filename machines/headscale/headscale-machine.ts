@@ -1,0 +1,192 @@
+import { assign, enqueueActions, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { notProvided } from "../support/not-provided.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import {
+  type HeadscaleEvent,
+  type HeadscaleJob,
+  type HeadscaleTask,
+  type HeadscaleYield,
+  isRefusal,
+  isTransient,
+  queueJob,
+} from "./headscale-jobs.ts";
+
+export interface HeadscaleInput {
+  /** True with an API key (approval `api`): probing then proves the key, and jobs are done. */
+  readonly authenticates: boolean;
+  /** Tags of the pre-auth keys made for this node. */
+  readonly tags: readonly string[];
+  /** Spreads the waits of nodes: the node's name. */
+  readonly seed: string;
+}
+
+interface HeadscaleContext extends HeadscaleInput {
+  readonly jobs: readonly HeadscaleJob[];
+  readonly attempt: number;
+  readonly failure?: Failure;
+}
+
+const limits = { exchange: 15_000, refused: 300_000 };
+const retry = { firstMs: 1000, mostMs: 60_000 };
+
+/**
+ * The connection to Headscale's API. It asks nothing while all is well: every authenticated call costs the server a
+ * bcrypt, so it works on request and probes only after control was lost.
+ */
+export const headscaleMachine = setup({
+  types: {
+    input: {} as HeadscaleInput,
+    context: {} as HeadscaleContext,
+    events: {} as HeadscaleEvent,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    /** /health, and with credentials one authenticated read. */
+    probe: notProvided<void, { readonly authenticates: boolean }>("headscale.probe"),
+    serve: notProvided<HeadscaleYield, { readonly task: HeadscaleTask }>("headscale.serve"),
+    /** Resolves when the key's source holds another key than the refused one. */
+    awaitCredentials: notProvided<void, void>("headscale.awaitCredentials"),
+  },
+  actions: {
+    queue: assign({ jobs: ({ context }, job: HeadscaleJob) => queueJob(context.jobs, job) }),
+    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
+    forgetFailure: assign(({ context: { failure: _, ...rest } }) => ({ ...rest, attempt: 0 })),
+    refuseJob: enqueueActions(({ enqueue }, job: HeadscaleJob) => {
+      const failure = { code: "CREDENTIALS_MISSING", message: "this node works without an API key" };
+      if (job.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.failed", failure });
+      else enqueue.sendTo(job.replyTo, { type: "authKey.failed", failure });
+    }),
+    answerJob: enqueueActions(({ context, enqueue }, { authKey }: HeadscaleYield) => {
+      const [job, ...jobs] = context.jobs;
+      if (job?.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.granted" });
+      if (job?.kind === "authKey" && authKey !== undefined)
+        enqueue.sendTo(job.replyTo, { type: "authKey.granted", authKey });
+      enqueue.assign({ jobs });
+    }),
+    failJob: enqueueActions(({ context, enqueue }, failure: Failure) => {
+      const [job, ...jobs] = context.jobs;
+      if (job?.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.failed", failure });
+      if (job?.kind === "authKey") enqueue.sendTo(job.replyTo, { type: "authKey.failed", failure });
+      enqueue.assign({ jobs });
+    }),
+  },
+  guards: {
+    hasJob: ({ context }) => context.jobs.length > 0,
+    worksWithoutKey: ({ context }) => !context.authenticates,
+    isRefusal: (_, failure: Failure) => isRefusal(failure),
+    isTransient: (_, failure: Failure) => isTransient(failure),
+  },
+  delays: {
+    backoff: ({ context }) => backoffDelay(context.attempt, retry, context.seed),
+    refusedLimit: limits.refused,
+  },
+}).createMachine({
+  id: "headscale",
+  context: ({ input }) => ({ ...input, jobs: [], attempt: 0 }),
+  initial: "probing",
+  on: {
+    "approval.wanted": [
+      {
+        guard: "worksWithoutKey",
+        actions: {
+          type: "refuseJob",
+          params: ({ event: { type: _, ...job } }) => ({ kind: "approval", ...job }),
+        },
+      },
+      {
+        actions: {
+          type: "queue",
+          params: ({ event: { type: _, ...job } }) => ({ kind: "approval", ...job }),
+        },
+      },
+    ],
+    "authKey.wanted": [
+      {
+        guard: "worksWithoutKey",
+        actions: { type: "refuseJob", params: ({ event }) => ({ kind: "authKey", replyTo: event.replyTo }) },
+      },
+      { actions: { type: "queue", params: ({ event }) => ({ kind: "authKey", replyTo: event.replyTo }) } },
+    ],
+  },
+  states: {
+    probing: {
+      meta: { limit: { ms: limits.exchange, means: "Headscale accepts connections but does not answer" } },
+      invoke: {
+        src: "probe",
+        input: ({ context: { authenticates } }) => ({ authenticates }),
+        onDone: { target: "connected", actions: "forgetFailure" },
+        onError: [
+          {
+            guard: { type: "isRefusal", params: ({ event }) => toFailure(event.error) },
+            target: "refused",
+            actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          },
+          {
+            target: "backingOff",
+            actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          },
+        ],
+      },
+    },
+    connected: {
+      initial: "idle",
+      on: { "control.lost": "backingOff" },
+      states: {
+        idle: {
+          meta: { limit: "none", because: "Headscale is asked only on request" },
+          always: { guard: "hasJob", target: "working" },
+        },
+        working: {
+          meta: { limit: { ms: limits.exchange, means: "Headscale takes long over a request of this node" } },
+          invoke: {
+            src: "serve",
+            input: ({ context }) => ({ task: taskOf(context) }),
+            onDone: {
+              target: "idle",
+              actions: { type: "answerJob", params: ({ event }) => event.output },
+            },
+            onError: [
+              {
+                guard: { type: "isRefusal", params: ({ event }) => toFailure(event.error) },
+                target: "#headscale.refused",
+                actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+              },
+              {
+                guard: { type: "isTransient", params: ({ event }) => toFailure(event.error) },
+                target: "#headscale.backingOff",
+                actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+              },
+              {
+                target: "idle",
+                actions: { type: "failJob", params: ({ event }) => toFailure(event.error) },
+              },
+            ],
+          },
+        },
+      },
+    },
+    backingOff: {
+      meta: { limit: { ms: retry.mostMs, means: "Headscale is away; what runs keeps running" }, log: "warn" },
+      on: { "control.restored": "probing" },
+      after: { backoff: { target: "probing", actions: "countAttempt" } },
+    },
+    refused: {
+      meta: {
+        limit: { ms: limits.refused, means: "Headscale does not take the API key: replace the key file" },
+        log: "error",
+      },
+      on: { "credentials.replaced": "probing" },
+      invoke: { src: "awaitCredentials", onDone: "probing", onError: {} },
+      after: { refusedLimit: "probing" },
+    },
+  },
+});
+
+function taskOf({ jobs: [job], tags }: HeadscaleContext): HeadscaleTask {
+  return job?.kind === "approval"
+    ? { kind: "approval", nodeId: job.nodeId, prefixes: job.prefixes }
+    : { kind: "authKey", tags };
+}

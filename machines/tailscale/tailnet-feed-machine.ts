@@ -1,0 +1,117 @@
+import { assign, sendTo, setup } from "xstate";
+import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { notProvided } from "../support/not-provided.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { Recipient } from "../support/recipient.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import type { TailscaledIdentity, TailscaleEvent, WantedTailnet } from "./tailscale-types.ts";
+
+export interface TailnetFeedInput {
+  readonly process: TailscaledIdentity;
+  readonly wanted: WantedTailnet;
+  readonly parent: Recipient<TailscaleEvent>;
+}
+
+interface TailnetFeedContext extends TailnetFeedInput {
+  /** Something changed since the last look began. */
+  readonly hinted: boolean;
+  /** Somebody may have changed preferences: the next look puts ours right first. */
+  readonly prefsHinted: boolean;
+}
+
+type TailnetFeedEvent =
+  | { readonly type: "bus.changed"; readonly prefs: boolean }
+  | { readonly type: "bus.closed" };
+
+const limits = { read: 12_000, find: 5000, settle: 100, retry: 500, reopen: 200 };
+
+/**
+ * Follows one tailscaled: each hint of its bus, once they have calmed, leads to one reading of its status. When the bus ends,
+ * the process decides: alive, the bus is opened again; dead, the feed is over.
+ */
+export const tailnetFeedMachine = setup({
+  types: {
+    input: {} as TailnetFeedInput,
+    context: {} as TailnetFeedContext,
+    events: {} as TailnetFeedEvent,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    /** The IPN bus: sends `bus.changed` and at its end `bus.closed`. */
+    bus: notProvidedSource<TailnetFeedEvent, undefined>("tailscale.bus"),
+    /** Puts preferences right when given some, then reads the status. */
+    read: notProvided<TailnetStatus, { readonly wanted?: WantedTailnet }>("tailscale.read"),
+    find: notProvided<TailscaledIdentity | undefined, void>("tailscale.find"),
+  },
+  actions: {
+    keepHint: assign({
+      hinted: true,
+      prefsHinted: ({ context }, prefs: boolean) => context.prefsHinted || prefs,
+    }),
+    lookBegins: assign({ hinted: false, prefsHinted: false }),
+    report: sendTo(
+      ({ context }) => context.parent,
+      (_, status: TailnetStatus): TailscaleEvent => ({ type: "tailnet.read", status }),
+    ),
+  },
+  guards: {
+    hinted: ({ context }) => context.hinted,
+    isSameProcess: ({ context }, found: TailscaledIdentity | undefined) =>
+      found?.pid === context.process.pid && found.startTime === context.process.startTime,
+  },
+  delays: limits,
+}).createMachine({
+  id: "tailnetFeed",
+  context: ({ input }) => ({ ...input, hinted: false, prefsHinted: false }),
+  initial: "open",
+  states: {
+    open: {
+      invoke: { src: "bus", onError: "checking" },
+      initial: "reading",
+      on: {
+        "bus.changed": { actions: { type: "keepHint", params: ({ event }) => event.prefs } },
+        "bus.closed": "checking",
+      },
+      states: {
+        reading: {
+          meta: { limit: { ms: limits.read, means: "tailscaled does not answer on its socket" } },
+          invoke: {
+            src: "read",
+            input: ({ context }) => (context.prefsHinted ? { wanted: context.wanted } : {}),
+            onDone: { target: "resting", actions: { type: "report", params: ({ event }) => event.output } },
+            onError: "pausing",
+          },
+          entry: "lookBegins",
+        },
+        resting: {
+          meta: { limit: "none", because: "nothing changed in the tailnet" },
+          always: { guard: "hinted", target: "settling" },
+        },
+        settling: {
+          meta: { limit: { ms: limits.settle, means: "changes come in bursts: one look for all of them" } },
+          after: { settle: "reading" },
+        },
+        pausing: {
+          meta: { limit: { ms: limits.retry, means: "tailscaled answered with an error" } },
+          after: { retry: "reading" },
+        },
+      },
+    },
+    checking: {
+      meta: { limit: { ms: limits.find, means: "/proc does not answer" } },
+      invoke: {
+        src: "find",
+        onDone: [
+          { guard: { type: "isSameProcess", params: ({ event }) => event.output }, target: "reopening" },
+          { target: "gone" },
+        ],
+        onError: "reopening",
+      },
+    },
+    reopening: {
+      meta: { limit: { ms: limits.reopen, means: "tailscaled lives but closes its bus" } },
+      after: { reopen: "open" },
+    },
+    gone: { type: "final" },
+  },
+});

@@ -1,0 +1,142 @@
+import { assign, sendTo, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { AuthKeyReply, HeadscaleEvent } from "../headscale/headscale-jobs.ts";
+import { notProvided } from "../support/not-provided.ts";
+import type { Recipient } from "../support/recipient.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import type { WantedTailnet } from "./tailscale-types.ts";
+
+export interface TailnetLoginInput {
+  readonly wanted: WantedTailnet;
+  readonly authKeyFrom: "credentials" | "headscale";
+  readonly headscale: Recipient<HeadscaleEvent>;
+}
+
+interface TailnetLoginContext extends TailnetLoginInput {
+  readonly attempt: number;
+  readonly failure?: Failure;
+}
+
+export type TailnetLoginEvent =
+  | AuthKeyReply
+  /** Headscale refused the registration, in its words. */
+  | { readonly type: "login.refused"; readonly text: string }
+  | { readonly type: "credentials.replaced" };
+
+const limits = { look: 12_000, confirm: 2000, ask: 60_000, login: 15_000, register: 30_000 };
+const retry = { firstMs: 5000, mostMs: 300_000 };
+
+/**
+ * Logs tailscaled in with a pre-auth key. It has no end of its own: its parent stops it once tailscaled is past NeedsLogin. A
+ * refused key is tried again with growing waits, or at once when there is another one.
+ */
+export const tailnetLoginMachine = setup({
+  types: {
+    input: {} as TailnetLoginInput,
+    context: {} as TailnetLoginContext,
+    events: {} as TailnetLoginEvent,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    hasNodeKey: notProvided<boolean, void>("tailscale.hasNodeKey"),
+    /** With the key given, or with that of the configuration as it is now. */
+    login: notProvided<void, { readonly wanted: WantedTailnet; readonly authKey?: string }>(
+      "tailscale.login",
+    ),
+  },
+  actions: {
+    askForKey: sendTo(
+      ({ context }) => context.headscale,
+      ({ self }): HeadscaleEvent => ({ type: "authKey.wanted", replyTo: self }),
+    ),
+    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
+    startOver: assign({ attempt: 0 }),
+  },
+  guards: {
+    is: (_, value: boolean) => value,
+    keyFromHeadscale: ({ context }) => context.authKeyFrom === "headscale",
+  },
+  delays: {
+    confirm: limits.confirm,
+    register: limits.register,
+    backoff: ({ context }) => backoffDelay(context.attempt, retry, context.wanted.hostname),
+  },
+}).createMachine({
+  id: "tailnetLogin",
+  context: ({ input }) => ({ ...input, attempt: 0 }),
+  initial: "examining",
+  states: {
+    examining: {
+      meta: { limit: { ms: limits.look, means: "tailscaled does not answer on its socket" } },
+      invoke: {
+        src: "hasNodeKey",
+        onDone: [
+          { guard: { type: "is", params: ({ event }) => event.output }, target: "confirming" },
+          { target: "obtaining" },
+        ],
+        onError: {
+          target: "waiting",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+    },
+    // A node key is given up only when Headscale keeps asking: it may be in the middle of taking it.
+    confirming: {
+      meta: {
+        limit: { ms: limits.confirm, means: "Headscale does not know this node any more" },
+        log: "warn",
+      },
+      after: { confirm: "obtaining" },
+    },
+    obtaining: {
+      always: [{ guard: "keyFromHeadscale", target: "asking" }, { target: "loggingIn" }],
+    },
+    asking: {
+      meta: { limit: { ms: limits.ask, means: "Headscale's API makes no auth key for this node" } },
+      entry: "askForKey",
+      on: {
+        "authKey.granted": "loggingIn",
+        "authKey.failed": {
+          target: "waiting",
+          actions: { type: "keepFailure", params: ({ event }) => event.failure },
+        },
+      },
+    },
+    loggingIn: {
+      meta: { limit: { ms: limits.login, means: "tailscaled takes long over a login" } },
+      invoke: {
+        src: "login",
+        input: ({ context: { wanted }, event }) =>
+          event.type === "authKey.granted" ? { wanted, authKey: event.authKey } : { wanted },
+        onDone: "registering",
+        onError: {
+          target: "waiting",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+    },
+    registering: {
+      meta: { limit: { ms: limits.register, means: "Headscale does not answer the registration" } },
+      on: {
+        "login.refused": {
+          target: "waiting",
+          actions: {
+            type: "keepFailure",
+            params: ({ event }) => ({ code: "LOGIN_REFUSED", message: event.text }),
+          },
+        },
+      },
+      after: { register: "waiting" },
+    },
+    waiting: {
+      meta: {
+        limit: { ms: retry.mostMs, means: "this node is not in the tailnet: see the login error" },
+        log: "error",
+      },
+      on: { "credentials.replaced": { target: "examining", actions: "startOver" } },
+      after: { backoff: { target: "examining", actions: "countAttempt" } },
+    },
+  },
+});

@@ -1,0 +1,290 @@
+import { not } from "xstate";
+import { toFailure } from "../../src/domain/failure.ts";
+import { noTailnet, onlineAddresses } from "../../src/domain/tailnet-phase.ts";
+import { tailscaleLimits as limits, rejoin, restart, tailscaleSetup } from "./tailscale-setup.ts";
+
+/**
+ * Our tailscaled in X. It outlives the daemon: a running one is adopted, a dead one started again. Losing control is no reason
+ * to touch it: what runs keeps running on the last netmap.
+ */
+export const tailscaleMachine = tailscaleSetup.createMachine({
+  id: "tailscale",
+  context: ({ input }) => ({
+    ...input,
+    status: noTailnet,
+    greeting: false,
+    reportedUp: false,
+    failures: 0,
+    attempt: 0,
+  }),
+  initial: "adopting",
+  on: { "tailscale.stop": ".stopping" },
+  states: {
+    adopting: {
+      meta: { limit: { ms: limits.find, means: "/proc does not answer" } },
+      invoke: {
+        src: "find",
+        onDone: [
+          {
+            guard: ({ event }) => event.output !== undefined,
+            target: "attending",
+            actions: { type: "adopt", params: ({ event }) => event.output ?? { pid: 0, startTime: "" } },
+          },
+          { target: "starting" },
+        ],
+        onError: {
+          target: "restarting",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+    },
+    starting: {
+      meta: { limit: { ms: limits.start, means: "tailscaled was started and does not answer" } },
+      invoke: {
+        src: "start",
+        onDone: {
+          target: "attending",
+          actions: [{ type: "takeNew", params: ({ event }) => event.output }, "reportStarted"],
+        },
+        onError: {
+          target: "restarting",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+    },
+    attending: {
+      invoke: [
+        {
+          src: "feed",
+          input: ({ context, self }) => ({
+            process: context.process ?? { pid: 0, startTime: "" },
+            wanted: context.wanted,
+            parent: self,
+          }),
+          onDone: "restarting",
+          onError: {
+            target: "restarting",
+            actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          },
+        },
+        {
+          src: "greeter",
+          id: "greeter",
+          onError: { actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) } },
+        },
+      ],
+      on: {
+        "tailnet.read": { actions: { type: "keepStatus", params: ({ event }) => event.status } },
+        "peers.greeted": { actions: "endGreeting" },
+      },
+      initial: "examining",
+      states: {
+        examining: {
+          meta: { limit: { ms: limits.look, means: "tailscaled does not answer on its socket" } },
+          on: {
+            "tailnet.read": {
+              target: "connecting",
+              actions: { type: "keepStatus", params: ({ event }) => event.status },
+            },
+          },
+        },
+        needsLogin: {
+          meta: {
+            limit: { ms: limits.away, means: "this node is not in the tailnet: see the login" },
+            log: "warn",
+          },
+          entry: { type: "reportDown", params: "NEEDS_LOGIN" },
+          invoke: {
+            src: "login",
+            id: "login",
+            input: ({ context: { wanted, authKeyFrom, headscale } }) => ({ wanted, authKeyFrom, headscale }),
+            onError: {
+              target: "connecting",
+              actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+            },
+          },
+          on: {
+            "tailnet.read": {
+              actions: [
+                { type: "keepStatus", params: ({ event }) => event.status },
+                { type: "tellLogin", params: ({ event }) => event.status.loginError },
+              ],
+            },
+            "credentials.replaced": { actions: "offerCredentials" },
+          },
+          always: { guard: not("needsLogin"), target: "connecting" },
+        },
+        connecting: {
+          initial: "reconciling",
+          always: { guard: "needsLogin", target: "needsLogin" },
+          states: {
+            reconciling: {
+              meta: { limit: { ms: limits.look, means: "tailscaled does not take its preferences" } },
+              invoke: {
+                src: "reconcile",
+                input: ({ context }) => ({ wanted: context.wanted }),
+                onDone: "awaiting",
+                onError: {
+                  target: "pausing",
+                  actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+                },
+              },
+            },
+            pausing: {
+              meta: { limit: { ms: limits.pause, means: "tailscaled refused its preferences" }, log: "warn" },
+              after: { pause: "reconciling" },
+            },
+            awaiting: {
+              meta: { limit: { ms: limits.netmap, means: "tailscaled has no netmap yet" } },
+              always: [
+                { guard: "online", target: "#tailscale.attending.greeting" },
+                { guard: "offline", target: "#tailscale.attending.greeting" },
+              ],
+              after: { netmap: "rejoining" },
+            },
+            rejoining: {
+              meta: {
+                limit: { ms: limits.away, means: "without Headscale tailscaled has no netmap" },
+                log: "warn",
+              },
+              invoke: {
+                src: "rejoin",
+                onDone: "awaiting",
+                onError: {
+                  target: "awaiting",
+                  actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+                },
+              },
+              always: [
+                { guard: "online", target: "awaiting" },
+                { guard: "offline", target: "awaiting" },
+              ],
+            },
+          },
+        },
+        // A path that no ping opened after a start of tailscaled costs its first packets up to 15 s.
+        greeting: {
+          meta: { limit: { ms: limits.greet, means: "peers that are online do not answer pings" } },
+          always: { guard: not("greeting"), target: "up" },
+          after: { greet: "up" },
+        },
+        up: {
+          initial: "resting",
+          entry: ["reportUp", "forgetAttempts"],
+          always: [
+            { guard: "needsLogin", target: "needsLogin" },
+            { guard: "offline", target: "degraded" },
+            {
+              guard: not("online"),
+              target: "connecting",
+              actions: { type: "reportDown", params: "NOT_RUNNING" },
+            },
+          ],
+          states: {
+            resting: {
+              meta: { limit: "none", because: "the tailnet stands", log: "info" },
+              after: { selfCheck: { target: "checking", actions: "forgetFailures" } },
+            },
+            // Headscale 0.29 leaves a deleted node's map poll open: only its peers' silence tells.
+            checking: {
+              meta: { limit: { ms: limits.check, means: "pings to peers do not end" } },
+              invoke: {
+                src: "checkPeers",
+                input: ({ context }) => ({ addresses: onlineAddresses(context.status) }),
+                onDone: [
+                  { guard: ({ event }) => event.output, target: "resting", actions: "forgetAttempts" },
+                  { guard: "silentBefore", target: "rechecking" },
+                  { target: "resting", actions: "countAttempt" },
+                ],
+                onError: {
+                  target: "resting",
+                  actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+                },
+              },
+            },
+            rechecking: {
+              meta: {
+                limit: { ms: limits.look, means: "no peer answers, and tailscaled neither" },
+                log: "warn",
+              },
+              invoke: {
+                src: "recheck",
+                onDone: { target: "resting", actions: "forgetAttempts" },
+                onError: {
+                  target: "resting",
+                  actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+                },
+              },
+            },
+          },
+        },
+        degraded: {
+          initial: "waiting",
+          entry: ["reportUp", "forgetAttempts"],
+          always: [
+            { guard: "needsLogin", target: "needsLogin" },
+            { guard: "online", target: "up" },
+            {
+              guard: not("offline"),
+              target: "connecting",
+              actions: { type: "reportDown", params: "NOT_RUNNING" },
+            },
+          ],
+          states: {
+            waiting: {
+              meta: {
+                limit: { ms: limits.lossConfirm, means: "tailscaled comes back from short losses itself" },
+              },
+              after: { lossConfirm: "rejoining" },
+            },
+            rejoining: {
+              meta: {
+                limit: {
+                  ms: limits.away,
+                  means: "Headscale is away; what runs keeps running on the last netmap",
+                },
+                log: "warn",
+              },
+              invoke: {
+                src: "rejoin",
+                onDone: { target: "settling", actions: "countAttempt" },
+                onError: {
+                  target: "settling",
+                  actions: [
+                    "countAttempt",
+                    { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+                  ],
+                },
+              },
+            },
+            settling: {
+              meta: {
+                limit: { ms: rejoin.mostMs, means: "Headscale answers but does not take this node back" },
+              },
+              after: { rejoinPause: "rejoining" },
+            },
+          },
+        },
+      },
+    },
+    restarting: {
+      meta: { limit: { ms: restart.mostMs, means: "tailscaled does not stay up" }, log: "warn" },
+      entry: [{ type: "reportDown", params: "EXITED" }, "forgetStatus", "countFailure"],
+      after: { restart: "adopting" },
+    },
+    stopping: {
+      meta: { limit: { ms: limits.stop, means: "tailscaled does not end" }, log: "info" },
+      entry: { type: "reportDown", params: "STOPPING" },
+      on: { "tailscale.stop": {} },
+      invoke: {
+        src: "stop",
+        onDone: "stopped",
+        onError: {
+          target: "stopped",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+    },
+    stopped: { type: "final", entry: ["forgetStatus", "reportStopped"] },
+  },
+});

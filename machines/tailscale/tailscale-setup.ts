@@ -1,0 +1,134 @@
+import { assign, enqueueActions, sendTo, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import type { Failure } from "../../src/domain/failure.ts";
+import { noTailnet, peersToGreet, tailnetPhase } from "../../src/domain/tailnet-phase.ts";
+import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { notProvided } from "../support/not-provided.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import { tailnetFeedMachine } from "./tailnet-feed-machine.ts";
+import { tailnetLoginMachine } from "./tailnet-login-machine.ts";
+import type {
+  GreeterEvent,
+  TailscaleDownReason,
+  TailscaledIdentity,
+  TailscaleEvent,
+  TailscaleInput,
+  TailscaleReport,
+  WantedTailnet,
+} from "./tailscale-types.ts";
+
+interface TailscaleContext extends TailscaleInput {
+  readonly process?: TailscaledIdentity;
+  readonly status: TailnetStatus;
+  /** Peers by node id that were pinged since this tailscaled started; absent when it was adopted: its paths stand. */
+  readonly greeted?: Readonly<Record<string, true>>;
+  readonly greeting: boolean;
+  /** What the root was told last: `tailscale.up`, or not. */
+  readonly reportedUp: boolean;
+  /** Starts and deaths in a row, until it has been up for a while. */
+  readonly failures: number;
+  /** Self-checks in a row in which no online peer answered, or attempts to come back to control. */
+  readonly attempt: number;
+  readonly failure?: Failure;
+}
+
+/** Limits of the states, in ms: for `meta` and for `after` alike. */
+export const tailscaleLimits = {
+  find: 5000,
+  start: 20_000,
+  look: 12_000,
+  pause: 1000,
+  netmap: 5000,
+  greet: 3000,
+  selfCheck: 60_000,
+  check: 12_000,
+  lossConfirm: 2000,
+  away: 60_000,
+  stop: 15_000,
+};
+export const restart = { firstMs: 100, mostMs: 30_000 };
+export const rejoin = { firstMs: 5000, mostMs: 60_000 };
+
+/** Vocabulary of the tailscale machine: what its chart in tailscale-machine.ts is written with. */
+export const tailscaleSetup = setup({
+  types: {
+    input: {} as TailscaleInput,
+    context: {} as TailscaleContext,
+    events: {} as TailscaleEvent,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    find: notProvided<TailscaledIdentity | undefined, void>("tailscale.find"),
+    start: notProvided<TailscaledIdentity, void>("tailscale.start"),
+    reconcile: notProvided<void, { readonly wanted: WantedTailnet }>("tailscale.reconcile"),
+    feed: tailnetFeedMachine,
+    login: tailnetLoginMachine,
+    /** Pings what `peers.greet` names until it answers or is given up, many at once; then sends `peers.greeted`. */
+    greeter: notProvidedSource<GreeterEvent, undefined>("tailscale.greeter"),
+    /** Pings a few of the peers; true when one answered. */
+    checkPeers: notProvided<boolean, { readonly addresses: readonly string[] }>("tailscale.checkPeers"),
+    /** Asks Headscale again with the key there is, which leaves the data plane as it is. */
+    recheck: notProvided<void, void>("tailscale.recheck"),
+    /** Resolves once Headscale answers and was asked to take this node back at the moment all nodes choose. */
+    rejoin: notProvided<void, void>("tailscale.rejoin"),
+    stop: notProvided<void, void>("tailscale.stop"),
+  },
+  actions: {
+    adopt: assign(({ context: { greeted: _, ...rest } }, process: TailscaledIdentity) => ({
+      ...rest,
+      process,
+    })),
+    takeNew: assign({ process: (_, process: TailscaledIdentity) => process, greeted: {} }),
+    reportStarted: sendTo(({ context }) => context.parent, { type: "tailscale.started" }),
+    keepStatus: enqueueActions(({ context, enqueue }, status: TailnetStatus) => {
+      enqueue.assign({ status });
+      enqueue.sendTo(context.parent, { type: "tailscale.changed", status } satisfies TailscaleReport);
+      const peers = context.greeted === undefined ? [] : peersToGreet(status, context.greeted);
+      if (peers.length === 0) return;
+      const names = Object.fromEntries(peers.map(({ nodeId }) => [nodeId, true as const]));
+      enqueue.assign({ greeted: { ...context.greeted, ...names }, greeting: true });
+      enqueue.sendTo("greeter", { type: "peers.greet", addresses: peers.map(({ address }) => address) });
+    }),
+    forgetStatus: enqueueActions(({ context, enqueue }) => {
+      enqueue.assign({ status: noTailnet, greeting: false });
+      enqueue.sendTo(context.parent, {
+        type: "tailscale.changed",
+        status: noTailnet,
+      } satisfies TailscaleReport);
+    }),
+    endGreeting: assign({ greeting: false }),
+    tellLogin: enqueueActions(({ enqueue }, text: string) => {
+      if (text !== "") enqueue.sendTo("login", { type: "login.refused", text });
+    }),
+    offerCredentials: sendTo("login", { type: "credentials.replaced" }),
+    reportUp: enqueueActions(({ context, enqueue }) => {
+      if (context.reportedUp) return;
+      enqueue.assign({ reportedUp: true });
+      enqueue.sendTo(context.parent, { type: "tailscale.up" } satisfies TailscaleReport);
+    }),
+    reportDown: enqueueActions(({ context, enqueue }, reason: TailscaleDownReason) => {
+      if (!context.reportedUp) return;
+      enqueue.assign({ reportedUp: false });
+      enqueue.sendTo(context.parent, { type: "tailscale.down", reason } satisfies TailscaleReport);
+    }),
+    reportStopped: sendTo(({ context }) => context.parent, { type: "tailscale.stopped" }),
+    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
+    countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
+    forgetAttempts: assign({ attempt: 0 }),
+    forgetFailures: assign(({ context: { failure: _, ...rest } }) => ({ ...rest, failures: 0 })),
+  },
+  guards: {
+    needsLogin: ({ context }) => tailnetPhase(context.status) === "needsLogin",
+    online: ({ context }) => tailnetPhase(context.status) === "online",
+    offline: ({ context }) => tailnetPhase(context.status) === "offline",
+    greeting: ({ context }) => context.greeting,
+    silentBefore: ({ context }) => context.attempt > 0,
+  },
+  delays: {
+    ...tailscaleLimits,
+    restart: ({ context }) => backoffDelay(context.failures - 1, restart, context.wanted.hostname),
+    rejoinPause: ({ context }) => backoffDelay(context.attempt, rejoin, context.wanted.hostname),
+  },
+});

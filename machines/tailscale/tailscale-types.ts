@@ -1,0 +1,56 @@
+import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
+import type { Recipient } from "../support/recipient.ts";
+
+/** The running tailscaled: the pid and its start time name one process for ever. */
+export interface TailscaledIdentity {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+/** Preferences of ours that tailscaled must have. */
+export interface WantedTailnet {
+  readonly controlUrl: string;
+  readonly hostname: string;
+  readonly advertiseRoutes: readonly string[];
+}
+
+/** What the root hears. */
+export type TailscaleReport =
+  | { readonly type: "tailscale.changed"; readonly status: TailnetStatus }
+  /** A new tailscaled process: addresses, rules and routes in X are new too. */
+  | { readonly type: "tailscale.started" }
+  /** The data plane stands (also when it stands on the last netmap, without control). */
+  | { readonly type: "tailscale.up" }
+  | { readonly type: "tailscale.down"; readonly reason: TailscaleDownReason }
+  /** tailscaled was ended on request. */
+  | { readonly type: "tailscale.stopped" };
+
+export type TailscaleDownReason = "EXITED" | "NEEDS_LOGIN" | "NOT_RUNNING" | "STOPPING";
+
+export interface TailscaleInput {
+  readonly wanted: WantedTailnet;
+  /** Where the key of a first login comes from: our configuration, or made by Headscale on request (approval `api`). */
+  readonly authKeyFrom: "credentials" | "headscale";
+  readonly headscale: Recipient<HeadscaleEvent>;
+  readonly parent: Recipient<TailscaleReport>;
+}
+
+/** A peer to be pinged once after a start of tailscaled. */
+export interface PeerToGreet {
+  readonly nodeId: string;
+  readonly address: string;
+}
+
+export type TailscaleEvent =
+  /** From the feed: what tailscaled says now. */
+  | { readonly type: "tailnet.read"; readonly status: TailnetStatus }
+  /** From the greeter: every peer it was given has answered or was given up. */
+  | { readonly type: "peers.greeted" }
+  /** From the root: another auth key is in place. */
+  | { readonly type: "credentials.replaced" }
+  /** From the root, for clean-up: ends tailscaled. */
+  | { readonly type: "tailscale.stop" };
+
+/** What the greeter gets. */
+export type GreeterEvent = { readonly type: "peers.greet"; readonly addresses: readonly string[] };

@@ -1,0 +1,83 @@
+import { fromCallback, fromPromise } from "xstate";
+import type {
+  GreeterEvent,
+  TailscaledIdentity,
+  TailscaleEvent,
+  WantedTailnet,
+} from "../../machines/tailscale/tailscale-types.ts";
+import type { TailnetStatus } from "../domain/tailnet-status.ts";
+import type { Headscale } from "../ports/headscale.ts";
+import type { Tailnet } from "../ports/tailnet.ts";
+import { greetPeers } from "./greet-peers.ts";
+import { rejoinTogether } from "./rejoin-together.ts";
+
+/** Effects of the tailscale machine, and under `feed` and `login` those of the machines it invokes. */
+export function tailscaleActors(
+  tailnet: Tailnet,
+  headscale: Pick<Headscale, "probe">,
+  readAuthKey: () => Promise<string>,
+) {
+  const find = fromPromise<TailscaledIdentity | undefined, void>(() => tailnet.findProcess());
+  return {
+    feed: {
+      find,
+      bus: fromCallback<{ type: "bus.changed"; prefs: boolean } | { type: "bus.closed" }, undefined>(
+        ({ sendBack }) =>
+          tailnet.watch(
+            ({ prefs }) => sendBack({ type: "bus.changed", prefs }),
+            () => sendBack({ type: "bus.closed" }),
+          ),
+      ),
+      read: fromPromise<TailnetStatus, { readonly wanted?: WantedTailnet }>(async ({ input, signal }) => {
+        if (input.wanted !== undefined && (await tailnet.hasNodeKey(signal)))
+          await tailnet.reconcilePrefs(input.wanted, signal);
+        return await tailnet.status(signal);
+      }),
+    },
+    login: {
+      hasNodeKey: fromPromise<boolean, void>(({ signal }) => tailnet.hasNodeKey(signal)),
+      login: fromPromise<void, { readonly wanted: WantedTailnet; readonly authKey?: string }>(
+        async ({ input: { wanted, authKey }, signal }) =>
+          tailnet.login({ ...wanted, authKey: authKey ?? (await readAuthKey()) }, signal),
+      ),
+    },
+    tailscale: {
+      find,
+      start: fromPromise<TailscaledIdentity, void>(({ signal }) => tailnet.startProcess(signal)),
+      reconcile: fromPromise<void, { readonly wanted: WantedTailnet }>(({ input, signal }) =>
+        tailnet.reconcilePrefs(input.wanted, signal),
+      ),
+      greeter: fromCallback<GreeterEvent, undefined>(({ receive, sendBack }) => {
+        const ending = new AbortController();
+        const greet = greetPeers(
+          (address, signal) => tailnet.discoPing(address, signal),
+          () => sendBack({ type: "peers.greeted" } satisfies TailscaleEvent),
+          ending.signal,
+        );
+        receive((event) => greet(event.addresses));
+        return () => ending.abort();
+      }),
+      checkPeers: fromPromise<boolean, { readonly addresses: readonly string[] }>(
+        async ({ input, signal }) => {
+          if (input.addresses.length === 0) return true;
+          const answers = await Promise.all(
+            input.addresses.map((address) => tailnet.discoPing(address, signal)),
+          );
+          return answers.some((answer) => answer !== undefined);
+        },
+      ),
+      recheck: fromPromise<void, void>(({ signal }) => tailnet.recheckLogin(signal)),
+      rejoin: fromPromise<void, void>(({ signal }) =>
+        rejoinTogether(
+          (limit) => headscale.probe(limit),
+          () => tailnet.recheckLogin(signal),
+          signal,
+        ),
+      ),
+      stop: fromPromise<void, void>(async ({ signal }) => {
+        const process = await tailnet.findProcess();
+        if (process !== undefined) await tailnet.stopProcess(process, signal);
+      }),
+    },
+  };
+}

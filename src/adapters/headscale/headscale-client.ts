@@ -1,0 +1,97 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Headscale } from "../../ports/headscale.ts";
+import { answers } from "./answers.ts";
+import { HeadscaleRequestError } from "./headscale-error.ts";
+import { createTransport } from "./transport.ts";
+
+export interface HeadscaleOptions {
+  /** Origin, such as "http://10.99.0.1:8080". */
+  readonly url: string;
+  /** The API key as it is now, or why there is none. Asked before each call: a replaced key file works at once. */
+  readonly readApiKey: () => { readonly key: string } | { readonly fault: string };
+}
+
+/** A node asks for a key to use it at once; the design allows a day. */
+const authKeyLifeMs = 60 * 60 * 1000;
+const keyLookMs = 2000;
+
+/** A client for one Headscale, 0.29 or 0.30. */
+export function createHeadscale({
+  url,
+  readApiKey,
+}: HeadscaleOptions): Headscale & { close(): Promise<void> } {
+  const transport = createTransport(url);
+  // The key of the last call that carried one: what `credentialsChanged` compares with.
+  let used = "";
+
+  function apiKey(): string {
+    const read = readApiKey();
+    if ("fault" in read)
+      throw new HeadscaleRequestError(`no API key: ${read.fault}`, {
+        code: "CREDENTIALS_MISSING",
+        text: read.fault,
+      });
+    used = read.key;
+    return read.key;
+  }
+  const listNodes = (signal: AbortSignal) =>
+    transport.call({ method: "GET", path: "/api/v1/node", apiKey: apiKey(), answer: answers.nodes }, signal);
+
+  return {
+    async probe(signal) {
+      await transport.call({ method: "GET", path: "/health", answer: answers.anything }, signal);
+    },
+    async authenticate(signal) {
+      const call = { method: "GET", path: "/api/v1/user", query: { name: "-" } } as const;
+      await transport.call({ ...call, apiKey: apiKey(), answer: answers.users }, signal);
+    },
+    async credentialsChanged(signal) {
+      for (;;) {
+        await delay(keyLookMs, undefined, { signal });
+        const read = readApiKey();
+        if ("key" in read && read.key !== used) return;
+      }
+    },
+    async ensureUser(name, signal) {
+      const path = "/api/v1/user";
+      const found = await transport.call(
+        { method: "GET", path, query: { name }, apiKey: apiKey(), answer: answers.users },
+        signal,
+      );
+      const [existing] = found.filter((user) => user.name === name);
+      if (existing !== undefined) return existing;
+      return await transport.call(
+        { method: "POST", path, body: { name }, apiKey: apiKey(), answer: answers.user },
+        signal,
+      );
+    },
+    async createAuthKey(tags, signal) {
+      // Without an expiration Headscale stores the zero time: the key would be born expired.
+      const expiration = new Date(Date.now() + authKeyLifeMs).toISOString();
+      const body = { reusable: false, ephemeral: false, expiration, aclTags: tags };
+      const call = { method: "POST", path: "/api/v1/preauthkey", body, apiKey: apiKey() } as const;
+      return await transport.call({ ...call, answer: answers.authKey }, signal);
+    },
+    async approveRoutes(nodeId, prefixes, signal) {
+      // From the list: GET of a single node leaves out what it serves.
+      const node = (await listNodes(signal)).find(({ id }) => id === nodeId);
+      if (node === undefined)
+        throw new HeadscaleRequestError(`Headscale has no node ${nodeId}`, {
+          code: "NOT_FOUND",
+          status: 404,
+          text: "not in the list of nodes",
+        });
+      const missing = prefixes.filter((prefix) => !node.approvedRoutes.includes(prefix));
+      if (missing.length === 0) return node;
+      // The call replaces the whole set.
+      const body = { routes: [...node.approvedRoutes, ...missing] };
+      const path = `/api/v1/node/${encodeURIComponent(nodeId)}/approve_routes`;
+      return await transport.call(
+        { method: "POST", path, body, apiKey: apiKey(), answer: answers.node },
+        signal,
+      );
+    },
+    listNodes,
+    close: transport.close,
+  };
+}

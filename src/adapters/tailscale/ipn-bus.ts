@@ -1,0 +1,100 @@
+import type { IncomingMessage } from "node:http";
+import { z } from "zod";
+import type { LocalApi } from "./local-api.ts";
+import { type TailnetError, TailscaleError } from "./tailscale-error.ts";
+
+/**
+ * InitialState 2, InitialPrefs 4, InitialHealthState 128, PeerChanges 4096, InitialStatus 16384 (tailscale.com/ipn:
+ * NotifyWatchOpt). Without 4096, Linux clients since 1.100 hear nothing of peers' later changes.
+ */
+const mask = 2 + 4 + 128 + 4096 + 16384;
+
+/** The parts of ipn.Notify we look into; anything else only says that something changed. */
+const notifySchema = z.object({
+  ErrMessage: z.string().nullish(),
+  State: z.number().nullish(),
+  LoginFinished: z.unknown().optional(),
+  Prefs: z.unknown().optional(),
+});
+
+/** What one message of the bus tells besides "look again". */
+export interface BusMessage {
+  /** A login or registration error, as tailscaled words it. */
+  readonly errorText?: string;
+  /** A login went through: errors before it are past. */
+  readonly loginDone: boolean;
+  readonly prefs: boolean;
+}
+
+/** ipn.State Running */
+const running = 6;
+
+/** A line of the bus; undefined for what is no message (the bus may be cut anywhere). */
+export function readBusLine(line: string): BusMessage | undefined {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const parsed = notifySchema.safeParse(raw);
+  if (!parsed.success) return undefined;
+  const { ErrMessage, State, LoginFinished, Prefs } = parsed.data;
+  return {
+    ...(ErrMessage ? { errorText: ErrMessage } : {}),
+    loginDone: State === running || (LoginFinished !== undefined && LoginFinished !== null),
+    prefs: Prefs !== undefined && Prefs !== null,
+  };
+}
+
+/** A line longer than this is dropped as it comes: its end still counts as a change. */
+const longestLine = 64 * 1024 * 1024;
+
+/** Cuts a byte stream into lines, wherever the chunks break; `lines` gets each without its end. */
+export function lineSplitter(line: (text: string) => void): (chunk: string) => void {
+  let rest = "";
+  return (chunk) => {
+    const parts = (rest + chunk).split("\n");
+    rest = parts.pop() ?? "";
+    if (rest.length > longestLine) rest = "";
+    for (const part of parts) if (part !== "") line(part);
+  };
+}
+
+/** Follows the bus until it ends; `ended` is called once, unless the returned function stopped it before. */
+export function followBus(
+  api: LocalApi,
+  received: (message: BusMessage) => void,
+  ended: (error: TailnetError) => void,
+): () => void {
+  let over = false;
+  const end = (error: TailnetError) => {
+    if (over) return;
+    over = true;
+    ended(error);
+  };
+  const stop = api.stream(
+    `watch-ipn-bus?mask=${mask}`,
+    (answer: IncomingMessage) => {
+      if (answer.statusCode !== 200) {
+        stop();
+        const status = answer.statusCode ?? 0;
+        end(
+          new TailscaleError(`tailscaled refused its bus: ${status}`, { code: "REFUSED", status, text: "" }),
+        );
+        return;
+      }
+      const split = lineSplitter((line) => {
+        const message = readBusLine(line);
+        if (!over) received(message ?? { loginDone: false, prefs: false });
+      });
+      const closed = () => end(new TailscaleError("tailscaled closed its bus", { code: "UNREACHABLE" }));
+      answer.setEncoding("utf8").on("data", split).on("error", closed).on("close", closed);
+    },
+    end,
+  );
+  return () => {
+    over = true;
+    stop();
+  };
+}

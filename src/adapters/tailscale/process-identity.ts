@@ -1,0 +1,31 @@
+import { readFile, readlink, stat } from "node:fs/promises";
+import type { TailscaledProcess } from "../../ports/tailnet.ts";
+
+/** Field 22 of /proc/PID/stat (proc_pid_stat(5)) of a live process; undefined for none and for zombies. */
+export async function startTimeOf(pid: number): Promise<string | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  // The second field is the name in parentheses and may itself hold spaces and parentheses.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+}
+
+/** Whether exactly this process runs. */
+export async function isRunning(process: TailscaledProcess): Promise<boolean> {
+  return (await startTimeOf(process.pid)) === process.startTime;
+}
+
+/** Whether the process lives in the network namespace mounted at `netnsPath`. */
+export async function isInNetns(pid: number, netnsPath: string): Promise<boolean> {
+  const [link, mounted] = await Promise.all([
+    readlink(`/proc/${pid}/ns/net`).catch(() => ""),
+    stat(netnsPath).catch(() => undefined),
+  ]);
+  return mounted !== undefined && link === `net:[${mounted.ino}]`;
+}
+
+/** The record that tailscaled's start script leaves: "PID STARTTIME". */
+export async function readRecord(file: string): Promise<TailscaledProcess | undefined> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  const [, pid, startTime] = /^(\d{1,10}) (\d{1,20})\n?$/.exec(text) ?? [];
+  return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime };
+}

@@ -1,0 +1,30 @@
+/**
+ * Turns into tailscaled, keeping its pid. Arguments: lock file, record file, resolv.conf, then tailscaled's command line.
+ * It runs in a mount namespace of its own and
+ * - holds a lock for tailscaled's whole life: two daemons that both start one leave one (exit code 75, EX_TEMPFAIL);
+ * - unmounts its copies of network namespace mounts, which would keep every pod's namespace alive;
+ * - puts X's resolv.conf over the host's, for itself alone (Go reads no other path);
+ * - records its pid and start time before it becomes tailscaled, so that a daemon killed meanwhile still finds it.
+ */
+export const startScript = `
+exec 9>"$1" || exit 73
+flock -n 9 || exit 75
+record=$2
+resolver=$3
+shift 3
+while read -r _ _ _ _ point rest; do
+  case "$rest" in *" - nsfs "*) umount -l "$point" ;; esac
+done </proc/self/mountinfo
+if [ -e /etc/resolv.conf ]; then mount --bind "$resolver" /etc/resolv.conf || exit 71; fi
+echo "$$ $(cut -d ' ' -f 22 /proc/$$/stat)" >"$record.new" && mv "$record.new" "$record" || exit 73
+exec "$@"
+`;
+
+/** The script's own exit codes (sysexits.h, and 126 and 127 of sh) in words; others are tailscaled's. */
+export const scriptExits: Readonly<Record<number, string>> = {
+  71: "its resolv.conf could not be mounted",
+  73: "its record could not be written",
+  75: "another tailscaled of ours already runs",
+  126: "the binary cannot be executed",
+  127: "the binary is missing",
+};

@@ -1,0 +1,141 @@
+import { z } from "zod";
+import type { TailnetStatus } from "../../domain/tailnet-status.ts";
+import type { Tailnet, TailscaledProcess } from "../../ports/tailnet.ts";
+import { followBus } from "./ipn-bus.ts";
+import { createLocalApi } from "./local-api.ts";
+import { parseAnswer } from "./parse-answer.ts";
+import { mergePrefs, type Prefs, prefsDifference, readPrefs, withoutRoutes } from "./prefs.ts";
+import { type ReadStatus, readStatus } from "./read-status.ts";
+import { TailscaleError } from "./tailscale-error.ts";
+import {
+  findTailscaled,
+  startTailscaled,
+  stopTailscaled,
+  type TailscaledOptions,
+  tailscaledPaths,
+} from "./tailscaled.ts";
+import { boundLog } from "./tailscaled-log.ts";
+
+const pingSchema = z.object({
+  Err: z.string().default(""),
+  LatencySeconds: z.number().default(0),
+  Endpoint: z.string().default(""),
+});
+
+const logCheckMs = 60_000;
+
+/** Our own tailscaled; `close` ends connections, never the process. */
+export function createTailnet(options: TailscaledOptions): Tailnet & { close(): void } {
+  const paths = tailscaledPaths(options);
+  const api = createLocalApi(paths.socket);
+  // What GET status does not tell, remembered for the process it was seen on.
+  let loginError = "";
+  let known: TailscaledProcess | undefined;
+  let fresh = false;
+
+  function follow(process: TailscaledProcess | undefined): void {
+    if (process?.pid === known?.pid && process?.startTime === known?.startTime) return;
+    known = process;
+    fresh = false;
+    loginError = "";
+  }
+  async function look(signal: AbortSignal): Promise<ReadStatus> {
+    const { status, haveNodeKey } = readStatus(await api.call({ method: "GET", path: "status" }, signal));
+    // Online means an open map poll that has had its first answer (health: GotStreamedMapResponse), so a live netmap.
+    if (status.self.online) fresh = true;
+    if (status.self.online && status.backendState === "Running") loginError = "";
+    return { status, haveNodeKey };
+  }
+  const prefs = async (signal: AbortSignal) =>
+    readPrefs(await api.call({ method: "GET", path: "prefs" }, signal));
+  const patch = (body: Prefs, signal: AbortSignal) =>
+    api.call({ method: "PATCH", path: "prefs", body }, signal);
+  const post = (path: string, body: unknown, signal: AbortSignal) =>
+    api.call({ method: "POST", path, body }, signal);
+
+  return {
+    async findProcess() {
+      const process = await findTailscaled(options);
+      follow(process);
+      return process;
+    },
+    async startProcess(signal) {
+      const answers = () =>
+        api.call({ method: "GET", path: "status?peers=false", timeoutMs: 1000 }, signal).then(
+          () => true,
+          () => false,
+        );
+      const process = await startTailscaled(options, answers, signal);
+      follow(process);
+      return process;
+    },
+    stopProcess: (process, signal) => stopTailscaled(options, process, signal),
+    async status(signal): Promise<TailnetStatus> {
+      const { status } = await look(signal);
+      return { ...status, loginError, fresh };
+    },
+    async hasNodeKey(signal) {
+      return (await look(signal)).haveNodeKey;
+    },
+    async login({ authKey, ...wanted }, signal) {
+      loginError = "";
+      const [current, { status, haveNodeKey }] = [await prefs(signal), await look(signal)];
+      await post("start", { AuthKey: authKey, UpdatePrefs: mergePrefs(current, wanted) }, signal);
+      // Makes a new node key each time: only where there is none, or Headscale no longer takes the one there is.
+      if (!haveNodeKey || status.backendState === "NeedsLogin" || status.loginWanted)
+        await post("login-interactive", undefined, signal);
+    },
+    async reconcilePrefs(wanted, signal) {
+      const current = await prefs(signal);
+      const difference = prefsDifference(current, wanted);
+      if (difference === undefined) return;
+      await patch(difference, signal);
+      // tailscaled reads its control URL at start only.
+      if ("ControlURL" in difference) await post("start", {}, signal);
+    },
+    async withdrawRoutes(prefixes, signal) {
+      const edit = withoutRoutes(await prefs(signal), prefixes);
+      if (edit !== undefined) await patch(edit, signal);
+    },
+    async recheckLogin(signal) {
+      await post("start", {}, signal);
+    },
+    watch(changed, closed) {
+      const logCheck = setInterval(() => void boundLog(paths.log).catch(() => undefined), logCheckMs);
+      logCheck.unref();
+      const stop = followBus(
+        api,
+        (message) => {
+          if (message.loginDone) loginError = "";
+          if (message.errorText !== undefined) loginError = message.errorText;
+          changed({ prefs: message.prefs });
+        },
+        (error) => {
+          clearInterval(logCheck);
+          closed(error);
+        },
+      );
+      return () => {
+        clearInterval(logCheck);
+        stop();
+      };
+    },
+    async discoPing(address, signal) {
+      const path = `ping?ip=${encodeURIComponent(address)}&type=disco`;
+      const answer = await api
+        .call({ method: "POST", path, timeoutMs: pingLimitMs }, signal)
+        .catch((error: unknown) => {
+          // Silence ends in our own limit, a dying tailscaled in UNREACHABLE: either way nobody answered.
+          if (error instanceof TailscaleError && error.detail.code !== "UNREADABLE") return undefined;
+          throw error;
+        });
+      if (answer === undefined) return undefined;
+      const { Err, LatencySeconds, Endpoint } = parseAnswer("ping", answer, pingSchema);
+      return Err === "" ? { latencyMs: LatencySeconds * 1000, direct: Endpoint !== "" } : undefined;
+    },
+    close: api.close,
+  };
+}
+
+/** tailscaled sends one disco ping per call and never gives up by itself. */
+const pingLimitMs = 1000;

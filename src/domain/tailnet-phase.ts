@@ -1,0 +1,56 @@
+import type { TailnetPeer, TailnetStatus } from "./tailnet-status.ts";
+
+/**
+ * What a status means for the tailscale machine. "online": data plane and control stand; "offline": the data plane
+ * stands on the last netmap, control does not answer; "needsLogin": the data plane is down until a login.
+ */
+export type TailnetPhase = "starting" | "needsLogin" | "stopped" | "online" | "offline";
+
+export function tailnetPhase(status: TailnetStatus): TailnetPhase {
+  // Also in Running: a node that was deleted keeps its last netmap, while its peers have dropped it.
+  if (status.loginWanted) return "needsLogin";
+  switch (status.backendState) {
+    case "Running":
+      return status.self.online ? "online" : "offline";
+    case "NeedsLogin":
+    case "NeedsMachineAuth":
+    case "InUseOtherUser":
+      return "needsLogin";
+    case "Stopped":
+      return "stopped";
+    case "NoState":
+    case "Starting":
+      return "starting";
+    default: {
+      const unhandled: never = status.backendState;
+      return unhandled;
+    }
+  }
+}
+
+/** The status while no tailscaled runs. */
+export const noTailnet: TailnetStatus = {
+  backendState: "NoState",
+  loginError: "",
+  loginWanted: false,
+  self: { nodeId: "", hostName: "", online: false, addresses: [], primaryRoutes: [] },
+  peers: [],
+  fresh: false,
+};
+
+/** First tailnet addresses of the peers that are online and not among `greeted` (node ids). */
+export function peersToGreet(
+  status: TailnetStatus,
+  greeted: Readonly<Record<string, true>>,
+): readonly { readonly nodeId: string; readonly address: string }[] {
+  return status.peers.flatMap(({ nodeId, online, addresses: [address] }: TailnetPeer) =>
+    online && address !== undefined && greeted[nodeId] === undefined ? [{ nodeId, address }] : [],
+  );
+}
+
+/** First tailnet addresses of the peers that are online, a few of them in the order of their node ids. */
+export function onlineAddresses(status: TailnetStatus): readonly string[] {
+  return status.peers
+    .flatMap(({ online, addresses: [address] }) => (online && address !== undefined ? [address] : []))
+    .slice(0, 16);
+}
