@@ -1,0 +1,59 @@
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { z } from "zod";
+import { HeadcniError } from "../../domain/failure.ts";
+import type { ProofRecord, ProofRecordFailure, ProvenIdentity } from "../../ports/proof-record.ts";
+import { replaceFile } from "./replace-file.ts";
+
+class ProofFileError extends HeadcniError<ProofRecordFailure> {}
+
+const recordSchema = z.object({
+  nodeName: z.string(),
+  headscaleUrl: z.string(),
+  nodePodCidrs: z.array(z.string()),
+});
+
+export interface ProofFileOptions {
+  /** `<stateDir>/proven.json`. */
+  readonly path: string;
+  readonly identity: ProvenIdentity;
+}
+
+/** The proof in a file of the state directory, bound to the identity it is of. */
+export function createProofFile({ path, identity }: ProofFileOptions): ProofRecord {
+  const content = serialize(identity);
+  return {
+    async isProven() {
+      try {
+        return serialize(recordSchema.parse(JSON.parse(await readFile(path, "utf8")))) === content;
+      } catch {
+        return false;
+      }
+    },
+    async record(signal) {
+      try {
+        await mkdir(dirname(path), { recursive: true });
+        await replaceFile(path, content, signal);
+      } catch (error) {
+        throw failure("NOT_WRITTEN", path, error);
+      }
+    },
+    async remove() {
+      try {
+        await rm(path, { force: true });
+      } catch (error) {
+        throw failure("NOT_REMOVED", path, error);
+      }
+    },
+  };
+}
+
+function serialize({ nodeName, headscaleUrl, nodePodCidrs }: ProvenIdentity): string {
+  return `${JSON.stringify({ nodeName, headscaleUrl, nodePodCidrs: nodePodCidrs.toSorted() })}\n`;
+}
+
+function failure(code: ProofRecordFailure["code"], path: string, error: unknown): ProofFileError {
+  const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+  const verb = code === "NOT_WRITTEN" ? "written" : "removed";
+  return new ProofFileError(`${path} was not ${verb}: ${reason}`, { code, path, reason }, { cause: error });
+}
