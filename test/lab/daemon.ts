@@ -11,7 +11,7 @@ import { waitUntil } from "./wait-until.ts";
 const pluginNames = ["loopback", "bridge", "ptp", "host-local", "portmap"];
 
 /** Name of the record of a node's daemon. */
-export function daemonName(node: LabNode): string {
+function daemonName(node: LabNode): string {
   return `${node.name}-daemon`;
 }
 

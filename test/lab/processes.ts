@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { LabError } from "./lab-error.ts";
 import { tailOf } from "./log-tail.ts";
@@ -92,11 +92,6 @@ export async function listProcesses(folder: string): Promise<readonly ProcessRec
   const names = files.filter((file) => file.endsWith(".json")).map((file) => basename(file, ".json"));
   const records = await Promise.all(names.map((name) => readProcess(folder, name)));
   return records.filter((record) => record !== undefined);
-}
-
-/** Forgets a process that has ended. */
-export async function forgetProcess(folder: string, name: string): Promise<void> {
-  await rm(recordFile(folder, name), { force: true });
 }
 
 /** Sends a signal to exactly this process; false if it is gone. */
