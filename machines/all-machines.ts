@@ -1,5 +1,7 @@
 import type { AnyStateMachine } from "xstate";
 import { guardMachine } from "./guard/guard-machine.ts";
+import { podMachine } from "./pod/pod-machine.ts";
+import { podsMachine } from "./pods/pods-machine.ts";
 
 /** Every machine of the daemon, by its id: what the coverage tests, the diagrams and the metrics go through. */
-export const allMachines: readonly AnyStateMachine[] = [guardMachine];
+export const allMachines: readonly AnyStateMachine[] = [guardMachine, podsMachine, podMachine];
