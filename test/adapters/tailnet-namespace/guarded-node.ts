@@ -27,6 +27,9 @@ export interface GuardedNode {
   inNode(...command: CommandLine): Promise<string>;
   inX(...command: CommandLine): Promise<string>;
   inUplink(...command: CommandLine): Promise<string>;
+  inNodeWith(input: string, ...command: CommandLine): Promise<string>;
+  /** Whether one of three pings from the LAN comes back. */
+  uplinkReaches(address: string): Promise<boolean>;
   /** Path of X, for commands that need it. */
   readonly tailnetPath: string;
   readonly names: { readonly node: string; readonly uplink: string };
@@ -73,6 +76,11 @@ export async function guardedNode(label: string, settings: GuardSettings): Promi
     inNode: (...command) => run(inNetns(names.node, command)),
     inX,
     inUplink: (...command) => run(inNetns(names.uplink, command)),
+    inNodeWith: (input, ...command) => run(inNetns(names.node, command), { input }),
+    uplinkReaches: async (address) => {
+      const ping: CommandLine = ["ping", "-q", "-c", "3", "-i", "0.2", "-W", "1", address];
+      return (await runResult(inNetns(names.uplink, ping))).exitCode === 0;
+    },
     tailnetPath,
     names,
     start: async () => {
