@@ -2,10 +2,11 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** Nodes look for Headscale at whole multiples of this on their clocks. */
 const tickMs = 1000;
-const probeMs = 900;
+/** Headscale must answer within this part of a tick; the moment after it is the one to come back in. */
+const probeMs = 500;
 
 /**
- * Waits until Headscale answers, then asks it to take this node back at once. Left to itself tailscaled comes back within
+ * Waits until Headscale answers, then asks it to take this node back. Left to itself tailscaled comes back within
  * half a minute, each node at its own moment; but Headscale starts with every node offline and tells the first comers so: they
  * drop the routes of the others until those have come too (measured: 8.7 s without pod traffic). So all nodes look at the same
  * instants, and come back in the same one, which is why there is no jitter here.
@@ -17,12 +18,19 @@ export async function rejoinTogether(
   now: () => number = Date.now,
 ): Promise<void> {
   for (;;) {
-    await delay(tickMs - (now() % tickMs), undefined, { signal });
+    await untilNext(0, now, signal);
     const answers = await probe(AbortSignal.any([signal, AbortSignal.timeout(probeMs)])).then(
       () => true,
       () => false,
     );
     if (answers) break;
   }
+  await untilNext(probeMs, now, signal);
   await comeBack();
+}
+
+/** Until the clock is `phaseMs` past a tick. */
+async function untilNext(phaseMs: number, now: () => number, signal: AbortSignal): Promise<void> {
+  const past = (now() - phaseMs) % tickMs;
+  await delay(tickMs - past, undefined, { signal });
 }
