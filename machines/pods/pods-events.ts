@@ -36,9 +36,10 @@ export interface PodCall {
 }
 
 /** A call about one attachment. */
-export type AttachmentCall = {
-  readonly type: "pod.attachWanted" | "pod.detachWanted" | "pod.checkWanted";
-} & PodCall;
+export type AttachmentCall =
+  | ({ readonly type: "pod.attachWanted" } & PodCall)
+  | ({ readonly type: "pod.detachWanted" } & PodCall)
+  | ({ readonly type: "pod.checkWanted" } & PodCall);
 
 /** GC: remove what stands on `network` and is not in `valid`. */
 export interface CollectCall {
