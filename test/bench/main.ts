@@ -17,6 +17,7 @@ import {
   profileAddAndDel,
 } from "./parts.ts";
 import { asJson, asText, type Findings } from "./report.ts";
+import { stormCommand } from "./storm-command.ts";
 
 const nothing: Findings = { metrics: {}, plugins: [], raw: {}, hints: [], failures: {} };
 
@@ -104,7 +105,8 @@ function merged(a: Findings, b: Partial<Findings>): Findings {
 }
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  const [first, ...rest] = process.argv.slice(2);
+  process.exitCode = await (first === "storm" ? stormCommand(rest) : main(process.argv.slice(2)));
 } catch (error) {
   if (!(error instanceof BenchError && error.code === "BAD_OPTION")) throw error;
   process.stderr.write(`${error.message}\n`);
