@@ -8,6 +8,13 @@ export async function run(program: string, ...args: string[]): Promise<string> {
   return (await execute(program, args)).stdout;
 }
 
+/** Like `run`, with `input` on standard input. */
+export async function runWithInput(input: string, program: string, ...args: string[]): Promise<string> {
+  const running = execute(program, args);
+  running.child.stdin?.end(input);
+  return (await running).stdout;
+}
+
 /** Whether the program ended with success. */
 export async function succeeds(program: string, ...args: string[]): Promise<boolean> {
   return execute(program, args).then(
@@ -19,6 +26,7 @@ export async function succeeds(program: string, ...args: string[]): Promise<bool
 /** Of ip(8)'s JSON rows what the tests read. */
 export interface IpRow {
   readonly ifname?: string;
+  readonly ifalias?: string;
   readonly addr_info?: readonly { readonly local?: string }[];
   readonly dst?: string;
   readonly prefsrc?: string;
