@@ -26,12 +26,11 @@ export const tailnetLinkMtu = 1500;
 export function nodeWishes(settings: GuardSettings, linked: boolean): readonly KernelWish[] {
   const families = familySettings(settings);
   const link = tailnetLink.node;
-  const refusals = families.flatMap(({ family, supernets }) =>
-    supernets.flatMap((supernet) => [
-      route("node.unreachable", unreachable(family, supernet, mainTable)),
-      route("node.tailnetUnreachable", unreachable(family, supernet, tailnetTable)),
-    ]),
-  );
+  const refusals = families.flatMap(({ family, supernets, anywhere }) => [
+    ...supernets.map((supernet) => route("node.unreachable", unreachable(family, supernet, mainTable))),
+    // As wide as the route through X: a narrower prefix would win against it whatever its metric.
+    route("node.tailnetUnreachable", unreachable(family, anywhere, tailnetTable)),
+  ]);
   const through: readonly KernelWish[] = [
     { invariant: "node.link", operation: vethOperation },
     { invariant: "node.link", operation: { op: "link.up", link } },

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { GuardInvariant } from "../../../src/domain/guard-invariants.ts";
 import type { GuardSettings } from "../../../src/domain/guard-settings.ts";
-import { addNetns, inNetns, ipBatch, netnsPath, removeNetns } from "../../lab/netns.ts";
+import { addNetns, inNetns, ipBatch, netnsPath, removeNetns, setSysctls } from "../../lab/netns.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";
 
@@ -15,6 +15,8 @@ export interface GuardView {
   readonly state: string;
   readonly held: boolean;
   readonly repairs: Readonly<Partial<Record<GuardInvariant, number>>>;
+  /** How often it reported a repair since the process started. */
+  readonly repairing: number;
   /** The last failure it reported. */
   readonly failure: string;
 }
@@ -52,7 +54,11 @@ export async function guardedNode(label: string, settings: GuardSettings): Promi
   const names = { node: `${prefix}-n`, uplink: `${prefix}-u` };
   const runtimeDir = await mkdtemp(join(tmpdir(), "headcni-guard-"));
   const tailnetPath = join(runtimeDir, "tailnet.netns");
-  for (const name of Object.values(names)) await addNetns(name);
+  for (const name of Object.values(names)) {
+    await addNetns(name);
+    // Addresses that change by themselves after a second would look like somebody's doing.
+    await setSysctls(name, { "net.ipv6.conf.default.accept_dad": "0" });
+  }
   await ipBatch(names.node, [
     `link add up0 type veth peer name lan0 netns ${names.uplink}`,
     `addr add ${nodeAddress}/24 dev up0`,
@@ -62,7 +68,7 @@ export async function guardedNode(label: string, settings: GuardSettings): Promi
   await run(["ip", "-n", names.node, "route", "add", "default", "via", uplinkAddress]);
 
   let child: ChildProcess | undefined;
-  let view: GuardView = { state: "", held: false, repairs: {}, failure: "" };
+  let view: GuardView = { state: "", held: false, repairs: {}, repairing: 0, failure: "" };
   const inX = (...command: CommandLine) => run(["nsenter", `--net=${tailnetPath}`, "--", ...command]);
   const ended = async () => {
     const process = child;
@@ -84,7 +90,7 @@ export async function guardedNode(label: string, settings: GuardSettings): Promi
     tailnetPath,
     names,
     start: async () => {
-      view = { ...view, state: "", held: false };
+      view = { ...view, state: "", held: false, repairing: 0 };
       child = spawnGuard(names.node, settings, runtimeDir, (next) => {
         view = next(view);
       });
@@ -142,6 +148,8 @@ function spawnGuard(
           return { ...view, state: line.value, repairs: line.repairs };
         case "clean":
           return { ...view, state: "clean" };
+        case "guard.repairing":
+          return { ...view, held: false, repairing: view.repairing + 1 };
         case "guard.failed":
           return { ...view, held: false, failure: line.failure.message };
         default:
