@@ -14,11 +14,14 @@ export const routesMachine = routesSetup.createMachine({
     "tailnet.changed": { actions: { type: "keepStatus", params: ({ event }) => event.status } },
     "ownRoute.moved": { actions: [{ type: "moveOwn", params: ({ event }) => event }, "judgeProof"] },
     "peerRoute.moved": { actions: { type: "movePeer", params: ({ event }) => event } },
-    "xstate.done.actor.*": { actions: { type: "dropChild", params: ({ event }) => event.actorId } },
+    "xstate.done.actor.*": {
+      actions: [{ type: "dropChild", params: ({ event }) => event.actorId }, "judgeProof"],
+    },
     "xstate.error.actor.*": {
       actions: [
         { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
         { type: "dropChild", params: ({ event }) => event.actorId },
+        "judgeProof",
       ],
     },
   },

@@ -126,7 +126,9 @@ export const routesSetup = setup({
     }),
     moveOwn: assign({
       ownRows: ({ context }, moved: { readonly slot: string; readonly state: OwnRouteState }) =>
-        context.ownRows.map((row) => (row.slot === moved.slot ? { ...row, state: moved.state } : row)),
+        context.ownRows.map((row) =>
+          row.slot === moved.slot && row.state !== "gone" ? { ...row, state: moved.state } : row,
+        ),
     }),
     movePeer: enqueueActions(
       (
@@ -163,9 +165,14 @@ export const routesSetup = setup({
       for (const { slot, state } of context.ownRows)
         if (state !== "gone") enqueue.sendTo(slot, { type: "ownRoute.withdraw" });
     }),
-    /** A child that ended or failed: its slot is free, its row stays as it was. */
+    /** A child that ended or failed: a peer's slot is free and its row stays as it was, an own prefix is gone. */
     dropChild: enqueueActions(({ context, enqueue }, actorId: string) => {
       enqueue.stopChild(actorId);
+      enqueue.assign({
+        ownRows: context.ownRows.map((row) =>
+          row.slot === actorId ? { ...row, state: "gone" as const } : row,
+        ),
+      });
       const [prefix, row] = Object.entries(context.peers).find(([, { slot }]) => slot === actorId) ?? [];
       if (prefix === undefined || row === undefined) return;
       const { slot: _, ...rest } = row;
