@@ -1,5 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+/** The node's wall clock. */
+export interface Clock {
+  now(): number;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+const wallClock: Clock = {
+  now: Date.now,
+  sleep: (ms, signal) => delay(ms, undefined, { signal }),
+};
+
 /** Nodes look for Headscale at whole multiples of this on their clocks. */
 const tickMs = 1000;
 /** Headscale must answer within this part of a tick; the moment after it is the one to come back in. */
@@ -15,22 +26,22 @@ export async function rejoinTogether(
   probe: (signal: AbortSignal) => Promise<void>,
   comeBack: () => Promise<void>,
   signal: AbortSignal,
-  now: () => number = Date.now,
+  clock: Clock = wallClock,
 ): Promise<void> {
   for (;;) {
-    await untilNext(0, now, signal);
+    await untilNext(0, clock, signal);
     const answers = await probe(AbortSignal.any([signal, AbortSignal.timeout(probeMs)])).then(
       () => true,
       () => false,
     );
     if (answers) break;
   }
-  await untilNext(probeMs, now, signal);
+  await untilNext(probeMs, clock, signal);
   await comeBack();
 }
 
 /** Until the clock is `phaseMs` past a tick. */
-async function untilNext(phaseMs: number, now: () => number, signal: AbortSignal): Promise<void> {
-  const past = (now() - phaseMs) % tickMs;
-  await delay(tickMs - past, undefined, { signal });
+async function untilNext(phaseMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  const past = (clock.now() - phaseMs) % tickMs;
+  await clock.sleep(tickMs - past, signal);
 }
