@@ -1,3 +1,4 @@
+import { aliasNetwork } from "../../src/domain/link-alias.ts";
 import type { CniRequest } from "../../src/protocol/wire-types.ts";
 import type { Recipient } from "../support/recipient.ts";
 import { admit } from "./admit-call.ts";
@@ -11,8 +12,9 @@ import type { PodAnswer } from "./pods-events.ts";
  */
 export function collect(desk: Desk, call: HeldCollection, registry: Recipient<PodAnswer>): void {
   const valid = new Set(call.valid);
+  const network = aliasNetwork(call.network);
   const unwanted = desk.rows.filter(
-    (row) => row !== null && isIdle(row) && row.plan.network === call.network && !valid.has(row.key),
+    (row) => row !== null && isIdle(row) && aliasNetwork(row.plan.network) === network && !valid.has(row.key),
   );
   const { requestId, replyTo } = call;
   desk.collections = [

@@ -75,6 +75,11 @@ export function planAlias(plan: AttachmentPlan, state: AttachmentState, netnsIno
   return formatLinkAlias({ state, network, containerId, ifname, podUid, netnsInode, addresses, order });
 }
 
+/** A network's name as an alias carries it; over-long ones are hashed, so names are compared in this form. */
+export function aliasNetwork(network: string): string {
+  return encode(network, limits.network);
+}
+
 function encode(value: string, limit: number): string {
   if (value === "") return empty;
   if (hashed.test(value)) return value;

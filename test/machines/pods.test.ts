@@ -3,6 +3,7 @@ import type { Row } from "../../machines/pods/pods-context.ts";
 import type { PodAnswer, PodsReport } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import type { ObservedAttachment } from "../../src/domain/attachment.ts";
+import { aliasNetwork } from "../../src/domain/link-alias.ts";
 import { planAttachment } from "../../src/domain/pod-network-plan.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { fakePodNetwork } from "../support/fake-pod-network.ts";
@@ -279,6 +280,20 @@ describe("GC", () => {
     kernel.failNext("detach", { code: "CLOSED" });
     const answer = await call(gc([])).answer();
     expect(answer).toMatchObject({ type: "pods.collected", removed: 2, failures: [{ code: 11 }] });
+  });
+
+  test("knows an earlier daemon's attachments of a network whose name is too long for an alias", async () => {
+    const network = "n".repeat(60);
+    const made = planAttachment(
+      add("c1", { network }),
+      { routerAddresses: [], mtu: 1280 },
+      { addresses: ["10.244.1.2"], order: 0 },
+    );
+    const kernel = fakePodNetwork([
+      { ...made, network: aliasNetwork(network), state: "ready", netnsInode: "1", routedAddresses: [] },
+    ]);
+    const { call } = await openPods({}, kernel);
+    expect(await call(gc([], network)).answer()).toMatchObject({ type: "pods.collected", removed: 1 });
   });
 
   test("leaves a running ADD alone", async () => {
