@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -45,6 +54,25 @@ function watched(file: string) {
 }
 
 describe("watching the configuration file", () => {
+  test("is not moved by what else is written in its directory, and still sees the file among it", async () => {
+    const file = join(directory, "config.yaml");
+    writeFileSync(file, "a");
+    const { seen, next, stop } = watched(file);
+    const log = setInterval(() => appendFileSync(join(directory, "daemon.log"), "line\n"), 20);
+    try {
+      writeFileSync(file, "b");
+      await next();
+      await until(() => statSync(join(directory, "daemon.log")).size > 150, "more log lines");
+      expect(seen.touched).toBe(1);
+      writeFileSync(file, "c");
+      await next();
+      expect(seen.touched).toBe(2);
+    } finally {
+      clearInterval(log);
+      stop();
+    }
+  });
+
   test("sees a write, a rename over it, and its return after it was away", async () => {
     const file = join(directory, "config.yaml");
     writeFileSync(file, "a");
