@@ -1,4 +1,6 @@
+import { spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { inNetns } from "../../lab/netns.ts";
 import { until } from "../../support/until.ts";
 import { type GuardedNode, guardedNode, uplinkAddress } from "./guarded-node.ts";
 import { addPod } from "./pod-in-namespace.ts";
@@ -98,6 +100,26 @@ test("a firewall that comes later is opened for pods and the router's echo, for 
   await node.inNode("nft", "add", "rule", "inet", "firewalld", "filter_FORWARD", "reject");
   await until(() => pod.answers(uplinkAddress), "the pod talks after firewalld was loaded anew");
   await node.inNode("nft", "delete", "table", "inet", "firewalld");
+  await node.settled();
+});
+
+test("a table that another program keeps to itself is named, and all else is held meanwhile", async () => {
+  const [program, ...args] = inNetns(node.names.node, ["nft", "-i"]);
+  const owner = spawn(program, args, { stdio: ["pipe", "ignore", "inherit"] });
+  const commands = [
+    "add table inet kept { flags owner; }",
+    "add chain inet kept f { type filter hook forward priority 5; policy drop; }",
+    "add chain inet kept i { type filter hook input priority 5; policy accept; }",
+  ];
+  owner.stdin.write(`${commands.join("\n")}\n`);
+  await until(
+    () => node.view().failure.includes("node.foreignFirewall"),
+    "the guard names what it cannot mend",
+  );
+  expect(node.view().failure).toContain("Operation not permitted");
+  await node.inNode("ip", "rule", "del", "pref", "5180");
+  await until(async () => (await node.inNode("ip", "rule")).includes("5180:"), "the rule is back");
+  owner.kill("SIGKILL");
   await node.settled();
 });
 
