@@ -2,9 +2,11 @@ import type { AnyStateMachine } from "xstate";
 import { cniMachine } from "./cni/cni-machine.ts";
 import { configMachine } from "./config/config-machine.ts";
 import { guardMachine } from "./guard/guard-machine.ts";
+import { headcniMachine } from "./headcni/headcni-machine.ts";
 import { headscaleMachine } from "./headscale/headscale-machine.ts";
 import { podMachine } from "./pod/pod-machine.ts";
 import { podsMachine } from "./pods/pods-machine.ts";
+import { readinessMachine } from "./readiness/readiness-machine.ts";
 import { requestMachine } from "./request/request-machine.ts";
 import { ownRouteMachine } from "./route/own-route-machine.ts";
 import { peerRouteMachine } from "./route/peer-route-machine.ts";
@@ -15,7 +17,9 @@ import { tailscaleMachine } from "./tailscale/tailscale-machine.ts";
 
 /** Every machine of the daemon, by its id: what the coverage tests, the diagrams and the metrics go through. */
 export const allMachines: readonly AnyStateMachine[] = [
+  headcniMachine,
   configMachine,
+  readinessMachine,
   guardMachine,
   podsMachine,
   podMachine,

@@ -1,11 +1,11 @@
 import type { Failure } from "../../src/domain/failure.ts";
-import type { CniReport } from "../cni/cni-events.ts";
+import type { CniCommand, CniReport } from "../cni/cni-events.ts";
 import type { ConfigReport } from "../config/config-events.ts";
 import type { GuardReport } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { HeadscaleInput } from "../headscale/headscale-machine.ts";
-import type { PodsReport, PodsSettings } from "../pods/pods-events.ts";
-import type { ReadinessReport } from "../readiness/readiness-machine.ts";
+import type { PodsCall, PodsCommand, PodsReport, PodsSettings } from "../pods/pods-events.ts";
+import type { ReadinessEvent, ReadinessReport } from "../readiness/readiness-machine.ts";
 import type { RoutesInput, RoutesReport } from "../routes/routes-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { TailscaleInput, TailscaleReport } from "../tailscale/tailscale-types.ts";
@@ -42,6 +42,9 @@ export type HeadcniEvent =
 /** Of each `…Trouble`: empty when there is none, else the reason in words, shown on /ready. */
 export interface HeadcniContext {
   readonly settings: HeadcniSettings;
+  readonly pods: Recipient<PodsCall | PodsCommand>;
+  readonly cni: Recipient<CniCommand>;
+  readonly readiness: Recipient<ReadinessEvent>;
   readonly headscale: Recipient<HeadscaleEvent>;
   /** The kernel's attachments are known. */
   readonly recovered: boolean;

@@ -24,16 +24,7 @@ const headcniSetup = setup({
     input: {} as HeadcniInput,
     output: {} as HeadcniOutput,
     meta: {} as StateMeta,
-    children: {} as {
-      cni: "cni";
-      config: "config";
-      headscale: "headscale";
-      pods: "pods";
-      readiness: "readiness";
-      guard: "guard";
-      routes: "routes";
-      tailscale: "tailscale";
-    },
+    children: {} as { guard: "guard"; routes: "routes"; tailscale: "tailscale"; pods: "pods" },
   },
   actors: {
     /** Makes X, the namespace of our tailscaled, and joins it to the node; keeps what is right. */
@@ -56,22 +47,28 @@ const headcniSetup = setup({
     noteTailnet: assign((_, tailnetTrouble: string) => ({ tailnetTrouble })),
     noteProof: assign((_, routeTrouble: string) => ({ routeTrouble })),
     noteProvenOnce: assign({ provenOnce: true }),
-    recoverPods: sendTo("pods", { type: "pods.recover" }),
-    openPods: sendTo("pods", { type: "pods.open" }),
-    drainPods: sendTo("pods", { type: "pods.drain" }),
-    closeCni: sendTo("cni", { type: "cni.close" }),
+    recoverPods: sendTo(({ context }) => context.pods, { type: "pods.recover" }),
+    openPods: sendTo(({ context }) => context.pods, { type: "pods.open" }),
+    drainPods: sendTo(({ context }) => context.pods, { type: "pods.drain" }),
+    closeCni: sendTo(({ context }) => context.cni, { type: "cni.close" }),
     openGuard: sendTo("guard", { type: "tailnetNamespace.opened" }),
-    tellReadinessServing: sendTo("readiness", ({ context }) => ({
-      type: "readiness.serving" as const,
-      proofNeeded: !context.provenOnce,
-    })),
-    tellReadinessProven: sendTo("readiness", { type: "readiness.proven" }),
+    tellReadinessServing: sendTo(
+      ({ context }) => context.readiness,
+      ({ context }) => ({
+        type: "readiness.serving" as const,
+        proofNeeded: !context.provenOnce,
+      }),
+    ),
+    tellReadinessProven: sendTo(({ context }) => context.readiness, { type: "readiness.proven" }),
     /** What STATUS answers: this node may be used once it was proven, in this life or an earlier one. */
-    tellCni: sendTo("cni", ({ context }) => ({
-      type: "cni.readiness" as const,
-      ready: context.provenOnce,
-      reason: context.routeTrouble,
-    })),
+    tellCni: sendTo(
+      ({ context }) => context.cni,
+      ({ context }) => ({
+        type: "cni.readiness" as const,
+        ready: context.provenOnce,
+        reason: context.routeTrouble,
+      }),
+    ),
     tellRoutes: sendTo("routes", (_, status: TailnetStatus) => ({
       type: "tailnet.changed" as const,
       status,
@@ -81,20 +78,24 @@ const headcniSetup = setup({
       const controlled = self.online;
       if (controlled === context.controlled || backendState === "NoState") return;
       enqueue.assign({ controlled });
-      enqueue.sendTo("headscale", { type: controlled ? "control.restored" : "control.lost" });
+      enqueue.sendTo(({ context }) => context.headscale, {
+        type: controlled ? "control.restored" : "control.lost",
+      });
     }),
-    applyChanges: enqueueActions(({ enqueue }, changes: readonly ConfigChange[]) => {
+    applyChanges: enqueueActions(({ context, enqueue }, changes: readonly ConfigChange[]) => {
       for (const { path, to } of changes) {
         if (path === "ipam.restSeconds")
-          enqueue.sendTo("pods", { type: "pods.restChanged", restMs: Number(to) * 1000 });
+          enqueue.sendTo(context.pods, { type: "pods.restChanged", restMs: Number(to) * 1000 });
         if (path === "readiness.routeProof" && to === '"off"')
-          enqueue.sendTo("readiness", { type: "readiness.serving", proofNeeded: false });
-        if (path.startsWith("headscale.")) {
-          enqueue.sendTo("headscale", { type: "credentials.replaced" });
-          enqueue.sendTo("tailscale", { type: "credentials.replaced" });
-        }
+          enqueue.sendTo(context.readiness, { type: "readiness.serving", proofNeeded: false });
+        if (path.startsWith("headscale."))
+          enqueue.sendTo(context.headscale, { type: "credentials.replaced" });
       }
     }),
+    offerCredentials: sendTo("tailscale", { type: "credentials.replaced" }),
+    keepEnd: assign((_, { actorId }: { readonly actorId: string }) => ({
+      failure: { code: "ENDED", message: `${actorId} ended by itself` },
+    })),
     stopEnded: stopChild((_, { actorId }: { readonly actorId: string }) => actorId),
   },
   guards: {
@@ -121,12 +122,15 @@ export const headcniMachine = headcniSetup.createMachine({
   id: "headcni",
   context: ({ input: { settings }, spawn, self }) => {
     const pods = spawn("pods", { id: "pods", input: { settings: settings.pods, parent: self } });
-    spawn("cni", { id: "cni", input: { pods, parent: self } });
+    const cni = spawn("cni", { id: "cni", input: { pods, parent: self } });
     spawn("config", { id: "config", input: { parent: self } });
-    spawn("readiness", { id: "readiness", input: { parent: self } });
+    const readiness = spawn("readiness", { id: "readiness", input: { parent: self } });
     const headscale = spawn("headscale", { id: "headscale", input: settings.headscale });
     return {
       settings,
+      pods,
+      cni,
+      readiness,
       headscale,
       recovered: false,
       guardTrouble: "the guard has not looked yet",
@@ -149,7 +153,14 @@ export const headcniMachine = headcniSetup.createMachine({
       target: ".failed",
       actions: [keepFailureOf, { type: "stopEnded", params: ({ event }) => event }],
     },
-    "xstate.done.actor.*": { actions: { type: "stopEnded", params: ({ event }) => event } },
+    // No child has an end of its own while the daemon lives; the last one's, at the very end, comes too late to be heard.
+    "xstate.done.actor.*": {
+      target: ".failed",
+      actions: [
+        { type: "keepEnd", params: ({ event }) => event },
+        { type: "stopEnded", params: ({ event }) => event },
+      ],
+    },
     "pods.recovered": { actions: "noteRecovered" },
     "config.changed": { actions: { type: "applyChanges", params: ({ event }) => event.changes } },
     "readiness.published": { actions: ["noteProvenOnce", "tellCni"] },
@@ -187,6 +198,7 @@ export const headcniMachine = headcniSetup.createMachine({
         {
           id: "tailscale",
           src: "tailscale",
+          onDone: { target: "failed", actions: { type: "keepEnd", params: { actorId: "tailscale" } } },
           input: ({ context: { settings, headscale }, self }) => ({
             ...settings.tailscale,
             headscale,
@@ -197,6 +209,7 @@ export const headcniMachine = headcniSetup.createMachine({
         {
           id: "routes",
           src: "routes",
+          onDone: { target: "failed", actions: { type: "keepEnd", params: { actorId: "routes" } } },
           input: ({ context: { settings, headscale }, self }) => ({
             ...settings.routes,
             headscale,
@@ -238,6 +251,9 @@ export const headcniMachine = headcniSetup.createMachine({
         "routes.proven": { actions: [{ type: "noteProof", params: "" }, "tellReadinessProven"] },
         "routes.unproven": {
           actions: [{ type: "noteProof", params: ({ event }) => event.reason }, "tellCni"],
+        },
+        "config.changed": {
+          actions: [{ type: "applyChanges", params: ({ event }) => event.changes }, "offerCredentials"],
         },
         "daemon.stop": ".draining",
       },
