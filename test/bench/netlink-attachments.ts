@@ -124,7 +124,7 @@ async function attachByIp(plan: AttachmentPlan): Promise<void> {
 }
 
 async function ip(options: readonly string[], batch: string): Promise<void> {
-  const child = spawn("ip", [...options, "-batch", "-"], { stdio: ["pipe", "ignore", "inherit"] });
+  const child = spawn("ip", [...options, "-batch", "-"], { stdio: ["pipe", "ignore", "ignore"] });
   child.stdin.end(batch);
   const [code] = await once(child, "close");
   if (code !== 0) throw new Error(`ip ended with ${code}`);

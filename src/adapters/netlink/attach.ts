@@ -10,7 +10,7 @@ import {
 import { PodNetworkRefusal } from "./kernel-errors.ts";
 import { deleteLink, getLink } from "./link-messages.ts";
 import { NamespaceError, type OpenNamespace } from "./namespaces.ts";
-import { NetlinkError, openNetlinkSocket } from "./netlink-socket.ts";
+import { NetlinkError, openNetlinkSocket, smallInputBytes } from "./netlink-socket.ts";
 import { settleAddresses } from "./settle-addresses.ts";
 import { runSteps, type Step, type StepRefusal, stepRefused } from "./steps.ts";
 import type { WorkerKernel } from "./worker-kernel.ts";
@@ -103,7 +103,9 @@ function makePodSide(
   netns: OpenNamespace,
   linkIndex: number,
 ): void {
-  const socket = kernel.namespaces.inside(netns, () => openNetlinkSocket(kernel.libc));
+  const socket = kernel.namespaces.inside(netns, () =>
+    openNetlinkSocket(kernel.libc, { inputBytes: smallInputBytes }),
+  );
   try {
     const steps = podSteps(plan, linkIndex);
     const [first] = runSteps(socket, steps);

@@ -108,7 +108,6 @@ export function podSteps(plan: AttachmentPlan, linkIndex: number): readonly Step
     { operation: "pod.loopback.up", message: setLink({ index: loopbackIndex }, { up: true }) },
     { operation: "pod.link.up", message: setLink({ index: linkIndex }, { up: true }) },
     ...plan.addresses.flatMap((address) => podAddressSteps(address, linkIndex, plan)),
-    carrierStep(linkIndex),
   ];
 }
 

@@ -7,7 +7,7 @@ import { hostPrefix, hostRoute, podRoutes, podRule } from "./attachment-steps.ts
 import { familyOf } from "./attribute-values.ts";
 import { findAnyLink } from "./find-attachments.ts";
 import { type KernelNeighbour, readNeighbours } from "./neighbour-messages.ts";
-import { type NetlinkSocket, openNetlinkSocket } from "./netlink-socket.ts";
+import { type NetlinkSocket, openNetlinkSocket, smallInputBytes } from "./netlink-socket.ts";
 import { observe } from "./observe.ts";
 import { decodeRoute, dumpRoutes } from "./route-messages.ts";
 import type { WorkerKernel } from "./worker-kernel.ts";
@@ -16,7 +16,9 @@ import type { WorkerKernel } from "./worker-kernel.ts";
 export function check(kernel: WorkerKernel, plan: AttachmentPlan): readonly Mismatch[] {
   const netns = openPodNamespace(kernel, plan.netns);
   try {
-    const socket = kernel.namespaces.inside(netns, () => openNetlinkSocket(kernel.libc));
+    const socket = kernel.namespaces.inside(netns, () =>
+      openNetlinkSocket(kernel.libc, { inputBytes: smallInputBytes }),
+    );
     try {
       return [...hostMismatches(kernel.node.requests, plan), ...podMismatches(socket, plan)];
     } finally {
