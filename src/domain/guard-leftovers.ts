@@ -37,7 +37,7 @@ function takesPlaceOf(wish: KernelRouteRequest, route: KernelRoute): boolean {
 }
 
 /** A pod's host route: one address, in main, through a link. */
-export function isPodRoute(route: KernelRoute): boolean {
+function isPodRoute(route: KernelRoute): boolean {
   return (
     route.table === mainTable &&
     route.type === "unicast" &&
@@ -46,7 +46,7 @@ export function isPodRoute(route: KernelRoute): boolean {
 }
 
 /** An observed route as a request that names the same route. */
-export function routeRequest(route: KernelRoute, snapshot: KernelSnapshot): KernelRouteRequest {
+function routeRequest(route: KernelRoute, snapshot: KernelSnapshot): KernelRouteRequest {
   const { linkIndex, ...rest } = route;
   const link = snapshot.links.find(({ index }) => index === linkIndex);
   return link === undefined || route.type !== "unicast" ? rest : { ...rest, link: link.name };

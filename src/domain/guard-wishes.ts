@@ -17,7 +17,7 @@ export interface KernelWish {
 }
 
 /** MTU of the veth: it carries tailscaled's UDP packets (1280 + 80), not only pods'. */
-export const tailnetLinkMtu = 1500;
+const tailnetLinkMtu = 1500;
 
 /**
  * The node's namespace in the order of making: what refuses comes before what forwards, a source address before the
@@ -88,7 +88,7 @@ export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
 }
 
 /** The veth pair of the node and X. */
-export const vethOperation: KernelOperation = {
+const vethOperation: KernelOperation = {
   op: "link.addVeth",
   link: tailnetLink.node,
   peer: tailnetLink.tailnet,
