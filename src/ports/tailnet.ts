@@ -63,4 +63,9 @@ export interface Tailnet {
     address: string,
     signal: AbortSignal,
   ): Promise<{ readonly latencyMs: number; readonly direct: boolean } | undefined>;
+  /**
+   * One ping through WireGuard (TSMP), which opens a session where there is none; round trip in ms, or undefined when
+   * nothing came back within a second.
+   */
+  tunnelPing(address: string, signal: AbortSignal): Promise<{ readonly latencyMs: number } | undefined>;
 }
