@@ -40,7 +40,7 @@ export function atDesk<Params>(decide: (desk: Desk, params: Params, registry: Re
 }
 
 /** Id of the pod in a slot. Slots repeat, so that xstate's memory of done-event types stays bounded. */
-export function podId(slot: number): string {
+function podId(slot: number): string {
   return `pod:${slot}`;
 }
 
