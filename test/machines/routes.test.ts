@@ -91,6 +91,7 @@ function start(options: { readonly table?: readonly string[]; readonly answers?:
             prove: fromPromise<boolean, { readonly source: string; readonly witnesses: readonly string[] }>(
               async ({ input }) => input.witnesses.length === 0 || kernel.answers,
             ),
+            refresh: fromPromise<void, void>(async () => undefined),
             withdraw: fromPromise<void, { readonly prefix: string }>(async ({ input }) => {
               withdrawn.push(input.prefix);
             }),

@@ -33,6 +33,7 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
   let loginError = "";
   let known: TailscaledProcess | undefined;
   let fresh = false;
+  const withdrawn = new Set<string>();
 
   function follow(process: TailscaledProcess | undefined): void {
     if (process?.pid === known?.pid && process?.startTime === known?.startTime) return;
@@ -88,13 +89,15 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
     },
     async reconcilePrefs(wanted, signal) {
       const current = await prefs(signal);
-      const difference = prefsDifference(current, wanted);
+      const advertiseRoutes = wanted.advertiseRoutes.filter((prefix) => !withdrawn.has(prefix));
+      const difference = prefsDifference(current, { ...wanted, advertiseRoutes });
       if (difference === undefined) return;
       await patch(difference, signal);
       // tailscaled reads its control URL at start only.
       if ("ControlURL" in difference) await post("start", {}, signal);
     },
     async withdrawRoutes(prefixes, signal) {
+      for (const prefix of prefixes) withdrawn.add(prefix);
       const edit = withoutRoutes(await prefs(signal), prefixes);
       if (edit !== undefined) await patch(edit, signal);
     },
