@@ -40,6 +40,7 @@ export async function openNodePorts(config: Config, listener: PortsListener) {
     port: tailscale.port,
     staticEndpoints: tailscale.staticEndpoints,
     environment: tailscale.environment,
+    warned: listener.warned,
   });
   const api = createHeadscale({
     url: headscale.url,
