@@ -86,7 +86,7 @@ describe("ADD", () => {
   });
 
   test.each([
-    [{ code: "NETNS_MISSING", netns: "/n" } as const, 8],
+    [{ code: "NETNS_MISSING", netns: "/n" } as const, 4],
     [{ code: "IFNAME_TAKEN", ifname: "eth0" } as const, 4],
     [{ code: "KERNEL_REFUSED", errno: "ENOMEM", operation: "NEWLINK", text: "" } as const, 5],
     [{ code: "CLOSED" } as const, 11],
