@@ -46,5 +46,15 @@ export type TailscaleEvent =
   /** From the root, for clean-up: ends tailscaled. */
   | { readonly type: "tailscale.stop" };
 
-/** What the greeter gets. */
-export type GreeterEvent = { readonly type: "peers.greet"; readonly addresses: readonly string[] };
+/**
+ * What the greeter gets: peers to open paths and sessions to. Between the two it waits `settleMs`: a peer that hears of a node for
+ * the first time needs a moment to find its own path back.
+ */
+export type GreeterEvent = {
+  readonly type: "peers.greet";
+  readonly addresses: readonly string[];
+  readonly settleMs: number;
+};
+
+/** How this tailscaled came to be where it is: what its peers know of it depends on it. */
+export type TailscaleArrival = "adopted" | "restarted" | "joined";
