@@ -47,7 +47,7 @@ test.each([
 ])("$what comes back after somebody deletes it", async ({ where, spoil }) => {
   const before = await held();
   const count = await repairs();
-  const probe = startProbe(pods.a, pods.b.address, 5);
+  const probe = await startProbe(pods.a, pods.b.address, 5);
   const [program = "", ...args] = spoil.split(" ");
   await where(program, ...args);
   await waitUntil(async () => (await held()) === before && (await repairs()) > count, {

@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 test("a daemon that is stopped and started again costs running pods no packet and keeps its tailscaled", async () => {
   const before = await serviceProcess(lab(), tailscaled);
-  const probe = startProbe(pods.a, pods.b.address, 5);
+  const probe = await startProbe(pods.a, pods.b.address, 5);
   await stopService(lab(), daemon);
   expect(await serviceProcess(lab(), tailscaled)).toEqual(before);
   await startService(lab(), daemon);

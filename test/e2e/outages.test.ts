@@ -41,8 +41,11 @@ test("the lab has a direct and a relay-only pair", async () => {
 });
 
 test("Headscale away for 60 s: no packet lost on either pair, and pods come and go", async () => {
-  const [direct, relayed] = [startProbe(pods.a, pods.b.address, 20), startProbe(pods.a, pods.c.address, 20)];
-  const read = startRead(pods.c, pods.a, 500_000);
+  const [direct, relayed] = [
+    await startProbe(pods.a, pods.b.address, 20),
+    await startProbe(pods.a, pods.c.address, 20),
+  ];
+  const read = await startRead(pods.c, pods.a, 500_000);
   await delay(1000);
   await killService(lab(), headscale);
   await delay(30_000);
@@ -77,7 +80,7 @@ test("tailscaled killed 20 times: pods talk again soon, each time by itself", as
   for (let round = 0; round < 20; round += 1) {
     await waitUntil(() => reaches(pods.a, pods.b), { what: "pods talk", timeoutMs: 30_000 });
     const before = await serviceProcess(lab(), tailscaled);
-    const probe = startProbe(pods.a, pods.b.address, 20);
+    const probe = await startProbe(pods.a, pods.b.address, 20);
     await delay(500);
     await killService(lab(), tailscaled);
     const restarted = async () => {
@@ -97,7 +100,7 @@ test("tailscaled killed 20 times: pods talk again soon, each time by itself", as
 });
 
 test("DERP away: the direct pair loses nothing, the relayed pair comes back with it", async () => {
-  const direct = startProbe(pods.a, pods.b.address, 20);
+  const direct = await startProbe(pods.a, pods.b.address, 20);
   await stopService(lab(), { name: "derp" });
   await waitUntil(async () => !(await reaches(pods.a, pods.c)), {
     what: "the relayed pair is cut off",
@@ -111,7 +114,7 @@ test("DERP away: the direct pair loses nothing, the relayed pair comes back with
 });
 
 test("tailscaled killed while Headscale is away: back from its cached map, and unharmed when Headscale returns", async () => {
-  const probe = startProbe(pods.a, pods.b.address, 20);
+  const probe = await startProbe(pods.a, pods.b.address, 20);
   await killService(lab(), headscale);
   await killService(lab(), { name: "tailscaled", node: "n1" });
   await waitUntil(() => reaches(pods.a, pods.b), { what: "pods talk without Headscale", timeoutMs: 30_000 });
