@@ -37,6 +37,7 @@ test("greets peers that are online and have an address, each once", () => {
     ...running,
     peers: [peer("1"), peer("2", { online: false }), peer("3", { addresses: [] }), peer("4")],
   };
-  expect(peersToGreet(status, { "1": true })).toEqual([{ nodeId: "4", address: "100.64.0.4" }]);
+  expect(peersToGreet(status, { "1": true }, false)).toEqual([{ nodeId: "4", address: "100.64.0.4" }]);
+  expect(peersToGreet(status, { "1": true }, true).map(({ nodeId }) => nodeId)).toEqual(["2", "4"]);
   expect(onlineAddresses(status)).toEqual(["100.64.0.1", "100.64.0.4"]);
 });

@@ -189,7 +189,7 @@ describe("tailscale", () => {
       await at("attending.up");
       say(online);
       say(online);
-      expect(greeted).toEqual(["100.64.0.2 200"]);
+      expect(greeted).toEqual(["100.64.0.2 300"]);
     },
   );
 
@@ -211,7 +211,7 @@ describe("tailscale", () => {
     await at("attending.needsLogin");
     say(online);
     await at("attending.greeting");
-    expect(greeted).toEqual(["100.64.0.2 250"]);
+    expect(greeted).toEqual(["100.64.0.2 400"]);
   });
 
   test("peers that do not answer hold it up for 3 s and no longer", async () => {
