@@ -52,7 +52,7 @@ export const tailscaleLimits = {
   stop: 15_000,
 };
 /** Wait between path and session when greeting, in ms (see GreeterEvent), by our arrival, and for newcomers. */
-const settle = { adopted: 0, restarted: 0, joined: 250, newcomer: 200 };
+const settle = { adopted: 0, restarted: 0, joined: 400, newcomer: 300 };
 export const restart = { firstMs: 100, mostMs: 30_000 };
 export const rejoin = { firstMs: 5000, mostMs: 60_000 };
 
@@ -102,18 +102,19 @@ export const tailscaleSetup = setup({
       if (context.reportedUp || !stands)
         enqueue.sendTo(context.parent, { type: "tailscale.changed", status } satisfies TailscaleReport);
       if (!stands) return;
-      const peers = peersToGreet(status, context.greeted);
-      const names = Object.fromEntries(peers.map(({ nodeId }) => [nodeId, true as const]));
+      const { online, offline } = peersToGreet(status, context.greeted);
+      const names = Object.fromEntries(status.peers.map(({ nodeId }) => [nodeId, true as const]));
       enqueue.assign({ seen: true, greeted: { ...context.greeted, ...names } });
       // The paths of an adopted tailscaled stand.
-      if (peers.length === 0 || (context.arrival === "adopted" && !context.seen)) return;
+      if (context.arrival === "adopted" && !context.seen) return;
       const settleMs = context.seen ? settle.newcomer : settle[context.arrival];
-      enqueue.assign({ greeting: true });
-      enqueue.sendTo("greeter", {
-        type: "peers.greet",
-        addresses: peers.map(({ address }) => address),
-        settleMs,
-      } satisfies GreeterEvent);
+      if (online.length > 0) {
+        enqueue.assign({ greeting: true });
+        enqueue.sendTo("greeter", { type: "peers.greet", addresses: online, settleMs, awaited: true });
+      }
+      // Headscale tells of a new node up to a second before it calls it online; nodes that were away greet on their return.
+      if (offline.length > 0 && (context.seen || context.arrival === "joined"))
+        enqueue.sendTo("greeter", { type: "peers.greet", addresses: offline, settleMs, awaited: false });
     }),
     forgetStatus: enqueueActions(({ context, enqueue }) => {
       enqueue.assign({ status: noTailnet, greeting: false });

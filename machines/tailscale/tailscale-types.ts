@@ -39,7 +39,7 @@ export interface TailscaleInput {
 export type TailscaleEvent =
   /** From the feed: what tailscaled says now. */
   | { readonly type: "tailnet.read"; readonly status: TailnetStatus }
-  /** From the greeter: every peer it was given has answered or was given up. */
+  /** From the greeter: every awaited peer has answered or was given up. */
   | { readonly type: "peers.greeted" }
   /** From the root: another auth key is in place. */
   | { readonly type: "credentials.replaced" }
@@ -54,6 +54,8 @@ export type GreeterEvent = {
   readonly type: "peers.greet";
   readonly addresses: readonly string[];
   readonly settleMs: number;
+  /** Whether `peers.greeted` is to wait for them. */
+  readonly awaited: boolean;
 };
 
 /** How this tailscaled came to be where it is: what its peers know of it depends on it. */

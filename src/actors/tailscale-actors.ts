@@ -50,12 +50,13 @@ export function tailscaleActors(
       ),
       greeter: fromCallback<GreeterEvent, undefined>(({ receive, sendBack }) => {
         const ending = new AbortController();
-        const greet = greetPeers(
-          tailnet,
-          () => sendBack({ type: "peers.greeted" } satisfies TailscaleEvent),
-          ending.signal,
+        const { signal } = ending;
+        const greeted = () => sendBack({ type: "peers.greeted" } satisfies TailscaleEvent);
+        const greetAwaited = greetPeers(tailnet, greeted, signal);
+        const greetOthers = greetPeers(tailnet, () => undefined, signal);
+        receive(({ addresses, settleMs, awaited }) =>
+          awaited ? greetAwaited(addresses, settleMs) : greetOthers(addresses, settleMs),
         );
-        receive(({ addresses, settleMs }) => greet(addresses, settleMs));
         return () => ending.abort();
       }),
       checkPeers: fromPromise<boolean, { readonly addresses: readonly string[] }>(
