@@ -7,7 +7,7 @@ import type { Progress } from "../progress.ts";
 import { run, runResult } from "../run-command.ts";
 
 /** A folder beside this file: a Go module whose go.mod pins the version and whose `tool` lines are the programs to build. */
-type GoModule = { readonly folder: string; readonly what: string; readonly linkerFlags: string };
+export type GoModule = { readonly folder: string; readonly what: string; readonly linkerFlags: string };
 
 const stamp = "tailscale.com/version";
 const tailscaleVersion = "1.102.3";
@@ -39,13 +39,17 @@ export function cacheFolder(): string {
 /** Builds the Go programs of the lab that are not in the cache yet, one module after another. */
 export async function ensureGoTools(progress: Progress): Promise<GoToolFolders> {
   return {
-    headscale: await ensureModule(modules.headscale, progress),
-    tailscale: await ensureModule(modules.tailscale, progress),
-    plugins: await ensureModule(modules.plugins, progress),
+    headscale: await ensureGoModule(modules.headscale, progress),
+    tailscale: await ensureGoModule(modules.tailscale, progress),
+    plugins: await ensureGoModule(modules.plugins, progress),
   };
 }
 
-async function ensureModule(module: GoModule, progress: Progress): Promise<string> {
+/**
+ * Builds the programs of one Go module unless the cache has them, and returns the folder they are in. Throws LabError
+ * BUILD_FAILED with the compiler's messages.
+ */
+export async function ensureGoModule(module: GoModule, progress: Progress): Promise<string> {
   const source = join(import.meta.dirname, module.folder);
   const destination = join(cacheFolder(), `${module.folder}-${await pinsHash(source, module)}`);
   if (await exists(destination)) return destination;
@@ -88,8 +92,7 @@ function goPath(): string {
 
 async function requireGo(): Promise<void> {
   await run(["go", "version"], { env: { PATH: goPath() } }).catch((cause: unknown) => {
-    const hint =
-      "Go 1.26 builds Headscale and Tailscale for the lab; install it (https://go.dev/dl) and try again";
+    const hint = "Go 1.26 builds the lab's programs; install it (https://go.dev/dl) and try again";
     throw new LabError("PROGRAM_MISSING", `go is not on PATH: ${hint}`, { cause });
   });
 }

@@ -2,6 +2,7 @@ import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { buildStub } from "../../../cni/build.ts";
 import { buildDaemon } from "../../../deploy/build.ts";
+import { ensureClusterTools } from "../kubernetes/cluster-tools.ts";
 import type { LabOptions, Tools } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
 import { ensurePackages } from "./debian-packages.ts";
@@ -10,7 +11,11 @@ import { ensureGoTools } from "./go-tools.ts";
 const root = join(import.meta.dirname, "..", "..", "..");
 
 /** Installs and builds what is missing and returns where everything is. The daemon comes later: `provideDaemon`. */
-export async function ensureTools(daemon: LabOptions["daemon"], progress: Progress): Promise<Tools> {
+export async function ensureTools(
+  daemon: LabOptions["daemon"],
+  progress: Progress,
+  kubernetes?: LabOptions["kubernetes"],
+): Promise<Tools> {
   await ensurePackages(progress);
   const go = await ensureGoTools(progress);
   return {
@@ -21,6 +26,7 @@ export async function ensureTools(daemon: LabOptions["daemon"], progress: Progre
     cnitool: join(go.plugins, "cnitool"),
     referencePlugins: go.plugins,
     plugin: daemon === "none" ? undefined : await buildStub(progress),
+    cluster: kubernetes === undefined ? undefined : await ensureClusterTools(progress),
   };
 }
 

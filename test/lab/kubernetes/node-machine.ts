@@ -1,0 +1,89 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { netnsPath } from "../netns.ts";
+import {
+  isAlive,
+  type ProcessIdentity,
+  programOf,
+  readProcess,
+  requireAlive,
+  startProcess,
+} from "../processes.ts";
+import type { CommandLine } from "../run-command.ts";
+import { waitUntil } from "../wait-until.ts";
+import { clusterOf, nodeLogFile } from "./cluster.ts";
+
+const script = join(import.meta.dirname, "node-init.sh");
+
+/** Name of the record of a node's first process. */
+function initName(node: LabNode): string {
+  return `${node.name}-init`;
+}
+
+/**
+ * Boots a node: gives it mount, UTS and pid namespaces of its own beside its network namespace, so that kubelet,
+ * containerd and what a DaemonSet installs find the usual paths and see nothing of the other nodes. All its processes,
+ * mounts and pods end with its first process. The node's network namespace must be there.
+ */
+export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
+  // What a reboot would not leave.
+  await rm(node.runtimeDir, { recursive: true, force: true });
+  await mkdir(join(node.folder, "disk"), { recursive: true });
+  const own = ["--mount", "--uts", "--pid", "--fork", "--mount-proc", "--propagation", "slave"] as const;
+  await startProcess(lab.processFolder, {
+    name: initName(node),
+    netns: node.netns,
+    command: ["unshare", ...own, "sh", script, clusterOf(lab).tools.init],
+    env: {
+      NODE_NAME: node.name,
+      NODE_FOLDER: node.folder,
+      NODE_CNI_BIN: node.cniBinDir,
+      NODE_CNI_CONF: node.cniConfDir,
+      NODE_RUNTIME: node.runtimeDir,
+      NODE_STATE: node.stateDir,
+    },
+    logFile: nodeLogFile(node, "init"),
+    forks: true,
+  });
+  await waitUntil(() => hasBooted(lab, node), {
+    what: `${node.name} has booted`,
+    timeoutMs: 10_000,
+    everyMs: 10,
+  });
+}
+
+/** The first process of a node of a cluster while it runs; all others of the node end with it. */
+export async function nodeInit(lab: Lab, node: LabNode): Promise<ProcessIdentity | undefined> {
+  const record = await readProcess(lab.processFolder, initName(node));
+  return record !== undefined && isAlive(record) ? record : undefined;
+}
+
+/**
+ * The command line that runs `command` as a process of a node, in all its namespaces. For `startProcess`, which sees
+ * the program as the child of this line (`forks`). In a lab without a cluster nodes have a network namespace only.
+ */
+export async function onNode(
+  lab: Lab,
+  node: LabNode,
+  command: CommandLine,
+): Promise<{ readonly command: CommandLine; readonly forks: boolean }> {
+  if (lab.options.kubernetes === undefined) return { command, forks: false };
+  const { pid } = await requireAlive(lab.processFolder, initName(node));
+  return {
+    command: ["nsenter", `--target=${pid}`, "--mount", "--uts", "--pid", "--", ...command],
+    forks: true,
+  };
+}
+
+/** The command line that runs `command` to its end as a process of a node of a cluster. */
+export async function inNode(lab: Lab, node: LabNode, command: CommandLine): Promise<CommandLine> {
+  const entered = await onNode(lab, node, command);
+  return ["nsenter", `--net=${netnsPath(node.netns)}`, "--", ...entered.command];
+}
+
+/** The script has become the init program only after its last mount. */
+async function hasBooted(lab: Lab, node: LabNode): Promise<boolean> {
+  const { pid } = await requireAlive(lab.processFolder, initName(node));
+  return programOf(pid) === clusterOf(lab).tools.init;
+}
