@@ -1,5 +1,35 @@
 import type { AnyStateMachine } from "xstate";
+import { cniMachine } from "./cni/cni-machine.ts";
+import { configMachine } from "./config/config-machine.ts";
 import { guardMachine } from "./guard/guard-machine.ts";
+import { headcniMachine } from "./headcni/headcni-machine.ts";
+import { headscaleMachine } from "./headscale/headscale-machine.ts";
+import { podMachine } from "./pod/pod-machine.ts";
+import { podsMachine } from "./pods/pods-machine.ts";
+import { readinessMachine } from "./readiness/readiness-machine.ts";
+import { requestMachine } from "./request/request-machine.ts";
+import { ownRouteMachine } from "./route/own-route-machine.ts";
+import { peerRouteMachine } from "./route/peer-route-machine.ts";
+import { routesMachine } from "./routes/routes-machine.ts";
+import { tailnetFeedMachine } from "./tailscale/tailnet-feed-machine.ts";
+import { tailnetLoginMachine } from "./tailscale/tailnet-login-machine.ts";
+import { tailscaleMachine } from "./tailscale/tailscale-machine.ts";
 
 /** Every machine of the daemon, by its id: what the coverage tests, the diagrams and the metrics go through. */
-export const allMachines: readonly AnyStateMachine[] = [guardMachine];
+export const allMachines: readonly AnyStateMachine[] = [
+  headcniMachine,
+  configMachine,
+  readinessMachine,
+  guardMachine,
+  podsMachine,
+  podMachine,
+  cniMachine,
+  requestMachine,
+  tailscaleMachine,
+  tailnetFeedMachine,
+  tailnetLoginMachine,
+  headscaleMachine,
+  routesMachine,
+  ownRouteMachine,
+  peerRouteMachine,
+];

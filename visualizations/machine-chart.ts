@@ -97,10 +97,13 @@ function causeOf(node: AnyStateNode, eventType: string): Pick<ChartEdge, "kind" 
   return { kind: prefix === "error.actor" ? "failed" : "done", cause };
 }
 
-/** Composite guards (and, or, not) print as their kind; only named guards tell a reader more. */
+/** A named guard's name; composite ones (`not`, `and`, `or`) carry theirs in `guards`. */
 function guardName(guard: unknown): string | undefined {
   if (guard === undefined) return undefined;
   if (typeof guard === "string") return guard;
   if (typeof guard === "object" && guard !== null && "type" in guard) return String(guard.type);
-  return typeof guard === "function" ? guard.name : "guard";
+  if (typeof guard !== "function") return "guard";
+  const kind = guard.name === "" ? "inline" : guard.name;
+  if (!("guards" in guard) || !Array.isArray(guard.guards)) return kind;
+  return kind === "not" ? `not ${guardName(guard.guards[0])}` : guard.guards.map(guardName).join(` ${kind} `);
 }

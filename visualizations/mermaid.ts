@@ -44,9 +44,10 @@ function drawState(
 
 function drawEdge(edge: ChartEdge): string {
   const from = edge.from === "" ? "anyState" : name(edge.from);
-  const guard = edge.guard === undefined ? "" : ` [${edge.guard}]`;
-  const cause = causeText(edge);
-  return `${from} --> ${name(edge.to)}${cause === "" && guard === "" ? "" : ` : ${cause}${guard}`}`;
+  const label = [causeText(edge), edge.guard === undefined ? "" : `[${edge.guard}]`]
+    .filter((part) => part !== "")
+    .join(" ");
+  return `${from} --> ${name(edge.to)}${label === "" ? "" : ` : ${label}`}`;
 }
 
 function causeText({ kind, cause }: ChartEdge): string {

@@ -6,7 +6,7 @@ import type {
   CniRequest,
   CniResult,
 } from "../../src/protocol/wire-types.ts";
-import type { PodReport } from "../pod/pod-events.ts";
+import type { PodOutput, PodReport } from "../pod/pod-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 
 export interface PodsSettings {
@@ -35,17 +35,26 @@ export interface PodCall {
   readonly atMs: number;
 }
 
+/** A call about one attachment. */
+export type AttachmentCall =
+  | ({ readonly type: "pod.attachWanted" } & PodCall)
+  | ({ readonly type: "pod.detachWanted" } & PodCall)
+  | ({ readonly type: "pod.checkWanted" } & PodCall);
+
+/** GC: remove what stands on `network` and is not in `valid`. */
+export interface CollectCall {
+  readonly type: "pods.collectWanted";
+  readonly requestId: string;
+  readonly network: string;
+  readonly valid: readonly AttachmentReference[];
+  readonly replyTo: Recipient<PodAnswer>;
+  readonly atMs: number;
+}
+
 /** What calls ask of the registry of pods. */
 export type PodsCall =
-  | ({ readonly type: "pod.attachWanted" | "pod.detachWanted" | "pod.checkWanted" } & PodCall)
-  | {
-      readonly type: "pods.collectWanted";
-      readonly requestId: string;
-      readonly network: string;
-      readonly valid: readonly AttachmentReference[];
-      readonly replyTo: Recipient<PodAnswer>;
-      readonly atMs: number;
-    }
+  | AttachmentCall
+  | CollectCall
   | { readonly type: "pods.statusWanted"; readonly requestId: string; readonly replyTo: Recipient<PodAnswer> }
   /** Nobody waits for this call any more: a running ADD is undone. Answered with `pod.failed` that says how far it was. */
   | { readonly type: "pod.withdrawn"; readonly requestId: string };
@@ -82,18 +91,13 @@ export type PodsReport =
   | { readonly type: "pods.recovered"; readonly count: number }
   | { readonly type: "pods.drained" };
 
-/** Ends of children, whatever their id (xstate's own events). */
-export type ChildEnd =
-  | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string; readonly output: unknown }
+/** Ends of pods, whatever their slot (xstate's own events). */
+export type PodEnd =
+  | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string; readonly output: PodOutput }
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
 
 /** Everything the registry receives: calls, commands, its pods' reports, and answers to its own calls (GC). */
-export type PodsEvent =
-  | PodsCall
-  | PodsCommand
-  | PodReport
-  | Extract<PodAnswer, { type: "pod.detached" | "pod.failed" }>
-  | ChildEnd;
+export type PodsEvent = PodsCall | PodsCommand | PodReport | PodAnswer | PodEnd;
 
 /** What `recover` gives: what is left in the kernel of earlier daemons. */
 export type Recovered = readonly ObservedAttachment[];

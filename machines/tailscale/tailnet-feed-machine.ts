@@ -17,6 +17,8 @@ interface TailnetFeedContext extends TailnetFeedInput {
   readonly hinted: boolean;
   /** Somebody may have changed preferences: the next look puts ours right first. */
   readonly prefsHinted: boolean;
+  /** The look under way puts preferences right. */
+  readonly reconciles: boolean;
 }
 
 type TailnetFeedEvent =
@@ -48,7 +50,11 @@ export const tailnetFeedMachine = setup({
       hinted: true,
       prefsHinted: ({ context }, prefs: boolean) => context.prefsHinted || prefs,
     }),
-    lookBegins: assign({ hinted: false, prefsHinted: false }),
+    lookBegins: assign({
+      hinted: false,
+      prefsHinted: false,
+      reconciles: ({ context }) => context.prefsHinted,
+    }),
     report: sendTo(
       ({ context }) => context.parent,
       (_, status: TailnetStatus): TailscaleEvent => ({ type: "tailnet.read", status }),
@@ -62,7 +68,7 @@ export const tailnetFeedMachine = setup({
   delays: limits,
 }).createMachine({
   id: "tailnetFeed",
-  context: ({ input }) => ({ ...input, hinted: false, prefsHinted: false }),
+  context: ({ input }) => ({ ...input, hinted: false, prefsHinted: false, reconciles: false }),
   initial: "open",
   states: {
     open: {
@@ -77,7 +83,7 @@ export const tailnetFeedMachine = setup({
           meta: { limit: { ms: limits.read, means: "tailscaled does not answer on its socket" } },
           invoke: {
             src: "read",
-            input: ({ context }) => (context.prefsHinted ? { wanted: context.wanted } : {}),
+            input: ({ context }) => (context.reconciles ? { wanted: context.wanted } : {}),
             onDone: { target: "resting", actions: { type: "report", params: ({ event }) => event.output } },
             onError: "pausing",
           },

@@ -43,7 +43,7 @@ export const tailscaleLimits = {
   greet: 3000,
   selfCheck: 60_000,
   check: 12_000,
-  lossConfirm: 2000,
+  lossConfirm: 500,
   away: 60_000,
   stop: 15_000,
 };

@@ -48,13 +48,15 @@ export async function repairInvariants(
   const refused: { invariant: GuardInvariant; failure: Failure }[] = [];
   for (const { invariant, mends } of findBroken(settings, observation)) {
     if (order.leave.includes(invariant)) continue;
-    signal?.throwIfAborted();
-    try {
-      await rememberSysctls(ports, settings, observation, mends);
-      await applyMends(ports, mends, signal);
-      mended.add(invariant);
-    } catch (error) {
-      refused.push({ invariant, failure: toFailure(error) });
+    for (const mend of mends) {
+      signal?.throwIfAborted();
+      try {
+        await rememberSysctls(ports, settings, observation, mend);
+        await applyMend(ports, mend, signal);
+        mended.add(invariant);
+      } catch (error) {
+        refused.push({ invariant, failure: toFailure(error) });
+      }
     }
   }
   return {
@@ -63,12 +65,18 @@ export async function repairInvariants(
   };
 }
 
-/** Takes everything of the guard out of the node and X; what the guard held is then open. Throws the ports' errors. */
+/**
+ * Takes everything of the guard out of the node and X; what the guard held is then open. Does all it can, then throws the
+ * first of the ports' errors; repeatable.
+ */
 export async function cleanUpGuard(ports: GuardPorts, tailnetOpen: boolean): Promise<void> {
   const node = await observe(ports, "node", "all");
   const tailnet = tailnetOpen ? await observe(ports, "tailnet", "all") : undefined;
   const observation = { node, ...(tailnet === undefined ? {} : { tailnet }) };
-  await applyMends(ports, planCleanup(observation, await ports.sysctlMemory.recall()));
+  const errors: unknown[] = [];
+  for (const mend of planCleanup(observation, await ports.sysctlMemory.recall()))
+    await applyMend(ports, mend).catch((error: unknown) => errors.push(error));
+  if (errors.length > 0) throw errors[0];
   await ports.sysctlMemory.forget();
 }
 
@@ -121,38 +129,25 @@ async function rememberSysctls(
   { kernel, sysctlMemory }: GuardPorts,
   settings: GuardSettings,
   observation: GuardObservation,
-  mends: readonly Mend[],
+  mend: Mend,
 ): Promise<void> {
+  if (mend.kind !== "sysctls" || mend.namespace !== "node") return;
   const names = sysctlsToRemember(settings, observation.node.kernel);
-  const touches = mends.some(
-    (mend) =>
-      mend.kind === "sysctls" &&
-      mend.namespace === "node" &&
-      Object.keys(mend.values).some((name) => names.includes(name)),
-  );
-  if (touches) await sysctlMemory.remember(await readSysctls(kernel, "node", names));
+  if (Object.keys(mend.values).some((name) => names.includes(name)))
+    await sysctlMemory.remember(await readSysctls(kernel, "node", names));
 }
 
-async function applyMends(
-  { kernel, firewall }: GuardPorts,
-  mends: readonly Mend[],
-  signal?: AbortSignal,
-): Promise<void> {
-  for (const mend of mends) {
-    switch (mend.kind) {
-      case "kernel":
-        await kernel.apply(mend.namespace, mend.operations);
-        break;
-      case "sysctls":
-        await kernel.writeSysctls(mend.namespace, mend.values);
-        break;
-      case "firewall":
-        await firewall.apply(mend.namespace, mend.changes, signal);
-        break;
-      default: {
-        const unhandled: never = mend;
-        throw unhandled;
-      }
+async function applyMend({ kernel, firewall }: GuardPorts, mend: Mend, signal?: AbortSignal): Promise<void> {
+  switch (mend.kind) {
+    case "kernel":
+      return kernel.apply(mend.namespace, mend.operations);
+    case "sysctls":
+      return kernel.writeSysctls(mend.namespace, mend.values);
+    case "firewall":
+      return firewall.apply(mend.namespace, mend.changes, signal);
+    default: {
+      const unhandled: never = mend;
+      return unhandled;
     }
   }
 }

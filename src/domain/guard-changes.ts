@@ -13,7 +13,6 @@ export function scopeOfChange(change: KernelChange): GuardScope | undefined {
       return "all";
     case "address":
     case "rule":
-      return change.removed ? "kernel" : undefined;
     case "sysctl":
       return "kernel";
     case "link":

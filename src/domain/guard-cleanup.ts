@@ -31,13 +31,14 @@ function cleanNamespace(
   const operations: KernelOperation[] = [...removeLeftovers(kernel, [], tailnetLink[namespace])];
   if (kernel.links.some(({ name }) => name === tailnetLink[namespace]))
     operations.push({ op: "link.remove", link: tailnetLink[namespace] });
+  // Our table always: one without chains shows in no listing of chains.
   const changes = [
     ...(firewall?.foreign.flatMap(cleanForeignChain) ?? []),
-    ...(firewall?.own === undefined ? [] : [{ tool: "nft" as const, document: removeTable(nftTableName) }]),
+    { tool: "nft" as const, document: removeTable(nftTableName) },
   ];
   return [
     ...(operations.length === 0 ? [] : [{ kind: "kernel" as const, namespace, operations }]),
-    { kind: "firewall", namespace, changes },
+    ...changes.map((change) => ({ kind: "firewall" as const, namespace, changes: [change] })),
   ];
 }
 

@@ -40,7 +40,7 @@ export function findLink(snapshot: KernelSnapshot, name: string): KernelLink | u
 }
 
 /** Gateway, preferred source and protocol count only where the request names them. */
-export function sameRoute(
+function sameRoute(
   request: KernelRouteRequest,
   route: KernelRoute,
   snapshot: KernelSnapshot,

@@ -14,7 +14,7 @@ export const guardInvariants = [
   /** Main sends no pod packet in clear: `unreachable <supernet>` at a metric that loses against every real route. */
   "node.unreachable",
   "tailnet.unreachable",
-  /** Table T: the same for when X is away, and the default route through X with the router address as source. */
+  /** Table T: the default route through X with the router address as source, and a refusal for when X is away. */
   "node.tailnetUnreachable",
   "node.tailnetRoute",
   /** X reaches the underlay and the own pods through the node. */

@@ -1,4 +1,4 @@
-import { sameRoute, sameRule } from "./guard-holds.ts";
+import { sameRule } from "./guard-holds.ts";
 import type { KernelWish } from "./guard-wishes.ts";
 import { mainTable, routeProtocol } from "./kernel-constants.ts";
 import type { KernelOperation, KernelRoute, KernelRouteRequest, KernelSnapshot } from "./kernel-state.ts";
@@ -20,15 +20,24 @@ export function removeLeftovers(
   const routes = snapshot.routes
     .filter((route) => route.protocol === routeProtocol && !isPodRoute(route))
     .filter(
-      (route) =>
-        !operations.some((wish) => wish.op === "route.replace" && sameRoute(wish.route, route, snapshot)),
+      (route) => !operations.some((wish) => wish.op === "route.replace" && takesPlaceOf(wish.route, route)),
     )
     .map((route): KernelOperation => ({ op: "route.remove", route: routeRequest(route, snapshot) }));
   return [...rules, ...routes, ...removeAddresses(snapshot, operations, linkName)];
 }
 
+/** Replacing goes by destination and metric (RTM_NEWROUTE with NLM_F_REPLACE), whatever else differs. */
+function takesPlaceOf(wish: KernelRouteRequest, route: KernelRoute): boolean {
+  return (
+    wish.family === route.family &&
+    wish.destination === route.destination &&
+    wish.table === route.table &&
+    wish.metric === route.metric
+  );
+}
+
 /** A pod's host route: one address, in main, through a link. */
-export function isPodRoute(route: KernelRoute): boolean {
+function isPodRoute(route: KernelRoute): boolean {
   return (
     route.table === mainTable &&
     route.type === "unicast" &&
@@ -37,7 +46,7 @@ export function isPodRoute(route: KernelRoute): boolean {
 }
 
 /** An observed route as a request that names the same route. */
-export function routeRequest(route: KernelRoute, snapshot: KernelSnapshot): KernelRouteRequest {
+function routeRequest(route: KernelRoute, snapshot: KernelSnapshot): KernelRouteRequest {
   const { linkIndex, ...rest } = route;
   const link = snapshot.links.find(({ index }) => index === linkIndex);
   return link === undefined || route.type !== "unicast" ? rest : { ...rest, link: link.name };

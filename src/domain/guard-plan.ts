@@ -120,8 +120,11 @@ function brokenTable(
   return [{ invariant: `${namespace}.firewall`, mends: [{ kind: "firewall", namespace, changes }] }];
 }
 
+/** Chain by chain: one that cannot be changed must not keep the others closed. */
 function foreign(settings: GuardSettings, { firewall }: NamespaceObservation): readonly BrokenInvariant[] {
-  const changes = firewall?.foreign.flatMap((chain) => mendForeignChain(settings, chain)) ?? [];
-  if (changes.length === 0) return [];
-  return [{ invariant: "node.foreignFirewall", mends: [{ kind: "firewall", namespace: "node", changes }] }];
+  const mends = (firewall?.foreign ?? [])
+    .map((chain) => mendForeignChain(settings, chain))
+    .filter((changes) => changes.length > 0)
+    .map((changes): Mend => ({ kind: "firewall", namespace: "node", changes }));
+  return mends.length === 0 ? [] : [{ invariant: "node.foreignFirewall", mends }];
 }

@@ -17,7 +17,7 @@ export interface KernelWish {
 }
 
 /** MTU of the veth: it carries tailscaled's UDP packets (1280 + 80), not only pods'. */
-export const tailnetLinkMtu = 1500;
+const tailnetLinkMtu = 1500;
 
 /**
  * The node's namespace in the order of making: what refuses comes before what forwards, a source address before the
@@ -26,12 +26,11 @@ export const tailnetLinkMtu = 1500;
 export function nodeWishes(settings: GuardSettings, linked: boolean): readonly KernelWish[] {
   const families = familySettings(settings);
   const link = tailnetLink.node;
-  const refusals = families.flatMap(({ family, supernets }) =>
-    supernets.flatMap((supernet) => [
-      route("node.unreachable", unreachable(family, supernet, mainTable)),
-      route("node.tailnetUnreachable", unreachable(family, supernet, tailnetTable)),
-    ]),
-  );
+  const refusals = families.flatMap(({ family, supernets, anywhere }) => [
+    ...supernets.map((supernet) => route("node.unreachable", unreachable(family, supernet, mainTable))),
+    // As wide as the route through X: a narrower prefix would win against it whatever its metric.
+    route("node.tailnetUnreachable", unreachable(family, anywhere, tailnetTable)),
+  ]);
   const through: readonly KernelWish[] = [
     { invariant: "node.link", operation: vethOperation },
     { invariant: "node.link", operation: { op: "link.up", link } },
@@ -89,7 +88,7 @@ export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
 }
 
 /** The veth pair of the node and X. */
-export const vethOperation: KernelOperation = {
+const vethOperation: KernelOperation = {
   op: "link.addVeth",
   link: tailnetLink.node,
   peer: tailnetLink.tailnet,

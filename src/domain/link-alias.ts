@@ -25,8 +25,8 @@ const version = "headcni1";
  */
 const limits = { network: 33, containerId: 64, ifname: 15, podUid: 36 } as const;
 const empty = "-";
-/** A value that was too long: as many digits of its hash as have room. */
-const hashed = /^~[0-9a-f]{14,32}$/;
+/** A value that was too long: as many letters of hash as have room (compare `shortId`). */
+const hashed = /^~[0-9a-z]{14,26}$/;
 const highestOrder = 9999;
 
 /** At most 255 bytes, fields separated by spaces. Formatting what was parsed gives the same text. */
@@ -69,15 +69,15 @@ export function parseLinkAlias(text: string): LinkAlias | undefined {
   };
 }
 
-/** The container id as an alias can hold it: itself, or its hash where it is too long. Stable and repeatable. */
-export function aliasedContainerId(containerId: string): string {
-  return decode(encode(containerId, limits.containerId)) ?? containerId;
-}
-
 export function planAlias(plan: AttachmentPlan, state: AttachmentState, netnsInode: string): string {
   const { network, containerId, ifname, podUid, addresses } = plan;
   const order = Math.min(plan.order, highestOrder);
   return formatLinkAlias({ state, network, containerId, ifname, podUid, netnsInode, addresses, order });
+}
+
+/** A network's name as an alias carries it; over-long ones are hashed, so names are compared in this form. */
+export function aliasNetwork(network: string): string {
+  return encode(network, limits.network);
 }
 
 function encode(value: string, limit: number): string {
@@ -88,7 +88,9 @@ function encode(value: string, limit: number): string {
     .replace(/^[-~]/, percent)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not get into an alias
     .replace(/[%\s\u0000-\u001f\u007f]/g, percent);
-  return new TextEncoder().encode(escaped).length > limit ? `~${stableHash(value)}`.slice(0, limit) : escaped;
+  return new TextEncoder().encode(escaped).length > limit
+    ? `~${stableHash(value)}${stableHash(`${value}/2`)}`.slice(0, limit)
+    : escaped;
 }
 
 function decode(field: string | undefined): string | undefined {

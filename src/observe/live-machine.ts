@@ -64,7 +64,7 @@ export function enterState(machine: LiveMachine, state: StateKind, now: number, 
 }
 
 /** The limit that ends first: its length, and whether it is over. Null when no active state has one. */
-export function nearestLimit(
+function nearestLimit(
   machine: LiveMachine,
   now: number,
 ): { readonly limitMs: number; readonly heldMs: number } | null {

@@ -57,7 +57,9 @@ export function createLogger(options: LoggerOptions): Logging {
       }
     },
     hide(secret) {
-      if (secret.length >= 8 && !secrets.includes(secret)) secrets.push(secret);
+      // As it stands in a JSON line; shorter texts would tear holes into words.
+      const written = JSON.stringify(secret).slice(1, -1);
+      if (written.length >= 8 && !secrets.includes(written)) secrets.push(written);
     },
   };
 }

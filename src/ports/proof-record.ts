@@ -1,18 +1,16 @@
-import type { HeadcniError } from "../domain/failure.ts";
-
+/** What a HeadcniError of this port holds. */
 export type ProofRecordFailure = {
   readonly code: "NOT_WRITTEN" | "NOT_REMOVED";
   readonly path: string;
   /** errno name. */
   readonly reason: string;
 };
-export type ProofRecordError = HeadcniError<ProofRecordFailure>;
 
 /** Whether the routes of this identity were ever proven to serve, across restarts and reboots (DESIGN section 5). */
 export interface ProofRecord {
   /** True when the record is of exactly this identity; an unreadable or foreign record counts as none. */
   isProven(): Promise<boolean>;
-  /** Repeatable. Throws ProofRecordError NOT_WRITTEN. */
+  /** Repeatable. Throws ProofRecordFailure NOT_WRITTEN. */
   record(signal: AbortSignal): Promise<void>;
   /** Absent is fine. */
   remove(): Promise<void>;

@@ -1,3 +1,4 @@
+import { LabError } from "../lab/lab-error.ts";
 import { type Progress, stderrProgress } from "../lab/progress.ts";
 import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
@@ -17,6 +18,7 @@ import {
   profileAddAndDel,
 } from "./parts.ts";
 import { asJson, asText, type Findings } from "./report.ts";
+import { stormCommand } from "./storm-command.ts";
 
 const nothing: Findings = { metrics: {}, plugins: [], raw: {}, hints: [], failures: {} };
 
@@ -104,9 +106,10 @@ function merged(a: Findings, b: Partial<Findings>): Findings {
 }
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  const [first, ...rest] = process.argv.slice(2);
+  process.exitCode = await (first === "storm" ? stormCommand(rest) : main(process.argv.slice(2)));
 } catch (error) {
-  if (!(error instanceof BenchError && error.code === "BAD_OPTION")) throw error;
+  if (!(error instanceof BenchError || error instanceof LabError)) throw error;
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = 2;
+  process.exitCode = error.code === "BAD_OPTION" ? 2 : 1;
 }

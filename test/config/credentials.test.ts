@@ -1,6 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { inspect } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
+import { createKeyReader } from "../../src/config/key-reader.ts";
 import { createSecret } from "../../src/config/secret.ts";
 import { openConfigDirectory } from "./config-fixture.ts";
 
@@ -76,4 +77,21 @@ test("a secret prints as [redacted] however it is printed", () => {
     expect(shown).not.toContain("geheim");
     expect(shown).toContain("[redacted]");
   }
+});
+
+describe("a key reader", () => {
+  test("reads the file anew each time, so that a rotated key is found", () => {
+    const file = directory.write("rotated", "key-1");
+    const read = createKeyReader({ file });
+    expect(read()).toEqual({ key: "key-1" });
+    directory.write("rotated", "key-2");
+    expect(read()).toEqual({ key: "key-2" });
+    rmSync(file);
+    expect(read()).toEqual({ fault: `${file}: ENOENT` });
+  });
+
+  test("falls back to the value given directly, and says when there is none", () => {
+    expect(createKeyReader({ value: createSecret("key-3") })()).toEqual({ key: "key-3" });
+    expect(createKeyReader({})()).toEqual({ fault: "none was given" });
+  });
 });

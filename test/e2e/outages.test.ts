@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
-import { daemonGet, waitForDaemon } from "../lab/daemon.ts";
+import { waitForDaemon } from "../lab/daemon.ts";
+import { readyPage } from "../lab/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { peerPaths } from "../lab/local-api.ts";
@@ -98,8 +99,7 @@ test("tailscaled killed while Headscale is away: it comes back from its cached m
   await killService(lab(), headscale);
   await killService(lab(), { name: "tailscaled", node: "n1" });
   await waitUntil(() => reaches(pods.a, pods.b), { what: "pods talk without Headscale", timeoutMs: 30_000 });
-  const { status, body } = await daemonGet(node("n1"), "/ready");
-  expect({ status, body }).toMatchObject({ status: 200 });
+  expect(await readyPage(node("n1"))).toMatchObject({ serving: true });
   await startService(lab(), headscale);
   await allReady();
 });

@@ -1,7 +1,7 @@
 import { mkdir, symlink, writeFile } from "node:fs/promises";
-import { request } from "node:http";
 import { join } from "node:path";
 import { daemonConfig } from "./daemon-config.ts";
+import { readyPage } from "./daemon-pages.ts";
 import { onNode } from "./kubernetes/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
@@ -50,43 +50,15 @@ export async function daemonProcess(lab: Lab, node: LabNode): Promise<ProcessRec
 
 /** Waits until the daemon serves and has proven that this node is part of the tailnet (DESIGN section 1.8). */
 export async function waitForDaemon(lab: Lab, node: LabNode, timeoutMs = 60_000): Promise<void> {
-  const last = { answer: "no answer yet" };
   const ready = async () => {
     await requireAlive(lab.processFolder, daemonName(node));
-    const answer = await daemonGet(node, "/ready").catch(() => undefined);
-    if (answer === undefined) return false;
-    last.answer = `${answer.status} ${answer.body}`;
-    return answer.status === 200 && isProven(answer.body);
+    const page = await readyPage(node);
+    return page?.serving === true && page.state === "proven";
   };
   await waitUntil(ready, {
     what: `the daemon of ${node.name} is ready and proven`,
     timeoutMs,
-    explain: async () => `last answer of /ready: ${last.answer}\n${await tailOf(node.logFile)}`,
+    explain: async () =>
+      `/ready says ${JSON.stringify(await readyPage(node))}; ${await tailOf(node.logFile)}`,
   });
-}
-
-/** GET of the daemon's HTTP server through its unix socket: `/healthz`, `/ready`, `/metrics`, `/debug/machines`. */
-export function daemonGet(
-  node: LabNode,
-  path: string,
-): Promise<{ readonly status: number; readonly body: string }> {
-  return new Promise((resolve, reject) => {
-    const query = request({ socketPath: node.httpSocket, path, timeout: 5000 }, (response) => {
-      const chunks: string[] = [];
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => chunks.push(chunk));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body: chunks.join("") }));
-      response.on("error", reject);
-    });
-    query.on("timeout", () =>
-      query.destroy(new LabError("NOT_READY", `${path} of ${node.name}: no answer in 5 s`)),
-    );
-    query.on("error", reject);
-    query.end();
-  });
-}
-
-/** `/ready` answers JSON with `state`, or the plain word. */
-function isProven(body: string): boolean {
-  return /\bproven\b/.test(body);
 }

@@ -1,6 +1,6 @@
 import type { AttachedLinks, AttachmentPlan } from "../../domain/attachment.ts";
-import { planAlias } from "../../domain/link-alias.ts";
 import {
+  commitSteps,
   hostRouteOperation,
   hostSteps,
   type LinkIndexes,
@@ -8,9 +8,10 @@ import {
   podSteps,
 } from "./attachment-steps.ts";
 import { PodNetworkRefusal } from "./kernel-errors.ts";
-import { deleteLink, getLink, setLink } from "./link-messages.ts";
+import { deleteLink, getLink } from "./link-messages.ts";
 import { NamespaceError, type OpenNamespace } from "./namespaces.ts";
-import { NetlinkError, openNetlinkSocket } from "./netlink-socket.ts";
+import { NetlinkError, openNetlinkSocket, smallInputBytes } from "./netlink-socket.ts";
+import { settleAddresses } from "./settle-addresses.ts";
 import { runSteps, type Step, type StepRefusal, stepRefused } from "./steps.ts";
 import type { WorkerKernel } from "./worker-kernel.ts";
 
@@ -102,15 +103,19 @@ function makePodSide(
   netns: OpenNamespace,
   linkIndex: number,
 ): void {
-  const socket = kernel.namespaces.inside(netns, () => openNetlinkSocket(kernel.libc));
+  const socket = kernel.namespaces.inside(netns, () =>
+    openNetlinkSocket(kernel.libc, { inputBytes: smallInputBytes }),
+  );
   try {
     const steps = podSteps(plan, linkIndex);
     const [first] = runSteps(socket, steps);
-    if (first === undefined) return;
-    if (first.errno !== "EACCES" || first.step.operation !== podAddressOperation) throw stepRefused(first);
-    enableIpv6(kernel, plan.ifname, netns);
-    const [second] = runSteps(socket, steps);
-    if (second !== undefined) throw stepRefused(second);
+    if (first !== undefined) {
+      if (first.errno !== "EACCES" || first.step.operation !== podAddressOperation) throw stepRefused(first);
+      enableIpv6(kernel, plan.ifname, netns);
+      const [second] = runSteps(socket, steps);
+      if (second !== undefined) throw stepRefused(second);
+    }
+    settleAddresses(socket, plan);
   } finally {
     socket.close();
   }
@@ -122,9 +127,7 @@ function enableIpv6(kernel: WorkerKernel, ifname: string, netns: OpenNamespace):
 }
 
 function commit(kernel: WorkerKernel, plan: AttachmentPlan, netns: OpenNamespace, hostIndex: number): void {
-  const message = setLink({ index: hostIndex }, { alias: planAlias(plan, "ready", netns.inode) });
-  const step: Step = { operation: "link.commit", message };
-  const [refusal] = runSteps(kernel.node.requests, [step]);
+  const [refusal] = runSteps(kernel.node.requests, commitSteps(plan, hostIndex, netns.inode));
   if (refusal !== undefined) throw stepRefused(refusal);
 }
 

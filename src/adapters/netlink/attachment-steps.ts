@@ -12,7 +12,7 @@ import type { KernelRoute, KernelRule } from "../../domain/kernel-state.ts";
 import { planAlias } from "../../domain/link-alias.ts";
 import { newAddress } from "./address-messages.ts";
 import { familyOf } from "./attribute-values.ts";
-import { newVeth, setLink } from "./link-messages.ts";
+import { getLink, newVeth, setLink } from "./link-messages.ts";
 import { permanentNeighbour } from "./neighbour-messages.ts";
 import { newRoute } from "./route-messages.ts";
 import { deleteRule, newRule } from "./rule-messages.ts";
@@ -73,26 +73,33 @@ export function hostSteps(
     { operation: "link.add", message: newVeth(hostEnd, podEnd) },
     { operation: "link.alias", message: setLink(host, { alias, noLinkLocal: true }) },
     { operation: "link.up", message: setLink(host, { up: true }) },
-    ...plan.addresses.flatMap((address) => hostAddressSteps(address, indexes.host, plan)),
+    ...plan.addresses.flatMap((address) => [
+      hostRouteStep(address, indexes.host, plan, "exclusive"),
+      hostNeighbourStep(address, indexes.host, plan),
+    ]),
   ];
 }
 
 export const hostRouteOperation = "hostRoute.add";
 
-/** Route and neighbour for one pod address; the route refuses an address that another attachment holds. */
-export function hostAddressSteps(
+/** "exclusive" refuses an address that another attachment holds. */
+export function hostRouteStep(
   address: string,
   linkIndex: number,
-  plan: Pick<AttachmentPlan, "routerAddresses" | "podMac">,
-): readonly Step[] {
-  return [
-    {
-      operation: hostRouteOperation,
-      address,
-      message: newRoute(hostRoute(address, linkIndex, plan.routerAddresses), "exclusive"),
-    },
-    { operation: "hostNeighbour.add", message: permanentNeighbour({ linkIndex, address, mac: plan.podMac }) },
-  ];
+  plan: AttachmentPlan,
+  mode: "exclusive" | "replace",
+): Step {
+  const message = newRoute(hostRoute(address, linkIndex, plan.routerAddresses), mode);
+  return { operation: hostRouteOperation, address, message };
+}
+
+/** Spares the host the question who has the address. */
+export function hostNeighbourStep(address: string, linkIndex: number, plan: AttachmentPlan): Step {
+  return {
+    operation: "hostNeighbour.add",
+    address,
+    message: permanentNeighbour({ linkIndex, address, mac: plan.podMac }),
+  };
 }
 
 /** One `send` in the pod's namespace; every step may be repeated. */
@@ -102,6 +109,23 @@ export function podSteps(plan: AttachmentPlan, linkIndex: number): readonly Step
     { operation: "pod.link.up", message: setLink({ index: linkIndex }, { up: true }) },
     ...plan.addresses.flatMap((address) => podAddressSteps(address, linkIndex, plan)),
   ];
+}
+
+/** The last `send`: from here on the attachment survives a restart. */
+export function commitSteps(plan: AttachmentPlan, linkIndex: number, netnsInode: string): readonly Step[] {
+  const alias = planAlias(plan, "ready", netnsInode);
+  return [
+    carrierStep(linkIndex),
+    { operation: "link.commit", message: setLink({ index: linkIndex }, { alias }) },
+  ];
+}
+
+/**
+ * An end that came up before its peer drops what it should send until the kernel's link watch has run, some time later. Asking
+ * for the link makes it run now (rtnl_getlink in net/core/rtnetlink.c, since Linux 6.8), or the first packets would be lost.
+ */
+function carrierStep(linkIndex: number): Step {
+  return { operation: "link.get", message: getLink({ index: linkIndex }) };
 }
 
 export const podAddressOperation = "pod.address.add";

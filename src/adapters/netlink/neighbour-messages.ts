@@ -8,6 +8,7 @@ import {
   readMac,
 } from "./attribute-values.ts";
 import { decodeAttributes, fixedHeader, messageFlags, type NetlinkMessage } from "./netlink-message.ts";
+import type { NetlinkSocket } from "./netlink-socket.ts";
 
 /** RTM_*NEIGH of linux/rtnetlink.h. */
 export const neighbourType = { new: 28, get: 30 } as const;
@@ -42,7 +43,7 @@ export function permanentNeighbour(neighbour: Omit<KernelNeighbour, "permanent">
   };
 }
 
-export function dumpNeighbours(): NetlinkMessage {
+function dumpNeighbours(): NetlinkMessage {
   return {
     type: neighbourType.get,
     flags: messageFlags.dump,
@@ -64,4 +65,12 @@ export function decodeNeighbour(payload: Buffer): KernelNeighbour | undefined {
     mac: readMac(attributes.get(attribute.mac)),
     permanent: (header.readUInt16LE(8) & permanentState) !== 0,
   };
+}
+
+/** The whole neighbour table of the socket's namespace, without the entries of other families. */
+export function readNeighbours(socket: NetlinkSocket): readonly KernelNeighbour[] {
+  return socket
+    .query(dumpNeighbours())
+    .map(decodeNeighbour)
+    .filter((neighbour) => neighbour !== undefined);
 }

@@ -90,20 +90,38 @@ export function decodeMessages(data: Buffer): ReceivedMessage[] {
   return messages;
 }
 
-/** Attributes by type, from `offset` of a payload on; of repeated types the last counts. Throws NetlinkDecodeError. */
-export function decodeAttributes(payload: Buffer, offset = 0): ReadonlyMap<number, Buffer> {
-  const attributes = new Map<number, Buffer>();
-  let position = align(offset);
-  if (position > payload.length) throw truncated(position);
-  while (payload.length - position >= attributeHeaderLength) {
-    const length = payload.readUInt16LE(position);
+/** The attributes of a payload from `offset` on, found when asked for: of a link's fifty few are ever wanted. */
+export interface Attributes {
+  /** The value of the first attribute of that type. */
+  get(type: number): Buffer | undefined;
+}
+
+/** Throws NetlinkDecodeError when the attributes do not fill the payload as they say. */
+export function decodeAttributes(payload: Buffer, offset = 0): Attributes {
+  const start = align(offset);
+  if (start > payload.length) throw truncated(start);
+  for (let position = start; payload.length - position >= attributeHeaderLength; ) {
+    const length = readU16(payload, position);
     if (length < attributeHeaderLength) throw badLength(position);
     if (position + length > payload.length) throw truncated(position);
-    const type = payload.readUInt16LE(position + 2) & attributeTypeMask;
-    attributes.set(type, payload.subarray(position + attributeHeaderLength, position + length));
     position += align(length);
   }
-  return attributes;
+  return { get: (type) => findAttribute(payload, start, type) };
+}
+
+function findAttribute(payload: Buffer, start: number, type: number): Buffer | undefined {
+  for (let position = start; payload.length - position >= attributeHeaderLength; ) {
+    const length = readU16(payload, position);
+    if ((readU16(payload, position + 2) & attributeTypeMask) === type)
+      return payload.subarray(position + attributeHeaderLength, position + length);
+    position += align(length);
+  }
+  return undefined;
+}
+
+/** Several times faster than Buffer's own, and this runs for each attribute of each notification. */
+function readU16(data: Uint8Array, position: number): number {
+  return (data[position] ?? 0) | ((data[position + 1] ?? 0) << 8);
 }
 
 /** The fixed struct in front of the attributes, or NetlinkDecodeError TRUNCATED when the payload is shorter. */

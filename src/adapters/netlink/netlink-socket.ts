@@ -38,7 +38,10 @@ const receiveBufferForce = 33;
 const solNetlink = 270;
 const netlinkOption = { capAck: 10, extAck: 11, strictCheck: 12 } as const;
 const dontWait = 0x40;
-const receiveBytes = 64 * 1024;
+/** A datagram of a dump grows to this, where the reader offers the room (netlink_dump in af_netlink.c). */
+const dumpBytes = 32 * 1024;
+/** Enough for acknowledgements and for the least the kernel puts in one datagram of a dump. */
+export const smallInputBytes = 8 * 1024;
 const maximumDumpRetries = 5;
 
 /**
@@ -58,14 +61,18 @@ export interface NetlinkSocket {
   close(): void;
 }
 
-export function openNetlinkSocket(
-  libc: Libc,
-  options: {
-    readonly protocol?: number;
-    readonly groups?: number;
-    readonly receiveBufferBytes?: number;
-  } = {},
-): NetlinkSocket {
+export interface NetlinkSocketOptions {
+  /** NETLINK_ROUTE unless said otherwise. */
+  readonly protocol?: number;
+  /** Multicast groups to hear, as bits. */
+  readonly groups?: number;
+  /** What the kernel may keep for us, beyond the system's limit. */
+  readonly receiveBufferBytes?: number;
+  /** Our own buffer: what one read can take. */
+  readonly inputBytes?: number;
+}
+
+export function openNetlinkSocket(libc: Libc, options: NetlinkSocketOptions = {}): NetlinkSocket {
   const fd = libc.socket(afNetlink, sockRaw | sockCloexec | sockNonblock, options.protocol ?? netlinkRoute);
   if (fd < 0) throw syscallFailed(libc, "socket");
   const fail = (call: string): never => {
@@ -86,11 +93,14 @@ export function openNetlinkSocket(
   address.writeUInt32LE(options.groups ?? 0, 8);
   if (libc.bind(fd, address, address.length) < 0) fail("bind");
   if (libc.getsockname(fd, address, Uint32Array.of(address.length)) < 0) fail("getsockname");
-  return netlinkSocket(libc, fd, address.readUInt32LE(4));
+  const input = Buffer.allocUnsafeSlow(options.inputBytes ?? dumpBytes);
+  return netlinkSocket(libc, { fd, portId: address.readUInt32LE(4), input });
 }
 
-function netlinkSocket(libc: Libc, fd: number, portId: number): NetlinkSocket {
-  const input = Buffer.alloc(receiveBytes);
+function netlinkSocket(
+  libc: Libc,
+  { fd, portId, input }: Pick<NetlinkSocket, "fd" | "portId"> & { readonly input: Buffer },
+): NetlinkSocket {
   let sequence = 1;
 
   const receive = (): readonly ReceivedMessage[] | undefined | "overrun" => {

@@ -23,7 +23,8 @@ export function podNetwork(client: WorkerClient, reaper: LinkReaper, activity: A
       if (signal.aborted) throw cancelled(signal);
       const links = await client.call("attach", plan);
       if (!signal.aborted) return links;
-      await new Promise<void>((resolve, reject) => detach(plan.hostLink, resolve).catch(reject));
+      await detach(plan.hostLink, () => undefined);
+      await reaper.settled(plan.hostLink);
       throw cancelled(signal);
     } finally {
       activity.attachments -= 1;

@@ -1,74 +1,96 @@
-import type { ObservedAttachment } from "../../domain/attachment.ts";
+import type { AttachmentPlan, ObservedAttachment } from "../../domain/attachment.ts";
 import { attachmentLinkGroup, leavingLinkGroup } from "../../domain/kernel-constants.ts";
 import type { KernelRoute } from "../../domain/kernel-state.ts";
-import { hostRoute } from "./attachment-steps.ts";
+import { planOfObserved } from "../../domain/pod-network-plan.ts";
+import { hostNeighbourStep, hostRoute, hostRouteStep } from "./attachment-steps.ts";
 import { leavingSteps, list } from "./detach.ts";
-import { type FoundLink, findLinks, findPodRoutes } from "./find-attachments.ts";
+import { type FoundLink, findLinks, findPodRoutes, observedAttachment } from "./find-attachments.ts";
 import { deleteLinkGroup, setLink } from "./link-messages.ts";
-import { newRoute } from "./route-messages.ts";
+import { readNeighbours } from "./neighbour-messages.ts";
 import { runSteps, type Step, stepRefused } from "./steps.ts";
 import type { WorkerKernel } from "./worker-kernel.ts";
 
 /** A batch is bounded so that its answers fit the socket's receive buffer. */
 const linksPerBatch = 50;
+/** Everything may vanish while we look, its sandbox may end at any time. EEXIST: another attachment holds the address. */
+const raced = ["ENODEV", "ENETDOWN", "EEXIST"];
 
 /**
  * Removes every link of ours that is not `ready` (waits for it) and gives the `ready` ones back what they lack: up, routes,
- * preferred source. What is there afterwards.
+ * preferred source, neighbours. What is there afterwards.
  */
 export function recover(
   kernel: WorkerKernel,
   routerAddresses: readonly string[],
 ): readonly ObservedAttachment[] {
   const links = findLinks(kernel.node.requests);
-  const isReady = (found: FoundLink): boolean =>
-    found.link.group === attachmentLinkGroup && found.alias?.state === "ready";
+  const ready = links.filter(isReady);
   removeLinks(
     kernel,
     links.filter((found) => !isReady(found)),
   );
-  const routes = findPodRoutes(kernel.node.requests);
-  const repairs = links
-    .filter(isReady)
-    .map((found) => repairSteps(found, routes.get(found.link.index) ?? [], routerAddresses));
-  runInBatches(kernel, repairs);
+  // Going up may be what brings routes and neighbours down with it, so it comes before looking for them.
+  runInBatches(kernel, ready.map(upSteps));
+  const lacking = lackingSteps(kernel, routerAddresses);
+  runInBatches(kernel, ready.map(lacking));
   return list(kernel);
+}
+
+function isReady({ link, alias }: FoundLink): boolean {
+  return link.group === attachmentLinkGroup && alias?.state === "ready";
 }
 
 function removeLinks(kernel: WorkerKernel, links: readonly FoundLink[]): void {
   if (links.length === 0) return;
   runInBatches(kernel, links.map(leavingSteps));
-  const remove: Step = {
-    operation: "link.remove",
-    message: deleteLinkGroup(leavingLinkGroup),
-    tolerated: ["ENODEV"],
-  };
-  const [refusal] = runSteps(kernel.node.requests, [remove]);
-  if (refusal !== undefined) throw stepRefused(refusal);
+  const message = deleteLinkGroup(leavingLinkGroup);
+  runInBatches(kernel, [[{ operation: "link.remove", message }]]);
 }
 
-function repairSteps(
-  { link, alias }: FoundLink,
-  routes: readonly KernelRoute[],
+function upSteps({ link }: FoundLink): readonly Step[] {
+  if (link.up) return [];
+  return [{ operation: "link.up", message: setLink({ index: link.index }, { up: true }) }];
+}
+
+/** The host routes and neighbours that a link should have and has not. */
+function lackingSteps(
+  kernel: WorkerKernel,
   routerAddresses: readonly string[],
+): (found: FoundLink) => readonly Step[] {
+  const routesByLink = findPodRoutes(kernel.node.requests);
+  const neighbours = new Set(
+    readNeighbours(kernel.node.requests).map(({ linkIndex, address }) => `${linkIndex} ${address}`),
+  );
+  return (found) => {
+    const { index } = found.link;
+    const routes = routesByLink.get(index) ?? [];
+    const observed = observedAttachment(found, routes);
+    if (observed === undefined) return [];
+    const plan = planOfObserved(observed, routerAddresses);
+    return plan.addresses.flatMap((address) => [
+      ...routeStep(address, index, plan, routes),
+      ...(neighbours.has(`${index} ${address}`) ? [] : [hostNeighbourStep(address, index, plan)]),
+    ]);
+  };
+}
+
+function routeStep(
+  address: string,
+  linkIndex: number,
+  plan: AttachmentPlan,
+  routes: readonly KernelRoute[],
 ): readonly Step[] {
-  // Everything may vanish while we look: its sandbox may end at any time. EEXIST: another attachment holds the address.
-  const tolerated = ["ENODEV", "EEXIST"];
-  const up: Step = { operation: "link.up", message: setLink({ index: link.index }, { up: true }), tolerated };
-  const missing = (alias?.addresses ?? []).flatMap((address) => {
-    const wanted = hostRoute(address, link.index, routerAddresses);
-    const present = routes.find((route) => route.destination === wanted.destination);
-    if (present !== undefined && present.preferredSource === wanted.preferredSource) return [];
-    const mode = present === undefined ? "exclusive" : "replace";
-    return [{ operation: "hostRoute.add", message: newRoute(wanted, mode), tolerated }];
-  });
-  return link.up ? missing : [up, ...missing];
+  const wanted = hostRoute(address, linkIndex, plan.routerAddresses);
+  const present = routes.find(({ destination }) => destination === wanted.destination);
+  if (present !== undefined && present.preferredSource === wanted.preferredSource) return [];
+  return [hostRouteStep(address, linkIndex, plan, present === undefined ? "exclusive" : "replace")];
 }
 
 function runInBatches(kernel: WorkerKernel, stepsPerLink: readonly (readonly Step[])[]): void {
   for (let start = 0; start < stepsPerLink.length; start += linksPerBatch) {
     const steps = stepsPerLink.slice(start, start + linksPerBatch).flat();
-    const [refusal] = steps.length === 0 ? [] : runSteps(kernel.node.requests, steps);
-    if (refusal !== undefined) throw stepRefused(refusal);
+    const refusals = steps.length === 0 ? [] : runSteps(kernel.node.requests, steps);
+    const unexpected = refusals.find(({ errno }) => !raced.includes(errno));
+    if (unexpected !== undefined) throw stepRefused(unexpected);
   }
 }

@@ -54,8 +54,8 @@ function subject(message: ReceivedMessage, ownPortId: number): Change | undefine
  * ones are in another group; new ones have no alias that says `ready`.)
  */
 function linkChange(message: ReceivedMessage): Change | undefined {
-  const link = decodeLink(message.payload);
   const removed = message.type === linkType.delete;
+  const link = decodeLink(message.payload);
   const change: Change = { what: "link", removed, subject: link.name };
   if (!isOurs(link)) return change;
   if (link.group !== attachmentLinkGroup || (link.up && !removed)) return undefined;

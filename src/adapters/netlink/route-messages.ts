@@ -1,5 +1,13 @@
 import type { KernelRoute, KernelRouteType } from "../../domain/kernel-state.ts";
-import { addressBytes, addressFamily, familyNumber, readAddress, readU32, u32 } from "./attribute-values.ts";
+import {
+  addressBytes,
+  addressFamily,
+  familyNumber,
+  familyOf,
+  readAddress,
+  readU32,
+  u32,
+} from "./attribute-values.ts";
 import {
   decodeAttributes,
   fixedHeader,
@@ -55,6 +63,15 @@ export function dumpRoutes(protocol = 0): NetlinkMessage {
   const header = Buffer.alloc(headerLength);
   header.writeUInt8(protocol, 5);
   return { type: routeType.get, flags: messageFlags.dump, header, attributes: [] };
+}
+
+/** Asks which route a packet to `address` would take; the answer's type is "local" where it would be delivered. */
+export function lookUpRoute(address: string): NetlinkMessage {
+  const header = Buffer.alloc(headerLength);
+  const value = addressBytes(address);
+  header.writeUInt8(addressFamily(familyOf(address)), 0);
+  header.writeUInt8(value.length * 8, 1);
+  return { type: routeType.get, flags: 0, header, attributes: [{ type: attribute.destination, value }] };
 }
 
 /** Payload of RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no IP route of a known type. Throws NetlinkDecodeError. */

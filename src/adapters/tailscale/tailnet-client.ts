@@ -5,6 +5,7 @@ import { followBus } from "./ipn-bus.ts";
 import { createLocalApi } from "./local-api.ts";
 import { parseAnswer } from "./parse-answer.ts";
 import { mergePrefs, type Prefs, prefsDifference, readPrefs, withoutRoutes } from "./prefs.ts";
+import { watchPulse } from "./pulse.ts";
 import { type ReadStatus, readStatus } from "./read-status.ts";
 import { TailscaleError } from "./tailscale-error.ts";
 import {
@@ -101,8 +102,13 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
       await post("start", {}, signal);
     },
     watch(changed, closed) {
+      const stopPulse = watchPulse(api, () => changed({ prefs: false }));
       const logCheck = setInterval(() => void boundLog(paths.log).catch(() => undefined), logCheckMs);
       logCheck.unref();
+      const stopTimers = () => {
+        clearInterval(logCheck);
+        stopPulse();
+      };
       const stop = followBus(
         api,
         (message) => {
@@ -111,12 +117,12 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
           changed({ prefs: message.prefs });
         },
         (error) => {
-          clearInterval(logCheck);
+          stopTimers();
           closed(error);
         },
       );
       return () => {
-        clearInterval(logCheck);
+        stopTimers();
         stop();
       };
     },

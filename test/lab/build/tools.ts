@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { buildStub } from "../../../cni/build.ts";
 import { buildDaemon } from "../../../deploy/build.ts";
 import { ensureClusterTools } from "../kubernetes/cluster-tools.ts";
+import { LabError } from "../lab-error.ts";
 import type { LabOptions, Tools } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
 import { ensurePackages } from "./debian-packages.ts";
@@ -40,7 +41,9 @@ export async function provideDaemon(
 ): Promise<readonly [string, ...string[]] | undefined> {
   if (daemon === "none") return undefined;
   if (daemon === "source") return [process.execPath, join(root, "src", "main.ts")];
-  const bundle = await buildDaemon(join(folder, "daemon"));
+  const bundle = await buildDaemon(join(folder, "daemon")).catch((cause: unknown) => {
+    throw new LabError("BUILD_FAILED", "the daemon does not build: npm run build", { cause });
+  });
   await mkdir(join(folder, "daemon"), { recursive: true });
   // What is not bundled (koffi's native library) is looked up beside the bundle.
   await symlink(join(root, "node_modules"), join(folder, "daemon", "node_modules"));

@@ -1,6 +1,6 @@
-import { daemonGet } from "../daemon.ts";
+import { readyPage } from "../daemon-pages.ts";
 import { openLab } from "../lab-store.ts";
-import type { Lab } from "../lab-types.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
 import { networkFaults } from "../network-faults.ts";
 import { listPods } from "../pods.ts";
 import { type Service, serviceProcess } from "../services.ts";
@@ -39,10 +39,7 @@ async function look(lab: Lab) {
     name: node.name,
     daemonPid: await pidOf({ name: "daemon", node: node.name }),
     tailscaledPid: await pidOf({ name: "tailscaled", node: node.name }),
-    ready: await daemonGet(node, "/ready").then(
-      (answer) => `${answer.status} ${answer.body.trim()}`,
-      () => "no answer",
-    ),
+    ready: await readyWords(node),
     pods: pods.filter((pod) => pod.node === node.name).length,
   }));
   return {
@@ -52,6 +49,13 @@ async function look(lab: Lab) {
     nodes: await Promise.all(nodes),
     faults: await networkFaults(lab),
   };
+}
+
+async function readyWords(node: LabNode): Promise<string> {
+  const page = await readyPage(node);
+  if (page === undefined) return "no answer";
+  const why = page.reasons.length === 0 ? "" : ` (${page.reasons.join("; ")})`;
+  return `${page.serving ? "ready" : "not ready"} and ${page.state}${why}`;
 }
 
 function word(pid: number | null): string {

@@ -1,0 +1,50 @@
+import type { Failure } from "../../src/domain/failure.ts";
+import type { CniRequest } from "../../src/protocol/wire-types.ts";
+import type { PodsCall } from "../pods/pods-events.ts";
+import type { ExchangeReply, Readiness } from "../request/request-events.ts";
+import type { Recipient } from "../support/recipient.ts";
+
+export interface CniInput {
+  readonly pods: Recipient<PodsCall>;
+  /** The root. */
+  readonly parent: Recipient<CniReport>;
+  /** Calls that run at once (default 256): a runtime starts far fewer, and each costs memory. */
+  readonly mostRequests?: number;
+}
+
+/** What the socket server tells (src/actors/cni-socket-actor.ts); spooled DELs come as exchanges too. */
+export type CniSocketEvent =
+  | { readonly type: "socket.listening" }
+  | { readonly type: "socket.failed"; readonly failure: Failure }
+  | {
+      readonly type: "request.received";
+      /** Different for every exchange of this process. */
+      readonly exchangeId: string;
+      readonly request: CniRequest;
+      /** Ms since the epoch. */
+      readonly atMs: number;
+    }
+  /** The client went away before its answer. */
+  | { readonly type: "exchange.closed"; readonly exchangeId: string };
+
+/** What the socket server is told. */
+export type CniSocketCommand =
+  | ExchangeReply
+  /** Accept nothing new; exchanges that run are still answered. */
+  | { readonly type: "socket.close" };
+
+/** What the root tells. */
+export type CniCommand = ({ readonly type: "cni.readiness" } & Readiness) | { readonly type: "cni.close" };
+
+/** What the root is told. */
+export type CniReport =
+  | { readonly type: "cni.serving" }
+  | { readonly type: "cni.down"; readonly failure: Failure }
+  | { readonly type: "cni.closed" };
+
+/** Ends of requests, whatever their slot (xstate's own events). */
+export type RequestEnd =
+  | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string }
+  | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
+
+export type CniEvent = CniSocketEvent | CniCommand | ExchangeReply | RequestEnd;

@@ -1,0 +1,136 @@
+import { assign, sendTo, setup, stopChild } from "xstate";
+import { tryAgain } from "../../src/domain/cni-failure.ts";
+import { toFailure } from "../../src/domain/failure.ts";
+import { timeout } from "../pod/pod-reports.ts";
+import type { Readiness } from "../request/request-events.ts";
+import { requestMachine } from "../request/request-machine.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import type { CniEvent, CniInput, CniReport, CniSocketCommand } from "./cni-events.ts";
+import { type CniContext, refusal, slotActions } from "./request-slots.ts";
+
+const limits = { bind: 5_000, pause: 1_000, close: 12_000 } as const;
+
+const cniSetup = setup({
+  types: {
+    context: {} as CniContext,
+    events: {} as CniEvent,
+    input: {} as CniInput,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    /** Listens, frames and parses; owns connections, spool and serving file. */
+    socket: notProvidedSource<CniSocketCommand, undefined>("cni.socket"),
+    request: requestMachine,
+  },
+  guards: {
+    hasRoom: ({ context: { slots, mostRequests } }) => slots.length < mostRequests || slots.includes(null),
+    noneRuns: ({ context }) => context.slots.every((slot) => slot === null),
+  },
+  actions: {
+    keepReadiness: assign({
+      readiness: (_, { ready, reason }: Readiness) => ({ ready, reason }),
+    }),
+    report: sendTo(
+      ({ context }) => context.parent,
+      (_, report: CniReport) => report,
+    ),
+    toSocket: sendTo("socket", (_, command: CniSocketCommand) => command),
+    stopRequest: stopChild((_, { actorId }: { readonly actorId: string }) => actorId),
+  },
+  delays: { bindLimit: limits.bind, pause: limits.pause, closeLimit: limits.close },
+}).extend({ actions: slotActions });
+
+const crowded = tryAgain("too many calls run at once already", "The runtime may repeat the call.");
+
+/**
+ * The way in for CNI calls: keeps a socket server listening and runs one `request` per call. It listens from the first
+ * moment of the daemon: calls that come while it starts wait inside their deadline.
+ */
+export const cniMachine = cniSetup.createMachine({
+  id: "cni",
+  context: ({ input }) => ({
+    mostRequests: 256,
+    ...input,
+    readiness: { ready: false, reason: "the daemon is starting" },
+    slots: [],
+  }),
+  options: { maxIterations: 1_000 },
+  initial: "open",
+  on: {
+    "cni.readiness": { actions: { type: "keepReadiness", params: ({ event }) => event } },
+    "xstate.done.actor.*": {
+      actions: [
+        { type: "stopRequest", params: ({ event }) => event },
+        { type: "freeSlot", params: ({ event }) => event },
+      ],
+    },
+    "xstate.error.actor.*": {
+      actions: [
+        { type: "stopRequest", params: ({ event }) => event },
+        { type: "freeSlot", params: ({ event }) => event },
+      ],
+    },
+  },
+  states: {
+    open: {
+      invoke: {
+        id: "socket",
+        src: "socket",
+        onError: {
+          target: "backingOff",
+          actions: {
+            type: "report",
+            params: ({ event }) => ({ type: "cni.down", failure: toFailure(event.error) }),
+          },
+        },
+      },
+      on: {
+        "exchange.reply": { actions: { type: "toSocket", params: ({ event }) => event } },
+        "exchange.closed": { actions: { type: "abandonRequest", params: ({ event }) => event } },
+        "request.received": [
+          { guard: "hasRoom", actions: { type: "startRequest", params: ({ event }) => event } },
+          { actions: { type: "toSocket", params: ({ event }) => refusal(event.exchangeId, crowded) } },
+        ],
+        "socket.failed": {
+          target: "backingOff",
+          actions: { type: "report", params: ({ event }) => ({ type: "cni.down", failure: event.failure }) },
+        },
+        "cni.close": ".closing",
+      },
+      initial: "binding",
+      states: {
+        binding: {
+          meta: { limit: { ms: limits.bind, means: "the CNI socket cannot be bound" } },
+          on: { "socket.listening": "serving" },
+          after: {
+            bindLimit: {
+              target: "#cni.backingOff",
+              actions: {
+                type: "report",
+                params: () => ({ type: "cni.down", failure: timeout("listening", limits.bind) }),
+              },
+            },
+          },
+        },
+        serving: {
+          meta: { limit: "none", because: "this is where calls come in", log: "info" },
+          entry: { type: "report", params: { type: "cni.serving" } },
+        },
+        closing: {
+          meta: { limit: { ms: limits.close, means: "a call does not end" }, log: "info" },
+          entry: { type: "toSocket", params: { type: "socket.close" } },
+          always: { guard: "noneRuns", target: "#cni.closed" },
+          after: { closeLimit: "#cni.closed" },
+        },
+      },
+    },
+    backingOff: {
+      meta: { limit: { ms: limits.pause, means: "waiting to listen again" }, log: "error" },
+      entry: "abandonAll",
+      on: { "cni.close": "closed" },
+      after: { pause: "open" },
+    },
+    closed: { type: "final", entry: { type: "report", params: { type: "cni.closed" } } },
+  },
+});

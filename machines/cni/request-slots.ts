@@ -1,0 +1,75 @@
+import { enqueueActions } from "xstate";
+import { failureOf } from "../../src/domain/cni-failure.ts";
+import { toFailure } from "../../src/domain/failure.ts";
+import { failureReply } from "../../src/protocol/reply.ts";
+import type { CniFailure } from "../../src/protocol/wire-types.ts";
+import type { PodsCall } from "../pods/pods-events.ts";
+import type { ExchangeReply, Readiness } from "../request/request-events.ts";
+import type { requestMachine } from "../request/request-machine.ts";
+import type { Recipient } from "../support/recipient.ts";
+import type { CniEvent, CniReport, CniSocketEvent, RequestEnd } from "./cni-events.ts";
+
+export interface CniContext {
+  readonly pods: Recipient<PodsCall>;
+  readonly parent: Recipient<CniReport>;
+  readonly readiness: Readiness;
+  readonly mostRequests: number;
+  /** Exchange of each running request by slot, null for a free one. Slots repeat (DESIGN section 4). */
+  readonly slots: readonly (string | null)[];
+}
+
+export type Received = Extract<CniSocketEvent, { type: "request.received" }>;
+type RequestActor = { src: "request"; logic: typeof requestMachine; id: string | undefined };
+
+function acting<Params>(
+  collect: Parameters<
+    typeof enqueueActions<CniContext, CniEvent, Params, CniEvent, RequestActor, never, never, never, never>
+  >[0],
+) {
+  return enqueueActions(collect);
+}
+
+/** An exchange that is answered without a request of its own. */
+export function refusal(exchangeId: string, error: CniFailure): ExchangeReply {
+  return { type: "exchange.reply", exchangeId, reply: failureReply(error) };
+}
+
+/** Spawns, tells and frees the requests of a `cni` machine; a request's id is that of its slot. */
+export const slotActions = {
+  startRequest: acting(({ context, enqueue, self }, { exchangeId, request, atMs }: Received) => {
+    const free = context.slots.indexOf(null);
+    const slot = free === -1 ? context.slots.length : free;
+    const { readiness, pods } = context;
+    enqueue.assign({ slots: replaced(context.slots, slot, exchangeId) });
+    enqueue.spawnChild("request", {
+      id: requestId(slot),
+      input: { exchangeId, request, atMs, readiness, pods, replyTo: self },
+    });
+  }),
+  abandonRequest: acting(({ context, enqueue }, { exchangeId }: { readonly exchangeId: string }) => {
+    const slot = context.slots.indexOf(exchangeId);
+    if (slot !== -1) enqueue.sendTo(requestId(slot), { type: "exchange.closed" });
+  }),
+  /** The connections of all exchanges went with their socket. */
+  abandonAll: acting(({ context, enqueue }, _: undefined) => {
+    for (const [slot, exchangeId] of context.slots.entries())
+      if (exchangeId !== null) enqueue.sendTo(requestId(slot), { type: "exchange.closed" });
+  }),
+  freeSlot: acting(({ context, enqueue }, end: RequestEnd) => {
+    const slot = Number(end.actorId.slice(requestId("").length));
+    const exchangeId = context.slots[slot];
+    enqueue.assign({ slots: replaced(context.slots, slot, null) });
+    if ("error" in end && typeof exchangeId === "string")
+      enqueue.raise(refusal(exchangeId, failureOf(toFailure(end.error), "the call")));
+  }),
+};
+
+function requestId(slot: number | string): string {
+  return `request:${slot}`;
+}
+
+function replaced(slots: CniContext["slots"], slot: number, exchangeId: string | null): CniContext["slots"] {
+  const next = [...slots];
+  next[slot] = exchangeId;
+  return next;
+}

@@ -1,0 +1,163 @@
+import { assign, sendTo, setup } from "xstate";
+import type { ConfigReview } from "../../src/domain/config-change.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { notProvided } from "../support/not-provided.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { Recipient } from "../support/recipient.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import { type ConfigEvent, type ConfigReport, nothingReviewed } from "./config-events.ts";
+
+export interface ConfigInput {
+  readonly parent: Recipient<ConfigReport>;
+}
+
+interface ConfigContext {
+  readonly parent: Recipient<ConfigReport>;
+  readonly review: ConfigReview;
+  /** Whether the file was touched again while its last version was being applied. */
+  readonly touched: boolean;
+  readonly failure: Failure | null;
+}
+
+const limits = { reading: 5_000, applying: 5_000, retry: 10_000 };
+
+/**
+ * Follows the configuration file: what may change in a running daemon is applied at once, everything else keeps its old
+ * value and is named in `refused`. An invalid file changes nothing.
+ */
+export const configMachine = setup({
+  types: {
+    context: {} as ConfigContext,
+    events: {} as ConfigEvent,
+    input: {} as ConfigInput,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    /** Sends `config.touched` and `config.unwatched`. */
+    watch: notProvidedSource<ConfigEvent, undefined>("config.watch"),
+    /** Reads the file and compares it with what holds. */
+    review: notProvided<ConfigReview, void>("config.review"),
+    /** Makes the live part of what was reviewed last hold. */
+    adopt: notProvided<void, void>("config.adopt"),
+  },
+  actions: {
+    keepReview: assign((_, params: { review: ConfigReview }) => ({ review: params.review, failure: null })),
+    keepFailure: assign((_, params: { failure: Failure }) => ({ failure: params.failure })),
+    noteTouch: assign({ touched: true }),
+    forgetTouch: assign({ touched: false }),
+    reportChanges: sendTo(
+      ({ context }) => context.parent,
+      ({ context }) => ({ type: "config.changed" as const, changes: context.review.changes }),
+    ),
+    reportRefusal: sendTo(
+      ({ context }) => context.parent,
+      ({ context: { review } }) => ({
+        type: "config.refused" as const,
+        refused: review.refused,
+        problems: review.problems,
+      }),
+    ),
+  },
+  guards: {
+    touchedAgain: ({ context }) => context.touched,
+    differs: ({ context: { review } }) => review.refused.length > 0 || review.problems.length > 0,
+    appliesSomething: (_, params: { review: ConfigReview }) => params.review.changes.length > 0,
+    refusesSomething: (_, params: { review: ConfigReview }) =>
+      params.review.refused.length > 0 || params.review.problems.length > 0,
+  },
+  delays: limits,
+}).createMachine({
+  id: "config",
+  context: ({ input }) => ({ ...input, review: nothingReviewed, touched: false, failure: null }),
+  initial: "following",
+  states: {
+    following: {
+      // The file may have changed between its first reading and the first watch, or while nobody watched.
+      initial: "validating",
+      invoke: {
+        src: "watch",
+        onError: {
+          target: "backingOff",
+          actions: { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+        },
+      },
+      on: {
+        "config.touched": ".validating",
+        "config.unwatched": {
+          target: "backingOff",
+          actions: { type: "keepFailure", params: ({ event }) => ({ failure: event.failure }) },
+        },
+      },
+      states: {
+        validating: {
+          meta: {
+            limit: { ms: limits.reading, means: "the configuration file cannot be read: its disk hangs" },
+          },
+          on: { "config.touched": { target: "validating", reenter: true } },
+          invoke: {
+            src: "review",
+            onDone: [
+              {
+                guard: { type: "appliesSomething", params: ({ event }) => ({ review: event.output }) },
+                target: "applying",
+                actions: { type: "keepReview", params: ({ event }) => ({ review: event.output }) },
+              },
+              {
+                guard: { type: "refusesSomething", params: ({ event }) => ({ review: event.output }) },
+                target: "refused",
+                actions: { type: "keepReview", params: ({ event }) => ({ review: event.output }) },
+              },
+              {
+                target: "watching",
+                actions: { type: "keepReview", params: ({ event }) => ({ review: event.output }) },
+              },
+            ],
+            onError: {
+              target: "#config.backingOff",
+              actions: { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+            },
+          },
+          after: { reading: "#config.backingOff" },
+        },
+        applying: {
+          meta: {
+            limit: { ms: limits.applying, means: "a part of the daemon does not take its new setting" },
+          },
+          entry: "forgetTouch",
+          on: { "config.touched": { actions: "noteTouch" } },
+          invoke: {
+            src: "adopt",
+            onDone: [
+              { guard: "touchedAgain", target: "validating", actions: "reportChanges" },
+              { guard: "differs", target: "refused", actions: "reportChanges" },
+              { target: "watching", actions: "reportChanges" },
+            ],
+            onError: {
+              target: "#config.backingOff",
+              actions: { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+            },
+          },
+          after: { applying: "#config.backingOff" },
+        },
+        watching: {
+          meta: { limit: "none", because: "the daemon runs with what its configuration says", log: "info" },
+        },
+        refused: {
+          meta: {
+            limit: "none",
+            because: "the daemon goes on with its old values until the file is right or the daemon restarts",
+            log: "warn",
+          },
+          entry: "reportRefusal",
+        },
+      },
+    },
+    backingOff: {
+      meta: {
+        limit: { ms: limits.retry, means: "waits before it watches and reads the configuration again" },
+        log: "warn",
+      },
+      after: { retry: "following" },
+    },
+  },
+});

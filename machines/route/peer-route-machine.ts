@@ -1,0 +1,127 @@
+import { assign, enqueueActions, setup } from "xstate";
+import type { Failure } from "../../src/domain/failure.ts";
+import { toFailure } from "../../src/domain/failure.ts";
+import type { PeerRouteFacts } from "../../src/domain/route-facts.ts";
+import { notProvided } from "../support/not-provided.ts";
+import type { Recipient } from "../support/recipient.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import type { PeerRouteEvent, PeerRouteState, RouteReport } from "./route-events.ts";
+
+export interface PeerRouteInput {
+  readonly prefix: string;
+  readonly facts: PeerRouteFacts;
+  /** It was in table 52 before: its absence is a loss and no longer an expectation. */
+  readonly wasInstalled: boolean;
+  /** Absent where the machine only moves a row (the registry's pure `transition`). */
+  readonly parent?: Recipient<RouteReport>;
+}
+
+interface PeerRouteContext extends PeerRouteInput {
+  readonly failure?: Failure;
+}
+
+const limits = { install: 10_000, away: 300_000, conflict: 60_000, missing: 500, repair: 5000 };
+
+/**
+ * A peer's prefix as this node sees it. The facts decide the state; what the machine adds is memory, time limits and the repair
+ * of a route that somebody deleted from tailscaled's table.
+ */
+export const peerRouteMachine = setup({
+  types: {
+    input: {} as PeerRouteInput,
+    context: {} as PeerRouteContext,
+    events: {} as PeerRouteEvent,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    /** Puts the prefix back into tailscaled's table, onto its interface. */
+    reinstall: notProvided<void, { readonly prefix: string }>("route.reinstall"),
+  },
+  actions: {
+    keepFacts: assign({ facts: (_, facts: PeerRouteFacts) => facts }),
+    remember: assign({ wasInstalled: true }),
+    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    report: enqueueActions(({ context: { parent, prefix }, enqueue }, state: PeerRouteState) => {
+      if (parent !== undefined) enqueue.sendTo(parent, { type: "peerRoute.moved", prefix, state });
+    }),
+  },
+  guards: {
+    conflicts: ({ context: { facts } }) => facts.culprit !== "",
+    installed: ({ context: { facts } }) => facts.announced && facts.installed,
+    missing: ({ context: { facts, wasInstalled } }) => wasInstalled && facts.announced,
+    withdrawn: ({ context: { facts } }) => !facts.announced,
+  },
+  delays: { missing: limits.missing },
+}).createMachine({
+  id: "peerRoute",
+  context: ({ input }) => input,
+  initial: "judging",
+  on: {
+    "peerRoute.observed": {
+      target: ".judging",
+      actions: { type: "keepFacts", params: ({ event }) => event.facts },
+    },
+  },
+  states: {
+    judging: {
+      always: [
+        { guard: "withdrawn", target: "lost.withdrawn" },
+        { guard: "conflicts", target: "conflicting" },
+        { guard: "installed", target: "installed" },
+        { guard: "missing", target: "lost.missing" },
+        { target: "expected" },
+      ],
+    },
+    expected: {
+      meta: { limit: { ms: limits.install, means: "tailscaled does not install this peer's prefix" } },
+      entry: { type: "report", params: "expected" },
+    },
+    installed: {
+      meta: { limit: "none", because: "packets for this peer's pods go to the tailnet" },
+      entry: ["remember", { type: "report", params: "installed" }],
+    },
+    lost: {
+      entry: { type: "report", params: "lost" },
+      initial: "withdrawn",
+      states: {
+        withdrawn: {
+          meta: { limit: { ms: limits.away, means: "the peer is away or no longer announces its prefix" } },
+        },
+        missing: {
+          meta: {
+            limit: { ms: limits.missing, means: "somebody deleted this route of tailscaled's" },
+            log: "warn",
+          },
+          after: { missing: "repairing" },
+        },
+        repairing: {
+          meta: { limit: { ms: limits.repair, means: "the kernel does not take this route back" } },
+          invoke: {
+            src: "reinstall",
+            input: ({ context: { prefix } }) => ({ prefix }),
+            onDone: "repaired",
+            onError: {
+              target: "missing",
+              actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+            },
+          },
+        },
+        repaired: {
+          meta: {
+            limit: { ms: limits.repair, means: "the route was put back and is not seen in the table" },
+          },
+        },
+      },
+    },
+    conflicting: {
+      meta: {
+        limit: {
+          ms: limits.conflict,
+          means: "two nodes announce overlapping prefixes: the culprit is named",
+        },
+        log: "error",
+      },
+      entry: { type: "report", params: "conflicting" },
+    },
+  },
+});

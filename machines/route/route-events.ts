@@ -1,0 +1,25 @@
+import type { OwnRouteFacts, PeerRouteFacts } from "../../src/domain/route-facts.ts";
+import type { ApprovalReply } from "../headscale/headscale-jobs.ts";
+
+/** What a route tells its registry on entering a state. `slot` is the child's id there. */
+export type RouteReport =
+  | { readonly type: "ownRoute.moved"; readonly slot: string; readonly state: OwnRouteState }
+  | { readonly type: "peerRoute.moved"; readonly prefix: string; readonly state: PeerRouteState };
+
+export type OwnRouteState =
+  | "announcing"
+  | "awaitingApproval"
+  | "awaitingService"
+  | "serving"
+  | "lost"
+  | "withdrawing"
+  | "gone";
+
+export type PeerRouteState = "expected" | "installed" | "lost" | "conflicting";
+
+export type OwnRouteEvent =
+  | ApprovalReply
+  | { readonly type: "ownRoute.observed"; readonly facts: OwnRouteFacts }
+  | { readonly type: "ownRoute.withdraw" };
+
+export type PeerRouteEvent = { readonly type: "peerRoute.observed"; readonly facts: PeerRouteFacts };

@@ -1,0 +1,116 @@
+import { transition } from "xstate";
+import type { PeerRouteFacts, PeerRoutes } from "../../src/domain/route-facts.ts";
+import { peerRouteMachine } from "../route/peer-route-machine.ts";
+import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
+
+/** An own prefix and the actor that lives for it. */
+export interface OwnRow {
+  readonly prefix: string;
+  readonly slot: string;
+  readonly state: OwnRouteState;
+  /** Host that serves the prefix in our place; empty when none. */
+  readonly takenBy: string;
+}
+
+/** A peer's prefix; `slot` names its actor while it has one. */
+export interface PeerRow {
+  readonly state: PeerRouteState;
+  readonly facts: PeerRouteFacts;
+  readonly wasInstalled: boolean;
+  readonly slot?: string;
+}
+export type PeerRows = Readonly<Record<string, PeerRow>>;
+
+/** One line of the summary for metrics, logs and people. */
+export interface RouteRow {
+  readonly prefix: string;
+  readonly kind: "own" | "peer";
+  readonly state: OwnRouteState | PeerRouteState;
+  /** Host that announces the prefix; empty for our own. */
+  readonly host: string;
+  /** Host whose announcement conflicts with this one; empty when none. */
+  readonly culprit: string;
+}
+
+/** All prefixes, own ones first. */
+export function routeRows(own: readonly OwnRow[], peers: PeerRows): readonly RouteRow[] {
+  return [
+    ...own.map(({ prefix, state, takenBy }) => ({
+      prefix,
+      kind: "own" as const,
+      state,
+      host: "",
+      culprit: takenBy,
+    })),
+    ...Object.entries(peers).map(([prefix, { state, facts }]) => ({
+      prefix,
+      kind: "peer" as const,
+      state,
+      host: facts.hostName,
+      culprit: facts.culprit,
+    })),
+  ];
+}
+
+/** What a look at the tailnet changes in the rows of peers. */
+export interface RowChanges {
+  /** Prefixes of peers that left the tailnet: their rows go. */
+  readonly gone: readonly string[];
+  /** New rows, and rows whose facts changed. */
+  readonly changed: readonly { readonly prefix: string; readonly facts: PeerRouteFacts }[];
+}
+
+/** Compares rows with what is seen. A peer that is known and announces a prefix no more keeps its row; without netmap all do. */
+export function rowChanges(rows: PeerRows, seen: PeerRoutes, hasNetmap: boolean): RowChanges {
+  const unannounced = Object.entries(rows).filter(([prefix]) => seen.facts[prefix] === undefined);
+  const left = hasNetmap ? unannounced.filter(([, { facts }]) => seen.known[facts.nodeId] === undefined) : [];
+  const gone = left.map(([prefix]) => prefix);
+  const withdrawn = unannounced
+    .filter(([prefix]) => !gone.includes(prefix))
+    .map(([prefix, { facts }]) => ({
+      prefix,
+      facts: { ...facts, announced: false, installed: false, culprit: "" },
+    }));
+  const announced = Object.entries(seen.facts).map(([prefix, facts]) => ({ prefix, facts }));
+  return {
+    gone,
+    changed: [...announced, ...withdrawn].filter(
+      ({ prefix, facts }) => !sameFacts(rows[prefix]?.facts, facts),
+    ),
+  };
+}
+
+/** The state a peer's prefix moves to, by the same machine that its actor would run. */
+export function movedRow(prefix: string, row: PeerRow | undefined, facts: PeerRouteFacts): PeerRow {
+  const wasInstalled = row?.wasInstalled ?? false;
+  const before = peerRouteMachine.resolveState({
+    value: restingValue(row?.state ?? "expected"),
+    context: { prefix, facts: row?.facts ?? facts, wasInstalled },
+  });
+  const [after] = transition(peerRouteMachine, before, { type: "peerRoute.observed", facts });
+  return {
+    ...row,
+    facts,
+    state: stateOf(after.value),
+    wasInstalled: after.context.wasInstalled,
+  };
+}
+
+function restingValue(state: PeerRouteState) {
+  return state === "lost" ? { lost: "withdrawn" as const } : state;
+}
+
+function stateOf(value: unknown): PeerRouteState {
+  return value === "expected" || value === "installed" || value === "conflicting" ? value : "lost";
+}
+
+function sameFacts(a: PeerRouteFacts | undefined, b: PeerRouteFacts): boolean {
+  return (
+    a !== undefined &&
+    a.announced === b.announced &&
+    a.installed === b.installed &&
+    a.nodeId === b.nodeId &&
+    a.hostName === b.hostName &&
+    a.culprit === b.culprit
+  );
+}

@@ -1,0 +1,32 @@
+import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
+import type { RouteReport } from "../route/route-events.ts";
+import type { Recipient } from "../support/recipient.ts";
+
+export interface RoutesInput {
+  /** This node's prefixes, one per family. */
+  readonly own: readonly string[];
+  /** The pod supernets: prefixes of peers inside them are watched. */
+  readonly supernets: readonly string[];
+  readonly approval: "policy" | "api";
+  readonly headscale: Recipient<HeadscaleEvent>;
+  readonly parent: Recipient<RoutesReport>;
+}
+
+/** What the root hears. */
+export type RoutesReport =
+  /** Every own prefix serves, proven. */
+  | { readonly type: "routes.proven" }
+  | { readonly type: "routes.unproven"; readonly reason: string }
+  /** After `routes.withdraw`: no own prefix is announced any more. */
+  | { readonly type: "routes.withdrawn" };
+
+/** What the registry is told. */
+export type RoutesEvent =
+  | { readonly type: "tailnet.changed"; readonly status: TailnetStatus }
+  | { readonly type: "routes.withdraw" }
+  /** From its own watch: routes of X changed. */
+  | { readonly type: "routeTable.changed" }
+  | RouteReport
+  | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string; readonly output: unknown }
+  | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };

@@ -1,0 +1,96 @@
+import { toFailure } from "../../src/domain/failure.ts";
+import { initialRoutes, routesLimits as limits, routesSetup } from "./routes-setup.ts";
+
+/**
+ * Every prefix this node knows of: its own and those of its peers. Own prefixes and unsettled ones of peers are actors; settled
+ * ones, which may be thousands, are rows.
+ */
+export const routesMachine = routesSetup.createMachine({
+  id: "routes",
+  context: ({ input }) => initialRoutes(input),
+  entry: "spawnOwn",
+  initial: "following",
+  on: {
+    "tailnet.changed": { actions: { type: "keepStatus", params: ({ event }) => event.status } },
+    "ownRoute.moved": { actions: [{ type: "moveOwn", params: ({ event }) => event }, "judgeProof"] },
+    "peerRoute.moved": { actions: { type: "movePeer", params: ({ event }) => event } },
+    "xstate.done.actor.*": {
+      actions: [{ type: "dropChild", params: ({ event }) => event.actorId }, "judgeProof"],
+    },
+    "xstate.error.actor.*": {
+      actions: [
+        { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        { type: "dropChild", params: ({ event }) => event.actorId },
+        "judgeProof",
+      ],
+    },
+  },
+  invoke: {
+    src: "watchTable",
+    id: "watchTable",
+    onError: { actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) } },
+  },
+  states: {
+    following: {
+      initial: "resting",
+      on: {
+        "routeTable.changed": { actions: "hint" },
+        "routes.withdraw": "withdrawing",
+      },
+      states: {
+        resting: {
+          meta: { limit: "none", because: "nothing changed in the tailnet or in the table" },
+          always: [
+            { guard: "hinted", target: "settling" },
+            { guard: "awaits", target: "awaiting" },
+          ],
+        },
+        settling: {
+          meta: { limit: { ms: limits.settle, means: "changes come in bursts: one look for all of them" } },
+          after: { settle: "reading" },
+        },
+        reading: {
+          meta: { limit: { ms: limits.read, means: "the kernel does not list X's routes" } },
+          entry: "lookBegins",
+          invoke: {
+            src: "readTable",
+            onDone: {
+              target: "resting",
+              actions: [
+                { type: "keepTable", params: ({ event }) => event.output },
+                "observeOwn",
+                "observePeers",
+              ],
+            },
+            // The own routes do not depend on the table.
+            onError: {
+              target: "awaiting",
+              actions: [{ type: "keepFailure", params: ({ event }) => toFailure(event.error) }, "observeOwn"],
+            },
+          },
+        },
+        // tailscaled installs routes a moment after the netmap; a missed notification must not last for ever either.
+        awaiting: {
+          meta: { limit: { ms: limits.again, means: "tailscaled has yet to install a peer's prefix" } },
+          always: { guard: "hinted", target: "settling" },
+          after: { again: "reading" },
+        },
+      },
+    },
+    withdrawing: {
+      meta: {
+        limit: { ms: limits.withdraw, means: "Headscale still makes this node serve its prefixes" },
+        log: "info",
+      },
+      entry: "withdrawOwn",
+      on: {
+        "tailnet.changed": {
+          actions: [{ type: "keepStatus", params: ({ event }) => event.status }, "observeOwn"],
+        },
+      },
+      always: { guard: "allGone", target: "withdrawn" },
+      after: { withdraw: "withdrawn" },
+    },
+    withdrawn: { type: "final", entry: "reportWithdrawn" },
+  },
+});

@@ -1,0 +1,195 @@
+import { assign, enqueueActions, sendTo, setup } from "xstate";
+import type { Failure } from "../../src/domain/failure.ts";
+import { hasNetmap, ownRouteFacts, peerRoutes } from "../../src/domain/route-facts.ts";
+import { noTailnet } from "../../src/domain/tailnet-phase.ts";
+import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { ownRouteMachine } from "../route/own-route-machine.ts";
+import { peerRouteMachine } from "../route/peer-route-machine.ts";
+import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
+import { notProvided } from "../support/not-provided.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import { movedRow, type OwnRow, type PeerRow, type PeerRows, rowChanges } from "./route-rows.ts";
+import type { RoutesEvent, RoutesInput, RoutesReport } from "./routes-events.ts";
+
+export interface RoutesContext extends RoutesInput {
+  readonly status: TailnetStatus;
+  /** Prefixes in X's table 52. */
+  readonly installed: Readonly<Record<string, true>>;
+  readonly ownRows: readonly OwnRow[];
+  readonly peers: PeerRows;
+  /** Ids of peers' actors that are free. */
+  readonly slots: readonly string[];
+  /** The status or the table changed since the last look. */
+  readonly hinted: boolean;
+  readonly proven: boolean;
+  readonly failure?: Failure;
+}
+
+/** Actors for peers' prefixes at once; XState slows down with thousands of children under one parent. */
+const mostPeerActors = 64;
+
+/** Limits of the states, in ms: for `meta` and for `after` alike. */
+export const routesLimits = { read: 5000, settle: 50, again: 1000, withdraw: 20_000 };
+
+export function initialRoutes(input: RoutesInput): RoutesContext {
+  return {
+    ...input,
+    status: noTailnet,
+    installed: {},
+    ownRows: input.own.map((prefix, index) => ({
+      prefix,
+      slot: `own-${index}`,
+      state: "announcing",
+      takenBy: "",
+    })),
+    peers: {},
+    slots: Array.from({ length: mostPeerActors }, (_, index) => `peer-${index}`),
+    hinted: false,
+    proven: false,
+  };
+}
+
+/** Vocabulary of the routes machine: what its chart in routes-machine.ts is written with. */
+export const routesSetup = setup({
+  types: {
+    input: {} as RoutesInput,
+    context: {} as RoutesContext,
+    events: {} as RoutesEvent,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    ownRoute: ownRouteMachine,
+    peerRoute: peerRouteMachine,
+    /** Hints that X's routes changed: `routeTable.changed`. */
+    watchTable: notProvidedSource<RoutesEvent, undefined>("routes.watchTable"),
+    /** The prefixes in X's table 52. */
+    readTable: notProvided<readonly string[], void>("routes.readTable"),
+  },
+  actions: {
+    spawnOwn: enqueueActions(({ context, enqueue, self }) => {
+      const { approval, headscale } = context;
+      for (const { prefix, slot } of context.ownRows)
+        enqueue.spawnChild("ownRoute", {
+          id: slot,
+          input: { prefix, slot, approval, headscale, parent: self },
+        });
+    }),
+    keepStatus: assign({ status: (_, status: TailnetStatus) => status, hinted: true }),
+    hint: assign({ hinted: true }),
+    lookBegins: assign({ hinted: false }),
+    keepTable: assign({
+      installed: (_, prefixes: readonly string[]) =>
+        Object.fromEntries(prefixes.map((prefix) => [prefix, true as const])),
+    }),
+    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    observeOwn: enqueueActions(({ context, enqueue }) => {
+      const { supernets, status, installed } = context;
+      const rows = context.ownRows.map((row) => {
+        if (row.state === "gone") return row;
+        const facts = ownRouteFacts(row.prefix, supernets, status, installed);
+        enqueue.sendTo(row.slot, { type: "ownRoute.observed", facts });
+        return { ...row, takenBy: facts.takenBy };
+      });
+      enqueue.assign({ ownRows: rows });
+    }),
+    observePeers: enqueueActions(({ context, enqueue, self }) => {
+      const seen = peerRoutes(context.own, context.supernets, context.status, context.installed);
+      const { gone, changed } = rowChanges(context.peers, seen, hasNetmap(context.status));
+      if (gone.length === 0 && changed.length === 0) return;
+      const peers: Record<string, PeerRow> = { ...context.peers };
+      const slots = [...context.slots];
+      for (const prefix of gone) {
+        const slot = peers[prefix]?.slot;
+        if (slot !== undefined) {
+          enqueue.stopChild(slot);
+          slots.push(slot);
+        }
+        delete peers[prefix];
+      }
+      for (const { prefix, facts } of changed) {
+        const before = peers[prefix];
+        const row = movedRow(prefix, before, facts);
+        if (before?.slot !== undefined) {
+          // Its actor moves it; the row only learns the facts until then.
+          peers[prefix] = { ...before, facts };
+          enqueue.sendTo(before.slot, { type: "peerRoute.observed", facts });
+          continue;
+        }
+        const slot = row.state === "installed" ? undefined : slots.pop();
+        peers[prefix] = slot === undefined ? row : { ...row, slot };
+        if (slot === undefined) continue;
+        const wasInstalled = before?.wasInstalled ?? false;
+        enqueue.spawnChild("peerRoute", { id: slot, input: { prefix, facts, wasInstalled, parent: self } });
+      }
+      enqueue.assign({ peers, slots });
+    }),
+    moveOwn: assign({
+      ownRows: ({ context }, moved: { readonly slot: string; readonly state: OwnRouteState }) =>
+        context.ownRows.map((row) =>
+          row.slot === moved.slot && row.state !== "gone" ? { ...row, state: moved.state } : row,
+        ),
+    }),
+    movePeer: enqueueActions(
+      (
+        { context, enqueue },
+        { prefix, state }: { readonly prefix: string; readonly state: PeerRouteState },
+      ) => {
+        const row = context.peers[prefix];
+        if (row === undefined) return;
+        const { slot, ...rest } = row;
+        if (state !== "installed" || slot === undefined) {
+          enqueue.assign({ peers: { ...context.peers, [prefix]: { ...row, state } } });
+          return;
+        }
+        // Settled: from here on it is a row again, and its slot serves another.
+        enqueue.stopChild(slot);
+        enqueue.assign({
+          peers: { ...context.peers, [prefix]: { ...rest, state, wasInstalled: true } },
+          slots: [...context.slots, slot],
+        });
+      },
+    ),
+    judgeProof: enqueueActions(({ context, enqueue }) => {
+      const unproven = context.ownRows.find(({ state }) => state !== "serving");
+      const proven = unproven === undefined;
+      if (proven === context.proven) return;
+      enqueue.assign({ proven });
+      const report: RoutesReport =
+        unproven === undefined
+          ? { type: "routes.proven" }
+          : { type: "routes.unproven", reason: reasonOf(unproven) };
+      enqueue.sendTo(context.parent, report);
+    }),
+    withdrawOwn: enqueueActions(({ context, enqueue }) => {
+      for (const { slot, state } of context.ownRows)
+        if (state !== "gone") enqueue.sendTo(slot, { type: "ownRoute.withdraw" });
+    }),
+    /** A child that ended or failed: a peer's slot is free and its row stays as it was, an own prefix is gone. */
+    dropChild: enqueueActions(({ context, enqueue }, actorId: string) => {
+      enqueue.stopChild(actorId);
+      enqueue.assign({
+        ownRows: context.ownRows.map((row) =>
+          row.slot === actorId ? { ...row, state: "gone" as const } : row,
+        ),
+      });
+      const [prefix, row] = Object.entries(context.peers).find(([, { slot }]) => slot === actorId) ?? [];
+      if (prefix === undefined || row === undefined) return;
+      const { slot: _, ...rest } = row;
+      enqueue.assign({ peers: { ...context.peers, [prefix]: rest }, slots: [...context.slots, actorId] });
+    }),
+    reportWithdrawn: sendTo(({ context }) => context.parent, { type: "routes.withdrawn" }),
+  },
+  guards: {
+    hinted: ({ context }) => context.hinted,
+    /** A prefix in the netmap is not in the table yet. */
+    awaits: ({ context }) =>
+      Object.values(context.peers).some(({ facts }) => facts.announced && !facts.installed),
+    allGone: ({ context }) => context.ownRows.every(({ state }) => state === "gone"),
+  },
+  delays: routesLimits,
+});
+
+function reasonOf({ prefix, state, takenBy }: OwnRow): string {
+  return takenBy === "" ? `${prefix} is ${state}` : `${prefix} is ${state}: ${takenBy} serves it`;
+}

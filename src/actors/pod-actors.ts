@@ -1,0 +1,59 @@
+import { type EventObject, fromCallback, fromPromise } from "xstate";
+import type { PodEffectEvent } from "../../machines/pod/pod-events.ts";
+import type { Recovered } from "../../machines/pods/pods-events.ts";
+import type { AttachmentPlan, Mismatch } from "../domain/attachment.ts";
+import { toFailure } from "../domain/failure.ts";
+import type { PodNetwork } from "../ports/pod-network.ts";
+
+/** The effects of the pod machine over the pods' part of the kernel. `nowMs` stamps the release of addresses. */
+export function podActors(podNetwork: PodNetwork, nowMs: () => number) {
+  return {
+    attach: endless(
+      fromCallback<{ type: "attach.cancel" }, { plan: AttachmentPlan }>(({ input, sendBack, receive }) => {
+        const cancelled = new AbortController();
+        receive(() => cancelled.abort());
+        const tell = (event: PodEffectEvent) => sendBack(event);
+        podNetwork.attach(input.plan, cancelled.signal).then(
+          () => tell({ type: "attach.done" }),
+          (error: unknown) => tell({ type: "attach.failed", failure: toFailure(error) }),
+        );
+        return () => cancelled.abort();
+      }),
+    ),
+    detach: endless(
+      fromCallback<EventObject, { hostLink: string }>(({ input, sendBack }) => {
+        const tell = (event: PodEffectEvent) => sendBack(event);
+        // The port may call back before its promise resolves; the machine wants `unrouted` first.
+        const unrouted = Promise.withResolvers<void>();
+        podNetwork
+          .detach(input.hostLink, () => {
+            unrouted.promise.then(() => tell({ type: "detach.released", atMs: nowMs() }));
+          })
+          .then(
+            () => {
+              tell({ type: "detach.unrouted" });
+              unrouted.resolve();
+            },
+            (error: unknown) => tell({ type: "detach.failed", failure: toFailure(error) }),
+          );
+      }),
+    ),
+    check: fromPromise<readonly Mismatch[], { plan: AttachmentPlan }>(({ input, signal }) =>
+      podNetwork.check(input.plan, signal),
+    ),
+  };
+}
+
+/** The effect of the registry: what earlier daemons left in the kernel. */
+export function podsActors(podNetwork: PodNetwork) {
+  return {
+    recover: fromPromise<Recovered, { routerAddresses: readonly string[] }>(({ input }) =>
+      podNetwork.recover(input.routerAddresses),
+    ),
+  };
+}
+
+/** Callback actors have no output; the machines' placeholders are marked so (machines/support/not-provided-source.ts). */
+function endless<Logic extends object>(logic: Logic): Logic & { readonly neverDone: true } {
+  return Object.assign(logic, { neverDone: true as const });
+}

@@ -1,0 +1,72 @@
+import { fromCallback, fromPromise } from "xstate";
+import type { RoutesEvent } from "../../machines/routes/routes-events.ts";
+import { routeProtocol, tailscaleTable } from "../domain/kernel-constants.ts";
+import { parsePrefix } from "../domain/prefix.ts";
+import type { KernelState } from "../ports/kernel-state.ts";
+import type { Tailnet } from "../ports/tailnet.ts";
+
+const echoMs = 1000;
+const echoesAtOnce = 3;
+
+/** Effects of the routes machine, and under `ownRoute` and `peerRoute` those of its children. */
+export function routeActors(
+  kernel: Pick<KernelState, "observe" | "watch" | "apply" | "echo">,
+  tailnet: Pick<Tailnet, "withdrawRoutes">,
+  options: { readonly interfaceName: string },
+) {
+  return {
+    routes: {
+      watchTable: fromCallback<RoutesEvent, undefined>(({ sendBack }) =>
+        kernel.watch(({ namespace, what }) => {
+          const matters = what === "route" || what === "link" || what === "overrun";
+          if (namespace === "tailnet" && matters) sendBack({ type: "routeTable.changed" });
+        }),
+      ),
+      readTable: fromPromise<readonly string[], void>(async () => {
+        const { routes } = await kernel.observe("tailnet");
+        return routes
+          .filter(({ table, type }) => table === tailscaleTable && type === "unicast")
+          .map(({ destination }) => destination);
+      }),
+    },
+    ownRoute: {
+      prove: fromPromise<boolean, { readonly source: string; readonly witnesses: readonly string[] }>(
+        ({ input: { source, witnesses }, signal }) => prove(kernel, source, witnesses, signal),
+      ),
+      withdraw: fromPromise<void, { readonly prefix: string }>(({ input, signal }) =>
+        tailnet.withdrawRoutes([input.prefix], signal),
+      ),
+    },
+    peerRoute: {
+      reinstall: fromPromise<void, { readonly prefix: string }>(async ({ input: { prefix } }) => {
+        // As tailscaled's own (osrouter: addRoute), but for the protocol number.
+        const route = {
+          family: parsePrefix(prefix).family,
+          type: "unicast",
+          destination: prefix,
+          table: tailscaleTable,
+          metric: 0,
+          protocol: routeProtocol,
+          link: options.interfaceName,
+        } as const;
+        await kernel.apply("tailnet", [{ op: "route.replace", route }]);
+      }),
+    },
+  };
+}
+
+/** A few witnesses at a time, until one answers; true also when there is none. */
+async function prove(
+  kernel: Pick<KernelState, "echo">,
+  source: string,
+  witnesses: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (witnesses.length === 0) return true;
+  for (let asked = 0; asked < witnesses.length && !signal.aborted; asked += echoesAtOnce) {
+    const some = witnesses.slice(asked, asked + echoesAtOnce);
+    const answers = await Promise.all(some.map((witness) => kernel.echo(source, witness, echoMs)));
+    if (answers.some((roundTripMs) => roundTripMs !== undefined)) return true;
+  }
+  return false;
+}

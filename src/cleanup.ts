@@ -1,0 +1,87 @@
+import { rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { cleanUpGuard } from "./actors/guard-work.ts";
+import type { Config } from "./config/config-schema.ts";
+import { HeadcniError } from "./domain/failure.ts";
+import { type NodePorts, openNodePorts } from "./node-ports.ts";
+import { runtimePaths } from "./runtime-paths.ts";
+
+class CleanUpError extends HeadcniError<{ readonly code: "DAEMON_RUNS" }> {}
+
+const withdrawMs = 5_000;
+const stopMs = 15_000;
+
+/**
+ * Takes away everything HeadCNI ever made on this node: the conflist first, so that no new pod comes; then attachments,
+ * announced routes, tailscaled, the guard's work, X, and the files. Repeatable. The node stays registered in Headscale.
+ */
+export async function cleanUp(config: Config): Promise<number> {
+  const paths = runtimePaths(config);
+  if (await answers(paths.cniSocket))
+    throw new CleanUpError(`a daemon answers on ${paths.cniSocket}: stop it before cleaning up`, {
+      code: "DAEMON_RUNS",
+    });
+  const ports = await openNodePorts(config, {
+    failed: (error) => console.error(`kernel: ${error.message}`),
+    warned: (error) => console.error(`kernel: ${error.message}`),
+    rejected: () => undefined,
+  });
+  try {
+    await ports.conflist.remove();
+    const pods = await removeAttachments(ports);
+    await endTailscaled(ports, config.network.nodePodCIDR);
+    const opened = await openTailnet(ports, paths.tailnetNetns);
+    await cleanUpGuard(ports, opened);
+    await ports.tailnetNamespace.remove();
+    await ports.proof.remove();
+    for (const folder of [config.runtimeDir, config.stateDir])
+      await rm(folder, { recursive: true, force: true });
+    console.log(
+      `headcni: removed ${pods} attachments, the tailnet namespace, rules, routes, tables and files. ` +
+        `The node stays in Headscale as "${config.tailscale.hostnamePrefix}${config.nodeName}" until it is deleted there.`,
+    );
+  } finally {
+    await ports.close();
+  }
+  return 0;
+}
+
+async function removeAttachments({ podNetwork }: NodePorts): Promise<number> {
+  const attachments = await podNetwork.list();
+  await Promise.all(
+    attachments.map(
+      ({ hostLink }) =>
+        new Promise<void>((resolve, reject) => {
+          podNetwork.detach(hostLink, resolve).catch(reject);
+        }),
+    ),
+  );
+  return attachments.length;
+}
+
+async function endTailscaled({ tailnet }: NodePorts, prefixes: readonly string[]): Promise<void> {
+  const process = await tailnet.findProcess();
+  if (process === undefined) return;
+  // Peers forget the route at once instead of when Headscale misses the node; without control there is nobody to tell.
+  await tailnet.withdrawRoutes(prefixes, AbortSignal.timeout(withdrawMs)).catch(() => undefined);
+  await tailnet.stopProcess(process, AbortSignal.timeout(stopMs));
+}
+
+/** Whether X stands: a node that was never prepared has none. */
+async function openTailnet({ kernel }: NodePorts, path: string): Promise<boolean> {
+  return await kernel.openNamespace("tailnet", path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

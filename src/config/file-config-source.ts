@@ -1,0 +1,55 @@
+import type { ConfigChange, ConfigReview } from "../domain/config-change.ts";
+import type { ConfigSource } from "../ports/config-source.ts";
+import { ConfigError } from "./config-error.ts";
+import type { Config } from "./config-schema.ts";
+import { type LiveChange, liveChange } from "./live-change.ts";
+import { type ConfigSources, loadConfig } from "./load-config.ts";
+import { watchFiles } from "./watch-files.ts";
+
+export interface FileConfigSourceOptions {
+  readonly sources: ConfigSources;
+  /** What the daemon was started with. */
+  readonly config: Config;
+  /** Hands the live values to the parts that hold them; called before the change counts as made. */
+  readonly apply: (config: Config, changes: readonly ConfigChange[]) => void | Promise<void>;
+}
+
+/** The configuration of the file, environment and flags, and who is told when its live part changes. */
+export function createFileConfigSource({ sources, config, apply }: FileConfigSourceOptions): ConfigSource {
+  let current = config;
+  let reviewed: LiveChange | undefined;
+  return {
+    watch: (touched, failed) =>
+      watchFiles(
+        [sources.file, config.headscale.authKeyFile, config.headscale.apiKeyFile].filter(
+          (file) => file !== undefined,
+        ),
+        touched,
+        failed,
+      ),
+    async review() {
+      reviewed = undefined;
+      const next = loadOrProblems(sources);
+      if ("problems" in next) return { changes: [], refused: [], problems: next.problems };
+      reviewed = liveChange(current, next.config);
+      return { changes: reviewed.changes, refused: reviewed.refused, problems: [] };
+    },
+    async adopt() {
+      if (reviewed === undefined) return;
+      const { config: next, changes } = reviewed;
+      await apply(next, changes);
+      current = next;
+    },
+  };
+}
+
+function loadOrProblems(
+  sources: ConfigSources,
+): { readonly config: Config } | { readonly problems: ConfigReview["problems"] } {
+  try {
+    return { config: loadConfig(sources) };
+  } catch (error) {
+    if (error instanceof ConfigError) return { problems: error.detail.problems };
+    throw error;
+  }
+}

@@ -1,0 +1,84 @@
+import { type FSWatcher, realpathSync, statSync, watch } from "node:fs";
+import { dirname } from "node:path";
+
+/** Kubernetes and editors change a file in several steps; a look this long after the first of them finds most of them done. */
+const settleMs = 200;
+
+/**
+ * Tells when any of the files may have changed: their directories are watched, because a rename (editors) or a swapped
+ * symlink (Kubernetes volumes: `..data`) replaces the file itself; so are the directories that symlinks lead to. What
+ * else is written there (a log, say) is looked at, and is no change.
+ * `failed` is called at most once, and nothing after it. Returns the way to stop.
+ */
+export function watchFiles(
+  files: readonly string[],
+  touched: () => void,
+  failed: (error: Error) => void,
+): () => void {
+  const watchers = new Map<string, FSWatcher>();
+  let timer: NodeJS.Timeout | undefined;
+  let seen = files.map(fingerprint).join();
+
+  const stop = () => {
+    clearTimeout(timer);
+    for (const watcher of watchers.values()) watcher.close();
+    watchers.clear();
+  };
+  const fail = (error: unknown) => {
+    stop();
+    failed(error instanceof Error ? error : new Error(String(error)));
+  };
+  const settle = () => {
+    timer = undefined;
+    try {
+      follow();
+      const now = files.map(fingerprint).join();
+      if (now === seen) return;
+      seen = now;
+      touched();
+    } catch (error) {
+      fail(error);
+    }
+  };
+  /** Watches what the files' paths lead to now; a directory that was replaced under its name is another one. */
+  const follow = () => {
+    const wanted = new Map(files.flatMap(directoriesOf).map((path) => [`${path}:${inode(path)}`, path]));
+    for (const [key, watcher] of watchers) {
+      if (wanted.has(key)) continue;
+      watcher.close();
+      watchers.delete(key);
+    }
+    for (const [key, path] of wanted) {
+      if (watchers.has(key)) continue;
+      const watcher = watch(path, { persistent: false }, () => {
+        timer ??= setTimeout(settle, settleMs);
+      });
+      watcher.on("error", fail);
+      watchers.set(key, watcher);
+    }
+  };
+
+  follow();
+  return stop;
+}
+
+function directoriesOf(file: string): readonly string[] {
+  try {
+    return [dirname(file), dirname(realpathSync(file))];
+  } catch {
+    return [dirname(file)];
+  }
+}
+
+/** Differs whenever the file that the path leads to is another one or was written. */
+function fingerprint(file: string): string {
+  const about = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return about === undefined
+    ? "absent"
+    : `${about.dev}:${about.ino}:${about.size}:${about.mtimeNs}:${about.ctimeNs}`;
+}
+
+function inode(directory: string): string {
+  const { dev, ino } = statSync(directory);
+  return `${dev}:${ino}`;
+}

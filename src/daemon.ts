@@ -1,0 +1,90 @@
+import { mkdir } from "node:fs/promises";
+import { createActor, type InspectionEvent, toPromise } from "xstate";
+import { createKernelWatch } from "./actors/kernel-watch.ts";
+import type { Config } from "./config/config-schema.ts";
+import { createFileConfigSource } from "./config/file-config-source.ts";
+import type { ConfigSources } from "./config/load-config.ts";
+import { openNodePorts } from "./node-ports.ts";
+import { daemonView } from "./observe/daemon-view.ts";
+import { createEventMetrics } from "./observe/event-metrics.ts";
+import { openHttpServer } from "./observe/http-server.ts";
+import { registerLiveMetrics } from "./observe/live-metrics.ts";
+import { createLogger } from "./observe/logger.ts";
+import { machineHealth } from "./observe/machine-health.ts";
+import { registerMachineMetrics } from "./observe/machine-metrics.ts";
+import { createMachineObserver } from "./observe/machine-observer.ts";
+import { createMetrics } from "./observe/metrics.ts";
+import { subjectOf } from "./observe/subject-of.ts";
+import { provideMachines } from "./provide-machines.ts";
+import { runtimePaths } from "./runtime-paths.ts";
+import { machineSettings } from "./settings.ts";
+import { version } from "./version.ts";
+
+/** Runs the daemon until it is told to end (SIGTERM, SIGINT) or cannot go on. Gives the process's exit code. */
+export async function runDaemon(config: Config, sources: ConfigSources): Promise<number> {
+  const { log, setLevel, hide } = createLogger({
+    level: config.logging.level,
+    base: { node: config.nodeName },
+  });
+  for (const secret of [config.headscale.authKey, config.headscale.apiKey])
+    if (secret !== undefined) hide(secret.reveal());
+  log.info({ version, pid: process.pid, config: sources.file }, "daemon starting");
+
+  const paths = runtimePaths(config);
+  await mkdir(config.runtimeDir, { recursive: true, mode: 0o700 });
+  const kernelWatch = createKernelWatch();
+  const ports = await openNodePorts(config, {
+    failed: kernelWatch.failed,
+    warned: (error) => log.warn({ err: error }, "kernel refused to delete released links, trying again"),
+    rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
+  });
+  const observer = createMachineObserver({ log, subjectOf });
+  const metrics = createMetrics();
+  const countEvent = createEventMetrics(metrics, config.ipam.strategy);
+  const machine = provideMachines(config, ports, {
+    kernelWatch,
+    configSource: createFileConfigSource({
+      sources,
+      config,
+      apply: (next) => setLevel(next.logging.level),
+    }),
+    conflistPublished: ({ path, changed, shadowedBy }) => {
+      if (changed) log.info({ path }, "conflist written");
+      if (shadowedBy.length > 0)
+        log.warn({ path, shadowedBy }, "the container runtime takes another configuration before ours");
+    },
+  });
+  const root = createActor(machine, {
+    id: "headcni",
+    input: { settings: machineSettings(config, await ports.proof.isProven()) },
+    inspect: (event: InspectionEvent) => {
+      observer.inspect(event);
+      countEvent(event);
+    },
+  });
+  const view = daemonView(root);
+  registerMachineMetrics(metrics.registry, observer);
+  registerLiveMetrics(metrics.registry, view);
+  const http = await openHttpServer(
+    {
+      health: () => machineHealth(observer),
+      readiness: view.readiness,
+      metrics: async () => ({
+        contentType: metrics.registry.contentType,
+        body: await metrics.registry.metrics(),
+      }),
+      machines: () => ({ machines: observer.rows(), recentTransitions: observer.recentTransitions() }),
+    },
+    { ...config.monitoring, socketPath: paths.httpSocket },
+  );
+  const stop = () => root.send({ type: "daemon.stop" });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
+  const ended = toPromise(root);
+  root.start();
+  const { failure } = await ended;
+  if (failure !== null) log.fatal({ failure }, "daemon failed; the next start recovers from the kernel");
+  else log.info("daemon ended; pods and tailscaled stay as they are");
+  await http.close();
+  await ports.close();
+  return failure === null ? 0 : 1;
+}

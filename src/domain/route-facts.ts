@@ -1,0 +1,165 @@
+import {
+  containsPrefix,
+  formatPrefix,
+  overlaps,
+  type Prefix,
+  PrefixError,
+  parsePrefix,
+  routerAddress,
+} from "./prefix.ts";
+import type { TailnetStatus } from "./tailnet-status.ts";
+
+/** What is known about an own prefix at one moment. */
+export interface OwnRouteFacts {
+  /** A netmap from control, received since tailscaled started, and control there now. */
+  readonly ready: boolean;
+  /** Control is there, or was there since tailscaled started: what the netmap says is not just a memory from before. */
+  readonly fresh: boolean;
+  readonly nodeId: string;
+  /** Headscale makes this node serve the prefix. */
+  readonly served: boolean;
+  /** Host that serves exactly this prefix instead of us; empty when none. */
+  readonly takenBy: string;
+  /** Router addresses of online peers that should answer a packet from ours. */
+  readonly witnesses: readonly string[];
+}
+
+/** What is known about a peer's prefix at one moment. */
+export interface PeerRouteFacts {
+  /** In the netmap as served by that peer. */
+  readonly announced: boolean;
+  /** In X's table 52. */
+  readonly installed: boolean;
+  readonly nodeId: string;
+  readonly hostName: string;
+  /** Host whose prefix overlaps this one ("this node" for our own); empty when none. */
+  readonly culprit: string;
+}
+
+/** Peers' prefixes by prefix text, and the peers that are in the netmap at all (by node id). */
+export interface PeerRoutes {
+  readonly facts: Readonly<Record<string, PeerRouteFacts>>;
+  readonly known: Readonly<Record<string, true>>;
+}
+
+interface Announced {
+  readonly prefix: Prefix;
+  readonly text: string;
+  readonly nodeId: string;
+  readonly hostName: string;
+}
+
+/** Name of this node in `culprit`. */
+export const thisNode = "this node";
+const mostWitnesses = 9;
+
+/** Whether tailscaled has a netmap to speak of. */
+export function hasNetmap({ backendState, self }: TailnetStatus): boolean {
+  return (backendState === "Running" || backendState === "Starting") && self.nodeId !== "";
+}
+
+/** Facts of one own prefix out of a status; `installed` (texts) are the prefixes in table 52, its peers bear witness first. */
+export function ownRouteFacts(
+  prefix: string,
+  supernets: readonly string[],
+  status: TailnetStatus,
+  installed: Readonly<Record<string, true>>,
+): OwnRouteFacts {
+  const running = status.backendState === "Running";
+  const own = parsePrefix(prefix);
+  const inside = supernets.map(parsePrefix);
+  const candidates = status.peers
+    .filter((peer) => peer.online)
+    .flatMap((peer) => peer.primaryRoutes.map(readPrefix))
+    .filter((route) => route !== undefined)
+    .filter(
+      (route) => route.family === own.family && inside.some((supernet) => containsPrefix(supernet, route)),
+    )
+    .filter((route) => !overlaps(own, route));
+  const rank = (route: Prefix) => (installed[formatPrefix(route)] === true ? 0 : 1);
+  const taker = status.peers.find((peer) => peer.primaryRoutes.includes(prefix));
+  return {
+    ready: running && status.fresh && status.self.online,
+    fresh: running && status.fresh,
+    nodeId: status.self.nodeId,
+    served: running && status.self.primaryRoutes.includes(prefix),
+    takenBy: taker?.hostName ?? "",
+    witnesses: candidates
+      .sort((a, b) => rank(a) - rank(b))
+      .slice(0, mostWitnesses)
+      .map(routerAddress),
+  };
+}
+
+/** Facts of all peers' prefixes inside the supernets. */
+export function peerRoutes(
+  own: readonly string[],
+  supernets: readonly string[],
+  status: TailnetStatus,
+  installed: Readonly<Record<string, true>>,
+): PeerRoutes {
+  if (!hasNetmap(status)) return { facts: {}, known: {} };
+  const inside = supernets.map(parsePrefix);
+  const ours = own.map((text) => ({ prefix: parsePrefix(text), text, nodeId: "", hostName: thisNode }));
+  const theirs = status.peers.flatMap(({ nodeId, hostName, primaryRoutes }) =>
+    primaryRoutes.flatMap((text): readonly Announced[] => {
+      const prefix = readPrefix(text);
+      const counts = prefix !== undefined && inside.some((supernet) => containsPrefix(supernet, prefix));
+      return counts ? [{ prefix, text, nodeId, hostName }] : [];
+    }),
+  );
+  const culprits = findOverlaps([...ours, ...theirs]);
+  return {
+    facts: Object.fromEntries(
+      theirs.map(({ text, nodeId, hostName }) => [
+        text,
+        {
+          announced: true,
+          installed: installed[text] === true,
+          nodeId,
+          hostName,
+          culprit: culprits.get(`${nodeId} ${text}`) ?? "",
+        },
+      ]),
+    ),
+    known: Object.fromEntries(status.peers.map(({ nodeId }) => [nodeId, true as const])),
+  };
+}
+
+/**
+ * For each announcement that overlaps another one: the host of the other ("this node" before all others). In order of address
+ * a prefix is followed by those inside it, so a stack of the open ones finds all pairs that matter.
+ */
+function findOverlaps(announced: readonly Announced[]): ReadonlyMap<string, string> {
+  const ordered = [...announced].sort(byPlace);
+  const culprits = new Map<string, string>();
+  const blame = (one: Announced, other: Announced) => {
+    const key = `${one.nodeId} ${one.text}`;
+    if (culprits.get(key) !== thisNode) culprits.set(key, other.hostName);
+  };
+  let open: Announced[] = [];
+  for (const next of ordered) {
+    open = open.filter((outer) => containsPrefix(outer.prefix, next.prefix));
+    for (const outer of open.filter(({ nodeId }) => nodeId !== next.nodeId)) {
+      blame(outer, next);
+      blame(next, outer);
+    }
+    open.push(next);
+  }
+  return culprits;
+}
+
+function byPlace(a: Announced, b: Announced): number {
+  if (a.prefix.family !== b.prefix.family) return a.prefix.family - b.prefix.family;
+  if (a.prefix.base !== b.prefix.base) return a.prefix.base < b.prefix.base ? -1 : 1;
+  return a.prefix.length - b.prefix.length;
+}
+
+function readPrefix(text: string): Prefix | undefined {
+  try {
+    return parsePrefix(text);
+  } catch (error) {
+    if (error instanceof PrefixError) return undefined;
+    throw error;
+  }
+}

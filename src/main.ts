@@ -1,0 +1,31 @@
+import { cleanUp } from "./cleanup.ts";
+import { readCommandLine, usage } from "./command-line.ts";
+import { loadConfig } from "./config/load-config.ts";
+import { runDaemon } from "./daemon.ts";
+import { HeadcniError } from "./domain/failure.ts";
+import { version } from "./version.ts";
+
+/** Exit code of a refused command line or configuration; 1 is a failure while running. */
+const refused = 2;
+
+async function main(): Promise<number> {
+  const { action, configFile, overrides } = readCommandLine(process.argv.slice(2));
+  if (action === "help" || action === "version") {
+    console.log(action === "help" ? usage : `headcni ${version}`);
+    return 0;
+  }
+  const sources = { file: configFile, environment: process.env, flags: overrides };
+  const config = loadConfig(sources);
+  return action === "cleanup" ? cleanUp(config) : runDaemon(config, sources);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  // What we throw on purpose explains itself; a stack would only bury it.
+  console.error(error instanceof HeadcniError ? `headcni: ${error.message}` : error);
+  process.exitCode =
+    error instanceof HeadcniError && ["CONFIG_INVALID", "BAD_COMMAND_LINE"].includes(error.detail.code)
+      ? refused
+      : 1;
+}

@@ -1,0 +1,83 @@
+import { createConflistFile } from "./adapters/conflist/conflist-file.ts";
+import { createProofFile } from "./adapters/conflist/proof-file.ts";
+import { createHeadscale } from "./adapters/headscale/headscale-client.ts";
+import { type Kernel, openKernel } from "./adapters/netlink/open-kernel.ts";
+import { openFirewall } from "./adapters/nftables/open-firewall.ts";
+import { sysctlMemory } from "./adapters/sysctl-memory/sysctl-memory.ts";
+import { tailnetNamespace } from "./adapters/tailnet-namespace/tailnet-namespace.ts";
+import { createTailnet } from "./adapters/tailscale/tailnet-client.ts";
+import { createCniExchanges } from "./adapters/unix-socket/cni-exchanges.ts";
+import type { Config } from "./config/config-schema.ts";
+import { createKeyReader } from "./config/key-reader.ts";
+import { HeadcniError } from "./domain/failure.ts";
+import type { CniFailure } from "./protocol/wire-types.ts";
+import { runtimePaths } from "./runtime-paths.ts";
+import { guardSettings } from "./settings.ts";
+
+class AuthKeyError extends HeadcniError<{ readonly code: "AUTH_KEY_MISSING" }> {}
+
+/** Hears what happens at the ports outside of any call. */
+export interface PortsListener {
+  readonly failed: (error: Error) => void;
+  readonly warned: (error: Error) => void;
+  /** Something that is no CNI request came over the socket or lay in the spool. */
+  readonly rejected: (where: string, failure: CniFailure) => void;
+}
+
+export type NodePorts = Awaited<ReturnType<typeof openNodePorts>>;
+
+/** Every port of the daemon over its real adapter. `close` ends what this process holds and leaves the node as it is. */
+export async function openNodePorts(config: Config, listener: PortsListener) {
+  const { headscale, tailscale, network, cni, runtimeDir, stateDir, nodeName } = config;
+  const paths = runtimePaths(config);
+  const kernel: Kernel = await openKernel({ onFailure: listener.failed, onWarning: listener.warned });
+  const tailnet = createTailnet({
+    runtimeDir,
+    stateDir,
+    binary: tailscale.binary,
+    interfaceName: tailscale.interfaceName,
+    port: tailscale.port,
+    staticEndpoints: tailscale.staticEndpoints,
+    environment: tailscale.environment,
+  });
+  const api = createHeadscale({
+    url: headscale.url,
+    readApiKey: createKeyReader({ file: headscale.apiKeyFile, value: headscale.apiKey }),
+  });
+  const readAuthKey = createKeyReader({ file: headscale.authKeyFile, value: headscale.authKey });
+  return {
+    exchanges: createCniExchanges({ runtimeDir, rejected: listener.rejected }),
+    podNetwork: kernel.podNetwork,
+    kernel: kernel.state,
+    firewall: openFirewall({ tailnetPath: paths.tailnetNetns }),
+    sysctlMemory: sysctlMemory(paths.sysctls),
+    tailnetNamespace: tailnetNamespace(kernel.state, {
+      settings: guardSettings(config),
+      path: paths.tailnetNetns,
+    }),
+    tailnet,
+    headscale: api,
+    conflist: createConflistFile({
+      confDir: cni.confDir,
+      confName: cni.confName,
+      networkName: cni.networkName,
+      socketPath: paths.cniSocket,
+      plugins: cni.plugins,
+    }),
+    proof: createProofFile({
+      path: paths.proof,
+      identity: { nodeName, headscaleUrl: headscale.url, nodePodCidrs: network.nodePodCIDR },
+    }),
+    /** The pre-auth key as it is now. Throws AuthKeyError when there is none to read. */
+    readAuthKey: async () => {
+      const read = readAuthKey();
+      if ("key" in read) return read.key;
+      throw new AuthKeyError(`no auth key: ${read.fault}`, { code: "AUTH_KEY_MISSING" });
+    },
+    close: async () => {
+      tailnet.close();
+      await api.close();
+      await kernel.close();
+    },
+  };
+}

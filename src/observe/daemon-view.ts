@@ -1,0 +1,55 @@
+import type { ActorRefFrom, SnapshotFrom } from "xstate";
+import type { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
+import { routeRows } from "../../machines/routes/route-rows.ts";
+import { poolNumbers } from "../domain/address-pool.ts";
+import type { TailnetPeer } from "../domain/tailnet-status.ts";
+import type { LiveSources } from "./live-metrics.ts";
+import type { Readiness } from "./readiness.ts";
+
+type Root = ActorRefFrom<typeof headcniMachine>;
+
+/** What pages and gauges tell of the daemon, read off its machines at the moment somebody asks. */
+export function daemonView(root: Root): LiveSources {
+  const children = () => root.getSnapshot().children;
+  return {
+    ipPool: () => {
+      const pools = children().pods?.getSnapshot().context.pools.map(poolNumbers) ?? [];
+      const sum = (of: "size" | "used") => pools.reduce((total, numbers) => total + Number(numbers[of]), 0);
+      return { size: sum("size"), used: sum("used") };
+    },
+    routes: () => {
+      const routes = children().routes?.getSnapshot().context;
+      return routes === undefined ? [] : routeRows(routes.ownRows, routes.peers);
+    },
+    peerPaths: () =>
+      (children().tailscale?.getSnapshot().context.status.peers ?? []).map((peer) => ({
+        peer: peer.hostName,
+        path: pathOf(peer),
+      })),
+    guardRepairs: () =>
+      Object.entries(children().guard?.getSnapshot().context.ledger.repairs ?? {}).map(
+        ([invariant, count]) => ({ invariant, count }),
+      ),
+    readiness: () => readinessOf(root.getSnapshot()),
+  };
+}
+
+/** Body of `/ready`. Draining still serves DEL, but no new pod should come: it is not ready. */
+export function readinessOf(snapshot: SnapshotFrom<typeof headcniMachine>): Readiness {
+  const { guardTrouble, tailnetTrouble, routeTrouble, provenOnce, controlled } = snapshot.context;
+  const serving = snapshot.matches({ live: "running" }) || snapshot.matches({ live: "degraded" });
+  const reasons = [guardTrouble, tailnetTrouble, routeTrouble].filter((reason) => reason !== "");
+  if (tailnetTrouble === "" && !controlled) reasons.push("Headscale is away; what runs keeps running");
+  const state = snapshot.matches({ live: "running" })
+    ? "proven"
+    : provenOnce && routeTrouble === ""
+      ? "degraded"
+      : "unproven";
+  return { serving, state, reasons };
+}
+
+/** A peer without a direct address in use is reached through its relay, or idle: the status does not tell these apart. */
+function pathOf({ online, currentAddress }: TailnetPeer): "direct" | "relay" | "none" {
+  if (currentAddress !== "") return "direct";
+  return online ? "relay" : "none";
+}

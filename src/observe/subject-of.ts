@@ -1,0 +1,24 @@
+/** What a machine stands for, out of its first context: the attachment of a pod, the prefix of a route, a CNI call. */
+export function subjectOf(machine: string, context: unknown): string {
+  switch (machine) {
+    case "pod":
+      return (context as { readonly plan: { readonly key: string } }).plan.key;
+    case "ownRoute":
+    case "peerRoute":
+      return (context as { readonly prefix: string }).prefix;
+    case "request": {
+      const { command, containerId, ifname } = (
+        context as {
+          readonly request: {
+            readonly command: string;
+            readonly containerId: string;
+            readonly ifname: string;
+          };
+        }
+      ).request;
+      return containerId === "" ? command : `${command} ${containerId}/${ifname}`;
+    }
+    default:
+      return "";
+  }
+}

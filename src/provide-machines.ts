@@ -1,0 +1,76 @@
+import { cniMachine } from "../machines/cni/cni-machine.ts";
+import { configMachine } from "../machines/config/config-machine.ts";
+import { guardMachine } from "../machines/guard/guard-machine.ts";
+import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
+import { headscaleMachine } from "../machines/headscale/headscale-machine.ts";
+import { podMachine } from "../machines/pod/pod-machine.ts";
+import { podsMachine } from "../machines/pods/pods-machine.ts";
+import { readinessMachine } from "../machines/readiness/readiness-machine.ts";
+import { ownRouteMachine } from "../machines/route/own-route-machine.ts";
+import { peerRouteMachine } from "../machines/route/peer-route-machine.ts";
+import { routesMachine } from "../machines/routes/routes-machine.ts";
+import { tailnetFeedMachine } from "../machines/tailscale/tailnet-feed-machine.ts";
+import { tailnetLoginMachine } from "../machines/tailscale/tailnet-login-machine.ts";
+import { tailscaleMachine } from "../machines/tailscale/tailscale-machine.ts";
+import { cniActors } from "./actors/cni-socket-actor.ts";
+import { configActors } from "./actors/config-actors.ts";
+import { guardActors } from "./actors/guard-actors.ts";
+import { headscaleActors } from "./actors/headscale-actors.ts";
+import type { KernelWatch } from "./actors/kernel-watch.ts";
+import { podActors, podsActors } from "./actors/pod-actors.ts";
+import { prepareNodeActor } from "./actors/prepare-node-actor.ts";
+import { readinessActors } from "./actors/readiness-actors.ts";
+import { routeActors } from "./actors/route-actors.ts";
+import { tailscaleActors } from "./actors/tailscale-actors.ts";
+import type { Config } from "./config/config-schema.ts";
+import type { NodePorts } from "./node-ports.ts";
+import type { ConfigSource } from "./ports/config-source.ts";
+import type { PublishedConflist } from "./ports/conflist.ts";
+import { guardSettings } from "./settings.ts";
+
+/** What the machines need besides the ports. */
+export interface MachineWiring {
+  readonly kernelWatch: KernelWatch;
+  readonly configSource: ConfigSource;
+  readonly conflistPublished: (conflist: PublishedConflist) => void;
+}
+
+/** Every machine with its effects: the one place where statecharts and ports meet. */
+export function provideMachines(config: Config, ports: NodePorts, wiring: MachineWiring) {
+  const now = Date.now;
+  const tailscale = tailscaleActors(ports.tailnet, ports.headscale, ports.readAuthKey);
+  const routes = routeActors(ports.kernel, ports.tailnet, { interfaceName: config.tailscale.interfaceName });
+  return headcniMachine.provide({
+    actors: {
+      prepareNode: prepareNodeActor(ports.tailnetNamespace),
+      kernel: wiring.kernelWatch.actor,
+      cni: cniMachine.provide({ actors: cniActors(ports.exchanges, now) }),
+      config: configMachine.provide({ actors: configActors(wiring.configSource) }),
+      guard: guardMachine.provide({ actors: guardActors(ports, guardSettings(config)) }),
+      headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
+      pods: podsMachine.provide({
+        actors: {
+          ...podsActors(ports.podNetwork),
+          pod: podMachine.provide({ actors: podActors(ports.podNetwork, now) }),
+        },
+      }),
+      readiness: readinessMachine.provide({
+        actors: readinessActors(ports.conflist, ports.proof, wiring.conflistPublished),
+      }),
+      routes: routesMachine.provide({
+        actors: {
+          ...routes.routes,
+          ownRoute: ownRouteMachine.provide({ actors: routes.ownRoute }),
+          peerRoute: peerRouteMachine.provide({ actors: routes.peerRoute }),
+        },
+      }),
+      tailscale: tailscaleMachine.provide({
+        actors: {
+          ...tailscale.tailscale,
+          feed: tailnetFeedMachine.provide({ actors: tailscale.feed }),
+          login: tailnetLoginMachine.provide({ actors: tailscale.login }),
+        },
+      }),
+    },
+  });
+}

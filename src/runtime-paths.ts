@@ -1,0 +1,15 @@
+import { join } from "node:path";
+import type { Config } from "./config/config-schema.ts";
+
+/** The files of one daemon; `runtimeDir` is emptied by a reboot, `stateDir` is not. */
+export function runtimePaths({ runtimeDir, stateDir }: Pick<Config, "runtimeDir" | "stateDir">) {
+  return {
+    cniSocket: join(runtimeDir, "cni.sock"),
+    httpSocket: join(runtimeDir, "http.sock"),
+    /** Where X is mounted. */
+    tailnetNetns: join(runtimeDir, "tailnet.netns"),
+    /** The node's own sysctls, for clean-up. */
+    sysctls: join(runtimeDir, "sysctls.json"),
+    proof: join(stateDir, "proven.json"),
+  };
+}

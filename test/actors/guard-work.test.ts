@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import {
+  checkInvariants,
+  cleanUpGuard,
+  type GuardPorts,
+  repairInvariants,
+} from "../../src/actors/guard-work.ts";
+import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { KernelOperation, KernelSnapshot, NamespaceName } from "../../src/domain/kernel-state.ts";
+import type { FirewallChange } from "../../src/domain/nft-observation.ts";
+
+const settings: GuardSettings = {
+  ownPrefixes: ["10.244.1.0/24"],
+  supernets: ["10.244.0.0/16"],
+  linkPrefix: "198.18.0.0/30",
+  tunnel: { name: "tailscale0", mtu: 1280 },
+  underlayPort: 41642,
+  masquerade: true,
+};
+
+/** Ports that note what is asked of them; what `fails` names is refused. */
+function notingPorts(fails: { readonly firewall?: boolean; readonly route?: boolean } = {}) {
+  const log: string[] = [];
+  let remembered: Readonly<Record<string, string>> = {};
+  const lo = { index: 1, name: "lo", mac: "", mtu: 65536, up: true, group: 0, alias: "", kind: "" };
+  const snapshot: KernelSnapshot = { links: [lo], addresses: [], routes: [], rules: [] };
+  const present: Record<string, string> = {
+    "net/ipv4/ip_forward": "0",
+    "net/ipv4/conf/all/accept_redirects": "1",
+    "net/ipv4/conf/default/forwarding": "0",
+    "net/ipv4/conf/lo/forwarding": "0",
+  };
+  const ports = {
+    kernel: {
+      observe: () => Promise.resolve(snapshot),
+      apply: (namespace: NamespaceName, operations: readonly KernelOperation[]) => {
+        if (fails.route && operations.some(({ op }) => op === "route.replace"))
+          return Promise.reject(new Error("no route"));
+        log.push(...operations.map(({ op }) => `${namespace} ${op}`));
+        return Promise.resolve();
+      },
+      readSysctls: (_: NamespaceName, names: readonly string[]) =>
+        Promise.resolve(Object.fromEntries(names.map((name) => [name, present[name] ?? "0"]))),
+      writeSysctls: (namespace: NamespaceName, values: Readonly<Record<string, string>>) => {
+        log.push(...Object.entries(values).map(([name, value]) => `${namespace} ${name}=${value}`));
+        Object.assign(present, values);
+        return Promise.resolve();
+      },
+    },
+    firewall: {
+      observe: (namespace: NamespaceName) => {
+        log.push(`${namespace} firewall.observe`);
+        return Promise.resolve({ foreign: [] });
+      },
+      apply: (namespace: NamespaceName, changes: readonly FirewallChange[]) => {
+        if (fails.firewall) return Promise.reject(new Error("no nft"));
+        log.push(...changes.map(({ tool }) => `${namespace} ${tool}`));
+        return Promise.resolve();
+      },
+    },
+    sysctlMemory: {
+      recall: () => Promise.resolve(remembered),
+      remember: (values: Readonly<Record<string, string>>) => {
+        log.push("remember");
+        remembered = values;
+        return Promise.resolve();
+      },
+      forget: () => {
+        log.push("forget");
+        remembered = {};
+        return Promise.resolve();
+      },
+    },
+  };
+  return { log, ports: ports as unknown as GuardPorts, remembered: () => remembered };
+}
+
+const nodeOnly = { scope: "all", tailnetOpen: false } as const;
+
+describe("the guard's work", () => {
+  test("a check of the kernel starts no program", async () => {
+    const { log, ports } = notingPorts();
+    const broken = await checkInvariants(ports, settings, { scope: "kernel", tailnetOpen: false });
+    expect(broken).toContain("node.ownRule");
+    expect(log).toEqual([]);
+  });
+
+  test("the node's sysctls are remembered before the first is written", async () => {
+    const { log, ports, remembered } = notingPorts();
+    await repairInvariants(ports, settings, { ...nodeOnly, leave: [] });
+    expect(log.indexOf("remember")).toBeGreaterThanOrEqual(0);
+    expect(log.indexOf("remember")).toBeLessThan(log.indexOf("node net/ipv4/ip_forward=1"));
+    expect(remembered()["net/ipv4/ip_forward"]).toBe("0");
+    expect(Object.keys(remembered())).toContain("net/ipv4/conf/lo/forwarding");
+  });
+
+  test.each([
+    { fails: { firewall: true }, refused: ["node.firewall"] },
+    { fails: { route: true }, refused: ["node.unreachable", "node.tailnetUnreachable"] },
+  ])("what cannot be mended ($refused) does not keep the rest from it", async ({ fails, refused }) => {
+    const { ports, log } = notingPorts(fails);
+    const outcome = await repairInvariants(ports, settings, { ...nodeOnly, leave: [] });
+    expect(outcome.refused.map(({ invariant }) => invariant)).toEqual(refused);
+    expect(outcome.mended).toContain("node.supernetRule");
+    expect(outcome.mended).not.toContain(refused[0]);
+    expect(log).toContain("node rule.add");
+  });
+
+  test("what is to be left is left", async () => {
+    const { ports, log } = notingPorts();
+    const outcome = await repairInvariants(ports, settings, { ...nodeOnly, leave: ["node.firewall"] });
+    expect(outcome.mended).not.toContain("node.firewall");
+    expect(log).not.toContain("node nft");
+  });
+
+  test("cleanup writes the remembered values back and forgets them", async () => {
+    const { ports, log } = notingPorts();
+    await repairInvariants(ports, settings, { ...nodeOnly, leave: [] });
+    await cleanUpGuard(ports, false);
+    expect(log).toContain("node net/ipv4/ip_forward=0");
+    expect(log.at(-1)).toBe("forget");
+  });
+});

@@ -1,0 +1,12 @@
+/** The firewall adapter in the namespace of its process: applies its argument, observes, prints what came of it. */
+import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
+import { HeadcniError } from "../../../src/domain/failure.ts";
+import type { FirewallChange } from "../../../src/domain/nft-observation.ts";
+
+const firewall = openFirewall({ tailnetPath: "/nowhere" });
+try {
+  await firewall.apply("node", JSON.parse(process.argv[2] ?? "[]") as FirewallChange[]);
+  console.log(JSON.stringify({ observation: await firewall.observe("node") }));
+} catch (error) {
+  console.log(JSON.stringify({ failure: error instanceof HeadcniError ? error.detail : String(error) }));
+}

@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { noTailnet, onlineAddresses, peersToGreet, tailnetPhase } from "../../src/domain/tailnet-phase.ts";
+import type { TailnetPeer, TailnetStatus } from "../../src/domain/tailnet-status.ts";
+
+const running: TailnetStatus = {
+  ...noTailnet,
+  backendState: "Running",
+  self: { ...noTailnet.self, nodeId: "7", online: true },
+};
+const away: TailnetStatus = { ...running, self: { ...running.self, online: false } };
+
+test.each([
+  ["running with control", running, "online"],
+  ["running on the last netmap", away, "offline"],
+  ["running, but asked for a login: deleted in Headscale", { ...away, loginWanted: true }, "needsLogin"],
+  ["logged out", { ...noTailnet, backendState: "NeedsLogin" }, "needsLogin"],
+  ["not authorised", { ...noTailnet, backendState: "NeedsMachineAuth" }, "needsLogin"],
+  ["just started", noTailnet, "starting"],
+  ["with a netmap, before its first relay", { ...noTailnet, backendState: "Starting" }, "starting"],
+  ["switched off", { ...noTailnet, backendState: "Stopped" }, "stopped"],
+] as const)("%s", (_, status, phase) => {
+  expect(tailnetPhase(status)).toBe(phase);
+});
+
+test("greets peers that are online and have an address, each once", () => {
+  const peer = (nodeId: string, changes: Partial<TailnetPeer> = {}): TailnetPeer => ({
+    nodeId,
+    hostName: nodeId,
+    online: true,
+    addresses: [`100.64.0.${nodeId}`, "fd7a:115c:a1e0::1"],
+    primaryRoutes: [],
+    currentAddress: "",
+    relay: "",
+    ...changes,
+  });
+  const status = {
+    ...running,
+    peers: [peer("1"), peer("2", { online: false }), peer("3", { addresses: [] }), peer("4")],
+  };
+  expect(peersToGreet(status, { "1": true })).toEqual([{ nodeId: "4", address: "100.64.0.4" }]);
+  expect(onlineAddresses(status)).toEqual(["100.64.0.1", "100.64.0.4"]);
+});

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import type { HeadcniEvent, HeadcniSettings } from "../../machines/headcni/headcni-events.ts";
+import { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
+import { noTailnet } from "../../src/domain/tailnet-phase.ts";
+import { walkAllTransitions } from "../support/walk-all-transitions.ts";
+
+const settings: HeadcniSettings = {
+  pods: { prefixes: ["10.244.1.0/24"], mtu: 1280, strategy: "sequential", restMs: 30_000, seed: 1 },
+  routes: { own: ["10.244.1.0/24"], supernets: ["10.244.0.0/16"], approval: "policy" },
+  tailscale: {
+    wanted: { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseRoutes: ["10.244.1.0/24"] },
+    authKeyFrom: "credentials",
+  },
+  headscale: { authenticates: false, tags: ["tag:k8s-node"], seed: "n1" },
+  proofNeeded: true,
+};
+const failure = { code: "WORKER_DIED", message: "the kernel worker died" };
+const online = { ...noTailnet, backendState: "Running" as const, self: { ...noTailnet.self, online: true } };
+
+const events: readonly HeadcniEvent[] = [
+  { type: "daemon.stop" },
+  { type: "kernel.failed", failure },
+  { type: "pods.recovered", count: 2 },
+  { type: "pods.drained" },
+  { type: "cni.closed" },
+  { type: "config.changed", changes: [{ path: "ipam.restSeconds", from: "30", to: "60" }] },
+  { type: "readiness.published" },
+  { type: "guard.held" },
+  { type: "guard.repairing", invariants: ["node.rules"] } as unknown as HeadcniEvent,
+  { type: "guard.fighting", invariants: ["node.rules"] } as unknown as HeadcniEvent,
+  { type: "guard.failed", failure },
+  { type: "tailscale.changed", status: online },
+  { type: "tailscale.up" },
+  { type: "tailscale.down", reason: "EXITED" },
+  { type: "routes.proven" },
+  { type: "routes.unproven", reason: "10.244.1.0/24 is lost" },
+];
+
+describe("the root", () => {
+  it("takes every transition", async () => {
+    const walked = await walkAllTransitions(headcniMachine, {
+      input: { settings },
+      events,
+      stateKey: ({ context: { recovered, guardTrouble, tailnetTrouble, routeTrouble, controlled } }) => [
+        recovered,
+        guardTrouble === "",
+        tailnetTrouble === "",
+        routeTrouble === "",
+        controlled,
+      ],
+    });
+    expect(walked.paths).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,505 @@
+import { describe, expect, test } from "vitest";
+import type { Row } from "../../machines/pods/pods-context.ts";
+import type { PodAnswer, PodsReport } from "../../machines/pods/pods-events.ts";
+import { podsMachine } from "../../machines/pods/pods-machine.ts";
+import type { ObservedAttachment } from "../../src/domain/attachment.ts";
+import { aliasNetwork } from "../../src/domain/link-alias.ts";
+import { planAttachment } from "../../src/domain/pod-network-plan.ts";
+import { cniRequest } from "../support/cni-requests.ts";
+import { fakePodNetwork } from "../support/fake-pod-network.ts";
+import { podsSettings, startPods } from "../support/pods-desk.ts";
+import { recorder } from "../support/recorder.ts";
+import { until } from "../support/until.ts";
+import { walkAllTransitions } from "../support/walk-all-transitions.ts";
+
+const add = (id: string, more = {}) => cniRequest("ADD", id, more);
+const del = (id: string, more = {}) => cniRequest("DEL", id, more);
+
+async function openPods(settings = {}, kernel = fakePodNetwork()) {
+  const desk = startPods(kernel, settings);
+  await desk.open();
+  return { ...desk, kernel };
+}
+
+describe("ADD", () => {
+  test("answers with the attachment's address, interfaces and routes", async () => {
+    const { call, kernel } = await openPods();
+    expect(await call(add("c1")).answer()).toMatchObject({
+      type: "pod.attached",
+      result: {
+        ips: [{ address: "10.244.1.2/32", interface: 1 }],
+        interfaces: [{}, { name: "eth0", sandbox: "/var/run/netns/c1" }],
+      },
+    });
+    expect(kernel.links.size).toBe(1);
+  });
+
+  test("gives each of 50 parallel containers an address of its own", async () => {
+    const { call, kernel } = await openPods();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => call(add(`c${index}`)).answer()),
+    );
+    const addresses = answers.map(
+      (answer) => answer.type === "pod.attached" && answer.result.ips[0]?.address,
+    );
+    expect(new Set(addresses).size).toBe(50);
+    expect(kernel.violations).toEqual([]);
+  });
+
+  test("the same ADD again gives the same result without touching the kernel", async () => {
+    const { call, kernel } = await openPods();
+    const first = await call(add("c1")).answer();
+    const again = await call(add("c1")).answer();
+    expect({ ...again, requestId: "" }).toEqual({ ...first, requestId: "" });
+    expect(kernel.calls.filter((line) => line.startsWith("attach"))).toHaveLength(1);
+  });
+
+  test("the same key in another namespace is cleaned and made anew", async () => {
+    const { call, kernel } = await openPods();
+    await call(add("c1")).answer();
+    expect(await call(add("c1", { netns: "/var/run/netns/other" })).answer()).toMatchObject({
+      type: "pod.attached",
+      result: { interfaces: [{}, { sandbox: "/var/run/netns/other" }] },
+    });
+    expect(kernel.links.size).toBe(1);
+    expect(kernel.violations).toEqual([]);
+  });
+
+  test("takes another address when something else routes the first", async () => {
+    const { call, kernel } = await openPods();
+    kernel.foreignAddresses.add("10.244.1.2").add("10.244.1.3");
+    expect(await call(add("c1")).answer()).toMatchObject({
+      type: "pod.attached",
+      result: { ips: [{ address: "10.244.1.4/32" }] },
+    });
+  });
+
+  test("gives up after four addresses with code 11, and nothing is left", async () => {
+    const { call, kernel, counts } = await openPods();
+    for (let last = 2; last < 100; last += 1) kernel.foreignAddresses.add(`10.244.1.${last}`);
+    expect(await call(add("c1")).answer()).toMatchObject({ type: "pod.failed", failure: { code: 11 } });
+    expect(kernel.calls.filter((line) => line.startsWith("attach"))).toHaveLength(4);
+    await until(() => counts().children === 0, "the pod to end");
+    expect(counts()).toMatchObject({ rows: 0, used: 0 });
+  });
+
+  test.each([
+    [{ code: "NETNS_MISSING", netns: "/n" } as const, 8],
+    [{ code: "IFNAME_TAKEN", ifname: "eth0" } as const, 4],
+    [{ code: "KERNEL_REFUSED", errno: "ENOMEM", operation: "NEWLINK", text: "" } as const, 5],
+    [{ code: "CLOSED" } as const, 11],
+  ])("answers $0.code with its CNI code and cleans up", async (failure, code) => {
+    const { call, kernel, counts } = await openPods();
+    kernel.failNext("attach", failure);
+    expect(await call(add("c1")).answer()).toMatchObject({ type: "pod.failed", failure: { code } });
+    await until(() => counts().children === 0, "the pod to end");
+    expect(counts()).toMatchObject({ rows: 0, used: 0 });
+    expect(await call(add("c1")).answer()).toMatchObject({ type: "pod.attached" });
+  });
+
+  test("an exhausted pool is code 11 with the numbers, and a DEL makes room", async () => {
+    const { call } = await openPods({ prefixes: ["10.244.1.0/29"] });
+    for (let index = 0; index < 5; index += 1) await call(add(`c${index}`)).answer();
+    expect(await call(add("c9")).answer()).toMatchObject({
+      type: "pod.failed",
+      failure: { code: 11, msg: "no address left in 10.244.1.0/29: 5 of 5 in use, 0 resting" },
+    });
+    await call(del("c3")).answer();
+    await until(
+      () =>
+        call(add("c9"))
+          .answer()
+          .then((answer) => answer.type === "pod.attached"),
+      "an address to be free",
+    );
+  });
+
+  test("an address is not given again while its link is still in the kernel", async () => {
+    const { call, kernel } = await openPods({ prefixes: ["10.244.1.0/30"] });
+    await call(add("c1")).answer();
+    const letGo = kernel.holdReleases();
+    await call(del("c1")).answer();
+    expect(await call(add("c2")).answer()).toMatchObject({ type: "pod.failed", failure: { code: 11 } });
+    letGo();
+    await until(
+      () =>
+        call(add("c2"))
+          .answer()
+          .then((answer) => answer.type === "pod.attached"),
+      "the address to be free",
+    );
+    expect(kernel.violations).toEqual([]);
+  });
+
+  test("gives one address per family, or none at all", async () => {
+    const { call, counts } = await openPods({ prefixes: ["10.244.1.0/30", "fd00:1::/64"] });
+    expect(await call(add("c1")).answer()).toMatchObject({
+      result: { ips: [{ address: "10.244.1.2/32" }, { address: "fd00:1::2/128" }] },
+    });
+    expect(await call(add("c2")).answer()).toMatchObject({ type: "pod.failed", failure: { code: 11 } });
+    expect(counts().used).toBe(2);
+  });
+
+  test("two interfaces of one container get an order each", async () => {
+    const { call, kernel } = await openPods();
+    await call(add("c1")).answer();
+    await call(add("c1", { ifname: "net1" })).answer();
+    await call(add("c2")).answer();
+    expect([...kernel.links.values()].map(({ key, order }) => [key, order])).toEqual([
+      ["c1/eth0", 0],
+      ["c1/net1", 1],
+      ["c2/eth0", 0],
+    ]);
+  });
+});
+
+describe("DEL", () => {
+  test("answers once the address answers no more, and leaves nothing", async () => {
+    const { call, kernel, counts } = await openPods();
+    await call(add("c1")).answer();
+    expect(await call(del("c1")).answer()).toMatchObject({ type: "pod.detached" });
+    await until(() => counts().children === 0, "the pod to end");
+    expect(kernel.links.size + kernel.leaving.size).toBe(0);
+    expect(counts()).toMatchObject({ rows: 0, used: 0 });
+  });
+
+  test("of an unknown key asks the kernel and succeeds", async () => {
+    const { call, kernel, counts } = await openPods();
+    expect(await call(del("c1", { netns: "" })).answer()).toMatchObject({ type: "pod.detached" });
+    expect(kernel.calls.filter((line) => line.startsWith("detach hc"))).toHaveLength(1);
+    await until(() => counts().children === 0, "the pod to end");
+  });
+
+  test("twice at once and twice in a row succeeds", async () => {
+    const { call } = await openPods();
+    await call(add("c1")).answer();
+    const answers = await Promise.all([
+      call(del("c1")).answer(),
+      call(del("c1")).answer(),
+      call(del("c1")).answer(),
+    ]);
+    expect(answers.map(({ type }) => type)).toEqual(["pod.detached", "pod.detached", "pod.detached"]);
+    expect(await call(del("c1")).answer()).toMatchObject({ type: "pod.detached" });
+  });
+
+  test("cancels the running and waiting ADDs of its key; a later ADD is served", async () => {
+    const { call, kernel } = await openPods();
+    const go = kernel.holdUp("attach");
+    const running = call(add("c1"));
+    const waiting = call(add("c1"));
+    const other = call(add("c2"));
+    const removed = call(del("c1"));
+    const later = call(add("c1"));
+    expect(await running.answer()).toMatchObject({ type: "pod.failed", failure: { code: 11 } });
+    expect(await waiting.answer()).toMatchObject({ type: "pod.failed", failure: { code: 11 } });
+    expect(await removed.answer()).toMatchObject({ type: "pod.detached" });
+    go();
+    expect(await later.answer()).toMatchObject({ type: "pod.attached" });
+    expect(await other.answer()).toMatchObject({ type: "pod.attached" });
+    expect(kernel.violations).toEqual([]);
+    expect([running, waiting, other, removed, later].map(({ answers }) => answers.length)).toEqual([
+      1, 1, 1, 1, 1,
+    ]);
+  });
+
+  test("an ADD after DEL waits until the old link is gone", async () => {
+    const { call, kernel } = await openPods();
+    await call(add("c1")).answer();
+    const letGo = kernel.holdReleases();
+    await call(del("c1")).answer();
+    const again = call(add("c1"));
+    letGo();
+    expect(await again.answer()).toMatchObject({ type: "pod.attached" });
+    expect(kernel.violations).toEqual([]);
+  });
+
+  test("that the kernel refuses fails, and is done by itself or at the next DEL", async () => {
+    const { call, kernel, counts } = await openPods();
+    await call(add("c1")).answer();
+    kernel.failNext("detach", { code: "KERNEL_REFUSED", errno: "EBUSY", operation: "DELROUTE", text: "" });
+    expect(await call(del("c1")).answer()).toMatchObject({ type: "pod.failed", failure: { code: 5 } });
+    expect(await call(del("c1")).answer()).toMatchObject({ type: "pod.detached" });
+    await until(() => counts().children === 0, "the pod to end");
+  });
+});
+
+describe("CHECK", () => {
+  test("finds nothing wrong, names what is, and knows what is not attached", async () => {
+    const { call, kernel } = await openPods();
+    await call(add("c1")).answer();
+    expect(await call(cniRequest("CHECK", "c1")).answer()).toMatchObject({
+      type: "pod.checked",
+      mismatches: [],
+    });
+    kernel.links.clear();
+    expect(await call(cniRequest("CHECK", "c1")).answer()).toMatchObject({ mismatches: [{ what: "link" }] });
+    expect(await call(cniRequest("CHECK", "c2")).answer()).toMatchObject({
+      type: "pod.failed",
+      failure: { code: 3 },
+    });
+  });
+
+  test("that cannot be made fails and leaves the attachment alone", async () => {
+    const { call, kernel } = await openPods();
+    await call(add("c1")).answer();
+    kernel.failNext("check", { code: "CLOSED" });
+    expect(await call(cniRequest("CHECK", "c1")).answer()).toMatchObject({
+      type: "pod.failed",
+      failure: { code: 11 },
+    });
+    expect(await call(cniRequest("CHECK", "c1")).answer()).toMatchObject({
+      type: "pod.checked",
+      mismatches: [],
+    });
+  });
+});
+
+describe("GC", () => {
+  const gc = (ids: readonly string[], network = "headcni") =>
+    cniRequest("GC", "", {
+      network,
+      validAttachments: ids.map((containerId) => ({ containerId, ifname: "eth0" })),
+    });
+
+  test("removes what its network no longer knows, and only that", async () => {
+    const { call, kernel } = await openPods();
+    for (const id of ["c1", "c2", "c3"]) await call(add(id)).answer();
+    await call(add("c4", { network: "other" })).answer();
+    expect(await call(gc(["c2"])).answer()).toMatchObject({
+      type: "pods.collected",
+      removed: 2,
+      failures: [],
+    });
+    expect([...kernel.links.values()].map(({ key }) => key)).toEqual(["c2/eth0", "c4/eth0"]);
+    expect(await call(gc(["c2"])).answer()).toMatchObject({ type: "pods.collected", removed: 0 });
+  });
+
+  test("goes on after an error and reports it", async () => {
+    const { call, kernel } = await openPods();
+    for (const id of ["c1", "c2", "c3"]) await call(add(id)).answer();
+    kernel.failNext("detach", { code: "CLOSED" });
+    const answer = await call(gc([])).answer();
+    expect(answer).toMatchObject({ type: "pods.collected", removed: 2, failures: [{ code: 11 }] });
+  });
+
+  test("knows an earlier daemon's attachments of a network whose name is too long for an alias", async () => {
+    const network = "n".repeat(60);
+    const made = planAttachment(
+      add("c1", { network }),
+      { routerAddresses: [], mtu: 1280 },
+      { addresses: ["10.244.1.2"], order: 0 },
+    );
+    const kernel = fakePodNetwork([
+      { ...made, network: aliasNetwork(network), state: "ready", netnsInode: "1", routedAddresses: [] },
+    ]);
+    const { call } = await openPods({}, kernel);
+    expect(await call(gc([], network)).answer()).toMatchObject({ type: "pods.collected", removed: 1 });
+  });
+
+  test("leaves a running ADD alone", async () => {
+    const { call, kernel } = await openPods();
+    const go = kernel.holdUp("attach");
+    const running = call(add("c1"));
+    expect(await call(gc([])).answer()).toMatchObject({ removed: 0 });
+    go();
+    expect(await running.answer()).toMatchObject({ type: "pod.attached" });
+  });
+
+  test("knows an attachment by its full id even when the id is too long for an alias", async () => {
+    const { call, kernel } = await openPods();
+    const long = "a".repeat(200);
+    await call(add(long)).answer();
+    expect(await call(gc([long])).answer()).toMatchObject({ removed: 0 });
+    expect(kernel.links.size).toBe(1);
+  });
+});
+
+describe("start", () => {
+  const observed = (id: string, address: string): ObservedAttachment => {
+    const node = { routerAddresses: ["10.244.1.1"], mtu: 1280 };
+    const plan = planAttachment(cniRequest("ADD", id), node, { addresses: [address], order: 0 });
+    return { ...plan, state: "ready", netnsInode: "1", routedAddresses: [address] };
+  };
+
+  test("ADD, DEL, CHECK and GC wait for recovery; ADD also for the guard", async () => {
+    const kernel = fakePodNetwork([observed("c1", "10.244.1.2")]);
+    const { pods, call, root } = startPods(kernel);
+    const added = call(add("c2"));
+    const removed = call(del("c1"));
+    const checked = call(cniRequest("CHECK", "c1"));
+    expect(kernel.calls).toEqual([]);
+    pods.send({ type: "pods.recover" });
+    expect(await removed.answer()).toMatchObject({ type: "pod.detached" });
+    expect(await checked.answer()).toMatchObject({ type: "pod.failed" });
+    expect(added.answers).toEqual([]);
+    pods.send({ type: "pods.open" });
+    expect(await added.answer()).toMatchObject({ type: "pod.attached" });
+    expect(root.events).toEqual([{ type: "pods.recovered", count: 1 }]);
+  });
+
+  test("after a restart the same ADD gives the same result, and recovered addresses are not given again", async () => {
+    const first = await openPods();
+    const before = await first.call(add("c1")).answer();
+    const second = await openPods({}, fakePodNetwork([observed("c1", "10.244.1.2")]));
+    const again = await second.call(add("c1")).answer();
+    expect({ ...again, requestId: "" }).toEqual({ ...before, requestId: "" });
+    expect(await second.call(add("c2")).answer()).toMatchObject({
+      result: { ips: [{ address: "10.244.1.3/32" }] },
+    });
+    expect(second.kernel.violations).toEqual([]);
+  });
+
+  test("tries again when the kernel cannot be read, and STATUS says so meanwhile", async () => {
+    const kernel = fakePodNetwork();
+    kernel.failNext("recover", { code: "CLOSED" });
+    const desk = startPods(kernel);
+    desk.pods.send({ type: "pods.recover" });
+    await until(() => desk.pods.getSnapshot().matches("recoveryFailed"), "the failure");
+    const status = cniRequest("STATUS", "");
+    expect(await desk.call(status).answer()).toMatchObject({
+      type: "pods.status",
+      ready: false,
+      reason: "recover: CLOSED",
+    });
+    await desk.open();
+    expect(await desk.call(status).answer()).toMatchObject({ type: "pods.status", ready: true });
+  });
+
+  test("refuses more waiting calls than it can hold with code 11", async () => {
+    const { call } = startPods(fakePodNetwork());
+    const calls = Array.from({ length: 513 }, (_, index) => call(add(`c${index}`)));
+    expect(calls.filter(({ answers }) => answers.length > 0)).toHaveLength(1);
+    expect(calls.at(-1)?.answers).toMatchObject([{ type: "pod.failed", failure: { code: 11 } }]);
+  });
+});
+
+describe("a call that nobody waits for any more", () => {
+  test("a running ADD is undone and the refusal says how far it was", async () => {
+    const { call, pods, kernel, counts } = await openPods();
+    kernel.holdUp("attach");
+    const running = call(add("c1"));
+    pods.send({ type: "pod.withdrawn", requestId: running.requestId });
+    expect(running.answers).toMatchObject([
+      {
+        type: "pod.failed",
+        failure: { code: 11, msg: "c1/eth0: not done in time, the attachment is attaching" },
+      },
+    ]);
+    await until(() => counts().children === 0, "the pod to end");
+    expect(counts()).toMatchObject({ rows: 0, used: 0 });
+    expect(kernel.links.size).toBe(0);
+  });
+
+  test("a running DEL goes on", async () => {
+    const { call, pods, kernel, counts } = await openPods();
+    await call(add("c1")).answer();
+    const go = kernel.holdUp("detach");
+    const removed = call(del("c1"));
+    pods.send({ type: "pod.withdrawn", requestId: removed.requestId });
+    expect(removed.answers).toMatchObject([
+      { failure: { code: 11, msg: expect.stringContaining("detaching") } },
+    ]);
+    go();
+    await until(() => counts().children === 0, "the pod to end");
+    expect(removed.answers).toHaveLength(1);
+  });
+
+  test("a waiting call and a GC are dropped", async () => {
+    const { call, pods, kernel } = await openPods();
+    await call(add("c1")).answer();
+    kernel.holdUp("detach");
+    const collecting = call(cniRequest("GC", "", { validAttachments: [] }));
+    const waiting = call(add("c1"));
+    for (const { requestId } of [collecting, waiting]) pods.send({ type: "pod.withdrawn", requestId });
+    expect(collecting.answers).toMatchObject([{ type: "pod.failed", failure: { code: 11 } }]);
+    expect(waiting.answers).toMatchObject([{ type: "pod.failed", failure: { code: 11 } }]);
+  });
+
+  test("a call that waits for the start is dropped with that reason", () => {
+    const { call, pods } = startPods(fakePodNetwork());
+    const waiting = call(add("c1"));
+    pods.send({ type: "pod.withdrawn", requestId: waiting.requestId });
+    expect(waiting.answers).toMatchObject([
+      { failure: { code: 11, msg: expect.stringContaining("starting") } },
+    ]);
+  });
+});
+
+describe("drain", () => {
+  test("lets running calls finish, refuses new ADDs with code 11, still serves DEL", async () => {
+    const { call, pods, kernel, root } = await openPods();
+    await call(add("c0")).answer();
+    const go = kernel.holdUp("attach");
+    const running = call(add("c1"));
+    pods.send({ type: "pods.drain" });
+    expect(await call(add("c2")).answer()).toMatchObject({ type: "pod.failed", failure: { code: 11 } });
+    expect(await call(del("c0")).answer()).toMatchObject({ type: "pod.detached" });
+    expect(root.types()).not.toContain("pods.drained");
+    go();
+    expect(await running.answer()).toMatchObject({ type: "pod.attached" });
+    await until(() => root.types().includes("pods.drained"), "the drain");
+    expect(kernel.links.size).toBe(1);
+  });
+
+  test("before the start is over refuses what waits and is done at once", () => {
+    const { call, pods, root } = startPods(fakePodNetwork());
+    const waiting = call(add("c1"));
+    pods.send({ type: "pods.drain" });
+    expect(waiting.answers).toMatchObject([{ type: "pod.failed", failure: { code: 11 } }]);
+    expect(root.types()).toEqual(["pods.drained"]);
+  });
+});
+
+test("a pod that dies of a mistake is answered with 999, its addresses are not given again", async () => {
+  const { call, pods, counts } = await openPods();
+  await call(add("c1")).answer();
+  const waiting = call(cniRequest("CHECK", "c1"));
+  pods.send({ type: "xstate.error.actor.pod:0", actorId: "pod:0", error: new Error("a mistake") });
+  expect(waiting.answers).toMatchObject([{ type: "pod.failed", failure: { code: 999 } }]);
+  expect(counts()).toMatchObject({ rows: 0, children: 0, used: 1 });
+  expect(await call(del("c1")).answer()).toMatchObject({ type: "pod.detached" });
+});
+
+test("walks all its transitions", async () => {
+  const replyTo = recorder<PodAnswer>().ref;
+  const plan = planAttachment(
+    add("c1"),
+    { routerAddresses: ["10.244.1.1"], mtu: 1280 },
+    { addresses: ["10.244.1.2"], order: 0 },
+  );
+  const common = { requestId: "r", replyTo, atMs: 0 };
+  const failure = { code: "CLOSED", message: "closed" };
+  await walkAllTransitions(podsMachine, {
+    input: { settings: podsSettings, parent: recorder<PodsReport>().ref },
+    events: [
+      { type: "pods.recover" },
+      { type: "pods.open" },
+      { type: "pods.drain" },
+      { type: "pods.restChanged", restMs: 1 },
+      { type: "pod.attachWanted", request: add("c1"), ...common },
+      { type: "pod.detachWanted", request: del("c1"), ...common },
+      { type: "pod.checkWanted", request: cniRequest("CHECK", "c1"), ...common },
+      { type: "pods.collectWanted", network: "headcni", valid: [], ...common },
+      { type: "pods.statusWanted", requestId: "r", replyTo },
+      { type: "pod.withdrawn", requestId: "r" },
+      { type: "pod.detached", requestId: "r" },
+      { type: "pod.failed", requestId: "r", failure: { code: 11, msg: "", details: "" } },
+      { type: "attachment.attached", key: plan.key, plan },
+      { type: "attachment.unrouted", key: plan.key },
+      { type: "attachment.lingers", key: plan.key, failure },
+    ],
+    outcomes: { pod: { done: [{ key: plan.key, releasedAtMs: 1 }] }, recover: { done: [[]] } },
+    stateKey: ({ context }) => [
+      context.opened,
+      context.held.length,
+      context.collections.length,
+      context.rows.map((row: Row | null) => row && [row.state, row.job?.kind, row.queue.length]),
+    ],
+    possible: ({ context }, event) =>
+      !event.type.endsWith("Wanted") ||
+      context.held.length +
+        context.collections.length +
+        context.rows.reduce((sum: number, row: Row | null) => sum + (row ? 1 + row.queue.length : 0), 0) <
+        2,
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import { createActor, fromCallback, fromPromise } from "xstate";
+import { tailnetFeedMachine } from "../../machines/tailscale/tailnet-feed-machine.ts";
+import type {
+  TailscaledIdentity,
+  TailscaleEvent,
+  WantedTailnet,
+} from "../../machines/tailscale/tailscale-types.ts";
+import { noTailnet } from "../../src/domain/tailnet-phase.ts";
+import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { manualClock } from "../support/manual-clock.ts";
+import { recorder } from "../support/recorder.ts";
+import { until } from "../support/until.ts";
+import { walkAllTransitions } from "../support/walk-all-transitions.ts";
+
+const process: TailscaledIdentity = { pid: 42, startTime: "1000" };
+const wanted: WantedTailnet = { controlUrl: "http://hs", hostname: "n1", advertiseRoutes: [] };
+type BusEvent = { type: "bus.changed"; prefs: boolean } | { type: "bus.closed" };
+
+test("every transition of the tailnet feed machine can be taken", async () => {
+  await walkAllTransitions(tailnetFeedMachine, {
+    input: { process, wanted, parent: recorder<TailscaleEvent>().ref },
+    events: [{ type: "bus.changed", prefs: true }, { type: "bus.closed" }],
+    outcomes: {
+      read: { done: [noTailnet] },
+      find: { done: [process, { pid: 43, startTime: "1000" }, undefined] },
+    },
+  });
+});
+
+function start() {
+  const parent = recorder<TailscaleEvent>();
+  const clock = manualClock();
+  const reads: (WantedTailnet | undefined)[] = [];
+  const alive: { process: TailscaledIdentity | undefined } = { process };
+  const buses = { opened: 0 };
+  let bus: (event: BusEvent) => void = () => undefined;
+  const actor = createActor(
+    tailnetFeedMachine.provide({
+      actors: {
+        bus: fromCallback<BusEvent, undefined>(({ sendBack }) => {
+          buses.opened += 1;
+          bus = sendBack;
+        }),
+        read: fromPromise<TailnetStatus, { readonly wanted?: WantedTailnet }>(async ({ input }) => {
+          reads.push(input.wanted);
+          return noTailnet;
+        }),
+        find: fromPromise<TailscaledIdentity | undefined, void>(async () => alive.process),
+      },
+    }),
+    { input: { process, wanted, parent: parent.ref }, clock },
+  ).start();
+  const rests = () => until(() => actor.getSnapshot().matches({ open: "resting" }), "rest");
+  return { actor, clock, reads, alive, buses, rests, tell: (event: BusEvent) => bus(event), parent };
+}
+
+describe("tailnet feed", () => {
+  test("reads once for a burst of hints", async () => {
+    const { rests, tell, clock, reads, parent } = start();
+    await rests();
+    for (let hint = 0; hint < 50; hint += 1) tell({ type: "bus.changed", prefs: false });
+    expect(clock.running()).toEqual([100]);
+    clock.fire(100);
+    await rests();
+    expect(reads.length).toBe(2);
+    expect(parent.types()).toEqual(["tailnet.read", "tailnet.read"]);
+  });
+
+  test("puts preferences right when somebody may have changed them, and only then", async () => {
+    const { rests, tell, clock, reads } = start();
+    await rests();
+    tell({ type: "bus.changed", prefs: true });
+    tell({ type: "bus.changed", prefs: false });
+    clock.fire(100);
+    await rests();
+    tell({ type: "bus.changed", prefs: false });
+    clock.fire(100);
+    await rests();
+    expect(reads).toEqual([undefined, wanted, undefined]);
+  });
+
+  test("a bus that ends while tailscaled lives is opened again", async () => {
+    const { rests, tell, clock, buses, actor } = start();
+    await rests();
+    tell({ type: "bus.closed" });
+    await until(() => actor.getSnapshot().matches("reopening"), "reopening");
+    clock.fire(200);
+    await rests();
+    expect(buses.opened).toBe(2);
+  });
+
+  test("a bus that ends with tailscaled ends the feed", async () => {
+    const { rests, tell, alive, actor } = start();
+    await rests();
+    alive.process = { pid: 42, startTime: "9999" };
+    tell({ type: "bus.closed" });
+    await until(() => actor.getSnapshot().status === "done", "the end");
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, test } from "vitest";
+import { createActor, fromPromise } from "xstate";
+import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
+import { tailnetLoginMachine } from "../../machines/tailscale/tailnet-login-machine.ts";
+import type { WantedTailnet } from "../../machines/tailscale/tailscale-types.ts";
+import { manualClock } from "../support/manual-clock.ts";
+import { recorder } from "../support/recorder.ts";
+import { until } from "../support/until.ts";
+import { walkAllTransitions } from "../support/walk-all-transitions.ts";
+
+const wanted: WantedTailnet = { controlUrl: "http://hs", hostname: "n1", advertiseRoutes: [] };
+const refusal = { type: "login.refused", text: "authkey expired" } as const;
+
+test("every transition of the tailnet login machine can be taken", async () => {
+  const input = { wanted, authKeyFrom: "headscale" as const, headscale: recorder<HeadscaleEvent>().ref };
+  await walkAllTransitions(tailnetLoginMachine, {
+    input,
+    moreInputs: [{ ...input, authKeyFrom: "credentials" as const }],
+    events: [
+      { type: "authKey.granted", authKey: "hskey-auth-x" },
+      { type: "authKey.failed", failure: { code: "REJECTED", message: "" } },
+      { type: "credentials.replaced" },
+      refusal,
+    ],
+    outcomes: { hasNodeKey: { done: [true, false] } },
+    stateKey: ({ context }) => context.authKeyFrom,
+  });
+});
+
+function start(
+  options: { readonly hasNodeKey?: boolean; readonly authKeyFrom?: "credentials" | "headscale" } = {},
+) {
+  const headscale = recorder<HeadscaleEvent>();
+  const clock = manualClock();
+  const keys: (string | undefined)[] = [];
+  const actor = createActor(
+    tailnetLoginMachine.provide({
+      actors: {
+        hasNodeKey: fromPromise<boolean, void>(async () => options.hasNodeKey ?? false),
+        login: fromPromise<void, { readonly wanted: WantedTailnet; readonly authKey?: string }>(
+          async ({ input }) => {
+            keys.push(input.authKey);
+          },
+        ),
+      },
+    }),
+    { input: { wanted, authKeyFrom: options.authKeyFrom ?? "credentials", headscale: headscale.ref }, clock },
+  ).start();
+  const at = (state: "confirming" | "asking" | "registering" | "waiting") =>
+    until(() => actor.getSnapshot().matches(state), state);
+  return { actor, clock, keys, headscale, at };
+}
+
+describe("tailnet login", () => {
+  test("logs in at once where there is no node key", async () => {
+    const { at, keys } = start();
+    await at("registering");
+    expect(keys).toEqual([undefined]);
+  });
+
+  test("gives up a node key only when Headscale keeps asking for a login", async () => {
+    const { at, keys, clock } = start({ hasNodeKey: true });
+    await at("confirming");
+    expect(keys).toEqual([]);
+    clock.fire(2000);
+    await at("registering");
+    expect(keys.length).toBe(1);
+  });
+
+  test("a refused key is tried again after seconds, then minutes", async () => {
+    const { at, actor, clock, keys } = start();
+    const waits: number[] = [];
+    for (let attempt = 1; attempt <= 8; attempt += 1) {
+      await until(() => keys.length === attempt && actor.getSnapshot().matches("registering"), "a login");
+      actor.send(refusal);
+      await at("waiting");
+      const [waitMs = 0] = clock.running();
+      waits.push(waitMs);
+      clock.fire(waitMs);
+    }
+    expect(waits[0]).toBeGreaterThanOrEqual(2500);
+    expect(waits[7]).toBeGreaterThanOrEqual(150_000);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(300_000);
+    expect(actor.getSnapshot().context.failure).toEqual({
+      code: "LOGIN_REFUSED",
+      message: "authkey expired",
+    });
+  });
+
+  test("another key ends the wait", async () => {
+    const { at, actor, keys } = start();
+    await at("registering");
+    actor.send(refusal);
+    actor.send({ type: "credentials.replaced" });
+    await at("registering");
+    expect(keys.length).toBe(2);
+  });
+
+  test("without a key of its own it asks Headscale for one, and keeps it out of its context", async () => {
+    const { at, actor, keys, headscale } = start({ authKeyFrom: "headscale" });
+    await at("asking");
+    expect(headscale.types()).toEqual(["authKey.wanted"]);
+    actor.send({ type: "authKey.granted", authKey: "hskey-auth-x" });
+    await at("registering");
+    expect(keys).toEqual(["hskey-auth-x"]);
+    const { headscale: _, ...context } = actor.getSnapshot().context;
+    expect(JSON.stringify(context)).not.toContain("hskey");
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, test } from "vitest";
+import { registerLiveMetrics } from "../../src/observe/live-metrics.ts";
+import { machineHealth } from "../../src/observe/machine-health.ts";
+import { registerMachineMetrics } from "../../src/observe/machine-metrics.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import { observedSystem } from "./observed-system.ts";
+
+/** The samples of the metric, as they stand in the text format. */
+async function samples(registry: { metrics(): Promise<string> }, name: string): Promise<readonly string[]> {
+  const text = await registry.metrics();
+  return text.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+}
+
+describe("the machines' metrics", () => {
+  test("count machines by state, zeros included, their age, and those beyond their limit", async () => {
+    const { registry } = createMetrics();
+    const { observer, spawn, tell, clock } = observedSystem();
+    registerMachineMetrics(registry, observer);
+    spawn("a");
+    spawn("b");
+    tell("a", "go");
+    clock.now = 1500;
+    expect(await samples(registry, "headcni_machines")).toEqual([
+      'headcni_machines{machine="root",state="running"} 1',
+      'headcni_machines{machine="child",state="idle"} 1',
+      'headcni_machines{machine="child",state="passing"} 0',
+      'headcni_machines{machine="child",state="working"} 1',
+    ]);
+    expect(await samples(registry, "headcni_machine_oldest_seconds")).toContain(
+      'headcni_machine_oldest_seconds{machine="child",state="working"} 1.5',
+    );
+    expect(await samples(registry, "headcni_machine_stuck")).toEqual([
+      'headcni_machine_stuck{machine="child",state="working"} 1',
+    ]);
+  });
+
+  test("count transitions and ignored events, the same at every scrape", async () => {
+    const { registry } = createMetrics();
+    const { observer, spawn, tell } = observedSystem();
+    registerMachineMetrics(registry, observer);
+    spawn("a");
+    for (const event of ["go", "loop", "loop", "step"] as const) tell("a", event);
+    await registry.metrics();
+    expect(await samples(registry, "headcni_machine_transitions_total")).toEqual([
+      'headcni_machine_transitions_total{machine="child",from="idle",to="passing"} 1',
+      'headcni_machine_transitions_total{machine="child",from="passing",to="working"} 1',
+      'headcni_machine_transitions_total{machine="child",from="working",to="working"} 2',
+    ]);
+    expect(await samples(registry, "headcni_machine_events_ignored_total")).toContain(
+      'headcni_machine_events_ignored_total{machine="child",event="step"} 1',
+    );
+  });
+
+  test("and health show a failed machine that nobody deals with", async () => {
+    const { registry } = createMetrics();
+    const { observer, spawn, tell } = observedSystem({ letGo: false });
+    registerMachineMetrics(registry, observer);
+    spawn("a");
+    expect(machineHealth(observer)).toEqual({ alive: true, reasons: [] });
+    tell("a", "crash");
+    expect(machineHealth(observer)).toEqual({ alive: false, reasons: ["child (a) failed: a bug"] });
+    expect(await samples(registry, "headcni_machines")).toContain(
+      'headcni_machines{machine="child",state="error"} 1',
+    );
+  });
+});
+
+describe("the metrics", () => {
+  test("have the names and labels that users know", async () => {
+    const metrics = createMetrics();
+    metrics.observePodSetup({ namespace: "shop", name: "web-1" }, 0.002);
+    metrics.observeCniRequest("ADD", "ok", 0.002);
+    metrics.countIpAllocation("sequential");
+    metrics.countNetworkError("ADDRESS_TAKEN");
+    const text = await metrics.registry.metrics();
+    expect(text).toContain(
+      'headcni_pod_network_setup_duration_seconds_bucket{le="0.0025",namespace="shop"} 1',
+    );
+    expect(text).toContain('headcni_cni_request_duration_seconds_count{command="ADD",outcome="ok"} 1');
+    expect(text).toContain('headcni_ip_allocations_total{strategy="sequential"} 1');
+    expect(text).toContain('headcni_network_errors_total{error_type="ADDRESS_TAKEN"} 1');
+    expect(text).toContain("headcni_process_resident_memory_bytes ");
+    expect(text).not.toContain("web-1");
+  });
+
+  test("name pods only on request", async () => {
+    const metrics = createMetrics({ podNames: true });
+    metrics.observePodSetup({ namespace: "shop", name: "web-1" }, 0.002);
+    expect(await metrics.registry.metrics()).toContain('pod_name="web-1"');
+  });
+
+  test("read what is live at the scrape, and drop what is gone", async () => {
+    const { registry } = createMetrics();
+    let routes = [{ prefix: "10.244.2.0/24", kind: "peer" as const, state: "expected" }];
+    registerLiveMetrics(registry, {
+      ipPool: () => ({ size: 253, used: 4 }),
+      routes: () => routes,
+      peerPaths: () => [{ peer: "n2", path: "direct" }],
+      guardRepairs: () => [{ invariant: "ownPrefixRule", count: 2 }],
+      readiness: () => ({ serving: true, state: "degraded", reasons: [] }),
+    });
+    await registry.metrics();
+    routes = [{ prefix: "10.244.2.0/24", kind: "peer", state: "installed" }];
+    expect(await samples(registry, "headcni_route_state")).toEqual([
+      'headcni_route_state{prefix="10.244.2.0/24",kind="peer",state="installed"} 1',
+    ]);
+    expect(await samples(registry, "headcni_ip_pool_size")).toEqual(["headcni_ip_pool_size 253"]);
+    expect(await samples(registry, "headcni_ip_pool_used")).toEqual(["headcni_ip_pool_used 4"]);
+    expect(await samples(registry, "headcni_peer_path")).toEqual([
+      'headcni_peer_path{peer="n2",path="direct"} 1',
+    ]);
+    expect(await samples(registry, "headcni_guard_repairs_total")).toEqual([
+      'headcni_guard_repairs_total{invariant="ownPrefixRule"} 2',
+    ]);
+    expect(await samples(registry, "headcni_serving")).toEqual(["headcni_serving 1"]);
+    expect(await samples(registry, "headcni_readiness")).toEqual([
+      'headcni_readiness{state="proven"} 0',
+      'headcni_readiness{state="unproven"} 0',
+      'headcni_readiness{state="degraded"} 1',
+    ]);
+  });
+});

@@ -1,0 +1,34 @@
+import { join } from "node:path";
+import { createActor } from "xstate";
+import type { CniReport } from "../../machines/cni/cni-events.ts";
+import { cniMachine } from "../../machines/cni/cni-machine.ts";
+import type { PodsSettings } from "../../machines/pods/pods-events.ts";
+import { cniActors } from "../../src/actors/cni-socket-actor.ts";
+import { createCniExchanges } from "../../src/adapters/unix-socket/cni-exchanges.ts";
+import type { fakePodNetwork } from "./fake-pod-network.ts";
+import { startPods } from "./pods-desk.ts";
+import { recorder } from "./recorder.ts";
+import { until } from "./until.ts";
+
+/** The whole way of a CNI call over a real socket: cni, request, pods and pod machines, with a fake kernel behind them. */
+export async function startCniStack(
+  runtimeDir: string,
+  kernel: ReturnType<typeof fakePodNetwork>,
+  settings: Partial<PodsSettings> = {},
+) {
+  const desk = startPods(kernel, settings);
+  const root = recorder<CniReport>();
+  const exchanges = createCniExchanges({ runtimeDir, rejected: () => undefined });
+  const machine = cniMachine.provide({ actors: cniActors(exchanges, Date.now) });
+  const cni = createActor(machine, { input: { pods: desk.pods, parent: root.ref } });
+  cni.start();
+  await until(() => root.types().includes("cni.serving"), "the socket to listen");
+  return {
+    ...desk,
+    cni,
+    reports: root,
+    path: join(runtimeDir, "cni.sock"),
+    /** Calls that run, by the machines' own count. */
+    running: () => cni.getSnapshot().context.slots.filter((slot) => slot !== null).length,
+  };
+}

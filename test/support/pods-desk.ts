@@ -1,0 +1,79 @@
+import { createActor } from "xstate";
+import { podMachine } from "../../machines/pod/pod-machine.ts";
+import type { PodAnswer, PodsReport, PodsSettings } from "../../machines/pods/pods-events.ts";
+import { podsMachine } from "../../machines/pods/pods-machine.ts";
+import { podActors, podsActors } from "../../src/actors/pod-actors.ts";
+import type { CniRequest } from "../../src/protocol/wire-types.ts";
+import type { fakePodNetwork } from "./fake-pod-network.ts";
+import { recorder } from "./recorder.ts";
+import { until } from "./until.ts";
+
+export const podsSettings: PodsSettings = {
+  prefixes: ["10.244.1.0/24"],
+  mtu: 1280,
+  strategy: "sequential",
+  restMs: 30_000,
+  seed: 1,
+};
+
+const wants = { ADD: "pod.attachWanted", DEL: "pod.detachWanted", CHECK: "pod.checkWanted" } as const;
+
+/** A running registry of pods over a fake kernel, and calls to it as a client would make them. */
+export function startPods(kernel: ReturnType<typeof fakePodNetwork>, settings: Partial<PodsSettings> = {}) {
+  const root = recorder<PodsReport>();
+  const machine = podsMachine.provide({
+    actors: {
+      ...podsActors(kernel.port),
+      pod: podMachine.provide({ actors: podActors(kernel.port, Date.now) }),
+    },
+  });
+  const pods = createActor(machine, {
+    input: { settings: { ...podsSettings, ...settings }, parent: root.ref },
+  });
+  pods.start();
+  let calls = 0;
+  const call = (request: CniRequest) => {
+    calls += 1;
+    const requestId = `call-${calls}`;
+    const client = recorder<PodAnswer>();
+    const kind = request.command;
+    if (kind === "STATUS") pods.send({ type: "pods.statusWanted", requestId, replyTo: client.ref });
+    else if (kind === "GC") {
+      const { network, validAttachments: valid = [] } = request;
+      pods.send({
+        type: "pods.collectWanted",
+        requestId,
+        network,
+        valid,
+        replyTo: client.ref,
+        atMs: Date.now(),
+      });
+    } else pods.send({ type: wants[kind], request, requestId, replyTo: client.ref, atMs: Date.now() });
+    return {
+      requestId,
+      answers: client.events,
+      answer: () => until(() => client.events[0], `an answer to ${kind} of ${request.containerId}`),
+    };
+  };
+  return {
+    pods,
+    root,
+    call,
+    /** What the registry still holds: everything must come back to nothing. */
+    counts: () => {
+      const { context, children } = pods.getSnapshot();
+      return {
+        rows: context.rows.filter((row) => row !== null).length,
+        slots: context.rows.length,
+        children: Object.keys(children).length,
+        used: context.pools.reduce((sum, pool) => sum + pool.used.length, 0),
+        waiting: context.held.length + context.collections.length,
+      };
+    },
+    async open() {
+      pods.send({ type: "pods.recover" });
+      pods.send({ type: "pods.open" });
+      await until(() => pods.getSnapshot().matches("ready"), "the registry to be ready");
+    },
+  };
+}
