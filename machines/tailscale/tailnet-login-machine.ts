@@ -25,6 +25,7 @@ export type TailnetLoginEvent =
   | { readonly type: "credentials.replaced" };
 
 const limits = { look: 12_000, confirm: 2000, ask: 60_000, login: 15_000, register: 30_000 };
+const unanswered: Failure = { code: "REGISTRATION_UNANSWERED", message: "Headscale did not take this node" };
 const retry = { firstMs: 5000, mostMs: 300_000 };
 
 /**
@@ -44,6 +45,8 @@ export const tailnetLoginMachine = setup({
     login: notProvided<void, { readonly wanted: WantedTailnet; readonly authKey?: string }>(
       "tailscale.login",
     ),
+    /** Keeps tailscaled from repeating a refused login by itself, several times a second at first. */
+    hush: notProvided<void, void>("tailscale.hush"),
   },
   actions: {
     askForKey: sendTo(
@@ -121,14 +124,27 @@ export const tailnetLoginMachine = setup({
       meta: { limit: { ms: limits.register, means: "Headscale does not answer the registration" } },
       on: {
         "login.refused": {
-          target: "waiting",
+          target: "hushing",
           actions: {
             type: "keepFailure",
             params: ({ event }) => ({ code: "LOGIN_REFUSED", message: event.text }),
           },
         },
       },
-      after: { register: "waiting" },
+      after: {
+        register: { target: "hushing", actions: { type: "keepFailure", params: unanswered } },
+      },
+    },
+    hushing: {
+      meta: { limit: { ms: limits.look, means: "tailscaled does not answer on its socket" } },
+      invoke: {
+        src: "hush",
+        onDone: "waiting",
+        onError: {
+          target: "waiting",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
     },
     waiting: {
       meta: {

@@ -39,12 +39,8 @@ export function findLink(snapshot: KernelSnapshot, name: string): KernelLink | u
   return snapshot.links.find((link) => link.name === name);
 }
 
-/** Gateway, preferred source and protocol count only where the request names them. */
-function sameRoute(
-  request: KernelRouteRequest,
-  route: KernelRoute,
-  snapshot: KernelSnapshot,
-): boolean {
+/** Gateway and preferred source count only where the request names them. */
+function sameRoute(request: KernelRouteRequest, route: KernelRoute, snapshot: KernelSnapshot): boolean {
   if (request.type === "unicast") {
     const link = request.link === undefined ? undefined : findLink(snapshot, request.link);
     if (link?.index !== route.linkIndex) return false;

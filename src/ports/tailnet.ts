@@ -46,6 +46,8 @@ export interface Tailnet {
   ): Promise<void>;
   /** Stops announcing these prefixes and keeps all others. */
   withdrawRoutes(prefixes: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Ends tailscaled's talk with Headscale until the next login: it would repeat a refused one by itself. */
+  disconnectControl(signal: AbortSignal): Promise<void>;
   /** Asks Headscale once more with the node key there is: a node it no longer knows ends in NeedsLogin. */
   recheckLogin(signal: AbortSignal): Promise<void>;
   /**

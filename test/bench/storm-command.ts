@@ -8,7 +8,7 @@ import { inWords, judge } from "./storm-verdict.ts";
 
 const usage = `The life and death of many pods on one node: what grows, and what is left behind.
 Usage: npm run bench -- storm [--lives N] [--daemon bundle|source] [--json]     (as root)
-  --lives N    pod lives after the warm-up (100000: about ten minutes)
+  --lives N    pod lives after the warm-up (100000: ten to twenty minutes)
 Ends with code 1 when the heap grew by 10 MB or more, or the kernel has something more than before.
 `;
 

@@ -26,7 +26,8 @@ export function attach(kernel: WorkerKernel, plan: AttachmentPlan): AttachedLink
   try {
     const indexes = makeHostSide(kernel, plan, netns);
     try {
-      refuseRouterAdvertisements(kernel, plan.hostLink);
+      // A pod must not become the node's IPv6 router by announcing itself (CVE-2020-10749).
+      if (kernel.hasIpv6) kernel.sysctls.write(`net/ipv6/conf/${plan.hostLink}/accept_ra`, "0");
       makePodSide(kernel, plan, netns, indexes.pod);
       commit(kernel, plan, netns, indexes.host);
     } catch (error) {
@@ -60,7 +61,7 @@ export function openPodNamespace(kernel: WorkerKernel, path: string): OpenNamesp
 function makeHostSide(kernel: WorkerKernel, plan: AttachmentPlan, netns: OpenNamespace): LinkIndexes {
   for (let attempt = 1; ; attempt++) {
     const indexes = kernel.indexes.next();
-    const refusals = runSteps(kernel.node.requests, hostSteps(plan, indexes, netns));
+    const refusals = runSteps(kernel.node.requests, hostSteps(kernel.hasIpv6, plan, indexes, netns));
     const [first] = refusals;
     if (first === undefined) return indexes;
     const made = first.index !== 0;
@@ -85,16 +86,6 @@ function addressRefused(refusal: StepRefusal): PodNetworkRefusal {
   if (operation !== hostRouteOperation || refusal.errno !== "EEXIST" || address === undefined)
     return stepRefused(refusal);
   return new PodNetworkRefusal(`another attachment holds ${address}`, { code: "ADDRESS_TAKEN", address });
-}
-
-/** A pod must not become the node's IPv6 router by announcing itself (CVE-2020-10749). */
-function refuseRouterAdvertisements(kernel: WorkerKernel, hostLink: string): void {
-  try {
-    kernel.sysctls.write(`net/ipv6/conf/${hostLink}/accept_ra`, "0");
-  } catch (error) {
-    // A kernel without IPv6 takes no router advertisements.
-    if (!isMissingFile(error)) throw error;
-  }
 }
 
 function makePodSide(
@@ -146,8 +137,4 @@ function linkExists(kernel: WorkerKernel, name: string): boolean {
     if (error instanceof NetlinkError && error.detail.code === "REFUSED") return false;
     throw error;
   }
-}
-
-function isMissingFile(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

@@ -24,7 +24,7 @@ export interface LinkIndexes {
   readonly pod: number;
 }
 
-export const loopbackIndex = 1;
+const loopbackIndex = 1;
 
 /** The host's route to one pod address; in `recover` and CHECK it is compared with what the kernel has. */
 export function hostRoute(
@@ -49,6 +49,7 @@ export function hostRoute(
 
 /** One `send` on the host: a crash can only come before or after all of it. */
 export function hostSteps(
+  hasIpv6: boolean,
   plan: AttachmentPlan,
   indexes: LinkIndexes,
   netns: { readonly fd: number; readonly inode: string },
@@ -71,7 +72,7 @@ export function hostSteps(
   const alias = planAlias(plan, "pending", netns.inode);
   return [
     { operation: "link.add", message: newVeth(hostEnd, podEnd) },
-    { operation: "link.alias", message: setLink(host, { alias, noLinkLocal: true }) },
+    { operation: "link.alias", message: setLink(host, hasIpv6 ? { alias, noLinkLocal: true } : { alias }) },
     { operation: "link.up", message: setLink(host, { up: true }) },
     ...plan.addresses.flatMap((address) => [
       hostRouteStep(address, indexes.host, plan, "exclusive"),

@@ -18,6 +18,8 @@ import { openWorkerKernel } from "./worker-kernel.ts";
 
 const pollIn = 0x1;
 const pollEntryLength = 8;
+/** Each attachment causes some 20 kB of notifications; they must be read before they fill the monitors' sockets. */
+const requestsPerRound = 64;
 
 /**
  * Serves requests until told to close. The thread sleeps in poll() over the wake-up descriptor, the monitors and the echoes,
@@ -35,9 +37,10 @@ export function runKernelLoop(port: MessagePort, { wakeFd, closing, sysctlRoot }
   post({ kind: "opened" });
   while (Atomics.load(closing, 0) === 0) {
     const descriptors = monitors().flatMap((monitor) => monitor.descriptors);
-    waitForInput(libc, [wakeFd, ...descriptors, ...running.descriptors()], running.nextDeadline());
+    const deadline = queue.isEmpty() ? running.nextDeadline() : 0;
+    waitForInput(libc, [wakeFd, ...descriptors, ...running.descriptors()], deadline);
     clearWake(wakeFd);
-    for (;;) {
+    for (let served = 0; served < requestsPerRound; served++) {
       receiveRequests(port, queue);
       const request = queue.take();
       if (request === undefined) break;

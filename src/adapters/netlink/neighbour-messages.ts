@@ -11,7 +11,7 @@ import { decodeAttributes, fixedHeader, messageFlags, type NetlinkMessage } from
 import type { NetlinkSocket } from "./netlink-socket.ts";
 
 /** RTM_*NEIGH of linux/rtnetlink.h. */
-export const neighbourType = { new: 28, get: 30 } as const;
+const neighbourType = { new: 28, get: 30 } as const;
 
 /** NDA_* of linux/neighbour.h. */
 const attribute = { destination: 1, mac: 2 } as const;

@@ -26,7 +26,7 @@ export class NetlinkError extends HeadcniError<
   | { readonly code: "NO_ANSWER" }
 > {}
 
-export const netlinkRoute = 0;
+const netlinkRoute = 0;
 export const netlinkNetfilter = 12;
 
 const afNetlink = 16;

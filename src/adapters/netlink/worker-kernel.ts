@@ -14,6 +14,8 @@ export interface WorkerKernel {
   readonly node: KeptNamespace;
   readonly indexes: IndexSource;
   readonly sysctls: Sysctls;
+  /** False on a kernel that was started without IPv6. */
+  readonly hasIpv6: boolean;
 }
 
 /** To be called in the thread that does the work. `sysctlRoot` as in `sysctlsAt`. */
@@ -22,5 +24,7 @@ export function openWorkerKernel(libc: Libc, sysctlRoot: string): WorkerKernel {
   const kept = keptNamespaces(libc, namespaces);
   const node = kept.get("node");
   const present = node.requests.query(getLink()).map((payload) => decodeLink(payload).index);
-  return { libc, namespaces, kept, node, indexes: linkIndexes(present), sysctls: sysctlsAt(sysctlRoot) };
+  const sysctls = sysctlsAt(sysctlRoot);
+  const hasIpv6 = sysctls.has("net/ipv6/conf");
+  return { libc, namespaces, kept, node, indexes: linkIndexes(present), sysctls, hasIpv6 };
 }

@@ -26,7 +26,10 @@ export function watchPulse(api: LocalApi, changed: () => void): () => void {
   }
   async function look(): Promise<string | undefined> {
     try {
-      const answer = await api.call({ method: "GET", path: "status?peers=false", timeoutMs: pulseMs }, signal);
+      const answer = await api.call(
+        { method: "GET", path: "status?peers=false", timeoutMs: pulseMs },
+        signal,
+      );
       const { backendState, self, loginWanted } = readStatus(answer).status;
       return `${backendState} ${self.online} ${loginWanted}`;
     } catch {

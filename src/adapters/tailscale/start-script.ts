@@ -1,7 +1,8 @@
 /**
- * Turns into tailscaled, keeping its pid. Arguments: lock file, record file, resolv.conf, then tailscaled's command line.
+ * Turns into tailscaled, keeping its pid. Arguments: lock file, record file, socket, resolv.conf, then tailscaled's command line.
  * It runs in a mount namespace of its own and
  * - holds a lock for tailscaled's whole life: two daemons that both start one leave one (exit code 75, EX_TEMPFAIL);
+ * - removes the socket and the record of the one before, which would answer for it;
  * - unmounts its copies of network namespace mounts, which would keep every pod's namespace alive;
  * - puts X's resolv.conf over the host's, for itself alone (Go reads no other path);
  * - records its pid and start time before it becomes tailscaled, so that a daemon killed meanwhile still finds it.
@@ -10,8 +11,10 @@ export const startScript = `
 exec 9>"$1" || exit 73
 flock -n 9 || exit 75
 record=$2
-resolver=$3
-shift 3
+socket=$3
+resolver=$4
+shift 4
+rm -f "$record" "$socket"
 while read -r _ _ _ _ point rest; do
   case "$rest" in *" - nsfs "*) umount -l "$point" ;; esac
 done </proc/self/mountinfo

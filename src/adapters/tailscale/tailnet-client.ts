@@ -98,6 +98,9 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
       const edit = withoutRoutes(await prefs(signal), prefixes);
       if (edit !== undefined) await patch(edit, signal);
     },
+    async disconnectControl(signal) {
+      await post("disconnect-control", undefined, signal);
+    },
     async recheckLogin(signal) {
       await post("start", {}, signal);
     },

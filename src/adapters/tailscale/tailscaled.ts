@@ -61,12 +61,11 @@ export async function startTailscaled(
   await mkdir(paths.state, { recursive: true, mode: 0o700 });
   await writeFile(paths.resolver, (await hostResolver()).text);
   await boundLog(paths.log);
-  // A stale socket or record would answer for the process that is gone.
-  await Promise.all([rm(paths.socket, { force: true }), rm(paths.record, { force: true })]);
   const log = openSync(paths.log, "a", 0o600);
   // Each of these replaces itself with the next one, so the pid stays.
   const intoX = [`--net=${paths.netns}`, "--", "unshare", "--mount", "--propagation", "slave", "--"];
-  const scripted = ["sh", "-c", startScript, "headcni", paths.lock, paths.record, paths.resolver];
+  const files = [paths.lock, paths.record, paths.socket, paths.resolver];
+  const scripted = ["sh", "-c", startScript, "headcni", ...files];
   const child = spawn("nsenter", [...intoX, ...scripted, binary, ...commandLine(options)], {
     detached: true,
     stdio: ["ignore", log, log],
@@ -78,7 +77,15 @@ export async function startTailscaled(
     child.once("error", () => resolve(null)).once("exit", (code) => resolve(code));
   });
   child.unref();
-  return await untilAnswering(options, answers, ended, signal);
+  const own = async () => {
+    const found = await findTailscaled(options);
+    return found?.pid === child.pid && (await answers()) ? found : undefined;
+  };
+  return await untilAnswering(own, ended, signal).catch((error: unknown) => {
+    // Given up before it answered: it must not come up later on its own.
+    if (child.pid !== undefined && child.exitCode === null) kill(child.pid, "SIGTERM");
+    throw error;
+  });
 }
 
 /** SIGTERM, and SIGKILL after 5 s; resolves when it is gone. Its state stays. */
@@ -146,15 +153,14 @@ async function findBinary(name: string): Promise<string> {
 }
 
 async function untilAnswering(
-  options: TailscaledOptions,
-  answers: () => Promise<boolean>,
+  answering: () => Promise<TailscaledProcess | undefined>,
   ended: Promise<number | null>,
   signal: AbortSignal,
 ): Promise<TailscaledProcess> {
   for (;;) {
     const exitCode = await Promise.race([ended, delay(20, "running" as const, { signal })]);
     if (exitCode !== "running") throw exited(exitCode);
-    const found = (await answers()) ? await findTailscaled(options) : undefined;
+    const found = await answering();
     if (found !== undefined) return found;
   }
 }

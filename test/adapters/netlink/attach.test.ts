@@ -136,13 +136,20 @@ describe("attach", () => {
     expect([await linkNames(node), await linkNames(pod)]).toEqual([[], []]);
   });
 
-  test("a cancelled attachment leaves nothing", async () => {
-    const pod = await namespaces.add("cancelled");
+  test("an attachment that is cancelled while others go first leaves nothing", async () => {
+    const [pod, crowded] = [await namespaces.add("cancelled"), await namespaces.add("crowd")];
+    const crowd = Array.from({ length: 60 }, (_, index) =>
+      samplePlan(crowded, 300 + index, { ifname: `e${index}` }),
+    );
+    const others = crowd.map(attach);
     const abort = new AbortController();
     const attaching = refusal(kernel.podNetwork.attach(samplePlan(pod, 13), abort.signal));
     abort.abort();
     expect(await attaching).toEqual({ code: "CANCELLED" });
-    expect([await linkNames(node), await linkNames(pod)]).toEqual([[], []]);
+    expect(await linkNames(pod)).toEqual([]);
+    await Promise.all(others);
+    await Promise.all(crowd.map(release));
+    expect(await linkNames(node)).toEqual([]);
   });
 
   test("IPv6 works in a sandbox that starts with IPv6 switched off", async () => {

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { createActor } from "xstate";
+import { type ActorRefFrom, createActor } from "xstate";
 import { headscaleMachine } from "../../../machines/headscale/headscale-machine.ts";
 import { tailnetFeedMachine } from "../../../machines/tailscale/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "../../../machines/tailscale/tailnet-login-machine.ts";
@@ -50,6 +50,9 @@ export function liveTailscale(
     reports: parent.events,
     status: () => actor.getSnapshot().context.status,
     process: () => actor.getSnapshot().context.process,
+    /** State of the login machine while there is one. */
+    login: () =>
+      (actor.getSnapshot().children.login as ActorRefFrom<typeof tailnetLoginMachine>)?.getSnapshot().value,
     isIn: (state: "up" | "degraded" | "needsLogin") => actor.getSnapshot().matches({ attending: state }),
     stop: () => {
       actor.stop();

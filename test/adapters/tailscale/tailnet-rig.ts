@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir, readFile, symlink } from "node:fs/promises";
-import { createHeadscale } from "../../../src/adapters/headscale/headscale-client.ts";
+import { createHeadscale, type HeadscaleOptions } from "../../../src/adapters/headscale/headscale-client.ts";
 import { createTailnet } from "../../../src/adapters/tailscale/tailnet-client.ts";
 import { ensureTools } from "../../lab/build/tools.ts";
 import { startDerp, writeDerpMap } from "../../lab/derp.ts";
@@ -26,6 +26,7 @@ export type TailnetRig = {
   authKey(): Promise<string>;
   /** The API client, through a tunnel into the namespace; with another key on demand. */
   headscale(key?: string): ReturnType<typeof createHeadscale>;
+  headscaleWith(readApiKey: HeadscaleOptions["readApiKey"]): ReturnType<typeof createHeadscale>;
   end(): Promise<void>;
 };
 
@@ -82,6 +83,8 @@ function rigOf(lab: Lab, tunnel: Tunnel, closing: (() => unknown)[]): TailnetRig
     closing.push(() => resource.close());
     return resource;
   };
+  const headscaleWith: TailnetRig["headscaleWith"] = (readApiKey) =>
+    closed(createHeadscale({ url: tunnel.url, readApiKey }));
   return {
     lab,
     headscaleUrl: lab.headscale.url,
@@ -100,12 +103,8 @@ function rigOf(lab: Lab, tunnel: Tunnel, closing: (() => unknown)[]): TailnetRig
       ),
     authKey: () => readFile(lab.headscale.authKeyFile, "utf8"),
     headscale: (key) =>
-      closed(
-        createHeadscale({
-          url: tunnel.url,
-          readApiKey: () => ({ key: key ?? readFileSync(lab.headscale.apiKeyFile, "utf8") }),
-        }),
-      ),
+      headscaleWith(() => ({ key: key ?? readFileSync(lab.headscale.apiKeyFile, "utf8").trim() })),
+    headscaleWith,
     end: async () => {
       await Promise.all(closing.map((close) => close()));
       await stopLab(lab.id);
