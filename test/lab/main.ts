@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { type Command, type CommandArguments, print } from "./commands/command.ts";
 import { down } from "./commands/down.ts";
-import { exec, nodeExec } from "./commands/exec.ts";
+import { exec, kubectl, nodeExec } from "./commands/exec.ts";
 import { faults } from "./commands/fault.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
@@ -18,6 +18,7 @@ const commands: readonly Command[] = [
   podList,
   exec,
   nodeExec,
+  kubectl,
   ...faults,
   status,
   logs,

@@ -7,9 +7,9 @@ set -eu
 echo "$NODE_NAME" >/proc/sys/kernel/hostname
 disk=$NODE_FOLDER/disk
 
-# Copies of these mounts would keep network namespaces alive that are removed outside.
+# Copies of these mounts would keep network namespaces alive that are removed outside (and then are gone here, too).
 findmnt -rn -t nsfs -o TARGET | while read -r namespace; do
-  umount --lazy "$namespace"
+  umount --lazy "$namespace" 2>/dev/null || true
 done
 
 for top in etc opt var; do

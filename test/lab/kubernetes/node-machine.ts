@@ -1,8 +1,10 @@
-import { mkdir, rm } from "node:fs/promises";
+import { readFileSync, readlinkSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { netnsPath } from "../netns.ts";
 import {
+  identify,
   isAlive,
   type ProcessIdentity,
   programOf,
@@ -80,6 +82,36 @@ export async function onNode(
 export async function inNode(lab: Lab, node: LabNode, command: CommandLine): Promise<CommandLine> {
   const entered = await onNode(lab, node, command);
   return ["nsenter", `--net=${netnsPath(node.netns)}`, "--", ...entered.command];
+}
+
+/** The process that a node of a cluster knows as `pid`, as the machine knows it (proc(5), `NSpid`). */
+export async function processOnNode(
+  lab: Lab,
+  node: LabNode,
+  pid: number,
+): Promise<ProcessIdentity | undefined> {
+  const init = await nodeInit(lab, node);
+  const namespace = init === undefined ? "" : pidNamespace(init.pid);
+  if (namespace === "") return undefined;
+  const candidates = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = candidates.find((candidate) => {
+    if (pidNamespace(candidate) !== namespace) return false;
+    const status = readOrEmpty(() => readFileSync(`/proc/${candidate}/status`, "utf8"));
+    return Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1]) === pid;
+  });
+  return found === undefined ? undefined : identify(found);
+}
+
+function pidNamespace(pid: number): string {
+  return readOrEmpty(() => readlinkSync(`/proc/${pid}/ns/pid`));
+}
+
+function readOrEmpty(read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return "";
+  }
 }
 
 /** The script has become the init program only after its last mount. */
