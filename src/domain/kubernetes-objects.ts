@@ -52,3 +52,9 @@ export interface PodIdentity {
   readonly name: string;
   readonly uid: string;
 }
+
+/** Names a report that was posted, to count its repetitions. */
+export interface PostedReport {
+  readonly namespace: string;
+  readonly eventName: string;
+}

@@ -1,5 +1,5 @@
 import type { HeadcniError } from "../domain/failure.ts";
-import type { NetworkCondition, PodReport } from "../domain/kubernetes-objects.ts";
+import type { NetworkCondition, PodReport, PostedReport } from "../domain/kubernetes-objects.ts";
 import type { WatchNews, WatchSource } from "../domain/kubernetes-watch.ts";
 
 /** What goes wrong with the Kubernetes API. */
@@ -20,12 +20,6 @@ export type KubernetesFailure =
   /** The kubeconfig or the service account's files: missing, malformed, or with a way to log in that we do not have. */
   | { readonly code: "ACCESS_INVALID"; readonly path: string; readonly text: string };
 export type KubernetesError = HeadcniError<KubernetesFailure>;
-
-/** Names a report that was posted, to count its repetitions. */
-export interface PostedReport {
-  readonly namespace: string;
-  readonly eventName: string;
-}
 
 /** The Kubernetes API, as far as this node uses it. Methods throw KubernetesError. */
 export interface Kubernetes {

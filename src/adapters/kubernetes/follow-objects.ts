@@ -25,8 +25,8 @@ export interface FollowOptions {
 
 /** The server ends a watch between these, as for client-go's reflectors (tools/cache minWatchTimeout). */
 const shortestWatchSeconds = 300;
-/** Beyond the end that was asked for: then the server hangs, though its kernel still answers. */
-const overdueMs = 30_000;
+/** Bookmarks come about every minute (apiserver cacher defaultBookmarkFrequency): two missed ones, and the server hangs. */
+const longestSilenceMs = 150_000;
 
 /** See `Kubernetes.follow` in src/ports/kubernetes.ts. */
 export function createFollower({ transport, targets, rejected, random }: FollowOptions) {
@@ -63,13 +63,17 @@ export function createFollower({ transport, targets, rejected, random }: FollowO
         timeoutSeconds: String(seconds),
       },
     } as const;
-    const stream = await transport.stream(call, seconds * 1000 + overdueMs, signal);
+    const stream = await transport.stream(call, longestSilenceMs, signal);
     hear({ type: "watch.opened", source });
     const lines = createLineDecoder();
     const gather = createNewsGatherer(source, cursor === "", (object) => trimmed(source, object));
+    let last = cursor;
     try {
       for await (const chunk of stream) {
-        for (const news of gather(lines.push(chunk).map(readWatchLine))) hear(news);
+        for (const news of gather(lines.push(chunk).map(readWatchLine))) {
+          if ("cursor" in news) last = laterOf(last, news.cursor);
+          hear(news);
+        }
       }
     } catch (error) {
       throw error instanceof KubernetesRequestError ? error : brokenStream(error);
@@ -111,4 +115,14 @@ function refusesWatchList(error: unknown): boolean {
   if (!(error instanceof KubernetesRequestError)) return false;
   const { detail } = error;
   return detail.code === "REJECTED" && (detail.status === 400 || detail.status === 422);
+}
+
+/**
+ * resourceVersions only grow, and compare as numbers (KEP-5504). One that went back means that etcd was restored from a
+ * backup: from a cursor of before, changes would be missed until the numbers are as high again.
+ */
+function laterOf(last: string, next: string): string {
+  if (!/^\d+$/.test(last) || !/^\d+$/.test(next) || BigInt(next) >= BigInt(last)) return next;
+  const text = `resourceVersion ${next} came after ${last}`;
+  throw new KubernetesRequestError(`the API server went back in time: ${text}`, { code: "EXPIRED", text });
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { PodReport } from "../../domain/kubernetes-objects.ts";
-import type { PostedReport } from "../../ports/kubernetes.ts";
+import type { PodReport, PostedReport } from "../../domain/kubernetes-objects.ts";
 import type { ApiCall } from "./api-transport.ts";
 
 /** Longest note and action that events.k8s.io/v1 takes (pkg/apis/core/validation/events.go). */
