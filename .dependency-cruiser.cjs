@@ -4,7 +4,8 @@ module.exports = {
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     {
       name: "machines-are-pure",
-      comment: "A statechart imports xstate and the domain, nothing else: it can be drawn, walked and pasted elsewhere.",
+      comment:
+        "A statechart imports xstate and the domain, nothing else: it can be drawn, walked and pasted elsewhere.",
       severity: "error",
       from: { path: "^machines/" },
       to: { pathNot: "^(machines|src/domain|src/protocol)/|node_modules/xstate" },
@@ -15,7 +16,12 @@ module.exports = {
       from: { path: "^src/domain/" },
       to: { pathNot: "^src/(domain|protocol)/|node_modules/ipaddr\\.js" },
     },
-    { name: "protocol-stands-alone", severity: "error", from: { path: "^src/protocol/" }, to: { pathNot: "^src/protocol/|node_modules/zod" } },
+    {
+      name: "protocol-stands-alone",
+      severity: "error",
+      from: { path: "^src/protocol/" },
+      to: { pathNot: "^src/protocol/|node_modules/zod" },
+    },
     {
       name: "stub-is-small",
       comment: "cni/ is compiled for QuickJS: the wire contract without its zod schema, and nothing else.",
@@ -23,7 +29,12 @@ module.exports = {
       from: { path: "^cni/", pathNot: "^cni/build" },
       to: { pathNot: "^(cni/|src/protocol/(?!request-schema))" },
     },
-    { name: "ports-are-interfaces", severity: "error", from: { path: "^src/ports/" }, to: { pathNot: "^src/(ports|domain|protocol)/" } },
+    {
+      name: "ports-are-interfaces",
+      severity: "error",
+      from: { path: "^src/ports/" },
+      to: { pathNot: "^src/(ports|domain|protocol)/" },
+    },
     {
       name: "adapters-know-no-machines",
       severity: "error",
@@ -42,7 +53,12 @@ module.exports = {
       from: { path: "^(src|machines)/", pathNot: "^src/(daemon|main)\\.ts$" },
       to: { path: "^src/(daemon|main)\\.ts$" },
     },
-    { name: "product-knows-no-tests", severity: "error", from: { path: "^(src|machines|cni)/" }, to: { path: "^test/" } },
+    {
+      name: "product-knows-no-tests",
+      severity: "error",
+      from: { path: "^(src|machines|cni)/" },
+      to: { path: "^test/" },
+    },
   ],
   options: {
     doNotFollow: { path: "node_modules" },

@@ -9,7 +9,7 @@ export interface CommandLine {
   readonly overrides: readonly string[];
 }
 
-export class CommandLineError extends HeadcniError<{ readonly code: "BAD_COMMAND_LINE" }> {}
+class CommandLineError extends HeadcniError<{ readonly code: "BAD_COMMAND_LINE" }> {}
 
 export const usage = `headcni: the HeadCNI daemon
 

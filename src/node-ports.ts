@@ -1,6 +1,7 @@
 import { createConflistFile } from "./adapters/conflist/conflist-file.ts";
 import { createProofFile } from "./adapters/conflist/proof-file.ts";
 import { createHeadscale } from "./adapters/headscale/headscale-client.ts";
+import { createHintFile } from "./adapters/hint-file/hint-file.ts";
 import { type Kernel, openKernel } from "./adapters/netlink/open-kernel.ts";
 import { openFirewall } from "./adapters/nftables/open-firewall.ts";
 import { sysctlMemory } from "./adapters/sysctl-memory/sysctl-memory.ts";
@@ -39,6 +40,7 @@ export async function openNodePorts(config: Config, listener: PortsListener) {
     port: tailscale.port,
     staticEndpoints: tailscale.staticEndpoints,
     environment: tailscale.environment,
+    warned: listener.warned,
   });
   const api = createHeadscale({
     url: headscale.url,
@@ -48,6 +50,7 @@ export async function openNodePorts(config: Config, listener: PortsListener) {
   return {
     exchanges: createCniExchanges({ runtimeDir, rejected: listener.rejected }),
     podNetwork: kernel.podNetwork,
+    addressHints: createHintFile(paths.addressHints),
     kernel: kernel.state,
     firewall: openFirewall({ tailnetPath: paths.tailnetNetns }),
     sysctlMemory: sysctlMemory(paths.sysctls),

@@ -50,7 +50,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
       headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
       pods: podsMachine.provide({
         actors: {
-          ...podsActors(ports.podNetwork),
+          ...podsActors(ports.podNetwork, ports.addressHints),
           pod: podMachine.provide({ actors: podActors(ports.podNetwork, now) }),
         },
       }),

@@ -5,6 +5,8 @@ import type { Config } from "./config/config-schema.ts";
 export function runtimePaths({ runtimeDir, stateDir }: Pick<Config, "runtimeDir" | "stateDir">) {
   return {
     cniSocket: join(runtimeDir, "cni.sock"),
+    /** What the address pools remember over a restart. */
+    addressHints: join(runtimeDir, "address-hints.json"),
     httpSocket: join(runtimeDir, "http.sock"),
     /** Where X is mounted. */
     tailnetNetns: join(runtimeDir, "tailnet.netns"),

@@ -3,7 +3,8 @@ import type { Recipient } from "../support/recipient.ts";
 
 /** Answers to `approval.wanted`. */
 export type ApprovalReply =
-  | { readonly type: "approval.granted" }
+  /** `serving`: what the node serves now, by Headscale's word. */
+  | { readonly type: "approval.granted"; readonly serving: readonly string[] }
   | { readonly type: "approval.failed"; readonly failure: Failure };
 
 /** Answers to `authKey.wanted`. */
@@ -34,8 +35,8 @@ export type HeadscaleTask =
   | { readonly kind: "approval"; readonly nodeId: string; readonly prefixes: readonly string[] }
   | { readonly kind: "authKey"; readonly tags: readonly string[] };
 
-/** What `serve` brings back: the key, or nothing for an approval. */
-export type HeadscaleYield = { readonly authKey?: string };
+/** What `serve` brings back: a key, or the prefixes the node serves after an approval. */
+export type HeadscaleYield = { readonly authKey?: string; readonly serving?: readonly string[] };
 
 /**
  * The queue with one more job. A job that waits already for the same asker is replaced by the newer one; the first may

@@ -59,9 +59,9 @@ export const headscaleMachine = setup({
       if (job.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.failed", failure });
       else enqueue.sendTo(job.replyTo, { type: "authKey.failed", failure });
     }),
-    answerJob: enqueueActions(({ context, enqueue }, { authKey }: HeadscaleYield) => {
+    answerJob: enqueueActions(({ context, enqueue }, { authKey, serving = [] }: HeadscaleYield) => {
       const [job, ...jobs] = context.jobs;
-      if (job?.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.granted" });
+      if (job?.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.granted", serving });
       if (job?.kind === "authKey" && authKey !== undefined)
         enqueue.sendTo(job.replyTo, { type: "authKey.granted", authKey });
       enqueue.assign({ jobs });

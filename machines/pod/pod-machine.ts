@@ -1,5 +1,6 @@
 import { assign, type EventObject, sendTo, setup } from "xstate";
 import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment.ts";
+import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
@@ -15,6 +16,8 @@ interface PodContext {
   /** Why the ADD failed; null for a pod that ends because it was asked to. */
   readonly failure: Failure | null;
   readonly releasedAtMs: number;
+  /** Removals that failed so far. */
+  readonly failedRemovals: number;
 }
 
 /** Ends of what may hang, in ms; each is also the limit in the state's meta. */
@@ -24,8 +27,10 @@ const limits = {
   check: 5_000,
   detach: 10_000,
   release: 30_000,
-  pause: 1_000,
+  pause: 30_000,
 } as const;
+/** Wait before a removal is tried again. */
+const pauses = { firstMs: 1_000, mostMs: limits.pause };
 
 const podSetup = setup({
   types: {
@@ -51,6 +56,7 @@ const podSetup = setup({
       plan: ({ context }, params: { netns: string }) => ({ ...context.plan, netns: params.netns }),
     }),
     keepFailure: assign({ failure: (_, params: { failure: Failure }) => params.failure }),
+    countFailedRemoval: assign({ failedRemovals: ({ context }) => context.failedRemovals + 1 }),
     keepRelease: assign({ releasedAtMs: (_, params: { atMs: number }) => params.atMs }),
     cancelAttach: sendTo("attach", { type: "attach.cancel" }),
     report: sendTo(
@@ -64,7 +70,7 @@ const podSetup = setup({
     checkLimit: limits.check,
     detachLimit: limits.detach,
     releaseLimit: limits.release,
-    pause: limits.pause,
+    pause: ({ context }) => backoffDelay(context.failedRemovals - 1, pauses, context.plan.key),
   },
 });
 
@@ -75,7 +81,7 @@ const podSetup = setup({
  */
 export const podMachine = podSetup.createMachine({
   id: "pod",
-  context: ({ input }) => ({ ...input, failure: null, releasedAtMs: 0 }),
+  context: ({ input }) => ({ ...input, failure: null, releasedAtMs: 0, failedRemovals: 0 }),
   output: ({ context }) => ({ key: context.plan.key, releasedAtMs: context.releasedAtMs }),
   options: { maxIterations: 1_000 },
   initial: "deciding",
@@ -256,6 +262,7 @@ export const podMachine = podSetup.createMachine({
     },
     pausing: {
       meta: { limit: { ms: limits.pause, means: "waiting to remove an attachment again" }, log: "warn" },
+      entry: "countFailedRemoval",
       on: { "pod.detach": "detaching" },
       after: { pause: "detaching" },
     },

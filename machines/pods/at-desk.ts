@@ -14,6 +14,8 @@ export function atDesk<Params>(decide: (desk: Desk, params: Params, registry: Re
       const desk = openDesk(context);
       decide(desk, params, self);
       enqueue.assign(storeDesk(desk));
+      if (desk.pools.some((pool, index) => pool !== context.pools[index]))
+        enqueue.sendTo("hints", { type: "hints.changed", pools: desk.pools });
       for (const effect of desk.effects) {
         switch (effect.do) {
           case "answer":
@@ -38,7 +40,7 @@ export function atDesk<Params>(decide: (desk: Desk, params: Params, registry: Re
 }
 
 /** Id of the pod in a slot. Slots repeat, so that xstate's memory of done-event types stays bounded. */
-export function podId(slot: number): string {
+function podId(slot: number): string {
   return `pod:${slot}`;
 }
 

@@ -1,3 +1,4 @@
+import { withHints } from "../../src/domain/address-hints.ts";
 import { adoptAddress } from "../../src/domain/address-pool.ts";
 import { tryAgain } from "../../src/domain/cni-failure.ts";
 import { planOfObserved } from "../../src/domain/pod-network-plan.ts";
@@ -45,13 +46,14 @@ export const ending = tryAgain(
   "The next daemon serves the call.",
 );
 
-/** Takes over what earlier daemons left `ready` in the kernel. */
-export function adopt(desk: Desk, recovered: Recovered): void {
-  for (const observed of recovered) {
+/** Takes over what earlier daemons left `ready` in the kernel, and what their address pools remembered. */
+export function adopt(desk: Desk, { attachments, hints }: Recovered): void {
+  for (const observed of attachments) {
     if (slotOf(desk.rows, observed.key) !== -1) continue;
     for (const address of observed.addresses)
       desk.pools = desk.pools.map((pool) => adoptAddress(pool, address));
     const plan = planOfObserved(observed, desk.routerAddresses);
     openRow(desk, { key: observed.key, plan, state: "attached", job: null, queue: [] }, "attached");
   }
+  desk.pools = desk.pools.map((pool) => withHints(pool, hints));
 }

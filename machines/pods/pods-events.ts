@@ -1,4 +1,5 @@
-import type { PoolStrategy } from "../../src/domain/address-pool.ts";
+import type { AddressHint } from "../../src/domain/address-hints.ts";
+import type { AddressPool, PoolStrategy } from "../../src/domain/address-pool.ts";
 import type { Mismatch, ObservedAttachment } from "../../src/domain/attachment.ts";
 import type {
   AttachmentReference,
@@ -99,5 +100,14 @@ export type PodEnd =
 /** Everything the registry receives: calls, commands, its pods' reports, and answers to its own calls (GC). */
 export type PodsEvent = PodsCall | PodsCommand | PodReport | PodAnswer | PodEnd;
 
-/** What `recover` gives: what is left in the kernel of earlier daemons. */
-export type Recovered = readonly ObservedAttachment[];
+/** What `recover` gives of earlier daemons: what is left in the kernel, and what their address pools remembered. */
+export interface Recovered {
+  readonly attachments: readonly ObservedAttachment[];
+  readonly hints: readonly AddressHint[];
+}
+
+/** What `keepHints` is told whenever the address pools changed. */
+export interface HintsChanged {
+  readonly type: "hints.changed";
+  readonly pools: readonly AddressPool[];
+}

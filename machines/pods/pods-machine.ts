@@ -5,12 +5,14 @@ import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
 import { podMachine } from "../pod/pod-machine.ts";
 import { timeout } from "../pod/pod-reports.ts";
 import { notProvided } from "../support/not-provided.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type { PodsContext } from "./pods-context.ts";
 import type {
   AttachmentCall,
   CollectCall,
+  HintsChanged,
   PodAnswer,
   PodsEvent,
   PodsInput,
@@ -32,6 +34,8 @@ const podsSetup = setup({
     pod: podMachine,
     /** Cleans up what earlier daemons left half made and gives what is whole. */
     recover: notProvided<Recovered, { routerAddresses: readonly string[] }>("recover"),
+    /** Writes down what the address pools should remember over a restart. */
+    keepHints: notProvidedSource<HintsChanged, undefined>("keepHints"),
   },
   guards: {
     opened: ({ context }) => context.opened,
@@ -108,6 +112,8 @@ export const podsMachine = podsSetup.createMachine({
   }),
   options: { maxIterations: 1_000 },
   initial: "closed",
+  // Losing hints costs nothing but hints.
+  invoke: { id: "hints", src: "keepHints", onError: {} },
   on: {
     "attachment.*": { actions: { type: "settle", params: ({ event }) => event } },
     "pod.detached": { actions: { type: "settleCollected", params: ({ event }) => event } },
@@ -146,10 +152,10 @@ export const podsMachine = podsSetup.createMachine({
         onDone: {
           target: "recovered",
           actions: [
-            { type: "adopt", params: ({ event }) => ({ recovered: event.output }) },
+            { type: "adopt", params: ({ event }) => event.output },
             {
               type: "report",
-              params: ({ event }) => ({ type: "pods.recovered", count: event.output.length }),
+              params: ({ event }) => ({ type: "pods.recovered", count: event.output.attachments.length }),
             },
             "forgetFailure",
           ],

@@ -36,7 +36,7 @@ export const registryActions = {
   refuse: atDesk((desk, call: AttachmentCall) => refuse(desk, call, ending)),
   refuseHeld: atDesk((desk, _: undefined) => refuseHeld(desk)),
   withdraw: atDesk((desk, { requestId }: { readonly requestId: string }) => withdraw(desk, requestId)),
-  adopt: atDesk((desk, { recovered }: { readonly recovered: Recovered }) => adopt(desk, recovered)),
+  adopt: atDesk((desk, recovered: Recovered) => adopt(desk, recovered)),
   settle: atDesk((desk, report: PodReport) => settle(desk, report)),
   settleCollected: atDesk((desk, event: Extract<PodAnswer, { type: "pod.detached" | "pod.failed" }>) =>
     settleCollected(desk, event),

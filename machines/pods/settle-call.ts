@@ -105,13 +105,18 @@ function redo(desk: Desk, key: string, job: Job, failure: Failure | undefined): 
   return null;
 }
 
-/** The pod is free again: answers its call, if somebody still waits for it, and goes on with the next one. */
+/**
+ * The pod is free again: answers its call, if somebody still waits for it, and goes on with the next one. A pod that was
+ * told to detach meanwhile is not free, whatever it reported before it heard of it.
+ */
 function freePod(
   desk: Desk,
   key: string,
   plan: AttachmentPlan | undefined,
   reply: (job: Job) => Parameters<typeof answer>[2],
 ): void {
+  const state = desk.rows[slotOf(desk.rows, key)]?.state;
+  if (state === "detaching" || state === "releasing" || state === "pausing") return;
   change(desk, key, (row) => {
     if (row.job !== null) answer(desk, row.job, reply(row.job));
     return { ...row, plan: plan ?? row.plan, state: "attached", job: null };

@@ -1,110 +1,27 @@
-import { assign, not, sendTo, setup } from "xstate";
-import { backoffDelay } from "../../src/domain/backoff.ts";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
-import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
-import type { OwnRouteFacts } from "../../src/domain/route-facts.ts";
-import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
-import { notProvided } from "../support/not-provided.ts";
-import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
-import type { OwnRouteEvent, OwnRouteState, RouteReport } from "./route-events.ts";
+import { not } from "xstate";
+import { toFailure } from "../../src/domain/failure.ts";
+import {
+  approvalRetry,
+  ownRouteLimits as limits,
+  ownRouteSetup,
+  proofOf,
+  proofRetry,
+  serviceRetry,
+  unknownRoute,
+} from "./own-route-setup.ts";
 
-export interface OwnRouteInput {
-  readonly prefix: string;
-  readonly slot: string;
-  readonly approval: "policy" | "api";
-  readonly headscale: Recipient<HeadscaleEvent>;
-  readonly parent: Recipient<RouteReport>;
-}
-
-interface OwnRouteContext extends OwnRouteInput {
-  readonly facts: OwnRouteFacts;
-  readonly attempt: number;
-  readonly failure?: Failure;
-}
-
-const limits = {
-  announce: 60_000,
-  approve: 30_000,
-  service: 10_000,
-  prove: 6000,
-  regain: 5000,
-  withdraw: 5000,
-  leave: 10_000,
-};
-const approvalRetry = { firstMs: 1000, mostMs: 60_000 };
-const proofRetry = { firstMs: 250, mostMs: 4000 };
-const unknown: OwnRouteFacts = {
-  ready: false,
-  fresh: false,
-  nodeId: "",
-  served: false,
-  takenBy: "",
-  witnesses: [],
-};
+const keepError = {
+  type: "keepFailure",
+  params: ({ event }: { readonly event: { readonly error: unknown } }) => toFailure(event.error),
+} as const;
 
 /**
  * One of this node's own prefixes, from its announcement to the proof that peers reach it. Losing control does not unprove it:
  * what Headscale said last still holds at the peers.
  */
-export const ownRouteMachine = setup({
-  types: {
-    input: {} as OwnRouteInput,
-    context: {} as OwnRouteContext,
-    events: {} as OwnRouteEvent,
-    meta: {} as StateMeta,
-  },
-  actors: {
-    /** One packet from our router address answered by a peer's; true also when there is no peer to ask. */
-    prove: notProvided<boolean, { readonly source: string; readonly witnesses: readonly string[] }>(
-      "route.prove",
-    ),
-    withdraw: notProvided<void, { readonly prefix: string }>("route.withdraw"),
-  },
-  actions: {
-    keepFacts: assign({ facts: (_, facts: OwnRouteFacts) => facts }),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
-    forgetFailure: assign(({ context: { failure: _, ...rest } }) => ({ ...rest, attempt: 0 })),
-    startCount: assign({ attempt: 0 }),
-    countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
-    report: sendTo(
-      ({ context }) => context.parent,
-      ({ context }, state: OwnRouteState): RouteReport => ({
-        type: "ownRoute.moved",
-        slot: context.slot,
-        state,
-      }),
-    ),
-    askForApproval: sendTo(
-      ({ context }) => context.headscale,
-      ({ context, self }): HeadscaleEvent => ({
-        type: "approval.wanted",
-        nodeId: context.facts.nodeId,
-        prefixes: [context.prefix],
-        replyTo: self,
-      }),
-    ),
-  },
-  guards: {
-    ready: ({ context }) => context.facts.ready,
-    fresh: ({ context }) => context.facts.fresh,
-    served: ({ context: { facts } }) => facts.served && facts.fresh,
-    refused: ({ context: { facts } }) => facts.ready && !facts.served,
-    approvesItself: ({ context }) => context.approval === "api",
-    proven: (_, proven: boolean) => proven,
-    tired: ({ context }) => context.attempt >= 2,
-  },
-  delays: {
-    service: limits.service,
-    regain: limits.regain,
-    leave: limits.leave,
-    withdrawPause: ({ context }) => backoffDelay(context.attempt, proofRetry, context.prefix),
-    approvalPause: ({ context }) => backoffDelay(context.attempt, approvalRetry, context.prefix),
-    proofPause: ({ context }) => backoffDelay(context.attempt, proofRetry, context.prefix),
-  },
-}).createMachine({
+export const ownRouteMachine = ownRouteSetup.createMachine({
   id: "ownRoute",
-  context: ({ input }) => ({ ...input, facts: unknown, attempt: 0 }),
+  context: ({ input }) => ({ ...input, facts: unknownRoute, attempt: 0, rounds: 0 }),
   initial: "announcing",
   on: {
     "ownRoute.observed": { actions: { type: "keepFacts", params: ({ event }) => event.facts } },
@@ -142,7 +59,14 @@ export const ownRouteMachine = setup({
           meta: { limit: { ms: limits.approve, means: "Headscale's API does not approve this prefix" } },
           entry: "askForApproval",
           on: {
-            "approval.granted": { target: "#ownRoute.awaitingService", actions: "forgetFailure" },
+            "approval.granted": [
+              {
+                // Headscale 0.29 tells everybody but this node itself (State.SetApprovedRoutes: PolicyChange).
+                guard: { type: "servesSince", params: ({ event }) => event.serving },
+                target: "#ownRoute.awaitingService.refreshing",
+              },
+              { target: "#ownRoute.awaitingService" },
+            ],
             "approval.failed": {
               target: "pausing",
               actions: { type: "keepFailure", params: ({ event }) => event.failure },
@@ -163,22 +87,30 @@ export const ownRouteMachine = setup({
       always: { guard: not("fresh"), target: "announcing" },
       initial: "waiting",
       states: {
+        refreshing: {
+          meta: { limit: { ms: limits.refresh, means: "tailscaled does not answer on its socket" } },
+          invoke: {
+            src: "refresh",
+            onDone: "waiting",
+            onError: { target: "waiting", actions: keepError },
+          },
+        },
         waiting: {
           meta: {
-            limit: { ms: limits.service, means: "another node serves this prefix, or Headscale forgot it" },
+            limit: {
+              ms: serviceRetry.mostMs,
+              means: "another node serves this prefix, or Headscale forgot it",
+            },
           },
           always: { guard: "served", target: "proving" },
-          after: { service: "#ownRoute.awaitingApproval" },
+          after: { service: { target: "#ownRoute.awaitingApproval", actions: "countRound" } },
         },
         proving: {
           meta: { limit: { ms: limits.prove, means: "a proof takes longer than its packets may" } },
           always: { guard: "refused", target: "waiting" },
           invoke: {
             src: "prove",
-            input: ({ context: { prefix, facts } }) => ({
-              source: routerAddress(parsePrefix(prefix)),
-              witnesses: facts.witnesses,
-            }),
+            input: ({ context }) => proofOf(context),
             onDone: [
               {
                 guard: { type: "proven", params: ({ event }) => event.output },
@@ -189,7 +121,7 @@ export const ownRouteMachine = setup({
             ],
             onError: {
               target: "pausing",
-              actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+              actions: keepError,
             },
           },
         },
@@ -202,12 +134,39 @@ export const ownRouteMachine = setup({
       },
     },
     serving: {
-      meta: { limit: "none", because: "peers reach this prefix", log: "info" },
       entry: { type: "report", params: "serving" },
       always: [
         { guard: not("fresh"), target: "lost" },
         { guard: "refused", target: "lost" },
       ],
+      initial: "resting",
+      states: {
+        resting: {
+          meta: { limit: "none", because: "peers reach this prefix", log: "info" },
+          after: {
+            recheck: [
+              { guard: "hasWitnesses", target: "checking" },
+              { target: "resting", reenter: true },
+            ],
+          },
+        },
+        // An approval taken back in Headscale 0.29 is told to all but the node itself: only a packet shows it.
+        checking: {
+          meta: { limit: { ms: limits.prove, means: "a proof takes longer than its packets may" } },
+          invoke: {
+            src: "prove",
+            input: ({ context }) => proofOf(context),
+            onDone: [
+              { guard: { type: "proven", params: ({ event }) => event.output }, target: "resting" },
+              { target: "#ownRoute.awaitingService.refreshing" },
+            ],
+            onError: {
+              target: "resting",
+              actions: keepError,
+            },
+          },
+        },
+      },
     },
     lost: {
       meta: {
@@ -233,10 +192,7 @@ export const ownRouteMachine = setup({
               { guard: "tired", target: "#ownRoute.gone" },
               {
                 target: "pausing",
-                actions: [
-                  "countAttempt",
-                  { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-                ],
+                actions: ["countAttempt", keepError],
               },
             ],
           },

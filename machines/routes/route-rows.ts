@@ -21,6 +21,11 @@ export interface PeerRow {
 }
 export type PeerRows = Readonly<Record<string, PeerRow>>;
 
+/** Nothing is to be waited for or done: the row needs no actor. */
+export function isSettled({ state, facts }: PeerRow): boolean {
+  return state === "installed" || !facts.announced;
+}
+
 /** One line of the summary for metrics, logs and people. */
 export interface RouteRow {
   readonly prefix: string;

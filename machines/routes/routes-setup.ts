@@ -9,7 +9,7 @@ import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import { movedRow, type OwnRow, type PeerRow, type PeerRows, rowChanges } from "./route-rows.ts";
+import { isSettled, movedRow, type OwnRow, type PeerRow, type PeerRows, rowChanges } from "./route-rows.ts";
 import type { RoutesEvent, RoutesInput, RoutesReport } from "./routes-events.ts";
 
 export interface RoutesContext extends RoutesInput {
@@ -96,7 +96,6 @@ export const routesSetup = setup({
     observePeers: enqueueActions(({ context, enqueue, self }) => {
       const seen = peerRoutes(context.own, context.supernets, context.status, context.installed);
       const { gone, changed } = rowChanges(context.peers, seen, hasNetmap(context.status));
-      if (gone.length === 0 && changed.length === 0) return;
       const peers: Record<string, PeerRow> = { ...context.peers };
       const slots = [...context.slots];
       for (const prefix of gone) {
@@ -109,17 +108,16 @@ export const routesSetup = setup({
       }
       for (const { prefix, facts } of changed) {
         const before = peers[prefix];
-        const row = movedRow(prefix, before, facts);
-        if (before?.slot !== undefined) {
-          // Its actor moves it; the row only learns the facts until then.
-          peers[prefix] = { ...before, facts };
-          enqueue.sendTo(before.slot, { type: "peerRoute.observed", facts });
-          continue;
-        }
-        const slot = row.state === "installed" ? undefined : slots.pop();
-        peers[prefix] = slot === undefined ? row : { ...row, slot };
-        if (slot === undefined) continue;
-        const wasInstalled = before?.wasInstalled ?? false;
+        // An actor moves its row itself; until then the row only learns the facts.
+        if (before?.slot !== undefined) enqueue.sendTo(before.slot, { type: "peerRoute.observed", facts });
+        peers[prefix] = before?.slot === undefined ? movedRow(prefix, before, facts) : { ...before, facts };
+      }
+      for (const [prefix, row] of Object.entries(peers)) {
+        if (row.slot !== undefined || isSettled(row)) continue;
+        const slot = slots.pop();
+        if (slot === undefined) break;
+        const { facts, wasInstalled } = row;
+        peers[prefix] = { ...row, slot };
         enqueue.spawnChild("peerRoute", { id: slot, input: { prefix, facts, wasInstalled, parent: self } });
       }
       enqueue.assign({ peers, slots });
@@ -138,14 +136,17 @@ export const routesSetup = setup({
         const row = context.peers[prefix];
         if (row === undefined) return;
         const { slot, ...rest } = row;
-        if (state !== "installed" || slot === undefined) {
+        if (slot === undefined || !isSettled({ ...row, state })) {
           enqueue.assign({ peers: { ...context.peers, [prefix]: { ...row, state } } });
           return;
         }
         // Settled: from here on it is a row again, and its slot serves another.
         enqueue.stopChild(slot);
         enqueue.assign({
-          peers: { ...context.peers, [prefix]: { ...rest, state, wasInstalled: true } },
+          peers: {
+            ...context.peers,
+            [prefix]: { ...rest, state, wasInstalled: rest.wasInstalled || state === "installed" },
+          },
           slots: [...context.slots, slot],
         });
       },

@@ -170,7 +170,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
         },
         up: {
           initial: "resting",
-          entry: ["reportUp", "forgetAttempts"],
+          entry: ["reportUp", "forgetAttempts", "forgetFailures"],
           always: [
             { guard: "needsLogin", target: "needsLogin" },
             { guard: "offline", target: "degraded" },
@@ -183,7 +183,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
           states: {
             resting: {
               meta: { limit: "none", because: "the tailnet stands", log: "info" },
-              after: { selfCheck: { target: "checking", actions: "forgetFailures" } },
+              after: { selfCheck: "checking" },
             },
             // Headscale 0.29 leaves a deleted node's map poll open: only its peers' silence tells.
             checking: {

@@ -26,7 +26,7 @@ interface TailscaleContext extends TailscaleInput {
   readonly greeting: boolean;
   /** What the root was told last: `tailscale.up`, or not. */
   readonly reportedUp: boolean;
-  /** Starts and deaths in a row, until it has been up for a while. */
+  /** Failed starts and deaths in a row without having been up. */
   readonly failures: number;
   /** Self-checks in a row in which no online peer answered, or attempts to come back to control. */
   readonly attempt: number;

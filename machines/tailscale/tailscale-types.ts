@@ -36,12 +36,6 @@ export interface TailscaleInput {
   readonly parent: Recipient<TailscaleReport>;
 }
 
-/** A peer to be pinged once after a start of tailscaled. */
-export interface PeerToGreet {
-  readonly nodeId: string;
-  readonly address: string;
-}
-
 export type TailscaleEvent =
   /** From the feed: what tailscaled says now. */
   | { readonly type: "tailnet.read"; readonly status: TailnetStatus }

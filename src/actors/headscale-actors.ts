@@ -13,8 +13,8 @@ export function headscaleActors(headscale: Headscale) {
     serve: fromPromise<HeadscaleYield, { readonly task: HeadscaleTask }>(
       async ({ input: { task }, signal }) => {
         if (task.kind === "authKey") return { authKey: await headscale.createAuthKey(task.tags, signal) };
-        await headscale.approveRoutes(task.nodeId, task.prefixes, signal);
-        return {};
+        const node = await headscale.approveRoutes(task.nodeId, task.prefixes, signal);
+        return { serving: node.servingRoutes };
       },
     ),
     awaitCredentials: fromPromise<void, void>(({ signal }) => headscale.credentialsChanged(signal)),

@@ -1,8 +1,10 @@
 import { type EventObject, fromCallback, fromPromise } from "xstate";
 import type { PodEffectEvent } from "../../machines/pod/pod-events.ts";
-import type { Recovered } from "../../machines/pods/pods-events.ts";
+import type { HintsChanged, Recovered } from "../../machines/pods/pods-events.ts";
+import { hintsOf } from "../domain/address-hints.ts";
 import type { AttachmentPlan, Mismatch } from "../domain/attachment.ts";
 import { toFailure } from "../domain/failure.ts";
+import type { AddressHints } from "../ports/address-hints.ts";
 import type { PodNetwork } from "../ports/pod-network.ts";
 
 /** The effects of the pod machine over the pods' part of the kernel. `nowMs` stamps the release of addresses. */
@@ -44,11 +46,34 @@ export function podActors(podNetwork: PodNetwork, nowMs: () => number) {
   };
 }
 
-/** The effect of the registry: what earlier daemons left in the kernel. */
-export function podsActors(podNetwork: PodNetwork) {
+/** How long changes of the address pools gather before they are written down, in ms. */
+const gatherMs = 1_000;
+
+/** The effects of the registry: what earlier daemons left, and hints for the next one. */
+export function podsActors(podNetwork: PodNetwork, addressHints: AddressHints) {
   return {
-    recover: fromPromise<Recovered, { routerAddresses: readonly string[] }>(({ input }) =>
-      podNetwork.recover(input.routerAddresses),
+    recover: fromPromise<Recovered, { routerAddresses: readonly string[] }>(async ({ input }) => {
+      const hints = await addressHints.read();
+      return { attachments: await podNetwork.recover(input.routerAddresses), hints };
+    }),
+    keepHints: endless(
+      fromCallback<HintsChanged, undefined>(({ receive }) => {
+        let latest: HintsChanged | undefined;
+        let timer: NodeJS.Timeout | undefined;
+        const write = () => {
+          timer = undefined;
+          if (latest !== undefined) void addressHints.write(hintsOf(latest.pools));
+          latest = undefined;
+        };
+        receive((event) => {
+          latest = event;
+          timer ??= setTimeout(write, gatherMs);
+        });
+        return () => {
+          clearTimeout(timer);
+          write();
+        };
+      }),
     ),
   };
 }

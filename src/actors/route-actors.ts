@@ -11,7 +11,7 @@ const echoesAtOnce = 3;
 /** Effects of the routes machine, and under `ownRoute` and `peerRoute` those of its children. */
 export function routeActors(
   kernel: Pick<KernelState, "observe" | "watch" | "apply" | "echo">,
-  tailnet: Pick<Tailnet, "withdrawRoutes">,
+  tailnet: Pick<Tailnet, "withdrawRoutes" | "recheckLogin">,
   options: { readonly interfaceName: string },
 ) {
   return {
@@ -33,6 +33,7 @@ export function routeActors(
       prove: fromPromise<boolean, { readonly source: string; readonly witnesses: readonly string[] }>(
         ({ input: { source, witnesses }, signal }) => prove(kernel, source, witnesses, signal),
       ),
+      refresh: fromPromise<void, void>(({ signal }) => tailnet.recheckLogin(signal)),
       withdraw: fromPromise<void, { readonly prefix: string }>(({ input, signal }) =>
         tailnet.withdrawRoutes([input.prefix], signal),
       ),

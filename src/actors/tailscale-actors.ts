@@ -51,7 +51,7 @@ export function tailscaleActors(
       greeter: fromCallback<GreeterEvent, undefined>(({ receive, sendBack }) => {
         const ending = new AbortController();
         const greet = greetPeers(
-          (address, signal) => tailnet.discoPing(address, signal),
+          (address, signal) => openPath(tailnet, address, signal),
           () => sendBack({ type: "peers.greeted" } satisfies TailscaleEvent),
           ending.signal,
         );
@@ -81,4 +81,16 @@ export function tailscaleActors(
       }),
     },
   };
+}
+
+/**
+ * The disco ping finds the path. The ping through WireGuard makes this side open the session at once: the peer's own attempts, made
+ * while this tailscaled was away, come again only every 5 s (WireGuard's REKEY_TIMEOUT).
+ */
+async function openPath(tailnet: Tailnet, address: string, signal: AbortSignal): Promise<unknown> {
+  const [, answer] = await Promise.all([
+    tailnet.discoPing(address, signal),
+    tailnet.tunnelPing(address, signal),
+  ]);
+  return answer;
 }

@@ -12,7 +12,8 @@ export const configSchema = z.strictObject({
   nodeName: key(
     text(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 253).prefault(() => hostname().toLowerCase()),
     {
-      description: "Name of this node, in Kubernetes and in the tailnet; the host name when absent.",
+      description: "Name of this node, in Kubernetes and in the tailnet.",
+      defaultMeans: "the host name",
       mustBe: "a DNS name in lower case (RFC 1123), at most 253 characters",
       example: "worker-1",
       change: { restart: "the tailnet knows the node by this name" },

@@ -7,6 +7,8 @@ export interface KeyAbout {
   readonly mustBe: string;
   /** As it would stand in the YAML file. */
   readonly example: unknown;
+  /** A default that differs from machine to machine, in words. */
+  readonly defaultMeans?: string;
   /** "seconds", "bytes"; absent where the value has none. */
   readonly unit?: string;
   /** Never printed, never taken from the command line (any user can read a process list). */

@@ -18,7 +18,8 @@ export function exhausted(pool: PoolNumbers): CniFailure {
 
 /**
  * The CNI error for what an actor threw (src/ports/pod-network.ts names the codes). A netns that is missing or is none is
- * libcni's 8, a taken interface name a bad CNI_IFNAME (4), a refusal of the kernel an I/O failure (5).
+ * a bad CNI_NETNS, a taken interface name a bad CNI_IFNAME (both 4, as the plugin itself says it; libcni's 8 is not in
+ * the specification), a refusal of the kernel an I/O failure (5).
  */
 export function failureOf(failure: Failure, doing: string): CniFailure {
   const [code, details] = meaningOf(failure.code);
@@ -28,9 +29,15 @@ export function failureOf(failure: Failure, doing: string): CniFailure {
 function meaningOf(code: string): readonly [CniErrorCode, string] {
   switch (code) {
     case "NETNS_MISSING":
-      return [cniErrorCodes.invalidNetNs, "CNI_NETNS must be the path of the sandbox's network namespace."];
+      return [
+        cniErrorCodes.invalidEnvironment,
+        "CNI_NETNS must be the path of the sandbox's network namespace.",
+      ];
     case "NETNS_INVALID":
-      return [cniErrorCodes.invalidNetNs, "CNI_NETNS must be a network namespace other than the node's."];
+      return [
+        cniErrorCodes.invalidEnvironment,
+        "CNI_NETNS must be a network namespace other than the node's.",
+      ];
     case "IFNAME_TAKEN":
       return [
         cniErrorCodes.invalidEnvironment,

@@ -82,7 +82,8 @@ export function ownRouteFacts(
     ready: running && status.fresh && status.self.online,
     fresh: running && status.fresh,
     nodeId: status.self.nodeId,
-    served: running && status.self.primaryRoutes.includes(prefix),
+    // Headscale 0.29 does not tell a node that it lost a prefix to another one, but it tells it of the other.
+    served: running && taker === undefined && status.self.primaryRoutes.includes(prefix),
     takenBy: taker?.hostName ?? "",
     witnesses: candidates
       .sort((a, b) => rank(a) - rank(b))

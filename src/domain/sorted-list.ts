@@ -1,7 +1,7 @@
 /** Lists in ascending order of a number, their rank, searched by halving. Changes give a new list; what is already so gives the same one. */
 
 /** Where `rank` stands in the list, or where it would have to be put. */
-export function positionOf<T>(list: readonly T[], rank: number, rankOf: (item: T) => number): number {
+function positionOf<T>(list: readonly T[], rank: number, rankOf: (item: T) => number): number {
   let low = 0;
   let high = list.length;
   while (low < high) {

@@ -2,7 +2,7 @@
 const letters = "0123456789abcdefghjkmnpqrstvwxyz";
 
 /** A container id up to this long stands in keys and aliases as it is; runtimes give 64 hex digits. */
-export const longestPlainId = 64;
+const longestPlainId = 64;
 
 /**
  * 64 bits of hash as 13 letters, the same in every process and release: names of links, MACs and shortened ids are

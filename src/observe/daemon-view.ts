@@ -35,7 +35,7 @@ export function daemonView(root: Root): LiveSources {
 }
 
 /** Body of `/ready`. Draining still serves DEL, but no new pod should come: it is not ready. */
-export function readinessOf(snapshot: SnapshotFrom<typeof headcniMachine>): Readiness {
+function readinessOf(snapshot: SnapshotFrom<typeof headcniMachine>): Readiness {
   const { guardTrouble, tailnetTrouble, routeTrouble, provenOnce, controlled } = snapshot.context;
   const serving = snapshot.matches({ live: "running" }) || snapshot.matches({ live: "degraded" });
   const reasons = [guardTrouble, tailnetTrouble, routeTrouble].filter((reason) => reason !== "");

@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { redactText, secretFields } from "./redaction.ts";
+import { redactLine } from "./redaction.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "fatal";
 export type Logger = pino.Logger;
@@ -37,12 +37,11 @@ export function createLogger(options: LoggerOptions): Logging {
       base: options.base,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: [...secretFields], censor: "[redacted]" },
       // A child copies the level when it is made; a live change has to reach it.
       onChild: (child) => children.add(new WeakRef(child as Logger)),
     },
     {
-      write: (line: string) => destination.write(redactText(line, secrets)),
+      write: (line: string) => destination.write(redactLine(line, secrets)),
       flushSync: () => destination.flushSync?.(),
     } as pino.DestinationStream,
   );

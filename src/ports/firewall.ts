@@ -9,6 +9,7 @@ export type FirewallFailure =
   | { readonly code: "REFUSED"; readonly program: string; readonly text: string }
   | { readonly code: "UNREADABLE"; readonly program: string; readonly text: string }
   | { readonly code: "CANCELLED" };
+/** What this port rejects with. @public */
 export type FirewallError = HeadcniError<FirewallFailure>;
 
 /** nftables of the node's namespace and of X. Every method starts programs: on start, on notification, never per pod. */

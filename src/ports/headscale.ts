@@ -7,6 +7,7 @@ export type HeadscaleFailure =
   | { readonly code: "UNAVAILABLE"; readonly status: number }
   | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string }
   | { readonly code: "CREDENTIALS_MISSING"; readonly text: string };
+/** What this port rejects with. @public */
 export type HeadscaleError = HeadcniError<HeadscaleFailure>;
 
 /** A tailnet node as Headscale lists it (reference A.4). */

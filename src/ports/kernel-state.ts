@@ -11,6 +11,7 @@ export type KernelStateFailure =
       readonly text: string;
     }
   | { readonly code: "CLOSED" };
+/** What this port rejects with. @public */
 export type KernelStateError = HeadcniError<KernelStateFailure>;
 
 /** The node-wide part of the kernel: links, addresses, routes, rules, sysctls of the node's namespace and of X. */

@@ -13,6 +13,7 @@ export type PodNetworkFailure =
       readonly text: string;
     }
   | { readonly code: "CANCELLED" | "CLOSED" };
+/** What this port rejects with. @public */
 export type PodNetworkError = HeadcniError<PodNetworkFailure>;
 
 /** The pods' part of the kernel. Every method may be repeated; what is already so counts as done. */

@@ -4,6 +4,8 @@ import type { TailnetStatus } from "../domain/tailnet-status.ts";
 export type TailnetFailure =
   | { readonly code: "BINARY_MISSING"; readonly binary: string }
   | { readonly code: "UNREACHABLE" }
+  /** A warning: the host's resolvers listen on loopback only, so names cannot be resolved in X. */
+  | { readonly code: "RESOLVER_UNREACHABLE" }
   | { readonly code: "REFUSED"; readonly status: number; readonly text: string }
   | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string }
   | { readonly code: "EXITED"; readonly exitCode: number | null };
@@ -44,7 +46,7 @@ export interface Tailnet {
     },
     signal: AbortSignal,
   ): Promise<void>;
-  /** Stops announcing these prefixes and keeps all others. */
+  /** Stops announcing these prefixes, also when preferences are reconciled later, and keeps all others. */
   withdrawRoutes(prefixes: readonly string[], signal: AbortSignal): Promise<void>;
   /** Ends tailscaled's talk with Headscale until the next login: it would repeat a refused one by itself. */
   disconnectControl(signal: AbortSignal): Promise<void>;
@@ -63,4 +65,9 @@ export interface Tailnet {
     address: string,
     signal: AbortSignal,
   ): Promise<{ readonly latencyMs: number; readonly direct: boolean } | undefined>;
+  /**
+   * One ping through WireGuard (TSMP), which opens a session where there is none; round trip in ms, or undefined when
+   * nothing came back within a second.
+   */
+  tunnelPing(address: string, signal: AbortSignal): Promise<{ readonly latencyMs: number } | undefined>;
 }

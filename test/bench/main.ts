@@ -57,26 +57,26 @@ async function runParts(options: Options, progress: Progress): Promise<Findings>
     findings = merged(findings, await attempt("stub", () => benchStubAlone(progress)));
   }
   if (wanted.length === 0) return findings;
+  const inLab = await attempt("lab", () => runInLab(wanted, options, progress));
+  return merged(findings, inLab);
+}
+
+async function runInLab(wanted: readonly PartRun[], options: Options, progress: Progress): Promise<Findings> {
   const interrupts = stopLabOnInterrupt(progress);
   // Addresses rest for a second only: each batch takes a hundred of a node's 253.
   const config = { "ipam.restSeconds": 1 };
   const lab = await startLab({ nodes: 2, daemon: options.daemon, config, progress });
   interrupts.watch(lab.id);
-  try {
-    for (const { parts, run } of wanted) {
-      findings = merged(findings, await attempt(parts.join(","), () => run({ lab, options, progress })));
-    }
-    if (options.profile) {
-      findings = merged(
-        findings,
-        await attempt("profile", () => profileAddAndDel({ lab, options, progress })),
-      );
-    }
-    return findings;
-  } finally {
-    await stopLab(lab.id, progress);
-    interrupts.release();
+  let findings = nothing;
+  for (const { parts, run } of wanted) {
+    findings = merged(findings, await attempt(parts.join(","), () => run({ lab, options, progress })));
   }
+  if (options.profile) {
+    findings = merged(findings, await attempt("profile", () => profileAddAndDel({ lab, options, progress })));
+  }
+  const down = await attempt("lab down", () => stopLab(lab.id, progress).then(() => ({})));
+  interrupts.release();
+  return merged(findings, down);
 }
 
 function misses({ metrics }: Findings): boolean {
@@ -87,7 +87,7 @@ function misses({ metrics }: Findings): boolean {
 }
 
 /** A part that breaks does not take the others' numbers with it. */
-async function attempt(part: string, run: () => Promise<PartFindings>): Promise<Partial<Findings>> {
+async function attempt(part: string, run: () => Promise<Partial<Findings>>): Promise<Partial<Findings>> {
   try {
     return await run();
   } catch (error) {

@@ -16,9 +16,9 @@ export const netnsKinds = {
 
 export const v100 = { cniVersion: "1.0.0", name: "headcni", type: "headcni" };
 export const v110 = { ...v100, cniVersion: "1.1.0" };
-export const args =
+const args =
   "K8S_POD_UID=u-1;IgnoreUnknown=1;K8S_POD_NAME=web;K8S_POD_INFRA_CONTAINER_ID=c1;K8S_POD_NAMESPACE=default";
-export const pod = { namespace: "default", name: "web", uid: "u-1" };
+const pod = { namespace: "default", name: "web", uid: "u-1" };
 export const noPod = { namespace: "", name: "", uid: "" };
 
 function resultIn(netns: string): CniResult {

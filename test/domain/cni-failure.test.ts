@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { exhausted, failureOf } from "../../src/domain/cni-failure.ts";
 
 test.each([
-  ["NETNS_MISSING", 8],
-  ["NETNS_INVALID", 8],
+  ["NETNS_MISSING", 4],
+  ["NETNS_INVALID", 4],
   ["IFNAME_TAKEN", 4],
   ["KERNEL_REFUSED", 5],
   ["ADDRESS_TAKEN", 11],

@@ -67,6 +67,13 @@ describe("facts of an own prefix", () => {
     const taken = status([peer(9, [own])], { self: { ...status([]).self, primaryRoutes: [] } });
     expect(ownRouteFacts(own, supernets, taken, {})).toMatchObject({ served: false, takenBy: "n9" });
   });
+
+  test("lost to another node without being told so itself, it is not served", () => {
+    expect(ownRouteFacts(own, supernets, status([peer(9, [own])]), {})).toMatchObject({
+      served: false,
+      takenBy: "n9",
+    });
+  });
 });
 
 describe("facts of peers' prefixes", () => {

@@ -72,27 +72,28 @@ test("Headscale away for 60 s: no packet lost on either pair, and pods come and 
 });
 
 test("tailscaled killed 20 times: pods talk again soon, each time by itself", async () => {
+  const tailscaled = { name: "tailscaled", node: "n1" } as const;
   const silences: number[] = [];
   for (let round = 0; round < 20; round += 1) {
-    const before = await serviceProcess(lab(), { name: "tailscaled", node: "n1" });
+    await waitUntil(() => reaches(pods.a, pods.b), { what: "pods talk", timeoutMs: 30_000 });
+    const before = await serviceProcess(lab(), tailscaled);
     const probe = startProbe(pods.a, pods.b.address, 20);
-    await waitUntil(() => reaches(pods.a, pods.b), { what: "pods talk", timeoutMs: 10_000 });
-    await killService(lab(), { name: "tailscaled", node: "n1" });
-    await waitUntil(
-      async () => {
-        const now = await serviceProcess(lab(), { name: "tailscaled", node: "n1" });
-        return now !== undefined && now.pid !== before?.pid && (await reaches(pods.a, pods.b));
-      },
-      { what: `pods talk after kill ${round + 1}`, timeoutMs: 30_000, everyMs: 20 },
-    );
-    silences.push((await probe.stop()).longestSilenceMs);
+    await delay(500);
+    await killService(lab(), tailscaled);
+    const restarted = async () => {
+      const now = await serviceProcess(lab(), tailscaled);
+      return now !== undefined && now.pid !== before?.pid && (await reaches(pods.a, pods.b));
+    };
+    await waitUntil(restarted, { what: `pods talk after kill ${round + 1}`, timeoutMs: 30_000 });
     await waitForDaemon(lab(), node("n1"));
+    // A session that the peer forgets again shows a moment later.
+    await delay(1500);
+    silences.push((await probe.stop()).longestSilenceMs);
   }
-  const sorted = [...silences].sort((a, b) => a - b);
-  console.info(
-    `silence after a kill of tailscaled: median ${sorted[10]?.toFixed(0)} ms, worst ${sorted.at(-1)?.toFixed(0)} ms`,
-  );
-  expect(sorted.at(-1)).toBeLessThan(5000);
+  const sorted = silences.map(Math.round).sort((a, b) => a - b);
+  console.info(`silence after each kill of tailscaled, in ms: ${sorted.join(" ")}`);
+  expect(sorted[10]).toBeLessThanOrEqual(1500);
+  expect(sorted.at(-1)).toBeLessThanOrEqual(5000);
 });
 
 test("tailscaled killed while Headscale is away: it comes back from its cached map", async () => {

@@ -1,8 +1,7 @@
 import { request } from "node:http";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
-import { inNetns } from "./netns.ts";
-import { run } from "./run-command.ts";
+import { runResult } from "./run-command.ts";
 
 /** What the lab reads of a tailscaled's status (ipn/ipnstate.Status of tailscale.com 1.102.3). */
 export type TailscaledStatus = {
@@ -63,18 +62,10 @@ async function pathBetween(lab: Lab, from: LabNode, to: LabNode): Promise<PeerPa
   const peer = Object.values(Peer ?? {}).find((candidate) => candidate.PrimaryRoutes?.includes(to.podCIDR));
   const address = peer?.TailscaleIPs?.[0];
   if (address === undefined) return { ...names, path: "none", via: `no peer serves ${to.podCIDR}` };
-  const command = [
-    lab.tools.tailscale,
-    `--socket=${from.tailscaledSocket}`,
-    "ping",
-    "--c=5",
-    "--timeout=1s",
-    address,
-  ];
-  const [program, ...args] = command;
-  // pong from n2 (100.64.0.2) via 10.99.0.12:41642 in 1ms | via DERP(lab) in 1ms
-  const printed = await run(inNetns(from.netns, [program ?? "", ...args])).catch(String);
-  const via = [...printed.matchAll(/ via (\S+) in /g)].at(-1)?.[1];
+  const socket = `--socket=${from.tailscaledSocket}`;
+  // pong from n2 (100.64.0.2) via 10.99.0.12:41642 in 1ms | via DERP(lab) in 1ms; without a direct path it ends with 1
+  const { stdout } = await runResult([lab.tools.tailscale, socket, "ping", "--c=5", "--timeout=1s", address]);
+  const via = [...stdout.matchAll(/ via (\S+) in /g)].at(-1)?.[1];
   if (via === undefined) return { ...names, path: "none", via: "no answer" };
   return { ...names, path: via.startsWith("DERP") ? "relay" : "direct", via };
 }

@@ -6,7 +6,7 @@ import { LabError } from "./lab-error.ts";
 import { labFolder } from "./layout.ts";
 import { describeLeftovers, findLeftovers } from "./leftovers.ts";
 import { netnsPath, removeNetns } from "./netns.ts";
-import { endProcess, listProcesses, type ProcessIdentity } from "./processes.ts";
+import { endProcess, isAlive, listProcesses, type ProcessIdentity } from "./processes.ts";
 import { type Progress, silent } from "./progress.ts";
 import { runResult } from "./run-command.ts";
 
@@ -18,8 +18,9 @@ export async function stopLab(id: string, progress: Progress = silent): Promise<
   const folder = labFolder(id);
   // Daemons first: they would start their tailscaled again.
   const recorded = await listProcesses(join(folder, "processes"));
+  const alive = recorded.filter(isAlive);
   const rank = (name: string) => (name.endsWith("-daemon") ? 0 : 1);
-  const ordered = [...recorded].sort((a, b) => rank(a.name) - rank(b.name));
+  const ordered = [...alive].sort((a, b) => rank(a.name) - rank(b.name));
   await endAll(ordered.filter(({ name }) => rank(name) === 0));
   await endAll(ordered.filter(({ name }) => rank(name) === 1));
   const found = await findLeftovers(id);

@@ -143,7 +143,7 @@ describe("headscale", () => {
     actor.send({ ...approval, replyTo: one.ref });
     actor.send({ type: "authKey.wanted", replyTo: two.ref });
     await until(() => one.events.length + two.events.length === 2, "both answers");
-    expect(one.events).toEqual([{ type: "approval.granted" }]);
+    expect(one.events).toEqual([{ type: "approval.granted", serving: [] }]);
     expect(two.events).toEqual([{ type: "authKey.granted", authKey: "k" }]);
     expect(counts.mostBusy).toBe(1);
     await at("connected");
@@ -158,7 +158,7 @@ describe("headscale", () => {
     const [waitMs = 0] = clock.running();
     clock.fire(waitMs);
     await until(() => asker.events.length === 1, "the answer");
-    expect(asker.events).toEqual([{ type: "approval.granted" }]);
+    expect(asker.events).toEqual([{ type: "approval.granted", serving: [] }]);
   });
 
   test("a request that the server rejects is answered with the reason", async () => {

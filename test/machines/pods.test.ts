@@ -2,9 +2,11 @@ import { describe, expect, test } from "vitest";
 import type { Row } from "../../machines/pods/pods-context.ts";
 import type { PodAnswer, PodsReport } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
+import type { AddressHint } from "../../src/domain/address-hints.ts";
 import type { ObservedAttachment } from "../../src/domain/attachment.ts";
 import { aliasNetwork } from "../../src/domain/link-alias.ts";
 import { planAttachment } from "../../src/domain/pod-network-plan.ts";
+import type { AddressHints } from "../../src/ports/address-hints.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { fakePodNetwork } from "../support/fake-pod-network.ts";
 import { podsSettings, startPods } from "../support/pods-desk.ts";
@@ -84,7 +86,7 @@ describe("ADD", () => {
   });
 
   test.each([
-    [{ code: "NETNS_MISSING", netns: "/n" } as const, 8],
+    [{ code: "NETNS_MISSING", netns: "/n" } as const, 4],
     [{ code: "IFNAME_TAKEN", ifname: "eth0" } as const, 4],
     [{ code: "KERNEL_REFUSED", errno: "ENOMEM", operation: "NEWLINK", text: "" } as const, 5],
     [{ code: "CLOSED" } as const, 11],
@@ -349,6 +351,28 @@ describe("start", () => {
     expect(second.kernel.violations).toEqual([]);
   });
 
+  test("the cursor and the rest of addresses outlive a restart, by hints that the last daemon wrote at its end", async () => {
+    let kept: readonly AddressHint[] = [];
+    const hints: AddressHints = {
+      read: async () => kept,
+      write: async (value) => {
+        kept = value;
+      },
+    };
+    const first = startPods(fakePodNetwork(), {}, hints);
+    await first.open();
+    for (const id of ["c1", "c2", "c3"]) await first.call(add(id)).answer();
+    await first.call(del("c3")).answer();
+    await until(() => first.counts().rows === 2, "the pod to end");
+    first.pods.stop();
+    const second = startPods(fakePodNetwork([observed("c1", "10.244.1.2")]), {}, hints);
+    await second.open();
+    expect(await second.call(add("c9")).answer()).toMatchObject({
+      result: { ips: [{ address: "10.244.1.5/32" }] },
+    });
+    expect(second.pods.getSnapshot().context.pools[0]?.resting).toMatchObject([{ offset: 4 }]);
+  });
+
   test("tries again when the kernel cannot be read, and STATUS says so meanwhile", async () => {
     const kernel = fakePodNetwork();
     kernel.failNext("recover", { code: "CLOSED" });
@@ -488,7 +512,10 @@ test("walks all its transitions", async () => {
       { type: "attachment.unrouted", key: plan.key },
       { type: "attachment.lingers", key: plan.key, failure },
     ],
-    outcomes: { pod: { done: [{ key: plan.key, releasedAtMs: 1 }] }, recover: { done: [[]] } },
+    outcomes: {
+      pod: { done: [{ key: plan.key, releasedAtMs: 1 }] },
+      recover: { done: [{ attachments: [], hints: [] }] },
+    },
     stateKey: ({ context }) => [
       context.opened,
       context.held.length,

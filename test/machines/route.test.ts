@@ -21,7 +21,8 @@ const down: OwnRouteFacts = {
 const ready: OwnRouteFacts = { ...down, ready: true, fresh: true, nodeId: "7" };
 const served: OwnRouteFacts = { ...ready, served: true, witnesses: ["10.244.2.1"] };
 const away: OwnRouteFacts = { ...served, ready: false };
-const granted = { type: "approval.granted" } as const;
+const granted = { type: "approval.granted", serving: [] } as const;
+const serving = { type: "approval.granted", serving: ["10.244.1.0/24"] } as const;
 const failed = { type: "approval.failed", failure: { code: "REJECTED", message: "no" } } as const;
 const observed = (facts: OwnRouteFacts) => ({ type: "ownRoute.observed", facts }) as const;
 
@@ -36,7 +37,13 @@ test("every transition of the own route machine can be taken", async () => {
   await walkAllTransitions(ownRouteMachine, {
     input,
     moreInputs: [{ ...input, approval: "policy" as const }],
-    events: [...[down, ready, served, away].map(observed), granted, failed, { type: "ownRoute.withdraw" }],
+    events: [
+      ...[down, ready, served, away].map(observed),
+      granted,
+      serving,
+      failed,
+      { type: "ownRoute.withdraw" },
+    ],
     outcomes: { prove: { done: [true, false] } },
     stateKey: ({ context }) => [context.approval, context.facts, Math.min(context.attempt, 2)],
   });
@@ -77,6 +84,7 @@ function startOwn(
   const headscale = recorder<HeadscaleEvent>();
   const asked: { readonly source: string; readonly witnesses: readonly string[] }[] = [];
   const withdrawn: string[] = [];
+  const counts = { refreshed: 0 };
   const clock = manualClock();
   const proofs = options.proofs ?? [true];
   const actor = createActor(
@@ -88,6 +96,9 @@ function startOwn(
             return proofs[Math.min(asked.length, proofs.length) - 1] ?? true;
           },
         ),
+        refresh: fromPromise<void, void>(async () => {
+          counts.refreshed += 1;
+        }),
         withdraw: fromPromise<void, { readonly prefix: string }>(async ({ input }) => {
           withdrawn.push(input.prefix);
         }),
@@ -109,6 +120,7 @@ function startOwn(
     actor,
     clock,
     asked,
+    counts,
     withdrawn,
     headscale,
     states,
@@ -137,6 +149,43 @@ describe("own route", () => {
     ]);
     actor.send(granted);
     expect(states().at(-1)).toBe("awaitingService");
+  });
+
+  test("approved by its own request, it has Headscale tell it so", async () => {
+    const { observe, actor, counts, reaches } = startOwn({ approval: "api" });
+    observe(ready);
+    actor.send(serving);
+    await until(() => counts.refreshed === 1, "the refresh");
+    observe(served);
+    await reaches("serving");
+  });
+
+  test("an approval that another node profits from is not asked for at once again, and ever more rarely", () => {
+    const { observe, actor, counts, clock, headscale } = startOwn({ approval: "api" });
+    observe({ ...ready, takenBy: "n9" });
+    const waits: number[] = [];
+    for (let round = 1; round <= 8; round += 1) {
+      actor.send(granted);
+      const [waitMs = 0] = clock.running();
+      waits.push(waitMs);
+      clock.fire(waitMs);
+      expect(headscale.events.length).toBe(round + 1);
+    }
+    expect(waits[0]).toBeGreaterThanOrEqual(5000);
+    expect(waits[7]).toBeGreaterThanOrEqual(150_000);
+    expect(counts.refreshed).toBe(0);
+  });
+
+  test("while it serves, a packet a minute shows whether peers still reach it", async () => {
+    const { observe, reaches, asked, clock, counts, states } = startOwn({ proofs: [true, true, false] });
+    observe(served);
+    await reaches("serving");
+    clock.fire(60_000);
+    await until(() => asked.length === 2 && clock.running().includes(60_000), "a check");
+    expect(states().at(-1)).toBe("serving");
+    clock.fire(60_000);
+    await reaches("awaitingService");
+    await until(() => counts.refreshed === 1, "the refresh");
   });
 
   test("a refused approval is asked for again after a wait", () => {

@@ -91,6 +91,7 @@ function start(options: { readonly table?: readonly string[]; readonly answers?:
             prove: fromPromise<boolean, { readonly source: string; readonly witnesses: readonly string[] }>(
               async ({ input }) => input.witnesses.length === 0 || kernel.answers,
             ),
+            refresh: fromPromise<void, void>(async () => undefined),
             withdraw: fromPromise<void, { readonly prefix: string }>(async ({ input }) => {
               withdrawn.push(input.prefix);
             }),
@@ -223,6 +224,19 @@ describe("routes", () => {
       "all installed",
     );
     expect(actors()).toEqual(["own-0"]);
+  });
+
+  test("peers that are away hold no actors, and those that wait for one get it when it is free", async () => {
+    const { see, change, actors, reaches, rows } = start();
+    const prefixes = Array.from({ length: 80 }, (_, index) => `10.244.${index + 2}.0/24`);
+    see(status(prefixes.map((prefix, index) => peer(index + 2, prefix))));
+    await until(() => rows().length === 81, "all rows");
+    expect(actors().length).toBe(65);
+    change(prefixes.slice(0, 70));
+    await until(() => actors().length === 11, "actors for the ten that are missing");
+    see(status(prefixes.map((prefix, index) => peer(index + 2, ...(index === 79 ? [] : [prefix])))));
+    await reaches(prefixes[79] ?? "", "lost");
+    expect(actors().length).toBe(10);
   });
 
   test("asked to withdraw, it stops announcing and says when Headscale has let go", async () => {

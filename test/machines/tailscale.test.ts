@@ -214,7 +214,7 @@ describe("tailscale", () => {
     expect(told()).toEqual(["tailscale.up"]);
   });
 
-  test("a dead tailscaled is started again within 100 ms, a second death waits longer", async () => {
+  test("a dead tailscaled is started again within 100 ms, one that dies before it was up waits longer", async () => {
     const { at, say, told, clock, die, counts } = start(true);
     await at("attending.examining");
     say(online);

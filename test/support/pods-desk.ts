@@ -3,6 +3,7 @@ import { podMachine } from "../../machines/pod/pod-machine.ts";
 import type { PodAnswer, PodsReport, PodsSettings } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import { podActors, podsActors } from "../../src/actors/pod-actors.ts";
+import type { AddressHints } from "../../src/ports/address-hints.ts";
 import type { CniRequest } from "../../src/protocol/wire-types.ts";
 import type { fakePodNetwork } from "./fake-pod-network.ts";
 import { recorder } from "./recorder.ts";
@@ -18,12 +19,19 @@ export const podsSettings: PodsSettings = {
 
 const wants = { ADD: "pod.attachWanted", DEL: "pod.detachWanted", CHECK: "pod.checkWanted" } as const;
 
+/** Hints that nobody keeps. */
+const noHints: AddressHints = { read: async () => [], write: async () => undefined };
+
 /** A running registry of pods over a fake kernel, and calls to it as a client would make them. */
-export function startPods(kernel: ReturnType<typeof fakePodNetwork>, settings: Partial<PodsSettings> = {}) {
+export function startPods(
+  kernel: ReturnType<typeof fakePodNetwork>,
+  settings: Partial<PodsSettings> = {},
+  addressHints = noHints,
+) {
   const root = recorder<PodsReport>();
   const machine = podsMachine.provide({
     actors: {
-      ...podsActors(kernel.port),
+      ...podsActors(kernel.port, addressHints),
       pod: podMachine.provide({ actors: podActors(kernel.port, Date.now) }),
     },
   });
@@ -65,7 +73,7 @@ export function startPods(kernel: ReturnType<typeof fakePodNetwork>, settings: P
       return {
         rows: context.rows.filter((row) => row !== null).length,
         slots: context.rows.length,
-        children: Object.keys(children).length,
+        children: Object.keys(children).filter((id) => id.startsWith("pod:")).length,
         used: context.pools.reduce((sum, pool) => sum + pool.used.length, 0),
         waiting: context.held.length + context.collections.length,
       };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { TailnetStatus } from "../../domain/tailnet-status.ts";
 import type { Tailnet, TailscaledProcess } from "../../ports/tailnet.ts";
 import { followBus } from "./ipn-bus.ts";
-import { createLocalApi } from "./local-api.ts";
+import { createLocalApi, type LocalApi } from "./local-api.ts";
 import { parseAnswer } from "./parse-answer.ts";
 import { mergePrefs, type Prefs, prefsDifference, readPrefs, withoutRoutes } from "./prefs.ts";
 import { watchPulse } from "./pulse.ts";
@@ -33,6 +33,7 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
   let loginError = "";
   let known: TailscaledProcess | undefined;
   let fresh = false;
+  const withdrawn = new Set<string>();
 
   function follow(process: TailscaledProcess | undefined): void {
     if (process?.pid === known?.pid && process?.startTime === known?.startTime) return;
@@ -88,13 +89,15 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
     },
     async reconcilePrefs(wanted, signal) {
       const current = await prefs(signal);
-      const difference = prefsDifference(current, wanted);
+      const advertiseRoutes = wanted.advertiseRoutes.filter((prefix) => !withdrawn.has(prefix));
+      const difference = prefsDifference(current, { ...wanted, advertiseRoutes });
       if (difference === undefined) return;
       await patch(difference, signal);
       // tailscaled reads its control URL at start only.
       if ("ControlURL" in difference) await post("start", {}, signal);
     },
     async withdrawRoutes(prefixes, signal) {
+      for (const prefix of prefixes) withdrawn.add(prefix);
       const edit = withoutRoutes(await prefs(signal), prefixes);
       if (edit !== undefined) await patch(edit, signal);
     },
@@ -129,22 +132,24 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
         stop();
       };
     },
-    async discoPing(address, signal) {
-      const path = `ping?ip=${encodeURIComponent(address)}&type=disco`;
-      const answer = await api
-        .call({ method: "POST", path, timeoutMs: pingLimitMs }, signal)
-        .catch((error: unknown) => {
-          // Silence ends in our own limit, a dying tailscaled in UNREACHABLE: either way nobody answered.
-          if (error instanceof TailscaleError && error.detail.code !== "UNREADABLE") return undefined;
-          throw error;
-        });
-      if (answer === undefined) return undefined;
-      const { Err, LatencySeconds, Endpoint } = parseAnswer("ping", answer, pingSchema);
-      return Err === "" ? { latencyMs: LatencySeconds * 1000, direct: Endpoint !== "" } : undefined;
-    },
+    discoPing: (address, signal) => ping(api, address, "disco", signal),
+    tunnelPing: (address, signal) => ping(api, address, "TSMP", signal),
     close: api.close,
   };
 }
 
-/** tailscaled sends one disco ping per call and never gives up by itself. */
+/** tailscaled sends one ping per call and never gives up by itself. */
 const pingLimitMs = 1000;
+
+async function ping(api: LocalApi, address: string, type: "disco" | "TSMP", signal: AbortSignal) {
+  const path = `ping?ip=${encodeURIComponent(address)}&type=${type}`;
+  const call = api.call({ method: "POST", path, timeoutMs: pingLimitMs }, signal);
+  const answer = await call.catch((error: unknown) => {
+    // Silence ends in our own limit, a dying tailscaled in UNREACHABLE: either way nobody answered.
+    if (error instanceof TailscaleError && error.detail.code !== "UNREADABLE") return undefined;
+    throw error;
+  });
+  if (answer === undefined) return undefined;
+  const { Err, LatencySeconds, Endpoint } = parseAnswer("ping", answer, pingSchema);
+  return Err === "" ? { latencyMs: LatencySeconds * 1000, direct: Endpoint !== "" } : undefined;
+}

@@ -24,6 +24,8 @@ export interface TailscaledOptions {
   /** UDP endpoints announced besides those found, at most 3 (magicsock: pretendpoints). */
   readonly staticEndpoints: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Hears of what is wrong without stopping tailscaled. */
+  readonly warned?: (error: TailscaleError) => void;
 }
 
 /** Paths of one tailscaled. */
@@ -59,7 +61,14 @@ export async function startTailscaled(
   const paths = tailscaledPaths(options);
   const binary = await findBinary(options.binary);
   await mkdir(paths.state, { recursive: true, mode: 0o700 });
-  await writeFile(paths.resolver, (await hostResolver()).text);
+  const resolver = await hostResolver();
+  if (!resolver.usable)
+    options.warned?.(
+      new TailscaleError("no nameserver of this host can be reached from the tailnet namespace", {
+        code: "RESOLVER_UNREACHABLE",
+      }),
+    );
+  await writeFile(paths.resolver, resolver.text);
   await boundLog(paths.log);
   const log = openSync(paths.log, "a", 0o600);
   // Each of these replaces itself with the next one, so the pid stays.

@@ -52,7 +52,8 @@ export function liveTailscale(
     process: () => actor.getSnapshot().context.process,
     /** State of the login machine while there is one. */
     login: () =>
-      (actor.getSnapshot().children.login as ActorRefFrom<typeof tailnetLoginMachine>)?.getSnapshot().value,
+      (actor.getSnapshot().children["login"] as ActorRefFrom<typeof tailnetLoginMachine>)?.getSnapshot()
+        .value,
     isIn: (state: "up" | "degraded" | "needsLogin") => actor.getSnapshot().matches({ attending: state }),
     stop: () => {
       actor.stop();

@@ -36,13 +36,17 @@ export async function showFaults(screen: Screen, lab: Lab, from: Pod, to: Pod): 
   tell(`the daemon of ${node.name} starts again, Headscale is still away`);
   const late = await addPod(lab, node.name, "late");
   tell(`cnitool ADD of a new pod on ${node.name} without Headscale: ${late.address}`);
+  const fresh = startProbe(late, to.address, probeIntervalMs);
+  await delay(2000);
+  const { sent, received } = await fresh.stop();
+  tell(`the new pod and ${to.name}: ${received} of ${sent} datagrams answered`);
   await startService(lab, { name: "headscale" });
   tell("Headscale is back");
   await waitForDaemon(lab, node);
   tell(`the daemon of ${node.name} has proven its route again`);
   await delay(1000);
   const [datagrams, transfer] = await Promise.all([probe.stop(), read.stop()]);
-  return report(screen, datagrams, transfer);
+  return report(screen, datagrams, transfer) && received === sent && sent > 0;
 }
 
 function report(screen: Screen, datagrams: ProbeReport, transfer: ReadReport): boolean {

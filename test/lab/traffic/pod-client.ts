@@ -61,12 +61,18 @@ function readUntilStopped(url: string): Promise<unknown> {
 async function probe(address: string, port: number, intervalMs: number): Promise<unknown> {
   const socket = createSocket("udp4");
   const sentAt = new Map<number, number>();
-  const gaps = { sent: 0, received: 0, lastAnswerAt: performance.now(), longestSilenceMs: 0 };
+  const gaps = { sent: 0, received: 0, lastAnswerAt: performance.now(), longestSilenceMs: 0, silentFrom: "" };
+  const noteSilence = (until: number) => {
+    const silenceMs = until - gaps.lastAnswerAt;
+    if (silenceMs <= gaps.longestSilenceMs) return;
+    gaps.longestSilenceMs = silenceMs;
+    gaps.silentFrom = new Date(performance.timeOrigin + gaps.lastAnswerAt).toISOString();
+  };
   socket.on("message", (message) => {
     if (!sentAt.delete(message.readUInt32BE(0))) return;
     const now = performance.now();
     gaps.received += 1;
-    gaps.longestSilenceMs = Math.max(gaps.longestSilenceMs, now - gaps.lastAnswerAt);
+    noteSilence(now);
     gaps.lastAnswerAt = now;
   });
   socket.on("error", () => {
@@ -87,8 +93,9 @@ async function probe(address: string, port: number, intervalMs: number): Promise
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   socket.close();
-  if (sentAt.size > 0) gaps.longestSilenceMs = Math.max(gaps.longestSilenceMs, endedAt - gaps.lastAnswerAt);
-  return { sent: gaps.sent, received: gaps.received, longestSilenceMs: gaps.longestSilenceMs };
+  if (sentAt.size > 0) noteSilence(endedAt);
+  const { sent, received, longestSilenceMs, silentFrom } = gaps;
+  return { sent, received, longestSilenceMs, silentFrom };
 }
 
 async function main([mode, first = "", ...rest]: readonly string[]): Promise<unknown> {
