@@ -330,7 +330,7 @@ describe("start", () => {
     const removed = call(del("c1"));
     const checked = call(cniRequest("CHECK", "c1"));
     expect(kernel.calls).toEqual([]);
-    pods.send({ type: "pods.recover" });
+    pods.send({ type: "pods.recover", prefixes: ["10.244.1.0/24"] });
     expect(await removed.answer()).toMatchObject({ type: "pod.detached" });
     expect(await checked.answer()).toMatchObject({ type: "pod.failed" });
     expect(added.answers).toEqual([]);
@@ -377,7 +377,7 @@ describe("start", () => {
     const kernel = fakePodNetwork();
     kernel.failNext("recover", { code: "CLOSED" });
     const desk = startPods(kernel);
-    desk.pods.send({ type: "pods.recover" });
+    desk.pods.send({ type: "pods.recover", prefixes: ["10.244.1.0/24"] });
     await until(() => desk.pods.getSnapshot().matches("recoveryFailed"), "the failure");
     const status = cniRequest("STATUS", "");
     expect(await desk.call(status).answer()).toMatchObject({
@@ -496,7 +496,8 @@ test("walks all its transitions", async () => {
   await walkAllTransitions(podsMachine, {
     input: { settings: podsSettings, parent: recorder<PodsReport>().ref },
     events: [
-      { type: "pods.recover" },
+      { type: "pods.recover", prefixes: ["10.244.1.0/24"] },
+      { type: "pods.refuseAttach", reason: "" },
       { type: "pods.open" },
       { type: "pods.drain" },
       { type: "pods.restChanged", restMs: 1 },

@@ -7,7 +7,14 @@ import type { Progress } from "../progress.ts";
 import { run, runResult } from "../run-command.ts";
 
 /** A folder beside this file: a Go module whose go.mod pins the version and whose `tool` lines are the programs to build. */
-export type GoModule = { readonly folder: string; readonly what: string; readonly linkerFlags: string };
+export type GoModule = {
+  readonly folder: string;
+  readonly what: string;
+  readonly linkerFlags: string;
+  /** Another script than go-build.sh, and the name under which the cache keeps what it builds. */
+  readonly script?: string;
+  readonly cacheName?: string;
+};
 
 const stamp = "tailscale.com/version";
 const tailscaleVersion = "1.102.3";
@@ -51,7 +58,10 @@ export async function ensureGoTools(progress: Progress): Promise<GoToolFolders> 
  */
 export async function ensureGoModule(module: GoModule, progress: Progress): Promise<string> {
   const source = join(import.meta.dirname, module.folder);
-  const destination = join(cacheFolder(), `${module.folder}-${await pinsHash(source, module)}`);
+  const destination = join(
+    cacheFolder(),
+    `${module.cacheName ?? module.folder}-${await pinsHash(source, module)}`,
+  );
   if (await exists(destination)) return destination;
   await requireGo();
   progress(`Building ${module.what} from its Go module (once; takes minutes) into ${destination}`);
@@ -62,7 +72,7 @@ export async function ensureGoModule(module: GoModule, progress: Progress): Prom
     const downloads = counter.downloads === 0 ? "" : `, ${counter.downloads} modules downloaded`;
     progress(`  still building ${module.folder}: ${seconds} s${downloads}`);
   }, 10_000);
-  const script = join(import.meta.dirname, "go-build.sh");
+  const script = scriptOf(module);
   const result = await runResult(["sh", script, source, destination, module.linkerFlags], {
     env: { PATH: goPath() },
     onStderr: (text) => {
@@ -77,10 +87,14 @@ export async function ensureGoModule(module: GoModule, progress: Progress): Prom
   return destination;
 }
 
+function scriptOf(module: GoModule): string {
+  return join(import.meta.dirname, module.script ?? "go-build.sh");
+}
+
 async function pinsHash(source: string, module: GoModule): Promise<string> {
   const hash = createHash("sha256");
   for (const file of ["go.mod", "go.sum"]) hash.update(await readFile(join(source, file)));
-  const build = await readFile(join(import.meta.dirname, "go-build.sh"));
+  const build = await readFile(scriptOf(module));
   return hash.update(build).update(module.linkerFlags).update(process.arch).digest("hex").slice(0, 12);
 }
 
