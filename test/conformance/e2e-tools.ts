@@ -31,7 +31,7 @@ export async function ensureE2eTools(progress: Progress): Promise<E2eTools> {
   const tests = join(folder, "e2e.test");
   const listed = (await run([tests, "--list-images"])).split("\n");
   // One root serves for all: it has glibc's resolver, from which the tests of DNS also ask, and agnhost can pause.
-  const names = listed.filter((name) => /\/(agnhost|glibc-dns-testing|pause):[\d.]+$/.test(name));
+  const names = listed.filter((name) => /\/(agnhost|glibc-dns-testing|pause):[\d.]+$/.test(name)).sort();
   const images = await ensureAgnhostArchive(join(folder, "agnhost"), names, progress);
   return { ginkgo: join(folder, "ginkgo"), tests, images };
 }

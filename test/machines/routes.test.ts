@@ -40,6 +40,7 @@ function status(peers: readonly TailnetPeer[], primaryRoutes: readonly string[] 
 function inputOf(parent: ReturnType<typeof recorder<RoutesReport>>) {
   return {
     own: [own],
+    expected: null,
     supernets: ["10.244.0.0/16"],
     approval: "policy" as const,
     headscale: recorder<HeadscaleEvent>().ref,
