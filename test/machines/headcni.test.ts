@@ -16,6 +16,10 @@ const settings: HeadcniSettings = {
   routeProof: "required",
   kubernetes: null,
 };
+const kubernetes: HeadcniSettings["kubernetes"] = {
+  node: { seed: "n1", configured: [], supernets: ["10.244.0.0/16"] },
+  podWatch: { seed: "n1", selective: false },
+};
 const failure = { code: "WORKER_DIED", message: "the kernel worker died" };
 const online = { ...noTailnet, backendState: "Running" as const, self: { ...noTailnet.self, online: true } };
 
@@ -56,8 +60,16 @@ describe("the root", () => {
   it("takes every transition", async () => {
     const walked = await walkAllTransitions(headcniMachine, {
       input: { settings },
+      moreInputs: [{ settings: { ...settings, ownPrefixes: [], kubernetes } }],
       events,
-      stateKey: ({ context: { recovered, guardTrouble, tailnetTrouble, routeTrouble, controlled } }) => [
+      outcomes: { recallProof: { done: [true, false] } },
+      // With Kubernetes only learning differs; what else it brings is the same in every state.
+      possible: ({ context, value }, { type }) =>
+        (context.node !== null) === (value === "learning" || /^(node|attachments|call)\./.test(type)),
+      stateKey: ({
+        context: { ownPrefixes, recovered, guardTrouble, tailnetTrouble, routeTrouble, controlled },
+      }) => [
+        ownPrefixes.length,
         recovered,
         guardTrouble === "",
         tailnetTrouble === "",
