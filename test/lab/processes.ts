@@ -42,6 +42,16 @@ export function identify(pid: number): ProcessIdentity | undefined {
   }
 }
 
+/** The first child of a process, or undefined if it has none (proc_pid_task(5)). */
+export function childOf(pid: number): ProcessIdentity | undefined {
+  try {
+    const [first = ""] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+    return first === "" ? undefined : identify(Number(first));
+  } catch {
+    return undefined;
+  }
+}
+
 /** The path of the program that a process runs now; undefined if it is gone. */
 export function programOf(pid: number): string | undefined {
   try {
@@ -85,8 +95,7 @@ async function identityOf(pid: number, start: ProcessStart): Promise<ProcessIden
   if (start.forks !== true || parent === undefined) return parent;
   const child = () => {
     if (!isAlive(parent)) throw new LabError("COMMAND_FAILED", `${start.name} ended; see ${start.logFile}`);
-    const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
-    return first === undefined || first === "" ? undefined : identify(Number(first));
+    return childOf(pid);
   };
   return await waitUntil(child, { what: `the start of ${start.name}`, timeoutMs: 10_000, everyMs: 5 });
 }

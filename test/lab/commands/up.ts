@@ -76,8 +76,12 @@ export const up: Command = {
     else {
       print(
         `Lab ${lab.id} is up with ${lab.nodes.length} nodes. Try:`,
-        "  npm run lab -- pod add n1 a && npm run lab -- pod add n2 b",
-        "  npm run lab -- exec a -- ping -c 3 10.244.2.2",
+        ...(lab.options.kubernetes === undefined
+          ? [
+              "  npm run lab -- pod add n1 a && npm run lab -- pod add n2 b",
+              "  npm run lab -- exec a -- ping -c 3 10.244.2.2",
+            ]
+          : ["  npm run lab -- kubectl -- get pods -A -o wide"]),
         "  npm run lab -- status",
         `  npm run lab -- down --id ${lab.id}`,
       );

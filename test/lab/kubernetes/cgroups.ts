@@ -2,9 +2,9 @@ import { readdir, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { labFolderPrefix } from "../layout.ts";
 
-/** The cgroup, as kubelet and containerd name it, under which all containers of a node live. */
+/** The cgroup, in each hierarchy of the machine, that is the root of all cgroups that a node sees. */
 export function nodeCgroup(labId: string, nodeName: string): string {
-  return `/${labCgroup(labId)}/${nodeName}`;
+  return join(labCgroup(labId), nodeName);
 }
 
 /** The folders of a lab's cgroups, one in each hierarchy that has any (cgroups(7); version 2 is one more hierarchy). */

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { startProcess } from "../processes.ts";
 import { certificateOf } from "./certificates.ts";
-import { nodeCgroup } from "./cgroups.ts";
 import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { onNode } from "./node-machine.ts";
@@ -12,7 +11,7 @@ import { onNode } from "./node-machine.ts";
 export async function startKubelet(lab: Lab, node: LabNode): Promise<void> {
   const cluster = clusterOf(lab);
   const configFile = join(node.folder, "kubelet.json");
-  await writeFile(configFile, JSON.stringify(configOf(lab, cluster, node), null, 2));
+  await writeFile(configFile, JSON.stringify(configOf(cluster, node), null, 2));
   const kubeconfig = await writeKubeconfig(
     cluster,
     `kubelet-${node.name}`,
@@ -43,7 +42,7 @@ export function nodeObject(node: LabNode): unknown {
   };
 }
 
-function configOf(lab: Lab, cluster: Cluster, node: LabNode): unknown {
+function configOf(cluster: Cluster, node: LabNode): unknown {
   const serving = certificateOf(cluster, `kubelet-${node.name}`);
   return {
     apiVersion: "kubelet.config.k8s.io/v1beta1",
@@ -61,10 +60,9 @@ function configOf(lab: Lab, cluster: Cluster, node: LabNode): unknown {
     clusterDomain: cluster.dnsDomain,
     maxPods: 200,
     registerWithTaints: [],
-    // The nodes share the machine's cgroups and disk: no reservations, no evictions, a subtree for the lab.
+    // The nodes share the machine's cgroups and disk: no reservations, no evictions.
     cgroupDriver: "cgroupfs",
     cgroupsPerQOS: false,
-    cgroupRoot: nodeCgroup(lab.id, node.name),
     enforceNodeAllocatable: [],
     localStorageCapacityIsolation: false,
     evictionHard: { "memory.available": "0%", "nodefs.available": "0%", "imagefs.available": "0%" },

@@ -1,8 +1,8 @@
 #!/bin/sh
-# node-init.sh INIT: makes a machine of the mount, UTS and pid namespaces it was started in, then becomes INIT.
+# node-init.sh INIT: makes a machine of the namespaces that node-boot.sh started it in, then becomes INIT.
 # What is written to /etc, /opt and /var stays in $NODE_FOLDER/disk and outlives a reboot; /run begins empty.
 # Environment: NODE_NAME, NODE_FOLDER, and the folders of HeadCNI and CNI that others know by another path:
-# NODE_CNI_BIN, NODE_CNI_CONF, NODE_RUNTIME, NODE_STATE.
+# NODE_CNI_BIN, NODE_CNI_CONF, NODE_RUNTIME, NODE_STATE; NODE_CGROUP: its cgroup.
 set -eu
 echo "$NODE_NAME" >/proc/sys/kernel/hostname
 disk=$NODE_FOLDER/disk
@@ -43,6 +43,11 @@ for sysctl in vm/overcommit_memory kernel/panic kernel/panic_on_oops kernel/keys
   copy=/run/sysctl/$(basename "$sysctl")
   cat "/proc/sys/$sysctl" >"$copy"
   mount --bind "$copy" "/proc/sys/$sysctl"
+done
+
+# The node's part of the machine's cgroups in the place of all of them.
+for hierarchy in $(findmnt -rn -t cgroup,cgroup2 -o TARGET); do
+  mount --bind "$hierarchy/$NODE_CGROUP" "$hierarchy"
 done
 
 # Pods may ask for mounts that are made later (mountPropagation: HostToContainer, Bidirectional).

@@ -1,9 +1,11 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { LabError } from "../lab-error.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { netnsPath } from "../netns.ts";
 import {
+  childOf,
   identify,
   isAlive,
   type ProcessIdentity,
@@ -14,17 +16,20 @@ import {
 } from "../processes.ts";
 import type { CommandLine } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
+import { nodeCgroup } from "./cgroups.ts";
 import { clusterOf, nodeLogFile } from "./cluster.ts";
 
-const script = join(import.meta.dirname, "node-init.sh");
+function script(name: string): string {
+  return join(import.meta.dirname, name);
+}
 
-/** Name of the record of a node's first process. */
-function initName(node: LabNode): string {
-  return `${node.name}-init`;
+/** Name of the record of the process that has a node's first process as its child. */
+function bootName(node: LabNode): string {
+  return `${node.name}-boot`;
 }
 
 /**
- * Boots a node: gives it mount, UTS and pid namespaces of its own beside its network namespace, so that kubelet,
+ * Boots a node: gives it mount, UTS, pid and cgroup namespaces of its own beside its network namespace, so that kubelet,
  * containerd and what a DaemonSet installs find the usual paths and see nothing of the other nodes. All its processes,
  * mounts and pods end with its first process. The node's network namespace must be there.
  */
@@ -32,11 +37,10 @@ export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
   // What a reboot would not leave.
   await rm(node.runtimeDir, { recursive: true, force: true });
   await mkdir(join(node.folder, "disk"), { recursive: true });
-  const own = ["--mount", "--uts", "--pid", "--fork", "--mount-proc", "--propagation", "slave"] as const;
   await startProcess(lab.processFolder, {
-    name: initName(node),
+    name: bootName(node),
     netns: node.netns,
-    command: ["unshare", ...own, "sh", script, clusterOf(lab).tools.init],
+    command: ["sh", script("node-boot.sh"), script("node-init.sh"), clusterOf(lab).tools.init],
     env: {
       NODE_NAME: node.name,
       NODE_FOLDER: node.folder,
@@ -44,11 +48,15 @@ export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
       NODE_CNI_CONF: node.cniConfDir,
       NODE_RUNTIME: node.runtimeDir,
       NODE_STATE: node.stateDir,
+      NODE_CGROUP: nodeCgroup(lab.id, node.name),
     },
     logFile: nodeLogFile(node, "init"),
-    forks: true,
   });
-  await waitUntil(() => hasBooted(lab, node), {
+  const booted = async () => {
+    await requireAlive(lab.processFolder, bootName(node));
+    return (await nodeInit(lab, node)) !== undefined;
+  };
+  await waitUntil(booted, {
     what: `${node.name} has booted`,
     timeoutMs: 10_000,
     everyMs: 10,
@@ -57,8 +65,10 @@ export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
 
 /** The first process of a node of a cluster while it runs; all others of the node end with it. */
 export async function nodeInit(lab: Lab, node: LabNode): Promise<ProcessIdentity | undefined> {
-  const record = await readProcess(lab.processFolder, initName(node));
-  return record !== undefined && isAlive(record) ? record : undefined;
+  const record = await readProcess(lab.processFolder, bootName(node));
+  const child = record !== undefined && isAlive(record) ? childOf(record.pid) : undefined;
+  // The script becomes the init program only after its last mount.
+  return child !== undefined && programOf(child.pid) === clusterOf(lab).tools.init ? child : undefined;
 }
 
 /**
@@ -71,9 +81,11 @@ export async function onNode(
   command: CommandLine,
 ): Promise<{ readonly command: CommandLine; readonly forks: boolean }> {
   if (lab.options.kubernetes === undefined) return { command, forks: false };
-  const { pid } = await requireAlive(lab.processFolder, initName(node));
+  const init = await nodeInit(lab, node);
+  if (init === undefined) throw new LabError("NOT_READY", `${node.name} does not run`);
+  const all = ["--mount", "--uts", "--pid", "--cgroup"] as const;
   return {
-    command: ["nsenter", `--target=${pid}`, "--mount", "--uts", "--pid", "--", ...command],
+    command: ["nsenter", `--target=${init.pid}`, ...all, "--", "sh", script("node-enter.sh"), ...command],
     forks: true,
   };
 }
@@ -112,10 +124,4 @@ function readOrEmpty(read: () => string): string {
   } catch {
     return "";
   }
-}
-
-/** The script has become the init program only after its last mount. */
-async function hasBooted(lab: Lab, node: LabNode): Promise<boolean> {
-  const { pid } = await requireAlive(lab.processFolder, initName(node));
-  return programOf(pid) === clusterOf(lab).tools.init;
 }
