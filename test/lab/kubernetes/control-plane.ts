@@ -131,6 +131,9 @@ function controllerManagerFlags(lab: Lab, cluster: Cluster, kubeconfig: string):
     "--leader-elect=false",
     "--bind-address=127.0.0.1",
     "--use-service-account-credentials",
+    // With the default of 20 requests a second its controllers need 5 s to start.
+    "--kube-api-qps=500",
+    "--kube-api-burst=1000",
     `--service-account-private-key-file=${serviceAccountKey(cluster)}`,
     `--root-ca-file=${authority.certificate}`,
     `--cluster-signing-cert-file=${authority.certificate}`,
