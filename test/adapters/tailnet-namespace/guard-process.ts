@@ -50,6 +50,13 @@ await namespace.ensure(settings.ownPrefixes);
 guard.send({ type: "tailnetNamespace.opened" });
 
 for await (const line of createInterface({ input: process.stdin })) {
+  if (line.startsWith("refuse ")) {
+    const prefixes = line
+      .slice("refuse ".length)
+      .split(",")
+      .filter((prefix) => prefix !== "");
+    guard.send({ type: "peers.refused", prefixes });
+  }
   if (line !== "cleanup") continue;
   guard.stop();
   await cleanUpGuard(ports, true);
