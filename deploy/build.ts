@@ -25,6 +25,9 @@ export async function buildDaemon(outputDirectory = `${root}dist`): Promise<stri
     outdir: outputDirectory,
     outExtension: { ".js": ".mjs" },
     bundle: true,
+    // Names stay: logs and profiles speak of them.
+    minifySyntax: true,
+    minifyWhitespace: true,
     platform: "node",
     target: "node24",
     format: "esm",

@@ -23,6 +23,8 @@ export type CniSocketEvent =
       readonly request: CniRequest;
       /** Ms since the epoch. */
       readonly atMs: number;
+      /** The socket itself: the request answers it without the detour over `cni`. */
+      readonly replyTo: Recipient<ExchangeReply>;
     }
   /** The client went away before its answer. */
   | { readonly type: "exchange.closed"; readonly exchangeId: string };

@@ -36,14 +36,14 @@ export function refusal(exchangeId: string, error: CniFailure): ExchangeReply {
 
 /** Spawns, tells and frees the requests of a `cni` machine; a request's id is that of its slot. */
 export const slotActions = {
-  startRequest: acting(({ context, enqueue, self }, { exchangeId, request, atMs }: Received) => {
+  startRequest: acting(({ context, enqueue }, { exchangeId, request, atMs, replyTo }: Received) => {
     const free = context.slots.indexOf(null);
     const slot = free === -1 ? context.slots.length : free;
     const { readiness, pods } = context;
     enqueue.assign({ slots: replaced(context.slots, slot, exchangeId) });
     enqueue.spawnChild("request", {
       id: requestId(slot),
-      input: { exchangeId, request, atMs, readiness, pods, replyTo: self },
+      input: { exchangeId, request, atMs, readiness, pods, replyTo },
     });
   }),
   abandonRequest: acting(({ context, enqueue }, { exchangeId }: { readonly exchangeId: string }) => {

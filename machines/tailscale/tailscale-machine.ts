@@ -12,7 +12,10 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
   context: ({ input }) => ({
     ...input,
     status: noTailnet,
+    arrival: "adopted",
+    greeted: {},
     greeting: false,
+    seen: false,
     reportedUp: false,
     failures: 0,
     attempt: 0,
@@ -93,7 +96,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
             limit: { ms: limits.away, means: "this node is not in the tailnet: see the login" },
             log: "warn",
           },
-          entry: { type: "reportDown", params: "NEEDS_LOGIN" },
+          entry: [{ type: "reportDown", params: "NEEDS_LOGIN" }, "noteJoining"],
           invoke: {
             src: "login",
             id: "login",
@@ -162,7 +165,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
             },
           },
         },
-        // A path that no ping opened after a start of tailscaled costs its first packets up to 15 s.
+        // Packets before a path is open cost WireGuard's first handshake: 5 s, and after a restart 15 s.
         greeting: {
           meta: { limit: { ms: limits.greet, means: "peers that are online do not answer pings" } },
           always: { guard: not("greeting"), target: "up" },

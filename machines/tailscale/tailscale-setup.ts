@@ -10,6 +10,7 @@ import { tailnetFeedMachine } from "./tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "./tailnet-login-machine.ts";
 import type {
   GreeterEvent,
+  TailscaleArrival,
   TailscaleDownReason,
   TailscaledIdentity,
   TailscaleEvent,
@@ -21,9 +22,12 @@ import type {
 interface TailscaleContext extends TailscaleInput {
   readonly process?: TailscaledIdentity;
   readonly status: TailnetStatus;
-  /** Peers by node id that were pinged since this tailscaled started; absent when it was adopted: its paths stand. */
-  readonly greeted?: Readonly<Record<string, true>>;
+  readonly arrival: TailscaleArrival;
+  /** Peers by node id that need no greeting any more. */
+  readonly greeted: Readonly<Record<string, true>>;
   readonly greeting: boolean;
+  /** A netmap was seen since this tailscaled was started or adopted: peers that come after it are newcomers. */
+  readonly seen: boolean;
   /** What the root was told last: `tailscale.up`, or not. */
   readonly reportedUp: boolean;
   /** Failed starts and deaths in a row without having been up. */
@@ -47,6 +51,8 @@ export const tailscaleLimits = {
   away: 60_000,
   stop: 15_000,
 };
+/** Wait between path and session when greeting, in ms (see GreeterEvent), by our arrival, and for newcomers. */
+const settle = { adopted: 0, restarted: 0, joined: 400, newcomer: 300 };
 export const restart = { firstMs: 100, mostMs: 30_000 };
 export const rejoin = { firstMs: 5000, mostMs: 60_000 };
 
@@ -75,20 +81,40 @@ export const tailscaleSetup = setup({
     stop: notProvided<void, void>("tailscale.stop"),
   },
   actions: {
-    adopt: assign(({ context: { greeted: _, ...rest } }, process: TailscaledIdentity) => ({
-      ...rest,
+    adopt: assign((_, process: TailscaledIdentity) => ({
       process,
+      arrival: "adopted" as const,
+      greeted: {},
+      seen: false,
     })),
-    takeNew: assign({ process: (_, process: TailscaledIdentity) => process, greeted: {} }),
+    takeNew: assign((_, process: TailscaledIdentity) => ({
+      process,
+      arrival: "restarted" as const,
+      greeted: {},
+      seen: false,
+    })),
+    noteJoining: assign({ arrival: "joined" }),
     reportStarted: sendTo(({ context }) => context.parent, { type: "tailscale.started" }),
     keepStatus: enqueueActions(({ context, enqueue }, status: TailnetStatus) => {
       enqueue.assign({ status });
-      enqueue.sendTo(context.parent, { type: "tailscale.changed", status } satisfies TailscaleReport);
-      const peers = context.greeted === undefined ? [] : peersToGreet(status, context.greeted);
-      if (peers.length === 0) return;
-      const names = Object.fromEntries(peers.map(({ nodeId }) => [nodeId, true as const]));
-      enqueue.assign({ greeted: { ...context.greeted, ...names }, greeting: true });
-      enqueue.sendTo("greeter", { type: "peers.greet", addresses: peers.map(({ address }) => address) });
+      // While paths are being opened nobody shall send packets yet: see `greeting`.
+      const stands = tailnetPhase(status) === "online" || tailnetPhase(status) === "offline";
+      if (context.reportedUp || !stands)
+        enqueue.sendTo(context.parent, { type: "tailscale.changed", status } satisfies TailscaleReport);
+      if (!stands) return;
+      const { online, offline } = peersToGreet(status, context.greeted);
+      const names = Object.fromEntries(status.peers.map(({ nodeId }) => [nodeId, true as const]));
+      enqueue.assign({ seen: true, greeted: { ...context.greeted, ...names } });
+      // The paths of an adopted tailscaled stand.
+      if (context.arrival === "adopted" && !context.seen) return;
+      const settleMs = context.seen ? settle.newcomer : settle[context.arrival];
+      if (online.length > 0) {
+        enqueue.assign({ greeting: true });
+        enqueue.sendTo("greeter", { type: "peers.greet", addresses: online, settleMs, awaited: true });
+      }
+      // Headscale tells of a new node up to a second before it calls it online; nodes that were away greet on their return.
+      if (offline.length > 0 && (context.seen || context.arrival === "joined"))
+        enqueue.sendTo("greeter", { type: "peers.greet", addresses: offline, settleMs, awaited: false });
     }),
     forgetStatus: enqueueActions(({ context, enqueue }) => {
       enqueue.assign({ status: noTailnet, greeting: false });
@@ -105,7 +131,9 @@ export const tailscaleSetup = setup({
     reportUp: enqueueActions(({ context, enqueue }) => {
       if (context.reportedUp) return;
       enqueue.assign({ reportedUp: true });
-      enqueue.sendTo(context.parent, { type: "tailscale.up" } satisfies TailscaleReport);
+      const { parent, status } = context;
+      enqueue.sendTo(parent, { type: "tailscale.changed", status } satisfies TailscaleReport);
+      enqueue.sendTo(parent, { type: "tailscale.up" } satisfies TailscaleReport);
     }),
     reportDown: enqueueActions(({ context, enqueue }, reason: TailscaleDownReason) => {
       if (!context.reportedUp) return;

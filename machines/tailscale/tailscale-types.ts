@@ -39,12 +39,24 @@ export interface TailscaleInput {
 export type TailscaleEvent =
   /** From the feed: what tailscaled says now. */
   | { readonly type: "tailnet.read"; readonly status: TailnetStatus }
-  /** From the greeter: every peer it was given has answered or was given up. */
+  /** From the greeter: every awaited peer has answered or was given up. */
   | { readonly type: "peers.greeted" }
   /** From the root: another auth key is in place. */
   | { readonly type: "credentials.replaced" }
   /** From the root, for clean-up: ends tailscaled. */
   | { readonly type: "tailscale.stop" };
 
-/** What the greeter gets. */
-export type GreeterEvent = { readonly type: "peers.greet"; readonly addresses: readonly string[] };
+/**
+ * What the greeter gets: peers to open paths and sessions to. Between the two it waits `settleMs`: a peer that hears of a node for
+ * the first time needs a moment to find its own path back.
+ */
+export type GreeterEvent = {
+  readonly type: "peers.greet";
+  readonly addresses: readonly string[];
+  readonly settleMs: number;
+  /** Whether `peers.greeted` is to wait for them. */
+  readonly awaited: boolean;
+};
+
+/** How this tailscaled came to be where it is: what its peers know of it depends on it. */
+export type TailscaleArrival = "adopted" | "restarted" | "joined";

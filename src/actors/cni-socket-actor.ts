@@ -5,7 +5,7 @@ import type { CniExchanges, OpenCniExchanges } from "../ports/cni-exchanges.ts";
 
 /** The socket of the `cni` machine over the exchanges port. `nowMs` is the time since the epoch. */
 export function cniActors(exchanges: CniExchanges, nowMs: () => number) {
-  const socket = fromCallback<CniSocketCommand, undefined>(({ sendBack, receive }) => {
+  const socket = fromCallback<CniSocketCommand, undefined>(({ sendBack, receive, self }) => {
     let open: OpenCniExchanges | undefined;
     let ended = false;
     const tell = (event: CniSocketEvent) => sendBack(event);
@@ -17,7 +17,7 @@ export function cniActors(exchanges: CniExchanges, nowMs: () => number) {
     exchanges
       .open({
         received: (exchangeId, request) =>
-          tell({ type: "request.received", exchangeId, request, atMs: nowMs() }),
+          tell({ type: "request.received", exchangeId, request, atMs: nowMs(), replyTo: self }),
         closed: (exchangeId) => tell({ type: "exchange.closed", exchangeId }),
         failed: fail,
       })

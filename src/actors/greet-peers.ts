@@ -1,40 +1,60 @@
-/** Pings under way at once. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Tailnet } from "../ports/tailnet.ts";
+
+/** Peers greeted at once. */
 const width = 32;
 /** Waits for an answer, in ms, attempt by attempt: the first pings after a start are often lost, and relays are far. */
-const patienceMs: readonly number[] = [150, 250, 500, 1000, 1000, 1000, 1000, 1000, 1000, 1000];
+const patienceMs: readonly number[] = [150, 200, 200, 200, 300, 500, 1000, 1000, 1000, 1000, 1000, 1000];
 
-type Ping = (address: string, signal: AbortSignal) => Promise<unknown>;
+/** Pings until there is an answer (anything but undefined) and returns that, or undefined after `attempts` of growing patience. */
+export async function pingPatiently<Answer>(
+  ping: (signal: AbortSignal) => Promise<Answer | undefined>,
+  signal: AbortSignal,
+  attempts: number = patienceMs.length,
+): Promise<Answer | undefined> {
+  for (const limitMs of patienceMs.slice(0, attempts)) {
+    const startedAt = performance.now();
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
+    const answer = await ping(limit).catch(() => undefined);
+    if (answer !== undefined || signal.aborted) return answer;
+    // A ping that fails at once must not use up the attempts in no time.
+    await delay(Math.max(0, limitMs - (performance.now() - startedAt)), undefined, { signal }).catch(
+      () => undefined,
+    );
+  }
+  return undefined;
+}
 
 /**
- * Returns a function that takes peers to ping. Each is pinged until it answers (anything but undefined) or its attempts are used
- * up; `idle` is called whenever none is left.
+ * Returns a function that takes peers to greet; `idle` is called whenever none is left. The disco ping finds the path to a peer,
+ * the ping through WireGuard then makes this side open the session at once. Not before: a handshake without a path, or
+ * towards a peer that has none back (a disco ping is answered on the path it came), is repeated only after 5 s (WireGuard's
+ * REKEY_TIMEOUT), by either side.
  */
 export function greetPeers(
-  ping: Ping,
+  tailnet: Pick<Tailnet, "discoPing" | "tunnelPing">,
   idle: () => void,
   signal: AbortSignal,
-): (addresses: readonly string[]) => void {
-  const waiting: string[] = [];
+): (addresses: readonly string[], settleMs: number) => void {
+  const waiting: { readonly address: string; readonly settleMs: number }[] = [];
   let busy = 0;
 
-  async function greet(address: string): Promise<void> {
-    for (const limitMs of patienceMs) {
-      const answer = await ping(address, AbortSignal.any([signal, AbortSignal.timeout(limitMs)])).catch(
-        () => undefined,
-      );
-      if (answer !== undefined || signal.aborted) return;
-    }
+  async function greet(address: string, settleMs: number): Promise<void> {
+    const path = await pingPatiently((limit) => tailnet.discoPing(address, limit), signal);
+    if (path === undefined) return;
+    await delay(settleMs, undefined, { signal }).catch(() => undefined);
+    await pingPatiently((limit) => tailnet.tunnelPing(address, limit), signal);
   }
   async function work(): Promise<void> {
     busy += 1;
     for (let next = waiting.shift(); next !== undefined && !signal.aborted; next = waiting.shift())
-      await greet(next);
+      await greet(next.address, next.settleMs);
     busy -= 1;
     if (busy === 0 && !signal.aborted) idle();
   }
 
-  return (addresses) => {
-    waiting.push(...addresses);
+  return (addresses, settleMs) => {
+    waiting.push(...addresses.map((address) => ({ address, settleMs })));
     const more = Math.min(width - busy, waiting.length);
     for (let started = 0; started < more; started += 1) void work();
   };

@@ -14,12 +14,19 @@ export function podActors(podNetwork: PodNetwork, nowMs: () => number) {
       fromCallback<{ type: "attach.cancel" }, { plan: AttachmentPlan }>(({ input, sendBack, receive }) => {
         const cancelled = new AbortController();
         receive(() => cancelled.abort());
-        const tell = (event: PodEffectEvent) => sendBack(event);
+        let ended = false;
+        const tell = (event: PodEffectEvent) => {
+          ended = true;
+          sendBack(event);
+        };
         podNetwork.attach(input.plan, cancelled.signal).then(
           () => tell({ type: "attach.done" }),
           (error: unknown) => tell({ type: "attach.failed", failure: toFailure(error) }),
         );
-        return () => cancelled.abort();
+        // Aborting makes an error with a stack: not for every ADD that went well.
+        return () => {
+          if (!ended) cancelled.abort();
+        };
       }),
     ),
     detach: endless(

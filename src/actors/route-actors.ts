@@ -4,14 +4,17 @@ import { routeProtocol, tailscaleTable } from "../domain/kernel-constants.ts";
 import { parsePrefix } from "../domain/prefix.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
 import type { Tailnet } from "../ports/tailnet.ts";
+import { pingPatiently } from "./greet-peers.ts";
 
 const echoMs = 1000;
 const echoesAtOnce = 3;
+/** Three pings take 0.9 s when nobody answers. */
+const pathAttempts = 3;
 
 /** Effects of the routes machine, and under `ownRoute` and `peerRoute` those of its children. */
 export function routeActors(
   kernel: Pick<KernelState, "observe" | "watch" | "apply" | "echo">,
-  tailnet: Pick<Tailnet, "withdrawRoutes" | "recheckLogin">,
+  tailnet: Pick<Tailnet, "withdrawRoutes" | "recheckLogin" | "discoPing">,
   options: { readonly interfaceName: string },
 ) {
   return {
@@ -31,7 +34,18 @@ export function routeActors(
     },
     ownRoute: {
       prove: fromPromise<boolean, { readonly source: string; readonly witnesses: readonly string[] }>(
-        ({ input: { source, witnesses }, signal }) => prove(kernel, source, witnesses, signal),
+        ({ input: { source, witnesses }, signal }) => {
+          // First the path: a packet without one costs WireGuard's first handshake and with it 5 s.
+          const ask = async (witness: string) => {
+            const path = await pingPatiently(
+              (limit) => tailnet.discoPing(witness, limit),
+              signal,
+              pathAttempts,
+            );
+            return path === undefined ? undefined : await kernel.echo(source, witness, echoMs);
+          };
+          return prove(ask, witnesses, signal);
+        },
       ),
       refresh: fromPromise<void, void>(({ signal }) => tailnet.recheckLogin(signal)),
       withdraw: fromPromise<void, { readonly prefix: string }>(({ input, signal }) =>
@@ -58,15 +72,13 @@ export function routeActors(
 
 /** A few witnesses at a time, until one answers; true also when there is none. */
 async function prove(
-  kernel: Pick<KernelState, "echo">,
-  source: string,
+  ask: (witness: string) => Promise<number | undefined>,
   witnesses: readonly string[],
   signal: AbortSignal,
 ): Promise<boolean> {
   if (witnesses.length === 0) return true;
   for (let asked = 0; asked < witnesses.length && !signal.aborted; asked += echoesAtOnce) {
-    const some = witnesses.slice(asked, asked + echoesAtOnce);
-    const answers = await Promise.all(some.map((witness) => kernel.echo(source, witness, echoMs)));
+    const answers = await Promise.all(witnesses.slice(asked, asked + echoesAtOnce).map(ask));
     if (answers.some((roundTripMs) => roundTripMs !== undefined)) return true;
   }
   return false;

@@ -50,12 +50,13 @@ export function tailscaleActors(
       ),
       greeter: fromCallback<GreeterEvent, undefined>(({ receive, sendBack }) => {
         const ending = new AbortController();
-        const greet = greetPeers(
-          (address, signal) => openPath(tailnet, address, signal),
-          () => sendBack({ type: "peers.greeted" } satisfies TailscaleEvent),
-          ending.signal,
+        const { signal } = ending;
+        const greeted = () => sendBack({ type: "peers.greeted" } satisfies TailscaleEvent);
+        const greetAwaited = greetPeers(tailnet, greeted, signal);
+        const greetOthers = greetPeers(tailnet, () => undefined, signal);
+        receive(({ addresses, settleMs, awaited }) =>
+          awaited ? greetAwaited(addresses, settleMs) : greetOthers(addresses, settleMs),
         );
-        receive((event) => greet(event.addresses));
         return () => ending.abort();
       }),
       checkPeers: fromPromise<boolean, { readonly addresses: readonly string[] }>(
@@ -81,16 +82,4 @@ export function tailscaleActors(
       }),
     },
   };
-}
-
-/**
- * The disco ping finds the path. The ping through WireGuard makes this side open the session at once: the peer's own attempts, made
- * while this tailscaled was away, come again only every 5 s (WireGuard's REKEY_TIMEOUT).
- */
-async function openPath(tailnet: Tailnet, address: string, signal: AbortSignal): Promise<unknown> {
-  const [, answer] = await Promise.all([
-    tailnet.discoPing(address, signal),
-    tailnet.tunnelPing(address, signal),
-  ]);
-  return answer;
 }

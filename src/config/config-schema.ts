@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { z } from "zod";
+import * as z from "zod";
 import { cniKeys } from "./cni-keys.ts";
 import { key } from "./key-about.ts";
 import { kubernetesKeys } from "./kubernetes-keys.ts";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import type { ConfigProblem } from "../domain/config-change.ts";
 import { showValue } from "./config-error.ts";
 import type { GivenValue } from "./given-value.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What people are told about a configuration key; documentation and JSON Schema are generated from it. */
 export interface KeyAbout {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { key } from "./key-about.ts";
 import { prefixes } from "./value-schemas.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ConfigKey, KeyCatalogue } from "./key-catalogue.ts";
 
 /** The configuration reference as Markdown, out of the schema alone: what is printed is what is checked. */

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { formatPrefix, type Prefix, PrefixError, parseAddress, parsePrefix } from "../domain/prefix.ts";
 import { createSecret } from "./secret.ts";
 

@@ -49,8 +49,8 @@ export type Claim =
 const mostOffsets = 2 ** 48;
 /** Base address and router address (prefix.ts) come first. */
 const firstOffset = 2;
-/** Rested entries are thrown away once there are this many. */
-const restingBeforeSweep = 256;
+/** Rested entries are thrown away each time their number passes a multiple of this: a look at all of them is not for every DEL. */
+const restingBetweenSweeps = 256;
 
 /** An empty pool. `seed` is any 32-bit number; `cursor` a hint from an earlier run. */
 export function createPool(prefix: string, seed: number, cursor = 0): AddressPool {
@@ -115,8 +115,8 @@ export function releaseAddress(
   const used = offset === undefined ? pool.used : withoutSorted(pool.used, offset, itself);
   if (offset === undefined || used === pool.used) return pool;
   const { resting } = pool;
-  const kept =
-    resting.length < restingBeforeSweep ? resting : resting.filter((entry) => !isRested(entry, rules));
+  const isSweepDue = resting.length > 0 && resting.length % restingBetweenSweeps === 0;
+  const kept = isSweepDue ? resting.filter((entry) => !isRested(entry, rules)) : resting;
   return { ...pool, used, resting: withSorted(kept, { offset, sinceMs: rules.nowMs }, offsetField) };
 }
 

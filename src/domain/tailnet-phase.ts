@@ -38,14 +38,18 @@ export const noTailnet: TailnetStatus = {
   fresh: false,
 };
 
-/** First tailnet addresses of the peers that are online and not among `greeted` (node ids). */
+/** First tailnet addresses of the peers that are not among `greeted` (node ids), by whether Headscale calls them online. */
 export function peersToGreet(
   status: TailnetStatus,
   greeted: Readonly<Record<string, true>>,
-): readonly { readonly nodeId: string; readonly address: string }[] {
-  return status.peers.flatMap(({ nodeId, online, addresses: [address] }: TailnetPeer) =>
-    online && address !== undefined && greeted[nodeId] === undefined ? [{ nodeId, address }] : [],
-  );
+): { readonly online: readonly string[]; readonly offline: readonly string[] } {
+  const ungreeted = status.peers.filter(({ nodeId }) => greeted[nodeId] === undefined);
+  const addressesOf = (peers: readonly TailnetPeer[]) =>
+    peers.flatMap(({ addresses: [address] }) => (address === undefined ? [] : [address]));
+  return {
+    online: addressesOf(ungreeted.filter(({ online }) => online)),
+    offline: addressesOf(ungreeted.filter(({ online }) => !online)),
+  };
 }
 
 /** First tailnet addresses of the peers that are online, a few of them in the order of their node ids. */

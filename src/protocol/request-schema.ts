@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type CniErrorCode, cniErrorCodes } from "./cni-error-codes.ts";
 import { identifierProblem, interfaceNameProblem } from "./name-rules.ts";
 import { type Parsed, parsed, quoted, refused } from "./parsed.ts";

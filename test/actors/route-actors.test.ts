@@ -9,7 +9,11 @@ function route(destination: string, changes: Partial<KernelRoute> = {}): KernelR
 
 /** The actors over a kernel in memory; `answers` are the addresses that answer an echo. */
 function actors(
-  options: { readonly routes?: readonly KernelRoute[]; readonly answers?: readonly string[] } = {},
+  options: {
+    readonly routes?: readonly KernelRoute[];
+    readonly answers?: readonly string[];
+    readonly pathless?: readonly string[];
+  } = {},
 ) {
   const asked: string[] = [];
   const applied: KernelOperation[] = [];
@@ -25,7 +29,12 @@ function actors(
         return options.answers?.includes(destination) === true ? 0.5 : undefined;
       },
     },
-    { withdrawRoutes: async () => undefined, recheckLogin: async () => undefined },
+    {
+      withdrawRoutes: async () => undefined,
+      recheckLogin: async () => undefined,
+      discoPing: async (address) =>
+        options.pathless?.includes(address) === true ? undefined : { latencyMs: 1, direct: true },
+    },
     { interfaceName: "tailscale0" },
   );
   const prove = (witnesses: readonly string[]) =>
@@ -45,6 +54,12 @@ describe("the proof of an own route", () => {
     const witnesses = Array.from({ length: 9 }, (_, index) => `10.244.${index + 2}.1`);
     expect(await prove(witnesses)).toBe(true);
     expect(asked.length).toBe(6);
+  });
+
+  test("sends nothing to a peer that no path leads to yet", async () => {
+    const { prove, asked } = actors({ answers: ["10.244.2.1"], pathless: ["10.244.2.1"] });
+    expect(await prove(["10.244.2.1"])).toBe(false);
+    expect(asked).toEqual([]);
   });
 
   test("fails when nobody answers, and needs no packet where nobody is", async () => {

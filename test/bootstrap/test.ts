@@ -24,7 +24,7 @@ async function runVitest(args: readonly string[], testRun: string): Promise<Vite
   const child = spawn(process.execPath, [toolPath("vitest", "vitest"), "run", ...reporters, ...args], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, HEADCNI_TEST_RUN: testRun },
+    env: { ...process.env, LAB_TEST_RUN: testRun },
   });
   await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
   const text = await readFile(file, "utf8").catch(() => undefined);

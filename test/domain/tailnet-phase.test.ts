@@ -22,7 +22,7 @@ test.each([
   expect(tailnetPhase(status)).toBe(phase);
 });
 
-test("greets peers that are online and have an address, each once", () => {
+test("tells peers that have an address and were not greeted yet by whether they are online", () => {
   const peer = (nodeId: string, changes: Partial<TailnetPeer> = {}): TailnetPeer => ({
     nodeId,
     hostName: nodeId,
@@ -37,6 +37,6 @@ test("greets peers that are online and have an address, each once", () => {
     ...running,
     peers: [peer("1"), peer("2", { online: false }), peer("3", { addresses: [] }), peer("4")],
   };
-  expect(peersToGreet(status, { "1": true })).toEqual([{ nodeId: "4", address: "100.64.0.4" }]);
+  expect(peersToGreet(status, { "1": true })).toEqual({ online: ["100.64.0.4"], offline: ["100.64.0.2"] });
   expect(onlineAddresses(status)).toEqual(["100.64.0.1", "100.64.0.4"]);
 });

@@ -1,6 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { waitForDaemon } from "../lab/daemon.ts";
+import { readyPage } from "../lab/daemon-pages.ts";
 import { tailscaledEnvironment } from "../lab/host-tailscaled.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
@@ -9,6 +11,7 @@ import { inNetns } from "../lab/netns.ts";
 import { addPod, execInPod, type Pod } from "../lab/pods.ts";
 import { startProcess } from "../lab/processes.ts";
 import { run } from "../lab/run-command.ts";
+import { killService, startService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { samples } from "./support/daemon-view.ts";
 import { useLab } from "./support/use-lab.ts";
@@ -93,12 +96,25 @@ test("a node that announces a slice of n1's prefix does not get n1's own traffic
   await waitUntil(() => reaches(pods.b, pods.a1), { what: "n2 reaches n1 again", timeoutMs: 30_000 });
 });
 
-test("a second node with n1's prefix is seen, and n1 serves again once it is gone", async () => {
-  const { leave } = await intruder("double", node("n1").podCIDR);
-  await leave();
-  await waitUntil(async () => (await routeStates("n1", node("n1").podCIDR)).includes("serving"), {
-    what: "n1 serves",
-    timeoutMs: 30_000,
+test("a second node that took n1's prefix over is named as a conflict, and n1 serves again once it is gone", async () => {
+  const { podCIDR } = node("n1");
+  const { leave } = await intruder("double", podCIDR);
+  // Headscale keeps the first who served until that one is offline for 10 s.
+  await killService(lab(), { name: "daemon", node: "n1" });
+  await killService(lab(), { name: "tailscaled", node: "n1" });
+  await waitUntil(async () => (await routeStates("n2", podCIDR)).includes("conflicting"), {
+    what: "n2 shows the conflict",
+    timeoutMs: 60_000,
   });
+  await startService(lab(), { name: "daemon", node: "n1" });
+  await waitUntil(async () => (await readyPage(node("n1")))?.serving === true, {
+    what: "n1 starts",
+    timeoutMs: 20_000,
+  });
+  expect(await reaches(pods.a1, pods.a2)).toBe(true);
+  expect(await routeStates("n1", podCIDR)).not.toContain("serving");
+  await leave();
+  await waitForDaemon(lab(), node("n1"));
+  expect(await routeStates("n1", podCIDR)).toContain("serving");
   await waitUntil(() => reaches(pods.b, pods.a1), { what: "n2 reaches n1", timeoutMs: 30_000 });
 });

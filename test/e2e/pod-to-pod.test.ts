@@ -111,7 +111,7 @@ test("while a route is withdrawn its traffic fails closed, and comes back with t
   const approve = (prefixes: string) =>
     headscale(lab(), ["nodes", "approve-routes", "-i", String(id), "-r", prefixes]);
   const capture = await captureUnderlay(lab());
-  const probe = startProbe(pods.a1, pods.b1.address, 10);
+  const probe = await startProbe(pods.a1, pods.b1.address, 10);
   await approve("");
   await waitUntil(async () => !(await pings(pods.a1, pods.b1.address)), {
     what: "the route is gone",

@@ -3,6 +3,7 @@ import { type ActorRefFrom, createActor, fromCallback } from "xstate";
 import type { CniReport, CniSocketCommand, CniSocketEvent } from "../../machines/cni/cni-events.ts";
 import { cniMachine } from "../../machines/cni/cni-machine.ts";
 import type { PodsCall } from "../../machines/pods/pods-events.ts";
+import type { ExchangeReply } from "../../machines/request/request-events.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
@@ -11,15 +12,19 @@ import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 const failure = { code: "EADDRINUSE", message: "another daemon answers on the socket" };
 const received = (exchangeId: string, command: "ADD" | "STATUS" = "ADD") =>
   ({ type: "request.received", exchangeId, request: cniRequest(command, exchangeId), atMs: 1 }) as const;
+/** What the test's socket says; the socket itself adds `replyTo`. */
+type Said = Exclude<CniSocketEvent, { type: "request.received" }> | ReturnType<typeof received>;
 
 /** A cni machine over a socket that is played by the test. */
 function startCni() {
   const pods = recorder<PodsCall>();
   const root = recorder<CniReport>();
   const written: CniSocketCommand[] = [];
-  const sockets: ((event: CniSocketEvent) => void)[] = [];
-  const socket = fromCallback<CniSocketCommand, undefined>(({ sendBack, receive }) => {
-    sockets.push(sendBack);
+  const sockets: ((event: Said) => void)[] = [];
+  const socket = fromCallback<CniSocketCommand, undefined>(({ sendBack, receive, self }) => {
+    sockets.push((event) =>
+      sendBack(event.type === "request.received" ? { ...event, replyTo: self } : event),
+    );
     receive((command) => written.push(command));
   });
   const clock = manualClock();
@@ -31,7 +36,7 @@ function startCni() {
     clock,
   });
   actor.start();
-  const fromSocket = (event: CniSocketEvent) => sockets.at(-1)?.(event);
+  const fromSocket = (event: Said) => sockets.at(-1)?.(event);
   const answer = (requestId: string) => {
     const call = pods.events.find((event) => "replyTo" in event && event.requestId === requestId);
     if (call === undefined || !("replyTo" in call)) throw new Error(`no call ${requestId}`);
@@ -118,7 +123,7 @@ describe("the way in for CNI calls", () => {
       events: [
         { type: "socket.listening" },
         { type: "socket.failed", failure },
-        received("x1"),
+        { ...received("x1"), replyTo: recorder<ExchangeReply>().ref },
         { type: "exchange.closed", exchangeId: "x1" },
         { type: "exchange.reply", exchangeId: "x1", reply: { wire: 1, ok: true } },
         { type: "cni.readiness", ready: true, reason: "" },

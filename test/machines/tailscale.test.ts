@@ -72,7 +72,9 @@ test("every transition of the tailscale machine can be taken", async () => {
       context.status.backendState,
       context.status.self.online,
       context.greeting,
-      context.greeted !== undefined,
+      context.arrival,
+      context.seen,
+      Object.keys(context.greeted).length,
       Math.min(context.attempt, 1),
     ],
   });
@@ -105,7 +107,9 @@ function start(running: boolean) {
         feed: feeds.logic as never,
         login: fromPromise(() => forEver) as never,
         greeter: fromCallback<GreeterEvent, undefined>(({ receive }) => {
-          receive(({ addresses }) => greeted.push(...addresses));
+          receive(({ addresses, settleMs }) =>
+            greeted.push(...addresses.map((address) => `${address} ${settleMs}`)),
+          );
         }),
         checkPeers: fromPromise<boolean, { readonly addresses: readonly string[] }>(
           async () => peersAnswer.value,
@@ -140,6 +144,10 @@ function start(running: boolean) {
     greeted,
     peersAnswer,
     at,
+    statuses: () =>
+      parent.events.flatMap((event) =>
+        event.type === "tailscale.changed" ? [event.status.backendState] : [],
+      ),
     told: () => parent.types().filter((type) => type !== "tailscale.changed"),
     say: (status: TailnetStatus) => actor.send(read(status) satisfies TailscaleEvent),
     die: () => {
@@ -165,21 +173,45 @@ describe("tailscale", () => {
     await at("attending.examining");
     say(online);
     await at("attending.greeting");
-    expect(greeted).toEqual(["100.64.0.2"]);
+    expect(greeted).toEqual(["100.64.0.2 0"]);
     expect(told()).toEqual(["tailscale.started"]);
     actor.send({ type: "peers.greeted" });
     await at("attending.up");
     expect(told()).toEqual(["tailscale.started", "tailscale.up"]);
   });
 
-  test("a peer that comes online after the start is pinged too, each once", async () => {
+  test.each([true, false])(
+    "a newcomer is greeted once, also by an adopted tailscaled (adopted: %s)",
+    async (adopted) => {
+      const { at, say, greeted } = start(adopted);
+      await at("attending.examining");
+      say(alone);
+      await at("attending.up");
+      say(online);
+      say(online);
+      expect(greeted).toEqual(["100.64.0.2 300"]);
+    },
+  );
+
+  test("nobody hears of the netmap before the paths are open", async () => {
+    const { at, say, actor, statuses } = start(false);
+    await at("attending.examining");
+    say(online);
+    await at("attending.greeting");
+    expect(statuses()).not.toContain("Running");
+    actor.send({ type: "peers.greeted" });
+    await at("attending.up");
+    expect(statuses().at(-1)).toBe("Running");
+  });
+
+  test("after a login peers get time to find their path back", async () => {
     const { at, say, greeted } = start(false);
     await at("attending.examining");
-    say(alone);
-    await at("attending.up");
+    say(loggedOut);
+    await at("attending.needsLogin");
     say(online);
-    say(online);
-    expect(greeted).toEqual(["100.64.0.2"]);
+    await at("attending.greeting");
+    expect(greeted).toEqual(["100.64.0.2 400"]);
   });
 
   test("peers that do not answer hold it up for 3 s and no longer", async () => {

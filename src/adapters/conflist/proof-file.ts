@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { HeadcniError } from "../../domain/failure.ts";
 import type { ProofRecord, ProofRecordFailure, ProvenIdentity } from "../../ports/proof-record.ts";
 import { replaceFile } from "./replace-file.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 // grpc-gateway writes uint64 as a string and unset lists as []; 0.30 keeps these shapes (reference: openapi.yaml).
 const id = z.union([z.string(), z.number()]).transform(String);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { HeadscaleFailure } from "../../ports/headscale.ts";
 
 /** 0.29: grpc-gateway's error body; `code` is gRPC's (google.rpc.Code). */

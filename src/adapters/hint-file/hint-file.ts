@@ -1,5 +1,5 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { AddressHints } from "../../ports/address-hints.ts";
 
 const hints = z.array(

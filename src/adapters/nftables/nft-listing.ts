@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ForeignRule } from "../../domain/nft-observation.ts";
 import type { ObservedTable } from "../../domain/nft-table.ts";
 import { FirewallProgramError } from "./firewall-error.ts";

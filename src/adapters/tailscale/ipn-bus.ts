@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { z } from "zod";
+import * as z from "zod";
 import type { LocalApi } from "./local-api.ts";
 import { type TailnetError, TailscaleError } from "./tailscale-error.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { TailscaleError } from "./tailscale-error.ts";
 
 /** JSON text of the LocalAPI under a schema. Throws UNREADABLE with the path of what does not fit, never with content. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseAnswer } from "./parse-answer.ts";
 
 /** The preferences that are ours (tailscale.com/ipn: Prefs, JSON names). All others stay as they are. */

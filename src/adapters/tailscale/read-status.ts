@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { TailnetStatus } from "../../domain/tailnet-status.ts";
 import { parseAnswer } from "./parse-answer.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { TailnetStatus } from "../../domain/tailnet-status.ts";
 import type { Tailnet, TailscaledProcess } from "../../ports/tailnet.ts";
 import { followBus } from "./ipn-bus.ts";

@@ -6,11 +6,11 @@ import { stopLab } from "../../lab/stop-lab.ts";
 
 /**
  * A lab for all tests of a file: up before the first, down after the last. The returned function gives it to a test.
- * Its id begins with HEADCNI_TEST_RUN, by which `npm test` finds what an interrupted run left.
+ * Its id begins with LAB_TEST_RUN, by which `npm test` finds what an interrupted run left.
  */
 export function useLab(options: StartOptions): () => Lab {
-  const { HEADCNI_TEST_RUN = "t" } = process.env;
-  const id = `${HEADCNI_TEST_RUN}${randomBytes(2).toString("hex")}`;
+  const { LAB_TEST_RUN = "t" } = process.env;
+  const id = `${LAB_TEST_RUN}${randomBytes(2).toString("hex")}`;
   const holder: { lab?: Lab } = {};
   beforeAll(async () => {
     holder.lab = await startLab({ tuning: "fast", ...options, id });

@@ -2,6 +2,7 @@ import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { buildStub } from "../../../cni/build.ts";
 import { buildDaemon } from "../../../deploy/build.ts";
+import { nodeOptions } from "../../../deploy/node-options.ts";
 import { ensureClusterTools } from "../kubernetes/cluster-tools.ts";
 import { LabError } from "../lab-error.ts";
 import type { LabOptions, Tools } from "../lab-types.ts";
@@ -40,12 +41,12 @@ export async function provideDaemon(
   folder: string,
 ): Promise<readonly [string, ...string[]] | undefined> {
   if (daemon === "none") return undefined;
-  if (daemon === "source") return [process.execPath, join(root, "src", "main.ts")];
+  if (daemon === "source") return [process.execPath, ...nodeOptions, join(root, "src", "main.ts")];
   const bundle = await buildDaemon(join(folder, "daemon")).catch((cause: unknown) => {
     throw new LabError("BUILD_FAILED", "the daemon does not build: npm run build", { cause });
   });
   await mkdir(join(folder, "daemon"), { recursive: true });
   // What is not bundled (koffi's native library) is looked up beside the bundle.
   await symlink(join(root, "node_modules"), join(folder, "daemon", "node_modules"));
-  return [process.execPath, bundle];
+  return [process.execPath, ...nodeOptions, bundle];
 }

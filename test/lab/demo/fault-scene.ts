@@ -19,8 +19,8 @@ export async function showFaults(screen: Screen, lab: Lab, from: Pod, to: Pod): 
   const start = performance.now();
   const tell = (text: string) =>
     screen.print(`   ${((performance.now() - start) / 1000).toFixed(1).padStart(4)} s  ${text}`);
-  const probe = startProbe(from, to.address, probeIntervalMs);
-  const read = startRead(to, from, bytesPerSecond);
+  const probe = await startProbe(from, to.address, probeIntervalMs);
+  const read = await startRead(to, from, bytesPerSecond);
   tell(
     `${from.name} sends ${to.name} a datagram every ${probeIntervalMs} ms; ${to.name} downloads from ${from.name}`,
   );
@@ -36,7 +36,7 @@ export async function showFaults(screen: Screen, lab: Lab, from: Pod, to: Pod): 
   tell(`the daemon of ${node.name} starts again, Headscale is still away`);
   const late = await addPod(lab, node.name, "late");
   tell(`cnitool ADD of a new pod on ${node.name} without Headscale: ${late.address}`);
-  const fresh = startProbe(late, to.address, probeIntervalMs);
+  const fresh = await startProbe(late, to.address, probeIntervalMs);
   await delay(2000);
   const { sent, received } = await fresh.stop();
   tell(`the new pod and ${to.name}: ${received} of ${sent} datagrams answered`);

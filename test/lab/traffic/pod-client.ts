@@ -2,11 +2,13 @@ import { createSocket } from "node:dgram";
 import { get } from "node:http";
 
 /**
- * The client that runs in a pod's namespace, as a program; prints one JSON line.
+ * The client that runs in a pod's namespace, as a program; prints one JSON line. Modes that go on until SIGTERM print
+ * "started" before it, once their first bytes are on the way.
  * - `fetch URL...`: gets each and reports bytes, milliseconds and the source address the server saw.
  * - `read URL`: reads until SIGTERM or the end and reports bytes, whether it broke, and the longest silence.
  * - `probe ADDRESS PORT INTERVAL_MS`: sends numbered datagrams until SIGTERM, waits for stragglers, reports losses.
  */
+const startedLine = "started\n";
 const stopped = new Promise<void>((resolve) => {
   process.once("SIGTERM", () => resolve());
 });
@@ -41,6 +43,7 @@ function readUntilStopped(url: string): Promise<unknown> {
       progress.lastAt = now;
     };
     const request = get(url, { agent: false }, (response) => {
+      process.stdout.write(startedLine);
       progress.lastAt = performance.now();
       response.on("data", (chunk: Buffer) => {
         progress.bytes += chunk.length;
@@ -79,13 +82,17 @@ async function probe(address: string, port: number, intervalMs: number): Promise
     // "Network is unreachable" and the like: the datagram stays unanswered and counts as lost.
   });
   await new Promise<void>((resolve) => socket.bind(0, resolve));
-  const timer = setInterval(() => {
+  const send = () => {
     const datagram = Buffer.alloc(64);
     datagram.writeUInt32BE(gaps.sent);
     sentAt.set(gaps.sent, performance.now());
     gaps.sent += 1;
     socket.send(datagram, port, address, () => {});
-  }, intervalMs);
+  };
+  gaps.lastAnswerAt = performance.now();
+  send();
+  const timer = setInterval(send, intervalMs);
+  process.stdout.write(startedLine);
   await stopped;
   clearInterval(timer);
   const endedAt = performance.now();

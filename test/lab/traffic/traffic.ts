@@ -67,12 +67,12 @@ export async function fetchFrom(
 }
 
 /** Sends a datagram every `intervalMs` from a pod to an echoing pod (or address) until stopped, and counts the answers. */
-export function startProbe(pod: Pod, target: string, intervalMs: number): Running<ProbeReport> {
+export function startProbe(pod: Pod, target: string, intervalMs: number): Promise<Running<ProbeReport>> {
   return start(pod, clientCommand("probe", target, String(port), String(intervalMs)));
 }
 
 /** Reads a stream of `bytesPerSecond` from another pod's server until stopped. */
-export function startRead(pod: Pod, target: Pod, bytesPerSecond: number): Running<ReadReport> {
+export function startRead(pod: Pod, target: Pod, bytesPerSecond: number): Promise<Running<ReadReport>> {
   return start(pod, clientCommand("read", `http://${target.address}:${port}/stream/${bytesPerSecond}`));
 }
 
@@ -80,20 +80,26 @@ function clientCommand(mode: string, ...args: readonly string[]): CommandLine {
   return [process.execPath, client, mode, ...args];
 }
 
-function start<Report>(pod: Pod, command: CommandLine): Running<Report> {
+/** Resolves once the client sends: what is done to the network from then on, it sees. */
+async function start<Report>(pod: Pod, command: CommandLine): Promise<Running<Report>> {
   const [program, ...args] = inNetns(pod.netns, command);
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const chunks: string[] = [];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => chunks.push(text));
-  const closed = new Promise<string>((resolve, reject) => {
-    child.once("error", reject).once("close", () => resolve(chunks.join("")));
+  const output = { text: "" };
+  const started = Promise.withResolvers<void>();
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output.text += text;
+    started.resolve();
   });
-  closed.catch(() => undefined);
+  const closed = new Promise<string>((resolve, reject) => {
+    child.once("error", reject).once("close", () => resolve(output.text));
+  });
+  closed.then(() => started.resolve(), started.reject);
+  await started.promise;
   return {
     stop: async () => {
       child.kill("SIGTERM");
-      const printed = await closed;
-      if (printed === "")
+      const printed = (await closed).trimEnd().split("\n").at(-1);
+      if (printed === undefined || !printed.startsWith("{"))
         throw new LabError("COMMAND_FAILED", `the client in pod ${pod.name} ended without a report`);
       return JSON.parse(printed) as Report;
     },

@@ -1,0 +1,67 @@
+import { readdir } from "node:fs/promises";
+import { beforeAll, expect, test } from "vitest";
+import { waitForDaemon } from "../lab/daemon.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { inNetns } from "../lab/netns.ts";
+import { addPod, deletePod, type Pod } from "../lab/pods.ts";
+import { run } from "../lab/run-command.ts";
+import { serviceProcess, startService, stopService } from "../lab/services.ts";
+import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
+import { addressIn, callPlugin } from "./support/plugin-call.ts";
+import { useLab } from "./support/use-lab.ts";
+
+/** Routes approved by each node itself, through Headscale's API. */
+const lab = useLab({ nodes: 2, approval: "api" });
+const node = (name: string): LabNode => nodeOf(lab(), name);
+const pods: { a: Pod; b: Pod } = {} as never;
+const daemon = { name: "daemon", node: "n1" } as const;
+const tailscaled = { name: "tailscaled", node: "n1" } as const;
+
+beforeAll(async () => {
+  pods.a = await addPod(lab(), "n1", "a");
+  pods.b = await addPod(lab(), "n2", "b");
+  await startPodServer(lab(), pods.b);
+});
+
+test("a daemon that is stopped and started again costs running pods no packet and keeps its tailscaled", async () => {
+  const before = await serviceProcess(lab(), tailscaled);
+  const probe = await startProbe(pods.a, pods.b.address, 5);
+  await stopService(lab(), daemon);
+  expect(await serviceProcess(lab(), tailscaled)).toEqual(before);
+  await startService(lab(), daemon);
+  await waitForDaemon(lab(), node("n1"));
+  const { sent, received } = await probe.stop();
+  expect(received).toBe(sent);
+  expect(await serviceProcess(lab(), tailscaled)).toEqual(before);
+});
+
+test("an ADD that meets a starting daemon waits for it", async () => {
+  await stopService(lab(), daemon);
+  const added = addPod(lab(), "n1", "early");
+  await startService(lab(), daemon);
+  expect((await added).address).toMatch(/^10\.244\.1\./);
+  await deletePod(lab(), "early");
+});
+
+test("--cleanup leaves the node as it was before HeadCNI", async () => {
+  const [program, ...args] = lab().daemon ?? [""];
+  const inNode = (...command: [string, ...string[]]) => run(inNetns(node("n1").netns, command));
+  await stopService(lab(), daemon);
+  await inNode(program, ...args, "--config", node("n1").configFile, "--cleanup");
+  expect(await serviceProcess(lab(), tailscaled)).toBeUndefined();
+  const links = JSON.parse(await inNode("ip", "-j", "link", "show")) as {
+    ifname: string;
+    link_type: string;
+  }[];
+  // The kernel gives every namespace an lo, and some kernels ifb devices.
+  expect(links.map(({ ifname }) => ifname).filter((name) => !/^(lo|ifb\d)$/.test(name))).toEqual(["eth0"]);
+  expect((await inNode("ip", "rule", "show")).split("\n").filter((line) => line !== "")).toHaveLength(3);
+  expect(await inNode("ip", "route", "show", "table", "all", "proto", "72")).toBe("");
+  expect(await inNode("ip", "route", "show", "type", "unreachable")).toBe("");
+  expect(await inNode("nft", "list", "ruleset")).toBe("");
+  expect(await readdir(node("n1").cniConfDir)).toEqual([]);
+  expect(
+    addressIn(await callPlugin(node("n1"), { command: "STATUS", config: { cniVersion: "1.1.0" } })),
+  ).toBeUndefined();
+});
