@@ -1,6 +1,7 @@
 import { readdir, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { labFolderPrefix } from "../layout.ts";
+import { waitUntil } from "../wait-until.ts";
 
 /** The cgroup, in each hierarchy of the machine, that is the root of all cgroups that a node sees. */
 export function nodeCgroup(labId: string, nodeName: string): string {
@@ -23,12 +24,26 @@ export async function findCgroups(labId: string): Promise<readonly string[]> {
   return found.flat();
 }
 
-/** Removes a cgroup and those in it. Their processes must have ended; one that does not go is left for the caller's next look. */
+/** Removes a cgroup and those in it, whose processes must have ended. Throws LabError NOT_READY if it does not go. */
 export async function removeCgroup(folder: string): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  // A process that has ended keeps its cgroup busy for a moment.
+  await waitUntil(() => tryToRemove(folder), {
+    what: `cgroup ${folder} goes`,
+    timeoutMs: 5000,
+    everyMs: 20,
+  });
+}
+
+/** True once the cgroup is gone. */
+async function tryToRemove(folder: string): Promise<boolean> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => undefined);
+  if (entries === undefined) return true;
   const children = entries.filter((entry) => entry.isDirectory());
-  await Promise.all(children.map(({ name }) => removeCgroup(join(folder, name))));
-  await rmdir(folder).catch(() => undefined);
+  await Promise.all(children.map(({ name }) => tryToRemove(join(folder, name))));
+  return await rmdir(folder).then(
+    () => true,
+    () => false,
+  );
 }
 
 function labCgroup(labId: string): string {
