@@ -76,9 +76,9 @@ async function bringUp(lab: Lab, progress: Progress): Promise<void> {
   if (kubernetes === undefined) return await bringUpTailnet(lab, progress);
   await Promise.all(lab.nodes.map((node) => bootNode(lab, node)));
   const network =
-    kubernetes.network === "headcni"
-      ? bringUpTailnet(lab, progress)
-      : Promise.all(lab.nodes.map((node) => provideReferenceNetwork(lab, node)));
+    kubernetes.network === "reference"
+      ? Promise.all(lab.nodes.map((node) => provideReferenceNetwork(lab, node)))
+      : bringUpTailnet(lab, progress);
   await bothOrFirstError(network, startCluster(lab, progress));
 }
 
@@ -107,7 +107,8 @@ async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise
   await startHostTailscaled(lab, node);
   const host = joinHostTailscaled(lab, node);
   if (lab.daemon === undefined) {
-    await Promise.all([host, startStandIn(lab, node)]);
+    // A cluster without a daemon waits for one to be installed in it.
+    await Promise.all([host, lab.options.kubernetes === undefined ? startStandIn(lab, node) : undefined]);
   } else {
     await startDaemon(lab, node);
     await Promise.all([host, waitForDaemon(lab, node)]);
@@ -127,6 +128,6 @@ function checked(options: LabOptions): LabOptions {
   }
   const { daemon, kubernetes } = options;
   if (kubernetes?.network === "headcni" && daemon === "none")
-    throw new LabError("BAD_OPTION", "without the daemon a cluster's network is the reference plugins'");
+    throw new LabError("BAD_OPTION", "a cluster without the daemon has another network than HeadCNI");
   return options;
 }

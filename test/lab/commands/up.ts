@@ -91,7 +91,8 @@ export const up: Command = {
 };
 
 function clusterOptions(args: CommandArguments): Pick<StartOptions, "kubernetes"> {
-  const network = flag(args, "reference-network") ? "reference" : "headcni";
+  const without = flag(args, "without-daemon") ? "none" : "headcni";
+  const network = flag(args, "reference-network") ? "reference" : without;
   const proxyMode = oneOf(args, "proxy-mode", ["nftables", "iptables"], "nftables");
   if (flag(args, "kubernetes")) return { kubernetes: { network, proxyMode } };
   if (network === "reference" || text(args, "proxy-mode") !== undefined)

@@ -2,8 +2,11 @@
 export type ClusterOptions = {
   /** How kube-proxy makes Services: the default of new clusters, or the one that most clusters still run. */
   readonly proxyMode: "nftables" | "iptables";
-  /** `headcni`, or the reference plugins with a route per node on the plain underlay: what a cluster does without us. */
-  readonly network: "headcni" | "reference";
+  /**
+   * `headcni`: a daemon beside each kubelet. `reference`: the reference plugins with a route per node on the plain
+   * underlay, what a cluster does without us. `none`: Headscale is there and nodes wait for somebody to install a CNI.
+   */
+  readonly network: "headcni" | "reference" | "none";
 };
 
 /** The programs of a cluster, as absolute paths. */

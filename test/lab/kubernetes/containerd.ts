@@ -49,7 +49,7 @@ export async function importImages(lab: Lab, node: LabNode, archive: string): Pr
 }
 
 /** Runs containerd's own command line against a node's containerd, where Kubernetes keeps its containers. */
-export async function ctr(lab: Lab, node: LabNode, args: readonly string[]): Promise<string> {
+async function ctr(lab: Lab, node: LabNode, args: readonly string[]): Promise<string> {
   const program = join(clusterOf(lab).tools.containerd, "ctr");
   return await run([program, "--address", containerdSocket(node), "--namespace", "k8s.io", ...args], {
     timeoutMs: 60_000,

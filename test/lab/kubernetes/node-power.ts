@@ -29,8 +29,9 @@ export async function cutPower(lab: Lab, node: LabNode): Promise<void> {
 export async function powerOn(lab: Lab, node: LabNode): Promise<void> {
   await cableNode(lab, node);
   await bootNode(lab, node);
-  if (clusterOf(lab).options.network === "reference") await provideReferenceNetwork(lab, node);
-  else await startDaemon(lab, node);
+  const { network } = clusterOf(lab).options;
+  if (network === "reference") await provideReferenceNetwork(lab, node);
+  if (network === "headcni") await startDaemon(lab, node);
   await startContainerd(lab, node);
   await startNodeServices(lab, node);
 }

@@ -12,7 +12,7 @@ import { nodeObject, startKubelet } from "./kubelet.ts";
 
 /**
  * Starts Kubernetes on a lab whose nodes have booted and whose pod network is up or coming up, and returns when every
- * node is Ready and the cluster's DNS answers.
+ * node is Ready and the cluster's DNS answers; with the network `none`, as soon as everything runs.
  */
 export async function startCluster(lab: Lab, progress: Progress): Promise<void> {
   const cluster = clusterOf(lab);
@@ -20,6 +20,7 @@ export async function startCluster(lab: Lab, progress: Progress): Promise<void> 
   const containerds = Promise.all(lab.nodes.map((node) => startContainerd(lab, node)));
   await Promise.all([startApi(lab, progress), containerds]);
   await Promise.all(lab.nodes.map((node) => startNodeServices(lab, node)));
+  if (cluster.options.network === "none") return;
   await kubectl(lab, ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
   progress(`All nodes are Ready: KUBECONFIG=${cluster.kubeconfig} in namespace ${cluster.netns}`);
   await kubectl(lab, ["-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=110s"]);
