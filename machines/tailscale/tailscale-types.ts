@@ -48,7 +48,7 @@ export type TailscaleEvent =
 
 /**
  * What the greeter gets: peers to open paths and sessions to. Between the two it waits `settleMs`: a peer that hears of a node for
- * the first time needs a moment to find its own path back.
+ * the first time needs a moment to find its own path back. 0 for peers that know this node: both at once.
  */
 export type GreeterEvent = {
   readonly type: "peers.greet";

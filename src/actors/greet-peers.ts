@@ -29,7 +29,9 @@ export async function pingPatiently<Answer>(
  * Returns a function that takes peers to greet; `idle` is called whenever none is left. The disco ping finds the path to a peer,
  * the ping through WireGuard then makes this side open the session at once. Not before: a handshake without a path, or
  * towards a peer that has none back (a disco ping is answered on the path it came), is repeated only after 5 s (WireGuard's
- * REKEY_TIMEOUT), by either side.
+ * REKEY_TIMEOUT), by either side. Without a time to settle both go at once: a peer that knows this node from before a restart
+ * refuses its disco pings until it hears of the new disco key, takes a handshake at the old address at once, and would by
+ * itself ask for a new session only after 15 s (WireGuard's KEEPALIVE_TIMEOUT + REKEY_TIMEOUT).
  */
 export function greetPeers(
   tailnet: Pick<Tailnet, "discoPing" | "tunnelPing">,
@@ -39,7 +41,18 @@ export function greetPeers(
   const waiting: { readonly address: string; readonly settleMs: number }[] = [];
   let busy = 0;
 
+  async function openBoth(address: string, limit: AbortSignal) {
+    const [, session] = await Promise.all([
+      tailnet.discoPing(address, limit),
+      tailnet.tunnelPing(address, limit),
+    ]);
+    return session;
+  }
   async function greet(address: string, settleMs: number): Promise<void> {
+    if (settleMs === 0) {
+      await pingPatiently((limit) => openBoth(address, limit), signal);
+      return;
+    }
     const path = await pingPatiently((limit) => tailnet.discoPing(address, limit), signal);
     if (path === undefined) return;
     await delay(settleMs, undefined, { signal }).catch(() => undefined);

@@ -18,6 +18,18 @@ test("a peer gets a ping that finds the path and then one through WireGuard, aft
   expect((tunnel?.at ?? 0) - (disco?.at ?? 0)).toBeGreaterThan(90);
 });
 
+test("without a time to settle a session is opened though no disco ping is answered", async () => {
+  const idle = vi.fn();
+  let sessions = 0;
+  const tunnelPing = async () => {
+    sessions += 1;
+    return answer;
+  };
+  greetPeers({ discoPing: async () => undefined, tunnelPing }, idle, forEver)(["100.64.0.2"], 0);
+  await vi.waitFor(() => expect(idle).toHaveBeenCalledTimes(1));
+  expect(sessions).toBe(1);
+});
+
 test("many peers are greeted at once, but never more than 32, and the end is told once", async () => {
   let busy = 0;
   let most = 0;
@@ -37,7 +49,7 @@ test("many peers are greeted at once, but never more than 32, and the end is tol
     forEver,
   )(
     Array.from({ length: 500 }, (_, index) => `100.64.1.${index}`),
-    0,
+    1,
   );
   await vi.waitFor(() => expect(idle).toHaveBeenCalledTimes(1));
   expect(greeted.size).toBe(500);
@@ -51,7 +63,7 @@ test("a peer whose first answers are lost is pinged again", async () => {
     pings += 1;
     return pings < 3 ? undefined : answer;
   };
-  greetPeers({ discoPing, tunnelPing: async () => answer }, idle, forEver)(["100.64.0.2"], 0);
+  greetPeers({ discoPing, tunnelPing: async () => answer }, idle, forEver)(["100.64.0.2"], 1);
   await vi.waitFor(() => expect(idle).toHaveBeenCalledTimes(1));
   expect(pings).toBe(3);
 });
@@ -66,7 +78,7 @@ test("no handshake is tried with a peer that no path leads to, and it is given u
       vi.advanceTimersByTime(2000);
       throw new Error("gone");
     });
-    greetPeers({ discoPing, tunnelPing }, idle, forEver)(["100.64.0.2"], 0);
+    greetPeers({ discoPing, tunnelPing }, idle, forEver)(["100.64.0.2"], 1);
     await vi.waitFor(() => expect(idle).toHaveBeenCalledTimes(1));
     expect(discoPing).toHaveBeenCalledTimes(12);
     expect(tunnelPing).not.toHaveBeenCalled();
