@@ -23,6 +23,10 @@ const keepFailure = {
   type: "keepFailure",
   params: ({ event }: { event: { readonly error: unknown } }) => toFailure(event.error),
 } as const;
+const keepLoss = {
+  type: "keepFailure",
+  params: ({ event }: { event: Extract<WatchReport, { type: "watch.lost" }> }) => event.failure,
+} as const;
 const crashes = { target: "crashed", actions: keepFailure } as const;
 
 /**
@@ -74,6 +78,7 @@ export const nodeMachine = nodeSetup.createMachine({
           initial: "beginning",
           on: {
             "watch.listed": { guard: ofOwn, actions: keepOwn },
+            "watch.lost": { guard: ofOwn, actions: keepLoss },
             "watch.changed": { guard: ofOwn, actions: keepOwn },
           },
           states: {
@@ -138,6 +143,7 @@ export const nodeMachine = nodeSetup.createMachine({
                     params: ({ context }) => ({ type: "node.waiting", reason: whyNone(context) }),
                   },
                   on: {
+                    "watch.lost": { guard: ofOwn, target: "waiting", reenter: true, actions: keepLoss },
                     "watch.listed": {
                       guard: ofOwn,
                       target: "waiting",

@@ -140,8 +140,9 @@ export function foundPrefixes({ own, supernets }: NodeContext): readonly string[
 }
 
 /** Why there are no pod CIDRs yet. */
-export function whyNone({ own, supernets }: NodeContext): string {
-  if (own === "unheard") return "the API server has not been heard yet";
+export function whyNone({ own, supernets, failure }: NodeContext): string {
+  if (own === "unheard")
+    return `the API server has not been heard yet${failure === null ? "" : `: ${failure.message}`}`;
   if (own === "absent") return "there is no Node of this name yet: does the kubelet run?";
   const verdict = judgePodCidrs(own.podCidrs, supernets);
   return verdict.usable ? "" : verdict.problem;

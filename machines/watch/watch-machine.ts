@@ -20,7 +20,7 @@ const limits = { listing: 30_000, resuming: 15_000, refused: 30_000 };
 const retry = { firstMs: 250, mostMs: 30_000 };
 
 /** What only another token, certificate or role helps against. */
-const refusals: readonly string[] = ["UNAUTHORIZED", "FORBIDDEN", "ACCESS_INVALID"];
+const refusals: readonly string[] = ["UNAUTHORIZED", "FORBIDDEN"];
 
 /**
  * List and watch of one kind of Kubernetes objects. A broken watch goes on from its cursor, so that nothing is missed and
@@ -100,7 +100,7 @@ export const watchMachine = setup({
         },
       },
       on: {
-        "watch.ended": "backingOff",
+        "watch.ended": "pausing",
         "watch.failed": [
           {
             guard: { type: "expired", params: ({ event }) => event },
@@ -150,9 +150,14 @@ export const watchMachine = setup({
         },
       },
     },
+    pausing: {
+      meta: { limit: { ms: retry.mostMs, means: "the API server ends watches as soon as they begin" } },
+      after: { backoff: { target: "following", actions: "countAttempt" } },
+    },
     backingOff: {
       meta: {
         limit: { ms: retry.mostMs, means: "the API server is away; what runs keeps running" },
+        log: "warn",
       },
       after: { backoff: { target: "following", actions: "countAttempt" } },
     },

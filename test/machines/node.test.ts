@@ -159,6 +159,8 @@ describe("the node machine", () => {
       type: "node.waiting",
       reason: "the API server has not been heard yet",
     });
+    send(lost);
+    expect(last("node.waiting")).toMatchObject({ reason: expect.stringContaining("away") });
     send(heard());
     expect(last("node.waiting")).toMatchObject({ reason: expect.stringContaining("no Node of this name") });
     send(ownChanged("put", unassigned));
