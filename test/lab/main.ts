@@ -6,6 +6,7 @@ import { faults } from "./commands/fault.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
 import { podAdd, podDel, podList } from "./commands/pod.ts";
+import { nodeOff, nodeOn } from "./commands/power.ts";
 import { status } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
 import { LabError } from "./lab-error.ts";
@@ -19,6 +20,8 @@ const commands: readonly Command[] = [
   exec,
   nodeExec,
   kubectl,
+  nodeOff,
+  nodeOn,
   ...faults,
   status,
   logs,

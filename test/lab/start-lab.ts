@@ -94,6 +94,8 @@ async function bringUpTailnet(lab: Lab, progress: Progress): Promise<void> {
   await waitForHeadscale(lab);
   await bootstrapHeadscale(lab);
   progress(`Headscale answers at ${lab.headscale.url} (in namespace ${lab.netns})`);
+  // Those nodes wait for somebody to install a network in the cluster.
+  if (lab.options.kubernetes?.network === "none") return;
   await Promise.all(lab.nodes.map((node) => bringUpNode(lab, node, progress)));
 }
 
@@ -107,8 +109,7 @@ async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise
   await startHostTailscaled(lab, node);
   const host = joinHostTailscaled(lab, node);
   if (lab.daemon === undefined) {
-    // A cluster without a daemon waits for one to be installed in it.
-    await Promise.all([host, lab.options.kubernetes === undefined ? startStandIn(lab, node) : undefined]);
+    await Promise.all([host, startStandIn(lab, node)]);
   } else {
     await startDaemon(lab, node);
     await Promise.all([host, waitForDaemon(lab, node)]);
