@@ -134,5 +134,8 @@ test.each([
   const answer = await callPlugin(node(), { command: "ADD", containerId, netns, ...call });
   expect(answer.exitCode).not.toBe(0);
   expect(errorCodeIn(answer)).toEqual(code ?? expect.any(Number));
-  expect(await podKernelState(node())).toEqual(before);
+  // Links of calls before this one may still be leaving: what counts is that none came.
+  const after = await podKernelState(node());
+  expect(after.links.filter((link) => !before.links.includes(link))).toEqual([]);
+  expect(after.routes.filter((route) => !before.routes.includes(route))).toEqual([]);
 });

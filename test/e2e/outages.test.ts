@@ -34,14 +34,16 @@ const reaches = async (from: Pod, to: Pod) =>
   (await execInPod(from, ["ping", "-q", "-c", "1", "-W", "1", to.address])).exitCode === 0;
 const allReady = () => Promise.all(lab().nodes.map((each) => waitForDaemon(lab(), each)));
 
-/** The path from one node to another, `direct`, `relay` or `none`. */
-async function pathOf(from: string, to: string): Promise<string | undefined> {
-  return (await peerPaths(lab())).find((each) => each.from === from && each.to === to)?.path;
+/** The paths between pairs of nodes, each `direct`, `relay` or `none`. */
+async function pathsOf(
+  ...pairs: readonly (readonly [string, string])[]
+): Promise<readonly (string | undefined)[]> {
+  const paths = await peerPaths(lab());
+  return pairs.map(([from, to]) => paths.find((each) => each.from === from && each.to === to)?.path);
 }
 
 test("the lab has a direct and a relay-only pair", async () => {
-  const paths = [await pathOf("n1", "n2"), await pathOf("n1", "n3"), await pathOf("n3", "n2")];
-  expect(paths).toEqual(["direct", "relay", "relay"]);
+  expect(await pathsOf(["n1", "n2"], ["n1", "n3"], ["n3", "n2"])).toEqual(["direct", "relay", "relay"]);
 });
 
 test("Headscale away for 60 s: no packet lost on either pair, and pods come and go", async () => {
