@@ -4,7 +4,11 @@ import { configMachine } from "./config/config-machine.ts";
 import { guardMachine } from "./guard/guard-machine.ts";
 import { headcniMachine } from "./headcni/headcni-machine.ts";
 import { headscaleMachine } from "./headscale/headscale-machine.ts";
+import { nodeConditionMachine } from "./node/node-condition-machine.ts";
+import { nodeMachine } from "./node/node-machine.ts";
 import { podMachine } from "./pod/pod-machine.ts";
+import { podReportsMachine } from "./pod-watch/pod-reports-machine.ts";
+import { podWatchMachine } from "./pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "./pods/pods-machine.ts";
 import { readinessMachine } from "./readiness/readiness-machine.ts";
 import { requestMachine } from "./request/request-machine.ts";
@@ -14,6 +18,7 @@ import { routesMachine } from "./routes/routes-machine.ts";
 import { tailnetFeedMachine } from "./tailscale/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "./tailscale/tailnet-login-machine.ts";
 import { tailscaleMachine } from "./tailscale/tailscale-machine.ts";
+import { watchMachine } from "./watch/watch-machine.ts";
 
 /** Every machine of the daemon, by its id: what the coverage tests, the diagrams and the metrics go through. */
 export const allMachines: readonly AnyStateMachine[] = [
@@ -32,4 +37,9 @@ export const allMachines: readonly AnyStateMachine[] = [
   routesMachine,
   ownRouteMachine,
   peerRouteMachine,
+  nodeMachine,
+  nodeConditionMachine,
+  podWatchMachine,
+  podReportsMachine,
+  watchMachine,
 ];

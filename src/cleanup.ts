@@ -25,11 +25,13 @@ export async function cleanUp(config: Config): Promise<number> {
     failed: (error) => console.error(`kernel: ${error.message}`),
     warned: (error) => console.error(`kernel: ${error.message}`),
     rejected: () => undefined,
+    unreadable: () => undefined,
   });
   try {
     await ports.conflist.remove();
     const pods = await removeAttachments(ports);
-    await endTailscaled(ports, config.network.nodePodCIDR);
+    const { nodePodCIDR } = config.network;
+    await endTailscaled(ports, nodePodCIDR.length > 0 ? nodePodCIDR : await ports.nodeMemory.recall());
     const opened = await openTailnet(ports, paths.tailnetNetns);
     await cleanUpGuard(ports, opened);
     await ports.tailnetNamespace.remove();

@@ -37,6 +37,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     failed: kernelWatch.failed,
     warned: (error) => log.warn({ err: error }, "kernel refused to delete released links, trying again"),
     rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
+    unreadable: (source) => log.warn({ source }, "left out a Kubernetes object that could not be read"),
   });
   const observer = createMachineObserver({ log, subjectOf });
   const metrics = createMetrics();
@@ -56,7 +57,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   });
   const root = createActor(machine, {
     id: "headcni",
-    input: { settings: machineSettings(config, await ports.proof.isProven()) },
+    input: { settings: machineSettings(config) },
     inspect: (event: InspectionEvent) => {
       observer.inspect(event);
       countEvent(event);

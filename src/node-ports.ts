@@ -2,6 +2,9 @@ import { createConflistFile } from "./adapters/conflist/conflist-file.ts";
 import { createProofFile } from "./adapters/conflist/proof-file.ts";
 import { createHeadscale } from "./adapters/headscale/headscale-client.ts";
 import { createHintFile } from "./adapters/hint-file/hint-file.ts";
+import { createKubernetes } from "./adapters/kubernetes/kubernetes-client.ts";
+import { createNodeMemory } from "./adapters/kubernetes/node-memory-file.ts";
+import { sandboxUsers } from "./adapters/kubernetes/sandbox-users.ts";
 import { type Kernel, openKernel } from "./adapters/netlink/open-kernel.ts";
 import { openFirewall } from "./adapters/nftables/open-firewall.ts";
 import { sysctlMemory } from "./adapters/sysctl-memory/sysctl-memory.ts";
@@ -11,6 +14,7 @@ import { createCniExchanges } from "./adapters/unix-socket/cni-exchanges.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createKeyReader } from "./config/key-reader.ts";
 import { HeadcniError } from "./domain/failure.ts";
+import type { WatchSource } from "./domain/kubernetes-watch.ts";
 import type { CniFailure } from "./protocol/wire-types.ts";
 import { runtimePaths } from "./runtime-paths.ts";
 import { guardSettings } from "./settings.ts";
@@ -23,13 +27,15 @@ export interface PortsListener {
   readonly warned: (error: Error) => void;
   /** Something that is no CNI request came over the socket or lay in the spool. */
   readonly rejected: (where: string, failure: CniFailure) => void;
+  /** The API server sent an object that is not what its API promises; it was left out. */
+  readonly unreadable: (source: WatchSource) => void;
 }
 
 export type NodePorts = Awaited<ReturnType<typeof openNodePorts>>;
 
 /** Every port of the daemon over its real adapter. `close` ends what this process holds and leaves the node as it is. */
 export async function openNodePorts(config: Config, listener: PortsListener) {
-  const { headscale, tailscale, network, cni, runtimeDir, stateDir, nodeName } = config;
+  const { headscale, tailscale, kubernetes, cni, runtimeDir, stateDir, nodeName } = config;
   const paths = runtimePaths(config);
   const kernel: Kernel = await openKernel({ onFailure: listener.failed, onWarning: listener.warned });
   const tailnet = createTailnet({
@@ -47,6 +53,13 @@ export async function openNodePorts(config: Config, listener: PortsListener) {
     readApiKey: createKeyReader({ file: headscale.apiKeyFile, value: headscale.apiKey }),
   });
   const readAuthKey = createKeyReader({ file: headscale.authKeyFile, value: headscale.authKey });
+  const cluster = createKubernetes({
+    nodeName,
+    kubeconfig: kubernetes.kubeconfig,
+    environment: process.env,
+    podSelector: kubernetes.podSelector,
+    rejected: listener.unreadable,
+  });
   return {
     exchanges: createCniExchanges({ runtimeDir, rejected: listener.rejected }),
     podNetwork: kernel.podNetwork,
@@ -69,8 +82,11 @@ export async function openNodePorts(config: Config, listener: PortsListener) {
     }),
     proof: createProofFile({
       path: paths.proof,
-      identity: { nodeName, headscaleUrl: headscale.url, nodePodCidrs: network.nodePodCIDR },
+      identity: { nodeName, headscaleUrl: headscale.url },
     }),
+    kubernetes: cluster,
+    nodeMemory: createNodeMemory({ path: paths.nodeMemory, nodeName }),
+    sandboxUsers: sandboxUsers(),
     /** The pre-auth key as it is now. Throws AuthKeyError when there is none to read. */
     readAuthKey: async () => {
       const read = readAuthKey();
@@ -80,6 +96,7 @@ export async function openNodePorts(config: Config, listener: PortsListener) {
     close: async () => {
       tailnet.close();
       await api.close();
+      await cluster.close();
       await kernel.close();
     },
   };

@@ -3,7 +3,11 @@ import { configMachine } from "../machines/config/config-machine.ts";
 import { guardMachine } from "../machines/guard/guard-machine.ts";
 import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
 import { headscaleMachine } from "../machines/headscale/headscale-machine.ts";
+import { nodeConditionMachine } from "../machines/node/node-condition-machine.ts";
+import { nodeMachine } from "../machines/node/node-machine.ts";
 import { podMachine } from "../machines/pod/pod-machine.ts";
+import { podReportsMachine } from "../machines/pod-watch/pod-reports-machine.ts";
+import { podWatchMachine } from "../machines/pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../machines/pods/pods-machine.ts";
 import { readinessMachine } from "../machines/readiness/readiness-machine.ts";
 import { ownRouteMachine } from "../machines/route/own-route-machine.ts";
@@ -12,16 +16,20 @@ import { routesMachine } from "../machines/routes/routes-machine.ts";
 import { tailnetFeedMachine } from "../machines/tailscale/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "../machines/tailscale/tailnet-login-machine.ts";
 import { tailscaleMachine } from "../machines/tailscale/tailscale-machine.ts";
+import { watchMachine } from "../machines/watch/watch-machine.ts";
 import { cniActors } from "./actors/cni-socket-actor.ts";
 import { configActors } from "./actors/config-actors.ts";
 import { guardActors } from "./actors/guard-actors.ts";
 import { headscaleActors } from "./actors/headscale-actors.ts";
 import type { KernelWatch } from "./actors/kernel-watch.ts";
+import { nodeActors } from "./actors/node-actors.ts";
 import { podActors, podsActors } from "./actors/pod-actors.ts";
+import { podWatchActors } from "./actors/pod-watch-actors.ts";
 import { prepareNodeActor } from "./actors/prepare-node-actor.ts";
-import { readinessActors } from "./actors/readiness-actors.ts";
+import { readinessActors, recallProofActor } from "./actors/readiness-actors.ts";
 import { routeActors } from "./actors/route-actors.ts";
 import { tailscaleActors } from "./actors/tailscale-actors.ts";
+import { watchActors } from "./actors/watch-actors.ts";
 import type { Config } from "./config/config-schema.ts";
 import type { NodePorts } from "./node-ports.ts";
 import type { ConfigSource } from "./ports/config-source.ts";
@@ -40,14 +48,32 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
   const now = Date.now;
   const tailscale = tailscaleActors(ports.tailnet, ports.headscale, ports.readAuthKey);
   const routes = routeActors(ports.kernel, ports.tailnet, { interfaceName: config.tailscale.interfaceName });
+  const node = nodeActors(ports.kubernetes, ports.nodeMemory);
+  const podWatch = podWatchActors(ports.kubernetes, ports.sandboxUsers, now);
+  const watch = watchMachine.provide({ actors: watchActors(ports.kubernetes) });
   return headcniMachine.provide({
     actors: {
       prepareNode: prepareNodeActor(ports.tailnetNamespace),
+      recallProof: recallProofActor(ports.proof),
       kernel: wiring.kernelWatch.actor,
       cni: cniMachine.provide({ actors: cniActors(ports.exchanges, now) }),
       config: configMachine.provide({ actors: configActors(wiring.configSource) }),
       guard: guardMachine.provide({ actors: guardActors(ports, guardSettings(config)) }),
       headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
+      node: nodeMachine.provide({
+        actors: {
+          ...node.node,
+          watch,
+          condition: nodeConditionMachine.provide({ actors: node.condition }),
+        },
+      }),
+      podWatch: podWatchMachine.provide({
+        actors: {
+          ...podWatch.podWatch,
+          watch,
+          reports: podReportsMachine.provide({ actors: podWatch.reports }),
+        },
+      }),
       pods: podsMachine.provide({
         actors: {
           ...podsActors(ports.podNetwork, ports.addressHints),

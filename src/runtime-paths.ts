@@ -13,5 +13,7 @@ export function runtimePaths({ runtimeDir, stateDir }: Pick<Config, "runtimeDir"
     /** The node's own sysctls, for clean-up. */
     sysctls: join(runtimeDir, "sysctls.json"),
     proof: join(stateDir, "proven.json"),
+    /** The pod CIDRs that this node last had. */
+    nodeMemory: join(stateDir, "node.json"),
   };
 }

@@ -1,12 +1,44 @@
 import type { Failure } from "../../src/domain/failure.ts";
 import type { GuardInvariant } from "../../src/domain/guard-invariants.ts";
+import type { GuardLedger } from "../../src/domain/guard-ledger.ts";
 import type { GuardScope } from "../../src/domain/guard-observation.ts";
+import type { GuardTerms } from "../../src/domain/guard-settings.ts";
+import type { Recipient } from "../support/recipient.ts";
 
 export type GuardEvent =
   /** X is there and open in the kernel port; sent again after X was made anew. */
   | { readonly type: "tailnetNamespace.opened" }
+  /** From the root: these, which peers announce, have to be kept out from now on. */
+  | { readonly type: "peers.refused"; readonly prefixes: readonly string[] }
   /** Something changed that may matter; from the watch, gathered. */
   | { readonly type: "kernel.changed"; readonly scope: GuardScope };
+
+export interface GuardInput {
+  readonly parent: Recipient<GuardReport>;
+  readonly terms: GuardTerms;
+}
+
+export interface GuardContext extends GuardInput {
+  readonly tailnetOpen: boolean;
+  /** What the present or next check looks at. */
+  readonly scope: GuardScope;
+  /** What changed since that check began. */
+  readonly pending: GuardScope | null;
+  readonly broken: readonly GuardInvariant[];
+  /** Of these, what is left alone until `truceMs` have passed. */
+  readonly contested: readonly GuardInvariant[];
+  readonly truceMs: number;
+  readonly ledger: GuardLedger;
+  readonly failure: Failure | null;
+  /** Failures since everything last held. */
+  readonly attempts: number;
+  /** Wait of `backingOff`; a look at something else meanwhile (`retryAt`, ms since the epoch) does not start it anew. */
+  readonly retryMs: number;
+  readonly retryAt: number | null;
+  /** Whether `guard.held` was ever reported, and whether it is the last word to the root. */
+  readonly everHeld: boolean;
+  readonly reportedHeld: boolean;
+}
 
 /** What the root learns. */
 export type GuardReport =
@@ -22,6 +54,7 @@ export type GuardReport =
 export interface GuardLook {
   readonly scope: GuardScope;
   readonly tailnetOpen: boolean;
+  readonly terms: GuardTerms;
 }
 
 /** What `repair` looks at, and what it leaves broken. */

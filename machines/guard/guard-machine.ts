@@ -1,11 +1,9 @@
-import { assign, enqueueActions, sendTo, setup } from "xstate";
+import { assign, enqueueActions, raise, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { widerScope } from "../../src/domain/guard-changes.ts";
-import type { GuardInvariant } from "../../src/domain/guard-invariants.ts";
 import {
   emptyLedger,
-  type GuardLedger,
   longestTruceMs,
   recordRepairs,
   shortestTruce,
@@ -14,43 +12,16 @@ import {
 import type { GuardScope } from "../../src/domain/guard-observation.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
-import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type {
   CheckResult,
+  GuardContext,
   GuardEvent,
+  GuardInput,
   GuardLook,
-  GuardReport,
   RepairOrder,
   RepairResult,
 } from "./guard-events.ts";
-
-export interface GuardInput {
-  readonly parent: Recipient<GuardReport>;
-}
-
-interface GuardContext {
-  readonly parent: Recipient<GuardReport>;
-  readonly tailnetOpen: boolean;
-  /** What the present or next check looks at. */
-  readonly scope: GuardScope;
-  /** What changed since that check began. */
-  readonly pending: GuardScope | null;
-  readonly broken: readonly GuardInvariant[];
-  /** Of these, what is left alone until `truceMs` have passed. */
-  readonly contested: readonly GuardInvariant[];
-  readonly truceMs: number;
-  readonly ledger: GuardLedger;
-  readonly failure: Failure | null;
-  /** Failures since everything last held. */
-  readonly attempts: number;
-  /** Wait of `backingOff`; a look at something else meanwhile (`retryAt`, ms since the epoch) does not start it anew. */
-  readonly retryMs: number;
-  readonly retryAt: number | null;
-  /** Whether `guard.held` was ever reported, and whether it is the last word to the root. */
-  readonly everHeld: boolean;
-  readonly reportedHeld: boolean;
-}
 
 const limits = { checking: 10_000, repairing: 15_000, recheck: 60_000 };
 const retries = { firstMs: 1_000, mostMs: 30_000 };
@@ -76,6 +47,13 @@ export const guardMachine = setup({
   },
   actions: {
     openTailnet: assign({ tailnetOpen: true, reportedHeld: false }),
+    keepRefused: assign({
+      terms: ({ context }, { prefixes }: { readonly prefixes: readonly string[] }) => ({
+        ...context.terms,
+        refusedPrefixes: prefixes,
+      }),
+    }),
+    noticeChange: raise({ type: "kernel.changed", scope: "all" }),
     lookAtAll: assign({ scope: "all" as const }),
     lookAtChange: assign({ scope: (_, params: { scope: GuardScope }) => params.scope }),
     lookAtPending: assign({ scope: ({ context }) => context.pending ?? "all" }),
@@ -168,6 +146,7 @@ export const guardMachine = setup({
   },
   on: {
     "tailnetNamespace.opened": { target: ".checking", actions: ["openTailnet", "lookAtAll"] },
+    "peers.refused": { actions: [{ type: "keepRefused", params: ({ event }) => event }, "noticeChange"] },
     "kernel.changed": {
       actions: { type: "rememberChange", params: ({ event }) => ({ scope: event.scope }) },
     },
@@ -178,7 +157,7 @@ export const guardMachine = setup({
       entry: "takePending",
       invoke: {
         src: "check",
-        input: ({ context }) => ({ scope: context.scope, tailnetOpen: context.tailnetOpen }),
+        input: ({ context: { scope, tailnetOpen, terms } }) => ({ scope, tailnetOpen, terms }),
         onDone: [
           {
             guard: { type: "isMendable", params: ({ event }) => event.output },
@@ -218,9 +197,10 @@ export const guardMachine = setup({
       entry: "announceRepairing",
       invoke: {
         src: "repair",
-        input: ({ context: { scope, tailnetOpen, contested } }) => ({
+        input: ({ context: { scope, tailnetOpen, terms, contested } }) => ({
           scope,
           tailnetOpen,
+          terms,
           leave: contested,
         }),
         onDone: [

@@ -4,20 +4,31 @@ import type { ConfigReport } from "../config/config-events.ts";
 import type { GuardReport } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { HeadscaleInput } from "../headscale/headscale-machine.ts";
+import type { NodeEvent, NodeInput, NodeReport } from "../node/node-events.ts";
+import type { PodWatchEvent, PodWatchInput } from "../pod-watch/pod-watch-events.ts";
 import type { PodsCall, PodsCommand, PodsReport, PodsSettings } from "../pods/pods-events.ts";
 import type { ReadinessEvent, ReadinessReport } from "../readiness/readiness-machine.ts";
 import type { RoutesInput, RoutesReport } from "../routes/routes-events.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { TailscaleInput, TailscaleReport } from "../tailscale/tailscale-types.ts";
+import type { TailscaleInput, TailscaleReport, WantedTailnet } from "../tailscale/tailscale-types.ts";
 
 /** The parts of the configuration that the machines decide by; plain data. */
 export interface HeadcniSettings {
+  /** This node's pod CIDRs of the configuration; empty: its Node says. */
+  readonly ownPrefixes: readonly string[];
   readonly pods: PodsSettings;
-  readonly routes: Omit<RoutesInput, "headscale" | "parent">;
-  readonly tailscale: Omit<TailscaleInput, "headscale" | "parent">;
+  readonly routes: Omit<RoutesInput, "own" | "expected" | "headscale" | "parent">;
+  readonly tailscale: Omit<TailscaleInput, "wanted" | "headscale" | "parent"> & {
+    readonly wanted: Omit<WantedTailnet, "advertiseRoutes">;
+  };
   readonly headscale: HeadscaleInput;
-  /** Whether STATUS and the conflist wait for the proof of this node's routes: no earlier life proved this identity. */
-  readonly proofNeeded: boolean;
+  /** Whether STATUS and the conflist wait for the proof of this node's routes, unless an earlier life has it. */
+  readonly routeProof: "required" | "off";
+  /** Null without Kubernetes. */
+  readonly kubernetes: {
+    readonly node: Omit<NodeInput, "parent">;
+    readonly podWatch: Omit<PodWatchInput, "pods">;
+  } | null;
 }
 
 export interface HeadcniInput {
@@ -33,6 +44,7 @@ export type HeadcniEvent =
   | ConfigReport
   | GuardReport
   | PodsReport
+  | NodeReport
   | ReadinessReport
   | RoutesReport
   | TailscaleReport
@@ -46,8 +58,20 @@ export interface HeadcniContext {
   readonly cni: Recipient<CniCommand>;
   readonly readiness: Recipient<ReadinessEvent>;
   readonly headscale: Recipient<HeadscaleEvent>;
+  readonly node: Recipient<NodeEvent> | null;
+  readonly podWatch: Recipient<PodWatchEvent> | null;
+  /** This node's pod CIDRs; empty until they are known. */
+  readonly ownPrefixes: readonly string[];
+  /** The pod CIDRs of all Nodes; null until they are known. */
+  readonly expected: Readonly<Record<string, true>> | null;
   /** The kernel's attachments are known. */
   readonly recovered: boolean;
+  /** ADD is served. */
+  readonly serving: boolean;
+  /** Why there are no pod CIDRs, or why they are not certain. */
+  readonly nodeTrouble: string;
+  /** The Node has other pod CIDRs than the pods that run here. */
+  readonly nodeConflict: string;
   readonly guardTrouble: string;
   readonly tailnetTrouble: string;
   readonly routeTrouble: string;

@@ -1,113 +1,6 @@
-import { assign, enqueueActions, not, sendTo, setup, stopChild } from "xstate";
-import type { ConfigChange } from "../../src/domain/config-change.ts";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
-import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
-import { cniMachine } from "../cni/cni-machine.ts";
-import { configMachine } from "../config/config-machine.ts";
-import { guardMachine } from "../guard/guard-machine.ts";
-import { headscaleMachine } from "../headscale/headscale-machine.ts";
-import { podsMachine } from "../pods/pods-machine.ts";
-import { readinessMachine } from "../readiness/readiness-machine.ts";
-import { routesMachine } from "../routes/routes-machine.ts";
-import { notProvided } from "../support/not-provided.ts";
-import { notProvidedSource } from "../support/not-provided-source.ts";
-import type { StateMeta } from "../support/state-limit.ts";
-import { tailscaleMachine } from "../tailscale/tailscale-machine.ts";
-import type { HeadcniContext, HeadcniEvent, HeadcniInput, HeadcniOutput } from "./headcni-events.ts";
-
-const limits = { preparing: 15_000, recovering: 20_000, degraded: 60_000, draining: 12_000, closing: 12_000 };
-
-const headcniSetup = setup({
-  types: {
-    context: {} as HeadcniContext,
-    events: {} as HeadcniEvent,
-    input: {} as HeadcniInput,
-    output: {} as HeadcniOutput,
-    meta: {} as StateMeta,
-    children: {} as { guard: "guard"; routes: "routes"; tailscale: "tailscale"; pods: "pods" },
-  },
-  actors: {
-    /** Makes X, the namespace of our tailscaled, and joins it to the node; keeps what is right. */
-    prepareNode: notProvided<void, void>("headcni.prepareNode"),
-    /** Sends `kernel.failed` when the kernel worker dies. */
-    kernel: notProvidedSource<HeadcniEvent, undefined>("headcni.kernel"),
-    cni: cniMachine,
-    config: configMachine,
-    guard: guardMachine,
-    headscale: headscaleMachine,
-    pods: podsMachine,
-    readiness: readinessMachine,
-    routes: routesMachine,
-    tailscale: tailscaleMachine,
-  },
-  actions: {
-    keepFailure: assign((_, failure: Failure) => ({ failure })),
-    noteRecovered: assign({ recovered: true }),
-    noteGuard: assign((_, guardTrouble: string) => ({ guardTrouble })),
-    noteTailnet: assign((_, tailnetTrouble: string) => ({ tailnetTrouble })),
-    noteProof: assign((_, routeTrouble: string) => ({ routeTrouble })),
-    noteProvenOnce: assign({ provenOnce: true }),
-    recoverPods: sendTo(({ context }) => context.pods, { type: "pods.recover" }),
-    openPods: sendTo(({ context }) => context.pods, { type: "pods.open" }),
-    drainPods: sendTo(({ context }) => context.pods, { type: "pods.drain" }),
-    closeCni: sendTo(({ context }) => context.cni, { type: "cni.close" }),
-    openGuard: sendTo("guard", { type: "tailnetNamespace.opened" }),
-    tellReadinessServing: sendTo(
-      ({ context }) => context.readiness,
-      ({ context }) => ({
-        type: "readiness.serving" as const,
-        proofNeeded: !context.provenOnce,
-      }),
-    ),
-    tellReadinessProven: sendTo(({ context }) => context.readiness, { type: "readiness.proven" }),
-    /** What STATUS answers: this node may be used once it was proven, in this life or an earlier one. */
-    tellCni: sendTo(
-      ({ context }) => context.cni,
-      ({ context }) => ({
-        type: "cni.readiness" as const,
-        ready: context.provenOnce,
-        reason: context.routeTrouble,
-      }),
-    ),
-    tellRoutes: sendTo("routes", (_, status: TailnetStatus) => ({
-      type: "tailnet.changed" as const,
-      status,
-    })),
-    /** Headscale is probed only after tailscaled lost it: no polling in steady state. */
-    tellHeadscale: enqueueActions(({ context, enqueue }, { backendState, self }: TailnetStatus) => {
-      const controlled = self.online;
-      if (controlled === context.controlled || backendState === "NoState") return;
-      enqueue.assign({ controlled });
-      enqueue.sendTo(({ context }) => context.headscale, {
-        type: controlled ? "control.restored" : "control.lost",
-      });
-    }),
-    applyChanges: enqueueActions(({ context, enqueue }, changes: readonly ConfigChange[]) => {
-      for (const { path, to } of changes) {
-        if (path === "ipam.restSeconds")
-          enqueue.sendTo(context.pods, { type: "pods.restChanged", restMs: Number(to) * 1000 });
-        if (path === "readiness.routeProof" && to === '"off"')
-          enqueue.sendTo(context.readiness, { type: "readiness.serving", proofNeeded: false });
-        if (path.startsWith("headscale."))
-          enqueue.sendTo(context.headscale, { type: "credentials.replaced" });
-      }
-    }),
-    offerCredentials: sendTo("tailscale", { type: "credentials.replaced" }),
-    keepEnd: assign((_, { actorId }: { readonly actorId: string }) => ({
-      failure: { code: "ENDED", message: `${actorId} ended by itself` },
-    })),
-    stopEnded: stopChild((_, { actorId }: { readonly actorId: string }) => actorId),
-  },
-  guards: {
-    canServe: ({ context }) => context.recovered && context.guardTrouble === "",
-    isWhole: ({ context }) =>
-      context.guardTrouble === "" &&
-      context.tailnetTrouble === "" &&
-      context.routeTrouble === "" &&
-      context.controlled,
-  },
-  delays: limits,
-});
+import { not } from "xstate";
+import { toFailure } from "../../src/domain/failure.ts";
+import { headcniLimits, headcniSetup } from "./headcni-setup.ts";
 
 const keepFailureOf = {
   type: "keepFailure",
@@ -126,23 +19,35 @@ export const headcniMachine = headcniSetup.createMachine({
     spawn("config", { id: "config", input: { parent: self } });
     const readiness = spawn("readiness", { id: "readiness", input: { parent: self } });
     const headscale = spawn("headscale", { id: "headscale", input: settings.headscale });
+    const { kubernetes, ownPrefixes } = settings;
+    const node = kubernetes && spawn("node", { id: "node", input: { ...kubernetes.node, parent: self } });
+    const podWatch =
+      kubernetes && spawn("podWatch", { id: "podWatch", input: { ...kubernetes.podWatch, pods } });
     return {
       settings,
+      // With Kubernetes the node machine tells, also what the configuration pins: the Node must agree with it.
+      ownPrefixes: kubernetes === null ? ownPrefixes : [],
+      expected: null,
+      node,
+      podWatch,
       pods,
       cni,
       readiness,
       headscale,
       recovered: false,
+      serving: false,
+      nodeTrouble: "",
+      nodeConflict: "",
       guardTrouble: "the guard has not looked yet",
       tailnetTrouble: "tailscaled has not been looked at yet",
       routeTrouble: "this node's route has not been proven yet",
       controlled: false,
-      provenOnce: !settings.proofNeeded,
+      provenOnce: false,
       failure: null,
     };
   },
   options: { maxIterations: 1_000 },
-  initial: "starting",
+  initial: "learning",
   invoke: { src: "kernel", onError: { target: ".failed", actions: keepFailureOf } },
   on: {
     "kernel.failed": {
@@ -161,17 +66,83 @@ export const headcniMachine = headcniSetup.createMachine({
         { type: "stopEnded", params: ({ event }) => event },
       ],
     },
-    "pods.recovered": { actions: "noteRecovered" },
+    "pods.recovered": {
+      actions: [
+        "noteRecovered",
+        {
+          type: "forwardAttachments",
+          params: ({ event: { count } }) => ({ type: "attachments.changed", added: [], removed: [], count }),
+        },
+      ],
+    },
+    "attachments.changed": { actions: { type: "forwardAttachments", params: ({ event }) => event } },
+    "call.refused": { actions: { type: "forwardRefusal", params: ({ event }) => event } },
+    "nodes.changed": { actions: { type: "keepExpected", params: ({ event }) => event } },
+    "node.waiting": {
+      actions: [{ type: "noteNode", params: ({ event }) => event.reason }, "tellCni"],
+    },
+    "node.agreed": {
+      actions: [
+        { type: "noteConflict", params: "" },
+        { type: "noteNode", params: ({ event }) => event.note },
+        "refuseAttach",
+        "tellNetwork",
+      ],
+    },
+    "node.conflicting": {
+      actions: [{ type: "noteConflict", params: ({ event }) => event.reason }, "refuseAttach", "tellNetwork"],
+    },
+    "node.moved": {
+      target: ".failed",
+      actions: { type: "keepMove", params: ({ event }) => event },
+    },
     "config.changed": { actions: { type: "applyChanges", params: ({ event }) => event.changes } },
-    "readiness.published": { actions: ["noteProvenOnce", "tellCni"] },
+    "readiness.published": { actions: ["noteProvenOnce", "tellCni", "tellNetwork"] },
   },
   output: ({ context }) => ({ failure: context.failure }),
   states: {
+    learning: {
+      meta: {
+        limit: {
+          ms: headcniLimits.learning,
+          means: "this node's pod CIDR is not known: see the node machine",
+        },
+        log: "info",
+      },
+      entry: ["tellCni", "tellNetwork"],
+      always: { guard: "knowsPrefixes", target: "recalling" },
+      on: {
+        "node.podCIDRs": { actions: { type: "keepPrefixes", params: ({ event }) => event } },
+        "daemon.stop": "stopped",
+      },
+    },
+    recalling: {
+      meta: { limit: { ms: headcniLimits.recalling, means: "the state directory cannot be read" } },
+      invoke: {
+        src: "recallProof",
+        input: ({ context }) => ({ prefixes: context.ownPrefixes }),
+        onDone: [
+          {
+            guard: { type: "wasProven", params: ({ event }) => ({ proven: event.output }) },
+            target: "starting",
+            actions: "noteProvenOnce",
+          },
+          { target: "starting" },
+        ],
+        onError: "starting",
+      },
+      on: { "daemon.stop": "stopped" },
+      after: { recalling: "starting" },
+    },
     starting: {
-      meta: { limit: { ms: limits.preparing, means: "the tailnet namespace cannot be made" }, log: "info" },
+      meta: {
+        limit: { ms: headcniLimits.preparing, means: "the tailnet namespace cannot be made" },
+        log: "info",
+      },
       entry: ["recoverPods", "tellCni"],
       invoke: {
         src: "prepareNode",
+        input: ({ context }) => ({ prefixes: context.ownPrefixes }),
         onDone: "live",
         onError: { target: "failed", actions: keepFailureOf },
       },
@@ -192,15 +163,19 @@ export const headcniMachine = headcniSetup.createMachine({
         {
           id: "guard",
           src: "guard",
-          input: ({ self }) => ({ parent: self }),
+          input: ({ context: { ownPrefixes }, self }) => ({
+            terms: { ownPrefixes, refusedPrefixes: [] },
+            parent: self,
+          }),
           onError: { target: "failed", actions: keepFailureOf },
         },
         {
           id: "tailscale",
           src: "tailscale",
           onDone: { target: "failed", actions: { type: "keepEnd", params: { actorId: "tailscale" } } },
-          input: ({ context: { settings, headscale }, self }) => ({
+          input: ({ context: { settings, headscale, ownPrefixes }, self }) => ({
             ...settings.tailscale,
+            wanted: { ...settings.tailscale.wanted, advertiseRoutes: ownPrefixes },
             headscale,
             parent: self,
           }),
@@ -210,8 +185,10 @@ export const headcniMachine = headcniSetup.createMachine({
           id: "routes",
           src: "routes",
           onDone: { target: "failed", actions: { type: "keepEnd", params: { actorId: "routes" } } },
-          input: ({ context: { settings, headscale }, self }) => ({
+          input: ({ context: { settings, headscale, ownPrefixes, expected }, self }) => ({
             ...settings.routes,
+            own: ownPrefixes,
+            expected,
             headscale,
             parent: self,
           }),
@@ -219,24 +196,33 @@ export const headcniMachine = headcniSetup.createMachine({
         },
       ],
       on: {
-        "guard.held": { actions: { type: "noteGuard", params: "" } },
+        "guard.held": { actions: [{ type: "noteGuard", params: "" }, "tellNetwork"] },
         "guard.repairing": {
-          actions: {
-            type: "noteGuard",
-            params: ({ event }) => `the guard mends ${event.invariants.join(", ")}`,
-          },
+          actions: [
+            {
+              type: "noteGuard",
+              params: ({ event }) => `the guard mends ${event.invariants.join(", ")}`,
+            },
+            "tellNetwork",
+          ],
         },
         "guard.fighting": {
-          actions: {
-            type: "noteGuard",
-            params: ({ event }) => `somebody undoes what the guard mends: ${event.invariants.join(", ")}`,
-          },
+          actions: [
+            {
+              type: "noteGuard",
+              params: ({ event }) => `somebody undoes what the guard mends: ${event.invariants.join(", ")}`,
+            },
+            "tellNetwork",
+          ],
         },
         "guard.failed": {
-          actions: {
-            type: "noteGuard",
-            params: ({ event }) => `the guard cannot mend: ${event.failure.message}`,
-          },
+          actions: [
+            {
+              type: "noteGuard",
+              params: ({ event }) => `the guard cannot mend: ${event.failure.message}`,
+            },
+            "tellNetwork",
+          ],
         },
         "tailscale.changed": {
           actions: [
@@ -244,13 +230,22 @@ export const headcniMachine = headcniSetup.createMachine({
             { type: "tellRoutes", params: ({ event }) => event.status },
           ],
         },
-        "tailscale.up": { actions: { type: "noteTailnet", params: "" } },
+        "tailscale.up": { actions: [{ type: "noteTailnet", params: "" }, "tellNetwork"] },
         "tailscale.down": {
-          actions: { type: "noteTailnet", params: ({ event }) => `the tailnet is down: ${event.reason}` },
+          actions: [
+            { type: "noteTailnet", params: ({ event }) => `the tailnet is down: ${event.reason}` },
+            "tellNetwork",
+          ],
         },
-        "routes.proven": { actions: [{ type: "noteProof", params: "" }, "tellReadinessProven"] },
+        "routes.proven": {
+          actions: [{ type: "noteProof", params: "" }, "tellReadinessProven", "tellNetwork"],
+        },
+        "peers.refused": { actions: { type: "tellRefused", params: ({ event }) => event } },
+        "nodes.changed": {
+          actions: [{ type: "keepExpected", params: ({ event }) => event }, "tellExpected"],
+        },
         "routes.unproven": {
-          actions: [{ type: "noteProof", params: ({ event }) => event.reason }, "tellCni"],
+          actions: [{ type: "noteProof", params: ({ event }) => event.reason }, "tellCni", "tellNetwork"],
         },
         "config.changed": {
           actions: [{ type: "applyChanges", params: ({ event }) => event.changes }, "offerCredentials"],
@@ -260,11 +255,13 @@ export const headcniMachine = headcniSetup.createMachine({
       initial: "recovering",
       states: {
         recovering: {
-          meta: { limit: { ms: limits.recovering, means: "pods cannot be served yet: see guard and pods" } },
+          meta: {
+            limit: { ms: headcniLimits.recovering, means: "pods cannot be served yet: see guard and pods" },
+          },
           always: { guard: "canServe", target: "serving" },
         },
         serving: {
-          entry: ["openPods", "tellReadinessServing"],
+          entry: ["openPods", "tellReadinessServing", "noteServing", "tellNetwork"],
           always: [{ guard: "isWhole", target: "running" }, { target: "degraded" }],
         },
         running: {
@@ -274,7 +271,7 @@ export const headcniMachine = headcniSetup.createMachine({
         degraded: {
           meta: {
             limit: {
-              ms: limits.degraded,
+              ms: headcniLimits.degraded,
               means: "pods are served, but something is missing: see the reasons on /ready",
             },
             log: "warn",
@@ -282,13 +279,13 @@ export const headcniMachine = headcniSetup.createMachine({
           always: { guard: "isWhole", target: "running" },
         },
         draining: {
-          meta: { limit: { ms: limits.draining, means: "a CNI call does not end" }, log: "info" },
+          meta: { limit: { ms: headcniLimits.draining, means: "a CNI call does not end" }, log: "info" },
           entry: "drainPods",
           on: { "pods.drained": "closing", "daemon.stop": {} },
           after: { draining: "closing" },
         },
         closing: {
-          meta: { limit: { ms: limits.closing, means: "the CNI socket does not close" }, log: "info" },
+          meta: { limit: { ms: headcniLimits.closing, means: "the CNI socket does not close" }, log: "info" },
           entry: "closeCni",
           on: { "cni.closed": "#headcni.stopped", "daemon.stop": {} },
           after: { closing: "#headcni.stopped" },

@@ -43,6 +43,10 @@ function begin(desk: Desk, key: string, job: Job): void {
       return;
     }
     case "attach": {
+      if (desk.refusal !== "") {
+        refuse(desk, job, tryAgain(desk.refusal, "Pods that run here keep their network."));
+        return;
+      }
       const addresses = claimAddresses(desk, job);
       if (addresses === undefined) return;
       const order = freeOrder(desk, job.request);

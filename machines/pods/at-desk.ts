@@ -1,6 +1,7 @@
 import { enqueueActions } from "xstate";
 import type { podMachine } from "../pod/pod-machine.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { changedAttachments } from "./changed-attachments.ts";
 import { type Desk, openDesk, storeDesk } from "./desk.ts";
 import type { PodsContext } from "./pods-context.ts";
 import type { PodsEvent } from "./pods-events.ts";
@@ -16,6 +17,8 @@ export function atDesk<Params>(decide: (desk: Desk, params: Params, registry: Re
       enqueue.assign(storeDesk(desk));
       if (desk.pools.some((pool, index) => pool !== context.pools[index]))
         enqueue.sendTo("hints", { type: "hints.changed", pools: desk.pools });
+      const changed = changedAttachments(context.rows, desk.rows);
+      if (changed !== undefined) enqueue.sendTo(context.parent, changed);
       for (const effect of desk.effects) {
         switch (effect.do) {
           case "answer":
@@ -30,6 +33,9 @@ export function atDesk<Params>(decide: (desk: Desk, params: Params, registry: Re
               id: podId(effect.slot),
               input: { plan: effect.plan, start: effect.start, registry: self },
             });
+            break;
+          case "report":
+            enqueue.sendTo(context.parent, effect.report);
             break;
           default:
             effect satisfies never;

@@ -4,13 +4,14 @@ import type { CniFailure } from "../../src/protocol/wire-types.ts";
 import type { PodCommand, PodStart } from "../pod/pod-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { Collection, Held, Job, PodsContext, Row } from "./pods-context.ts";
-import type { PodAnswer, PodsSettings } from "./pods-events.ts";
+import type { PodAnswer, PodsReport, PodsSettings } from "./pods-events.ts";
 
 /** What a decision asks the machine to do, in this order. */
 export type Effect =
   | { readonly do: "answer"; readonly to: Recipient<PodAnswer>; readonly answer: PodAnswer }
   | { readonly do: "spawn"; readonly slot: number; readonly plan: AttachmentPlan; readonly start: PodStart }
-  | { readonly do: "tell"; readonly slot: number; readonly command: PodCommand };
+  | { readonly do: "tell"; readonly slot: number; readonly command: PodCommand }
+  | { readonly do: "report"; readonly report: PodsReport };
 
 /**
  * A working copy of the registry for one event: the functions of this folder change it, the machine then stores it and
@@ -20,6 +21,7 @@ export interface Desk {
   readonly settings: PodsSettings;
   readonly routerAddresses: readonly string[];
   readonly opened: boolean;
+  readonly refusal: string;
   pools: AddressPool[];
   rows: (Row | null)[];
   held: Held[];
@@ -28,11 +30,12 @@ export interface Desk {
 }
 
 export function openDesk(context: PodsContext): Desk {
-  const { settings, routerAddresses, opened } = context;
+  const { settings, routerAddresses, opened, refusal } = context;
   return {
     settings,
     routerAddresses,
     opened,
+    refusal,
     pools: [...context.pools],
     rows: [...context.rows],
     held: [...context.held],
@@ -64,12 +67,16 @@ export function tell(desk: Desk, slot: number, command: PodCommand): void {
   desk.effects.push({ do: "tell", slot, command });
 }
 
-type Call = Pick<Job, "requestId" | "replyTo">;
+type Call = Pick<Job, "requestId" | "replyTo"> & Partial<Pick<Job, "request">>;
 
 export function answer(desk: Desk, call: Call, reply: PodAnswer): void {
   desk.effects.push({ do: "answer", to: call.replyTo, answer: reply });
 }
 
 export function refuse(desk: Desk, call: Call, failure: CniFailure): void {
-  answer(desk, call, { type: "pod.failed", requestId: call.requestId, failure });
+  const { request, requestId } = call;
+  answer(desk, call, { type: "pod.failed", requestId, failure });
+  if (request === undefined) return;
+  const { command, pod } = request;
+  desk.effects.push({ do: "report", report: { type: "call.refused", command, pod, failure } });
 }

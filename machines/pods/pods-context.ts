@@ -66,6 +66,8 @@ export interface PodsContext {
   readonly collections: readonly Collection[];
   /** True once the root opened the registry for ADDs. */
   readonly opened: boolean;
+  /** Why new attachments are refused; empty when they are not. */
+  readonly refusal: string;
   /** Why the last recovery failed. */
   readonly failure: Failure | null;
 }

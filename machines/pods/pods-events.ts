@@ -1,6 +1,8 @@
 import type { AddressHint } from "../../src/domain/address-hints.ts";
 import type { AddressPool, PoolStrategy } from "../../src/domain/address-pool.ts";
 import type { Mismatch, ObservedAttachment } from "../../src/domain/attachment.ts";
+import type { RefusedCall } from "../../src/domain/pod-reports.ts";
+import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
 import type {
   AttachmentReference,
   CniFailure,
@@ -11,8 +13,6 @@ import type { PodOutput, PodReport } from "../pod/pod-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 
 export interface PodsSettings {
-  /** This node's pod prefixes, at most one per family; every pod gets an address of each. */
-  readonly prefixes: readonly string[];
   readonly mtu: number;
   readonly strategy: PoolStrategy;
   /** How long a released address rests, in ms. */
@@ -62,8 +62,11 @@ export type PodsCall =
 
 /** What the root tells the registry of pods. */
 export type PodsCommand =
-  | { readonly type: "pods.recover" }
+  /** `prefixes`: this node's pod prefixes, at most one per family; every pod gets an address of each. */
+  | { readonly type: "pods.recover"; readonly prefixes: readonly string[] }
   | { readonly type: "pods.open" }
+  /** New ADDs get code 11 with this reason; empty: no more. */
+  | { readonly type: "pods.refuseAttach"; readonly reason: string }
   | { readonly type: "pods.drain" }
   | { readonly type: "pods.restChanged"; readonly restMs: number };
 
@@ -90,7 +93,10 @@ export type PodAnswer =
 /** What the registry tells the root. */
 export type PodsReport =
   | { readonly type: "pods.recovered"; readonly count: number }
-  | { readonly type: "pods.drained" };
+  | { readonly type: "pods.drained" }
+  | AttachmentsChanged
+  /** A call about a pod failed; its caller was told too. */
+  | ({ readonly type: "call.refused" } & RefusedCall);
 
 /** Ends of pods, whatever their slot (xstate's own events). */
 export type PodEnd =

@@ -47,6 +47,13 @@ const podsSetup = setup({
     keepFailure: assign({ failure: (_, params: { failure: Failure }) => params.failure }),
     forgetFailure: assign({ failure: null }),
     rememberOpen: assign({ opened: true }),
+    buildPools: assign(
+      ({ context: { settings } }, { prefixes }: { readonly prefixes: readonly string[] }) => ({
+        routerAddresses: prefixes.map((prefix) => routerAddress(parsePrefix(prefix))),
+        pools: prefixes.map((prefix, index) => createPool(prefix, settings.seed + index)),
+      }),
+    ),
+    keepRefusal: assign({ refusal: (_, { reason }: { readonly reason: string }) => reason }),
     changeRest: assign({
       settings: ({ context }, { restMs }: { readonly restMs: number }) => ({ ...context.settings, restMs }),
     }),
@@ -102,12 +109,13 @@ export const podsMachine = podsSetup.createMachine({
   context: ({ input: { settings, parent } }) => ({
     settings,
     parent,
-    routerAddresses: settings.prefixes.map((prefix) => routerAddress(parsePrefix(prefix))),
-    pools: settings.prefixes.map((prefix, index) => createPool(prefix, settings.seed + index)),
+    routerAddresses: [],
+    pools: [],
     rows: [],
     held: [],
     collections: [],
     opened: false,
+    refusal: "",
     failure: null,
   }),
   options: { maxIterations: 1_000 },
@@ -122,6 +130,7 @@ export const podsMachine = podsSetup.createMachine({
     "pods.statusWanted": { actions: { type: "answerStatus", params: ({ event }) => event } },
     "pods.restChanged": { actions: { type: "changeRest", params: ({ event }) => event } },
     "pods.open": { actions: "rememberOpen" },
+    "pods.refuseAttach": { actions: { type: "keepRefusal", params: ({ event }) => event } },
     "pods.drain": ".draining",
     "xstate.done.actor.*": {
       // The slot must be empty before the row is closed: what waited for the key may begin in it at once.
@@ -140,7 +149,13 @@ export const podsMachine = podsSetup.createMachine({
   states: {
     closed: {
       meta: { limit: { ms: limits.start, means: "the kernel was not opened" } },
-      on: { ...holdAll, "pods.recover": "recovering" },
+      on: {
+        ...holdAll,
+        "pods.recover": {
+          target: "recovering",
+          actions: { type: "buildPools", params: ({ event }) => event },
+        },
+      },
     },
     recovering: {
       meta: {

@@ -13,6 +13,8 @@ export type ReadinessEvent =
       readonly type: "readiness.serving";
       /** False when an earlier life proved this identity and pod CIDR, or the operator switched the proof off. */
       readonly proofNeeded: boolean;
+      /** This node's pod CIDRs: part of what is proven. */
+      readonly prefixes: readonly string[];
     }
   /** This node's own prefixes were proven to serve. */
   | { readonly type: "readiness.proven" };
@@ -24,10 +26,16 @@ export interface ReadinessInput {
 interface ReadinessContext {
   readonly parent: Recipient<ReadinessReport>;
   readonly proven: boolean;
+  readonly prefixes: readonly string[];
   readonly failure: Failure | null;
 }
 
 const limits = { serving: 20_000, proof: 60_000, recording: 5_000, publishing: 5_000, retry: 5_000 };
+
+const keepPrefixes = {
+  type: "keepPrefixes",
+  params: ({ event }: { event: { readonly prefixes: readonly string[] } }) => event,
+} as const;
 
 /**
  * Decides when the container runtime may find this plugin: the conflist is written last, once ADD can be served and
@@ -42,11 +50,12 @@ export const readinessMachine = setup({
   },
   actors: {
     /** Remembers on disk that this identity was proven. */
-    recordProof: notProvided<void, void>("readiness.recordProof"),
+    recordProof: notProvided<void, { readonly podCidrs: readonly string[] }>("readiness.recordProof"),
     /** Puts the conflist in place, atomically and only if its bytes differ. */
     publishConflist: notProvided<void, void>("readiness.publishConflist"),
   },
   actions: {
+    keepPrefixes: assign({ prefixes: (_, params: { prefixes: readonly string[] }) => params.prefixes }),
     keepProof: assign({ proven: true }),
     keepFailure: assign({ failure: (_, params: { failure: Failure }) => params.failure }),
     forgetFailure: assign({ failure: null }),
@@ -59,7 +68,7 @@ export const readinessMachine = setup({
   delays: limits,
 }).createMachine({
   id: "readiness",
-  context: ({ input }) => ({ ...input, proven: false, failure: null }),
+  context: ({ input }) => ({ ...input, proven: false, prefixes: [], failure: null }),
   initial: "notServing",
   on: { "readiness.proven": { actions: "keepProof" } },
   states: {
@@ -69,15 +78,16 @@ export const readinessMachine = setup({
       },
       on: {
         "readiness.serving": [
-          { guard: "alreadyProven", target: "recording" },
+          { guard: "alreadyProven", target: "recording", actions: keepPrefixes },
           {
             guard: {
               type: "proofNotNeeded",
               params: ({ event }) => ({ proofNeeded: event.proofNeeded }),
             },
             target: "publishing",
+            actions: keepPrefixes,
           },
-          { target: "awaitingProof" },
+          { target: "awaitingProof", actions: keepPrefixes },
         ],
       },
     },
@@ -95,6 +105,7 @@ export const readinessMachine = setup({
       meta: { limit: { ms: limits.recording, means: "the state directory takes no writes" } },
       invoke: {
         src: "recordProof",
+        input: ({ context }) => ({ podCidrs: context.prefixes }),
         onDone: "publishing",
         onError: {
           target: "backingOff",

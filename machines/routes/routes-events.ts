@@ -8,6 +8,8 @@ export interface RoutesInput {
   readonly own: readonly string[];
   /** The pod supernets: prefixes of peers inside them are watched. */
   readonly supernets: readonly string[];
+  /** The pod CIDRs of all Nodes; null while they are not known, then peers are not judged by them. */
+  readonly expected: Readonly<Record<string, true>> | null;
   readonly approval: "policy" | "api";
   readonly headscale: Recipient<HeadscaleEvent>;
   readonly parent: Recipient<RoutesReport>;
@@ -18,12 +20,15 @@ export type RoutesReport =
   /** Every own prefix serves, proven. */
   | { readonly type: "routes.proven" }
   | { readonly type: "routes.unproven"; readonly reason: string }
+  /** What peers announce and may not: other than last time. */
+  | { readonly type: "peers.refused"; readonly prefixes: readonly string[] }
   /** After `routes.withdraw`: no own prefix is announced any more. */
   | { readonly type: "routes.withdrawn" };
 
 /** What the registry is told. */
 export type RoutesEvent =
   | { readonly type: "tailnet.changed"; readonly status: TailnetStatus }
+  | { readonly type: "nodes.expected"; readonly expected: Readonly<Record<string, true>> }
   | { readonly type: "routes.withdraw" }
   /** From its own watch: routes of X changed. */
   | { readonly type: "routeTable.changed" }

@@ -12,6 +12,7 @@ export const routesMachine = routesSetup.createMachine({
   initial: "following",
   on: {
     "tailnet.changed": { actions: { type: "keepStatus", params: ({ event }) => event.status } },
+    "nodes.expected": { actions: { type: "keepExpected", params: ({ event }) => event } },
     "ownRoute.moved": { actions: [{ type: "moveOwn", params: ({ event }) => event }, "judgeProof"] },
     "peerRoute.moved": { actions: { type: "movePeer", params: ({ event }) => event } },
     "xstate.done.actor.*": {

@@ -23,6 +23,8 @@ export interface RoutesContext extends RoutesInput {
   /** The status or the table changed since the last look. */
   readonly hinted: boolean;
   readonly proven: boolean;
+  /** As the root was told last. */
+  readonly refused: readonly string[];
   readonly failure?: Failure;
 }
 
@@ -47,6 +49,7 @@ export function initialRoutes(input: RoutesInput): RoutesContext {
     slots: Array.from({ length: mostPeerActors }, (_, index) => `peer-${index}`),
     hinted: false,
     proven: false,
+    refused: [],
   };
 }
 
@@ -76,6 +79,10 @@ export const routesSetup = setup({
         });
     }),
     keepStatus: assign({ status: (_, status: TailnetStatus) => status, hinted: true }),
+    keepExpected: assign({
+      expected: (_, { expected }: { readonly expected: Readonly<Record<string, true>> }) => expected,
+      hinted: true,
+    }),
     hint: assign({ hinted: true }),
     lookBegins: assign({ hinted: false }),
     keepTable: assign({
@@ -94,8 +101,13 @@ export const routesSetup = setup({
       enqueue.assign({ ownRows: rows });
     }),
     observePeers: enqueueActions(({ context, enqueue, self }) => {
-      const seen = peerRoutes(context.own, context.supernets, context.status, context.installed);
-      const { gone, changed } = rowChanges(context.peers, seen, hasNetmap(context.status));
+      const { own, supernets, status, installed, expected } = context;
+      const seen = peerRoutes(own, supernets, status, installed, expected);
+      if (hasNetmap(status) && seen.refused.join() !== context.refused.join()) {
+        enqueue.assign({ refused: seen.refused });
+        enqueue.sendTo(context.parent, { type: "peers.refused", prefixes: seen.refused });
+      }
+      const { gone, changed } = rowChanges(context.peers, seen, hasNetmap(status));
       const peers: Record<string, PeerRow> = { ...context.peers };
       const slots = [...context.slots];
       for (const prefix of gone) {

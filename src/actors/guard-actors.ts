@@ -8,7 +8,7 @@ import type {
 } from "../../machines/guard/guard-events.ts";
 import { scopeOfChange, widerScope } from "../domain/guard-changes.ts";
 import type { GuardScope } from "../domain/guard-observation.ts";
-import type { GuardSettings } from "../domain/guard-settings.ts";
+import type { GuardSettings, GuardTerms } from "../domain/guard-settings.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
 import { checkInvariants, type GuardPorts, repairInvariants } from "./guard-work.ts";
 
@@ -16,15 +16,19 @@ import { checkInvariants, type GuardPorts, repairInvariants } from "./guard-work
 const settleMs = 50;
 const betweenLooksMs = 300;
 
-/** What the guard machine needs done. `now` in ms since the epoch. */
-export function guardActors(ports: GuardPorts, settings: GuardSettings, now: () => number = Date.now) {
+/** What the guard machine needs done, by these settings and the terms of each order. `now` in ms since the epoch. */
+export function guardActors(
+  ports: GuardPorts,
+  settings: Omit<GuardSettings, keyof GuardTerms>,
+  now: () => number = Date.now,
+) {
   return {
     check: fromPromise<CheckResult, GuardLook>(async ({ input, signal }) => ({
-      broken: await checkInvariants(ports, settings, input, signal),
+      broken: await checkInvariants(ports, { ...settings, ...input.terms }, input, signal),
       at: now(),
     })),
     repair: fromPromise<RepairResult, RepairOrder>(async ({ input, signal }) => ({
-      ...(await repairInvariants(ports, settings, input, signal)),
+      ...(await repairInvariants(ports, { ...settings, ...input.terms }, input, signal)),
       at: now(),
     })),
     watch: watchKernel(ports.kernel),

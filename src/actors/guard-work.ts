@@ -26,7 +26,7 @@ export interface GuardPorts {
 export async function checkInvariants(
   ports: GuardPorts,
   settings: GuardSettings,
-  view: GuardLook,
+  view: Omit<GuardLook, "terms">,
   signal?: AbortSignal,
 ): Promise<readonly GuardInvariant[]> {
   const broken = findBroken(settings, await look(ports, settings, view, signal));
@@ -40,7 +40,7 @@ export async function checkInvariants(
 export async function repairInvariants(
   ports: GuardPorts,
   settings: GuardSettings,
-  order: RepairOrder,
+  order: Omit<RepairOrder, "terms">,
   signal?: AbortSignal,
 ): Promise<Omit<RepairResult, "at">> {
   const observation = await look(ports, settings, order, signal);
@@ -83,7 +83,7 @@ export async function cleanUpGuard(ports: GuardPorts, tailnetOpen: boolean): Pro
 async function look(
   ports: GuardPorts,
   settings: GuardSettings,
-  { scope, tailnetOpen }: GuardLook,
+  { scope, tailnetOpen }: Omit<GuardLook, "terms">,
   signal?: AbortSignal,
 ): Promise<GuardObservation> {
   const see = async (namespace: NamespaceName): Promise<NamespaceObservation> => {

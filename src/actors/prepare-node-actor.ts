@@ -3,5 +3,7 @@ import type { TailnetNamespace } from "../ports/tailnet-namespace.ts";
 
 /** Effect of the root: X stands and is joined to the node before anything looks at it. */
 export function prepareNodeActor(tailnetNamespace: TailnetNamespace) {
-  return fromPromise<void, void>(() => tailnetNamespace.ensure());
+  return fromPromise<void, { readonly prefixes: readonly string[] }>(({ input }) =>
+    tailnetNamespace.ensure(input.prefixes),
+  );
 }

@@ -9,7 +9,16 @@ export function readinessActors(
   published: (conflist: PublishedConflist) => void,
 ) {
   return {
-    recordProof: fromPromise<void, void>(({ signal }) => proof.record(signal)),
+    recordProof: fromPromise<void, { readonly podCidrs: readonly string[] }>(({ input, signal }) =>
+      proof.record(input.podCidrs, signal),
+    ),
     publishConflist: fromPromise<void, void>(async ({ signal }) => published(await conflist.publish(signal))),
   };
+}
+
+/** Effect of the root: whether an earlier life proved this identity with these pod CIDRs. */
+export function recallProofActor(proof: ProofRecord) {
+  return fromPromise<boolean, { readonly prefixes: readonly string[] }>(({ input }) =>
+    proof.isProven(input.prefixes),
+  );
 }

@@ -62,6 +62,15 @@ function checkNodePrefixes(view: ValueView, pods: readonly PlacedPrefix[]): read
   const nodes = placed(view, "network.nodePodCIDR");
   const source = view.sourceOf("network.nodePodCIDR");
   const path = "network.nodePodCIDR";
+  if (nodes.length === 0 && view.sourceOf(path) === "default" && view.get("kubernetes.enabled") !== true)
+    return [
+      {
+        path,
+        source,
+        found: "nothing",
+        wanted: "must be a prefix such as 10.244.0.0/16 inside network.podCIDR, unless kubernetes.enabled",
+      },
+    ];
   if (pods.length === 0 || nodes.length === 0) return [];
   const problems: ConfigProblem[] = [];
   for (const { prefix } of nodes) {

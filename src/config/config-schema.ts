@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import * as z from "zod";
 import { cniKeys } from "./cni-keys.ts";
 import { key } from "./key-about.ts";
+import { kubernetesKeys } from "./kubernetes-keys.ts";
 import { networkKeys } from "./network-keys.ts";
 import type { Secret } from "./secret.ts";
 import { tailnetKeys } from "./tailnet-keys.ts";
@@ -36,6 +37,7 @@ export const configSchema = z.strictObject({
   network: z.strictObject(networkKeys.network).prefault({} as never),
   ipam: z.strictObject(networkKeys.ipam).prefault({}),
   cni: z.strictObject(cniKeys).prefault({}),
+  kubernetes: z.strictObject(kubernetesKeys).prefault({}),
   readiness: z
     .strictObject({
       routeProof: key(z.enum(["required", "off"]).prefault("required"), {

@@ -13,10 +13,11 @@ export const networkKeys = {
       example: "10.244.0.0/16",
       change: { restart: "routes, rules and firewall are built on it" },
     }),
-    nodePodCIDR: key(prefixes, {
+    nodePodCIDR: key(prefixes.default([]), {
       description: "This node's slice of podCIDR; its first address is the node's router address.",
       mustBe: onePerFamily,
       example: "10.244.1.0/24",
+      defaultMeans: "none; with kubernetes.enabled what the Node has",
       change: { restart: "running pods hold addresses of it" },
     }),
     serviceCIDR: key(prefixes.prefault("10.96.0.0/12"), {

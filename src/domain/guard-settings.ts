@@ -1,9 +1,15 @@
 import { addressAt, parsePrefix, routerAddress } from "./prefix.ts";
 
-/** What the guard keeps true; all prefixes canonical text, one or more per family. */
-export interface GuardSettings {
+/** What the guard is told by others while the daemon runs; prefixes canonical. */
+export interface GuardTerms {
   /** This node's pod CIDRs. */
   readonly ownPrefixes: readonly string[];
+  /** Inside the supernets, announced by peers and no Node's: nothing goes there, nothing comes from there. */
+  readonly refusedPrefixes: readonly string[];
+}
+
+/** What the guard keeps true; all prefixes canonical text, one or more per family. */
+export interface GuardSettings extends GuardTerms {
   /** The cluster's pod CIDRs; each own prefix lies inside one of them. */
   readonly supernets: readonly string[];
   /** IPv4 prefix of the veth between the node (first address) and X (second); not link-local (reference H). */
@@ -38,6 +44,7 @@ export interface FamilySettings {
   readonly family: 4 | 6;
   readonly ownPrefixes: readonly string[];
   readonly supernets: readonly string[];
+  readonly refusedPrefixes: readonly string[];
   readonly routers: readonly string[];
   readonly router: string;
   readonly ends: LinkEnds;
@@ -56,6 +63,7 @@ export function familySettings(settings: GuardSettings): readonly FamilySettings
         family,
         ownPrefixes: settings.ownPrefixes.filter((text) => parsePrefix(text).family === family),
         supernets: settings.supernets.filter((text) => parsePrefix(text).family === family),
+        refusedPrefixes: settings.refusedPrefixes.filter((text) => parsePrefix(text).family === family),
         routers,
         router,
         ends: linkEnds(settings, family),

@@ -7,6 +7,7 @@ import {
   parsePrefix,
   routerAddress,
 } from "./prefix.ts";
+import { refusedPrefixes } from "./refused-prefixes.ts";
 import type { TailnetStatus } from "./tailnet-status.ts";
 
 /** What is known about an own prefix at one moment. */
@@ -32,7 +33,10 @@ export interface PeerRouteFacts {
   readonly installed: boolean;
   readonly nodeId: string;
   readonly hostName: string;
-  /** Host whose prefix overlaps this one ("this node" for our own); empty when none. */
+  /**
+   * Host whose prefix overlaps this one ("this node" for our own), or the announcing host itself when the prefix is no
+   * Node's pod CIDR; empty when all is well.
+   */
   readonly culprit: string;
 }
 
@@ -40,6 +44,8 @@ export interface PeerRouteFacts {
 export interface PeerRoutes {
   readonly facts: Readonly<Record<string, PeerRouteFacts>>;
   readonly known: Readonly<Record<string, true>>;
+  /** What of the supernets is announced and no Node's; empty while the Nodes are not known. */
+  readonly refused: readonly string[];
 }
 
 interface Announced {
@@ -92,14 +98,15 @@ export function ownRouteFacts(
   };
 }
 
-/** Facts of all peers' prefixes inside the supernets. */
+/** Facts of all peers' prefixes inside the supernets. `expected`: the pod CIDRs of all Nodes, null until they are known. */
 export function peerRoutes(
   own: readonly string[],
   supernets: readonly string[],
   status: TailnetStatus,
   installed: Readonly<Record<string, true>>,
+  expected: Readonly<Record<string, true>> | null = null,
 ): PeerRoutes {
-  if (!hasNetmap(status)) return { facts: {}, known: {} };
+  if (!hasNetmap(status)) return { facts: {}, known: {}, refused: [] };
   const inside = supernets.map(parsePrefix);
   const ours = own.map((text) => ({ prefix: parsePrefix(text), text, nodeId: "", hostName: thisNode }));
   const theirs = status.peers.flatMap(({ nodeId, hostName, primaryRoutes }) =>
@@ -119,12 +126,31 @@ export function peerRoutes(
           installed: installed[text] === true,
           nodeId,
           hostName,
-          culprit: culprits.get(`${nodeId} ${text}`) ?? "",
+          culprit:
+            expected !== null && expected[text] === undefined
+              ? hostName
+              : (culprits.get(`${nodeId} ${text}`) ?? ""),
         },
       ]),
     ),
     known: Object.fromEntries(status.peers.map(({ nodeId }) => [nodeId, true as const])),
+    refused: expected === null ? [] : refusedPrefixes(announcedBy(status), inside, withOwn(own, expected)),
   };
+}
+
+/** All prefixes that peers serve, also those that reach beyond the supernets. */
+function announcedBy({ peers }: TailnetStatus): readonly Prefix[] {
+  return peers
+    .flatMap(({ primaryRoutes }) => primaryRoutes.map(readPrefix))
+    .filter((prefix) => prefix !== undefined);
+}
+
+/** This node works with its prefixes whatever its Node says. */
+function withOwn(
+  own: readonly string[],
+  expected: Readonly<Record<string, true>>,
+): Readonly<Record<string, true>> {
+  return { ...expected, ...Object.fromEntries(own.map((text) => [text, true as const])) };
 }
 
 /**

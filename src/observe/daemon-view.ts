@@ -36,9 +36,10 @@ export function daemonView(root: Root): LiveSources {
 
 /** Body of `/ready`. Draining still serves DEL, but no new pod should come: it is not ready. */
 function readinessOf(snapshot: SnapshotFrom<typeof headcniMachine>): Readiness {
-  const { guardTrouble, tailnetTrouble, routeTrouble, provenOnce, controlled } = snapshot.context;
+  const { nodeTrouble, guardTrouble, tailnetTrouble, routeTrouble, provenOnce, controlled } =
+    snapshot.context;
   const serving = snapshot.matches({ live: "running" }) || snapshot.matches({ live: "degraded" });
-  const reasons = [guardTrouble, tailnetTrouble, routeTrouble].filter((reason) => reason !== "");
+  const reasons = [nodeTrouble, guardTrouble, tailnetTrouble, routeTrouble].filter((reason) => reason !== "");
   if (tailnetTrouble === "" && !controlled) reasons.push("Headscale is away; what runs keeps running");
   const state = snapshot.matches({ live: "running" })
     ? "proven"

@@ -6,6 +6,8 @@ export function subjectOf(machine: string, context: unknown): string {
     case "ownRoute":
     case "peerRoute":
       return (context as { readonly prefix: string }).prefix;
+    case "watch":
+      return (context as { readonly source: string }).source;
     case "request": {
       const { command, containerId, ifname } = (
         context as {

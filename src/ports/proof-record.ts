@@ -8,17 +8,16 @@ export type ProofRecordFailure = {
 
 /** Whether the routes of this identity were ever proven to serve, across restarts and reboots (DESIGN section 5). */
 export interface ProofRecord {
-  /** True when the record is of exactly this identity; an unreadable or foreign record counts as none. */
-  isProven(): Promise<boolean>;
+  /** True when the record is of exactly this identity with these pod CIDRs; an unreadable or foreign record counts as none. */
+  isProven(podCidrs: readonly string[]): Promise<boolean>;
   /** Repeatable. Throws ProofRecordFailure NOT_WRITTEN. */
-  record(signal: AbortSignal): Promise<void>;
+  record(podCidrs: readonly string[], signal: AbortSignal): Promise<void>;
   /** Absent is fine. */
   remove(): Promise<void>;
 }
 
-/** What a proof is of: another node name, server or pod prefix has to be proven again. */
+/** What a proof is of, besides the pod CIDRs: another node name or server has to be proven again. */
 export interface ProvenIdentity {
   readonly nodeName: string;
   readonly headscaleUrl: string;
-  readonly nodePodCidrs: readonly string[];
 }

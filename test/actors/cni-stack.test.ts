@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import type { PodsSettings } from "../../machines/pods/pods-events.ts";
 import { spoolDirectory, spoolFileName } from "../../src/protocol/runtime-files.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { startCniStack } from "../support/cni-stack.ts";
@@ -10,7 +9,7 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 import { exchange, wireClient } from "../support/wire-client.ts";
 
-async function openStack(settings: Partial<PodsSettings> = {}) {
+async function openStack(settings: Parameters<typeof startCniStack>[2] = {}) {
   const kernel = fakePodNetwork();
   const runtimeDir = temporaryDirectory();
   const stack = await startCniStack(runtimeDir, kernel, settings);

@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
+import { compileC } from "../lab/build/compile-c.ts";
 import { inNetns } from "../lab/netns.ts";
 import { run } from "../lab/run-command.ts";
 import { BenchError } from "./bench-error.ts";
 import type { Candidate } from "./candidate.ts";
-import { compileC } from "./compile-c.ts";
 import type { Sandbox } from "./sandboxes.ts";
 
 /** One attachment to make or to undo. `prevResult` is what ADD answered; runtimes hand it to DEL (CNI 1.1.0, section 4). */

@@ -47,7 +47,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => progress(`${signal}: ending`));
 }
 // First, so that no test waits for an installation or a build within its own time limit.
-await ensureTools("bundle", progress);
+await ensureTools("bundle", progress, { network: "headcni", proxyMode: "nftables" });
 const checks = args.length === 0 ? await runChecks() : { passed: 0, failed: [] };
 const report = await runVitest(args, testRun).finally(() => stopLabsOf(testRun));
 // A run that vitest calls unsuccessful without a failed test (a file that does not load, an unhandled error) failed too.

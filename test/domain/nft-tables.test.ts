@@ -13,6 +13,7 @@ import { tailnetTable } from "../../src/domain/nft-tailnet-table.ts";
 
 const settings: GuardSettings = {
   ownPrefixes: ["10.244.1.0/24", "fd00:1::/64"],
+  refusedPrefixes: [],
   supernets: ["10.244.0.0/16", "fd00::/16"],
   linkPrefix: "198.18.0.0/30",
   tunnel: { name: "tailscale0", mtu: 1280 },

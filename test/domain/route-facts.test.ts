@@ -123,3 +123,35 @@ describe("facts of peers' prefixes", () => {
     );
   });
 });
+
+describe("once the cluster's Nodes are known", () => {
+  const nodes = { [own]: true, "10.244.2.0/24": true } as const;
+  const judged = (...routes: readonly string[]) => {
+    const peers = routes.map((route, index) => peer(index + 2, [route]));
+    return peerRoutes([own], supernets, status(peers), {}, nodes);
+  };
+
+  test("a prefix that is no Node's conflicts, its host being the culprit, and is refused", () => {
+    const { facts, refused } = judged("10.244.2.0/24", "10.244.9.0/24");
+    expect(facts["10.244.2.0/24"]?.culprit).toBe("");
+    expect(facts["10.244.9.0/24"]?.culprit).toBe("n3");
+    expect(refused).toEqual(["10.244.9.0/24"]);
+  });
+
+  test("a prefix that reaches beyond the supernets is refused where it is inside, though it is no route of pods", () => {
+    const { facts, refused } = judged("10.244.0.0/15");
+    expect(facts).toEqual({});
+    expect(refused).toContain("10.244.128.0/17");
+  });
+
+  test("the own prefix is never refused, whatever the Node says", () => {
+    const peers = [peer(2, ["10.244.0.0/23"])];
+    expect(peerRoutes([own], supernets, status(peers), {}, {}).refused).toEqual(["10.244.0.0/24"]);
+  });
+
+  test("before that nobody is judged", () => {
+    const peers = [peer(2, ["10.244.9.0/24"])];
+    const seen = peerRoutes([own], supernets, status(peers), {}, null);
+    expect([seen.facts["10.244.9.0/24"]?.culprit, seen.refused]).toEqual(["", []]);
+  });
+});

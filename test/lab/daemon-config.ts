@@ -1,5 +1,6 @@
 import { nodeTag } from "./headscale.ts";
 import { tailscaledEnvironment } from "./host-tailscaled.ts";
+import { clusterOf } from "./kubernetes/cluster.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 
 /** The config of a node's HeadCNI daemon, as an object (written as JSON, which is YAML). */
@@ -22,11 +23,21 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
       ...(node.natNetns === undefined ? { staticEndpoints: [`${node.address}:41642`] } : {}),
       environment: { ...tailscaledEnvironment, ...relayOnly },
     },
-    network: { podCIDR: lab.supernet, nodePodCIDR: node.podCIDR },
-    cni: { confDir: node.cniConfDir, binDir: node.cniBinDir },
+    network: { podCIDR: lab.supernet, nodePodCIDR: node.podCIDR, ...clusterNetwork(lab) },
+    cni: { confDir: node.cniConfDir, binDir: node.cniBinDir, ...clusterPlugins(lab) },
   };
   for (const [path, value] of Object.entries(lab.options.config)) setPath(config, path.split("."), value);
   return config;
+}
+
+function clusterNetwork(lab: Lab): Record<string, unknown> {
+  return lab.options.kubernetes === undefined ? {} : { serviceCIDR: clusterOf(lab).serviceCIDR };
+}
+
+/** hostPort is portmap's; it asks for SNAT so that a pod reaches itself through its own hostPort. */
+function clusterPlugins(lab: Lab): Record<string, unknown> {
+  const portmap = { type: "portmap", capabilities: { portMappings: true }, snat: true };
+  return lab.options.kubernetes === undefined ? {} : { plugins: [portmap] };
 }
 
 function setPath(target: Record<string, unknown>, path: readonly string[], value: unknown): void {

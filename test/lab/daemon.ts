@@ -2,6 +2,7 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { daemonConfig } from "./daemon-config.ts";
 import { readyPage } from "./daemon-pages.ts";
+import { onNode } from "./kubernetes/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { tailOf } from "./log-tail.ts";
@@ -35,7 +36,7 @@ export async function startDaemon(lab: Lab, node: LabNode): Promise<void> {
   await startProcess(lab.processFolder, {
     name: daemonName(node),
     netns: node.netns,
-    command: [...daemon, "--config", node.configFile],
+    ...(await onNode(lab, node, [...daemon, "--config", node.configFile])),
     env: {},
     logFile: node.logFile,
   });

@@ -1,3 +1,4 @@
+import { clusterOf, containerdSocket } from "./kubernetes/cluster.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { serviceProcess } from "./services.ts";
 
@@ -10,8 +11,15 @@ export async function describeLab(lab: Lab): Promise<Record<string, unknown>> {
     podCIDR: lab.supernet,
     headscale: { url, debugUrl, apiKeyFile, netns: lab.netns, logFile },
     derp: { url: lab.derp.url, regionId: lab.derp.regionId, netns: lab.netns, logFile: lab.derp.logFile },
+    ...describeCluster(lab),
     nodes: await Promise.all(lab.nodes.map((node) => describeNode(lab, node))),
   };
+}
+
+function describeCluster(lab: Lab): Record<string, unknown> {
+  if (lab.options.kubernetes === undefined) return {};
+  const { kubeconfig, netns, options, apiUrl } = clusterOf(lab);
+  return { kubeconfig, controlPlaneNetns: netns, apiUrl, ...options };
 }
 
 async function describeNode(lab: Lab, node: LabNode): Promise<Record<string, unknown>> {
@@ -32,6 +40,7 @@ async function describeNode(lab: Lab, node: LabNode): Promise<Record<string, unk
     metricsUrl: node.metricsUrl,
     tailscaledSocket: node.tailscaledSocket,
     tailnetNetns: node.tailnetNetns,
+    ...(lab.options.kubernetes === undefined ? {} : { containerdSocket: containerdSocket(node) }),
     hostTailscaledSocket: node.hostTailscaledSocket ?? null,
     runtimeDir: node.runtimeDir,
     stateDir: node.stateDir,

@@ -15,7 +15,7 @@ export const tailscaledEnvironment: Readonly<Record<string, string>> = {
 };
 
 /** Name of the record of a node's own tailscaled. */
-export function hostTailscaledName(node: LabNode): string {
+function hostTailscaledName(node: LabNode): string {
   return `${node.name}-host-tailscaled`;
 }
 

@@ -1,3 +1,5 @@
+import type { ClusterOptions, ClusterTools } from "./kubernetes/cluster-types.ts";
+
 /** How a node's prefixes are approved in Headscale: by its policy, or by each node through the API. */
 export type Approval = "policy" | "api";
 
@@ -21,6 +23,8 @@ export type LabOptions = {
   readonly daemon: "bundle" | "source" | "none";
   /** Overrides for the daemon's config by dotted path, for example `{"ipam.strategy": "random"}`. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** The Kubernetes cluster on the nodes; without it pods are namespaces that cnitool attaches. */
+  readonly kubernetes?: ClusterOptions | undefined;
 };
 
 /** The programs a lab runs, as absolute paths. */
@@ -34,6 +38,8 @@ export type Tools = {
   readonly referencePlugins: string;
   /** The HeadCNI plugin; undefined without the daemon. */
   readonly plugin: string | undefined;
+  /** The programs of the cluster, if there is one. */
+  readonly cluster?: ClusterTools | undefined;
 };
 
 /** One node of a lab: a network namespace with its own daemon. All paths absolute. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { findCgroups } from "./kubernetes/cgroups.ts";
 import { labFolder, netnsPrefix } from "./layout.ts";
 import { listNetns, netnsPath } from "./netns.ts";
 import { identify, type ProcessIdentity } from "./processes.ts";
@@ -10,6 +11,7 @@ export type Leftovers = {
   readonly processes: readonly ProcessIdentity[];
   readonly namespaces: readonly string[];
   readonly mounts: readonly string[];
+  readonly cgroups: readonly string[];
   readonly folder: string | undefined;
 };
 
@@ -26,6 +28,7 @@ export async function findLeftovers(id: string): Promise<Leftovers> {
     processes: processesOf(folder, namespaces, mounts),
     namespaces,
     mounts,
+    cgroups: await findCgroups(id),
     folder: there ? folder : undefined,
   };
 }
@@ -36,6 +39,7 @@ export function describeLeftovers(leftovers: Leftovers): string | undefined {
     ...leftovers.processes.map(({ pid }) => `process ${pid}`),
     ...leftovers.namespaces.map((name) => `namespace ${name}`),
     ...leftovers.mounts.map((path) => `mount ${path}`),
+    ...leftovers.cgroups.map((path) => `cgroup ${path}`),
     ...(leftovers.folder === undefined ? [] : [`folder ${leftovers.folder}`]),
   ];
   return parts.length === 0 ? undefined : parts.join(", ");

@@ -1,11 +1,12 @@
 import { parseArgs } from "node:util";
 import { type Command, type CommandArguments, print } from "./commands/command.ts";
 import { down } from "./commands/down.ts";
-import { exec, nodeExec } from "./commands/exec.ts";
+import { exec, kubectl, nodeExec } from "./commands/exec.ts";
 import { faults } from "./commands/fault.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
 import { podAdd, podDel, podList } from "./commands/pod.ts";
+import { nodeOff, nodeOn } from "./commands/power.ts";
 import { status } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
 import { LabError } from "./lab-error.ts";
@@ -18,6 +19,9 @@ const commands: readonly Command[] = [
   podList,
   exec,
   nodeExec,
+  kubectl,
+  nodeOff,
+  nodeOn,
   ...faults,
   status,
   logs,

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { LabError } from "./lab-error.ts";
@@ -25,6 +25,8 @@ export type ProcessStart = {
   readonly command: CommandLine;
   readonly env: Readonly<Record<string, string>>;
   readonly logFile: string;
+  /** The command line stays as the parent of the program (nsenter and unshare do with a pid namespace): the child is recorded. */
+  readonly forks?: boolean;
 };
 
 /** The identity of the process that has `pid` now, or undefined if it is gone or a zombie. */
@@ -35,6 +37,25 @@ export function identify(pid: number): ProcessIdentity | undefined {
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const startTime = fields[19];
     return fields[0] === "Z" || fields[0] === "X" || startTime === undefined ? undefined : { pid, startTime };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first child of a process, or undefined if it has none (proc_pid_task(5)). */
+export function childOf(pid: number): ProcessIdentity | undefined {
+  try {
+    const [first = ""] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+    return first === "" ? undefined : identify(Number(first));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path of the program that a process runs now; undefined if it is gone. */
+export function programOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
   } catch {
     return undefined;
   }
@@ -57,7 +78,7 @@ export async function startProcess(folder: string, start: ProcessStart): Promise
   });
   closeSync(log);
   const { pid } = child;
-  const identity = pid === undefined ? undefined : identify(pid);
+  const identity = pid === undefined ? undefined : await identityOf(pid, start);
   if (identity === undefined)
     throw new LabError("COMMAND_FAILED", `${start.name} did not start; see ${start.logFile}`);
   child.unref();
@@ -67,6 +88,16 @@ export async function startProcess(folder: string, start: ProcessStart): Promise
   await writeFile(`${file}.new`, JSON.stringify(record));
   await rename(`${file}.new`, file);
   return record;
+}
+
+async function identityOf(pid: number, start: ProcessStart): Promise<ProcessIdentity | undefined> {
+  const parent = identify(pid);
+  if (start.forks !== true || parent === undefined) return parent;
+  const child = () => {
+    if (!isAlive(parent)) throw new LabError("COMMAND_FAILED", `${start.name} ended; see ${start.logFile}`);
+    return childOf(pid);
+  };
+  return await waitUntil(child, { what: `the start of ${start.name}`, timeoutMs: 10_000, everyMs: 5 });
 }
 
 /** The record of a process by its name, whether it still runs or not; undefined if none was ever started. */

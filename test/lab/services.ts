@@ -1,9 +1,18 @@
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { daemonProcess, startDaemon } from "./daemon.ts";
+import { startDaemon } from "./daemon.ts";
 import { startDerp } from "./derp.ts";
 import { startHeadscale, waitForHeadscale } from "./headscale.ts";
-import { hostTailscaledName, startHostTailscaled } from "./host-tailscaled.ts";
+import { startHostTailscaled } from "./host-tailscaled.ts";
+import { startContainerd } from "./kubernetes/containerd.ts";
+import {
+  controlPlanePrograms,
+  startControlPlaneProgram,
+  waitForApiServer,
+} from "./kubernetes/control-plane.ts";
+import { startKubeProxy } from "./kubernetes/kube-proxy.ts";
+import { startKubelet } from "./kubernetes/kubelet.ts";
+import { processOnNode } from "./kubernetes/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
@@ -12,22 +21,32 @@ import {
   identify,
   isAlive,
   type ProcessIdentity,
+  programOf,
   readProcess,
   signalProcess,
 } from "./processes.ts";
 
-/** The programs of a lab that faults can hit; the last three exist once per node. */
-export const serviceNames = ["headscale", "derp", "daemon", "tailscaled", "host-tailscaled"] as const;
+/** The programs of a lab that faults can hit and that exist once; those of the control plane only with a cluster. */
+export const labServiceNames = ["headscale", "derp", ...controlPlanePrograms] as const;
 
-/** A program of a lab, or of one of its nodes. `tailscaled` is the one HeadCNI's daemon runs. */
+/** The programs that exist once per node. `tailscaled` is the one HeadCNI's daemon runs; the last three are a cluster's. */
+export const nodeServiceNames = [
+  "daemon",
+  "tailscaled",
+  "host-tailscaled",
+  "containerd",
+  "kubelet",
+  "kube-proxy",
+] as const;
+
+/** A program of a lab, or of one of its nodes. */
 export type Service =
-  | { readonly name: "headscale" | "derp" }
-  | { readonly name: "daemon" | "tailscaled" | "host-tailscaled"; readonly node: string };
+  | { readonly name: (typeof labServiceNames)[number] }
+  | { readonly name: (typeof nodeServiceNames)[number]; readonly node: string };
 
 /** The process of a service while it runs. */
 export async function serviceProcess(lab: Lab, service: Service): Promise<ProcessIdentity | undefined> {
-  if (service.name === "tailscaled") return tailscaledProcess(lab, nodeOf(lab, service.node));
-  if (service.name === "daemon") return await daemonProcess(lab, nodeOf(lab, service.node));
+  if (service.name === "tailscaled") return await tailscaledProcess(lab, nodeOf(lab, service.node));
   const record = await readProcess(lab.processFolder, recordName(lab, service));
   return record !== undefined && isAlive(record) ? record : undefined;
 }
@@ -69,6 +88,19 @@ export async function startService(lab: Lab, service: Service): Promise<void> {
       return await startDaemon(lab, nodeOf(lab, service.node));
     case "host-tailscaled":
       return await startHostTailscaled(lab, nodeOf(lab, service.node));
+    case "etcd":
+    case "kube-controller-manager":
+    case "kube-scheduler":
+      return await startControlPlaneProgram(lab, service.name);
+    case "kube-apiserver":
+      await startControlPlaneProgram(lab, service.name);
+      return await waitForApiServer(lab);
+    case "containerd":
+      return await startContainerd(lab, nodeOf(lab, service.node));
+    case "kubelet":
+      return await startKubelet(lab, nodeOf(lab, service.node));
+    case "kube-proxy":
+      return await startKubeProxy(lab, nodeOf(lab, service.node));
     case "tailscaled":
       throw new LabError(
         "BAD_OPTION",
@@ -82,15 +114,14 @@ export async function startService(lab: Lab, service: Service): Promise<void> {
 }
 
 /** The tailscaled that the daemon started, by its pid file; the program behind the pid must be the lab's tailscaled. */
-function tailscaledProcess(lab: Lab, node: LabNode): ProcessIdentity | undefined {
-  try {
-    const pid = Number.parseInt(readFileSync(join(node.runtimeDir, "tailscaled.pid"), "utf8"), 10);
-    return readlinkSync(`/proc/${pid}/exe`) === lab.tools.tailscaled ? identify(pid) : undefined;
-  } catch {
-    return undefined;
-  }
+async function tailscaledProcess(lab: Lab, node: LabNode): Promise<ProcessIdentity | undefined> {
+  const text = await readFile(join(node.runtimeDir, "tailscaled.pid"), "utf8").catch(() => "");
+  const pid = Number.parseInt(text, 10);
+  const inCluster = lab.options.kubernetes !== undefined;
+  const found = inCluster ? await processOnNode(lab, node, pid) : identify(pid);
+  return found !== undefined && programOf(found.pid) === lab.tools.tailscaled ? found : undefined;
 }
 
-function recordName(lab: Lab, service: Exclude<Service, { name: "tailscaled" | "daemon" }>): string {
-  return service.name === "host-tailscaled" ? hostTailscaledName(nodeOf(lab, service.node)) : service.name;
+function recordName(lab: Lab, service: Service): string {
+  return "node" in service ? `${nodeOf(lab, service.node).name}-${service.name}` : service.name;
 }

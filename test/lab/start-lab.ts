@@ -4,6 +4,9 @@ import { prepareNode, startDaemon, waitForDaemon } from "./daemon.ts";
 import { startDerp, writeDerpMap } from "./derp.ts";
 import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "./headscale.ts";
 import { joinHostTailscaled, startHostTailscaled } from "./host-tailscaled.ts";
+import { bootNode } from "./kubernetes/node-machine.ts";
+import { provideReferenceNetwork } from "./kubernetes/reference-network.ts";
+import { startCluster } from "./kubernetes/start-cluster.ts";
 import { LabError } from "./lab-error.ts";
 import { claimLab, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode, LabOptions } from "./lab-types.ts";
@@ -44,7 +47,7 @@ export async function startLab(start: StartOptions): Promise<Lab> {
   if (process.getuid?.() !== 0)
     throw new LabError("NOT_ROOT", "the lab makes network namespaces: run it as root");
   const options = checked({ ...defaults, ...wanted });
-  const tools = await ensureTools(options.daemon, progress);
+  const tools = await ensureTools(options.daemon, progress, options.kubernetes);
   if (id !== undefined && !/^[a-z0-9]{1,8}$/.test(id)) {
     throw new LabError("BAD_OPTION", `"${id}" is no lab id: 1 to 8 of a-z and 0-9`);
   }
@@ -64,14 +67,35 @@ export async function startLab(start: StartOptions): Promise<Lab> {
 }
 
 async function bringUp(lab: Lab, progress: Progress): Promise<void> {
+  const { kubernetes } = lab.options;
   const names = lab.nodes.map((node) => node.name).join(", ");
-  progress(`Lab ${lab.id}: underlay with Headscale, a DERP relay and the nodes ${names}`);
+  progress(`Lab ${lab.id}: an underlay with the nodes ${names}`);
   await buildUnderlay(lab);
-  await Promise.all([writeDerpMap(lab), ...lab.nodes.map((node) => prepareNode(lab, node))]);
-  await Promise.all([startDerp(lab), startHeadscale(lab), cableNodes(lab)]);
+  await cableNodes(lab);
+  await Promise.all(lab.nodes.map((node) => prepareNode(lab, node)));
+  if (kubernetes === undefined) return await bringUpTailnet(lab, progress);
+  await Promise.all(lab.nodes.map((node) => bootNode(lab, node)));
+  const network =
+    kubernetes.network === "reference"
+      ? Promise.all(lab.nodes.map((node) => provideReferenceNetwork(lab, node)))
+      : bringUpTailnet(lab, progress);
+  await bothOrFirstError(network, startCluster(lab, progress));
+}
+
+/** Waits for both to end, so that nothing is still being started when the lab is taken down after an error. */
+async function bothOrFirstError(...jobs: readonly Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(jobs);
+  await Promise.all(jobs);
+}
+
+async function bringUpTailnet(lab: Lab, progress: Progress): Promise<void> {
+  await writeDerpMap(lab);
+  await Promise.all([startDerp(lab), startHeadscale(lab)]);
   await waitForHeadscale(lab);
   await bootstrapHeadscale(lab);
   progress(`Headscale answers at ${lab.headscale.url} (in namespace ${lab.netns})`);
+  // Those nodes wait for somebody to install a network in the cluster.
+  if (lab.options.kubernetes?.network === "none") return;
   await Promise.all(lab.nodes.map((node) => bringUpNode(lab, node, progress)));
 }
 
@@ -103,5 +127,8 @@ function checked(options: LabOptions): LabOptions {
     if (!names.includes(name))
       throw new LabError("NO_SUCH_NODE", `no node "${name}"; there are: ${names.join(", ")}`);
   }
+  const { daemon, kubernetes } = options;
+  if (kubernetes?.network === "headcni" && daemon === "none")
+    throw new LabError("BAD_OPTION", "a cluster without the daemon has another network than HeadCNI");
   return options;
 }

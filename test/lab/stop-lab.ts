@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { removeCgroup } from "./kubernetes/cgroups.ts";
 import { LabError } from "./lab-error.ts";
 import { labFolder } from "./layout.ts";
 import { describeLeftovers, findLeftovers } from "./leftovers.ts";
@@ -25,6 +26,8 @@ export async function stopLab(id: string, progress: Progress = silent): Promise<
   const found = await findLeftovers(id);
   await endAll(found.processes);
   for (const mount of found.mounts) await runResult(["umount", "--lazy", mount]);
+  // What does not go is found by the last look.
+  await Promise.allSettled(found.cgroups.map(removeCgroup));
   await removeCniResults(found.namespaces);
   await Promise.all(found.namespaces.map(removeNetns));
   if ((await findLeftovers(id)).mounts.length === 0) await rm(folder, { recursive: true, force: true });

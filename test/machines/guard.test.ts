@@ -15,6 +15,7 @@ import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
+const terms = { ownPrefixes: ["10.244.1.0/24"], refusedPrefixes: [] };
 const opened: GuardEvent = { type: "tailnetNamespace.opened" };
 const changed = (scope: "kernel" | "all"): GuardEvent => ({ type: "kernel.changed", scope });
 
@@ -52,7 +53,7 @@ function start() {
   const parent = recorder<GuardReport>();
   const clock = manualClock();
   const actor = createActor(guardMachine.provide({ actors: { check, repair, watch } }), {
-    input: { parent: parent.ref },
+    input: { parent: parent.ref, terms },
     clock,
   });
   const rests = (state: string) => until(() => actor.getSnapshot().value === state, `the guard is ${state}`);
@@ -72,8 +73,8 @@ describe("guard", () => {
     const result = (broken: readonly GuardInvariant[], at: number): CheckResult => ({ broken, at });
     const rule: GuardInvariant = "node.ownRule";
     await walkAllTransitions(guardMachine, {
-      input: { parent: recorder<GuardReport>().ref },
-      events: [opened, changed("kernel"), changed("all")],
+      input: { parent: recorder<GuardReport>().ref, terms },
+      events: [opened, changed("kernel"), changed("all"), { type: "peers.refused", prefixes: [] }],
       outcomes: {
         check: { done: [result([], 0), result([rule], 0), result([rule], 9_000_000)] },
         repair: {
@@ -105,8 +106,8 @@ describe("guard", () => {
     actor.send(opened);
     await until(() => parent.types().includes("guard.held"), "held");
     expect(world.checks).toEqual([
-      { scope: "all", tailnetOpen: false },
-      { scope: "all", tailnetOpen: true },
+      { scope: "all", tailnetOpen: false, terms },
+      { scope: "all", tailnetOpen: true, terms },
     ]);
   });
 
@@ -119,7 +120,7 @@ describe("guard", () => {
     expect(parent.types()).toEqual(["guard.held", "guard.repairing", "guard.held"]);
     expect(parent.events[1]).toEqual({ type: "guard.repairing", invariants: ["node.ownRule"] });
     expect(actor.getSnapshot().context.ledger.repairs).toEqual({ "node.ownRule": 1 });
-    expect(world.checks.at(-1)).toEqual({ scope: "kernel", tailnetOpen: true });
+    expect(world.checks.at(-1)).toEqual({ scope: "kernel", tailnetOpen: true, terms });
   });
 
   it("does not count the first making as repairs", async () => {

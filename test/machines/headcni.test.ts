@@ -5,14 +5,20 @@ import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
 const settings: HeadcniSettings = {
-  pods: { prefixes: ["10.244.1.0/24"], mtu: 1280, strategy: "sequential", restMs: 30_000, seed: 1 },
-  routes: { own: ["10.244.1.0/24"], supernets: ["10.244.0.0/16"], approval: "policy" },
+  ownPrefixes: ["10.244.1.0/24"],
+  pods: { mtu: 1280, strategy: "sequential", restMs: 30_000, seed: 1 },
+  routes: { supernets: ["10.244.0.0/16"], approval: "policy" },
   tailscale: {
-    wanted: { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseRoutes: ["10.244.1.0/24"] },
+    wanted: { controlUrl: "http://10.99.0.1:8080", hostname: "n1" },
     authKeyFrom: "credentials",
   },
   headscale: { authenticates: false, tags: ["tag:k8s-node"], seed: "n1" },
-  proofNeeded: true,
+  routeProof: "required",
+  kubernetes: null,
+};
+const kubernetes: HeadcniSettings["kubernetes"] = {
+  node: { seed: "n1", configured: [], supernets: ["10.244.0.0/16"] },
+  podWatch: { seed: "n1", selective: false },
 };
 const failure = { code: "WORKER_DIED", message: "the kernel worker died" };
 const online = { ...noTailnet, backendState: "Running" as const, self: { ...noTailnet.self, online: true } };
@@ -34,14 +40,36 @@ const events: readonly HeadcniEvent[] = [
   { type: "tailscale.down", reason: "EXITED" },
   { type: "routes.proven" },
   { type: "routes.unproven", reason: "10.244.1.0/24 is lost" },
+  { type: "peers.refused", prefixes: ["10.244.9.0/24"] },
+  { type: "nodes.changed", nodes: [{ name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] }] },
+  { type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] },
+  { type: "node.waiting", reason: "no Node" },
+  { type: "node.agreed", note: "" },
+  { type: "node.conflicting", reason: "another pod CIDR" },
+  { type: "node.moved", prefixes: ["10.244.7.0/24"] },
+  { type: "attachments.changed", added: [], removed: [], count: 1 },
+  {
+    type: "call.refused",
+    command: "ADD",
+    pod: { namespace: "default", name: "web", uid: "u" },
+    failure: { code: 11, msg: "", details: "" },
+  },
 ];
 
 describe("the root", () => {
   it("takes every transition", async () => {
     const walked = await walkAllTransitions(headcniMachine, {
       input: { settings },
+      moreInputs: [{ settings: { ...settings, ownPrefixes: [], kubernetes } }],
       events,
-      stateKey: ({ context: { recovered, guardTrouble, tailnetTrouble, routeTrouble, controlled } }) => [
+      outcomes: { recallProof: { done: [true, false] } },
+      // With Kubernetes only learning differs; what else it brings is the same in every state.
+      possible: ({ context, value }, { type }) =>
+        (context.node !== null) === (value === "learning" || /^(node|attachments|call)\./.test(type)),
+      stateKey: ({
+        context: { ownPrefixes, recovered, guardTrouble, tailnetTrouble, routeTrouble, controlled },
+      }) => [
+        ownPrefixes.length,
         recovered,
         guardTrouble === "",
         tailnetTrouble === "",

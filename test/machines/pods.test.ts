@@ -330,13 +330,13 @@ describe("start", () => {
     const removed = call(del("c1"));
     const checked = call(cniRequest("CHECK", "c1"));
     expect(kernel.calls).toEqual([]);
-    pods.send({ type: "pods.recover" });
+    pods.send({ type: "pods.recover", prefixes: ["10.244.1.0/24"] });
     expect(await removed.answer()).toMatchObject({ type: "pod.detached" });
     expect(await checked.answer()).toMatchObject({ type: "pod.failed" });
     expect(added.answers).toEqual([]);
     pods.send({ type: "pods.open" });
     expect(await added.answer()).toMatchObject({ type: "pod.attached" });
-    expect(root.events).toEqual([{ type: "pods.recovered", count: 1 }]);
+    expect(root.events).toContainEqual({ type: "pods.recovered", count: 1 });
   });
 
   test("after a restart the same ADD gives the same result, and recovered addresses are not given again", async () => {
@@ -377,7 +377,7 @@ describe("start", () => {
     const kernel = fakePodNetwork();
     kernel.failNext("recover", { code: "CLOSED" });
     const desk = startPods(kernel);
-    desk.pods.send({ type: "pods.recover" });
+    desk.pods.send({ type: "pods.recover", prefixes: ["10.244.1.0/24"] });
     await until(() => desk.pods.getSnapshot().matches("recoveryFailed"), "the failure");
     const status = cniRequest("STATUS", "");
     expect(await desk.call(status).answer()).toMatchObject({
@@ -470,7 +470,7 @@ describe("drain", () => {
     const waiting = call(add("c1"));
     pods.send({ type: "pods.drain" });
     expect(waiting.answers).toMatchObject([{ type: "pod.failed", failure: { code: 11 } }]);
-    expect(root.types()).toEqual(["pods.drained"]);
+    expect(root.types()).toEqual(["call.refused", "pods.drained"]);
   });
 });
 
@@ -482,6 +482,37 @@ test("a pod that dies of a mistake is answered with 999, its addresses are not g
   expect(waiting.answers).toMatchObject([{ type: "pod.failed", failure: { code: 999 } }]);
   expect(counts()).toMatchObject({ rows: 0, children: 0, used: 1 });
   expect(await call(del("c1")).answer()).toMatchObject({ type: "pod.detached" });
+});
+
+describe("what the root hears", () => {
+  test("which attachments stand and how many there are, and what failed about which pod", async () => {
+    const { call, root } = await openPods({ prefixes: ["10.244.1.0/30"] });
+    await call(add("c1")).answer();
+    await call(add("c2")).answer();
+    await call(del("c1")).answer();
+    const heard = root.events.filter(({ type }) => type !== "pods.recovered");
+    expect(heard).toMatchObject([
+      { type: "attachments.changed", added: [], count: 1 },
+      { type: "attachments.changed", added: [{ key: "c1/eth0", podUid: "uid-c1" }], count: 1 },
+      { type: "call.refused", command: "ADD", pod: { uid: "uid-c2" }, failure: { code: 11 } },
+      { type: "attachments.changed", removed: ["c1/eth0"], count: 1 },
+      { type: "attachments.changed", removed: [], count: 0 },
+    ]);
+  });
+
+  test("while the root says why new attachments are refused, those that stand are served on", async () => {
+    const { call, pods } = await openPods();
+    await call(add("c1")).answer();
+    pods.send({ type: "pods.refuseAttach", reason: "the Node has another pod CIDR" });
+    expect(await call(add("c2")).answer()).toMatchObject({
+      type: "pod.failed",
+      failure: { code: 11, msg: "the Node has another pod CIDR" },
+    });
+    expect(await call(add("c1")).answer()).toMatchObject({ type: "pod.attached" });
+    expect(await call(del("c1")).answer()).toMatchObject({ type: "pod.detached" });
+    pods.send({ type: "pods.refuseAttach", reason: "" });
+    expect(await call(add("c2")).answer()).toMatchObject({ type: "pod.attached" });
+  });
 });
 
 test("walks all its transitions", async () => {
@@ -496,7 +527,8 @@ test("walks all its transitions", async () => {
   await walkAllTransitions(podsMachine, {
     input: { settings: podsSettings, parent: recorder<PodsReport>().ref },
     events: [
-      { type: "pods.recover" },
+      { type: "pods.recover", prefixes: ["10.244.1.0/24"] },
+      { type: "pods.refuseAttach", reason: "" },
       { type: "pods.open" },
       { type: "pods.drain" },
       { type: "pods.restChanged", restMs: 1 },

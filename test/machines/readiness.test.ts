@@ -5,21 +5,24 @@ import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
-const serving: ReadinessEvent = { type: "readiness.serving", proofNeeded: true };
-const servingProven: ReadinessEvent = { type: "readiness.serving", proofNeeded: false };
+const prefixes = ["10.244.1.0/24"];
+const serving: ReadinessEvent = { type: "readiness.serving", proofNeeded: true, prefixes };
+const servingProven: ReadinessEvent = { type: "readiness.serving", proofNeeded: false, prefixes };
 const proven: ReadinessEvent = { type: "readiness.proven" };
 
 function start() {
   const done: string[] = [];
-  const note = (name: string) =>
-    fromPromise<void, void>(() => {
-      done.push(name);
-      return Promise.resolve();
-    });
   const parent = recorder();
   const actor = createActor(
     readinessMachine.provide({
-      actors: { recordProof: note("recordProof"), publishConflist: note("publishConflist") },
+      actors: {
+        recordProof: fromPromise<void, { readonly podCidrs: readonly string[] }>(async ({ input }) => {
+          done.push(`recordProof ${input.podCidrs.join()}`);
+        }),
+        publishConflist: fromPromise<void, void>(async () => {
+          done.push("publishConflist");
+        }),
+      },
     }),
     { input: { parent: parent.ref } },
   );
@@ -43,7 +46,7 @@ describe("readiness", () => {
     expect(done).toEqual([]);
     actor.send(proven);
     await until(() => actor.getSnapshot().value === "published", "published");
-    expect(done).toEqual(["recordProof", "publishConflist"]);
+    expect(done).toEqual(["recordProof 10.244.1.0/24", "publishConflist"]);
     expect(parent.types()).toEqual(["readiness.published"]);
   });
 
@@ -59,6 +62,6 @@ describe("readiness", () => {
     actor.send(proven);
     actor.send(serving);
     await until(() => actor.getSnapshot().value === "published", "published");
-    expect(done).toEqual(["recordProof", "publishConflist"]);
+    expect(done).toEqual(["recordProof 10.244.1.0/24", "publishConflist"]);
   });
 });

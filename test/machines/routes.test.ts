@@ -40,6 +40,7 @@ function status(peers: readonly TailnetPeer[], primaryRoutes: readonly string[] 
 function inputOf(parent: ReturnType<typeof recorder<RoutesReport>>) {
   return {
     own: [own],
+    expected: null,
     supernets: ["10.244.0.0/16"],
     approval: "policy" as const,
     headscale: recorder<HeadscaleEvent>().ref,
@@ -54,6 +55,7 @@ test("every transition of the routes machine can be taken", async () => {
     events: [
       { type: "tailnet.changed", status: announced },
       { type: "routeTable.changed" },
+      { type: "nodes.expected", expected: { "10.244.2.0/24": true } },
       { type: "routes.withdraw" },
       { type: "ownRoute.moved", slot: "own-0", state: "serving" },
       { type: "ownRoute.moved", slot: "own-0", state: "gone" },
@@ -156,6 +158,24 @@ describe("routes", () => {
     await reaches("10.244.2.0/24", "installed");
     expect(row("10.244.2.0/24")?.host).toBe("n2");
     expect(actors()).toEqual(["own-0"]);
+  });
+
+  test("a prefix that is no Node's conflicts and is refused until there is a Node for it", async () => {
+    const { actor, see, row, reaches, parent } = start({ table: ["10.244.9.0/24"] });
+    const expect9 = (...nodes: readonly string[]) =>
+      actor.send({
+        type: "nodes.expected",
+        expected: Object.fromEntries(nodes.map((prefix) => [prefix, true as const])),
+      });
+    see(status([peer(9, "10.244.9.0/24")]));
+    await reaches("10.244.9.0/24", "installed");
+    expect9(own);
+    await reaches("10.244.9.0/24", "conflicting");
+    expect(row("10.244.9.0/24")?.culprit).toBe("n9");
+    expect(parent.events).toContainEqual({ type: "peers.refused", prefixes: ["10.244.9.0/24"] });
+    expect9(own, "10.244.9.0/24");
+    await reaches("10.244.9.0/24", "installed");
+    expect(parent.events.at(-1)).toEqual({ type: "peers.refused", prefixes: [] });
   });
 
   test("a route deleted from tailscaled's table is put back", async () => {

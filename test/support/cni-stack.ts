@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { createActor } from "xstate";
 import type { CniReport } from "../../machines/cni/cni-events.ts";
 import { cniMachine } from "../../machines/cni/cni-machine.ts";
-import type { PodsSettings } from "../../machines/pods/pods-events.ts";
 import { cniActors } from "../../src/actors/cni-socket-actor.ts";
 import { createCniExchanges } from "../../src/adapters/unix-socket/cni-exchanges.ts";
 import type { fakePodNetwork } from "./fake-pod-network.ts";
@@ -14,7 +13,7 @@ import { until } from "./until.ts";
 export async function startCniStack(
   runtimeDir: string,
   kernel: ReturnType<typeof fakePodNetwork>,
-  settings: Partial<PodsSettings> = {},
+  settings: Parameters<typeof startPods>[1] = {},
 ) {
   const desk = startPods(kernel, settings);
   const root = recorder<CniReport>();

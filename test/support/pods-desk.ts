@@ -10,7 +10,6 @@ import { recorder } from "./recorder.ts";
 import { until } from "./until.ts";
 
 export const podsSettings: PodsSettings = {
-  prefixes: ["10.244.1.0/24"],
   mtu: 1280,
   strategy: "sequential",
   restMs: 30_000,
@@ -25,7 +24,10 @@ const noHints: AddressHints = { read: async () => [], write: async () => undefin
 /** A running registry of pods over a fake kernel, and calls to it as a client would make them. */
 export function startPods(
   kernel: ReturnType<typeof fakePodNetwork>,
-  settings: Partial<PodsSettings> = {},
+  {
+    prefixes = ["10.244.1.0/24"],
+    ...settings
+  }: Partial<PodsSettings> & { readonly prefixes?: readonly string[] } = {},
   addressHints = noHints,
 ) {
   const root = recorder<PodsReport>();
@@ -79,7 +81,7 @@ export function startPods(
       };
     },
     async open() {
-      pods.send({ type: "pods.recover" });
+      pods.send({ type: "pods.recover", prefixes });
       pods.send({ type: "pods.open" });
       await until(() => pods.getSnapshot().matches("ready"), "the registry to be ready");
     },

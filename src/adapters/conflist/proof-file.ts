@@ -21,19 +21,19 @@ export interface ProofFileOptions {
 
 /** The proof in a file of the state directory, bound to the identity it is of. */
 export function createProofFile({ path, identity }: ProofFileOptions): ProofRecord {
-  const content = serialize(identity);
+  const content = (nodePodCidrs: readonly string[]) => serialize({ ...identity, nodePodCidrs });
   return {
-    async isProven() {
+    async isProven(podCidrs) {
       try {
-        return serialize(recordSchema.parse(JSON.parse(await readFile(path, "utf8")))) === content;
+        return serialize(recordSchema.parse(JSON.parse(await readFile(path, "utf8")))) === content(podCidrs);
       } catch {
         return false;
       }
     },
-    async record(signal) {
+    async record(podCidrs, signal) {
       try {
         await mkdir(dirname(path), { recursive: true });
-        await replaceFile(path, content, signal);
+        await replaceFile(path, content(podCidrs), signal);
       } catch (error) {
         throw failure("NOT_WRITTEN", path, error);
       }
@@ -48,7 +48,11 @@ export function createProofFile({ path, identity }: ProofFileOptions): ProofReco
   };
 }
 
-function serialize({ nodeName, headscaleUrl, nodePodCidrs }: ProvenIdentity): string {
+function serialize({
+  nodeName,
+  headscaleUrl,
+  nodePodCidrs,
+}: ProvenIdentity & { readonly nodePodCidrs: readonly string[] }): string {
   return `${JSON.stringify({ nodeName, headscaleUrl, nodePodCidrs: nodePodCidrs.toSorted() })}\n`;
 }
 

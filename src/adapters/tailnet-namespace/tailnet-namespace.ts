@@ -1,13 +1,13 @@
 import type { GuardInvariant } from "../../domain/guard-invariants.ts";
 import { findBroken } from "../../domain/guard-plan.ts";
-import type { GuardSettings } from "../../domain/guard-settings.ts";
+import type { GuardSettings, GuardTerms } from "../../domain/guard-settings.ts";
 import { tailnetLink } from "../../domain/kernel-constants.ts";
 import type { NamespaceName } from "../../domain/kernel-state.ts";
 import type { KernelState } from "../../ports/kernel-state.ts";
 import type { TailnetNamespace } from "../../ports/tailnet-namespace.ts";
 
 export interface TailnetNamespaceOptions {
-  readonly settings: GuardSettings;
+  readonly settings: Omit<GuardSettings, keyof GuardTerms>;
   /** Where X is mounted: `<runtimeDir>/tailnet.netns`. */
   readonly path: string;
 }
@@ -29,11 +29,12 @@ export function tailnetNamespace(kernel: KernelState, options: TailnetNamespaceO
     sysctls: {},
   });
   return {
-    ensure: async () => {
+    ensure: async (ownPrefixes) => {
       await kernel.createNamespace(options.path);
       await kernel.openNamespace("tailnet", options.path);
       const observation = { node: await observe("node"), tailnet: await observe("tailnet") };
-      for (const { invariant, mends } of findBroken(options.settings, observation)) {
+      const settings = { ...options.settings, ownPrefixes, refusedPrefixes: [] };
+      for (const { invariant, mends } of findBroken(settings, observation)) {
         if (!connecting.has(invariant)) continue;
         for (const mend of mends)
           if (mend.kind === "kernel") await kernel.apply(mend.namespace, mend.operations);

@@ -81,11 +81,15 @@ describe("the conflist", () => {
 
 describe("the proof", () => {
   const identity = { nodeName: "n1", headscaleUrl: "http://h", nodePodCidrs: ["10.244.1.0/24", "fd00::/64"] };
-  const proof = (overrides = {}) =>
-    createProofFile({
-      path: join(directory, "state", "proven.json"),
-      identity: { ...identity, ...overrides },
-    });
+  const proof = (overrides: Partial<typeof identity> = {}) => {
+    const { nodePodCidrs, ...rest } = { ...identity, ...overrides };
+    const file = createProofFile({ path: join(directory, "state", "proven.json"), identity: rest });
+    return {
+      isProven: () => file.isProven(nodePodCidrs),
+      record: (signal: AbortSignal) => file.record(nodePodCidrs, signal),
+      remove: file.remove,
+    };
+  };
 
   test("holds for the identity it was made for, and for no other", async () => {
     expect(await proof().isProven()).toBe(false);

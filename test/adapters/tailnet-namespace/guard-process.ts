@@ -37,7 +37,7 @@ const namespace = tailnetNamespace(kernel.state, { settings, path });
 
 const root = recorder<GuardReport>();
 const guard = createActor(guardMachine.provide({ actors: guardActors(ports, settings) }), {
-  input: { parent: root.ref },
+  input: { parent: root.ref, terms: settings },
 });
 let told = 0;
 guard.subscribe((snapshot) => {
@@ -46,10 +46,17 @@ guard.subscribe((snapshot) => {
   say({ type: "state", value: snapshot.value, repairs: snapshot.context.ledger.repairs });
 });
 guard.start();
-await namespace.ensure();
+await namespace.ensure(settings.ownPrefixes);
 guard.send({ type: "tailnetNamespace.opened" });
 
 for await (const line of createInterface({ input: process.stdin })) {
+  if (line.startsWith("refuse ")) {
+    const prefixes = line
+      .slice("refuse ".length)
+      .split(",")
+      .filter((prefix) => prefix !== "");
+    guard.send({ type: "peers.refused", prefixes });
+  }
   if (line !== "cleanup") continue;
   guard.stop();
   await cleanUpGuard(ports, true);

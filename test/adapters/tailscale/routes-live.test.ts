@@ -42,6 +42,7 @@ function startRoutes() {
     {
       input: {
         own: [podCIDR],
+        expected: null,
         supernets: [rig.lab.supernet],
         approval: "api",
         headscale: near.headscale,

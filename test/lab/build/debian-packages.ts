@@ -4,8 +4,11 @@ import { LabError } from "../lab-error.ts";
 import type { Progress } from "../progress.ts";
 import { runResult } from "../run-command.ts";
 
-/** What the lab, the demo and the tests need, and the Debian package that brings it. An absolute path is a file. */
-const needs: Readonly<Record<string, string>> = {
+/** What is needed, and the Debian package that brings it. An absolute path is a file, a word a program. */
+export type Needs = Readonly<Record<string, string>>;
+
+/** What the lab, the demo and the tests need. */
+const labNeeds: Needs = {
   ip: "iproute2",
   tc: "iproute2",
   nft: "nftables",
@@ -25,18 +28,18 @@ const needs: Readonly<Record<string, string>> = {
 };
 
 /** Installs with apt-get what is missing, after one `apt-get update`. Throws LabError PROGRAM_MISSING if that is not possible. */
-export async function ensurePackages(progress: Progress): Promise<void> {
-  const missing = await missingPackages();
+export async function ensurePackages(progress: Progress, needs: Needs = labNeeds): Promise<void> {
+  const missing = await missingPackages(needs);
   if (missing.length === 0) return;
   progress(`Installing Debian packages: ${missing.join(" ")}`);
   await aptGet(["update"], missing);
   await aptGet(["install", "-y", "--no-install-recommends", ...missing], missing);
-  const still = await missingPackages();
+  const still = await missingPackages(needs);
   if (still.length > 0)
     throw new LabError("PROGRAM_MISSING", `still missing after the installation: ${still.join(" ")}`);
 }
 
-async function missingPackages(): Promise<readonly string[]> {
+async function missingPackages(needs: Needs): Promise<readonly string[]> {
   const { PATH = "" } = process.env;
   const folders = `${PATH}:/usr/sbin:/sbin`.split(":");
   const missing = new Set<string>();

@@ -7,7 +7,14 @@ import type { Progress } from "../progress.ts";
 import { run, runResult } from "../run-command.ts";
 
 /** A folder beside this file: a Go module whose go.mod pins the version and whose `tool` lines are the programs to build. */
-type GoModule = { readonly folder: string; readonly what: string; readonly linkerFlags: string };
+export type GoModule = {
+  readonly folder: string;
+  readonly what: string;
+  readonly linkerFlags: string;
+  /** Another script than go-build.sh, and the name under which the cache keeps what it builds. */
+  readonly script?: string;
+  readonly cacheName?: string;
+};
 
 const stamp = "tailscale.com/version";
 const tailscaleVersion = "1.102.3";
@@ -39,15 +46,22 @@ export function cacheFolder(): string {
 /** Builds the Go programs of the lab that are not in the cache yet, one module after another. */
 export async function ensureGoTools(progress: Progress): Promise<GoToolFolders> {
   return {
-    headscale: await ensureModule(modules.headscale, progress),
-    tailscale: await ensureModule(modules.tailscale, progress),
-    plugins: await ensureModule(modules.plugins, progress),
+    headscale: await ensureGoModule(modules.headscale, progress),
+    tailscale: await ensureGoModule(modules.tailscale, progress),
+    plugins: await ensureGoModule(modules.plugins, progress),
   };
 }
 
-async function ensureModule(module: GoModule, progress: Progress): Promise<string> {
+/**
+ * Builds the programs of one Go module unless the cache has them, and returns the folder they are in. Throws LabError
+ * BUILD_FAILED with the compiler's messages.
+ */
+export async function ensureGoModule(module: GoModule, progress: Progress): Promise<string> {
   const source = join(import.meta.dirname, module.folder);
-  const destination = join(cacheFolder(), `${module.folder}-${await pinsHash(source, module)}`);
+  const destination = join(
+    cacheFolder(),
+    `${module.cacheName ?? module.folder}-${await pinsHash(source, module)}`,
+  );
   if (await exists(destination)) return destination;
   await requireGo();
   progress(`Building ${module.what} from its Go module (once; takes minutes) into ${destination}`);
@@ -58,7 +72,7 @@ async function ensureModule(module: GoModule, progress: Progress): Promise<strin
     const downloads = counter.downloads === 0 ? "" : `, ${counter.downloads} modules downloaded`;
     progress(`  still building ${module.folder}: ${seconds} s${downloads}`);
   }, 10_000);
-  const script = join(import.meta.dirname, "go-build.sh");
+  const script = scriptOf(module);
   const result = await runResult(["sh", script, source, destination, module.linkerFlags], {
     env: { PATH: goPath() },
     onStderr: (text) => {
@@ -73,10 +87,14 @@ async function ensureModule(module: GoModule, progress: Progress): Promise<strin
   return destination;
 }
 
+function scriptOf(module: GoModule): string {
+  return join(import.meta.dirname, module.script ?? "go-build.sh");
+}
+
 async function pinsHash(source: string, module: GoModule): Promise<string> {
   const hash = createHash("sha256");
   for (const file of ["go.mod", "go.sum"]) hash.update(await readFile(join(source, file)));
-  const build = await readFile(join(import.meta.dirname, "go-build.sh"));
+  const build = await readFile(scriptOf(module));
   return hash.update(build).update(module.linkerFlags).update(process.arch).digest("hex").slice(0, 12);
 }
 
@@ -88,8 +106,7 @@ function goPath(): string {
 
 async function requireGo(): Promise<void> {
   await run(["go", "version"], { env: { PATH: goPath() } }).catch((cause: unknown) => {
-    const hint =
-      "Go 1.26 builds Headscale and Tailscale for the lab; install it (https://go.dev/dl) and try again";
+    const hint = "Go 1.26 builds the lab's programs; install it (https://go.dev/dl) and try again";
     throw new LabError("PROGRAM_MISSING", `go is not on PATH: ${hint}`, { cause });
   });
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { buildStub } from "../../../cni/build.ts";
 import { buildDaemon } from "../../../deploy/build.ts";
 import { nodeOptions } from "../../../deploy/node-options.ts";
+import { ensureClusterTools } from "../kubernetes/cluster-tools.ts";
 import { LabError } from "../lab-error.ts";
 import type { LabOptions, Tools } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
@@ -12,7 +13,11 @@ import { ensureGoTools } from "./go-tools.ts";
 const root = join(import.meta.dirname, "..", "..", "..");
 
 /** Installs and builds what is missing and returns where everything is. The daemon comes later: `provideDaemon`. */
-export async function ensureTools(daemon: LabOptions["daemon"], progress: Progress): Promise<Tools> {
+export async function ensureTools(
+  daemon: LabOptions["daemon"],
+  progress: Progress,
+  kubernetes?: LabOptions["kubernetes"],
+): Promise<Tools> {
   await ensurePackages(progress);
   const go = await ensureGoTools(progress);
   return {
@@ -23,6 +28,7 @@ export async function ensureTools(daemon: LabOptions["daemon"], progress: Progre
     cnitool: join(go.plugins, "cnitool"),
     referencePlugins: go.plugins,
     plugin: daemon === "none" ? undefined : await buildStub(progress),
+    cluster: kubernetes === undefined ? undefined : await ensureClusterTools(progress),
   };
 }
 

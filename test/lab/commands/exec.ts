@@ -1,13 +1,17 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { kubectlCommand } from "../kubernetes/kubectl.ts";
+import { inNode } from "../kubernetes/node-machine.ts";
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
 import { inNetns } from "../netns.ts";
 import { podOf } from "../pods.ts";
+import type { CommandLine } from "../run-command.ts";
 import { type Command, type CommandArguments, positionals, text } from "./command.ts";
 
 const podUsage = "exec POD -- COMMAND...";
 const nodeUsage = "node exec NODE -- COMMAND...";
+const kubectlUsage = "kubectl -- ARGUMENT...";
 const options = { id: { type: "string" } } as const;
 
 export const exec: Command = {
@@ -18,29 +22,44 @@ export const exec: Command = {
   run: async (args) => {
     const [name] = positionals(args, ["POD"], podUsage);
     const pod = await podOf(await openLab(text(args, "id")), name);
-    return await runInside(pod.netns, args, podUsage);
+    return await runHere(inNetns(pod.netns, commandOf(args, podUsage)));
   },
 };
 
 export const nodeExec: Command = {
   words: ["node", "exec"],
   usage: nodeUsage,
-  summary: "run a command in a node's namespace",
+  summary: "run a command on a node",
   options,
   run: async (args) => {
     const [name] = positionals(args, ["NODE"], nodeUsage);
-    const node = nodeOf(await openLab(text(args, "id")), name);
-    return await runInside(node.netns, args, nodeUsage);
+    const lab = await openLab(text(args, "id"));
+    return await runHere(await inNode(lab, nodeOf(lab, name), commandOf(args, nodeUsage)));
   },
 };
 
-/** The command gets this terminal; its exit code is ours. */
-async function runInside(netns: string, args: CommandArguments, usage: string): Promise<number> {
+export const kubectl: Command = {
+  words: ["kubectl"],
+  usage: kubectlUsage,
+  summary: "run kubectl as the administrator of the lab's cluster",
+  options,
+  run: async (args) => {
+    positionals(args, [], kubectlUsage);
+    return await runHere(kubectlCommand(await openLab(text(args, "id")), args.rest));
+  },
+};
+
+/** The command behind `--`. Throws LabError BAD_OPTION if there is none. */
+function commandOf(args: CommandArguments, usage: string): CommandLine {
   const [program, ...rest] = args.rest;
   if (program === undefined)
     throw new LabError("BAD_OPTION", `no command behind --: npm run lab -- ${usage}`);
-  const [enter, ...entering] = inNetns(netns, [program, ...rest]);
-  const child = spawn(enter, entering, { stdio: "inherit" });
+  return [program, ...rest];
+}
+
+/** The command gets this terminal; its exit code is ours. */
+async function runHere([program, ...args]: CommandLine): Promise<number> {
+  const child = spawn(program, args, { stdio: "inherit" });
   return await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) =>

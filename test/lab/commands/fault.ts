@@ -3,10 +3,11 @@ import { nodeOf, openLab } from "../lab-store.ts";
 import { blockDirectPath, healNetwork, partitionNode, slowDown } from "../network-faults.ts";
 import {
   killService,
+  labServiceNames,
+  nodeServiceNames,
   pauseService,
   resumeService,
   type Service,
-  serviceNames,
   startService,
   stopService,
 } from "../services.ts";
@@ -20,7 +21,7 @@ import {
   text,
 } from "./command.ts";
 
-const serviceWords = "headscale | derp | daemon NODE | tailscaled NODE | host-tailscaled NODE";
+const serviceWords = [...labServiceNames, ...nodeServiceNames.map((name) => `${name} NODE`)].join(" | ");
 
 const verbs = {
   stop: { act: stopService, summary: "end a program with SIGTERM" },
@@ -107,13 +108,14 @@ export const faults: readonly Command[] = [
 function serviceOf(args: CommandArguments, usage: string): Service {
   const [name, node, ...more] = args.positionals;
   const wrong = (problem: string) => new LabError("BAD_OPTION", `${problem}: npm run lab -- ${usage}`);
-  const known = serviceNames.find((candidate) => candidate === name);
+  const single = labServiceNames.find((candidate) => candidate === name);
+  if (single !== undefined) {
+    if (node !== undefined) throw wrong(`${single} belongs to no node`);
+    return { name: single };
+  }
+  const known = nodeServiceNames.find((candidate) => candidate === name);
   if (known === undefined)
     throw wrong(name === undefined ? "no program named" : `"${name}" is no program of the lab`);
-  if (known === "headscale" || known === "derp") {
-    if (node !== undefined) throw wrong(`${known} belongs to no node`);
-    return { name: known };
-  }
   if (node === undefined || more.length > 0) throw wrong(`${known} of which node`);
   return { name: known, node };
 }

@@ -1,20 +1,27 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { clusterOf, nodeLogFile } from "../kubernetes/cluster.ts";
+import { controlPlaneLog, controlPlanePrograms } from "../kubernetes/control-plane.ts";
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
 import type { Lab } from "../lab-types.ts";
-import { type Command, flag, positionals, text } from "./command.ts";
+import { type Command, type CommandArguments, flag, positionals, text } from "./command.ts";
 
-const usage = "logs NODE | headscale | derp [--tailscaled] [--follow]";
+const usage = "logs NODE [--tailscaled | --program kubelet] | headscale | derp | kube-apiserver [--follow]";
 
 export const logs: Command = {
   words: ["logs"],
   usage,
-  summary: "the log of a node's daemon (or its tailscaled), of Headscale or of the relay",
-  options: { id: { type: "string" }, follow: { type: "boolean" }, tailscaled: { type: "boolean" } },
+  summary: "the log of a node's daemon (or of another of its programs) or of a program that the lab has once",
+  options: {
+    id: { type: "string" },
+    follow: { type: "boolean" },
+    tailscaled: { type: "boolean" },
+    program: { type: "string" },
+  },
   run: async (args) => {
     const [name] = positionals(args, ["NODE"], usage);
-    const file = logFile(await openLab(text(args, "id")), name, flag(args, "tailscaled"));
+    const file = logFile(await openLab(text(args, "id")), name, args);
     const follow = flag(args, "follow") ? ["-f"] : [];
     const child = spawn("tail", ["-n", "+1", ...follow, file], { stdio: "inherit" });
     return await new Promise((resolve, reject) => {
@@ -24,9 +31,13 @@ export const logs: Command = {
   },
 };
 
-function logFile(lab: Lab, name: string, tailscaled: boolean): string {
+function logFile(lab: Lab, name: string, args: CommandArguments): string {
   if (name === "headscale") return lab.headscale.logFile;
   if (name === "derp") return lab.derp.logFile;
+  const controlPlane = controlPlanePrograms.find((candidate) => candidate === name);
+  if (controlPlane !== undefined) return controlPlaneLog(clusterOf(lab), controlPlane);
   const node = nodeOf(lab, name);
-  return tailscaled ? join(node.runtimeDir, "tailscaled.log") : node.logFile;
+  const program = text(args, "program");
+  if (program !== undefined) return nodeLogFile(node, program);
+  return flag(args, "tailscaled") ? join(node.runtimeDir, "tailscaled.log") : node.logFile;
 }

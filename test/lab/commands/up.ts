@@ -1,10 +1,11 @@
 import { describeLab } from "../describe-lab.ts";
 import { LabError } from "../lab-error.ts";
 import { stderrProgress } from "../progress.ts";
-import { startLab } from "../start-lab.ts";
+import { type StartOptions, startLab } from "../start-lab.ts";
 import { stopLabOnInterrupt } from "../stop-on-interrupt.ts";
 import {
   type Command,
+  type CommandArguments,
   commonOptions,
   flag,
   oneOf,
@@ -33,6 +34,9 @@ export const up: Command = {
     source: { type: "boolean" },
     "without-daemon": { type: "boolean" },
     "keep-broken": { type: "boolean" },
+    kubernetes: { type: "boolean" },
+    "reference-network": { type: "boolean" },
+    "proxy-mode": { type: "string" },
     set: { type: "string", multiple: true },
   },
   run: async (args) => {
@@ -57,8 +61,14 @@ export const up: Command = {
       behindNat: texts(args, "behind-nat"),
       relayOnly: texts(args, "relay-only"),
       cacheNetworkMaps: !flag(args, "no-cached-maps"),
-      daemon: flag(args, "without-daemon") ? "none" : flag(args, "source") ? "source" : "bundle",
+      daemon:
+        flag(args, "without-daemon") || flag(args, "reference-network")
+          ? "none"
+          : flag(args, "source")
+            ? "source"
+            : "bundle",
       config: Object.fromEntries(texts(args, "set").map(assignment)),
+      ...clusterOptions(args),
     });
     interrupt.release();
     const description = await describeLab(lab);
@@ -66,8 +76,12 @@ export const up: Command = {
     else {
       print(
         `Lab ${lab.id} is up with ${lab.nodes.length} nodes. Try:`,
-        "  npm run lab -- pod add n1 a && npm run lab -- pod add n2 b",
-        "  npm run lab -- exec a -- ping -c 3 10.244.2.2",
+        ...(lab.options.kubernetes === undefined
+          ? [
+              "  npm run lab -- pod add n1 a && npm run lab -- pod add n2 b",
+              "  npm run lab -- exec a -- ping -c 3 10.244.2.2",
+            ]
+          : ["  npm run lab -- kubectl -- get pods -A -o wide"]),
         "  npm run lab -- status",
         `  npm run lab -- down --id ${lab.id}`,
       );
@@ -75,6 +89,16 @@ export const up: Command = {
     return 0;
   },
 };
+
+function clusterOptions(args: CommandArguments): Pick<StartOptions, "kubernetes"> {
+  const without = flag(args, "without-daemon") ? "none" : "headcni";
+  const network = flag(args, "reference-network") ? "reference" : without;
+  const proxyMode = oneOf(args, "proxy-mode", ["nftables", "iptables"], "nftables");
+  if (flag(args, "kubernetes")) return { kubernetes: { network, proxyMode } };
+  if (network === "reference" || text(args, "proxy-mode") !== undefined)
+    throw new LabError("BAD_OPTION", "--reference-network and --proxy-mode go with --kubernetes");
+  return {};
+}
 
 /** `network.mtu=1200` with the value read as JSON if it is JSON, else as a word. */
 function assignment(textual: string): [string, unknown] {

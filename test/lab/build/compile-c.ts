@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { cacheFolder } from "../lab/build/go-tools.ts";
-import { run } from "../lab/run-command.ts";
+import { run } from "../run-command.ts";
+import { cacheFolder } from "./go-tools.ts";
 
 /**
  * Compiles one C file with gcc into the cache folder, once for each content and set of flags, and returns the

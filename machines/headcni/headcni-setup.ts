@@ -1,0 +1,187 @@
+import { assign, enqueueActions, sendTo, setup, stopChild } from "xstate";
+import type { ConfigChange } from "../../src/domain/config-change.ts";
+import type { Failure } from "../../src/domain/failure.ts";
+import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
+import { networkCondition } from "../../src/domain/network-condition.ts";
+import type { RefusedCall } from "../../src/domain/pod-reports.ts";
+import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
+import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { cniMachine } from "../cni/cni-machine.ts";
+import { configMachine } from "../config/config-machine.ts";
+import { guardMachine } from "../guard/guard-machine.ts";
+import { headscaleMachine } from "../headscale/headscale-machine.ts";
+import { nodeMachine } from "../node/node-machine.ts";
+import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
+import { podsMachine } from "../pods/pods-machine.ts";
+import { readinessMachine } from "../readiness/readiness-machine.ts";
+import { routesMachine } from "../routes/routes-machine.ts";
+import { notProvided } from "../support/not-provided.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import { tailscaleMachine } from "../tailscale/tailscale-machine.ts";
+import type { HeadcniContext, HeadcniEvent, HeadcniInput, HeadcniOutput } from "./headcni-events.ts";
+
+/** Limits of the states, in ms: for `meta` and for `after` alike. */
+export const headcniLimits = {
+  learning: 60_000,
+  recalling: 5_000,
+  preparing: 15_000,
+  recovering: 20_000,
+  degraded: 60_000,
+  draining: 12_000,
+  closing: 12_000,
+};
+
+/** Vocabulary of the root: what its chart in headcni-machine.ts is written with. */
+export const headcniSetup = setup({
+  types: {
+    context: {} as HeadcniContext,
+    events: {} as HeadcniEvent,
+    input: {} as HeadcniInput,
+    output: {} as HeadcniOutput,
+    meta: {} as StateMeta,
+    children: {} as { guard: "guard"; routes: "routes"; tailscale: "tailscale"; pods: "pods" },
+  },
+  actors: {
+    /** Makes X, the namespace of our tailscaled, and joins it to the node; keeps what is right. */
+    prepareNode: notProvided<void, { readonly prefixes: readonly string[] }>("headcni.prepareNode"),
+    /** Whether an earlier life proved this identity with these pod CIDRs. */
+    recallProof: notProvided<boolean, { readonly prefixes: readonly string[] }>("headcni.recallProof"),
+    /** Sends `kernel.failed` when the kernel worker dies. */
+    kernel: notProvidedSource<HeadcniEvent, undefined>("headcni.kernel"),
+    cni: cniMachine,
+    config: configMachine,
+    guard: guardMachine,
+    headscale: headscaleMachine,
+    node: nodeMachine,
+    podWatch: podWatchMachine,
+    pods: podsMachine,
+    readiness: readinessMachine,
+    routes: routesMachine,
+    tailscale: tailscaleMachine,
+  },
+  actions: {
+    keepFailure: assign((_, failure: Failure) => ({ failure })),
+    noteRecovered: assign({ recovered: true }),
+    noteGuard: assign((_, guardTrouble: string) => ({ guardTrouble })),
+    noteTailnet: assign((_, tailnetTrouble: string) => ({ tailnetTrouble })),
+    noteProof: assign((_, routeTrouble: string) => ({ routeTrouble })),
+    noteProvenOnce: assign({ provenOnce: true }),
+    keepPrefixes: assign((_, { prefixes }: { readonly prefixes: readonly string[] }) => ({
+      ownPrefixes: prefixes,
+      nodeTrouble: "",
+    })),
+    noteNode: assign((_, nodeTrouble: string) => ({ nodeTrouble })),
+    noteConflict: assign((_, nodeConflict: string) => ({ nodeConflict, nodeTrouble: nodeConflict })),
+    noteServing: assign({ serving: true }),
+    keepExpected: assign({
+      expected: (_, { nodes }: { readonly nodes: readonly ClusterNode[] }) =>
+        Object.fromEntries(nodes.flatMap(({ podCidrs }) => podCidrs.map((text) => [text, true as const]))),
+    }),
+    tellExpected: enqueueActions(({ context: { expected }, enqueue }) => {
+      if (expected !== null) enqueue.sendTo("routes", { type: "nodes.expected", expected });
+    }),
+    tellRefused: sendTo("guard", (_, { prefixes }: { readonly prefixes: readonly string[] }) => ({
+      type: "peers.refused" as const,
+      prefixes,
+    })),
+    recoverPods: sendTo(
+      ({ context }) => context.pods,
+      ({ context }) => ({ type: "pods.recover" as const, prefixes: context.ownPrefixes }),
+    ),
+    refuseAttach: sendTo(
+      ({ context }) => context.pods,
+      ({ context }) => ({ type: "pods.refuseAttach" as const, reason: context.nodeConflict }),
+    ),
+    /** Both watch Kubernetes, and only then are there. */
+    forwardAttachments: enqueueActions(
+      ({ context: { node, podWatch }, enqueue }, changed: AttachmentsChanged) => {
+        if (node !== null) enqueue.sendTo(node, changed);
+        if (podWatch !== null) enqueue.sendTo(podWatch, changed);
+      },
+    ),
+    forwardRefusal: enqueueActions(
+      ({ context: { podWatch }, enqueue }, call: { readonly type: "call.refused" } & RefusedCall) => {
+        if (podWatch !== null) enqueue.sendTo(podWatch, call);
+      },
+    ),
+    tellNetwork: enqueueActions(({ context, enqueue }) => {
+      const { node } = context;
+      if (node !== null)
+        enqueue.sendTo(node, { type: "node.networkWanted", condition: networkCondition(context) });
+    }),
+    openPods: sendTo(({ context }) => context.pods, { type: "pods.open" }),
+    drainPods: sendTo(({ context }) => context.pods, { type: "pods.drain" }),
+    closeCni: sendTo(({ context }) => context.cni, { type: "cni.close" }),
+    openGuard: sendTo("guard", { type: "tailnetNamespace.opened" }),
+    tellReadinessServing: sendTo(
+      ({ context }) => context.readiness,
+      ({ context }) => ({
+        type: "readiness.serving" as const,
+        proofNeeded: !context.provenOnce,
+        prefixes: context.ownPrefixes,
+      }),
+    ),
+    tellReadinessProven: sendTo(({ context }) => context.readiness, { type: "readiness.proven" }),
+    /** What STATUS answers: this node may be used once it was proven, in this life or an earlier one. */
+    tellCni: sendTo(
+      ({ context }) => context.cni,
+      ({ context }) => ({
+        type: "cni.readiness" as const,
+        ready: context.provenOnce,
+        reason: context.nodeTrouble === "" ? context.routeTrouble : context.nodeTrouble,
+      }),
+    ),
+    tellRoutes: sendTo("routes", (_, status: TailnetStatus) => ({
+      type: "tailnet.changed" as const,
+      status,
+    })),
+    /** Headscale is probed only after tailscaled lost it: no polling in steady state. */
+    tellHeadscale: enqueueActions(({ context, enqueue }, { backendState, self }: TailnetStatus) => {
+      const controlled = self.online;
+      if (controlled === context.controlled || backendState === "NoState") return;
+      enqueue.assign({ controlled });
+      enqueue.sendTo(({ context }) => context.headscale, {
+        type: controlled ? "control.restored" : "control.lost",
+      });
+    }),
+    applyChanges: enqueueActions(({ context, enqueue }, changes: readonly ConfigChange[]) => {
+      for (const { path, to } of changes) {
+        if (path === "ipam.restSeconds")
+          enqueue.sendTo(context.pods, { type: "pods.restChanged", restMs: Number(to) * 1000 });
+        if (path === "readiness.routeProof" && to === '"off"')
+          enqueue.sendTo(context.readiness, {
+            type: "readiness.serving",
+            proofNeeded: false,
+            prefixes: context.ownPrefixes,
+          });
+        if (path.startsWith("headscale."))
+          enqueue.sendTo(context.headscale, { type: "credentials.replaced" });
+      }
+    }),
+    offerCredentials: sendTo("tailscale", { type: "credentials.replaced" }),
+    keepMove: assign((_, { prefixes }: { readonly prefixes: readonly string[] }) => ({
+      failure: {
+        code: "POD_CIDR_CHANGED",
+        message: `the Node's pod CIDR is now ${prefixes.join(", ")}: the next start works with it`,
+      },
+    })),
+    keepEnd: assign((_, { actorId }: { readonly actorId: string }) => ({
+      failure: { code: "ENDED", message: `${actorId} ended by itself` },
+    })),
+    stopEnded: stopChild((_, { actorId }: { readonly actorId: string }) => actorId),
+  },
+  guards: {
+    knowsPrefixes: ({ context }) => context.ownPrefixes.length > 0,
+    wasProven: ({ context }, { proven }: { readonly proven: boolean }) =>
+      proven || context.settings.routeProof === "off",
+    canServe: ({ context }) => context.recovered && context.guardTrouble === "",
+    isWhole: ({ context }) =>
+      context.nodeTrouble === "" &&
+      context.guardTrouble === "" &&
+      context.tailnetTrouble === "" &&
+      context.routeTrouble === "" &&
+      context.controlled,
+  },
+  delays: headcniLimits,
+});

@@ -1,0 +1,130 @@
+import { assign, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
+import { notProvided } from "../support/not-provided.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+
+export type NodeConditionEvent =
+  | { readonly type: "condition.wanted"; readonly condition: NetworkCondition }
+  /** What the Node has; null when it has no such condition. */
+  | { readonly type: "condition.seen"; readonly network: NetworkCondition | null | "absent" };
+
+interface NodeConditionContext {
+  readonly seed: string;
+  readonly wanted: NetworkCondition | null;
+  /** "absent": there is no Node, or it was not heard of yet. */
+  readonly seen: NetworkCondition | null | "absent";
+  readonly attempt: number;
+  readonly failure: Failure | null;
+}
+
+const limits = { doubting: 15_000, setting: 12_000 };
+const retry = { firstMs: 1_000, mostMs: 300_000 };
+
+/**
+ * Keeps the Node's NetworkUnavailable condition true to what this node knows of itself, and puts it back when somebody
+ * else changes it. Good news goes out at once; bad news only when it lasts, since it keeps new pods away from the node.
+ */
+export const nodeConditionMachine = setup({
+  types: {
+    input: {} as { readonly seed: string },
+    context: {} as NodeConditionContext,
+    events: {} as NodeConditionEvent,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    /** Gives back what was set. */
+    setCondition: notProvided<NetworkCondition, { readonly condition: NetworkCondition }>(
+      "node.setCondition",
+    ),
+  },
+  actions: {
+    keepWanted: assign({ wanted: (_, condition: NetworkCondition) => condition }),
+    keepSeen: assign({ seen: (_, seen: NetworkCondition | null | "absent") => seen }),
+    keepFailure: assign({
+      failure: (_, failure: Failure) => failure,
+      attempt: ({ context }) => context.attempt + 1,
+    }),
+    forgetFailure: assign({ failure: null, attempt: 0 }),
+  },
+  guards: {
+    isAsWanted: ({ context }) => isAsWanted(context),
+    isGoodNews: ({ context }) => !isAsWanted(context) && context.wanted?.status === "False",
+    isBadNews: ({ context }) => !isAsWanted(context),
+  },
+  delays: {
+    ...limits,
+    backoff: ({ context }) => backoffDelay(context.attempt - 1, retry, context.seed),
+  },
+}).createMachine({
+  id: "nodeCondition",
+  context: ({ input: { seed } }) => ({ seed, wanted: null, seen: "absent", attempt: 0, failure: null }),
+  options: { maxIterations: 1_000 },
+  initial: "resting",
+  on: {
+    "condition.wanted": { actions: { type: "keepWanted", params: ({ event }) => event.condition } },
+    "condition.seen": { actions: { type: "keepSeen", params: ({ event }) => event.network } },
+  },
+  states: {
+    resting: {
+      meta: { limit: "none", because: "the Node says what is true, or there is no Node to say it" },
+      always: [
+        { guard: "isGoodNews", target: "setting" },
+        { guard: "isBadNews", target: "doubting" },
+      ],
+    },
+    doubting: {
+      meta: {
+        limit: { ms: limits.doubting, means: "the node's network is not whole; soon its Node says so" },
+      },
+      always: [
+        { guard: "isAsWanted", target: "resting" },
+        { guard: "isGoodNews", target: "setting" },
+      ],
+      after: { doubting: "setting" },
+    },
+    setting: {
+      meta: { limit: { ms: limits.setting, means: "the API server does not take the Node's condition" } },
+      invoke: {
+        src: "setCondition",
+        input: ({ context: { wanted } }) => ({
+          condition: wanted ?? { status: "Unknown", reason: "", message: "" },
+        }),
+        onDone: {
+          target: "resting",
+          actions: ["forgetFailure", { type: "keepSeen", params: ({ event }) => event.output }],
+        },
+        onError: {
+          target: "backingOff",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+      after: {
+        setting: {
+          target: "backingOff",
+          actions: {
+            type: "keepFailure",
+            params: { code: "TIMEOUT", message: "the API server did not answer in time" },
+          },
+        },
+      },
+    },
+    backingOff: {
+      meta: {
+        limit: { ms: retry.mostMs, means: "the Node's condition was not taken and is tried again" },
+      },
+      after: { backoff: "resting" },
+    },
+  },
+});
+
+function isAsWanted({ wanted, seen }: NodeConditionContext): boolean {
+  if (wanted === null || seen === "absent") return true;
+  return (
+    seen !== null &&
+    seen.status === wanted.status &&
+    seen.reason === wanted.reason &&
+    seen.message === wanted.message
+  );
+}

@@ -1,0 +1,182 @@
+import { toFailure } from "../../src/domain/failure.ts";
+import type { WatchReport } from "../watch/watch-events.ts";
+import {
+  initialPodWatch,
+  podWatchLimits as limits,
+  orphanOf,
+  type PodNews,
+  podWatchSetup,
+} from "./pod-watch-setup.ts";
+
+type News = Extract<WatchReport, { type: "watch.listed" | "watch.changed" }>;
+const keepPods = { type: "keepPods", params: ({ event }: { event: News }) => event as PodNews } as const;
+const keepFailure = {
+  type: "keepFailure",
+  params: ({ event }: { event: { readonly error: unknown } }) => toFailure(event.error),
+} as const;
+const crashes = { target: "crashed", actions: keepFailure } as const;
+
+/**
+ * Joins Kubernetes' pods of this node to its attachments. An attachment whose pod is gone and in whose namespace nothing
+ * lives, though no DEL ever came, is removed; what fails about a pod is told on the Pod.
+ */
+export const podWatchMachine = podWatchSetup.createMachine({
+  id: "podWatch",
+  context: ({ input }) => initialPodWatch(input),
+  options: { maxIterations: 1_000 },
+  on: {
+    "attachments.changed": { actions: { type: "keepAttachments", params: ({ event }) => event } },
+    // Where no state has a use for them.
+    "call.refused": {},
+    "watch.restored": {},
+    "watch.lost": {},
+    "pod.detached": {},
+    "pod.failed": {},
+  },
+  initial: "working",
+  states: {
+    working: {
+      type: "parallel",
+      invoke: [
+        {
+          id: "watch",
+          src: "watch",
+          input: ({ context: { seed }, self }) => ({ source: "pods" as const, seed, parent: self }),
+          onError: crashes,
+        },
+        {
+          id: "reports",
+          src: "reports",
+          input: ({ context: { seed } }) => ({ seed }),
+          onError: crashes,
+        },
+      ],
+      on: {
+        "attachments.changed": {
+          actions: [
+            { type: "keepAttachments", params: ({ event }) => event },
+            { type: "settleReports", params: ({ event }) => event },
+          ],
+        },
+        "call.refused": { actions: { type: "report", params: ({ event }) => event } },
+      },
+      states: {
+        pods: {
+          initial: "unknown",
+          on: { "watch.listed": { target: ".current", actions: keepPods } },
+          states: {
+            unknown: {
+              meta: {
+                limit: {
+                  ms: limits.listing,
+                  means: "this node's pods are not known: orphans stay where they are",
+                },
+              },
+            },
+            current: {
+              meta: { limit: "none", because: "each change of this node's pods is told" },
+              entry: "isCurrent",
+              on: {
+                "watch.changed": { actions: keepPods },
+                "watch.lost": { target: "stale", actions: "doubt" },
+              },
+            },
+            stale: {
+              meta: {
+                limit: { ms: limits.stale, means: "the API server is away: orphans stay where they are" },
+              },
+              on: {
+                "watch.restored": "current",
+                "watch.changed": { target: "current", actions: keepPods },
+              },
+            },
+          },
+        },
+        suspicion: {
+          initial: "calm",
+          states: {
+            calm: {
+              meta: { limit: "none", because: "each attachment has its pod" },
+              always: { guard: "suspects", target: "suspecting" },
+            },
+            suspecting: {
+              meta: { limit: { ms: limits.grace, means: "an attachment's pod is gone and no DEL came yet" } },
+              always: { guard: "suspectsNothing", target: "calm" },
+              after: { grace: { target: "suspecting", reenter: true, actions: "turn" } },
+            },
+          },
+        },
+        reclaiming: {
+          initial: "resting",
+          states: {
+            resting: {
+              meta: { limit: "none", because: "there is no orphan" },
+              always: { guard: "hasWork", target: "choosing", actions: "begin" },
+            },
+            choosing: {
+              always: [
+                { guard: "isNoSuspect", target: "resting", actions: "spare" },
+                { target: "examining" },
+              ],
+            },
+            examining: {
+              meta: {
+                limit: { ms: limits.examining, means: "the node's processes cannot be looked through" },
+              },
+              invoke: {
+                src: "examine",
+                input: ({ context }) => ({ attachment: orphanOf(context) ?? nobody }),
+                onDone: [
+                  {
+                    guard: { type: "isInUse", params: ({ event }) => event.output },
+                    target: "pacing",
+                    actions: "spare",
+                  },
+                  {
+                    target: "detaching",
+                    actions: { type: "askToDetach", params: ({ event }) => event.output },
+                  },
+                ],
+                onError: { target: "pacing", actions: [keepFailure, "spare"] },
+              },
+              after: { examining: { target: "pacing", actions: "spare" } },
+            },
+            detaching: {
+              meta: {
+                limit: { ms: limits.detaching, means: "an orphan cannot be removed: see its pod machine" },
+                log: "info",
+              },
+              on: {
+                "pod.detached": {
+                  guard: { type: "isAnswer", params: ({ event }) => event },
+                  target: "pacing",
+                  actions: "countReclaimed",
+                },
+                "pod.failed": {
+                  guard: { type: "isAnswer", params: ({ event }) => event },
+                  target: "pacing",
+                  actions: "spare",
+                },
+              },
+              after: { detaching: { target: "pacing", actions: "spare" } },
+            },
+            pacing: {
+              meta: { limit: { ms: limits.pacing, means: "the next orphan waits its turn" } },
+              after: { pacing: "resting" },
+            },
+          },
+        },
+      },
+    },
+    crashed: {
+      meta: {
+        limit: { ms: limits.crashed, means: "a part of this machine failed and is started again" },
+        log: "error",
+      },
+      entry: "doubt",
+      after: { crashed: "working" },
+    },
+  },
+});
+
+const nobody = { key: "", network: "", containerId: "", ifname: "", podUid: "" };

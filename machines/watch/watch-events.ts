@@ -1,0 +1,30 @@
+import type { Failure } from "../../src/domain/failure.ts";
+import type { WatchNews, WatchSource } from "../../src/domain/kubernetes-watch.ts";
+import type { Recipient } from "../support/recipient.ts";
+
+export interface WatchInput {
+  readonly source: WatchSource;
+  /** Spreads the waits of nodes: the node's name. */
+  readonly seed: string;
+  readonly parent: Recipient<WatchReport>;
+}
+
+/** What the effect `follow` tells (src/actors/watch-actors.ts). */
+export type WatchEvent =
+  | WatchNews
+  /** In an orderly way, as the server does every few minutes. */
+  | { readonly type: "watch.ended" }
+  | {
+      readonly type: "watch.failed";
+      readonly failure: Failure;
+      /** The server named a time to wait. */
+      readonly retryAfterMs?: number;
+    };
+
+/** What the parent hears: lists and changes as they came, and whether they keep coming. */
+export type WatchReport =
+  | Extract<WatchNews, { type: "watch.listed" | "watch.changed" }>
+  /** What is known may be outdated from now on. */
+  | { readonly type: "watch.lost"; readonly source: WatchSource; readonly failure: Failure }
+  /** After it was lost: what is known is current again, or is about to be. */
+  | { readonly type: "watch.restored"; readonly source: WatchSource };

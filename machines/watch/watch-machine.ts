@@ -1,0 +1,175 @@
+import { assign, enqueueActions, sendTo, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { WatchNews, WatchSource } from "../../src/domain/kubernetes-watch.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import type { WatchEvent, WatchInput, WatchReport } from "./watch-events.ts";
+
+interface WatchContext extends WatchInput {
+  /** Where to go on; empty: with a complete list. */
+  readonly cursor: string;
+  readonly attempt: number;
+  readonly retryAfterMs: number;
+  /** The parent was told that the watch is lost. */
+  readonly lost: boolean;
+  readonly failure?: Failure;
+}
+
+const limits = { listing: 30_000, resuming: 15_000, refused: 30_000 };
+const retry = { firstMs: 250, mostMs: 30_000 };
+
+/** What only another token, certificate or role helps against. */
+const refusals: readonly string[] = ["UNAUTHORIZED", "FORBIDDEN"];
+
+/**
+ * List and watch of one kind of Kubernetes objects. A broken watch goes on from its cursor, so that nothing is missed and
+ * nothing asked for twice; only an expired cursor leads to a new list.
+ */
+export const watchMachine = setup({
+  types: {
+    input: {} as WatchInput,
+    context: {} as WatchContext,
+    events: {} as WatchEvent,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    follow: notProvidedSource<WatchEvent, { readonly source: WatchSource; readonly cursor: string }>(
+      "watch.follow",
+    ),
+  },
+  actions: {
+    forward: enqueueActions(
+      ({ context, enqueue }, news: Extract<WatchNews, { type: "watch.listed" | "watch.changed" }>) => {
+        enqueue.assign({ cursor: news.cursor, attempt: 0, retryAfterMs: 0 });
+        if (news.type === "watch.listed" || news.changes.length > 0) enqueue.sendTo(context.parent, news);
+      },
+    ),
+    tellRestored: enqueueActions(({ context, enqueue }) => {
+      if (!context.lost) return;
+      enqueue.assign({ lost: false });
+      enqueue.sendTo(context.parent, { type: "watch.restored", source: context.source });
+    }),
+    tellLost: sendTo(
+      ({ context }) => context.parent,
+      ({ context }, failure: Failure): WatchReport => ({
+        type: "watch.lost",
+        source: context.source,
+        failure,
+      }),
+    ),
+    keepFailure: assign(
+      (_, event: { readonly failure: Failure; readonly retryAfterMs?: number | undefined }) => ({
+        failure: event.failure,
+        retryAfterMs: event.retryAfterMs ?? 0,
+        lost: true,
+      }),
+    ),
+    dropCursor: assign({ cursor: "" }),
+    countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
+  },
+  guards: {
+    resumes: ({ context }) => context.cursor !== "",
+    expired: (_, { failure }: { readonly failure: Failure }) => failure.code === "EXPIRED",
+    isRefusal: (_, { failure }: { readonly failure: Failure }) => refusals.includes(failure.code),
+  },
+  delays: {
+    backoff: ({ context }) =>
+      Math.max(
+        backoffDelay(context.attempt, retry, `${context.seed} ${context.source}`),
+        context.retryAfterMs,
+      ),
+    refused: limits.refused,
+  },
+}).createMachine({
+  id: "watch",
+  context: ({ input }) => ({ ...input, cursor: "", attempt: 0, retryAfterMs: 0, lost: false }),
+  options: { maxIterations: 1_000 },
+  initial: "following",
+  states: {
+    following: {
+      invoke: {
+        src: "follow",
+        input: ({ context: { source, cursor } }) => ({ source, cursor }),
+        onError: {
+          target: "backingOff",
+          actions: [
+            { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+            { type: "tellLost", params: ({ event }) => toFailure(event.error) },
+          ],
+        },
+      },
+      on: {
+        "watch.ended": "pausing",
+        "watch.failed": [
+          {
+            guard: { type: "expired", params: ({ event }) => event },
+            target: "backingOff",
+            actions: [
+              "dropCursor",
+              { type: "keepFailure", params: ({ event }) => event },
+              { type: "tellLost", params: ({ event }) => event.failure },
+            ],
+          },
+          {
+            guard: { type: "isRefusal", params: ({ event }) => event },
+            target: "refused",
+            actions: [
+              { type: "keepFailure", params: ({ event }) => event },
+              { type: "tellLost", params: ({ event }) => event.failure },
+            ],
+          },
+          {
+            target: "backingOff",
+            actions: [
+              { type: "keepFailure", params: ({ event }) => event },
+              { type: "tellLost", params: ({ event }) => event.failure },
+            ],
+          },
+        ],
+      },
+      initial: "opening",
+      states: {
+        opening: { always: [{ guard: "resumes", target: "resuming" }, { target: "listing" }] },
+        listing: {
+          meta: { limit: { ms: limits.listing, means: "the API server does not give the list of objects" } },
+          on: {
+            "watch.listed": {
+              target: "watching",
+              actions: [{ type: "forward", params: ({ event }) => event }, "tellRestored"],
+            },
+          },
+        },
+        resuming: {
+          meta: { limit: { ms: limits.resuming, means: "the API server does not take the watch" } },
+          on: { "watch.opened": { target: "watching", actions: "tellRestored" } },
+        },
+        watching: {
+          meta: { limit: "none", because: "what changes is told; nothing is asked for" },
+          on: { "watch.changed": { actions: { type: "forward", params: ({ event }) => event } } },
+        },
+      },
+    },
+    pausing: {
+      meta: { limit: { ms: retry.mostMs, means: "the API server ends watches as soon as they begin" } },
+      after: { backoff: { target: "following", actions: "countAttempt" } },
+    },
+    backingOff: {
+      meta: {
+        limit: { ms: retry.mostMs, means: "the API server is away; what runs keeps running" },
+        log: "warn",
+      },
+      after: { backoff: { target: "following", actions: "countAttempt" } },
+    },
+    refused: {
+      meta: {
+        limit: {
+          ms: limits.refused,
+          means: "the API server refuses this node: look at its token and its role",
+        },
+        log: "error",
+      },
+      after: { refused: { target: "following", actions: "countAttempt" } },
+    },
+  },
+});

@@ -1,0 +1,24 @@
+import { fromPromise } from "xstate";
+import type { NetworkCondition } from "../domain/kubernetes-objects.ts";
+import type { Kubernetes } from "../ports/kubernetes.ts";
+import type { NodeMemory } from "../ports/node-memory.ts";
+
+/** Effects of the node machine, and under `condition` those of its child. */
+export function nodeActors(kubernetes: Pick<Kubernetes, "setNetworkCondition">, memory: NodeMemory) {
+  return {
+    node: {
+      recall: fromPromise<readonly string[], void>(() => memory.recall()),
+      remember: fromPromise<void, { readonly podCidrs: readonly string[] }>(({ input, signal }) =>
+        memory.remember(input.podCidrs, signal),
+      ),
+    },
+    condition: {
+      setCondition: fromPromise<NetworkCondition, { readonly condition: NetworkCondition }>(
+        async ({ input: { condition }, signal }) => {
+          await kubernetes.setNetworkCondition(condition, signal);
+          return condition;
+        },
+      ),
+    },
+  };
+}

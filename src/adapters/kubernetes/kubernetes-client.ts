@@ -1,0 +1,53 @@
+import type { WatchSource } from "../../domain/kubernetes-watch.ts";
+import type { Kubernetes } from "../../ports/kubernetes.ts";
+import { createApiTransport } from "./api-transport.ts";
+import { readServiceAccount } from "./cluster-access.ts";
+import { createFollower, type WatchTarget } from "./follow-objects.ts";
+import { readKubeconfig } from "./kubeconfig.ts";
+import { conditionPatch } from "./node-condition.ts";
+import { newEvent, repeatedEvent } from "./pod-events.ts";
+
+export interface KubernetesOptions {
+  readonly nodeName: string;
+  /** A kubeconfig; absent: the service account of the pod we run in. */
+  readonly kubeconfig?: string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Label selector of the pods that are followed; empty for all of this node. */
+  readonly podSelector: string;
+  /** An object that is not what the API promises was left out. */
+  readonly rejected: (source: WatchSource) => void;
+}
+
+/** The Kubernetes API for this node. Nothing is read or connected before the first call. */
+export function createKubernetes(options: KubernetesOptions): Kubernetes & { close(): Promise<void> } {
+  const { nodeName, kubeconfig, environment, podSelector, rejected } = options;
+  const transport = createApiTransport(() =>
+    kubeconfig === undefined ? readServiceAccount(environment) : readKubeconfig(kubeconfig),
+  );
+  const targets: Readonly<Record<WatchSource, WatchTarget>> = {
+    ownNode: { path: "/api/v1/nodes", query: { fieldSelector: `metadata.name=${nodeName}` } },
+    nodes: { path: "/api/v1/nodes", query: {} },
+    pods: {
+      path: "/api/v1/pods",
+      query: {
+        fieldSelector: `spec.nodeName=${nodeName}`,
+        ...(podSelector === "" ? {} : { labelSelector: podSelector }),
+      },
+    },
+  };
+  return {
+    follow: createFollower({ transport, targets, rejected, random: Math.random }),
+    async setNetworkCondition(condition, signal) {
+      await transport.call(conditionPatch(nodeName, condition, Date.now()), signal);
+    },
+    async postReport(report, signal) {
+      const { call, posted } = newEvent(report, nodeName, Date.now());
+      await transport.call(call, signal);
+      return posted;
+    },
+    async repeatReport(posted, count, signal) {
+      await transport.call(repeatedEvent(posted, count, Date.now()), signal);
+    },
+    close: () => transport.close(),
+  };
+}

@@ -1,0 +1,104 @@
+import { z } from "zod";
+import type { ClusterNode, NetworkCondition, NodePod, OwnNode } from "../../domain/kubernetes-objects.ts";
+import type { Watched, WatchSource } from "../../domain/kubernetes-watch.ts";
+import { formatPrefix, parsePrefix } from "../../domain/prefix.ts";
+
+/** Go leaves empty lists and texts out, and writes nil lists as null. */
+const texts = z
+  .array(z.string())
+  .nullish()
+  .transform((list) => list ?? []);
+
+const metadata = z.object({ name: z.string().min(1), uid: z.string().min(1) });
+
+const nodeSchema = z.object({
+  metadata,
+  spec: z.object({ podCIDRs: texts, podCIDR: z.string().optional() }),
+  status: z
+    .object({
+      addresses: z
+        .array(z.object({ type: z.string(), address: z.string() }))
+        .nullish()
+        .transform((list) => list ?? []),
+      conditions: z
+        .array(
+          z.object({
+            type: z.string(),
+            status: z.enum(["True", "False", "Unknown"]),
+            reason: z.string().default(""),
+            message: z.string().default(""),
+          }),
+        )
+        .nullish()
+        .transform((list) => list ?? []),
+    })
+    .prefault({}),
+});
+
+const podSchema = z.object({
+  metadata: metadata.extend({
+    namespace: z.string().min(1),
+    annotations: z.record(z.string(), z.string()).nullish(),
+    deletionTimestamp: z.string().nullish(),
+  }),
+  spec: z.object({ hostNetwork: z.boolean().default(false) }),
+});
+
+/** A static pod's mirror carries here the UID under which the kubelet runs the pod (pkg/kubelet/types, ConfigMirrorAnnotationKey). */
+const mirrorOf = "kubernetes.io/config.mirror";
+
+/** Cuts an object down to what is kept; undefined when it is not what the API promises. */
+export const trim: { readonly [Source in WatchSource]: (value: unknown) => Watched[Source] | undefined } = {
+  nodes: trimNode,
+  ownNode: trimOwnNode,
+  pods: trimPod,
+};
+
+function trimNode(value: unknown): ClusterNode | undefined {
+  const parsed = nodeSchema.safeParse(value).data;
+  return parsed === undefined ? undefined : clusterNode(parsed);
+}
+
+function trimOwnNode(value: unknown): OwnNode | undefined {
+  const parsed = nodeSchema.safeParse(value).data;
+  if (parsed === undefined) return undefined;
+  const condition = parsed.status.conditions.find(({ type }) => type === "NetworkUnavailable");
+  const network: NetworkCondition | null =
+    condition === undefined
+      ? null
+      : { status: condition.status, reason: condition.reason, message: condition.message };
+  return { ...clusterNode(parsed), uid: parsed.metadata.uid, network };
+}
+
+function clusterNode({ metadata: { name }, spec, status }: z.output<typeof nodeSchema>): ClusterNode {
+  const podCidrs = spec.podCIDRs.length > 0 ? spec.podCIDRs : [spec.podCIDR ?? ""];
+  const addresses = status.addresses.filter(({ type }) => type === "InternalIP");
+  return {
+    name,
+    podCidrs: podCidrs.map(canonical).filter((prefix) => prefix !== undefined),
+    addresses: addresses.map(({ address }) => address),
+  };
+}
+
+/** The API server checks that these are prefixes, but not that they are canonical. */
+function canonical(text: string): string | undefined {
+  try {
+    return formatPrefix(parsePrefix(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function trimPod(value: unknown): NodePod | undefined {
+  const parsed = podSchema.safeParse(value).data;
+  if (parsed === undefined) return undefined;
+  const { uid, namespace, name, annotations, deletionTimestamp } = parsed.metadata;
+  return {
+    uid,
+    runtimeUid: annotations?.[mirrorOf] ?? uid,
+    namespace,
+    name,
+    hostNetwork: parsed.spec.hostNetwork,
+    leaving: typeof deletionTimestamp === "string",
+  };
+}

@@ -1,0 +1,60 @@
+/** Kubernetes objects as we keep them: trimmed where they are read, plain, comparable. */
+
+/** A Node of the cluster, as far as others need to know it (Node v1: spec.podCIDRs, status.addresses). */
+export interface ClusterNode {
+  readonly name: string;
+  /** Canonical, at most one per family; what the API server says otherwise is left out. */
+  readonly podCidrs: readonly string[];
+  /** InternalIP addresses. */
+  readonly addresses: readonly string[];
+}
+
+/** This node's own Node. */
+export interface OwnNode extends ClusterNode {
+  /** Another one after the Node was deleted and registered again. */
+  readonly uid: string;
+  /** Its NetworkUnavailable condition; null when it has none. */
+  readonly network: NetworkCondition | null;
+}
+
+/** Condition NetworkUnavailable of a Node: while "True" the control plane keeps new pods away (a NoSchedule taint). */
+export interface NetworkCondition {
+  readonly status: "True" | "False" | "Unknown";
+  /** One CamelCase word. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** A pod that runs on this node. */
+export interface NodePod {
+  readonly uid: string;
+  /** UID under which the kubelet runs it: a static pod's own where this is its mirror, else the same as `uid`. */
+  readonly runtimeUid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly hostNetwork: boolean;
+  /** Being deleted; its sandbox still stands until the kubelet has ended it. */
+  readonly leaving: boolean;
+}
+
+/** A failure on a pod's network, told to people as an Event on the Pod (events.k8s.io/v1). */
+export interface PodReport {
+  readonly pod: PodIdentity;
+  /** One CamelCase word, such as "NetworkNotAttached". */
+  readonly reason: string;
+  readonly note: string;
+  /** What was being done: "Attaching". */
+  readonly action: string;
+}
+
+export interface PodIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** Names a report that was posted, to count its repetitions. */
+export interface PostedReport {
+  readonly namespace: string;
+  readonly eventName: string;
+}

@@ -1,0 +1,36 @@
+import type { NetworkCondition } from "./kubernetes-objects.ts";
+
+/** What the daemon knows of itself; a `…Trouble` is empty when there is none. */
+export interface NetworkHealth {
+  /** ADD is served. */
+  readonly serving: boolean;
+  /** In this life or an earlier one the node's route was proven. */
+  readonly provenOnce: boolean;
+  /** tailscaled is in map poll with Headscale. */
+  readonly controlled: boolean;
+  readonly nodeConflict: string;
+  readonly guardTrouble: string;
+  readonly tailnetTrouble: string;
+  readonly routeTrouble: string;
+}
+
+/**
+ * What a Node's NetworkUnavailable condition should say: whether a new pod here could talk to pods elsewhere. A control plane
+ * that is away is no reason: what is known of routes then is from before, and packets still pass.
+ */
+export function networkCondition(health: NetworkHealth): NetworkCondition {
+  const [reason, message] = troubleOf(health);
+  return reason === ""
+    ? { status: "False", reason: "HeadcniServes", message: "HeadCNI serves pods on this node" }
+    : { status: "True", reason, message };
+}
+
+function troubleOf(health: NetworkHealth): readonly [reason: string, message: string] {
+  const { nodeConflict, guardTrouble, tailnetTrouble, routeTrouble, controlled } = health;
+  if (nodeConflict !== "") return ["PodCIDRConflict", nodeConflict];
+  if (!health.serving) return ["HeadcniStarting", "HeadCNI does not serve pods on this node yet"];
+  if (guardTrouble !== "") return ["GuardBroken", guardTrouble];
+  if (tailnetTrouble !== "") return ["TailnetDown", tailnetTrouble];
+  if (!health.provenOnce || (routeTrouble !== "" && controlled)) return ["RouteUnproven", routeTrouble];
+  return ["", ""];
+}

@@ -1,0 +1,122 @@
+import type { NodePod } from "./kubernetes-objects.ts";
+import type { ObjectChange } from "./kubernetes-watch.ts";
+
+/** An attachment as the registry of pods knows it; `podUid` is the runtime's word for the pod, empty outside Kubernetes. */
+export interface KnownAttachment {
+  readonly key: string;
+  readonly network: string;
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly podUid: string;
+}
+
+/** Told by the registry of pods: which attachments began and ended, and how many there are now. */
+export interface AttachmentsChanged {
+  readonly type: "attachments.changed";
+  readonly added: readonly KnownAttachment[];
+  /** Keys. */
+  readonly removed: readonly string[];
+  readonly count: number;
+}
+
+/**
+ * Kubernetes' pods of this node beside the attachments that stand here. A suspect is an attachment whose pod is gone; it
+ * becomes an orphan when two turns of the clock found it so: after one to two grace periods.
+ */
+export interface PodJoin {
+  /** Pods are selected by label: one that was never seen may just not be selected. */
+  readonly selective: boolean;
+  /** By the UID under which the kubelet runs them. */
+  readonly pods: Readonly<Record<string, NodePod>>;
+  readonly attachments: Readonly<Record<string, JoinedAttachment>>;
+  /** By key. */
+  readonly suspects: Readonly<Record<string, "new" | "old">>;
+}
+
+export interface JoinedAttachment extends KnownAttachment {
+  /** Its pod was seen. */
+  readonly joined: boolean;
+}
+
+export function emptyJoin(selective: boolean): PodJoin {
+  return { selective, pods: {}, attachments: {}, suspects: {} };
+}
+
+/** A complete list of this node's pods: handled as the additions, updates and deletions that lead to it. */
+export function listPods(join: PodJoin, items: readonly NodePod[]): PodJoin {
+  const seen = new Set(items.map(({ uid }) => uid));
+  const gone = Object.values(join.pods).filter(({ uid }) => !seen.has(uid));
+  const changes = [
+    ...gone.map((item) => ({ kind: "removed" as const, item })),
+    ...items.map((item) => ({ kind: "put" as const, item })),
+  ];
+  return changePods(join, changes);
+}
+
+/** Pods were added, updated or deleted. */
+export function changePods(join: PodJoin, changes: readonly ObjectChange<NodePod>[]): PodJoin {
+  const table: Table = { pods: { ...join.pods }, attachments: { ...join.attachments } };
+  for (const { kind, item } of changes) {
+    if (kind === "removed") onDelete(table, item);
+    else if (table.pods[item.runtimeUid] === undefined) onAdd(table, item);
+    else onUpdate(table, item);
+  }
+  return withSuspects({ ...join, ...table });
+}
+
+interface Table {
+  readonly pods: Record<string, NodePod>;
+  readonly attachments: Record<string, JoinedAttachment>;
+}
+
+function onAdd(table: Table, pod: NodePod): void {
+  table.pods[pod.runtimeUid] = pod;
+  for (const attachment of Object.values(table.attachments))
+    if (attachment.podUid === pod.runtimeUid)
+      table.attachments[attachment.key] = { ...attachment, joined: true };
+}
+
+function onUpdate(table: Table, pod: NodePod): void {
+  table.pods[pod.runtimeUid] = pod;
+}
+
+/** A mirror may be deleted and made anew under another UID while its static pod runs on. */
+function onDelete(table: Table, pod: NodePod): void {
+  if (table.pods[pod.runtimeUid]?.uid === pod.uid) delete table.pods[pod.runtimeUid];
+}
+
+/** Attachments began or ended. */
+export function changeAttachments(join: PodJoin, { added, removed }: AttachmentsChanged): PodJoin {
+  const attachments: Record<string, JoinedAttachment> = { ...join.attachments };
+  for (const key of removed) delete attachments[key];
+  for (const attachment of added)
+    attachments[attachment.key] = { ...attachment, joined: join.pods[attachment.podUid] !== undefined };
+  return withSuspects({ ...join, attachments });
+}
+
+/** What is known is not current any more: suspicion begins anew once it is. */
+export function doubtJoin(join: PodJoin): PodJoin {
+  const suspects = Object.fromEntries(Object.keys(join.suspects).map((key) => [key, "new" as const]));
+  return { ...join, suspects };
+}
+
+/** The clock turned. `orphans`: keys that were suspects at the last turn already. */
+export function turnJoin(join: PodJoin): { readonly join: PodJoin; readonly orphans: readonly string[] } {
+  const keys = Object.keys(join.suspects);
+  const suspects = Object.fromEntries(keys.map((key) => [key, "old" as const]));
+  return { join: { ...join, suspects }, orphans: keys.filter((key) => join.suspects[key] === "old") };
+}
+
+/** Looked at and found in use, or it could not be removed: not before another grace period. */
+export function spareSuspect(join: PodJoin, key: string): PodJoin {
+  if (join.suspects[key] === undefined) return join;
+  return { ...join, suspects: { ...join.suspects, [key]: "new" } };
+}
+
+function withSuspects(join: PodJoin): PodJoin {
+  const suspects: Record<string, "new" | "old"> = {};
+  for (const { key, podUid, joined } of Object.values(join.attachments))
+    if (podUid !== "" && join.pods[podUid] === undefined && (joined || !join.selective))
+      suspects[key] = join.suspects[key] ?? "new";
+  return { ...join, suspects };
+}

@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { ClusterOptions } from "../lab/kubernetes/cluster-types.ts";
+import { LabError } from "../lab/lab-error.ts";
+import { stderrProgress } from "../lab/progress.ts";
+import { startLab } from "../lab/start-lab.ts";
+import { stopLab } from "../lab/stop-lab.ts";
+import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
+import { ensureE2eTools } from "./e2e-tools.ts";
+import { runTests } from "./run-tests.ts";
+import type { Tally } from "./tally.ts";
+
+const usage = `npm run test:conformance [-- OPTION...]
+Runs Kubernetes' own network conformance tests against a fresh lab with a cluster and prints the tally.
+  --reference        with the reference plugins instead of HeadCNI
+  --proxy-mode MODE  nftables (the default) or iptables
+  --nodes N          2 by default
+  --focus REGEXP     other tests than [sig-network] ... [Conformance]
+  --keep             leave the lab up`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      reference: { type: "boolean", default: false },
+      "proxy-mode": { type: "string", default: "nftables" },
+      nodes: { type: "string", default: "2" },
+      focus: { type: "string", default: "\\[sig-network\\].*\\[Conformance\\]" },
+      keep: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
+  const proxyMode = proxyModeOf(values["proxy-mode"]);
+  const progress = stderrProgress();
+  const tools = await ensureE2eTools(progress);
+  const interrupt = stopLabOnInterrupt(progress);
+  const lab = await startLab({
+    nodes: Number(values.nodes),
+    daemon: values.reference ? "none" : "bundle",
+    kubernetes: { network: values.reference ? "reference" : "headcni", proxyMode },
+    progress,
+    onClaimed: interrupt.watch,
+  });
+  const folder = await mkdtemp(join(tmpdir(), "headcni-conformance-"));
+  const start = performance.now();
+  try {
+    const tally = await runTests(lab, tools, { focus: values.focus, processes: 4, folder }, progress);
+    const network = values.reference ? "the reference plugins" : "HeadCNI";
+    print(tally, `${network}, kube-proxy with ${proxyMode}`, (performance.now() - start) / 1000);
+    if (tally.failed.length > 0) console.log(`log: ${join(folder, "ginkgo.log")}`);
+    else await rm(folder, { recursive: true, force: true });
+    return tally.failed.length === 0 ? 0 : 1;
+  } finally {
+    if (values.keep) console.log(`lab ${lab.id} stays up: npm run lab -- down --id ${lab.id}`);
+    else await stopLab(lab.id, progress);
+    interrupt.release();
+  }
+}
+
+function proxyModeOf(word: string): ClusterOptions["proxyMode"] {
+  if (word === "nftables" || word === "iptables") return word;
+  throw new LabError("BAD_OPTION", `--proxy-mode is nftables or iptables, not "${word}"`);
+}
+
+function print({ passed, failed, seconds }: Tally, what: string, took: number): void {
+  for (const { name, seconds: own } of seconds.slice(0, 5))
+    console.log(`${own.toFixed(1).padStart(6)} s  ${name}`);
+  for (const { name, reason } of failed) console.log(`FAIL ${name}\n     ${reason.split("\n")[0]}`);
+  console.log(`conformance with ${what}, ${took.toFixed(0)} s: ${passed} passed, ${failed.length} failed`);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof LabError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = error.code === "BAD_OPTION" ? 2 : 1;
+}

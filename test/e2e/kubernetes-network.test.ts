@@ -1,0 +1,146 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { applyObjects, getJson } from "../lab/kubernetes/kubectl.ts";
+import { inNode } from "../lab/kubernetes/node-machine.ts";
+import {
+  type ClusterPod,
+  execInClusterPod,
+  waitForWorkload,
+  whoPath,
+  workloadObjects,
+  workloadPods,
+} from "../lab/kubernetes/workload.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { inNetns } from "../lab/netns.ts";
+import { startProcess } from "../lab/processes.ts";
+import { runResult } from "../lab/run-command.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { useLab } from "./support/use-lab.ts";
+
+const nodePort = 30080;
+const hostPort = 8080;
+
+const lab = useLab({ nodes: 2, kubernetes: { network: "headcni", proxyMode: "nftables" } });
+const pods: ClusterPod[] = [];
+
+beforeAll(async () => {
+  await applyObjects(lab(), [
+    ...workloadObjects({ name: "who", replicas: 4, nodePort }),
+    ...workloadObjects({ name: "at-host", replicas: 2, hostPort }),
+  ]);
+  await waitForWorkload(lab(), "who");
+  await waitForWorkload(lab(), "at-host");
+  pods.push(...(await workloadPods(lab(), "who")));
+});
+
+/** Who answered at a URL, and the address it saw; undefined without an answer. */
+type Answer = { readonly pod: string; readonly source: string } | undefined;
+
+const answerIn = (stdout: string): Answer => {
+  // busybox's httpd listens on IPv6 and shows IPv4 clients as mapped addresses.
+  const match = /^(\S+) \[(?:::ffff:)?(\S+)\]/.exec(stdout);
+  return match === null ? undefined : { pod: match[1] ?? "", source: match[2] ?? "" };
+};
+
+// Debian's busybox breaks down over wget's own time limit.
+const wget = (host: string) => ["timeout", "5", "wget", "-q", "-O-", `http://${host}${whoPath}`] as const;
+
+const askFromPod = async (pod: ClusterPod, host: string) =>
+  answerIn((await execInClusterPod(lab(), pod, wget(host))).stdout);
+
+const askFromNode = async (node: LabNode, host: string) =>
+  answerIn((await runResult(await inNode(lab(), node, wget(host)))).stdout);
+
+const askFromOutside = async (host: string) =>
+  answerIn((await runResult(inNetns(lab().netns, wget(host)))).stdout);
+
+const podNames = () => pods.map(({ name }) => name);
+
+const serviceAddress = async () =>
+  (await getJson<{ readonly spec: { readonly clusterIP: string } }>(lab(), ["service", "who"])).spec
+    .clusterIP;
+
+test("every node is Ready with the pod CIDR that its pods are of", async () => {
+  expect(pods.map(({ node }) => node).sort()).toEqual(["n1", "n1", "n2", "n2"]);
+  for (const { name, podCIDR } of lab().nodes) {
+    const node = await getJson<{ readonly spec: { readonly podCIDR: string } }>(lab(), ["node", name]);
+    expect(node.spec.podCIDR).toBe(podCIDR);
+    const prefix = podCIDR.replace(/0\/24$/, "");
+    const own = pods.filter((pod) => pod.node === name).map(({ address }) => address);
+    expect(own.filter((address) => !address.startsWith(prefix))).toEqual([]);
+  }
+});
+
+test("pods ping and ask each other on one node and across nodes, each seen with its own address", async () => {
+  for (const from of pods) {
+    for (const to of pods) {
+      const ping = await execInClusterPod(lab(), from, ["ping", "-c", "1", "-W", "2", to.address]);
+      expect(ping).toMatchObject({ exitCode: 0 });
+      expect(await askFromPod(from, to.address)).toEqual({ pod: to.name, source: from.address });
+    }
+  }
+});
+
+test("a Service answers pods and nodes, whichever pod it chooses", async () => {
+  const address = await serviceAddress();
+  for (const pod of pods) {
+    const answers = await Promise.all(Array.from({ length: 8 }, () => askFromPod(pod, address)));
+    expect(answers.map((answer) => podNames().includes(answer?.pod ?? ""))).toEqual(answers.map(() => true));
+  }
+  for (const node of lab().nodes) {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => askFromNode(node, address)));
+    const answered = new Set(answers.map((answer) => answer?.pod));
+    // 20 of 4: that one node's pods are all chosen happens once in a million.
+    expect([...answered].filter((name) => name !== undefined && podNames().includes(name)).length).toBe(
+      answered.size,
+    );
+    expect(new Set(pods.filter(({ name }) => answered.has(name)).map((pod) => pod.node)).size).toBe(2);
+  }
+});
+
+test("a pod reaches itself through its Service", async () => {
+  const address = await serviceAddress();
+  const [pod] = pods;
+  if (pod === undefined) throw new Error("no pod");
+  const itself = async () => (await askFromPod(pod, address))?.pod === pod.name;
+  await waitUntil(itself, { what: "the Service chooses the pod itself", timeoutMs: 60_000 });
+});
+
+test("NodePort and hostPort answer outside on every node", async () => {
+  const atHost = await workloadPods(lab(), "at-host");
+  for (const { name, address } of lab().nodes) {
+    expect(podNames()).toContain((await askFromOutside(`${address}:${nodePort}`))?.pod);
+    const own = atHost.find(({ node }) => node === name);
+    expect((await askFromOutside(`${address}:${hostPort}`))?.pod).toBe(own?.name);
+  }
+});
+
+test("pods find a Service by its name", async () => {
+  const address = await serviceAddress();
+  for (const pod of pods) {
+    const { stdout } = await execInClusterPod(lab(), pod, ["nslookup", "who.default.svc.cluster.local"]);
+    expect(stdout).toContain(`Address: ${address}`);
+    expect(podNames()).toContain((await askFromPod(pod, "who"))?.pod);
+  }
+});
+
+test("a pod's traffic to the outside carries its node's address", async () => {
+  const folder = join(lab().folder, "outside");
+  await mkdir(join(folder, "cgi-bin"), { recursive: true });
+  const answer = '#!/bin/sh\nprintf "\\noutside %s\\n" "$REMOTE_ADDR"\n';
+  await writeFile(join(folder, "cgi-bin", "who"), answer, { mode: 0o755 });
+  await startProcess(lab().processFolder, {
+    name: "outside",
+    netns: lab().netns,
+    command: ["busybox", "httpd", "-f", "-p", "8081", "-h", folder],
+    env: {},
+    logFile: join(lab().folder, "outside.log"),
+  });
+  for (const pod of pods) {
+    const asked = () => askFromPod(pod, "10.99.0.1:8081");
+    const seen = await waitUntil(asked, { what: "the outside answers", timeoutMs: 10_000 });
+    expect(seen.source).toBe(nodeOf(lab(), pod.node).address);
+  }
+});

@@ -1,0 +1,64 @@
+import { access } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { compileC } from "../build/compile-c.ts";
+import { ensurePackages } from "../build/debian-packages.ts";
+import { ensureGoModule } from "../build/go-tools.ts";
+import { LabError } from "../lab-error.ts";
+import type { Progress } from "../progress.ts";
+import type { ClusterTools } from "./cluster-types.ts";
+import { ensureLabImages } from "./lab-images.ts";
+
+const kubernetesVersion = "1.36.3";
+const versionStamp = "k8s.io/component-base/version";
+
+/** The Go module of Kubernetes; `test/conformance` builds its tests from the same pins. */
+export const kubernetesModule = {
+  folder: "kubernetes",
+  what: `Kubernetes ${kubernetesVersion} and etcd`,
+  // Without the stamp every part calls itself v0.0.0-master.
+  linkerFlags: [
+    `-X ${versionStamp}.gitVersion=v${kubernetesVersion}`,
+    ...[`-X ${versionStamp}.gitMajor=1`, `-X ${versionStamp}.gitMinor=36`],
+  ].join(" "),
+};
+
+/** What a cluster needs beyond the rest of the lab, and the Debian package that brings it. */
+const needs = {
+  runc: "runc",
+  busybox: "busybox-static",
+  openssl: "openssl",
+  unshare: "util-linux",
+  tar: "tar",
+};
+
+/** Installs and builds the programs of a cluster that are missing and returns where they are. */
+export async function ensureClusterTools(progress: Progress): Promise<ClusterTools> {
+  await ensurePackages(progress, needs);
+  const kubernetes = await ensureGoModule(kubernetesModule, progress);
+  const containerd = await ensureGoModule(
+    { folder: "containerd", what: "containerd 2.2.1", linkerFlags: "" },
+    progress,
+  );
+  const coredns = await ensureGoModule(
+    { folder: "coredns", what: "CoreDNS 1.13.1", linkerFlags: "" },
+    progress,
+  );
+  const init = await compileC(join(import.meta.dirname, "init.c"), ["-static", "-s"]);
+  const programs = { init, busybox: await onPath("busybox"), coredns: join(coredns, "coredns") };
+  const images = await ensureLabImages(programs, progress);
+  // Go names a program after its package's folder.
+  return { etcd: join(kubernetes, "server"), kubernetes, containerd, init, images };
+}
+
+async function onPath(program: string): Promise<string> {
+  const { PATH = "" } = process.env;
+  for (const folder of [...PATH.split(delimiter), "/usr/sbin", "/sbin"]) {
+    const path = join(folder, program);
+    const there = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (there) return path;
+  }
+  throw new LabError("PROGRAM_MISSING", `${program} is not on PATH`);
+}

@@ -1,0 +1,23 @@
+/** What a lab's Kubernetes cluster is made of. */
+export type ClusterOptions = {
+  /** How kube-proxy makes Services: the default of new clusters, or the one that most clusters still run. */
+  readonly proxyMode: "nftables" | "iptables";
+  /**
+   * `headcni`: a daemon beside each kubelet. `reference`: the reference plugins with a route per node on the plain
+   * underlay, what a cluster does without us. `none`: Headscale is there and nodes wait for somebody to install a CNI.
+   */
+  readonly network: "headcni" | "reference" | "none";
+};
+
+/** The programs of a cluster, as absolute paths. */
+export type ClusterTools = {
+  readonly etcd: string;
+  /** Folder with kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy, kubelet and kubectl. */
+  readonly kubernetes: string;
+  /** Folder with containerd, its shim and ctr. */
+  readonly containerd: string;
+  /** The first process of a node and of each pod. */
+  readonly init: string;
+  /** An archive with the images of `lab-images.ts`. */
+  readonly images: string;
+};

@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { LabError } from "../lab-error.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
+import type { ClusterOptions, ClusterTools } from "./cluster-types.ts";
+
+/** Addresses and paths of a lab's cluster: all of it follows from the lab. */
+export type Cluster = {
+  readonly options: ClusterOptions;
+  readonly tools: ClusterTools;
+  readonly folder: string;
+  readonly certificates: string;
+  /** Of an administrator; the API server is reached from namespace `netns`. */
+  readonly kubeconfig: string;
+  readonly netns: string;
+  readonly apiAddress: string;
+  readonly apiUrl: string;
+  readonly serviceCIDR: string;
+  readonly dnsAddress: string;
+  readonly dnsDomain: string;
+};
+
+/** The cluster of a lab. Throws LabError BAD_OPTION for a lab that was started without one. */
+export function clusterOf(lab: Lab): Cluster {
+  const { kubernetes: options } = lab.options;
+  const { cluster: tools } = lab.tools;
+  if (options === undefined || tools === undefined) {
+    throw new LabError("BAD_OPTION", `lab "${lab.id}" has no cluster: start one with --kubernetes`);
+  }
+  const folder = join(lab.folder, "kubernetes");
+  return {
+    options,
+    tools,
+    folder,
+    certificates: join(folder, "certificates"),
+    kubeconfig: join(folder, "admin.kubeconfig"),
+    netns: lab.netns,
+    apiAddress: "10.99.0.1",
+    apiUrl: "https://10.99.0.1:6443",
+    // Not the usual /12: that holds the underlay as well, and kube-proxy drops what goes to an address of it.
+    serviceCIDR: "10.96.0.0/16",
+    dnsAddress: "10.96.0.10",
+    dnsDomain: "cluster.local",
+  };
+}
+
+/** The socket of a node's containerd, reachable from outside the node as well. */
+export function containerdSocket(node: LabNode): string {
+  return join(node.folder, "containerd.sock");
+}
+
+/** Where a program of the cluster on a node logs: `kubelet`, `containerd`, `kube-proxy`, `init`. */
+export function nodeLogFile(node: LabNode, program: string): string {
+  return join(node.folder, `${program}.log`);
+}

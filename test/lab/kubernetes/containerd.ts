@@ -1,0 +1,78 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { tailOf } from "../log-tail.ts";
+import { requireAlive, startProcess } from "../processes.ts";
+import { run } from "../run-command.ts";
+import { waitUntil } from "../wait-until.ts";
+import { clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
+import { imageNames } from "./lab-images.ts";
+import { onNode } from "./node-machine.ts";
+
+/** Name of the record of a node's containerd. */
+function containerdName(node: LabNode): string {
+  return `${node.name}-containerd`;
+}
+
+/** Starts a node's containerd, waits until it answers and gives it the lab's images. */
+export async function startContainerd(lab: Lab, node: LabNode): Promise<void> {
+  const { tools } = clusterOf(lab);
+  const configFile = join(node.folder, "containerd.toml");
+  await writeFile(configFile, configOf(node));
+  const { PATH = "" } = process.env;
+  await startProcess(lab.processFolder, {
+    name: containerdName(node),
+    netns: node.netns,
+    ...(await onNode(lab, node, [join(tools.containerd, "containerd"), "--config", configFile])),
+    // It looks for its shim and for runc.
+    env: { PATH: `${tools.containerd}:${PATH}:/usr/sbin:/sbin` },
+    logFile: nodeLogFile(node, "containerd"),
+  });
+  const answers = async () => {
+    await requireAlive(lab.processFolder, containerdName(node));
+    return await ctr(lab, node, ["version"]).then(
+      () => true,
+      () => false,
+    );
+  };
+  await waitUntil(answers, {
+    what: `containerd of ${node.name} answers`,
+    timeoutMs: 20_000,
+    explain: () => tailOf(nodeLogFile(node, "containerd")),
+  });
+  await importImages(lab, node, tools.images);
+}
+
+/** Gives a node's containerd the images of an archive (OCI layout), so that kubelet need not pull them. */
+export async function importImages(lab: Lab, node: LabNode, archive: string): Promise<void> {
+  await ctr(lab, node, ["images", "import", "--local", archive]);
+}
+
+/** Runs containerd's own command line against a node's containerd, where Kubernetes keeps its containers. */
+async function ctr(lab: Lab, node: LabNode, args: readonly string[]): Promise<string> {
+  const program = join(clusterOf(lab).tools.containerd, "ctr");
+  return await run([program, "--address", containerdSocket(node), "--namespace", "k8s.io", ...args], {
+    timeoutMs: 60_000,
+  });
+}
+
+/** Paths are those inside the node (`node-init.sh`). */
+function configOf(node: LabNode): string {
+  return `version = 3
+disabled_plugins = ["io.containerd.nri.v1.nri"]
+
+[grpc]
+address = "${containerdSocket(node)}"
+
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "${imageNames.pause}"
+
+[plugins."io.containerd.cri.v1.runtime"]
+# Without the right to lower it, runc would die of the attempt.
+restrict_oom_score_adj = true
+
+[plugins."io.containerd.cri.v1.runtime".cni]
+bin_dirs = ["/opt/cni/bin"]
+conf_dir = "/etc/cni/net.d"
+`;
+}

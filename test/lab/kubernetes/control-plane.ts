@@ -1,0 +1,147 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Lab } from "../lab-types.ts";
+import { tailOf } from "../log-tail.ts";
+import { requireAlive, startProcess } from "../processes.ts";
+import type { CommandLine } from "../run-command.ts";
+import { waitUntil } from "../wait-until.ts";
+import { certificateOf, serviceAccountKey } from "./certificates.ts";
+import { type Cluster, clusterOf } from "./cluster.ts";
+import { writeKubeconfig } from "./kubeconfig.ts";
+import { kubectl } from "./kubectl.ts";
+
+/** The programs of the control plane; each logs to `NAME.log` in the cluster's folder. */
+export const controlPlanePrograms = [
+  "etcd",
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-scheduler",
+] as const;
+
+/** One of them. */
+export type ControlPlaneProgram = (typeof controlPlanePrograms)[number];
+
+/** Starts etcd and the API server and waits until the API server is ready; then the two that only talk to it. */
+export async function startControlPlane(lab: Lab): Promise<void> {
+  const cluster = clusterOf(lab);
+  await mkdir(cluster.folder, { recursive: true });
+  await writeKubeconfig(cluster, "admin", cluster.kubeconfig);
+  await startControlPlaneProgram(lab, "etcd");
+  await startControlPlaneProgram(lab, "kube-apiserver");
+  await waitForApiServer(lab);
+  await startControlPlaneProgram(lab, "kube-controller-manager");
+  await startControlPlaneProgram(lab, "kube-scheduler");
+}
+
+/** Starts one program of the control plane. */
+export async function startControlPlaneProgram(lab: Lab, name: ControlPlaneProgram): Promise<void> {
+  const cluster = clusterOf(lab);
+  await startProcess(lab.processFolder, {
+    name,
+    netns: cluster.netns,
+    command: await commandOf(lab, cluster, name),
+    env: {},
+    logFile: controlPlaneLog(cluster, name),
+  });
+}
+
+/** Where a program of the control plane logs. */
+export function controlPlaneLog(cluster: Cluster, name: ControlPlaneProgram): string {
+  return join(cluster.folder, `${name}.log`);
+}
+
+/** Waits until the API server says that it is ready, its built-in roles included. */
+export async function waitForApiServer(lab: Lab): Promise<void> {
+  const ready = async () => {
+    await requireAlive(lab.processFolder, "kube-apiserver");
+    return (await kubectl(lab, ["get", "--raw=/readyz"]).catch(() => "")) === "ok";
+  };
+  await waitUntil(ready, {
+    what: "the API server is ready",
+    timeoutMs: 60_000,
+    everyMs: 200,
+    explain: () => tailOf(controlPlaneLog(clusterOf(lab), "kube-apiserver")),
+  });
+}
+
+async function commandOf(lab: Lab, cluster: Cluster, name: ControlPlaneProgram): Promise<CommandLine> {
+  const program = join(cluster.tools.kubernetes, name);
+  switch (name) {
+    case "etcd":
+      return [cluster.tools.etcd, ...etcdFlags(cluster)];
+    case "kube-apiserver":
+      return [program, ...apiServerFlags(cluster)];
+    case "kube-controller-manager": {
+      const kubeconfig = await kubeconfigOf(cluster, "controller-manager");
+      return [program, ...controllerManagerFlags(lab, cluster, kubeconfig)];
+    }
+    case "kube-scheduler": {
+      const kubeconfig = await kubeconfigOf(cluster, "scheduler");
+      return [program, `--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--bind-address=127.0.0.1"];
+    }
+    default: {
+      const unhandled: never = name;
+      return unhandled;
+    }
+  }
+}
+
+async function kubeconfigOf(cluster: Cluster, holder: string): Promise<string> {
+  return await writeKubeconfig(cluster, holder, join(cluster.folder, `${holder}.kubeconfig`));
+}
+
+function etcdFlags(cluster: Cluster): readonly string[] {
+  return [
+    `--data-dir=${join(cluster.folder, "etcd")}`,
+    "--listen-client-urls=http://127.0.0.1:2379",
+    "--advertise-client-urls=http://127.0.0.1:2379",
+    "--listen-peer-urls=http://127.0.0.1:2380",
+    "--unsafe-no-fsync",
+  ];
+}
+
+function apiServerFlags(cluster: Cluster): readonly string[] {
+  const server = certificateOf(cluster, "api-server");
+  const client = certificateOf(cluster, "api-server-client");
+  return [
+    "--etcd-servers=http://127.0.0.1:2379",
+    `--advertise-address=${cluster.apiAddress}`,
+    "--secure-port=6443",
+    `--service-cluster-ip-range=${cluster.serviceCIDR}`,
+    `--service-account-issuer=https://kubernetes.default.svc.${cluster.dnsDomain}`,
+    `--service-account-key-file=${serviceAccountKey(cluster)}`,
+    `--service-account-signing-key-file=${serviceAccountKey(cluster)}`,
+    `--client-ca-file=${certificateOf(cluster, "authority").certificate}`,
+    `--tls-cert-file=${server.certificate}`,
+    `--tls-private-key-file=${server.key}`,
+    `--kubelet-client-certificate=${client.certificate}`,
+    `--kubelet-client-key=${client.key}`,
+    // By default it would look up the nodes' names, which nobody resolves here.
+    "--kubelet-preferred-address-types=InternalIP",
+    "--authorization-mode=Node,RBAC",
+    "--enable-admission-plugins=NodeRestriction",
+    "--allow-privileged=true",
+  ];
+}
+
+function controllerManagerFlags(lab: Lab, cluster: Cluster, kubeconfig: string): readonly string[] {
+  const authority = certificateOf(cluster, "authority");
+  return [
+    `--kubeconfig=${kubeconfig}`,
+    "--leader-elect=false",
+    "--bind-address=127.0.0.1",
+    "--use-service-account-credentials",
+    // With the default of 20 requests a second its controllers need 5 s to start.
+    "--kube-api-qps=500",
+    "--kube-api-burst=1000",
+    `--service-account-private-key-file=${serviceAccountKey(cluster)}`,
+    `--root-ca-file=${authority.certificate}`,
+    `--cluster-signing-cert-file=${authority.certificate}`,
+    `--cluster-signing-key-file=${authority.key}`,
+    `--service-cluster-ip-range=${cluster.serviceCIDR}`,
+    // Nodes of the lab bring their pod CIDR; what else registers gets one of the rest.
+    "--allocate-node-cidrs",
+    `--cluster-cidr=${lab.supernet}`,
+    "--node-cidr-mask-size=24",
+  ];
+}

@@ -1,0 +1,75 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { startProcess } from "../processes.ts";
+import { certificateOf } from "./certificates.ts";
+import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
+import { writeKubeconfig } from "./kubeconfig.ts";
+import { onNode } from "./node-machine.ts";
+
+/** Starts a node's kubelet; its Node object (`nodeObject`) should be there before. */
+export async function startKubelet(lab: Lab, node: LabNode): Promise<void> {
+  const cluster = clusterOf(lab);
+  const configFile = join(node.folder, "kubelet.json");
+  await writeFile(configFile, JSON.stringify(configOf(cluster, node), null, 2));
+  const kubeconfig = await writeKubeconfig(
+    cluster,
+    `kubelet-${node.name}`,
+    join(node.folder, "kubelet.kubeconfig"),
+  );
+  await startProcess(lab.processFolder, {
+    name: `${node.name}-kubelet`,
+    netns: node.netns,
+    ...(await onNode(lab, node, [
+      join(cluster.tools.kubernetes, "kubelet"),
+      `--config=${configFile}`,
+      `--kubeconfig=${kubeconfig}`,
+      `--hostname-override=${node.name}`,
+      `--node-ip=${node.address}`,
+    ])),
+    env: {},
+    logFile: nodeLogFile(node, "kubelet"),
+  });
+}
+
+/** The Node object that kubelet will find and make its own: with the pod CIDR that the lab's layout has for the node. */
+export function nodeObject(node: LabNode): unknown {
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: node.name, labels: { "kubernetes.io/hostname": node.name } },
+    spec: { podCIDR: node.podCIDR, podCIDRs: [node.podCIDR] },
+  };
+}
+
+function configOf(cluster: Cluster, node: LabNode): unknown {
+  const serving = certificateOf(cluster, `kubelet-${node.name}`);
+  return {
+    apiVersion: "kubelet.config.k8s.io/v1beta1",
+    kind: "KubeletConfiguration",
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: certificateOf(cluster, "authority").certificate },
+    },
+    authorization: { mode: "Webhook" },
+    tlsCertFile: serving.certificate,
+    tlsPrivateKeyFile: serving.key,
+    containerRuntimeEndpoint: `unix://${containerdSocket(node)}`,
+    clusterDNS: [cluster.dnsAddress],
+    clusterDomain: cluster.dnsDomain,
+    maxPods: 200,
+    registerWithTaints: [],
+    // The nodes share the machine's cgroups and disk: no reservations, no evictions.
+    cgroupDriver: "cgroupfs",
+    cgroupsPerQOS: false,
+    enforceNodeAllocatable: [],
+    localStorageCapacityIsolation: false,
+    evictionHard: { "memory.available": "0%", "nodefs.available": "0%", "imagefs.available": "0%" },
+    imageGCHighThresholdPercent: 100,
+    imageGCLowThresholdPercent: 99,
+    failSwapOn: false,
+    failCgroupV1: false,
+    volumePluginDir: "/var/lib/kubelet/volume-plugins",
+  };
+}

@@ -1,0 +1,48 @@
+import type { Lab, LabNode } from "../lab-types.ts";
+import { ipBatch } from "../netns.ts";
+import type { Progress } from "../progress.ts";
+import { makeCertificates } from "./certificates.ts";
+import { clusterOf } from "./cluster.ts";
+import { startContainerd } from "./containerd.ts";
+import { startControlPlane } from "./control-plane.ts";
+import { corednsObjects } from "./coredns.ts";
+import { startKubeProxy } from "./kube-proxy.ts";
+import { applyObjects, kubectl } from "./kubectl.ts";
+import { nodeObject, startKubelet } from "./kubelet.ts";
+
+/**
+ * Starts Kubernetes on a lab whose nodes have booted and whose pod network is up or coming up, and returns when every
+ * node is Ready and the cluster's DNS answers; with the network `none`, as soon as everything runs.
+ */
+export async function startCluster(lab: Lab, progress: Progress): Promise<void> {
+  const cluster = clusterOf(lab);
+  await makeCertificates(lab);
+  const containerds = Promise.all(lab.nodes.map((node) => startContainerd(lab, node)));
+  await Promise.all([startApi(lab, progress), containerds]);
+  await Promise.all(lab.nodes.map((node) => startNodeServices(lab, node)));
+  if (cluster.options.network === "none") return;
+  await kubectl(lab, ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
+  progress(`All nodes are Ready: KUBECONFIG=${cluster.kubeconfig} in namespace ${cluster.netns}`);
+  await kubectl(lab, ["-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=110s"]);
+  progress("The cluster's DNS is ready");
+}
+
+/** Starts what makes a booted node with a running containerd a node of the cluster. */
+export async function startNodeServices(lab: Lab, node: LabNode): Promise<void> {
+  await Promise.all([startKubelet(lab, node), startKubeProxy(lab, node)]);
+}
+
+async function startApi(lab: Lab, progress: Progress): Promise<void> {
+  const cluster = clusterOf(lab);
+  // The API server itself talks to pods: webhooks, and the proxy of the API.
+  await ipBatch(
+    lab.netns,
+    lab.nodes
+      .filter(({ natNetns }) => natNetns === undefined)
+      .map((node) => `route replace ${node.podCIDR} via ${node.address}`),
+  );
+  await startControlPlane(lab);
+  progress(`The API server is ready at ${cluster.apiUrl}`);
+  const dns = corednsObjects(cluster, Math.min(2, lab.nodes.length));
+  await applyObjects(lab, [...lab.nodes.map(nodeObject), ...dns]);
+}

@@ -1,0 +1,279 @@
+import { describe, expect, it } from "vitest";
+import { createActor, fromCallback, fromPromise } from "xstate";
+import type { NodeEvent, NodeInput, NodeReport } from "../../machines/node/node-events.ts";
+import { nodeMachine } from "../../machines/node/node-machine.ts";
+import { watchMachine } from "../../machines/watch/watch-machine.ts";
+import type { OwnNode } from "../../src/domain/kubernetes-objects.ts";
+import { manualClock } from "../support/manual-clock.ts";
+import { recorder } from "../support/recorder.ts";
+import { until } from "../support/until.ts";
+import { walkAllTransitions } from "../support/walk-all-transitions.ts";
+
+const own: OwnNode = {
+  name: "n1",
+  podCidrs: ["10.244.1.0/24"],
+  addresses: ["10.99.0.11"],
+  uid: "u1",
+  network: null,
+};
+const moved: OwnNode = { ...own, podCidrs: ["10.244.7.0/24"] };
+const unassigned: OwnNode = { ...own, podCidrs: [] };
+const outside: OwnNode = { ...own, podCidrs: ["10.9.0.0/24"] };
+const peer = { name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] };
+
+const heard = (...items: OwnNode[]): NodeEvent => ({
+  type: "watch.listed",
+  source: "ownNode",
+  items,
+  cursor: "1",
+});
+const ownChanged = (kind: "put" | "removed", item: OwnNode): NodeEvent => ({
+  type: "watch.changed",
+  source: "ownNode",
+  changes: [{ kind, item }],
+  cursor: "2",
+});
+const lost: NodeEvent = {
+  type: "watch.lost",
+  source: "ownNode",
+  failure: { code: "UNREACHABLE", message: "away" },
+};
+const nodes = (...items: (typeof peer)[]): NodeEvent => ({
+  type: "watch.listed",
+  source: "nodes",
+  items,
+  cursor: "1",
+});
+const peerChanged = (kind: "put" | "removed"): NodeEvent => ({
+  type: "watch.changed",
+  source: "nodes",
+  changes: [{ kind, item: peer }],
+  cursor: "2",
+});
+const counted = (count: number): NodeEvent => ({
+  type: "attachments.changed",
+  added: [],
+  removed: [],
+  count,
+});
+
+const input: Omit<NodeInput, "parent"> = { seed: "n1", configured: [], supernets: ["10.244.0.0/16"] };
+
+/** A node machine; `memory` is what an earlier life left, and what this one writes. */
+function start({ memory = [] as readonly string[], configured = [] as readonly string[] } = {}) {
+  const disk = { podCidrs: memory };
+  const clock = manualClock();
+  const parent = recorder<NodeReport>();
+  const silent = watchMachine.provide({ actors: { follow: fromCallback(() => undefined) } });
+  const actor = createActor(
+    nodeMachine.provide({
+      actors: {
+        watch: silent,
+        recall: fromPromise(() => Promise.resolve(disk.podCidrs)),
+        remember: fromPromise<void, { readonly podCidrs: readonly string[] }>(async ({ input }) => {
+          disk.podCidrs = input.podCidrs;
+        }),
+      },
+    }),
+    { input: { ...input, configured, parent: parent.ref }, clock },
+  ).start();
+  const isAt = (path: string) => JSON.stringify(actor.getSnapshot().value).includes(`"${path}"`);
+  return {
+    disk,
+    clock,
+    parent,
+    send: (event: NodeEvent) => actor.send(event),
+    reaches: (path: string) => until(() => isAt(path), path),
+    last: (type: NodeReport["type"]) => parent.events.findLast((event) => event.type === type),
+  };
+}
+
+describe("the node machine", () => {
+  it("takes every transition", async () => {
+    const parent = recorder<NodeReport>().ref;
+    await walkAllTransitions(nodeMachine, {
+      input: { ...input, parent },
+      moreInputs: [{ ...input, configured: ["10.244.1.0/24"], parent }],
+      events: [
+        heard(own),
+        heard(),
+        heard(moved),
+        heard(unassigned),
+        ownChanged("put", own),
+        ownChanged("put", moved),
+        ownChanged("removed", own),
+        lost,
+        nodes(peer),
+        peerChanged("put"),
+        peerChanged("removed"),
+        counted(0),
+        counted(1),
+        {
+          type: "node.networkWanted",
+          condition: { status: "False", reason: "HeadcniServes", message: "" },
+        },
+      ],
+      outcomes: {
+        watch: { done: [] },
+        condition: { done: [] },
+        recall: { done: [[], ["10.244.1.0/24"]] },
+      },
+      // The regions do not know each other: walking each while the other rests takes every transition of both.
+      possible: ({ value }, event) => {
+        if (value === "crashed") return true;
+        const { own, cluster } = value.working;
+        const resting = own.holding === "agreed";
+        if (/error.actor.(ownWatch|nodesWatch|condition)$/.test(event.type))
+          return resting && cluster === "unknown";
+        if (event.type.startsWith("xstate.")) return true;
+        const { source = "ownNode" } = event as { readonly source?: string };
+        return source === "nodes" ? resting : cluster === "unknown";
+      },
+      stateKey: ({ context }) => [
+        context.inForce.join(),
+        // It matters until something is in force.
+        context.inForce.length === 0 && context.remembered.join(),
+        typeof context.own === "string" ? context.own : context.own.podCidrs.join(),
+        context.attachments === 0,
+        context.ledger.missing,
+        context.listed,
+      ],
+      limit: 200_000,
+    });
+  });
+
+  it("takes the pod CIDR of the Node, and remembers it", async () => {
+    const { send, reaches, last, disk } = start();
+    await reaches("hoping");
+    send(heard(own));
+    await reaches("agreed");
+    expect(last("node.podCIDRs")).toEqual({ type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] });
+    expect(disk.podCidrs).toEqual(["10.244.1.0/24"]);
+  });
+
+  it("waits for a Node that has none yet, and says what for", async () => {
+    const { send, reaches, last, clock } = start();
+    await reaches("hoping");
+    clock.fire(500);
+    expect(last("node.waiting")).toEqual({
+      type: "node.waiting",
+      reason: "the API server has not been heard yet",
+    });
+    send(lost);
+    expect(last("node.waiting")).toMatchObject({ reason: expect.stringContaining("away") });
+    send(heard());
+    expect(last("node.waiting")).toMatchObject({ reason: expect.stringContaining("no Node of this name") });
+    send(ownChanged("put", unassigned));
+    expect(last("node.waiting")).toMatchObject({ reason: expect.stringContaining("--allocate-node-cidrs") });
+    send(ownChanged("put", outside));
+    expect(last("node.waiting")).toMatchObject({ reason: expect.stringContaining("10.9.0.0/24") });
+    send(ownChanged("put", own));
+    await reaches("agreed");
+  });
+
+  it.each([
+    ["at once when the API server is away", (at: ReturnType<typeof start>) => at.send(lost)],
+    ["after a moment when it does not answer", (at: ReturnType<typeof start>) => at.clock.fire(500)],
+  ])("goes on with what it remembers: %s", async (_, happen) => {
+    const at = start({ memory: ["10.244.1.0/24"] });
+    await at.reaches("hoping");
+    happen(at);
+    await at.reaches("unconfirmed");
+    expect(at.last("node.podCIDRs")).toEqual({ type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] });
+    at.send(heard(own));
+    await at.reaches("agreed");
+  });
+
+  it("believes the Node rather than its memory while nothing is in force yet", async () => {
+    const { send, reaches, last, disk } = start({ memory: ["10.244.1.0/24"] });
+    await reaches("hoping");
+    send(heard(moved));
+    await reaches("agreed");
+    expect(last("node.podCIDRs")).toEqual({ type: "node.podCIDRs", prefixes: ["10.244.7.0/24"] });
+    expect(disk.podCidrs).toEqual(["10.244.7.0/24"]);
+  });
+
+  it("does not take a memory that the configuration does not allow any more", async () => {
+    const { send, reaches, last } = start({ memory: ["10.9.1.0/24"] });
+    await reaches("hoping");
+    send(lost);
+    await reaches("hoping");
+    expect(last("node.podCIDRs")).toBeUndefined();
+  });
+
+  it("refuses another pod CIDR under running pods, and begins anew with it once they are gone", async () => {
+    const { send, reaches, last, disk } = start();
+    send(counted(2));
+    send(heard(own));
+    await reaches("agreed");
+    send(ownChanged("put", moved));
+    await reaches("conflicting");
+    expect(last("node.conflicting")).toMatchObject({
+      reason:
+        "the Node's pod CIDR is 10.244.7.0/24, but this node works with 10.244.1.0/24: drain the node, then it takes the new one",
+    });
+    send(counted(1));
+    await reaches("conflicting");
+    expect(disk.podCidrs).toEqual(["10.244.1.0/24"]);
+    send(counted(0));
+    await reaches("moved");
+    expect(disk.podCidrs).toEqual(["10.244.7.0/24"]);
+    expect(last("node.moved")).toEqual({ type: "node.moved", prefixes: ["10.244.7.0/24"] });
+  });
+
+  it("goes back to rest when the Node gets its old pod CIDR again", async () => {
+    const { send, reaches, last } = start();
+    send(heard(own));
+    await reaches("agreed");
+    send(ownChanged("put", moved));
+    await reaches("conflicting");
+    send(ownChanged("put", own));
+    await reaches("agreed");
+    expect(last("node.agreed")).toEqual({ type: "node.agreed", note: "" });
+  });
+
+  it("keeps the pod CIDR when the Node is deleted or has none, and never leaves one that is configured", async () => {
+    const { send, reaches, last } = start({ configured: ["10.244.1.0/24"] });
+    expect(last("node.podCIDRs")).toEqual({ type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] });
+    send(counted(0));
+    send(heard(own));
+    await reaches("agreed");
+    send(ownChanged("removed", own));
+    await reaches("absent");
+    send(ownChanged("put", unassigned));
+    await reaches("agreed");
+    send(ownChanged("put", moved));
+    await reaches("conflicting");
+    expect(last("node.moved")).toBeUndefined();
+  });
+
+  it("tells the cluster's Nodes, also when there is none, and not what it told before", () => {
+    const { send, parent } = start();
+    const told = () => parent.events.filter(({ type }) => type === "nodes.changed").length;
+    send(nodes());
+    expect(told()).toBe(1);
+    send(peerChanged("put"));
+    expect(told()).toBe(2);
+    send(peerChanged("put"));
+    send(nodes(peer));
+    expect(told()).toBe(2);
+  });
+
+  it("counts a Node that disappeared for one to two grace periods, and one that came back for ever", () => {
+    const { send, clock, last } = start();
+    const names = () => {
+      const event = last("nodes.changed");
+      return event?.type === "nodes.changed" ? event.nodes.map(({ name }) => name) : [];
+    };
+    send(nodes(peer));
+    send(peerChanged("removed"));
+    clock.fire(60_000);
+    expect(names()).toEqual(["n2"]);
+    send(peerChanged("put"));
+    send(peerChanged("removed"));
+    clock.fire(60_000);
+    expect(names()).toEqual(["n2"]);
+    clock.fire(60_000);
+    expect(names()).toEqual([]);
+  });
+});
