@@ -3,11 +3,11 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureTools } from "../lab/build/tools.ts";
 import { listLabs } from "../lab/lab-store.ts";
 import { stderrProgress } from "../lab/progress.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { root, runChecks, toolPath } from "./checks.ts";
+import { prepareTests } from "./prepare.ts";
 import { afterSecondRun, failedFiles, type VitestReport } from "./vitest-report.ts";
 
 /** Runs vitest with this process's output and arguments, and returns its report; undefined if it broke before one. */
@@ -42,8 +42,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   // Vitest gets the signal too and ends; the labs are then taken down below.
   process.on(signal, () => progress(`${signal}: ending`));
 }
-// First, so that no test waits for an installation or a build within its own time limit.
-await ensureTools("bundle", progress, { network: "headcni", proxyMode: "nftables" });
+await prepareTests(args, progress);
 const checks = args.length === 0 ? await runChecks() : { passed: 0, failed: [] };
 const first = await runVitest(args, testRun).finally(() => stopLabsOf(testRun));
 const again = first === undefined ? [] : failedFiles(first);
