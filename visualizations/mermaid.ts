@@ -1,3 +1,5 @@
+import { edgeText } from "./layout/edge-text.ts";
+import { stateLines, stateTitle } from "./layout/state-text.ts";
 import type { ChartEdge, ChartState, MachineChart } from "./machine-chart.ts";
 
 /** The chart as a Mermaid `stateDiagram-v2`. Edges of a compound state are drawn from that state. */
@@ -25,11 +27,8 @@ function drawState(
   inner: (parent: string, depth: number) => string[],
 ): string[] {
   const indent = "  ".repeat(depth);
-  const notes = [
-    ...(state.limitMs === undefined || state.limitMs === null ? [] : [`limit ${duration(state.limitMs)}`]),
-    ...(state.invokes.length === 0 ? [] : [`runs ${state.invokes.join(", ")}`]),
-  ];
-  const label = state.path.slice(state.path.lastIndexOf(".") + 1);
+  const notes = stateLines(state);
+  const label = stateTitle(state);
   const lines = [`${indent}${name(state.path)} : ${[label, ...notes].join("\\n")}`];
   const children = inner(state.path, depth + 1);
   if (children.length === 0) return lines;
@@ -44,29 +43,8 @@ function drawState(
 
 function drawEdge(edge: ChartEdge): string {
   const from = edge.from === "" ? "anyState" : name(edge.from);
-  const label = [causeText(edge), edge.guard === undefined ? "" : `[${edge.guard}]`]
-    .filter((part) => part !== "")
-    .join(" ");
+  const label = edgeText(edge);
   return `${from} --> ${name(edge.to)}${label === "" ? "" : ` : ${label}`}`;
-}
-
-function causeText({ kind, cause }: ChartEdge): string {
-  switch (kind) {
-    case "event":
-      return cause;
-    case "after":
-      return `after ${cause}`;
-    case "done":
-      return `${cause} done`;
-    case "failed":
-      return `${cause} failed`;
-    case "always":
-      return "";
-    default: {
-      const unhandled: never = kind;
-      return unhandled;
-    }
-  }
 }
 
 function moving(chart: MachineChart): readonly ChartEdge[] {
@@ -76,8 +54,4 @@ function moving(chart: MachineChart): readonly ChartEdge[] {
 /** Mermaid takes no dots in names. */
 function name(path: string): string {
   return path.replaceAll(".", "_");
-}
-
-function duration(ms: number): string {
-  return ms < 1000 ? `${ms} ms` : ms < 120_000 ? `${ms / 1000} s` : `${ms / 60_000} min`;
 }
