@@ -1,5 +1,5 @@
 /**
- * Bundles the daemon into `dist/`: one file for the main thread and one for the kernel worker. koffi holds a native
+ * Bundles the daemon into `dist/`: one file for the main thread, one for the kernel worker, and headcnictl. koffi holds a native
  * library, so it stays beside the bundle in node_modules.
  */
 import { rm } from "node:fs/promises";
@@ -21,6 +21,7 @@ export async function buildDaemon(outputDirectory = `${root}dist`): Promise<stri
     entryPoints: {
       headcni: "src/main.ts",
       "kernel-worker": "src/adapters/netlink/kernel-worker.ts",
+      headcnictl: "src/cli/main.ts",
     },
     outdir: outputDirectory,
     outExtension: { ".js": ".mjs" },

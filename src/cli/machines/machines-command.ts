@@ -1,0 +1,62 @@
+import type { CliCall, CliCommand } from "../command.ts";
+import { type MachineRow, machinesPageSchema, readPage } from "../daemon-pages.ts";
+import { type DocumentHead, documentVersion } from "../document.ts";
+import { documentCommand } from "../document-command.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { pause } from "../pause.ts";
+import { machinesText } from "./machines-text.ts";
+
+export interface MachinesDocument extends DocumentHead<"Machines"> {
+  readonly machines: readonly MachineRow[];
+}
+
+const watchMs = 1000;
+
+const once = documentCommand<MachinesDocument>({
+  name: "machines",
+  summary: "every live state machine, its state, since when, against what limit",
+  synonyms: ["states", "actors", "ps", "top"],
+  options: [
+    { flags: "--machine <name>", summary: "only this kind, for example pod" },
+    { flags: "--state <state>", summary: "only machines in this state, for example attached" },
+    { flags: "--subject <text>", summary: "only those whose subject contains this" },
+    { flags: "--stuck", summary: "only those past their limit or failed" },
+    { flags: "--watch", summary: "again every second, until Ctrl-C" },
+  ],
+  notes: "Exit code 1 if a machine that is shown is stuck or failed.",
+  collect: async ({ context, options }) => {
+    const { machines } = await readPage(context.daemon, "/debug/machines", machinesPageSchema);
+    return {
+      apiVersion: documentVersion,
+      kind: "Machines",
+      machines: machines.filter((row) => wanted(row, options)),
+    };
+  },
+  render: ({ machines }, context) => machinesText(machines, context),
+  exitCode: ({ machines }) =>
+    machines.some((row) => row.stuck || row.error !== undefined) ? exitCodes.problem : exitCodes.ok,
+});
+
+export const machinesCommand: CliCommand = {
+  ...once,
+  run: (call) => (call.options["watch"] === true ? watch(call) : (once.run as typeof watch)(call)),
+};
+
+async function watch(call: CliCall): Promise<ExitCode> {
+  const { context } = call;
+  for (;;) {
+    if (context.isTerminal && !context.json) context.out("\u001b[H\u001b[2J\u001b[3J");
+    await (once.run as typeof watch)(call);
+    await pause(watchMs, context.signal);
+  }
+}
+
+function wanted(row: MachineRow, { machine, state, subject, stuck }: CliCall["options"]): boolean {
+  return (
+    (machine === undefined || machine === row.machine) &&
+    // A nested state is "attending.up" and parallel ones are joined: each part can be asked for.
+    (state === undefined || state === row.state || row.state.split(/[^\w]+/).includes(String(state))) &&
+    (typeof subject !== "string" || row.subject.includes(subject)) &&
+    (stuck !== true || row.stuck || row.error !== undefined)
+  );
+}

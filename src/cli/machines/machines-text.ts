@@ -1,0 +1,33 @@
+import type { CliContext } from "../command.ts";
+import type { MachineRow } from "../daemon-pages.ts";
+import { formatDuration } from "../duration.ts";
+import { formatTable } from "../table.ts";
+
+/** The table of machines; those that are stuck or failed stand first. */
+export function machinesText(
+  rows: readonly MachineRow[],
+  { style, width }: Pick<CliContext, "style" | "width">,
+): string {
+  if (rows.length === 0) return "no such machine";
+  const sorted = rows.toSorted((one, other) => rank(one) - rank(other));
+  const table = formatTable({
+    headings: ["MACHINE", "STATE", "SINCE", "LIMIT", "ACTOR", "SUBJECT"],
+    rows: sorted.map((row) => [
+      row.machine,
+      row.error === undefined ? (row.stuck ? style.bad(row.state) : row.state) : style.bad("error"),
+      formatDuration(row.sinceMs),
+      row.limitMs === null ? "none" : formatDuration(row.limitMs),
+      row.actor,
+      row.error ?? row.subject,
+    ]),
+    width,
+    paintHeading: style.bold,
+  });
+  const ill = rows.filter((row) => rank(row) < 2).length;
+  return `${table}\n\n${rows.length} machine${rows.length === 1 ? "" : "s"}${ill === 0 ? "" : `, ${style.bad(`${ill} stuck or failed`)}`}`;
+}
+
+function rank(row: MachineRow): number {
+  if (row.error !== undefined) return 0;
+  return row.stuck ? 1 : 2;
+}

@@ -1,0 +1,147 @@
+import { CommanderError } from "commander";
+import { HeadcniError } from "../domain/failure.ts";
+import { version } from "../version.ts";
+import { CliError, exitCodeOf } from "./cli-error.ts";
+import type { CliCommand, CliContext, CliTarget } from "./command.ts";
+import { createDaemonClient } from "./daemon-client.ts";
+import { documentVersion, printJson } from "./document.ts";
+import { type ExitCode, exitCodes } from "./exit-codes.ts";
+import { type ChosenCommand, createProgram } from "./program.ts";
+import { createProgress } from "./progress.ts";
+import { findSocketPath } from "./socket-path.ts";
+import { createStyle, wantsColour } from "./style.ts";
+import { explainUsage } from "./usage-error.ts";
+
+/** The process around a command: its words, streams and environment. */
+export interface CliProcess {
+  readonly words: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly stdout: CliStream;
+  readonly stderr: CliStream;
+  readonly signal: AbortSignal;
+}
+
+export interface CliStream {
+  write(text: string): void;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+const widest = 100;
+
+/** Runs one command line from its words to its exit code; whatever goes wrong becomes a message and a code. */
+export async function runCommandLine(
+  commands: readonly CliCommand[],
+  { words, environment, stdout, stderr, signal }: CliProcess,
+): Promise<ExitCode> {
+  const isTerminal = stdout.isTTY === true;
+  const refused = words.includes("--no-color");
+  const style = createStyle(wantsColour({ isTerminal, refused, environment }));
+  const width = Math.min(widest, Math.max(40, stdout.columns ?? widest));
+  const json = asksForJson(words);
+  const progress = createProgress({
+    write: (text) => void stderr.write(text),
+    isTerminal: stderr.isTTY === true,
+  });
+  const complain = (message: string, code: string) => {
+    if (json)
+      stdout.write(
+        `${printJson({ apiVersion: documentVersion, kind: "Error", error: { code, message } })}\n`,
+      );
+    stderr.write(`headcnictl: ${message}\n`);
+  };
+  try {
+    let chosen: ChosenCommand | undefined;
+    const program = createProgram({
+      commands,
+      chosen: (one) => {
+        chosen = one;
+      },
+      write: (text) => void stdout.write(text),
+      style,
+      width,
+    });
+    if (words.length === 0) {
+      program.outputHelp();
+      return exitCodes.usage;
+    }
+    if (words[0] === "--version") {
+      stdout.write(`headcnictl ${version}\n`);
+      return exitCodes.ok;
+    }
+    await program.parseAsync([...words], { from: "user" });
+    if (chosen?.command.run === undefined) return exitCodes.usage;
+    const target = targetOf(chosen.options, environment);
+    const context: CliContext = {
+      out: (text) => {
+        progress.end();
+        stdout.write(`${text}\n`);
+      },
+      err: (text) => {
+        progress.end();
+        stderr.write(`${text}\n`);
+      },
+      json: chosen.options["output"] === "json",
+      style,
+      width,
+      isTerminal,
+      progress,
+      daemon: createDaemonClient(target.socketPath),
+      target,
+      environment,
+      signal,
+    };
+    return await chosen.command.run({
+      context,
+      verb: chosen.verb,
+      words: chosen.words,
+      options: chosen.options,
+    });
+  } catch (error) {
+    progress.end();
+    if (signal.aborted) return exitCodes.interrupted;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCodes.ok;
+      complain(explainUsage(error, words, commands), "USAGE");
+      return exitCodes.usage;
+    }
+    if (error instanceof CliError) {
+      complain(error.message, error.detail.code);
+      return exitCodeOf(error.detail);
+    }
+    complain(error instanceof Error ? error.message : String(error), codeOf(error));
+    return exitCodes.failed;
+  } finally {
+    progress.end();
+  }
+}
+
+/** Before the words are parsed, for the errors of parsing itself. */
+function asksForJson(words: readonly string[]): boolean {
+  return words.some(
+    (word, index) =>
+      ["-ojson", "-o=json", "--output=json"].includes(word) ||
+      (["-o", "--output"].includes(word) && words[index + 1] === "json"),
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof HeadcniError ? String(error.detail.code) : "FAILED";
+}
+
+function targetOf(options: ChosenCommand["options"], environment: CliProcess["environment"]): CliTarget {
+  const text = (name: string) => {
+    const value = options[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  const configFile = text("config") ?? "/etc/headcni/config.yaml";
+  return {
+    configFile,
+    socketPath: text("socket") ?? findSocketPath(configFile, environment),
+    kubeconfig: text("kubeconfig"),
+    kubeContext: text("context"),
+    namespace: text("namespace"),
+    nodes: (text("node") ?? "").split(",").filter((name) => name !== ""),
+    allNodes: options["allNodes"] === true,
+  };
+}
