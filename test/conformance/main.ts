@@ -67,9 +67,10 @@ function proxyModeOf(word: string): ClusterOptions["proxyMode"] {
   throw new LabError("BAD_OPTION", `--proxy-mode is nftables or iptables, not "${word}"`);
 }
 
-function print({ passed, failed, seconds }: Tally, what: string, took: number): void {
+function print({ passed, failed, unsteady, seconds }: Tally, what: string, took: number): void {
   for (const { name, seconds: own } of seconds.slice(0, 5))
     console.log(`${own.toFixed(1).padStart(6)} s  ${name}`);
+  for (const name of unsteady) console.log(`UNSTEADY (failed, then passed): ${name}`);
   for (const { name, reason } of failed) console.log(`FAIL ${name}\n     ${reason.split("\n")[0]}`);
   console.log(`conformance with ${what}, ${took.toFixed(0)} s: ${passed} passed, ${failed.length} failed`);
 }

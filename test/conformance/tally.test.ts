@@ -18,6 +18,7 @@ test("a tally counts tests that ran, not those that the focus skipped nor what s
   expect(tally).toEqual({
     passed: 1,
     failed: [],
+    unsteady: [],
     seconds: [{ name: "[sig-network] DNS one", seconds: 1.5 }],
   });
 });
@@ -37,6 +38,12 @@ test("whatever did not pass has failed, with the reason that was given", () => {
 test("a run in which no test ran has failed", () => {
   expect(readTally(report(spec("one", "skipped"))).failed).toHaveLength(1);
   expect(readTally(JSON.stringify([{ SpecReports: null }])).failed).toHaveLength(1);
+});
+
+test("what passed only when it was run once more is named", () => {
+  const again = spec("again", "passed", { NumAttempts: 2 });
+  const tally = readTally(report(spec("one", "passed", { NumAttempts: 1 }), again));
+  expect(tally).toMatchObject({ passed: 2, failed: [], unsteady: ["[sig-network] DNS again"] });
 });
 
 test("the slowest test comes first", () => {

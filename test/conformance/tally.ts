@@ -6,6 +6,7 @@ type SpecReport = {
   readonly LeafNodeText: string;
   /** Nanoseconds. */
   readonly RunTime: number;
+  readonly NumAttempts?: number;
   readonly Failure?: { readonly Message?: string };
 };
 
@@ -16,6 +17,8 @@ export type FailedTest = { readonly name: string; readonly reason: string };
 export type Tally = {
   readonly passed: number;
   readonly failed: readonly FailedTest[];
+  /** Names of those that failed and then passed when they were run once more. */
+  readonly unsteady: readonly string[];
   /** The slowest first. */
   readonly seconds: readonly { readonly name: string; readonly seconds: number }[];
 };
@@ -33,6 +36,9 @@ export function readTally(report: string): Tally {
   return {
     passed: tests.filter(({ State }) => State === "passed").length,
     failed: tests.length === 0 ? [...failed, nothing] : failed,
+    unsteady: tests
+      .filter(({ State, NumAttempts = 1 }) => State === "passed" && NumAttempts > 1)
+      .map(nameOf),
     seconds: seconds.sort((a, b) => b.seconds - a.seconds),
   };
 }

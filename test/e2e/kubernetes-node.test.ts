@@ -64,8 +64,8 @@ test("a Deployment that is scaled down leaves no link and no route behind", asyn
 });
 
 test("a cluster that goes down with running pods leaves nothing", async () => {
-  const { HEADCNI_TEST_RUN = "t" } = process.env;
-  const id = `${HEADCNI_TEST_RUN}kd`;
+  const { LAB_TEST_RUN = "t" } = process.env;
+  const id = `${LAB_TEST_RUN}kd`;
   onTestFinished(() => stopLab(id));
   const other = await startLab({
     id,
