@@ -16,8 +16,10 @@ interface WatchContext extends WatchInput {
   readonly failure?: Failure;
 }
 
-const limits = { listing: 30_000, resuming: 15_000, refused: 30_000 };
+const limits = { listing: 30_000, resuming: 15_000 };
 const retry = { firstMs: 250, mostMs: 30_000 };
+/** An API server that has just started refuses for a second what it allows later: its roles are not there yet. */
+const refusalRetry = { firstMs: 1_000, mostMs: 30_000 };
 
 /** What only another token, certificate or role helps against. */
 const refusals: readonly string[] = ["UNAUTHORIZED", "FORBIDDEN"];
@@ -79,7 +81,8 @@ export const watchMachine = setup({
         backoffDelay(context.attempt, retry, `${context.seed} ${context.source}`),
         context.retryAfterMs,
       ),
-    refused: limits.refused,
+    refusal: ({ context }) =>
+      backoffDelay(context.attempt, refusalRetry, `${context.seed} ${context.source}`),
   },
 }).createMachine({
   id: "watch",
@@ -164,12 +167,12 @@ export const watchMachine = setup({
     refused: {
       meta: {
         limit: {
-          ms: limits.refused,
+          ms: refusalRetry.mostMs,
           means: "the API server refuses this node: look at its token and its role",
         },
         log: "error",
       },
-      after: { refused: { target: "following", actions: "countAttempt" } },
+      after: { refusal: { target: "following", actions: "countAttempt" } },
     },
   },
 });

@@ -36,9 +36,7 @@ export function readTally(report: string): Tally {
   return {
     passed: tests.filter(({ State }) => State === "passed").length,
     failed: tests.length === 0 ? [...failed, nothing] : failed,
-    unsteady: tests
-      .filter(({ State, NumAttempts = 1 }) => State === "passed" && NumAttempts > 1)
-      .map(nameOf),
+    unsteady: tests.filter(({ State, NumAttempts = 1 }) => State === "passed" && NumAttempts > 1).map(nameOf),
     seconds: seconds.sort((a, b) => b.seconds - a.seconds),
   };
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { nodeTag } from "./headscale.ts";
 import { tailscaledEnvironment } from "./host-tailscaled.ts";
 import { clusterOf } from "./kubernetes/cluster.ts";
@@ -23,15 +24,30 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
       ...(node.natNetns === undefined ? { staticEndpoints: [`${node.address}:41642`] } : {}),
       environment: { ...tailscaledEnvironment, ...relayOnly },
     },
-    network: { podCIDR: lab.supernet, nodePodCIDR: node.podCIDR, ...clusterNetwork(lab) },
+    network: { podCIDR: lab.supernet, ...nodeNetwork(lab, node) },
+    ...clusterAccess(lab, node),
     cni: { confDir: node.cniConfDir, binDir: node.cniBinDir, ...clusterPlugins(lab) },
   };
   for (const [path, value] of Object.entries(lab.options.config)) setPath(config, path.split("."), value);
   return config;
 }
 
-function clusterNetwork(lab: Lab): Record<string, unknown> {
-  return lab.options.kubernetes === undefined ? {} : { serviceCIDR: clusterOf(lab).serviceCIDR };
+/** In a cluster the pod CIDR is what the Node says. */
+function nodeNetwork(lab: Lab, node: LabNode): Record<string, unknown> {
+  return lab.options.kubernetes === undefined
+    ? { nodePodCIDR: node.podCIDR }
+    : { serviceCIDR: clusterOf(lab).serviceCIDR };
+}
+
+function clusterAccess(lab: Lab, node: LabNode): Record<string, unknown> {
+  return lab.options.kubernetes === undefined
+    ? {}
+    : { kubernetes: { enabled: true, kubeconfig: daemonKubeconfig(node) } };
+}
+
+/** By which a node's daemon reaches the API server, if there is one. */
+export function daemonKubeconfig(node: LabNode): string {
+  return join(node.folder, "headcni.kubeconfig");
 }
 
 /** hostPort is portmap's; it asks for SNAT so that a pod reaches itself through its own hostPort. */

@@ -1,7 +1,10 @@
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { daemonConfig } from "./daemon-config.ts";
+import { daemonConfig, daemonKubeconfig } from "./daemon-config.ts";
 import { readyPage } from "./daemon-pages.ts";
+import { daemonUser } from "./kubernetes/certificates.ts";
+import { clusterOf } from "./kubernetes/cluster.ts";
+import { writeKubeconfig } from "./kubernetes/kubeconfig.ts";
 import { onNode } from "./kubernetes/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
@@ -25,6 +28,8 @@ export async function prepareNode(lab: Lab, node: LabNode): Promise<void> {
     await symlink(join(lab.tools.referencePlugins, name), join(node.cniBinDir, name));
   }
   if (lab.tools.plugin !== undefined) await symlink(lab.tools.plugin, join(node.cniBinDir, "headcni"));
+  if (lab.options.kubernetes !== undefined)
+    await writeKubeconfig(clusterOf(lab), daemonUser, daemonKubeconfig(node));
   await writeFile(node.configFile, JSON.stringify(daemonConfig(lab, node), null, 2));
 }
 

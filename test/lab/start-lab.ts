@@ -4,6 +4,7 @@ import { prepareNode, startDaemon, waitForDaemon } from "./daemon.ts";
 import { startDerp, writeDerpMap } from "./derp.ts";
 import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "./headscale.ts";
 import { joinHostTailscaled, startHostTailscaled } from "./host-tailscaled.ts";
+import { makeCertificates } from "./kubernetes/certificates.ts";
 import { bootNode } from "./kubernetes/node-machine.ts";
 import { provideReferenceNetwork } from "./kubernetes/reference-network.ts";
 import { startCluster } from "./kubernetes/start-cluster.ts";
@@ -74,7 +75,7 @@ async function bringUp(lab: Lab, progress: Progress): Promise<void> {
   await cableNodes(lab);
   await Promise.all(lab.nodes.map((node) => prepareNode(lab, node)));
   if (kubernetes === undefined) return await bringUpTailnet(lab, progress);
-  await Promise.all(lab.nodes.map((node) => bootNode(lab, node)));
+  await Promise.all([makeCertificates(lab), ...lab.nodes.map((node) => bootNode(lab, node))]);
   const network =
     kubernetes.network === "reference"
       ? Promise.all(lab.nodes.map((node) => provideReferenceNetwork(lab, node)))

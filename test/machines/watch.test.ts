@@ -68,6 +68,19 @@ describe("the watch machine", () => {
     expect(parent.types()).toEqual(["watch.listed", "watch.changed"]);
   });
 
+  it("asks soon again when it is refused, and ever more rarely while it is", () => {
+    const { clock, fireBackoff, send } = start();
+    const waits = Array.from({ length: 8 }, () => {
+      send(failed("FORBIDDEN"));
+      const [ms = 0] = clock.running();
+      fireBackoff();
+      return ms;
+    });
+    expect(waits[0]).toBeLessThanOrEqual(1_000);
+    expect(waits[7]).toBeGreaterThanOrEqual(15_000);
+    expect(waits[7]).toBeLessThanOrEqual(30_000);
+  });
+
   it("lists anew only when the server forgot what lies before the cursor", () => {
     const { cursors, fireBackoff, send } = start();
     send(listed);

@@ -17,6 +17,9 @@ type Subject = {
 /** A certificate and its key as files. */
 export type Certificate = { readonly certificate: string; readonly key: string };
 
+/** The user that HeadCNI's daemons are to the API server (`daemon-role.ts`). */
+export const daemonUser = "headcni";
+
 const oneKind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "365"] as const;
 
 /** The files of a certificate by its name: `authority`, `api-server`, `admin`, ..., `kubelet-NODE`. */
@@ -73,6 +76,7 @@ function subjects(lab: Lab, cluster: Cluster): readonly Subject[] {
     { file: "controller-manager", user: "system:kube-controller-manager" },
     { file: "scheduler", user: "system:kube-scheduler" },
     { file: "proxy", user: "system:kube-proxy" },
+    { file: "headcni", user: daemonUser },
     ...kubelets,
   ];
 }

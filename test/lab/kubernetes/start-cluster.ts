@@ -1,22 +1,21 @@
 import type { Lab, LabNode } from "../lab-types.ts";
 import { ipBatch } from "../netns.ts";
 import type { Progress } from "../progress.ts";
-import { makeCertificates } from "./certificates.ts";
 import { clusterOf } from "./cluster.ts";
 import { startContainerd } from "./containerd.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { corednsObjects } from "./coredns.ts";
+import { daemonRoleObjects } from "./daemon-role.ts";
 import { startKubeProxy } from "./kube-proxy.ts";
 import { applyObjects, kubectl } from "./kubectl.ts";
 import { nodeObject, startKubelet } from "./kubelet.ts";
 
 /**
- * Starts Kubernetes on a lab whose nodes have booted and whose pod network is up or coming up, and returns when every
- * node is Ready and the cluster's DNS answers; with the network `none`, as soon as everything runs.
+ * Starts Kubernetes on a lab that has its certificates, whose nodes have booted and whose pod network is up or coming up,
+ * and returns when every node is Ready and the cluster's DNS answers; with the network `none`, as soon as everything runs.
  */
 export async function startCluster(lab: Lab, progress: Progress): Promise<void> {
   const cluster = clusterOf(lab);
-  await makeCertificates(lab);
   const containerds = Promise.all(lab.nodes.map((node) => startContainerd(lab, node)));
   await Promise.all([startApi(lab, progress), containerds]);
   await Promise.all(lab.nodes.map((node) => startNodeServices(lab, node)));
@@ -44,5 +43,5 @@ async function startApi(lab: Lab, progress: Progress): Promise<void> {
   await startControlPlane(lab);
   progress(`The API server is ready at ${cluster.apiUrl}`);
   const dns = corednsObjects(cluster, Math.min(2, lab.nodes.length));
-  await applyObjects(lab, [...lab.nodes.map(nodeObject), ...dns]);
+  await applyObjects(lab, [...lab.nodes.map(nodeObject), ...daemonRoleObjects(), ...dns]);
 }
