@@ -1,42 +1,72 @@
 /**
- * `npm run diagrams` writes one Mermaid diagram and one JSON chart per machine into `generated/`;
+ * `npm run diagrams` writes the pictures of all machines into `generated/` (visualizations/README.md lists them);
  * with `--check` it writes nothing and fails when a committed picture differs from the machine that runs.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { AnyStateMachine } from "xstate";
 import { allMachines } from "../machines/all-machines.ts";
+import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
+import { actorTree } from "./actor-tree.ts";
+import { graphJson } from "./graph-json.ts";
+import { layoutChart } from "./layout/layout-chart.ts";
 import { machineChart } from "./machine-chart.ts";
 import { mermaid } from "./mermaid.ts";
+import { statelyConfig } from "./stately-config.ts";
+import { chartSvg } from "./svg/chart-svg.ts";
+import { treeSvg } from "./svg/tree-svg.ts";
+import { treeMermaid } from "./tree-mermaid.ts";
 
-const folder = new URL("generated/", import.meta.url);
+const folder = join(import.meta.dirname, "generated");
 
-function pictures(): ReadonlyMap<string, string> {
-  return new Map(
-    allMachines.flatMap((machine) => {
-      const chart = machineChart(machine);
-      return [
-        [`${chart.machine}.mmd`, mermaid(chart)],
-        [`${chart.machine}.json`, `${JSON.stringify(chart, undefined, 2)}\n`],
-      ];
-    }),
-  );
+async function pictures(): Promise<ReadonlyMap<string, string>> {
+  const tree = actorTree(headcniMachine);
+  const files: (readonly [string, string])[] = [
+    ["actor-tree.mmd", treeMermaid(tree)],
+    ["actor-tree.svg", treeSvg(tree)],
+  ];
+  for (const machine of allMachines) files.push(...(await picturesOf(machine)));
+  return new Map(files);
+}
+
+async function picturesOf(machine: AnyStateMachine): Promise<(readonly [string, string])[]> {
+  const chart = machineChart(machine);
+  const layout = await layoutChart(chart);
+  return [
+    [`${chart.machine}.mmd`, mermaid(chart)],
+    [`${chart.machine}.json`, json(chart)],
+    [`${chart.machine}.svg`, chartSvg(chart, layout)],
+    [`graph/${chart.machine}.json`, json(graphJson(chart, layout))],
+    [`stately/${chart.machine}.json`, json(statelyConfig(machine))],
+  ];
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
 /** Names of the files that differ from what the machines say, or that belong to no machine. */
 export async function driftedPictures(): Promise<readonly string[]> {
-  const wanted = pictures();
-  const found = await readdir(folder).catch((): string[] => []);
+  const wanted = await pictures();
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const found = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
   const drifted: string[] = found.filter((file) => !wanted.has(file));
   for (const [file, text] of wanted) {
-    const have = await readFile(new URL(file, folder), "utf8").catch(() => "");
+    const have = await readFile(join(folder, file), "utf8").catch(() => "");
     if (have !== text) drifted.push(file);
   }
   return drifted.toSorted();
 }
 
 async function writePictures(): Promise<void> {
+  const files = await pictures();
   await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  for (const [file, text] of pictures()) await writeFile(new URL(file, folder), text);
+  for (const [file, text] of files) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await writeFile(join(folder, file), text);
+  }
 }
 
 if (import.meta.main) {

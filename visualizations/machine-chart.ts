@@ -30,6 +30,8 @@ export interface ChartEdge {
   /** Event type, delay name or actor name. */
   readonly cause: string;
   readonly guard?: string;
+  /** How long an `after` waits, where the machine says so with a number and does not compute it. */
+  readonly delayMs?: number;
   /** False when the transition only runs actions. */
   readonly moves: boolean;
 }
@@ -77,16 +79,19 @@ function chartEdge(node: AnyStateNode, transition: AnyTransitionDefinition): Cha
   const from = pathOf(node);
   const [target] = transition.target ?? [];
   const guard = guardName(transition.guard);
+  const cause = causeOf(node, transition.eventType);
+  const delayMs = cause.kind === "after" ? node.machine.implementations.delays[cause.cause] : undefined;
   return {
     from,
     to: target === undefined ? from : pathOf(target),
-    ...causeOf(node, transition.eventType),
+    ...cause,
     ...(guard !== undefined && { guard }),
+    ...(typeof delayMs === "number" && { delayMs }),
     moves: target !== undefined,
   };
 }
 
-function causeOf(node: AnyStateNode, eventType: string): Pick<ChartEdge, "kind" | "cause"> {
+export function causeOf(node: AnyStateNode, eventType: string): Pick<ChartEdge, "kind" | "cause"> {
   if (eventType === "") return { kind: "always", cause: "" };
   const [, prefix = "", rest = ""] =
     /^xstate\.(after|done\.actor|error\.actor|done\.state|snapshot)\.(.*)$/.exec(eventType) ?? [];
@@ -98,7 +103,7 @@ function causeOf(node: AnyStateNode, eventType: string): Pick<ChartEdge, "kind" 
 }
 
 /** A named guard's name; composite ones (`not`, `and`, `or`) carry theirs in `guards`. */
-function guardName(guard: unknown): string | undefined {
+export function guardName(guard: unknown): string | undefined {
   if (guard === undefined) return undefined;
   if (typeof guard === "string") return guard;
   if (typeof guard === "object" && guard !== null && "type" in guard) return String(guard.type);

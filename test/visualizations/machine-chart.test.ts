@@ -66,7 +66,7 @@ describe("a machine's chart", () => {
     expect(text).toContain('state "on" as on {');
     expect(text).toContain("    on_warming : warming\\nlimit 1.5 s\\nruns warm");
     expect(text).toContain("off --> on : lamp.press [hasPower]");
-    expect(text).toContain("on_warming --> off : after cooling");
+    expect(text).toContain("on_warming --> off : after cooling (1.5 s)");
   });
 });
 

@@ -1,18 +1,19 @@
 import type { ChartEdge } from "../machine-chart.ts";
+import { durationText } from "./duration-text.ts";
 
-/** Cause and guard of a transition as a person reads them: "after pause", "find done [alone]". */
+/** Cause and guard of a transition as a person reads them: "after pause (1 s)", "find done [alone]". */
 export function edgeText(edge: ChartEdge): string {
   return [causeText(edge), edge.guard === undefined ? "" : `[${edge.guard}]`]
     .filter((part) => part !== "")
     .join(" ");
 }
 
-function causeText({ kind, cause }: Pick<ChartEdge, "kind" | "cause">): string {
+function causeText({ kind, cause, delayMs }: ChartEdge): string {
   switch (kind) {
     case "event":
       return cause;
     case "after":
-      return `after ${cause}`;
+      return delayMs === undefined ? `after ${cause}` : `after ${cause} (${durationText(delayMs)})`;
     case "done":
       return `${cause} done`;
     case "failed":

@@ -1,0 +1,85 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { createMachine } from "xstate";
+import { allMachines } from "../../machines/all-machines.ts";
+import { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
+import { type ActorTree, actorTree } from "../../visualizations/actor-tree.ts";
+import { graphJson } from "../../visualizations/graph-json.ts";
+import { layoutChart } from "../../visualizations/layout/layout-chart.ts";
+import { type MachineChart, machineChart } from "../../visualizations/machine-chart.ts";
+import { statelyConfig } from "../../visualizations/stately-config.ts";
+import { chartSvg } from "../../visualizations/svg/chart-svg.ts";
+import { treeSvg } from "../../visualizations/svg/tree-svg.ts";
+
+describe.each(allMachines.map((machine) => [machine.id, machine] as const))(
+  "pictures of %s",
+  (_, machine) => {
+    const chart = machineChart(machine);
+
+    it("as a configuration without code it is the same machine again", () => {
+      const text = JSON.stringify(statelyConfig(machine));
+      const again = createMachine(JSON.parse(text));
+      expect(comparable(machineChart(again))).toEqual(comparable(chart));
+    });
+
+    it("as an SVG it names every state, limit and cause", async () => {
+      const svg = chartSvg(chart, await layoutChart(chart));
+      for (const { path, limitMs, about } of chart.states.slice(1)) {
+        expect(svg).toContain(`>${path.slice(path.lastIndexOf(".") + 1)}</text>`);
+        if (typeof limitMs === "number") expect(svg).toContain("limit ");
+        if (about !== undefined) expect(svg).toContain(`<title>${about.replaceAll('"', "&quot;")}</title>`);
+      }
+      for (const { cause, moves, kind } of chart.edges)
+        if (moves && kind === "event") expect(svg).toContain(cause);
+      expect(svg.match(/<g>/g)?.length).toBe(svg.match(/<\/g>/g)?.length);
+    });
+
+    it("as a graph it has ends for each edge and a parent for each node but the machine", async () => {
+      const graph = graphJson(chart, await layoutChart(chart)) as {
+        readonly nodes: readonly {
+          readonly id: string;
+          readonly parentId?: string;
+          readonly initialNodeId?: string;
+        }[];
+        readonly edges: readonly {
+          readonly id: string;
+          readonly sourceId: string;
+          readonly targetId: string;
+        }[];
+      };
+      const ids = new Set(graph.nodes.map(({ id }) => id));
+      expect(ids.size).toBe(graph.nodes.length);
+      expect(graph.nodes.filter(({ parentId }) => parentId === undefined).map(({ id }) => id)).toEqual([
+        machine.id,
+      ]);
+      for (const node of graph.nodes) {
+        if (node.parentId !== undefined) expect(ids).toContain(node.parentId);
+        if (node.initialNodeId !== undefined) expect(ids).toContain(node.initialNodeId);
+      }
+      for (const edge of graph.edges) {
+        expect(ids).toContain(edge.sourceId);
+        expect(ids).toContain(edge.targetId);
+      }
+      expect(new Set(graph.edges.map(({ id }) => id)).size).toBe(graph.edges.length);
+    });
+  },
+);
+
+it("the tree of actors holds every machine, and its picture every effect", () => {
+  const tree = actorTree(headcniMachine);
+  const all = (actor: ActorTree): readonly ActorTree[] => [actor, ...actor.children.flatMap(all)];
+  const actors = all(tree);
+  expect(new Set(actors.map(({ machine }) => machine))).toEqual(new Set(allMachines.map(({ id }) => id)));
+  const svg = treeSvg(tree);
+  for (const { name, effects } of actors) for (const text of [name, ...effects]) expect(svg).toContain(text);
+});
+
+it("the page of pictures shows every machine", async () => {
+  const page = await readFile(new URL("../../visualizations/README.md", import.meta.url), "utf8");
+  for (const { id } of allMachines) expect(page).toContain(`](generated/${id}.svg)`);
+});
+
+/** Numbers of delays are code, not configuration; composite guards come back as a single name. */
+function comparable({ states, edges }: MachineChart) {
+  return { states, edges: edges.map(({ delayMs: _, ...edge }) => edge) };
+}
