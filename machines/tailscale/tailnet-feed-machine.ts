@@ -1,10 +1,10 @@
-import { assign, sendTo, setup } from "xstate";
+import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import type { TailscaledIdentity, TailscaleEvent, WantedTailnet } from "./tailscale-types.ts";
+import type { BusChange, TailscaledIdentity, TailscaleEvent, WantedTailnet } from "./tailscale-types.ts";
 
 export interface TailnetFeedInput {
   readonly process: TailscaledIdentity;
@@ -21,9 +21,7 @@ interface TailnetFeedContext extends TailnetFeedInput {
   readonly reconciles: boolean;
 }
 
-type TailnetFeedEvent =
-  | { readonly type: "bus.changed"; readonly prefs: boolean }
-  | { readonly type: "bus.closed" };
+type TailnetFeedEvent = BusChange | { readonly type: "bus.closed" };
 
 const limits = { read: 12_000, find: 5000, settle: 100, retry: 500, reopen: 200 };
 
@@ -50,6 +48,10 @@ export const tailnetFeedMachine = setup({
       hinted: true,
       prefsHinted: ({ context }, prefs: boolean) => context.prefsHinted || prefs,
     }),
+    passRenewed: enqueueActions(({ context, enqueue }, nodeIds: readonly string[]) => {
+      if (nodeIds.length > 0)
+        enqueue.sendTo(context.parent, { type: "peers.renewed", nodeIds } satisfies TailscaleEvent);
+    }),
     lookBegins: assign({
       hinted: false,
       prefsHinted: false,
@@ -75,7 +77,12 @@ export const tailnetFeedMachine = setup({
       invoke: { src: "bus", onError: "checking" },
       initial: "reading",
       on: {
-        "bus.changed": { actions: { type: "keepHint", params: ({ event }) => event.prefs } },
+        "bus.changed": {
+          actions: [
+            { type: "keepHint", params: ({ event }) => event.prefs },
+            { type: "passRenewed", params: ({ event }) => event.renewed },
+          ],
+        },
         "bus.closed": "checking",
       },
       states: {

@@ -79,6 +79,8 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
       on: {
         "tailnet.read": { actions: { type: "keepStatus", params: ({ event }) => event.status } },
         "peers.greeted": { actions: "endGreeting" },
+        // The session with a peer that restarted is dropped when Headscale tells its new key, and only here.
+        "peers.renewed": { actions: { type: "greetAgain", params: ({ event }) => event.nodeIds } },
       },
       initial: "examining",
       states: {
@@ -226,7 +228,15 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
           entry: ["reportUp", "forgetAttempts"],
           always: [
             { guard: "needsLogin", target: "needsLogin" },
-            { guard: "online", target: "up" },
+            // Keys of before the outage may have been told first, and again dropped sessions.
+            {
+              guard: "online",
+              target: "up",
+              actions: {
+                type: "greetAgain",
+                params: ({ context }) => context.status.peers.map(({ nodeId }) => nodeId),
+              },
+            },
             {
               guard: not("offline"),
               target: "connecting",
@@ -235,6 +245,8 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
           ],
           states: {
             waiting: {
+              // Control was away before this daemon was there: that is no short loss, and the others may return at the next tick.
+              always: { guard: "adoptedAway", target: "rejoining" },
               meta: {
                 limit: { ms: limits.lossConfirm, means: "tailscaled comes back from short losses itself" },
               },

@@ -1,7 +1,7 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import { noTailnet, peersToGreet, tailnetPhase } from "../../src/domain/tailnet-phase.ts";
+import { noTailnet, peersToGreet, peersToGreetAgain, tailnetPhase } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
@@ -124,6 +124,11 @@ export const tailscaleSetup = setup({
       } satisfies TailscaleReport);
     }),
     endGreeting: assign({ greeting: false }),
+    greetAgain: enqueueActions(({ context: { status, greeted }, enqueue }, nodeIds: readonly string[]) => {
+      const addresses = peersToGreetAgain(status, greeted, nodeIds);
+      if (addresses.length > 0)
+        enqueue.sendTo("greeter", { type: "peers.greetAgain", addresses } satisfies GreeterEvent);
+    }),
     tellLogin: enqueueActions(({ enqueue }, text: string) => {
       if (text !== "") enqueue.sendTo("login", { type: "login.refused", text });
     }),
@@ -152,6 +157,7 @@ export const tailscaleSetup = setup({
     online: ({ context }) => tailnetPhase(context.status) === "online",
     offline: ({ context }) => tailnetPhase(context.status) === "offline",
     greeting: ({ context }) => context.greeting,
+    adoptedAway: ({ context }) => context.arrival === "adopted" && !context.status.fresh,
     silentBefore: ({ context }) => context.attempt > 0,
   },
   delays: {

@@ -15,6 +15,15 @@ export interface WantedTailnet {
   readonly advertiseRoutes: readonly string[];
 }
 
+/** A hint of the IPN bus. */
+export interface BusChange {
+  readonly type: "bus.changed";
+  /** Somebody may have changed preferences. */
+  readonly prefs: boolean;
+  /** Node ids of peers that restarted. */
+  readonly renewed: readonly string[];
+}
+
 /** What the root hears. */
 export type TailscaleReport =
   | { readonly type: "tailscale.changed"; readonly status: TailnetStatus }
@@ -39,6 +48,8 @@ export interface TailscaleInput {
 export type TailscaleEvent =
   /** From the feed: what tailscaled says now. */
   | { readonly type: "tailnet.read"; readonly status: TailnetStatus }
+  /** From the feed: peers by node id that restarted, our session with which is gone. */
+  | { readonly type: "peers.renewed"; readonly nodeIds: readonly string[] }
   /** From the greeter: every awaited peer has answered or was given up. */
   | { readonly type: "peers.greeted" }
   /** From the root: another auth key is in place. */
@@ -50,13 +61,16 @@ export type TailscaleEvent =
  * What the greeter gets: peers to open paths and sessions to. Between the two it waits `settleMs`: a peer that hears of a node for
  * the first time needs a moment to find its own path back. 0 for peers that know this node: both at once.
  */
-export type GreeterEvent = {
-  readonly type: "peers.greet";
-  readonly addresses: readonly string[];
-  readonly settleMs: number;
-  /** Whether `peers.greeted` is to wait for them. */
-  readonly awaited: boolean;
-};
+export type GreeterEvent =
+  | {
+      readonly type: "peers.greet";
+      readonly addresses: readonly string[];
+      readonly settleMs: number;
+      /** Whether `peers.greeted` is to wait for them. */
+      readonly awaited: boolean;
+    }
+  /** Known peers whose session may be gone on our side only: they would notice that after 15 s. */
+  | { readonly type: "peers.greetAgain"; readonly addresses: readonly string[] };
 
 /** How this tailscaled came to be where it is: what its peers know of it depends on it. */
 export type TailscaleArrival = "adopted" | "restarted" | "joined";

@@ -1,5 +1,6 @@
 import { fromCallback, fromPromise } from "xstate";
 import type {
+  BusChange,
   GreeterEvent,
   TailscaledIdentity,
   TailscaleEvent,
@@ -21,12 +22,11 @@ export function tailscaleActors(
   return {
     feed: {
       find,
-      bus: fromCallback<{ type: "bus.changed"; prefs: boolean } | { type: "bus.closed" }, undefined>(
-        ({ sendBack }) =>
-          tailnet.watch(
-            ({ prefs }) => sendBack({ type: "bus.changed", prefs }),
-            () => sendBack({ type: "bus.closed" }),
-          ),
+      bus: fromCallback<BusChange | { type: "bus.closed" }, undefined>(({ sendBack }) =>
+        tailnet.watch(
+          (hint) => sendBack({ type: "bus.changed", ...hint }),
+          () => sendBack({ type: "bus.closed" }),
+        ),
       ),
       read: fromPromise<TailnetStatus, { readonly wanted?: WantedTailnet }>(async ({ input, signal }) => {
         if (input.wanted !== undefined && (await tailnet.hasNodeKey(signal)))
@@ -54,9 +54,12 @@ export function tailscaleActors(
         const greeted = () => sendBack({ type: "peers.greeted" } satisfies TailscaleEvent);
         const greetAwaited = greetPeers(tailnet, greeted, signal);
         const greetOthers = greetPeers(tailnet, () => undefined, signal);
-        receive(({ addresses, settleMs, awaited }) =>
-          awaited ? greetAwaited(addresses, settleMs) : greetOthers(addresses, settleMs),
-        );
+        const greetAgain = greetPeers(tailnet, () => undefined, signal);
+        receive((event) => {
+          if (event.type === "peers.greetAgain") greetAgain(event.addresses, 0);
+          else if (event.awaited) greetAwaited(event.addresses, event.settleMs);
+          else greetOthers(event.addresses, event.settleMs);
+        });
         return () => ending.abort();
       }),
       checkPeers: fromPromise<boolean, { readonly addresses: readonly string[] }>(

@@ -52,6 +52,19 @@ export function peersToGreet(
   };
 }
 
+/** First tailnet addresses of the peers with these node ids that were greeted before; those that are online come first. */
+export function peersToGreetAgain(
+  status: TailnetStatus,
+  greeted: Readonly<Record<string, true>>,
+  nodeIds: readonly string[],
+): readonly string[] {
+  const wanted = new Set(nodeIds);
+  return status.peers
+    .filter(({ nodeId }) => wanted.has(nodeId) && greeted[nodeId] !== undefined)
+    .sort((a, b) => Number(b.online) - Number(a.online))
+    .flatMap(({ addresses: [address] }) => (address === undefined ? [] : [address]));
+}
+
 /** First tailnet addresses of the peers that are online, a few of them in the order of their node ids. */
 export function onlineAddresses(status: TailnetStatus): readonly string[] {
   return status.peers

@@ -53,11 +53,12 @@ export interface Tailnet {
   /** Asks Headscale once more with the node key there is: a node it no longer knows ends in NeedsLogin. */
   recheckLogin(signal: AbortSignal): Promise<void>;
   /**
-   * Follows the IPN bus; each message is a hint to read `status` again (`prefs`: somebody may have changed preferences).
+   * Follows the IPN bus; each message is a hint to read `status` again (`prefs`: somebody may have changed preferences;
+   * `renewed`: node ids of peers that restarted, our session with which is gone).
    * `closed` is called once, when the bus ends.
    */
   watch(
-    changed: (hint: { readonly prefs: boolean }) => void,
+    changed: (hint: { readonly prefs: boolean; readonly renewed: readonly string[] }) => void,
     closed: (error: TailnetError) => void,
   ): () => void;
   /** One disco ping; round trip in ms and the path, or undefined when nothing came back within a second. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createActor, fromCallback, fromPromise } from "xstate";
 import { tailnetFeedMachine } from "../../machines/tailscale/tailnet-feed-machine.ts";
 import type {
+  BusChange,
   TailscaledIdentity,
   TailscaleEvent,
   WantedTailnet,
@@ -15,12 +16,13 @@ import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
 const process: TailscaledIdentity = { pid: 42, startTime: "1000" };
 const wanted: WantedTailnet = { controlUrl: "http://hs", hostname: "n1", advertiseRoutes: [] };
-type BusEvent = { type: "bus.changed"; prefs: boolean } | { type: "bus.closed" };
+type BusEvent = BusChange | { type: "bus.closed" };
+const change = (prefs: boolean, ...renewed: string[]): BusChange => ({ type: "bus.changed", prefs, renewed });
 
 test("every transition of the tailnet feed machine can be taken", async () => {
   await walkAllTransitions(tailnetFeedMachine, {
     input: { process, wanted, parent: recorder<TailscaleEvent>().ref },
-    events: [{ type: "bus.changed", prefs: true }, { type: "bus.closed" }],
+    events: [change(true, "8"), { type: "bus.closed" }],
     outcomes: {
       read: { done: [noTailnet] },
       find: { done: [process, { pid: 43, startTime: "1000" }, undefined] },
@@ -59,7 +61,7 @@ describe("tailnet feed", () => {
   test("reads once for a burst of hints", async () => {
     const { rests, tell, clock, reads, parent } = start();
     await rests();
-    for (let hint = 0; hint < 50; hint += 1) tell({ type: "bus.changed", prefs: false });
+    for (let hint = 0; hint < 50; hint += 1) tell(change(false));
     expect(clock.running()).toEqual([100]);
     clock.fire(100);
     await rests();
@@ -70,14 +72,21 @@ describe("tailnet feed", () => {
   test("puts preferences right when somebody may have changed them, and only then", async () => {
     const { rests, tell, clock, reads } = start();
     await rests();
-    tell({ type: "bus.changed", prefs: true });
-    tell({ type: "bus.changed", prefs: false });
+    tell(change(true));
+    tell(change(false));
     clock.fire(100);
     await rests();
-    tell({ type: "bus.changed", prefs: false });
+    tell(change(false));
     clock.fire(100);
     await rests();
     expect(reads).toEqual([undefined, wanted, undefined]);
+  });
+
+  test("peers that restarted are told at once, before the status is read again", async () => {
+    const { rests, tell, parent } = start();
+    await rests();
+    tell(change(false, "8", "9"));
+    expect(parent.events.at(-1)).toEqual({ type: "peers.renewed", nodeIds: ["8", "9"] });
   });
 
   test("a bus that ends while tailscaled lives is opened again", async () => {

@@ -60,6 +60,7 @@ test("every transition of the tailscale machine can be taken", async () => {
     events: [
       ...[noTailnet, online, alone, offline, loggedOut].map(read),
       { type: "peers.greeted" },
+      { type: "peers.renewed", nodeIds: ["8"] },
       { type: "credentials.replaced" },
       { type: "tailscale.stop" },
     ],
@@ -107,9 +108,10 @@ function start(running: boolean) {
         feed: feeds.logic as never,
         login: fromPromise(() => forEver) as never,
         greeter: fromCallback<GreeterEvent, undefined>(({ receive }) => {
-          receive(({ addresses, settleMs }) =>
-            greeted.push(...addresses.map((address) => `${address} ${settleMs}`)),
-          );
+          receive((event) => {
+            const how = event.type === "peers.greet" ? event.settleMs : "again";
+            greeted.push(...event.addresses.map((address) => `${address} ${how}`));
+          });
         }),
         checkPeers: fromPromise<boolean, { readonly addresses: readonly string[] }>(
           async () => peersAnswer.value,
@@ -238,12 +240,35 @@ describe("tailscale", () => {
     expect(told()).toEqual(["tailscale.up"]);
   });
 
-  test("adopted while control is away, it is up as well", async () => {
-    const { at, say, told } = start(true);
+  test("adopted while control is away, it is up as well, and comes back with the others at the next tick", async () => {
+    const { at, say, told, counts } = start(true);
     await at("attending.examining");
-    say(offline);
+    say({ ...offline, fresh: false });
     await at("attending.degraded");
     expect(told()).toEqual(["tailscale.up"]);
+    expect(counts.rejoins).toBe(1);
+  });
+
+  test("a known peer that restarted is greeted again, a stranger is not", async () => {
+    const { at, say, greeted, actor } = start(true);
+    await at("attending.examining");
+    actor.send({ type: "peers.renewed", nodeIds: ["8"] });
+    say(online);
+    await at("attending.up");
+    actor.send({ type: "peers.renewed", nodeIds: ["9", "8"] });
+    expect(greeted).toEqual(["100.64.0.2 again"]);
+  });
+
+  test("back from an outage of control it greets its peers again, whether they are back or not", async () => {
+    const { at, say, greeted } = start(true);
+    await at("attending.examining");
+    say(online);
+    await at("attending.up");
+    say(offline);
+    await at("attending.degraded");
+    say({ ...online, peers: [{ ...peer, online: false }] });
+    await at("attending.up");
+    expect(greeted).toEqual(["100.64.0.2 again"]);
   });
 
   test("a dead tailscaled is started again within 100 ms, one that dies before it was up waits longer", async () => {

@@ -15,6 +15,9 @@ const notifySchema = z.object({
   State: z.number().nullish(),
   LoginFinished: z.unknown().optional(),
   Prefs: z.unknown().optional(),
+  PeersChanged: z
+    .array(z.object({ StableID: z.string().default(""), DiscoKey: z.string().default("") }))
+    .nullish(),
 });
 
 /** What one message of the bus tells besides "look again". */
@@ -24,6 +27,8 @@ export interface BusMessage {
   /** A login went through: errors before it are past. */
   readonly loginDone: boolean;
   readonly prefs: boolean;
+  /** Disco keys of the peers that changed in any way, by node id; absent when none did. */
+  readonly discoKeys?: Readonly<Record<string, string>>;
 }
 
 /** ipn.State Running */
@@ -39,11 +44,14 @@ export function readBusLine(line: string): BusMessage | undefined {
   }
   const parsed = notifySchema.safeParse(raw);
   if (!parsed.success) return undefined;
-  const { ErrMessage, State, LoginFinished, Prefs } = parsed.data;
+  const { ErrMessage, State, LoginFinished, Prefs, PeersChanged } = parsed.data;
   return {
     ...(ErrMessage ? { errorText: ErrMessage } : {}),
     loginDone: State === running || (LoginFinished !== undefined && LoginFinished !== null),
     prefs: Prefs !== undefined && Prefs !== null,
+    ...(PeersChanged?.length
+      ? { discoKeys: Object.fromEntries(PeersChanged.map(({ StableID, DiscoKey }) => [StableID, DiscoKey])) }
+      : {}),
   };
 }
 

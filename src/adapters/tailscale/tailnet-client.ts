@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { type DiscoKeys, renewedPeers } from "../../domain/renewed-peers.ts";
 import type { TailnetStatus } from "../../domain/tailnet-status.ts";
 import type { Tailnet, TailscaledProcess } from "../../ports/tailnet.ts";
 import { followBus } from "./ipn-bus.ts";
@@ -33,6 +34,7 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
   let loginError = "";
   let known: TailscaledProcess | undefined;
   let fresh = false;
+  let discoKeys: DiscoKeys = {};
   const withdrawn = new Set<string>();
 
   function follow(process: TailscaledProcess | undefined): void {
@@ -40,6 +42,7 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
     known = process;
     fresh = false;
     loginError = "";
+    discoKeys = {};
   }
   async function look(signal: AbortSignal): Promise<ReadStatus> {
     const { status, haveNodeKey } = readStatus(await api.call({ method: "GET", path: "status" }, signal));
@@ -108,7 +111,7 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
       await post("start", {}, signal);
     },
     watch(changed, closed) {
-      const stopPulse = watchPulse(api, () => changed({ prefs: false }));
+      const stopPulse = watchPulse(api, () => changed({ prefs: false, renewed: [] }));
       const logCheck = setInterval(() => void boundLog(paths.log).catch(() => undefined), logCheckMs);
       logCheck.unref();
       const stopTimers = () => {
@@ -120,7 +123,10 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
         (message) => {
           if (message.loginDone) loginError = "";
           if (message.errorText !== undefined) loginError = message.errorText;
-          changed({ prefs: message.prefs });
+          const told = message.discoKeys ?? {};
+          const renewed = renewedPeers(discoKeys, told);
+          discoKeys = { ...discoKeys, ...told };
+          changed({ prefs: message.prefs, renewed });
         },
         (error) => {
           stopTimers();

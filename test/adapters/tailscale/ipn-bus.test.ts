@@ -32,6 +32,11 @@ test.each([
   ["a finished login", '{"LoginFinished":{}}', { loginDone: true, prefs: false }],
   ["running", '{"State":6}', { loginDone: true, prefs: false }],
   ["preferences", '{"State":2,"Prefs":{"RouteAll":true}}', { loginDone: false, prefs: true }],
+  [
+    "keys of changed peers",
+    '{"PeersChanged":[{"ID":8,"StableID":"8","DiscoKey":"discokey:a"},{"StableID":"9"}]}',
+    { loginDone: false, prefs: false, discoKeys: { "8": "discokey:a", "9": "" } },
+  ],
   ["anything else", '{"Version":"1.102.3","PeersChanged":[]}', { loginDone: false, prefs: false }],
 ])("reads %s", (_, line, message) => {
   expect(readBusLine(line)).toEqual(message);
