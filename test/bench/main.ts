@@ -6,6 +6,7 @@ import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { bars, reaches } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
+import { outagesCommand } from "./outages-command.ts";
 import {
   addFleet,
   type Bench,
@@ -107,7 +108,9 @@ function merged(a: Findings, b: Partial<Findings>): Findings {
 
 try {
   const [first, ...rest] = process.argv.slice(2);
-  process.exitCode = await (first === "storm" ? stormCommand(rest) : main(process.argv.slice(2)));
+  if (first === "storm") process.exitCode = await stormCommand(rest);
+  else if (first === "outages") process.exitCode = await outagesCommand(rest);
+  else process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof BenchError || error instanceof LabError)) throw error;
   process.stderr.write(`${error.message}\n`);

@@ -28,6 +28,7 @@ export type Options = {
 export const usage = `Measures HeadCNI beside the CNI project's bridge and ptp plugins, on real nodes of a lab.
 Usage: npm run bench -- [OPTION...]     (as root; takes about ten minutes)
        npm run bench -- storm [--lives N]     (what 100,000 pod lives leave behind)
+       npm run bench -- outages [--kills N] [--away-kills N] [--minutes N]     (silences when things die)
   --json             one JSON object on stdout (with \`npm run -s\`, nothing else) instead of the table
   --only PARTS       some of: ${parts.join(",")}
   --rounds N         interleaved rounds (9)
