@@ -1,9 +1,11 @@
 /**
- * Bundles the daemon into `dist/`: one file for the main thread, one for the kernel worker, and headcnictl. koffi holds a native
+ * Bundles the daemon into `dist/`: one file for the main thread, one for the kernel worker, headcnictl, and the inspector's
+ * page, which is loaded only where it is enabled. koffi holds a native
  * library, so it stays beside the bundle in node_modules.
  */
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
+import { pageFiles } from "../visualizations/inspector-page.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -38,6 +40,11 @@ export async function buildDaemon(outputDirectory = `${root}dist`): Promise<stri
     banner: { js: banner },
     logLevel: "warning",
   });
+  const page = JSON.stringify(await pageFiles());
+  await writeFile(
+    `${outputDirectory}/inspector-page.mjs`,
+    `const files = ${page};\nexport const pageFiles = async () => files;\n`,
+  );
   return `${outputDirectory}/headcni.mjs`;
 }
 

@@ -8,6 +8,7 @@ import { openNodePorts } from "./node-ports.ts";
 import { daemonView } from "./observe/daemon-view.ts";
 import { createEventMetrics } from "./observe/event-metrics.ts";
 import { openHttpServer } from "./observe/http-server.ts";
+import { openInspector } from "./observe/inspector/open-inspector.ts";
 import { registerLiveMetrics } from "./observe/live-metrics.ts";
 import { createLogger } from "./observe/logger.ts";
 import { machineHealth } from "./observe/machine-health.ts";
@@ -22,7 +23,7 @@ import { version } from "./version.ts";
 
 /** Runs the daemon until it is told to end (SIGTERM, SIGINT) or cannot go on. Gives the process's exit code. */
 export async function runDaemon(config: Config, sources: ConfigSources): Promise<number> {
-  const { log, setLevel, hide } = createLogger({
+  const { log, setLevel, hide, redact } = createLogger({
     level: config.logging.level,
     base: { node: config.nodeName },
   });
@@ -39,7 +40,10 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
     unreadable: (source) => log.warn({ source }, "left out a Kubernetes object that could not be read"),
   });
-  const observer = createMachineObserver({ log, subjectOf });
+  const inspector = config.monitoring.inspector
+    ? await openInspector({ node: config.nodeName, log, redact, live: () => observer.live() })
+    : undefined;
+  const observer = createMachineObserver({ log, subjectOf, listener: inspector?.listener });
   const metrics = createMetrics();
   const countEvent = createEventMetrics(metrics, config.ipam.strategy);
   const machine = provideMachines(config, ports, {
@@ -61,6 +65,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     inspect: (event: InspectionEvent) => {
       observer.inspect(event);
       countEvent(event);
+      inspector?.inspect(event);
     },
   });
   const view = daemonView(root);
@@ -76,7 +81,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
       }),
       machines: () => ({ machines: observer.rows(), recentTransitions: observer.recentTransitions() }),
     },
-    { ...config.monitoring, socketPath: paths.httpSocket },
+    { ...config.monitoring, socketPath: paths.httpSocket, taker: inspector?.taker },
   );
   const stop = () => root.send({ type: "daemon.stop" });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
@@ -85,6 +90,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   const { failure } = await ended;
   if (failure !== null) log.fatal({ failure }, "daemon failed; the next start recovers from the kernel");
   else log.info("daemon ended; pods and tailscaled stay as they are");
+  inspector?.close();
   await http.close();
   await ports.close();
   return failure === null ? 0 : 1;

@@ -71,6 +71,11 @@ function chartState(node: AnyStateNode): ChartState {
   };
 }
 
+/** Every transition of the machine, in the order of its chart's edges. */
+export function transitionsInOrder(machine: AnyStateMachine): readonly AnyTransitionDefinition[] {
+  return [...walk(machine.root)].flatMap(transitionsOf);
+}
+
 function transitionsOf(node: AnyStateNode): readonly AnyTransitionDefinition[] {
   return [...[...node.transitions.values()].flat(), ...(node.always ?? [])];
 }

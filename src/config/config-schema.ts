@@ -63,6 +63,13 @@ export const configSchema = z.strictObject({
         example: 9797,
         change: { restart: "the listening socket is opened once" },
       }),
+      inspector: key(z.boolean().prefault(false), {
+        description:
+          "Whether the page /inspect shows the live machines; it answers on loopback and on <runtimeDir>/http.sock only.",
+        mustBe: "true or false",
+        example: true,
+        change: { restart: "the machines are observed from their start" },
+      }),
     })
     .prefault({}),
   logging: z

@@ -8,7 +8,12 @@ export interface HttpServerOptions {
   readonly port: number;
   /** Unix socket that serves the same pages, for root alone (mode 0600). */
   readonly socketPath: string;
+  /** Answers some requests itself, in its own time: those for which it gives true. */
+  readonly taker?: RequestTaker | undefined;
 }
+
+/** Looks at a GET before the pages do. Gives true when the answer is its business. Must not throw. */
+export type RequestTaker = (request: IncomingMessage, response: ServerResponse, url: URL) => boolean;
 
 export interface HttpServer {
   /** The TCP port in use. */
@@ -26,7 +31,8 @@ const maxConnections = 64;
  */
 export async function openHttpServer(sources: HttpSources, options: HttpServerOptions): Promise<HttpServer> {
   const routes = httpRoutes(sources);
-  const [tcp, socket] = [createBoundedServer(routes), createBoundedServer(routes)];
+  const { taker } = options;
+  const [tcp, socket] = [createBoundedServer(routes, taker), createBoundedServer(routes, taker)];
   const port = await listenOnTcp(tcp, options.address, options.port);
   try {
     await listenOnSocket(socket, options.socketPath);
@@ -43,7 +49,10 @@ export async function openHttpServer(sources: HttpSources, options: HttpServerOp
 }
 
 /** Limits: 8 KiB of headers (URL included), 5 s to send a request, 10 s for an exchange, 64 connections. */
-function createBoundedServer(routes: ReadonlyMap<string, HttpRoute>): Server {
+function createBoundedServer(
+  routes: ReadonlyMap<string, HttpRoute>,
+  taker: RequestTaker = () => false,
+): Server {
   const server = createServer(
     {
       maxHeaderSize: 8192,
@@ -52,11 +61,20 @@ function createBoundedServer(routes: ReadonlyMap<string, HttpRoute>): Server {
       keepAliveTimeout: 5000,
       connectionsCheckingInterval: 5000,
     },
-    (request, response) => void answer(routes, request, response),
+    (request, response) => {
+      if (!taken(taker, request, response)) void answer(routes, request, response);
+    },
   );
   server.maxConnections = maxConnections;
   server.setTimeout(10_000, (connection) => connection.destroy());
   return server;
+}
+
+function taken(taker: RequestTaker, request: IncomingMessage, response: ServerResponse): boolean {
+  const { method, url = "" } = request;
+  if (method !== "GET" || url.length > maxUrlBytes) return false;
+  const parsed = URL.parse(url, "http://localhost");
+  return parsed !== null && taker(request, response, parsed);
 }
 
 async function answer(

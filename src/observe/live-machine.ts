@@ -1,4 +1,4 @@
-import type { AnyActorRef } from "xstate";
+import type { AnyActorRef, AnyTransitionDefinition } from "xstate";
 import type { MachineKind, StateKind } from "./machine-kinds.ts";
 import type { Ring } from "./ring.ts";
 
@@ -28,6 +28,20 @@ export interface LiveMachine {
   nodesSince: ReadonlyMap<string, number> | undefined;
   /** What it failed with, once it did. */
   error: string | undefined;
+}
+
+/** Who wants to know of every change at once. Called within the machine's step: must be quick and must not throw. */
+export interface MachineListener {
+  began(machine: LiveMachine): void;
+  /** `taken` are the transitions of the step, several where states are parallel. */
+  moved(
+    machine: LiveMachine,
+    from: string,
+    step: { readonly event: string; readonly heldMs: number; readonly taken: readonly AnyTransitionDefinition[] },
+  ): void;
+  /** It failed, and its parent has not dealt with it. */
+  failed(machine: LiveMachine): void;
+  ended(machine: LiveMachine): void;
 }
 
 /** A machine and the state it is in. */
@@ -64,7 +78,7 @@ export function enterState(machine: LiveMachine, state: StateKind, now: number, 
 }
 
 /** The limit that ends first: its length, and whether it is over. Null when no active state has one. */
-function nearestLimit(
+export function nearestLimit(
   machine: LiveMachine,
   now: number,
 ): { readonly limitMs: number; readonly heldMs: number } | null {

@@ -24,6 +24,8 @@ export interface Logging {
   setLevel(level: LogLevel): void;
   /** From the next line on this text never appears in a log, whatever it stands in; for keys without a known shape. */
   hide(secret: string): void;
+  /** A line of JSON as it may be shown to people: without keys and without hidden texts. */
+  redact(line: string): string;
 }
 
 /** JSON lines, fields first, constant text; keys are removed from the finished line, so no caller can leak one. */
@@ -55,6 +57,7 @@ export function createLogger(options: LoggerOptions): Logging {
         else child.level = level;
       }
     },
+    redact: (line) => redactLine(line, secrets),
     hide(secret) {
       // As it stands in a JSON line; shorter texts would tear holes into words.
       const written = JSON.stringify(secret).slice(1, -1);

@@ -1,10 +1,12 @@
 import type { AnyMachineSnapshot } from "xstate";
 import type { StateMeta } from "../../machines/support/state-limit.ts";
-import { stateName } from "./state-name.ts";
+import { leafPaths, stateName } from "./state-name.ts";
 
 /** A state of a machine as the observer keeps it: made once, when the first actor enters it. */
 export interface StateKind {
   readonly name: string;
+  /** Dotted paths of the innermost active state nodes. */
+  readonly paths: readonly string[];
   /** Time limits of the active state nodes, by node id; several only where states nest. */
   readonly limits: ReadonlyMap<string, number>;
   readonly log: "debug" | "info" | "warn" | "error";
@@ -32,6 +34,7 @@ export function stateKindOf(machine: MachineKind, snapshot: AnyMachineSnapshot):
   const metas = Object.entries(snapshot.getMeta() as Readonly<Record<string, StateMeta | undefined>>);
   const kind: StateKind = {
     name,
+    paths: leafPaths(snapshot.value),
     limits: new Map(
       metas.flatMap(([node, meta]) => (typeof meta?.limit === "object" ? [[node, meta.limit.ms]] : [])),
     ),

@@ -9,6 +9,7 @@ import {
 import {
   enterState,
   type LiveMachine,
+  type MachineListener,
   type MachineRow,
   type MachineState,
   rowOf,
@@ -23,6 +24,7 @@ export interface ObserverOptions {
   readonly log: Logger;
   /** Key of what a machine stands for, from its first context: "" for none. Must not throw and must not be a secret. */
   readonly subjectOf?: (machine: string, context: unknown) => string;
+  readonly listener?: MachineListener | undefined;
   /** Monotonic milliseconds. */
   readonly monotonicMs?: () => number;
   readonly wallClockMs?: () => number;
@@ -33,7 +35,9 @@ export interface MachineObserver {
   readonly inspect: (event: InspectionEvent) => void;
   /** Every machine that runs or failed unhandled, parents before children, then the provided rows. */
   rows(): readonly MachineRow[];
-  /** The same without the last transitions. */
+  /** Every machine that runs or failed unhandled, as it is kept: to be read, not changed. */
+  live(): Iterable<LiveMachine>;
+  /** The rows without the last transitions. */
   states(): readonly MachineState[];
   /** Machines without actors (settled routes are rows of their registry) join the table and the gauges. */
   registerRows(provider: () => Iterable<MachineRow>): void;
@@ -59,6 +63,7 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
   const {
     log,
     subjectOf = () => "",
+    listener,
     monotonicMs = () => performance.now(),
     wallClockMs = Date.now,
   } = options;
@@ -89,7 +94,9 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
       error: undefined,
     };
     record(machine, "", state.name, initEvent, 0);
+    listener?.began(machine);
     if (snapshot.status === "active") live.set(ref, machine);
+    else listener?.ended(machine);
   }
 
   function stepped(event: InspectedMicrostepEvent): void {
@@ -107,8 +114,14 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
       enterState(machine, state, now, reentering?.source.id);
       from.left.set(state.name, (from.left.get(state.name) ?? 0) + 1);
       record(machine, from.name, state.name, cause, heldMs);
+      listener?.moved(machine, from.name, { event: cause, heldMs, taken: event._transitions });
     }
-    if (snapshot.status !== "active") live.delete(machine.ref);
+    if (snapshot.status !== "active") forget(machine);
+  }
+
+  function forget(machine: LiveMachine): void {
+    live.delete(machine.ref);
+    listener?.ended(machine);
   }
 
   function record(machine: LiveMachine, from: string, to: string, event: string, heldMs: number): void {
@@ -153,6 +166,7 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
       { machine: machine.kind.name, actor: machine.actor, state: machine.state.name, err: error },
       "machine failed",
     );
+    listener?.failed(machine);
   }
 
   /** XState reports no step of a machine that an action's throw ended; what nobody holds any more is forgotten. */
@@ -160,7 +174,7 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
     for (const [ref, machine] of live) {
       const { status, error } = ref.getSnapshot() as AnyMachineSnapshot;
       if (status === "active") continue;
-      if (status !== "error" || abandoned(machine)) live.delete(ref);
+      if (status !== "error" || abandoned(machine)) forget(machine);
       else if (machine.error === undefined) markFailed(machine, error);
     }
   }
@@ -191,6 +205,10 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
       }
     },
     rows: () => table(rowOf),
+    live: () => {
+      sweep();
+      return live.values();
+    },
     states: () => table(stateOf),
     registerRows: (provider) => providers.push(provider),
     recentTransitions: () => recent.entries(),

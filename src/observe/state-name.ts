@@ -10,3 +10,12 @@ export function stateName(value: StateValue): string {
   );
   return regions.length === 1 ? (regions[0] ?? "") : `(${regions.join("+")})`;
 }
+
+/** Dotted paths of a state value's innermost states: one, or one per parallel region. */
+export function leafPaths(value: StateValue): readonly string[] {
+  if (typeof value === "string") return [value];
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const below = inner === undefined ? [] : leafPaths(inner);
+    return below.length === 0 ? [name] : below.map((path) => `${name}.${path}`);
+  });
+}

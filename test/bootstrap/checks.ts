@@ -16,6 +16,12 @@ type Check = {
 const checks: readonly Check[] = [
   { name: "types", package: "typescript", bin: "tsc", args: ["-p", "."] },
   {
+    name: "types of the inspector's page",
+    package: "typescript",
+    bin: "tsc",
+    args: ["-p", "visualizations/inspector"],
+  },
+  {
     name: "lint and format",
     package: "@biomejs/biome",
     bin: "biome",

@@ -1,0 +1,191 @@
+import type { AnyStateMachine, AnyTransitionDefinition, EventObject, InspectionEvent } from "xstate";
+import type { LiveMachine, MachineListener } from "../live-machine.ts";
+import { createRing } from "../ring.ts";
+import { boundedCopy } from "./bounded-copy.ts";
+import { createEdgeFinder } from "./taken-edges.ts";
+import type { WireActor, WireBaseline, WireDelta, WireEntry, WireMessage } from "./wire.ts";
+import { type Moment, wireActor, wireMessage } from "./wire-entries.ts";
+
+export interface FeedOptions {
+  readonly daemon: WireBaseline["daemon"];
+  /** The machines that run now. */
+  readonly live: () => Iterable<LiveMachine>;
+  /** Removes secrets from a line of JSON. */
+  readonly redact: (line: string) => string;
+  /** Called once when the feed gives up after a fault of its own. */
+  readonly broke: (error: unknown) => void;
+  readonly clock?: () => Moment;
+}
+
+/** What happens to the machines, made ready for viewers. Nothing in it throws into a machine's step. */
+export interface Feed {
+  readonly listener: MachineListener;
+  /** For `createActor(root, { inspect })`, beside the observer's. */
+  readonly inspect: (event: InspectionEvent) => void;
+  /** While somebody watches, changes are gathered and `wake` is called at the first after each `take`. */
+  watch(wake: (() => void) | undefined): void;
+  /** What was gathered since the last `take`, as a line of JSON without secrets. */
+  take(): string;
+  /** Everything, as a line of JSON without secrets; `missed` is told to the viewer. */
+  baseline(missed: number): string;
+  /** Number of the newest entry. */
+  seq(): number;
+}
+
+/** Entries that a late viewer gets. */
+export const entriesKept = 600;
+/** Entries of one frame; frames are some 40 ms apart, so this is about what a person's page can draw. */
+export const entriesPerFrame = 240;
+
+const messageBounds = { values: 48, depth: 5, text: 160, elements: 6 };
+
+const systemClock = (): Moment => ({ wallMs: Date.now(), monotonicMs: performance.now() });
+
+/**
+ * Keeps the last entries (moves and messages) for late viewers, and gathers changes for present ones: per machine its
+ * state now, so that however many were skipped the last is never missed, and the entries up to a bound. Fields of events
+ * are copied only for viewers, in `take`: without one an event costs a small object.
+ */
+export function createFeed(options: FeedOptions): Feed {
+  const { redact, clock = systemClock } = options;
+  const kept = createRing<WireEntry>(entriesKept);
+  const edgesOf = createEdgeFinder();
+  const lastEdges = new WeakMap<LiveMachine, readonly number[]>();
+  let changed = new Map<LiveMachine, boolean>();
+  let entries: WireEntry[] = [];
+  let events: { readonly entry: WireMessage; readonly event: EventObject }[] = [];
+  let left = 0;
+  let seq = 0;
+  let broken = false;
+  let wake: (() => void) | undefined;
+
+  /** A fault of the feed must not reach the machine whose step it is called in. */
+  function guarded<Given extends readonly unknown[]>(work: (...given: Given) => void) {
+    return (...given: Given): void => {
+      if (broken) return;
+      try {
+        work(...given);
+      } catch (error) {
+        broken = true;
+        options.broke(error);
+      }
+    };
+  }
+
+  function add(entry: WireEntry, event?: EventObject): void {
+    kept.push(entry);
+    if (wake === undefined) return;
+    if (entries.length >= entriesPerFrame) left += 1;
+    else {
+      entries.push(entry);
+      if (entry.kind === "message" && event !== undefined) events.push({ entry, event });
+    }
+    wake();
+  }
+
+  function touch(machine: LiveMachine, ended: boolean): void {
+    if (wake === undefined) return;
+    changed.set(machine, ended);
+    wake();
+  }
+
+  function move(machine: LiveMachine, from: string, to: string, event: string, heldMs: number): void {
+    seq += 1;
+    add({
+      kind: "move",
+      seq,
+      at: Date.now(),
+      key: machine.ref.sessionId,
+      machine: machine.kind.name,
+      actor: machine.actor,
+      subject: machine.subject,
+      from,
+      to,
+      event,
+      heldMs: Math.round(heldMs),
+    });
+  }
+
+  function remember(machine: LiveMachine, taken: readonly AnyTransitionDefinition[]): void {
+    const { logic } = machine.ref as unknown as { readonly logic: AnyStateMachine };
+    const edges = edgesOf(logic, taken);
+    if (edges.length > 0) lastEdges.set(machine, edges);
+  }
+
+  const actor = (machine: LiveMachine, moment: Moment, ended: boolean): WireActor => ({
+    ...wireActor(machine, lastEdges.get(machine) ?? [], moment),
+    ...(ended && { ended }),
+  });
+
+  function clear(): void {
+    changed = new Map();
+    entries = [];
+    events = [];
+    left = 0;
+  }
+
+  const withData = (): readonly WireEntry[] => {
+    const data = new Map(
+      events.map(({ entry, event: { type: _, ...fields } }) => [
+        entry as WireEntry,
+        boundedCopy(fields, messageBounds, redact),
+      ]),
+    );
+    return entries.map((entry) => (data.has(entry) ? { ...entry, data: data.get(entry) } : entry));
+  };
+
+  return {
+    listener: {
+      began: guarded((machine) => {
+        move(machine, "", machine.state.name, "xstate.init", 0);
+        touch(machine, false);
+      }),
+      moved: guarded((machine, from, { event, heldMs, taken }) => {
+        remember(machine, taken);
+        move(machine, from, machine.state.name, event, heldMs);
+        touch(machine, false);
+      }),
+      failed: guarded((machine) => touch(machine, false)),
+      ended: guarded((machine) => touch(machine, true)),
+    },
+    inspect: guarded((inspected: InspectionEvent) => {
+      if (inspected.type !== "@xstate.event") return;
+      const entry = wireMessage(inspected, seq + 1, Date.now());
+      if (entry === undefined) return;
+      seq += 1;
+      add(entry, inspected.event);
+    }),
+    watch(next) {
+      wake = next;
+      if (next === undefined) clear();
+    },
+    take() {
+      const moment = clock();
+      const frame: WireDelta = {
+        type: "delta",
+        now: moment.wallMs,
+        seq,
+        changed: [...changed].map(([machine, ended]) => actor(machine, moment, ended)),
+        entries: withData(),
+        left,
+      };
+      clear();
+      return redact(JSON.stringify(frame));
+    },
+    baseline(missed) {
+      const live = [...options.live()];
+      const moment = clock();
+      const frame: WireBaseline = {
+        type: "baseline",
+        daemon: options.daemon,
+        now: moment.wallMs,
+        seq,
+        actors: live.map((machine) => actor(machine, moment, false)),
+        entries: kept.entries(),
+        missed,
+      };
+      return redact(JSON.stringify(frame));
+    },
+    seq: () => seq,
+  };
+}

@@ -1,0 +1,117 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AnyActorRef, AnyMachineSnapshot, InspectionEvent } from "xstate";
+import type { RequestTaker } from "../http-server.ts";
+import type { MachineListener } from "../live-machine.ts";
+import { boundedCopy } from "./bounded-copy.ts";
+import { createFeed, type FeedOptions } from "./feed.ts";
+import { isLocal, isLocalName } from "./loopback.ts";
+import type { PageFiles } from "./page-files.ts";
+import { createViewers } from "./viewers.ts";
+import type { WireDetails } from "./wire.ts";
+
+/** The inspector's parts, for those who feed it and who serve it. */
+export interface Inspector {
+  readonly listener: MachineListener;
+  readonly inspect: (event: InspectionEvent) => void;
+  /** Serves /inspect and what is below it, on loopback and unix sockets only. */
+  readonly taker: RequestTaker;
+  close(): void;
+}
+
+const contextBounds = { values: 3000, depth: 9, text: 600, elements: 200 };
+
+/** Nothing but what this server sends, no frames, no forms: the page needs no more. */
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const safeHeaders = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "content-security-policy": policy,
+  "referrer-policy": "no-referrer",
+};
+
+/** The inspector of one daemon. `files` are the page's. */
+export function createInspector(options: FeedOptions, files: PageFiles): Inspector {
+  const feed = createFeed(options);
+  const viewers = createViewers(feed);
+
+  function stream(request: IncomingMessage, response: ServerResponse): void {
+    // An exchange ends after ten seconds without traffic; this one goes on as long as its viewer reads.
+    request.socket.setTimeout(0);
+    if (viewers.add(response, () => response.writeHead(200, streamHeaders))) return;
+    refuse(response, 503, `${viewers.count()} viewers are connected, that is the most; close one of them`);
+  }
+
+  function details(key: string | null): string | undefined {
+    const machine = [...options.live()].find(({ ref }) => ref.sessionId === key);
+    if (machine === undefined) return undefined;
+    const { context, children } = machine.ref.getSnapshot() as AnyMachineSnapshot;
+    const answer: WireDetails = {
+      key: machine.ref.sessionId,
+      context: boundedCopy(context, contextBounds, options.redact),
+      effects: effectsOf(children as Readonly<Record<string, AnyActorRef | undefined>>),
+    };
+    return options.redact(JSON.stringify(answer));
+  }
+
+  function answer(request: IncomingMessage, response: ServerResponse, url: URL): void {
+    if (!isLocal(request))
+      return refuse(response, 403, "the inspector answers on loopback and on its unix socket only");
+    if (!isLocalName(request.headers.host))
+      return refuse(response, 403, "open the inspector as localhost or by its IP address");
+    if (url.pathname === "/inspect/stream") return stream(request, response);
+    if (url.pathname === "/inspect/actor") {
+      const body = details(url.searchParams.get("key"));
+      if (body === undefined) return refuse(response, 404, "this machine has ended");
+      return send(response, 200, { contentType: "application/json; charset=utf-8", body });
+    }
+    const file = files[url.pathname];
+    if (file === undefined) refuse(response, 404, `no such page; the inspector is at /inspect`);
+    else send(response, 200, file);
+  }
+
+  return {
+    listener: feed.listener,
+    inspect: feed.inspect,
+    taker: (request, response, url) => {
+      if (url.pathname !== "/inspect" && !url.pathname.startsWith("/inspect/")) return false;
+      try {
+        answer(request, response, url);
+      } catch (error) {
+        options.broke(error);
+        if (response.headersSent) response.destroy();
+        else refuse(response, 500, "the page could not be made");
+      }
+      return true;
+    },
+    close: () => viewers.close(),
+  };
+}
+
+const streamHeaders = { ...safeHeaders, "content-type": "text/event-stream; charset=utf-8" };
+
+function send(response: ServerResponse, status: number, { contentType, body }: PageFiles[string]): void {
+  response.writeHead(status, {
+    ...safeHeaders,
+    "content-type": contentType,
+    "content-length": Buffer.byteLength(body),
+  });
+  response.end(body);
+}
+
+function refuse(response: ServerResponse, status: number, error: string): void {
+  send(response, status, {
+    contentType: "application/json; charset=utf-8",
+    body: `${JSON.stringify({ error })}\n`,
+  });
+}
+
+/** Children that are no machines: promises and callbacks, by the name of what they do. */
+function effectsOf(children: Readonly<Record<string, AnyActorRef | undefined>>): readonly string[] {
+  return Object.values(children).flatMap((child) => {
+    if (child === undefined || "machine" in (child.getSnapshot() ?? {})) return [];
+    return [typeof child.src === "string" ? child.src : child.id];
+  });
+}

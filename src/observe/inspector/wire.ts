@@ -1,0 +1,93 @@
+/** What the inspector's page and the daemon say to each other: types alone, shared by both. Times are wall-clock milliseconds of the daemon. */
+
+/** A machine that runs, or one that has just ended. */
+export interface WireActor {
+  /** Unique while the daemon lives: XState's session id. */
+  readonly key: string;
+  readonly parent: string | null;
+  readonly machine: string;
+  readonly actor: string;
+  /** What the machine stands for (an attachment, a prefix); empty when it has none. */
+  readonly subject: string;
+  readonly state: string;
+  /** Dotted paths of the innermost active states. */
+  readonly paths: readonly string[];
+  readonly since: number;
+  /** The limit that ends first. */
+  readonly limit: { readonly ms: number; readonly since: number } | null;
+  /** Positions of the last taken transitions in the machine's chart. */
+  readonly edges: readonly number[];
+  readonly error?: string;
+  /** It reached its end or was stopped; this is the last that is heard of it. */
+  readonly ended?: true;
+}
+
+/** A machine went to another state, began or ended. */
+export interface WireMove {
+  readonly kind: "move";
+  readonly seq: number;
+  readonly at: number;
+  readonly key: string;
+  readonly machine: string;
+  readonly actor: string;
+  readonly subject: string;
+  /** Empty when the machine began. */
+  readonly from: string;
+  readonly to: string;
+  readonly event: string;
+  readonly heldMs: number;
+}
+
+/** An event went from one actor to another. Effects (promises, callbacks) count as part of the machine that runs them. */
+export interface WireMessage {
+  readonly kind: "message";
+  readonly seq: number;
+  readonly at: number;
+  readonly type: string;
+  /** Null when it came from outside the actor system. */
+  readonly source: string | null;
+  readonly sourceMachine: string;
+  readonly target: string;
+  readonly targetMachine: string;
+  /** Name of the effect that sent or received it; empty between machines. */
+  readonly effect: string;
+  /** The event's fields, shortened, secrets removed; absent when nobody watched as it was sent. */
+  readonly data?: unknown;
+}
+
+export type WireEntry = WireMove | WireMessage;
+
+/** Everything a viewer needs to begin with, or to go on with after it fell behind. */
+export interface WireBaseline {
+  readonly type: "baseline";
+  readonly daemon: { readonly node: string; readonly version: string; readonly pid: number };
+  readonly now: number;
+  readonly seq: number;
+  readonly actors: readonly WireActor[];
+  /** The last entries, oldest first. */
+  readonly entries: readonly WireEntry[];
+  /** Entries that this viewer did not get because it was slow. */
+  readonly missed: number;
+}
+
+/** What changed since the last frame. An actor that changed several times is told once, as it is now. */
+export interface WireDelta {
+  readonly type: "delta";
+  readonly now: number;
+  /** Number of the newest entry so far, sent or left out. */
+  readonly seq: number;
+  readonly changed: readonly WireActor[];
+  readonly entries: readonly WireEntry[];
+  /** Entries left out of this frame because there were too many. */
+  readonly left: number;
+}
+
+export type WireFrame = WireBaseline | WireDelta | { readonly type: "beat"; readonly now: number };
+
+/** Answer of `/inspect/actor?key=`. */
+export interface WireDetails {
+  readonly key: string;
+  readonly context: unknown;
+  /** Names and kinds of the effects that run now. */
+  readonly effects: readonly string[];
+}

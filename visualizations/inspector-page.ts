@@ -1,0 +1,46 @@
+/**
+ * Builds the inspector's page out of `inspector/` and the generated layouts. The daemon's build embeds what this gives
+ * (deploy/build.ts); a daemon that runs from source calls it at its start.
+ */
+import { readdir, readFile } from "node:fs/promises";
+import { build } from "esbuild";
+import type { PageFiles } from "../src/observe/inspector/page-files.ts";
+
+const source = new URL("inspector/", import.meta.url);
+const generated = new URL("generated/", import.meta.url);
+
+/** The page's files by URL path. */
+export async function pageFiles(): Promise<PageFiles> {
+  const [html, script, style, charts] = await Promise.all([
+    readFile(new URL("page.html", source), "utf8"),
+    bundled("page.ts"),
+    bundled("page.css"),
+    layouts(),
+  ]);
+  return {
+    "/inspect": { contentType: "text/html; charset=utf-8", body: html },
+    "/inspect/page.js": { contentType: "text/javascript; charset=utf-8", body: script },
+    "/inspect/page.css": { contentType: "text/css; charset=utf-8", body: style },
+    "/inspect/charts.json": { contentType: "application/json; charset=utf-8", body: charts },
+  };
+}
+
+async function bundled(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [new URL(entry, source).pathname],
+    bundle: true,
+    write: false,
+    minify: true,
+    format: "esm",
+    target: ["chrome120", "firefox121", "safari17.2"],
+    legalComments: "none",
+    logLevel: "warning",
+  });
+  return outputFiles[0]?.text ?? "";
+}
+
+async function layouts(): Promise<string> {
+  const files = (await readdir(generated)).filter((file) => file.endsWith(".layout.json")).toSorted();
+  const texts = await Promise.all(files.map((file) => readFile(new URL(file, generated), "utf8")));
+  return JSON.stringify(texts.map((text): unknown => JSON.parse(text)));
+}
