@@ -9,6 +9,7 @@ import { allMachines } from "../machines/all-machines.ts";
 import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
 import { actorTree } from "./actor-tree.ts";
 import { graphJson } from "./graph-json.ts";
+import { type InspectorChart, inspectorChartsFile } from "./inspector-charts.ts";
 import { layoutChart } from "./layout/layout-chart.ts";
 import { machineChart } from "./machine-chart.ts";
 import { mermaid } from "./mermaid.ts";
@@ -25,13 +26,19 @@ async function pictures(): Promise<ReadonlyMap<string, string>> {
     ["actor-tree.mmd", treeMermaid(tree)],
     ["actor-tree.svg", treeSvg(tree)],
   ];
-  for (const machine of allMachines) files.push(...(await picturesOf(machine)));
+  const charts: string[] = [];
+  for (const machine of allMachines) {
+    const chart = machineChart(machine);
+    const laidOut: InspectorChart = { chart, layout: await layoutChart(chart) };
+    files.push(...picturesOf(machine, laidOut));
+    charts.push(JSON.stringify(laidOut));
+  }
+  // A line per machine: a change of one machine is a change of one line.
+  files.push([inspectorChartsFile, `[\n${charts.join(",\n")}\n]\n`]);
   return new Map(files);
 }
 
-async function picturesOf(machine: AnyStateMachine): Promise<(readonly [string, string])[]> {
-  const chart = machineChart(machine);
-  const layout = await layoutChart(chart);
+function picturesOf(machine: AnyStateMachine, { chart, layout }: InspectorChart): (readonly [string, string])[] {
   return [
     [`${chart.machine}.mmd`, mermaid(chart)],
     [`${chart.machine}.json`, json(chart)],

@@ -2,9 +2,10 @@
  * Builds the inspector's page out of `inspector/` and the generated layouts. The daemon's build embeds what this gives
  * (deploy/build.ts); a daemon that runs from source calls it at its start.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { build } from "esbuild";
 import type { PageFiles } from "../src/observe/inspector/page-files.ts";
+import { inspectorChartsFile } from "./inspector-charts.ts";
 
 const source = new URL("inspector/", import.meta.url);
 const generated = new URL("generated/", import.meta.url);
@@ -15,7 +16,7 @@ export async function pageFiles(): Promise<PageFiles> {
     readFile(new URL("page.html", source), "utf8"),
     bundled("page.ts"),
     bundled("page.css"),
-    layouts(),
+    readFile(new URL(inspectorChartsFile, generated), "utf8"),
   ]);
   return {
     "/inspect": { contentType: "text/html; charset=utf-8", body: html },
@@ -37,10 +38,4 @@ async function bundled(entry: string): Promise<string> {
     logLevel: "warning",
   });
   return outputFiles[0]?.text ?? "";
-}
-
-async function layouts(): Promise<string> {
-  const files = (await readdir(generated)).filter((file) => file.endsWith(".layout.json")).toSorted();
-  const texts = await Promise.all(files.map((file) => readFile(new URL(file, generated), "utf8")));
-  return JSON.stringify(texts.map((text): unknown => JSON.parse(text)));
 }

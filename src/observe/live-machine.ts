@@ -37,7 +37,11 @@ export interface MachineListener {
   moved(
     machine: LiveMachine,
     from: string,
-    step: { readonly event: string; readonly heldMs: number; readonly taken: readonly AnyTransitionDefinition[] },
+    step: {
+      readonly event: string;
+      readonly heldMs: number;
+      readonly taken: readonly AnyTransitionDefinition[];
+    },
   ): void;
   /** It failed, and its parent has not dealt with it. */
   failed(machine: LiveMachine): void;

@@ -1,4 +1,13 @@
-import { type AnyActorRef, assign, createActor, fromPromise, sendTo, setup, stopChild } from "xstate";
+import {
+  type AnyActorRef,
+  assign,
+  createActor,
+  fromPromise,
+  type InspectionEvent,
+  sendTo,
+  setup,
+  stopChild,
+} from "xstate";
 import type { StateMeta } from "../../machines/support/state-limit.ts";
 import { createLogger, type LogLevel } from "../../src/observe/logger.ts";
 import { createMachineObserver, type ObserverOptions } from "../../src/observe/machine-observer.ts";
@@ -86,7 +95,11 @@ const rootModel = setup({
 
 /** A root with children under observation, its log lines, and a clock the test moves. */
 export function observedSystem(
-  options: Partial<ObserverOptions> & { level?: LogLevel; letGo?: boolean } = {},
+  options: Partial<ObserverOptions> & {
+    level?: LogLevel;
+    letGo?: boolean;
+    inspect?: (event: InspectionEvent) => void;
+  } = {},
 ) {
   const lines: string[] = [];
   const clock = { now: 0 };
@@ -104,7 +117,10 @@ export function observedSystem(
   });
   const root = createActor(rootModel, {
     id: "daemon",
-    inspect: observer.inspect,
+    inspect: (event) => {
+      observer.inspect(event);
+      options.inspect?.(event);
+    },
     input: { letGo: options.letGo ?? true },
   });
   root.subscribe({ error: () => undefined });

@@ -21,8 +21,11 @@ export function boundedCopy(value: unknown, bounds: CopyBounds, redact: (text: s
     left -= 1;
     if (typeof inner === "string") return shortened(inner);
     if (inner === null || typeof inner === "number" || typeof inner === "boolean") return inner;
-    if (typeof inner !== "object") return inner === undefined ? undefined : `[${typeof inner}]`;
-    const plain = plainOf(inner);
+    if (inner === undefined) return undefined;
+    return typeof inner === "object" ? object(plainOf(inner), depth) : `[${typeof inner}]`;
+  }
+
+  function object(plain: object | string, depth: number): unknown {
     if (typeof plain === "string") return shortened(plain);
     if (depth >= bounds.depth) return Array.isArray(plain) ? `[${plain.length} elements]` : "{…}";
     return Array.isArray(plain) ? elements(plain, depth) : fields(plain, depth);

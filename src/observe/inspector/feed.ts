@@ -33,9 +33,9 @@ export interface Feed {
 }
 
 /** Entries that a late viewer gets. */
-export const entriesKept = 600;
+const entriesKept = 600;
 /** Entries of one frame; frames are some 40 ms apart, so this is about what a person's page can draw. */
-export const entriesPerFrame = 240;
+const entriesPerFrame = 240;
 
 const messageBounds = { values: 48, depth: 5, text: 160, elements: 6 };
 

@@ -40,8 +40,9 @@ export function createInspector(options: FeedOptions, files: PageFiles): Inspect
   function stream(request: IncomingMessage, response: ServerResponse): void {
     // An exchange ends after ten seconds without traffic; this one goes on as long as its viewer reads.
     request.socket.setTimeout(0);
-    if (viewers.add(response, () => response.writeHead(200, streamHeaders))) return;
-    refuse(response, 503, `${viewers.count()} viewers are connected, that is the most; close one of them`);
+    const accepted = viewers.add(response, () => response.writeHead(200, streamHeaders));
+    if (!accepted)
+      refuse(response, 503, `${viewers.count()} viewers are connected, that is the most; close one of them`);
   }
 
   function details(key: string | null): string | undefined {
@@ -56,20 +57,26 @@ export function createInspector(options: FeedOptions, files: PageFiles): Inspect
     return options.redact(JSON.stringify(answer));
   }
 
+  /** Why the request is none of the inspector's; undefined when it is. */
+  function refusalOf(request: IncomingMessage): string | undefined {
+    if (!isLocal(request)) return "the inspector answers on loopback and on its unix socket only";
+    if (!isLocalName(request.headers.host)) return "open the inspector as localhost or by its IP address";
+    return undefined;
+  }
+
   function answer(request: IncomingMessage, response: ServerResponse, url: URL): void {
-    if (!isLocal(request))
-      return refuse(response, 403, "the inspector answers on loopback and on its unix socket only");
-    if (!isLocalName(request.headers.host))
-      return refuse(response, 403, "open the inspector as localhost or by its IP address");
-    if (url.pathname === "/inspect/stream") return stream(request, response);
-    if (url.pathname === "/inspect/actor") {
+    const refusal = refusalOf(request);
+    if (refusal !== undefined) refuse(response, 403, refusal);
+    else if (url.pathname === "/inspect/stream") stream(request, response);
+    else if (url.pathname === "/inspect/actor") {
       const body = details(url.searchParams.get("key"));
-      if (body === undefined) return refuse(response, 404, "this machine has ended");
-      return send(response, 200, { contentType: "application/json; charset=utf-8", body });
+      if (body === undefined) refuse(response, 404, "this machine has ended");
+      else send(response, 200, { contentType: "application/json; charset=utf-8", body });
+    } else {
+      const file = files[url.pathname];
+      if (file === undefined) refuse(response, 404, "no such page; the inspector is at /inspect");
+      else send(response, 200, file);
     }
-    const file = files[url.pathname];
-    if (file === undefined) refuse(response, 404, `no such page; the inspector is at /inspect`);
-    else send(response, 200, file);
   }
 
   return {

@@ -26,7 +26,7 @@ export interface ViewerLimits {
   readonly patienceMs: number;
 }
 
-export const usualLimits: ViewerLimits = {
+const usualLimits: ViewerLimits = {
   viewers: 4,
   unsentBytes: 512 * 1024,
   frameMs: 40,
