@@ -34,7 +34,7 @@ describe("a valid configuration", () => {
     });
     expect(config.ipam).toEqual({ strategy: "sequential", restSeconds: 30 });
     expect(config.cni.confName).toBe("10-headcni.conflist");
-    expect(config.monitoring).toEqual({ address: "127.0.0.1", port: 9797 });
+    expect(config.monitoring).toEqual({ address: "127.0.0.1", port: 9797, inspector: false });
     expect(config.logging).toEqual({ level: "info" });
   });
 
