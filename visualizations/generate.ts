@@ -38,7 +38,10 @@ async function pictures(): Promise<ReadonlyMap<string, string>> {
   return new Map(files);
 }
 
-function picturesOf(machine: AnyStateMachine, { chart, layout }: InspectorChart): (readonly [string, string])[] {
+function picturesOf(
+  machine: AnyStateMachine,
+  { chart, layout }: InspectorChart,
+): (readonly [string, string])[] {
   return [
     [`${chart.machine}.mmd`, mermaid(chart)],
     [`${chart.machine}.json`, json(chart)],
