@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { cleanUpGuard } from "./actors/guard-work.ts";
+import { removePlugin } from "./adapters/plugin-file/plugin-file.ts";
 import type { Config } from "./config/config-schema.ts";
 import { HeadcniError } from "./domain/failure.ts";
 import { type NodePorts, openNodePorts } from "./node-ports.ts";
@@ -36,8 +37,8 @@ export async function cleanUp(config: Config): Promise<number> {
     await cleanUpGuard(ports, opened);
     await ports.tailnetNamespace.remove();
     await ports.proof.remove();
-    for (const folder of [config.runtimeDir, config.stateDir])
-      await rm(folder, { recursive: true, force: true });
+    await removePlugin(config.cni.binDir);
+    for (const folder of [config.runtimeDir, config.stateDir]) await removeFolder(folder);
     console.log(
       `headcni: removed ${pods} attachments, the tailnet namespace, rules, routes, tables and files. ` +
         `The node stays in Headscale as "${config.tailscale.hostnamePrefix}${config.nodeName}" until it is deleted there.`,
@@ -46,6 +47,13 @@ export async function cleanUp(config: Config): Promise<number> {
     await ports.close();
   }
   return 0;
+}
+
+/** A folder on which something is mounted (a container's hostPath) is emptied and stays. */
+async function removeFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EBUSY" || error.path !== path) throw error;
+  });
 }
 
 async function removeAttachments({ podNetwork }: NodePorts): Promise<number> {

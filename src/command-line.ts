@@ -3,7 +3,9 @@ import { HeadcniError } from "./domain/failure.ts";
 
 /** What the process was asked to do. */
 export interface CommandLine {
-  readonly action: "run" | "cleanup" | "help" | "version";
+  readonly action: "run" | "cleanup" | "install-plugin" | "help" | "version";
+  /** What install-plugin puts into the CNI plugins' folder; empty for other actions. */
+  readonly plugin: string;
   readonly configFile: string;
   /** Values of `--set path=value`, in order. */
   readonly overrides: readonly string[];
@@ -15,6 +17,8 @@ export const usage = `headcni: the HeadCNI daemon
 
   --config FILE      configuration (default /etc/headcni/config.yaml)
   --set PATH=VALUE   overrides one key, for example --set logging.level=debug; may be repeated
+  --install-plugin FILE
+                     puts FILE into cni.binDir as the CNI plugin "headcni", in one step, and exits
   --cleanup          removes everything HeadCNI ever made on this node and exits; the daemon must not run
   --version, --help
 
@@ -30,12 +34,16 @@ export function readCommandLine(words: readonly string[]): CommandLine {
         config: { type: "string", default: "/etc/headcni/config.yaml" },
         set: { type: "string", multiple: true, default: [] },
         cleanup: { type: "boolean", default: false },
+        "install-plugin": { type: "string", default: "" },
         help: { type: "boolean", short: "h", default: false },
         version: { type: "boolean", default: false },
       },
     });
+    const plugin = values["install-plugin"];
+    const work = values.cleanup ? "cleanup" : plugin === "" ? "run" : "install-plugin";
     return {
-      action: values.help ? "help" : values.version ? "version" : values.cleanup ? "cleanup" : "run",
+      action: values.help ? "help" : values.version ? "version" : work,
+      plugin,
       configFile: values.config,
       overrides: values.set,
     };

@@ -3,19 +3,21 @@ import { readCommandLine, usage } from "./command-line.ts";
 import { loadConfig } from "./config/load-config.ts";
 import { runDaemon } from "./daemon.ts";
 import { HeadcniError } from "./domain/failure.ts";
+import { installCniPlugin } from "./install-plugin.ts";
 import { version } from "./version.ts";
 
 /** Exit code of a refused command line or configuration; 1 is a failure while running. */
 const refused = 2;
 
 async function main(): Promise<number> {
-  const { action, configFile, overrides } = readCommandLine(process.argv.slice(2));
+  const { action, configFile, overrides, plugin } = readCommandLine(process.argv.slice(2));
   if (action === "help" || action === "version") {
     console.log(action === "help" ? usage : `headcni ${version}`);
     return 0;
   }
   const sources = { file: configFile, environment: process.env, flags: overrides };
   const config = loadConfig(sources);
+  if (action === "install-plugin") return installCniPlugin(config, plugin);
   return action === "cleanup" ? cleanUp(config) : runDaemon(config, sources);
 }
 

@@ -37,7 +37,11 @@ export type NodePorts = Awaited<ReturnType<typeof openNodePorts>>;
 export async function openNodePorts(config: Config, listener: PortsListener) {
   const { headscale, tailscale, kubernetes, cni, runtimeDir, stateDir, nodeName } = config;
   const paths = runtimePaths(config);
-  const kernel: Kernel = await openKernel({ onFailure: listener.failed, onWarning: listener.warned });
+  const kernel: Kernel = await openKernel({
+    onFailure: listener.failed,
+    onWarning: listener.warned,
+    sysctlRoot: config.sysctlDir,
+  });
   const tailnet = createTailnet({
     runtimeDir,
     stateDir,

@@ -32,6 +32,13 @@ export const configSchema = z.strictObject({
     example: "/var/lib/headcni",
     change: { restart: "tailscaled keeps its identity there" },
   }),
+  sysctlDir: key(absolutePath.prefault("/proc/sys"), {
+    description:
+      "Where the node's /proc/sys can be written; a container has it read-only and gets its net/ mounted elsewhere.",
+    mustBe: "an absolute path",
+    example: "/host/proc/sys",
+    change: { restart: "the kernel's settings are opened once" },
+  }),
   headscale: z.strictObject(tailnetKeys.headscale).prefault({} as never),
   tailscale: z.strictObject(tailnetKeys.tailscale).prefault({}),
   network: z.strictObject(networkKeys.network).prefault({} as never),

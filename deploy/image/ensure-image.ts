@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { ensurePackages } from "../../test/lab/build/debian-packages.ts";
+import { cacheFolder } from "../../test/lab/build/go-tools.ts";
+import { LabError } from "../../test/lab/lab-error.ts";
+import type { Progress } from "../../test/lab/progress.ts";
+import { runResult } from "../../test/lab/run-command.ts";
+import { makeContext } from "./image-context.ts";
+import { ensureLocalBase } from "./local-base.ts";
+
+const dockerfile = join(import.meta.dirname, "..", "Dockerfile");
+
+export type ImageOptions = {
+  /** Full name with tag that the image has in the archive. */
+  readonly name: string;
+  /** What `deploy/Dockerfile` takes as BASE; absent: a base made on this machine. */
+  readonly base?: string | undefined;
+};
+
+/** An image as an archive in OCI layout, for `ctr images import`, `skopeo copy`, `podman load`. */
+export type ImageArchive = { readonly name: string; readonly archive: string; readonly bytes: number };
+
+/**
+ * Builds HeadCNI's image from `deploy/Dockerfile` unless the cache has one of the very same content. Needs root: the
+ * build's commands run in a chroot. Throws LabError BUILD_FAILED with buildah's messages.
+ */
+export async function ensureImage({ name, base }: ImageOptions, progress: Progress): Promise<ImageArchive> {
+  await ensurePackages(progress, { buildah: "buildah" });
+  const from = base ?? `oci-archive:${await ensureLocalBase(progress)}`;
+  await mkdir(cacheFolder(), { recursive: true });
+  const work = await mkdtemp(join(cacheFolder(), "image-building-"));
+  try {
+    const context = join(work, "context");
+    await makeContext(context, progress);
+    const hash = createHash("sha256").update(JSON.stringify([name, from]));
+    hash.update(await readFile(dockerfile));
+    await hashFolder(hash, context);
+    const archive = join(cacheFolder(), `image-${hash.digest("hex").slice(0, 12)}.tar`);
+    if (!(await exists(archive))) {
+      progress(`Building the image ${name} from deploy/Dockerfile`);
+      await buildArchive({ name, from, context, work, archive });
+      progress(`Built ${name}: ${Math.round((await stat(archive)).size / 1e6)} MB`);
+    }
+    return { name, archive, bytes: (await stat(archive)).size };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+type Build = {
+  readonly name: string;
+  readonly from: string;
+  readonly context: string;
+  readonly work: string;
+  readonly archive: string;
+};
+
+async function buildArchive({ name, from, context, work, archive }: Build): Promise<void> {
+  const unfinished = join(work, "image.tar");
+  const options = ["--isolation", "chroot", "--build-arg", `BASE=${from}`, "--timestamp", "0", "--quiet"];
+  await buildah(work, ["build", ...options, "--file", dockerfile, "--tag", name, context]);
+  await buildah(work, [
+    "push",
+    "--disable-compression",
+    "--quiet",
+    name,
+    `oci-archive:${unfinished}:${name}`,
+  ]);
+  await rename(unfinished, archive);
+}
+
+/** Its storage is the build's own and goes with it; vfs works on every file system. */
+async function buildah(work: string, args: readonly string[]): Promise<void> {
+  const storage = [
+    "--root",
+    join(work, "storage"),
+    "--runroot",
+    join(work, "run"),
+    "--storage-driver",
+    "vfs",
+  ];
+  const result = await runResult(["buildah", ...storage, ...args], { env: { TMPDIR: work } });
+  if (result.exitCode === 0) return;
+  const said = `${result.stdout}\n${result.stderr}`.trim().slice(-3000);
+  throw new LabError("BUILD_FAILED", `buildah ${args[0]} failed:\n${said}`);
+}
+
+async function hashFolder(hash: ReturnType<typeof createHash>, folder: string): Promise<void> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const file of files.sort()) {
+    hash.update(`${relative(folder, file)}\0${(await stat(file)).mode}\0`);
+    hash.update(await readFile(file));
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}
