@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ensurePackages } from "../../test/lab/build/debian-packages.ts";
 import { cacheFolder } from "../../test/lab/build/go-tools.ts";
@@ -20,8 +20,9 @@ const unwanted = ["doc", "man", "locale", "info", "bash-completion", "lintian", 
 export async function ensureLocalBase(progress: Progress): Promise<string> {
   await ensurePackages(progress, { mmdebstrap: "mmdebstrap", tar: "tar" });
   const release = await debianRelease();
-  const hash = createHash("sha256").update(JSON.stringify([release, packages, unwanted, process.version]));
-  hash.update(process.arch).update(await readFile(import.meta.filename));
+  const hash = createHash("sha256").update(
+    JSON.stringify([release, packages, unwanted, process.version, process.arch]),
+  );
   const archive = join(cacheFolder(), `image-base-${hash.digest("hex").slice(0, 12)}.tar`);
   if (await stat(archive).catch(() => undefined)) return archive;
   progress(`Making the image's base of Debian ${release} (once; takes a minute or two)`);

@@ -27,7 +27,9 @@ export async function prepareNode(lab: Lab, node: LabNode): Promise<void> {
   for (const name of pluginNames) {
     await symlink(join(lab.tools.referencePlugins, name), join(node.cniBinDir, name));
   }
-  if (lab.tools.plugin !== undefined) await symlink(lab.tools.plugin, join(node.cniBinDir, "headcni"));
+  // The chart brings its own.
+  if (lab.tools.plugin !== undefined && lab.options.kubernetes?.network !== "chart")
+    await symlink(lab.tools.plugin, join(node.cniBinDir, "headcni"));
   if (lab.options.kubernetes !== undefined)
     await writeKubeconfig(clusterOf(lab), daemonUser, daemonKubeconfig(node));
   await writeFile(node.configFile, JSON.stringify(daemonConfig(lab, node), null, 2));

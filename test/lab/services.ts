@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { startDaemon } from "./daemon.ts";
 import { startDerp } from "./derp.ts";
 import { startHeadscale, waitForHeadscale } from "./headscale.ts";
@@ -10,6 +10,7 @@ import {
   startControlPlaneProgram,
   waitForApiServer,
 } from "./kubernetes/control-plane.ts";
+import { containerProcess } from "./kubernetes/install.ts";
 import { startKubeProxy } from "./kubernetes/kube-proxy.ts";
 import { startKubelet } from "./kubernetes/kubelet.ts";
 import { processOnNode } from "./kubernetes/node-machine.ts";
@@ -25,6 +26,7 @@ import {
   readProcess,
   signalProcess,
 } from "./processes.ts";
+import { waitUntil } from "./wait-until.ts";
 
 /** The programs of a lab that faults can hit and that exist once; those of the control plane only with a cluster. */
 export const labServiceNames = ["headscale", "derp", ...controlPlanePrograms] as const;
@@ -47,6 +49,8 @@ export type Service =
 /** The process of a service while it runs. */
 export async function serviceProcess(lab: Lab, service: Service): Promise<ProcessIdentity | undefined> {
   if (service.name === "tailscaled") return await tailscaledProcess(lab, nodeOf(lab, service.node));
+  if (service.name === "daemon" && isInstalled(lab))
+    return await containerProcess(lab, nodeOf(lab, service.node), "headcni");
   const record = await readProcess(lab.processFolder, recordName(lab, service));
   return record !== undefined && isAlive(record) ? record : undefined;
 }
@@ -85,6 +89,7 @@ export async function startService(lab: Lab, service: Service): Promise<void> {
     case "derp":
       return await startDerp(lab);
     case "daemon":
+      if (isInstalled(lab)) return await untilKubeletStarts(lab, service);
       return await startDaemon(lab, nodeOf(lab, service.node));
     case "host-tailscaled":
       return await startHostTailscaled(lab, nodeOf(lab, service.node));
@@ -113,13 +118,27 @@ export async function startService(lab: Lab, service: Service): Promise<void> {
   }
 }
 
-/** The tailscaled that the daemon started, by its pid file; the program behind the pid must be the lab's tailscaled. */
+/** Whether the daemons are containers that kubelet starts, and starts again. */
+function isInstalled(lab: Lab): boolean {
+  return lab.options.kubernetes?.network === "chart";
+}
+
+/** kubelet waits longer each time before it starts again what ended: 10 s after the first, up to five minutes. */
+async function untilKubeletStarts(lab: Lab, service: Service): Promise<void> {
+  await waitUntil(async () => (await serviceProcess(lab, service)) !== undefined, {
+    what: `kubelet starts the ${service.name} again`,
+    timeoutMs: 120_000,
+    everyMs: 200,
+  });
+}
+
+/** The tailscaled that the daemon started, by its pid file; the program behind the pid must be a tailscaled. */
 async function tailscaledProcess(lab: Lab, node: LabNode): Promise<ProcessIdentity | undefined> {
   const text = await readFile(join(node.runtimeDir, "tailscaled.pid"), "utf8").catch(() => "");
   const pid = Number.parseInt(text, 10);
   const inCluster = lab.options.kubernetes !== undefined;
   const found = inCluster ? await processOnNode(lab, node, pid) : identify(pid);
-  return found !== undefined && programOf(found.pid) === lab.tools.tailscaled ? found : undefined;
+  return found !== undefined && basename(programOf(found.pid) ?? "") === "tailscaled" ? found : undefined;
 }
 
 function recordName(lab: Lab, service: Service): string {

@@ -56,7 +56,8 @@ export async function startLab(start: StartOptions): Promise<Lab> {
   await claimLab(labId);
   onClaimed?.(labId);
   try {
-    const daemon = await provideDaemon(options.daemon, labFolder(labId));
+    const installed = options.kubernetes?.network === "chart";
+    const daemon = await provideDaemon(installed ? "none" : options.daemon, labFolder(labId));
     const lab = layOut(labId, options, tools, daemon);
     await saveLab(lab);
     await bringUp(lab, progress);
@@ -80,7 +81,7 @@ async function bringUp(lab: Lab, progress: Progress): Promise<void> {
     kubernetes.network === "reference"
       ? Promise.all(lab.nodes.map((node) => provideReferenceNetwork(lab, node)))
       : bringUpTailnet(lab, progress);
-  await bothOrFirstError(network, startCluster(lab, progress));
+  await bothOrFirstError(network, startCluster(lab, network, progress));
 }
 
 /** Waits for both to end, so that nothing is still being started when the lab is taken down after an error. */
@@ -95,14 +96,22 @@ async function bringUpTailnet(lab: Lab, progress: Progress): Promise<void> {
   await waitForHeadscale(lab);
   await bootstrapHeadscale(lab);
   progress(`Headscale answers at ${lab.headscale.url} (in namespace ${lab.netns})`);
-  // Those nodes wait for somebody to install a network in the cluster.
-  if (lab.options.kubernetes?.network === "none") return;
-  await Promise.all(lab.nodes.map((node) => bringUpNode(lab, node, progress)));
+  // Those nodes wait for a network that is installed in the cluster.
+  const { kubernetes } = lab.options;
+  if (kubernetes?.network === "none") return;
+  const bring = kubernetes?.network === "chart" ? bringUpHost : bringUpNode;
+  await Promise.all(lab.nodes.map((node) => bring(lab, node, progress)));
 }
 
 async function cableNodes(lab: Lab): Promise<void> {
   // One after another: they share the bridge, and each takes a few milliseconds.
   for (const node of lab.nodes) await cableNode(lab, node);
+}
+
+/** A node to which HeadCNI comes later. */
+async function bringUpHost(lab: Lab, node: LabNode): Promise<void> {
+  await startHostTailscaled(lab, node);
+  await joinHostTailscaled(lab, node);
 }
 
 async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise<void> {

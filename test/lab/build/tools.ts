@@ -28,7 +28,7 @@ export async function ensureTools(
     cnitool: join(go.plugins, "cnitool"),
     referencePlugins: go.plugins,
     plugin: daemon === "none" ? undefined : await buildStub(progress),
-    cluster: kubernetes === undefined ? undefined : await ensureClusterTools(progress),
+    cluster: kubernetes === undefined ? undefined : await ensureClusterTools(kubernetes, progress),
   };
 }
 

@@ -91,7 +91,8 @@ export const up: Command = {
 };
 
 function clusterOptions(args: CommandArguments): Pick<StartOptions, "kubernetes"> {
-  const without = flag(args, "without-daemon") ? "none" : "headcni";
+  const installed = flag(args, "source") ? "headcni" : "chart";
+  const without = flag(args, "without-daemon") ? "none" : installed;
   const network = flag(args, "reference-network") ? "reference" : without;
   const proxyMode = oneOf(args, "proxy-mode", ["nftables", "iptables"], "nftables");
   if (flag(args, "kubernetes")) return { kubernetes: { network, proxyMode } };

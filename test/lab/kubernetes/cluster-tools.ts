@@ -1,12 +1,14 @@
 import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
+import { ensureImage } from "../../../deploy/image/ensure-image.ts";
 import { compileC } from "../build/compile-c.ts";
 import { ensurePackages } from "../build/debian-packages.ts";
 import { ensureGoModule } from "../build/go-tools.ts";
+import { ensureHelm } from "../build/helm-tool.ts";
 import { LabError } from "../lab-error.ts";
 import type { Progress } from "../progress.ts";
-import type { ClusterTools } from "./cluster-types.ts";
-import { ensureLabImages } from "./lab-images.ts";
+import type { ClusterOptions, ClusterTools, InstallTools } from "./cluster-types.ts";
+import { ensureLabImages, imageNames } from "./lab-images.ts";
 
 const kubernetesVersion = "1.36.3";
 const versionStamp = "k8s.io/component-base/version";
@@ -32,7 +34,10 @@ const needs = {
 };
 
 /** Installs and builds the programs of a cluster that are missing and returns where they are. */
-export async function ensureClusterTools(progress: Progress): Promise<ClusterTools> {
+export async function ensureClusterTools(
+  { network }: ClusterOptions,
+  progress: Progress,
+): Promise<ClusterTools> {
   await ensurePackages(progress, needs);
   const kubernetes = await ensureGoModule(kubernetesModule, progress);
   const containerd = await ensureGoModule(
@@ -47,7 +52,15 @@ export async function ensureClusterTools(progress: Progress): Promise<ClusterToo
   const programs = { init, busybox: await onPath("busybox"), coredns: join(coredns, "coredns") };
   const images = await ensureLabImages(programs, progress);
   // Go names a program after its package's folder.
-  return { etcd: join(kubernetes, "server"), kubernetes, containerd, init, images };
+  const install = network === "chart" ? await ensureInstallTools(progress) : undefined;
+  return { etcd: join(kubernetes, "server"), kubernetes, containerd, init, images, install };
+}
+
+/** Helm and HeadCNI's image of the source as it is now. */
+async function ensureInstallTools(progress: Progress): Promise<InstallTools> {
+  const helm = await ensureHelm(progress);
+  const { name, archive } = await ensureImage({ name: imageNames.headcni }, progress);
+  return { helm, image: { name, archive } };
 }
 
 async function onPath(program: string): Promise<string> {

@@ -3,10 +3,18 @@ export type ClusterOptions = {
   /** How kube-proxy makes Services: the default of new clusters, or the one that most clusters still run. */
   readonly proxyMode: "nftables" | "iptables";
   /**
-   * `headcni`: a daemon beside each kubelet. `reference`: the reference plugins with a route per node on the plain
+   * `chart`: HeadCNI's image, installed by its Helm chart as an operator does it. `headcni`: a daemon as a process beside
+   * each kubelet, out of reach of kubelet. `reference`: the reference plugins with a route per node on the plain
    * underlay, what a cluster does without us. `none`: Headscale is there and nodes wait for somebody to install a CNI.
    */
-  readonly network: "headcni" | "reference" | "none";
+  readonly network: "chart" | "headcni" | "reference" | "none";
+};
+
+/** What an operator has who installs HeadCNI. */
+export type InstallTools = {
+  /** Helm's program. */
+  readonly helm: string;
+  readonly image: { readonly name: string; readonly archive: string };
 };
 
 /** The programs of a cluster, as absolute paths. */
@@ -20,4 +28,6 @@ export type ClusterTools = {
   readonly init: string;
   /** An archive with the images of `lab-images.ts`. */
   readonly images: string;
+  /** With the network `chart`. */
+  readonly install?: InstallTools | undefined;
 };

@@ -41,6 +41,7 @@ export async function startContainerd(lab: Lab, node: LabNode): Promise<void> {
     explain: () => tailOf(nodeLogFile(node, "containerd")),
   });
   await importImages(lab, node, tools.images);
+  if (tools.install !== undefined) await importImages(lab, node, tools.install.image.archive);
 }
 
 /** Gives a node's containerd the images of an archive (OCI layout), so that kubelet need not pull them. */

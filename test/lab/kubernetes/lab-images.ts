@@ -24,6 +24,8 @@ export const imageNames = {
   /** A shell, httpd, ping, nc, nslookup: what a test's pod needs. */
   busybox: "localhost/headcni/busybox:lab",
   coredns: "localhost/headcni/coredns:lab",
+  /** Built from deploy/Dockerfile; only where HeadCNI is installed by the chart. */
+  headcni: "localhost/headcni/headcni:lab",
 } as const;
 
 /** The programs that go into the images; all static. */

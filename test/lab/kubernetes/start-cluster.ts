@@ -6,6 +6,7 @@ import { startContainerd } from "./containerd.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { corednsObjects } from "./coredns.ts";
 import { daemonRoleObjects } from "./daemon-role.ts";
+import { installChart } from "./install.ts";
 import { startKubeProxy } from "./kube-proxy.ts";
 import { applyObjects, kubectl } from "./kubectl.ts";
 import { nodeObject, startKubelet } from "./kubelet.ts";
@@ -14,12 +15,20 @@ import { nodeObject, startKubelet } from "./kubelet.ts";
  * Starts Kubernetes on a lab that has its certificates, whose nodes have booted and whose pod network is up or coming up,
  * and returns when every node is Ready and the cluster's DNS answers; with the network `none`, as soon as everything runs.
  */
-export async function startCluster(lab: Lab, progress: Progress): Promise<void> {
+export async function startCluster(
+  lab: Lab,
+  tailnetServers: Promise<unknown>,
+  progress: Progress,
+): Promise<void> {
   const cluster = clusterOf(lab);
   const containerds = Promise.all(lab.nodes.map((node) => startContainerd(lab, node)));
   await Promise.all([startApi(lab, progress), containerds]);
   await Promise.all(lab.nodes.map((node) => startNodeServices(lab, node)));
   if (cluster.options.network === "none") return;
+  if (cluster.options.network === "chart") {
+    await tailnetServers;
+    await installChart(lab, progress);
+  }
   await kubectl(lab, ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
   progress(`All nodes are Ready: KUBECONFIG=${cluster.kubeconfig} in namespace ${cluster.netns}`);
   await kubectl(lab, ["-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=110s"]);

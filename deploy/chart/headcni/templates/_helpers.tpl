@@ -22,10 +22,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "headcni.config" -}}
 {{- $headscale := dict "url" .Values.headscale.url "approval" .Values.headscale.approval }}
 {{- if or .Values.headscale.authKey .Values.headscale.existingSecret }}
-{{- $_ := set $headscale "authKeyFile" "/etc/headcni/credentials/auth-key" }}
+{{- $_ := set $headscale "authKeyFile" "/etc/headcni-credentials/auth-key" }}
 {{- end }}
 {{- if eq .Values.headscale.approval "api" }}
-{{- $_ := set $headscale "apiKeyFile" "/etc/headcni/credentials/api-key" }}
+{{- $_ := set $headscale "apiKeyFile" "/etc/headcni-credentials/api-key" }}
 {{- end }}
 {{- $known := dict
       "runtimeDir" .Values.runtimeDir
@@ -99,14 +99,12 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 
 {{- define "headcni.configMounts" -}}
 - {name: config, mountPath: /etc/headcni, readOnly: true}
-- {name: credentials, mountPath: /etc/headcni/credentials, readOnly: true}
+- {name: credentials, mountPath: /etc/headcni-credentials, readOnly: true}
 {{- end }}
 
 {{- define "headcni.configVolumes" -}}
 - name: config
-  projected:
-    sources:
-      - configMap: {name: headcni}
+  configMap: {name: headcni}
 - name: credentials
   secret:
     secretName: {{ include "headcni.secretName" . }}

@@ -1,0 +1,73 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { daemonConfig } from "../daemon-config.ts";
+import { LabError } from "../lab-error.ts";
+import type { Lab } from "../lab-types.ts";
+import { inNetns } from "../netns.ts";
+import { type CommandLine, run } from "../run-command.ts";
+import { type Cluster, clusterOf } from "./cluster.ts";
+import type { InstallTools } from "./cluster-types.ts";
+
+/** The release by which HeadCNI is installed in a lab. */
+export const release = { name: "headcni", namespace: "kube-system" } as const;
+
+export const chartFolder = join(import.meta.dirname, "..", "..", "..", "deploy", "chart", "headcni");
+
+/** The command line of helm as the cluster's administrator, from where the API server is reached. */
+function helmCommand(lab: Lab, args: readonly string[]): CommandLine {
+  const cluster = clusterOf(lab);
+  const access = [`--kubeconfig=${cluster.kubeconfig}`, `--namespace=${release.namespace}`];
+  return inNetns(cluster.netns, [installTools(cluster).helm, ...access, ...args]);
+}
+
+/** Runs helm and returns what it printed. Throws LabError COMMAND_FAILED. */
+export async function helm(lab: Lab, args: readonly string[]): Promise<string> {
+  const home = join(clusterOf(lab).folder, "helm");
+  await mkdir(home, { recursive: true });
+  const env = { HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home };
+  return await run(helmCommand(lab, args), { env, timeoutMs: 300_000 });
+}
+
+/** What is needed to install; throws LabError BAD_OPTION in a lab that was started without it. */
+function installTools({ tools }: Cluster): InstallTools {
+  if (tools.install !== undefined) return tools.install;
+  throw new LabError("BAD_OPTION", "this lab's network is not installed by the chart");
+}
+
+/** Writes the values of a lab's installation, with the auth key in them, and returns the file. */
+export async function writeValues(lab: Lab): Promise<string> {
+  const cluster = clusterOf(lab);
+  const file = join(cluster.folder, "values.json");
+  await writeFile(file, JSON.stringify(await valuesOf(lab), null, 2), { mode: 0o600 });
+  return file;
+}
+
+async function valuesOf(lab: Lab): Promise<unknown> {
+  const [node] = lab.nodes;
+  if (node === undefined) throw new LabError("NO_SUCH_NODE", "a lab without nodes");
+  const cluster = clusterOf(lab);
+  const { image } = installTools(cluster);
+  const at = image.name.lastIndexOf(":");
+  const { authKeyFile, apiKeyFile } = lab.headscale;
+  return {
+    image: { repository: image.name.slice(0, at), tag: image.name.slice(at + 1), pullPolicy: "Never" },
+    headscale: {
+      url: lab.headscale.url,
+      approval: lab.options.approval,
+      authKey: (await run(["cat", authKeyFile])).trim(),
+      ...(lab.options.approval === "api" ? { apiKey: (await run(["cat", apiKeyFile])).trim() } : {}),
+    },
+    network: { podCIDR: lab.supernet, serviceCIDR: cluster.serviceCIDR },
+    config: sharedConfig(daemonConfig(lab, node)),
+  };
+}
+
+/** Of a node's configuration what is the same on all nodes and no value of the chart. */
+function sharedConfig(config: Record<string, unknown>): Record<string, unknown> {
+  const { tailscale, network, ...rest } = config as Record<string, Record<string, unknown>>;
+  const { binary: _binary, staticEndpoints: _endpoints, ...sharedTailscale } = tailscale ?? {};
+  const { podCIDR: _pods, nodePodCIDR: _own, serviceCIDR: _services, ...sharedNetwork } = network ?? {};
+  const chartKnows = ["nodeName", "runtimeDir", "stateDir", "headscale", "kubernetes", "cni"];
+  const others = Object.entries(rest).filter(([section]) => !chartKnows.includes(section));
+  return { ...Object.fromEntries(others), network: sharedNetwork, tailscale: sharedTailscale };
+}

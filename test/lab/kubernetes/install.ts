@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import type { Lab, LabNode } from "../lab-types.ts";
+import type { ProcessIdentity } from "../processes.ts";
+import type { Progress } from "../progress.ts";
+import { run } from "../run-command.ts";
+import { waitUntil } from "../wait-until.ts";
+import { clusterOf, containerdSocket } from "./cluster.ts";
+import { chartFolder, helm, release, writeValues } from "./helm.ts";
+import { getJson, kubectl } from "./kubectl.ts";
+import { processOnNode } from "./node-machine.ts";
+
+const rolloutMs = 180_000;
+
+/** Installs HeadCNI as an operator does, with one command, and waits until its daemons are ready on all nodes. */
+export async function installChart(lab: Lab, progress: Progress): Promise<void> {
+  const start = performance.now();
+  const values = await writeValues(lab);
+  await helm(lab, ["install", release.name, chartFolder, `--values=${values}`]);
+  progress("The chart is installed");
+  await waitForRollout(lab);
+  progress(
+    `HeadCNI is ready on all nodes ${((performance.now() - start) / 1000).toFixed(1)} s after helm install`,
+  );
+}
+
+/** Waits until every node has a ready daemon of the DaemonSet's latest version. */
+async function waitForRollout(lab: Lab): Promise<void> {
+  const rolledOut = async () => {
+    const set = await getJson<DaemonSet>(lab, ["-n", release.namespace, "daemonset", "headcni"]);
+    const { observedGeneration, numberReady, updatedNumberScheduled = 0 } = set.status;
+    const all = lab.nodes.length;
+    // `kubectl rollout status` would also be content with a DaemonSet that has looked at no node yet.
+    return (
+      observedGeneration === set.metadata.generation && numberReady === all && updatedNumberScheduled === all
+    );
+  };
+  await waitUntil(rolledOut, {
+    what: "every node has a ready daemon",
+    timeoutMs: rolloutMs,
+    everyMs: 250,
+    explain: () => kubectl(lab, ["-n", release.namespace, "get", "pods", "-o", "wide"]),
+  });
+}
+
+type DaemonSet = {
+  readonly metadata: { readonly generation: number };
+  readonly status: {
+    readonly observedGeneration?: number;
+    readonly numberReady: number;
+    readonly updatedNumberScheduled?: number;
+  };
+};
+
+/** The process of a container of HeadCNI's pods on a node, by the container's name, while it runs. */
+export async function containerProcess(
+  lab: Lab,
+  node: LabNode,
+  container: string,
+): Promise<ProcessIdentity | undefined> {
+  const ctr = async (args: readonly string[]) => {
+    const program = join(clusterOf(lab).tools.containerd, "ctr");
+    return await run([program, "--address", containerdSocket(node), "--namespace", "k8s.io", ...args], {
+      timeoutMs: 30_000,
+    }).catch(() => "");
+  };
+  const wanted = `labels."io.kubernetes.container.name"==${container}`;
+  const ids = (await ctr(["containers", "list", "--quiet", wanted])).trim().split("\n");
+  const rows = (await ctr(["tasks", "list"])).trim().split("\n");
+  for (const row of rows) {
+    const [id = "", pid, status] = row.trim().split(/\s+/);
+    if (!ids.includes(id) || status !== "RUNNING") continue;
+    return await processOnNode(lab, node, Number(pid));
+  }
+  return undefined;
+}
