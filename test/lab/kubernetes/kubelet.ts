@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { startProcess } from "../processes.ts";
@@ -6,11 +6,13 @@ import { certificateOf } from "./certificates.ts";
 import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { onNode } from "./node-machine.ts";
+import { staticPodFolder } from "./static-pods.ts";
 
 /** Starts a node's kubelet; its Node object (`nodeObject`) should be there before. */
 export async function startKubelet(lab: Lab, node: LabNode): Promise<void> {
   const cluster = clusterOf(lab);
   const configFile = join(node.folder, "kubelet.json");
+  await mkdir(staticPodFolder(node), { recursive: true });
   await writeFile(configFile, JSON.stringify(configOf(cluster, node), null, 2));
   const kubeconfig = await writeKubeconfig(
     cluster,
@@ -60,6 +62,9 @@ function configOf(cluster: Cluster, node: LabNode): unknown {
     clusterDomain: cluster.dnsDomain,
     maxPods: 200,
     registerWithTaints: [],
+    staticPodPath: staticPodFolder(node),
+    // Changes in the folder are seen at once, this is for those that are missed.
+    fileCheckFrequency: "5s",
     // The nodes share the machine's cgroups and disk: no reservations, no evictions.
     cgroupDriver: "cgroupfs",
     cgroupsPerQOS: false,

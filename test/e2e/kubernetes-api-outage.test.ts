@@ -1,0 +1,137 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { beforeAll, expect, test } from "vitest";
+import { waitForDaemon } from "../lab/daemon.ts";
+import { readyPage } from "../lab/daemon-pages.ts";
+import { applyObjects, getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
+import { openClusterPod } from "../lab/kubernetes/open-cluster-pod.ts";
+import { addStaticPod, removeStaticPod } from "../lab/kubernetes/static-pods.ts";
+import { waitForWorkload, workloadObjects, workloadPods } from "../lab/kubernetes/workload.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { peerPaths } from "../lab/local-api.ts";
+import { execInPod, type Pod } from "../lab/pods.ts";
+import { killService, startService } from "../lab/services.ts";
+import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { metric } from "./support/daemon-view.ts";
+import { podKernelState } from "./support/kernel-view.ts";
+import { useLab } from "./support/use-lab.ts";
+
+/** How long the API server is away at least; `HEADCNI_API_OUTAGE_SECONDS=120` for longer. */
+const { HEADCNI_API_OUTAGE_SECONDS = "30" } = process.env;
+const outageMs = Number(HEADCNI_API_OUTAGE_SECONDS) * 1000;
+
+const lab = useLab({ nodes: 2, kubernetes: { network: "headcni", proxyMode: "nftables" } });
+const node = (name: string): LabNode => nodeOf(lab(), name);
+const pods: { a: Pod; b: Pod } = {} as never;
+const apiServer = { name: "kube-apiserver" } as const;
+
+beforeAll(async () => {
+  await applyObjects(lab(), workloadObjects({ name: "who", replicas: 2 }));
+  await waitForWorkload(lab(), "who");
+  const who = await workloadPods(lab(), "who");
+  for (const [key, name] of [
+    ["a", "n1"],
+    ["b", "n2"],
+  ] as const) {
+    const found = who.find((pod) => pod.node === name);
+    if (found === undefined) throw new Error(`no pod on ${name}`);
+    pods[key] = await openClusterPod(lab(), found);
+    await startPodServer(lab(), pods[key]);
+  }
+  // Until then datagrams go by the relay, which may drop some when the direct path takes over.
+  const direct = async () => (await peerPaths(lab())).every(({ path }) => path === "direct");
+  await waitUntil(direct, { what: "the nodes reach each other directly", timeoutMs: 60_000 });
+});
+
+const routes = async (name: string) => (await podKernelState(node(name))).routes;
+
+/** A pod comes on a node, talks to both that were there, and goes: ADD and DEL by containerd. */
+async function podComesAndGoes(name: string, pod: string): Promise<void> {
+  const before = await routes(name);
+  await addStaticPod(node(name), pod);
+  const address = await waitUntil(async () => (await routes(name)).find((route) => !before.includes(route)), {
+    what: `${name} attaches ${pod}`,
+    timeoutMs: 90_000,
+  });
+  for (const from of [pods.a, pods.b]) {
+    const answers = async () =>
+      (await execInPod(from, ["ping", "-q", "-c", "1", "-W", "1", address])).exitCode === 0;
+    await waitUntil(answers, { what: `${pod} answers ${from.name}`, timeoutMs: 30_000 });
+  }
+  await removeStaticPod(node(name), pod);
+  await waitUntil(async () => !(await routes(name)).includes(address), {
+    what: `${name} detaches ${pod}`,
+    timeoutMs: 90_000,
+  });
+}
+
+/** Of the pods of the workload: who they are, and how often their containers were started anew. */
+async function lives() {
+  type Status = { readonly containerStatuses: readonly { readonly restartCount: number }[] };
+  type Item = { readonly metadata: { readonly uid: string }; readonly status: Status };
+  const { items } = await getJson<{ readonly items: readonly Item[] }>(lab(), ["pods", "-l", "app=who"]);
+  return items.map(({ metadata: { uid }, status }) => [uid, status.containerStatuses[0]?.restartCount]);
+}
+
+test("the API server away, the daemon restarted meanwhile: pods lose nothing, come and go", async () => {
+  const before = await lives();
+  const probes = [
+    await startProbe(pods.a, pods.b.address, 20),
+    await startProbe(pods.b, pods.a.address, 20),
+  ] as const;
+  await killService(lab(), apiServer);
+  const awayFrom = performance.now();
+  const lost = () => metric(node("n1"), "headcni_machines", { machine: "watch", state: "backingOff" });
+  await waitUntil(async () => (await lost()) > 0, {
+    what: "the outage shows as a state",
+    timeoutMs: 60_000,
+  });
+  await podComesAndGoes("n1", "during");
+  await killService(lab(), { name: "daemon", node: "n2" });
+  await startService(lab(), { name: "daemon", node: "n2" });
+  await waitUntil(async () => (await readyPage(node("n2")))?.serving === true, {
+    what: "the daemon of n2 serves without the API server",
+    timeoutMs: 60_000,
+  });
+  await podComesAndGoes("n2", "after-restart");
+  await delay(Math.max(0, outageMs - (performance.now() - awayFrom)));
+  await startService(lab(), apiServer);
+  await kubectl(lab(), ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
+  await waitUntil(async () => (await lost()) === 0, {
+    what: "the daemon hears the API server again",
+    timeoutMs: 90_000,
+  });
+  for (const { name } of lab().nodes) await waitForDaemon(lab(), node(name));
+  expect(await lives()).toEqual(before);
+  await kubectl(lab(), ["scale", "deployment/who", "--replicas=4"]);
+  await waitForWorkload(lab(), "who", 100);
+  for (const probe of probes) {
+    const report = await probe.stop();
+    expect(report.sent).toBeGreaterThan(500);
+    // The whole report, so that a failure tells when it was silent.
+    expect(report).toEqual({ ...report, received: report.sent });
+  }
+});
+
+test("afterwards the Nodes say that their network works, with the pod CIDR that they had", async () => {
+  type Item = {
+    readonly metadata: { readonly name: string };
+    readonly spec: { readonly podCIDR: string };
+    readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] };
+  };
+  const seen = async () => {
+    const { items } = await getJson<{ readonly items: readonly Item[] }>(lab(), ["nodes"]);
+    return items.map(({ metadata, spec, status }) => [
+      metadata.name,
+      spec.podCIDR,
+      status.conditions.find(({ type }) => type === "NetworkUnavailable")?.status,
+    ]);
+  };
+  const wanted = lab().nodes.map(({ name, podCIDR }) => [name, podCIDR, "False"]);
+  await waitUntil(async () => JSON.stringify(await seen()) === JSON.stringify(wanted), {
+    what: "every Node's network is available",
+    timeoutMs: 60_000,
+    explain: async () => JSON.stringify(await seen()),
+  });
+});
