@@ -15,6 +15,7 @@ import { machineHealth } from "./observe/machine-health.ts";
 import { registerMachineMetrics } from "./observe/machine-metrics.ts";
 import { createMachineObserver } from "./observe/machine-observer.ts";
 import { createMetrics } from "./observe/metrics.ts";
+import { nodeStatus } from "./observe/node-status.ts";
 import { subjectOf } from "./observe/subject-of.ts";
 import { provideMachines } from "./provide-machines.ts";
 import { runtimePaths } from "./runtime-paths.ts";
@@ -68,6 +69,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
       inspector?.inspect(event);
     },
   });
+  const startedAt = Date.now();
   const view = daemonView(root);
   registerMachineMetrics(metrics.registry, observer);
   registerLiveMetrics(metrics.registry, view);
@@ -80,6 +82,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
         body: await metrics.registry.metrics(),
       }),
       machines: () => ({ machines: observer.rows(), recentTransitions: observer.recentTransitions() }),
+      pages: { "/debug/status": () => nodeStatus(root, config, startedAt) },
     },
     { ...config.monitoring, socketPath: paths.httpSocket, taker: inspector?.taker },
   );

@@ -1,7 +1,17 @@
 import type { CliCommand } from "./command.ts";
+import { completionCommand } from "./completion/completion-command.ts";
+import { configCommand } from "./config/config-command.ts";
 import { machinesCommand } from "./machines/machines-command.ts";
 import { metricsCommand } from "./metrics/metrics-command.ts";
+import { statusCommand } from "./status/status-command.ts";
 import { versionCommand } from "./version-command.ts";
 
 /** In the order of the help: what is asked most stands first. */
-export const allCommands: readonly CliCommand[] = [machinesCommand, metricsCommand, versionCommand];
+export const allCommands: readonly CliCommand[] = [
+  statusCommand,
+  machinesCommand,
+  metricsCommand,
+  configCommand,
+  completionCommand(() => allCommands),
+  versionCommand,
+];

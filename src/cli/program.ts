@@ -1,6 +1,7 @@
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import type { CliCommand, CliWord } from "./command.ts";
 import { exitCodeMeanings } from "./exit-codes.ts";
+import { globalOptions } from "./global-options.ts";
 import type { Style } from "./style.ts";
 
 /** What a command line asked for, before anything is done. */
@@ -19,18 +20,6 @@ export interface ProgramOptions {
   readonly style: Style;
   readonly width: number;
 }
-
-const globalOptions: readonly CliWord[] = [
-  { flags: "-o, --output <format>", summary: "human text or one JSON document", choices: ["human", "json"] },
-  { flags: "--config <file>", summary: "the daemon's configuration (default /etc/headcni/config.yaml)" },
-  { flags: "--socket <path>", summary: "the daemon's socket (default http.sock in its runtimeDir)" },
-  { flags: "--node <names>", summary: "ask these nodes (a,b,c) through the Kubernetes API server" },
-  { flags: "--all-nodes", summary: "ask all nodes through the Kubernetes API server" },
-  { flags: "--kubeconfig <file>", summary: "access to the API server (default $KUBECONFIG, ~/.kube/config)" },
-  { flags: "--context <name>", summary: "context of the kubeconfig (default: its current one)" },
-  { flags: "--namespace <name>", summary: "namespace of HeadCNI's pods (default: searched for)" },
-  { flags: "--no-color", summary: "no colours; NO_COLOR=1 does the same" },
-];
 
 /** The command line as commander knows it. Parsing throws CommanderError instead of ending the process. */
 export function createProgram(options: ProgramOptions): Command {
@@ -68,7 +57,10 @@ function addCommand(
   const verb = [...path, described.name].join(" ");
   const command = parent.command(described.name).summary(described.summary);
   command.description(sentence(described.summary));
-  for (const { flags, summary } of described.arguments ?? []) command.argument(flags, summary);
+  for (const { flags, summary, choices } of described.arguments ?? []) {
+    const argument = new Argument(flags, summary);
+    command.addArgument(choices === undefined ? argument : argument.choices([...choices]));
+  }
   for (const word of described.options ?? []) command.addOption(optionOf(word));
   if (described.notes !== undefined) command.addHelpText("after", `\n${described.notes}`);
   for (const inner of described.subcommands ?? [])

@@ -1,4 +1,5 @@
 import { CommanderError } from "commander";
+import { ConfigError } from "../config/config-error.ts";
 import { HeadcniError } from "../domain/failure.ts";
 import { version } from "../version.ts";
 import { CliError, exitCodeOf } from "./cli-error.ts";
@@ -100,20 +101,27 @@ export async function runCommandLine(
   } catch (error) {
     progress.end();
     if (signal.aborted) return exitCodes.interrupted;
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return exitCodes.ok;
-      complain(explainUsage(error, words, commands), "USAGE");
-      return exitCodes.usage;
-    }
-    if (error instanceof CliError) {
-      complain(error.message, error.detail.code);
-      return exitCodeOf(error.detail);
-    }
-    complain(error instanceof Error ? error.message : String(error), codeOf(error));
-    return exitCodes.failed;
+    const { exitCode, code, message } = judgeError(error, words, commands);
+    if (exitCode !== exitCodes.ok) complain(message, code);
+    return exitCode;
   } finally {
     progress.end();
   }
+}
+
+function judgeError(
+  error: unknown,
+  words: readonly string[],
+  commands: readonly CliCommand[],
+): { readonly exitCode: ExitCode; readonly code: string; readonly message: string } {
+  const code = error instanceof HeadcniError ? String(error.detail.code) : "FAILED";
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof CommanderError && error.exitCode === 0)
+    return { exitCode: exitCodes.ok, code, message };
+  if (error instanceof CommanderError)
+    return { exitCode: exitCodes.usage, code: "USAGE", message: explainUsage(error, words, commands) };
+  if (error instanceof CliError) return { exitCode: exitCodeOf(error.detail), code, message };
+  return { exitCode: error instanceof ConfigError ? exitCodes.usage : exitCodes.failed, code, message };
 }
 
 /** Before the words are parsed, for the errors of parsing itself. */
@@ -123,10 +131,6 @@ function asksForJson(words: readonly string[]): boolean {
       ["-ojson", "-o=json", "--output=json"].includes(word) ||
       (["-o", "--output"].includes(word) && words[index + 1] === "json"),
   );
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof HeadcniError ? String(error.detail.code) : "FAILED";
 }
 
 function targetOf(options: ChosenCommand["options"], environment: CliProcess["environment"]): CliTarget {

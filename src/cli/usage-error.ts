@@ -8,7 +8,8 @@ export function explainUsage(
   words: readonly string[],
   commands: readonly CliCommand[],
 ): string {
-  if (error.code === "commander.help") return "say what to do; headcnictl --help lists the commands";
+  if (error.code === "commander.help")
+    return `say what to do; headcnictl ${helpPath(words, commands)}--help lists the commands`;
   const text = error.message.replace(/^error: /, "").split("\n")[0] ?? "";
   const help = `see headcnictl ${helpPath(words, commands)}--help`;
   const guess = guessOf(error, words, commands);

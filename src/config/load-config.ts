@@ -21,8 +21,19 @@ export interface ConfigSources {
 
 const maxFileBytes = 1_048_576;
 
+/** A configuration and where each of its values comes from: "config.yaml:3:9", a variable, "default". */
+export interface SourcedConfig {
+  readonly config: Config;
+  readonly sourceOf: (path: string) => string;
+}
+
 /** Reads file, environment and flags (later ones win) and checks the whole. Throws ConfigError with every problem. */
 export function loadConfig(sources: ConfigSources): Config {
+  return loadSourcedConfig(sources).config;
+}
+
+/** The same, with the source of every key. */
+export function loadSourcedConfig(sources: ConfigSources): SourcedConfig {
   const catalogue = createKeyCatalogue();
   const given = [
     sources.file === undefined ? nothing : readFileValues(catalogue, sources.file),
@@ -43,8 +54,11 @@ export function loadConfig(sources: ConfigSources): Config {
   if (all.length > 0) throw new ConfigError(all);
   const config = configSchema.parse(nested(judged.accepted));
   return {
-    ...config,
-    headscale: { ...config.headscale, ...(authKey && { authKey }), ...(apiKey && { apiKey }) },
+    config: {
+      ...config,
+      headscale: { ...config.headscale, ...(authKey && { authKey }), ...(apiKey && { apiKey }) },
+    },
+    sourceOf: view.sourceOf,
   };
 }
 

@@ -30,6 +30,7 @@ function describe({ path, variable, schema, about }: ConfigKey): string[] {
   ];
 }
 
-function defaultOf(schema: z.ZodType): string | undefined {
+/** As JSON; undefined for a key without one. */
+export function defaultOf(schema: z.ZodType): string | undefined {
   return schema instanceof z.ZodPrefault ? JSON.stringify(schema.def.defaultValue) : undefined;
 }

@@ -35,7 +35,7 @@ export function daemonView(root: Root): LiveSources {
 }
 
 /** Body of `/ready`. Draining still serves DEL, but no new pod should come: it is not ready. */
-function readinessOf(snapshot: SnapshotFrom<typeof headcniMachine>): Readiness {
+export function readinessOf(snapshot: SnapshotFrom<typeof headcniMachine>): Readiness {
   const { nodeTrouble, guardTrouble, tailnetTrouble, routeTrouble, provenOnce, controlled } =
     snapshot.context;
   const serving = snapshot.matches({ live: "running" }) || snapshot.matches({ live: "degraded" });
@@ -50,7 +50,7 @@ function readinessOf(snapshot: SnapshotFrom<typeof headcniMachine>): Readiness {
 }
 
 /** A peer without a direct address in use is reached through its relay, or idle: the status does not tell these apart. */
-function pathOf({ online, currentAddress }: TailnetPeer): "direct" | "relay" | "none" {
+export function pathOf({ online, currentAddress }: TailnetPeer): "direct" | "relay" | "none" {
   if (currentAddress !== "") return "direct";
   return online ? "relay" : "none";
 }

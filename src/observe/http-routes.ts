@@ -8,6 +8,8 @@ export interface HttpSources {
   /** Prometheus text format and its content type. */
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
   machines(): MachinesPage;
+  /** Further JSON pages by path, called per request. */
+  readonly pages?: Readonly<Record<string, () => unknown>>;
 }
 
 export interface MachinesPage {
@@ -42,6 +44,10 @@ export function httpRoutes(sources: HttpSources): ReadonlyMap<string, HttpRoute>
     ],
     ["/metrics", async () => ({ status: 200, ...(await sources.metrics()) })],
     ["/debug/machines", () => jsonAnswer(200, sources.machines())],
+    ...Object.entries(sources.pages ?? {}).map(([path, page]): [string, HttpRoute] => [
+      path,
+      () => jsonAnswer(200, page()),
+    ]),
   ]);
 }
 

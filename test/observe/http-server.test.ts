@@ -25,6 +25,7 @@ const sources: HttpSources = {
   readiness: () => readiness,
   metrics: async () => ({ contentType: "text/plain; version=0.0.4", body: "headcni_serving 1\n" }),
   machines: () => ({ machines: [], recentTransitions: [] }),
+  pages: { "/debug/status": () => ({ node: "n1" }) },
 };
 
 function ask(path: string, options: { method?: string; over?: "tcp" | "socket" } = {}): Promise<Answer> {
@@ -89,6 +90,7 @@ describe.each(["tcp", "socket"] as const)("over %s", (over) => {
       machines: [],
       recentTransitions: [],
     });
+    expect(JSON.parse((await ask("/debug/status", { over })).body)).toEqual({ node: "n1" });
   });
 });
 
@@ -101,7 +103,13 @@ describe("the server", () => {
   test.each(["POST", "PUT", "DELETE", "OPTIONS"])("refuses %s and says what exists", async (method) => {
     const answer = await ask("/metrics", { method });
     expect(answer).toMatchObject({ status: 405, headers: { allow: "GET, HEAD" } });
-    expect(JSON.parse(answer.body).pages).toEqual(["/healthz", "/ready", "/metrics", "/debug/machines"]);
+    expect(JSON.parse(answer.body).pages).toEqual([
+      "/healthz",
+      "/ready",
+      "/metrics",
+      "/debug/machines",
+      "/debug/status",
+    ]);
   });
 
   test.each(["/", "/metrics/", "/../etc/passwd", "/%2e%2e/", "//metrics", "/debug"])(

@@ -1,0 +1,31 @@
+import type { CliCommand } from "../command.ts";
+import { machinesPageSchema, readPage } from "../daemon-pages.ts";
+import { documentVersion } from "../document.ts";
+import { documentCommand } from "../document-command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { type StatusDocument, statusPageSchema } from "./status-page.ts";
+import { statusText } from "./status-text.ts";
+
+export const statusCommand: CliCommand = documentCommand<StatusDocument>({
+  name: "status",
+  summary: "whether this node works, and if not, why",
+  synonyms: ["state", "health", "info", "get", "show", "ready"],
+  options: [{ flags: "--peers", summary: "every peer and every route, not only what needs a look" }],
+  notes: "Exit code 1 unless the node serves pods and its routes are proven.",
+  collect: async ({ context }) => {
+    const status = await readPage(context.daemon, "/debug/status", statusPageSchema);
+    const { machines } = await readPage(context.daemon, "/debug/machines", machinesPageSchema);
+    return {
+      apiVersion: documentVersion,
+      kind: "Status",
+      at: Date.now(),
+      status,
+      stuck: machines.filter((row) => row.stuck || row.error !== undefined),
+    };
+  },
+  render: (document, context, options) => statusText(document, context, options["peers"] === true),
+  exitCode: ({ status: { readiness }, stuck }) =>
+    readiness.serving && readiness.state === "proven" && stuck.length === 0
+      ? exitCodes.ok
+      : exitCodes.problem,
+});
