@@ -37,7 +37,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   const kernelWatch = createKernelWatch();
   const ports = await openNodePorts(config, {
     failed: kernelWatch.failed,
-    warned: (error) => log.warn({ err: error }, "kernel refused to delete released links, trying again"),
+    warned: (error) => log.warn({ err: error }, "going on despite trouble"),
     rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
     unreadable: (source) => log.warn({ source }, "left out a Kubernetes object that could not be read"),
   });

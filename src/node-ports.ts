@@ -67,7 +67,7 @@ export async function openNodePorts(config: Config, listener: PortsListener) {
   return {
     exchanges: createCniExchanges({ runtimeDir, rejected: listener.rejected }),
     podNetwork: kernel.podNetwork,
-    addressHints: createHintFile(paths.addressHints),
+    addressHints: createHintFile(paths.addressHints, listener.warned),
     kernel: kernel.state,
     firewall: openFirewall({ tailnetPath: paths.tailnetNetns }),
     sysctlMemory: sysctlMemory(paths.sysctls),

@@ -26,6 +26,8 @@ export interface LiveMachine {
   since: number;
   /** The same for state nodes entered earlier than `state`, where states nest; a flat machine has none. */
   nodesSince: ReadonlyMap<string, number> | undefined;
+  /** The failure its context held after its last step. */
+  keptFailure: unknown;
   /** What it failed with, once it did. */
   error: string | undefined;
 }

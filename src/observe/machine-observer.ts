@@ -6,6 +6,7 @@ import {
   type InspectionEvent,
   StateMachine,
 } from "xstate";
+import { failureBehind, keptFailure } from "./failure-behind.ts";
 import {
   enterState,
   type LiveMachine,
@@ -49,6 +50,16 @@ export interface MachineObserver {
   disabled(): boolean;
 }
 
+type Step = {
+  readonly from: string;
+  readonly to: string;
+  readonly event: EventObject;
+  /** Time in `from`. */
+  readonly heldMs: number;
+  /** After it. */
+  readonly context: unknown;
+};
+
 const transitionsPerActor = 16;
 const transitionsKept = 1000;
 const stopEvent = "xstate.stop";
@@ -91,9 +102,10 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
       state,
       since: monotonicMs(),
       nodesSince: undefined,
+      keptFailure: keptFailure(snapshot.context),
       error: undefined,
     };
-    record(machine, "", state.name, initEvent, 0);
+    record(machine, { from: "", to: state.name, event: { type: initEvent }, heldMs: 0, context: undefined });
     listener?.began(machine);
     if (snapshot.status === "active") live.set(ref, machine);
     else listener?.ended(machine);
@@ -113,9 +125,16 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
       const heldMs = now - machine.since;
       enterState(machine, state, now, reentering?.source.id);
       from.left.set(state.name, (from.left.get(state.name) ?? 0) + 1);
-      record(machine, from.name, state.name, cause, heldMs);
+      record(machine, {
+        from: from.name,
+        to: state.name,
+        event: event.event,
+        heldMs,
+        context: snapshot.context,
+      });
       listener?.moved(machine, from.name, { event: cause, heldMs, taken: event._transitions });
     }
+    machine.keptFailure = keptFailure(snapshot.context);
     if (snapshot.status !== "active") forget(machine);
   }
 
@@ -124,12 +143,13 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
     listener?.ended(machine);
   }
 
-  function record(machine: LiveMachine, from: string, to: string, event: string, heldMs: number): void {
+  function record(machine: LiveMachine, { from, to, event, heldMs, context }: Step): void {
     const { kind, actor, subject, state } = machine;
-    const transition = { at: wallClockMs(), machine: kind.name, actor, from, to, event };
+    const transition = { at: wallClockMs(), machine: kind.name, actor, from, to, event: event.type };
     machine.last.push(transition);
     recent.push(transition);
     if (!log.isLevelEnabled(state.log)) return;
+    const failure = failureBehind(event, context, machine.keptFailure);
     log[state.log](
       {
         machine: kind.name,
@@ -137,8 +157,9 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
         ...(subject !== "" && { subject }),
         from,
         to,
-        event,
+        event: event.type,
         heldMs: Math.round(heldMs),
+        ...(failure && { failure }),
       },
       "transition",
     );

@@ -145,6 +145,27 @@ describe("the log", () => {
     ]);
   });
 
+  test("says with a transition which failure led to it", async () => {
+    const { spawn, tell, logged } = observedSystem();
+    spawn("a");
+    tell("a", "break");
+    const back = () => logged("transition").find(({ from, to }) => from === "breaking" && to === "idle");
+    await expect.poll(back).toMatchObject({
+      failure: { code: "NO_SPACE", message: "no space left on /run/headcni" },
+    });
+  });
+
+  test("says which failure a machine keeps once, and nothing else of it", () => {
+    const { spawn, tell, logged, text } = observedSystem();
+    spawn("a");
+    tell("a", "giveUp");
+    tell("a", "loop");
+    expect(logged("transition").filter(({ failure }) => failure !== undefined)).toMatchObject([
+      { from: "idle", to: "passing", failure: { code: "TIMEOUT", message: "took too long" } },
+    ]);
+    expect(text()).not.toContain("context-secret");
+  });
+
   test("shows all transitions and ignored events at debug", () => {
     const { spawn, tell, logged, observer } = observedSystem();
     spawn("a");

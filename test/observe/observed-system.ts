@@ -9,22 +9,31 @@ import {
   stopChild,
 } from "xstate";
 import type { StateMeta } from "../../machines/support/state-limit.ts";
+import { HeadcniError } from "../../src/domain/failure.ts";
 import { createLogger, type LogLevel } from "../../src/observe/logger.ts";
 import { createMachineObserver, type ObserverOptions } from "../../src/observe/machine-observer.ts";
 
+type ChildEvent = "go" | "loop" | "end" | "crash" | "step" | "deeper" | "touch" | "break" | "giveUp";
+
 const childModel = setup({
   types: {
-    context: {} as { key: string; token: string },
+    context: {} as { key: string; token: string; failure?: { code: string; message: string; token: string } },
     input: {} as { key: string },
     meta: {} as StateMeta,
-    events: {} as { type: "go" | "loop" | "end" | "crash" | "step" | "deeper" | "touch" },
+    events: {} as { type: ChildEvent },
   },
-  actors: { work: fromPromise(async () => undefined) },
+  actors: {
+    work: fromPromise(async () => undefined),
+    breaks: fromPromise(async () => {
+      throw new HeadcniError("no space left on /run/headcni", { code: "NO_SPACE" });
+    }),
+  },
   actions: {
     crash: () => {
       throw new Error("a bug");
     },
     nothing: () => undefined,
+    giveUp: assign({ failure: { code: "TIMEOUT", message: "took too long", token: "context-secret" } }),
   },
 }).createMachine({
   id: "child",
@@ -32,7 +41,11 @@ const childModel = setup({
   initial: "idle",
   on: { end: ".ended", crash: { actions: "crash" }, touch: { actions: "nothing" } },
   states: {
-    idle: { meta: { limit: "none", because: "it waits" }, on: { go: "passing" } },
+    idle: {
+      meta: { limit: "none", because: "it waits" },
+      on: { go: "passing", break: "breaking", giveUp: { target: "passing", actions: "giveUp" } },
+    },
+    breaking: { invoke: { src: "breaks", onError: "idle" } },
     passing: { always: "working" },
     working: {
       meta: { limit: { ms: 1000, means: "slow" }, log: "warn" },
@@ -54,7 +67,7 @@ const childModel = setup({
 type RootEvent =
   | { type: "spawn"; id: string }
   | { type: "stop"; id: string }
-  | { type: "tell"; id: string; what: "go" | "loop" | "end" | "crash" | "step" | "deeper" | "touch" }
+  | { type: "tell"; id: string; what: ChildEvent }
   | { type: `xstate.${"done" | "error"}.actor.${string}`; actorId: string };
 
 const rootModel = setup({
@@ -125,8 +138,7 @@ export function observedSystem(
   });
   root.subscribe({ error: () => undefined });
   root.start();
-  const tell = (id: string, what: "go" | "loop" | "end" | "crash" | "step" | "deeper" | "touch") =>
-    root.send({ type: "tell", id, what });
+  const tell = (id: string, what: ChildEvent) => root.send({ type: "tell", id, what });
   return {
     observer,
     root,

@@ -1,6 +1,7 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import type { AddressHints } from "../../ports/address-hints.ts";
+import { type FileError, writeWhole } from "../files/write-whole.ts";
 
 const hints = z.array(
   z.object({
@@ -10,8 +11,15 @@ const hints = z.array(
   }),
 );
 
-/** Address hints as JSON in one file, replaced by rename; not synced, because nothing depends on it. */
-export function createHintFile(path: string): AddressHints {
+/**
+ * Address hints as JSON in one file, replaced by rename; not synced, because nothing depends on it: a full disk costs the hints
+ * of that moment. `notWritten` hears of the first failure after each success.
+ */
+export function createHintFile(
+  path: string,
+  notWritten: (error: FileError) => void = () => undefined,
+): AddressHints {
+  let failing = false;
   return {
     async read() {
       try {
@@ -23,10 +31,11 @@ export function createHintFile(path: string): AddressHints {
     },
     async write(value) {
       try {
-        await writeFile(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
-        await rename(`${path}.new`, path);
-      } catch {
-        // A full disk costs the hints of this moment, nothing else.
+        await writeWhole(path, JSON.stringify(value), { synced: false });
+        failing = false;
+      } catch (error) {
+        if (!failing) notWritten(error as FileError);
+        failing = true;
       }
     },
   };

@@ -1,8 +1,9 @@
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as z from "zod";
 import type { Sysctls } from "../../domain/guard-sysctls.ts";
 import type { SysctlMemory } from "../../ports/sysctl-memory.ts";
+import { writeWhole } from "../files/write-whole.ts";
 
 const fileSchema = z.record(z.string(), z.string());
 
@@ -21,21 +22,9 @@ export function sysctlMemory(path: string): SysctlMemory {
       const first = await recall();
       if (Object.keys(first).length > 0) return;
       await mkdir(dirname(path), { recursive: true });
-      await writeWhole(path, `${JSON.stringify(values, null, 2)}\n`);
+      // Synced: the write that follows changes the node.
+      await writeWhole(path, `${JSON.stringify(values, null, 2)}\n`, { synced: true });
     },
     forget: () => rm(path, { force: true }),
   };
-}
-
-/** The old file or the new one, whatever happens: the write that follows changes the node. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const fresh = `${path}.new`;
-  const file = await open(fresh, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await rename(fresh, path);
 }

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
-import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TailscaledProcess } from "../../ports/tailnet.ts";
+import { writeWhole } from "../files/write-whole.ts";
 import { isInNetns, isRunning, readRecord } from "./process-identity.ts";
 import { tailnetResolver } from "./resolv-conf.ts";
 import { scriptExits, startScript } from "./start-script.ts";
@@ -51,7 +52,8 @@ export async function findTailscaled(options: TailscaledOptions): Promise<Tailsc
 
 /**
  * Starts tailscaled in X in a session of its own, so that it outlives this process. Resolves once `answers` says that its
- * LocalAPI answers. Throws BINARY_MISSING, or EXITED when it ended before that.
+ * LocalAPI answers. Throws BINARY_MISSING, NOT_WRITTEN when the runtime directory takes no file, or EXITED when it ended before
+ * that.
  */
 export async function startTailscaled(
   options: TailscaledOptions,
@@ -68,7 +70,7 @@ export async function startTailscaled(
         code: "RESOLVER_UNREACHABLE",
       }),
     );
-  await writeFile(paths.resolver, resolver.text);
+  await writeWhole(paths.resolver, resolver.text, { synced: false });
   await boundLog(paths.log);
   const log = openSync(paths.log, "a", 0o600);
   // Each of these replaces itself with the next one, so the pid stays.
