@@ -21,7 +21,7 @@ export function createConflistFile(options: ConflistFileOptions): Conflist {
       try {
         await mkdir(confDir, { recursive: true });
         const changed = await replaceFile(path, conflistText(options), signal);
-        return { path, changed, shadowedBy: await namesBefore(confDir, confName) };
+        return { path, changed, shadowedBy: namesBefore(await configurationsIn(confDir), confName) };
       } catch (error) {
         throw failure("NOT_WRITTEN", path, error);
       }
@@ -36,13 +36,17 @@ export function createConflistFile(options: ConflistFileOptions): Conflist {
   };
 }
 
-/** Configurations that win over ours: libcni sorts names as bytes and runtimes take the first (go-cni, CRI-O ocicni). */
-async function namesBefore(confDir: string, confName: string): Promise<readonly string[]> {
+/** Files in which libcni looks for a configuration, in its order: names sorted as bytes. Throws Node's error. */
+export async function configurationsIn(confDir: string): Promise<readonly string[]> {
   const names = await readdir(confDir);
   return names
     .filter((name) => [".conf", ".conflist", ".json"].includes(extname(name)) && !name.startsWith("."))
-    .filter((name) => Buffer.compare(Buffer.from(name), Buffer.from(confName)) < 0)
-    .sort();
+    .sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+}
+
+/** Configurations that win over ours: runtimes take the first (go-cni, CRI-O ocicni). */
+export function namesBefore(names: readonly string[], confName: string): readonly string[] {
+  return names.filter((name) => Buffer.compare(Buffer.from(name), Buffer.from(confName)) < 0);
 }
 
 function failure(code: ConflistFailure["code"], path: string, error: unknown): ConflistFileError {

@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FeatureTrial, KernelFeature } from "../../domain/doctor/facts.ts";
+import { toFailure } from "../../domain/failure.ts";
+import type { GuardSettings } from "../../domain/guard-settings.ts";
+import { nodeWishes, tailnetWishes } from "../../domain/guard-wishes.ts";
+import { nodeTable } from "../../domain/nft-node-table.ts";
+import { loadTable } from "../../domain/nft-table.ts";
+import { tailnetTable } from "../../domain/nft-tailnet-table.ts";
+import { planAttachment } from "../../domain/pod-network-plan.ts";
+import { openKernel } from "../netlink/open-kernel.ts";
+import { openFirewall } from "../nftables/open-firewall.ts";
+
+/** Any addresses will do: nothing leaves the namespace. */
+const trial = {
+  4: { supernet: "10.244.0.0/16", own: "10.244.1.0/24", router: "10.244.1.1", pod: "10.244.1.2" },
+  6: {
+    supernet: "fd00:10:244::/48",
+    own: "fd00:10:244:1::/64",
+    router: "fd00:10:244:1::1",
+    pod: "fd00:10:244:1::2",
+  },
+} as const;
+
+/**
+ * Makes in this process's network and mount namespace what HeadCNI makes on a node and for a pod, with the same code, and
+ * tells what the kernel refused. The namespaces must be fresh ones (unshare --net --mount): nothing is undone.
+ */
+export async function tryKernel(families: readonly (4 | 6)[]): Promise<readonly FeatureTrial[]> {
+  const folder = mkdtempSync(join(tmpdir(), "headcni-doctor-"));
+  const kernel = await openKernel({ onFailure: () => undefined });
+  const { state, podNetwork } = kernel;
+  const paths = { tailnet: join(folder, "tailnet"), pod: join(folder, "pod") };
+  const firewall = openFirewall({ tailnetPath: paths.tailnet });
+  const settings = trialSettings(families);
+  const load = (name: "node" | "tailnet") => {
+    const table = name === "node" ? nodeTable(settings) : tailnetTable(settings);
+    return firewall.apply(name, [{ tool: "nft", document: loadTable(table) }]);
+  };
+  const work: Readonly<Record<KernelFeature, () => Promise<void>>> = {
+    routing: async () => {
+      await state.createNamespace(paths.tailnet);
+      await state.openNamespace("tailnet", paths.tailnet);
+      await state.apply(
+        "node",
+        nodeWishes(settings, true).map(({ operation }) => operation),
+      );
+      await state.apply(
+        "tailnet",
+        tailnetWishes(settings).map(({ operation }) => operation),
+      );
+    },
+    attachment: async () => {
+      await state.createNamespace(paths.pod);
+      const routers = families.map((family) => trial[family].router);
+      // The pod's route prefers the router address, which must be there even if routing did not work.
+      for (const address of routers)
+        await state.apply("node", [
+          { op: "address.add", link: "lo", address, prefixLength: address.includes(":") ? 128 : 32 },
+        ]);
+      const plan = planAttachment(
+        {
+          wire: 1,
+          command: "ADD",
+          cniVersion: "1.1.0",
+          containerId: "doctor",
+          ifname: "eth0",
+          netns: paths.pod,
+          network: "doctor",
+          pod: { uid: "doctor", name: "doctor", namespace: "doctor" },
+        },
+        { routerAddresses: routers, mtu: settings.tunnel.mtu },
+        { addresses: families.map((family) => trial[family].pod), order: 0 },
+      );
+      await podNetwork.attach(plan, AbortSignal.timeout(10_000));
+      const [found] = await podNetwork.list();
+      if (found?.state !== "ready") throw new Error("group or alias of the link did not stay");
+      const [mismatch] = await podNetwork.check(plan, AbortSignal.timeout(10_000));
+      if (mismatch !== undefined)
+        throw new Error(`${mismatch.what} is ${mismatch.found}, not ${mismatch.expected}`);
+    },
+    firewall: () => load("node"),
+    tailnetFirewall: () => load("tailnet"),
+    forwarding: async () => {
+      const names = families.map((family) =>
+        family === 4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding",
+      );
+      await state.writeSysctls("node", Object.fromEntries(names.map((name) => [name, "1"])));
+      const read = await state.readSysctls("node", names);
+      if (Object.values(read).some((value) => value !== "1")) throw new Error("the switch did not stay on");
+    },
+  };
+  try {
+    const trials: FeatureTrial[] = [];
+    for (const feature of ["routing", "attachment", "firewall", "tailnetFirewall", "forwarding"] as const)
+      trials.push({
+        feature,
+        refusal: await work[feature]().then(
+          () => "",
+          (error: unknown) => toFailure(error).message,
+        ),
+      });
+    return trials;
+  } finally {
+    await state.removeNamespace(paths.pod).catch(() => undefined);
+    await state.removeNamespace(paths.tailnet).catch(() => undefined);
+    await kernel.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function trialSettings(families: readonly (4 | 6)[]): GuardSettings {
+  return {
+    supernets: families.map((family) => trial[family].supernet),
+    ownPrefixes: families.map((family) => trial[family].own),
+    refusedPrefixes: [],
+    linkPrefix: "198.18.0.0/30",
+    tunnel: { name: "tailscale0", mtu: 1280 },
+    underlayPort: 41642,
+    masquerade: true,
+  };
+}

@@ -1,0 +1,98 @@
+import * as z from "zod";
+import type { KubernetesFacts } from "../../domain/doctor/facts.ts";
+import { toFailure } from "../../domain/failure.ts";
+import { type ApiTransport, createApiTransport } from "../kubernetes/api-transport.ts";
+import { readServiceAccount } from "../kubernetes/cluster-access.ts";
+import { readKubeconfig } from "../kubernetes/kubeconfig.ts";
+import { KubernetesRequestError } from "../kubernetes/kubernetes-error.ts";
+import { factOf } from "./fact.ts";
+
+export interface ReadClusterOptions {
+  readonly nodeName: string;
+  readonly kubeconfig: string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+const spec = z.object({
+  podCIDR: z.string().optional(),
+  podCIDRs: z.array(z.string()).optional(),
+});
+const node = z.object({ metadata: z.object({ name: z.string() }), spec });
+const nodeList = z.object({ items: z.array(node) });
+const review = z.object({ status: z.object({ allowed: z.boolean() }) });
+
+/** What the daemon asks of the API server (deploy/, ClusterRole). */
+const needed = [
+  { verb: "list", resource: "nodes" },
+  { verb: "watch", resource: "nodes" },
+  { verb: "patch", resource: "nodes", subresource: "status" },
+  { verb: "list", resource: "pods" },
+  { verb: "watch", resource: "pods" },
+  { verb: "create", resource: "events" },
+  { verb: "patch", resource: "events" },
+] as const;
+
+/** The cluster with the daemon's own credentials. */
+export async function readCluster(
+  options: ReadClusterOptions,
+  signal: AbortSignal,
+): Promise<KubernetesFacts> {
+  const { kubeconfig, environment, nodeName } = options;
+  const transport = createApiTransport(() =>
+    kubeconfig === undefined ? readServiceAccount(environment) : readKubeconfig(kubeconfig),
+  );
+  try {
+    const unreachable = await transport.call({ method: "GET", path: "/version" }, signal).then(
+      () => "",
+      (error: unknown) => toFailure(error).message,
+    );
+    if (unreachable !== "") {
+      const unknown = { unknown: unreachable };
+      return { unreachable, ownPodCidrs: unknown, nodes: unknown, forbidden: unknown };
+    }
+    return {
+      unreachable,
+      ownPodCidrs: await factOf(() => readOwn(transport, nodeName, signal)),
+      nodes: await factOf(async () => {
+        const list = nodeList.parse(await transport.call({ method: "GET", path: "/api/v1/nodes" }, signal));
+        return list.items.map((item) => ({ name: item.metadata.name, podCidrs: cidrsOf(item.spec) }));
+      }),
+      forbidden: await factOf(() => readForbidden(transport, signal)),
+    };
+  } finally {
+    await transport.close();
+  }
+}
+
+async function readOwn(
+  transport: ApiTransport,
+  nodeName: string,
+  signal: AbortSignal,
+): Promise<readonly string[] | undefined> {
+  try {
+    const path = `/api/v1/nodes/${encodeURIComponent(nodeName)}`;
+    return cidrsOf(node.parse(await transport.call({ method: "GET", path }, signal)).spec);
+  } catch (error) {
+    if (error instanceof KubernetesRequestError && error.detail.code === "NOT_FOUND") return undefined;
+    throw error;
+  }
+}
+
+function cidrsOf({ podCIDR, podCIDRs }: z.output<typeof spec>): readonly string[] {
+  return podCIDRs ?? (podCIDR === undefined ? [] : [podCIDR]);
+}
+
+async function readForbidden(transport: ApiTransport, signal: AbortSignal): Promise<readonly string[]> {
+  const asked = needed.map(async (right) => {
+    const body = {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectAccessReview",
+      spec: { resourceAttributes: right },
+    };
+    const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    const { status } = review.parse(await transport.call({ method: "POST", path, body }, signal));
+    const object = "subresource" in right ? `${right.resource}/${right.subresource}` : right.resource;
+    return status.allowed ? [] : [`${right.verb} ${object}`];
+  });
+  return (await Promise.all(asked)).flat();
+}

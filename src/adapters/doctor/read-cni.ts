@@ -1,0 +1,69 @@
+import { spawn } from "node:child_process";
+import { access, constants, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod";
+import type { CniFacts, DoctorSettings } from "../../domain/doctor/facts.ts";
+import { configurationsIn, namesBefore } from "../conflist/conflist-file.ts";
+import { errnoOf } from "./fact.ts";
+
+const versionAnswer = z.object({ supportedVersions: z.array(z.string()) });
+const answerMs = 5000;
+
+/** Configurations and plugins as the container runtime finds them. */
+export async function readCni(settings: DoctorSettings): Promise<CniFacts> {
+  const { cniConfDir, cniConfName, cniBinDir } = settings;
+  const [configurations, names] = await Promise.all([
+    configurationsIn(cniConfDir).catch(() => []),
+    readdir(cniBinDir).catch(() => []),
+  ]);
+  const plugins = await Promise.all(
+    names.map((name) =>
+      access(join(cniBinDir, name), constants.X_OK).then(
+        () => [name],
+        () => [],
+      ),
+    ),
+  );
+  const pluginPresent = names.includes("headcni");
+  const asked = pluginPresent
+    ? await askVersion(join(cniBinDir, "headcni"))
+    : { fault: "not installed", versions: [] };
+  return {
+    configurations,
+    before: namesBefore(configurations, cniConfName),
+    ourConflistPresent: configurations.includes(cniConfName),
+    pluginPresent,
+    pluginFault: asked.fault,
+    pluginVersions: asked.versions,
+    plugins: plugins.flat(),
+  };
+}
+
+/** The VERSION command needs no daemon and changes nothing (CNI specification 1.1.0). */
+function askVersion(file: string): Promise<{ readonly fault: string; readonly versions: readonly string[] }> {
+  return new Promise((resolve) => {
+    const child = spawn(file, [], {
+      env: { CNI_COMMAND: "VERSION" },
+      stdio: ["pipe", "pipe", "ignore"],
+      timeout: answerMs,
+    });
+    const chunks: string[] = [];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => chunks.push(text));
+    child.stdin.on("error", () => undefined);
+    child.stdin.end('{"cniVersion":"1.0.0"}');
+    child.once("error", (error) => resolve({ fault: errnoOf(error), versions: [] }));
+    child.once("close", (code, signal) => {
+      const answer = versionAnswer.safeParse(parseJson(chunks.join("")));
+      if (answer.success) return resolve({ fault: "", versions: answer.data.supportedVersions });
+      return resolve({ fault: `it ended with ${signal ?? code} and no answer`, versions: [] });
+    });
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

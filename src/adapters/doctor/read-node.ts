@@ -1,0 +1,166 @@
+import { accessSync, constants } from "node:fs";
+import { access, open, readFile, stat, statfs } from "node:fs/promises";
+import { release } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import type {
+  DirectoryFacts,
+  DoctorSettings,
+  Fact,
+  FeatureTrial,
+  NodeFacts,
+} from "../../domain/doctor/facts.ts";
+import type { KernelSnapshot } from "../../domain/kernel-state.ts";
+import { openKernel } from "../netlink/open-kernel.ts";
+import { runProgram } from "../nftables/run-program.ts";
+import { tailnetResolver } from "../tailscale/resolv-conf.ts";
+import { errnoOf, factOf } from "./fact.ts";
+
+export interface ReadNodeOptions {
+  readonly settings: DoctorSettings;
+  /** tailscaled's path or name. */
+  readonly tailscaled: string;
+  readonly trials: () => Promise<readonly FeatureTrial[]>;
+}
+
+/** Bits of CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN (linux/capability.h). */
+const capabilities = { NET_ADMIN: 12n, NET_RAW: 13n, SYS_ADMIN: 21n } as const;
+/** What the firewall adapter, tailscaled's start script and connect-test run. */
+const programs = ["nft", "nsenter", "unshare", "flock", "mount", "umount"];
+/** tmpfs and ramfs (linux/magic.h). */
+const memoryFileSystems = [0x01021994, 0x858458f6];
+const tcpListen = "0A";
+
+/** The node's own state; nothing is written. */
+export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions): Promise<NodeFacts> {
+  const snapshot = await factOf(readSnapshot);
+  const missingCapabilities = await readMissingCapabilities();
+  const [directories, udp, udp6, tcp, tcp6] = await Promise.all([
+    Promise.all([settings.runtimeDir, settings.stateDir].map(readDirectory)),
+    readPorts("udp"),
+    readPorts("udp6"),
+    readPorts("tcp", tcpListen),
+    readPorts("tcp6", tcpListen),
+  ]);
+  return {
+    kernelRelease: release(),
+    missingCapabilities,
+    trials: missingCapabilities.length > 0 ? { unknown: "capabilities are missing" } : await factOf(trials),
+    tunDevice: await tryTun(),
+    snapshot,
+    sysctls: await readSysctls(snapshot),
+    sysctlsWritable: await isWritable("/proc/sys/net/ipv4/ip_forward"),
+    missingPrograms: programs.filter((name) => !isOnPath(name)),
+    tailscaledVersion: await factOf(async () => {
+      const [first = ""] = (await runProgram({ program: tailscaled, args: ["--version"] })).split("\n");
+      return first.trim();
+    }),
+    directories,
+    udpPorts: [...udp, ...udp6],
+    tcpPorts: [...tcp, ...tcp6],
+    resolverUsable: await hasUsableResolver(),
+  };
+}
+
+async function readSnapshot(): Promise<KernelSnapshot> {
+  const kernel = await openKernel({ onFailure: () => undefined });
+  try {
+    return await kernel.state.observe("node");
+  } finally {
+    await kernel.close();
+  }
+}
+
+async function readMissingCapabilities(): Promise<readonly string[]> {
+  const status = await readFile("/proc/self/status", "utf8");
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  return Object.entries(capabilities)
+    .filter(([, bit]) => ((effective >> bit) & 1n) === 0n)
+    .map(([name]) => name);
+}
+
+/** Opening is enough to know: ENODEV without the driver, EPERM where the device is not allowed. */
+async function tryTun(): Promise<string> {
+  try {
+    const device = await open("/dev/net/tun", "r+");
+    await device.close();
+    return "";
+  } catch (error) {
+    return errnoOf(error);
+  }
+}
+
+async function readSysctls(snapshot: Fact<KernelSnapshot>): Promise<Readonly<Record<string, string>>> {
+  const links = "value" in snapshot ? snapshot.value.links.map(({ name }) => name) : [];
+  const names = [
+    "net/ipv4/ip_forward",
+    ...["all", ...links].map((link) => `net/ipv4/conf/${link}/rp_filter`),
+  ];
+  const pairs = await Promise.all(
+    names.map(async (name) => {
+      const text = await readFile(join("/proc/sys", name), "utf8").catch(() => undefined);
+      return text === undefined ? [] : [[name, text.trim()] as const];
+    }),
+  );
+  return Object.fromEntries(pairs.flat());
+}
+
+async function readDirectory(path: string): Promise<DirectoryFacts> {
+  let existing = path;
+  while (existing !== "/" && !(await exists(existing))) existing = dirname(existing);
+  const about = await statfs(existing).catch(() => undefined);
+  return {
+    path,
+    existing,
+    refusal: await access(existing, constants.W_OK).then(() => "", errnoOf),
+    freeBytes: about === undefined ? 0 : about.bavail * about.bsize,
+    inMemory: about !== undefined && memoryFileSystems.includes(about.type),
+  };
+}
+
+/** Local ports in /proc/net/NAME (proc_net_tcp): the second column is ADDRESS:PORT in hex, the fourth the state. */
+async function readPorts(name: string, state?: string): Promise<readonly number[]> {
+  const text = await readFile(`/proc/self/net/${name}`, "utf8").catch(() => "");
+  return text
+    .split("\n")
+    .slice(1)
+    .flatMap((line) => {
+      const [, local = "", , found] = line.trim().split(/\s+/);
+      const port = Number.parseInt(local.split(":")[1] ?? "", 16);
+      return Number.isNaN(port) || (state !== undefined && found !== state) ? [] : [port];
+    });
+}
+
+async function hasUsableResolver(): Promise<boolean> {
+  const texts = await Promise.all(
+    ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"].map((file) =>
+      readFile(file, "utf8").catch(() => ""),
+    ),
+  );
+  return texts.some((text) => tailnetResolver(text).usable);
+}
+
+function isOnPath(name: string): boolean {
+  const folders = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`.split(delimiter);
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function isWritable(path: string): Promise<boolean> {
+  return access(path, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
