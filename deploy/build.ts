@@ -24,6 +24,7 @@ export async function buildDaemon(outputDirectory = `${root}dist`): Promise<stri
       headcni: "src/main.ts",
       "kernel-worker": "src/adapters/netlink/kernel-worker.ts",
       headcnictl: "src/cli/main.ts",
+      "headcnictl-helper": "src/cli/helper.ts",
     },
     outdir: outputDirectory,
     outExtension: { ".js": ".mjs" },

@@ -1,6 +1,7 @@
 import type { CliCommand } from "./command.ts";
 import { completionCommand } from "./completion/completion-command.ts";
 import { configCommand } from "./config/config-command.ts";
+import { doctorCommand } from "./doctor/doctor-command.ts";
 import { machinesCommand } from "./machines/machines-command.ts";
 import { metricsCommand } from "./metrics/metrics-command.ts";
 import { statusCommand } from "./status/status-command.ts";
@@ -9,6 +10,7 @@ import { versionCommand } from "./version-command.ts";
 /** In the order of the help: what is asked most stands first. */
 export const allCommands: readonly CliCommand[] = [
   statusCommand,
+  doctorCommand,
   machinesCommand,
   metricsCommand,
   configCommand,

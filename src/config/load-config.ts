@@ -34,6 +34,22 @@ export function loadConfig(sources: ConfigSources): Config {
 
 /** The same, with the source of every key. */
 export function loadSourcedConfig(sources: ConfigSources): SourcedConfig {
+  const { config, sourceOf, problems } = examineConfig(sources);
+  if (config === undefined) throw new ConfigError(problems);
+  return { config, sourceOf };
+}
+
+/** What there is of a configuration, right or wrong. */
+export interface ExaminedConfig extends Pick<SourcedConfig, "sourceOf"> {
+  /** The parsed value of a key, its default included; undefined where it is missing or wrong. */
+  readonly get: (path: string) => unknown;
+  readonly problems: readonly ConfigProblem[];
+  /** Undefined when there are problems. */
+  readonly config: Config | undefined;
+}
+
+/** The same as `loadSourcedConfig`, for those who have use for the right parts of a wrong configuration. */
+export function examineConfig(sources: ConfigSources): ExaminedConfig {
   const catalogue = createKeyCatalogue();
   const given = [
     sources.file === undefined ? nothing : readFileValues(catalogue, sources.file),
@@ -41,24 +57,25 @@ export function loadSourcedConfig(sources: ConfigSources): SourcedConfig {
     readFlagValues(catalogue, sources.flags),
   ];
   const unread = given.flatMap((part) => part.problems);
-  // Without the file everything required would seem to be missing as well.
-  if (unread.some(({ path }) => path === "")) throw new ConfigError(unread);
   const values = new Map(given.flatMap((part) => [...part.values]));
   const judged = judgeValues(catalogue, values);
   const view = {
     get: (path: string) => judged.parsed.get(path),
     sourceOf: (path: string) => values.get(path)?.source ?? "default",
   };
+  // Without the file everything required would seem to be missing as well.
+  if (unread.some(({ path }) => path === "")) return { ...view, problems: unread, config: undefined };
   const { authKey, apiKey, problems } = readCredentials(view);
   const all = [...unread, ...judged.problems, ...checkValues(view), ...problems];
-  if (all.length > 0) throw new ConfigError(all);
+  if (all.length > 0) return { ...view, problems: all, config: undefined };
   const config = configSchema.parse(nested(judged.accepted));
   return {
+    ...view,
+    problems: [],
     config: {
       ...config,
       headscale: { ...config.headscale, ...(authKey && { authKey }), ...(apiKey && { apiKey }) },
     },
-    sourceOf: view.sourceOf,
   };
 }
 

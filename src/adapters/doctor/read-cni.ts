@@ -13,14 +13,14 @@ const answerMs = 5000;
 export async function readCni(settings: DoctorSettings): Promise<CniFacts> {
   const { cniConfDir, cniConfName, cniBinDir } = settings;
   const [configurations, names] = await Promise.all([
-    configurationsIn(cniConfDir).catch(() => []),
-    readdir(cniBinDir).catch(() => []),
+    configurationsIn(cniConfDir).catch((): readonly string[] => []),
+    readdir(cniBinDir).catch((): string[] => []),
   ]);
   const plugins = await Promise.all(
     names.map((name) =>
       access(join(cniBinDir, name), constants.X_OK).then(
-        () => [name],
-        () => [],
+        (): readonly string[] => [name],
+        (): readonly string[] => [],
       ),
     ),
   );

@@ -27,6 +27,7 @@ export async function readTailnet(socketPath: string, signal: AbortSignal): Prom
       (region?.Nodes ?? []).map(({ HostName }) => HostName),
     );
     return {
+      nodeId: status.self.nodeId,
       backendState: status.backendState,
       online: status.self.online,
       hostname: status.self.hostName,

@@ -30,7 +30,10 @@ export interface TailscaledOptions {
 }
 
 /** Paths of one tailscaled. */
-export function tailscaledPaths({ runtimeDir, stateDir }: TailscaledOptions) {
+export function tailscaledPaths({
+  runtimeDir,
+  stateDir,
+}: Pick<TailscaledOptions, "runtimeDir" | "stateDir">) {
   return {
     netns: join(runtimeDir, "tailnet.netns"),
     socket: join(runtimeDir, "tailscaled.sock"),

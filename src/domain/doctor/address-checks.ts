@@ -79,6 +79,7 @@ function overlapping(used: readonly UsedPrefix[], wanted: readonly string[]): re
 function podAddresses(used: readonly UsedPrefix[], { supernets }: DoctorSettings): Finding {
   const id = "addresses.podCIDR";
   const clashes = overlapping(used, supernets);
+  if (supernets.length === 0) return skipped(id, "network.podCIDR is not given");
   if (clashes.length === 0) return ok(id, `nothing on this node uses ${supernets.join(" or ")}`);
   return fail(id, {
     found: `${supernets.join(" or ")} overlaps ${listed(clashes)}`,

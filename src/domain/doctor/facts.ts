@@ -13,7 +13,6 @@ export interface DoctorSettings {
   /** Empty while only Kubernetes knows it. */
   readonly ownPrefixes: readonly string[];
   readonly linkPrefix: string;
-  readonly tunnelName: string;
   readonly mtu: number;
   readonly underlayPort: number;
   readonly monitoringPort: number;
@@ -154,6 +153,8 @@ export interface DaemonFacts {
 }
 
 export interface TailnetFacts {
+  /** This node's id in Headscale. */
+  readonly nodeId: string;
   readonly backendState: string;
   readonly online: boolean;
   readonly hostname: string;

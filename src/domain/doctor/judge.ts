@@ -1,9 +1,10 @@
 import { addressChecks } from "./address-checks.ts";
+import { announcementChecks } from "./announcement-checks.ts";
 import { cniChecks } from "./cni-checks.ts";
 import type { DoctorFacts, DoctorSettings } from "./facts.ts";
-import { type CheckResult, checkGroups, type Finding } from "./finding.ts";
+import { type CheckResult, checkGroups, type Finding, skipped } from "./finding.ts";
 import { firewallChecks } from "./firewall-checks.ts";
-import { announcementChecks, headscaleChecks } from "./headscale-checks.ts";
+import { headscaleChecks } from "./headscale-checks.ts";
 import { kernelChecks } from "./kernel-checks.ts";
 import { kubernetesChecks } from "./kubernetes-checks.ts";
 import { nodeChecks } from "./node-checks.ts";
@@ -11,20 +12,31 @@ import { policyChecks } from "./policy-checks.ts";
 import { tailnetChecks } from "./tailnet-checks.ts";
 
 /** Every check, by group. Pure: the same facts give the same findings. */
-export function judge(facts: DoctorFacts, settings: DoctorSettings): readonly Finding[] {
+export function judge(facts: DoctorFacts, configured: DoctorSettings): readonly Finding[] {
+  const settings = { ...configured, ownPrefixes: ownPrefixes(facts, configured) };
   const findings = [
     ...kernelChecks(facts.node),
     ...nodeChecks(facts, settings),
     ...addressChecks(facts.node, settings),
     ...firewallChecks(facts),
     ...cniChecks(facts, settings),
-    ...headscaleChecks(facts, settings),
-    ...policyChecks(facts, settings),
+    ...(settings.headscaleUrl === ""
+      ? [skipped("headscale.url", "headscale.url is not given")]
+      : [...headscaleChecks(facts, settings), ...policyChecks(facts, settings)]),
     ...tailnetChecks(facts, settings),
     ...announcementChecks(facts, settings),
-    ...kubernetesChecks(facts.kubernetes, settings),
+    ...kubernetesChecks(facts.kubernetes, configured),
   ];
   return checkGroups.flatMap((group) => findings.filter((finding) => finding.group === group));
+}
+
+/** What the configuration pins, else what the Node has. */
+function ownPrefixes(
+  { kubernetes }: DoctorFacts,
+  { ownPrefixes: pinned }: DoctorSettings,
+): readonly string[] {
+  if (pinned.length > 0 || kubernetes === undefined || "unknown" in kubernetes.ownPodCidrs) return pinned;
+  return kubernetes.ownPodCidrs.value ?? [];
 }
 
 /** How many findings came to each result. */

@@ -100,5 +100,9 @@ function otherNodes({ nodes }: KubernetesFacts, { nodeName, supernets }: DoctorS
 }
 
 function insideAny(cidr: string, supernets: readonly string[]): boolean {
-  return supernets.some((supernet) => containsPrefix(parsePrefix(supernet), parsePrefix(cidr)));
+  // Without a configuration nothing is known to be outside of it.
+  return (
+    supernets.length === 0 ||
+    supernets.some((supernet) => containsPrefix(parsePrefix(supernet), parsePrefix(cidr)))
+  );
 }

@@ -159,7 +159,9 @@ function resolver({ resolverUsable }: NodeFacts, { headscaleUrl }: DoctorSetting
     why: "Our tailscaled has a network namespace with a loopback of its own and cannot ask them.",
     todo: "Name an upstream server in /etc/resolv.conf (systemd-resolved's /run/systemd/resolve/resolv.conf is found).",
   };
-  return isAddress(new URL(headscaleUrl).hostname) ? warn(id, trouble) : fail(id, trouble);
+  return headscaleUrl === "" || isAddress(new URL(headscaleUrl).hostname)
+    ? warn(id, trouble)
+    : fail(id, trouble);
 }
 
 function isAddress(host: string): boolean {

@@ -1,0 +1,111 @@
+import * as z from "zod";
+import { createDoctorFactsReader } from "../../adapters/doctor/doctor-facts-reader.ts";
+import { runKernelTrials } from "../../adapters/doctor/run-kernel-trials.ts";
+import { tailscaledPaths } from "../../adapters/tailscale/tailscaled.ts";
+import { explainProblem } from "../../config/config-error.ts";
+import { createKeyReader } from "../../config/key-reader.ts";
+import { type ExaminedConfig, examineConfig } from "../../config/load-config.ts";
+import { isSecret } from "../../config/secret.ts";
+import type { DaemonFacts } from "../../domain/doctor/facts.ts";
+import { type CheckResult, type Finding, fail, ok } from "../../domain/doctor/finding.ts";
+import { countResults, judge } from "../../domain/doctor/judge.ts";
+import type { CliCall, CliCommand } from "../command.ts";
+import { readPage } from "../daemon-pages.ts";
+import { type DocumentHead, documentVersion } from "../document.ts";
+import { documentCommand } from "../document-command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { helperCommand } from "../helper-command.ts";
+import { doctorSettings } from "./doctor-settings.ts";
+import { doctorText } from "./doctor-text.ts";
+
+interface DoctorDocument extends DocumentHead<"Doctor"> {
+  readonly nodeName: string;
+  readonly counts: Readonly<Record<CheckResult, number>>;
+  readonly findings: readonly Finding[];
+}
+
+const readyPage = z.looseObject({
+  serving: z.boolean(),
+  state: z.string(),
+  reasons: z.array(z.string()).default([]),
+});
+
+export const doctorCommand: CliCommand = documentCommand<DoctorDocument>({
+  name: "doctor",
+  summary: "checks what HeadCNI needs, before an install and on a running node; changes nothing",
+  synonyms: ["check", "preflight", "verify"],
+  options: [
+    { flags: "--all", summary: "every check, also those that are well" },
+    { flags: "--api-key-file <file>", summary: "a Headscale API key, to check keys, policy and routes too" },
+    { flags: "--headscale-url <url>", summary: "instead of headscale.url of the configuration" },
+    { flags: "--pod-cidr <prefix>", summary: "instead of network.podCIDR of the configuration" },
+  ],
+  notes:
+    "Run it as root on the node. Exit code 1 if a check fails, 0 with notes alone.\nExample: headcnictl doctor --api-key-file /root/headscale-api-key",
+  collect: examineNode,
+  render: ({ findings }, { style, width }, { all }) =>
+    doctorText(findings, { style, width, all: all === true }),
+  exitCode: ({ counts }) => (counts.fail > 0 ? exitCodes.problem : exitCodes.ok),
+});
+
+async function examineNode({ context, options }: CliCall): Promise<DoctorDocument> {
+  const { target, environment, signal } = context;
+  const flags = [
+    ...(typeof options["headscaleUrl"] === "string" ? [`headscale.url=${options["headscaleUrl"]}`] : []),
+    ...(typeof options["podCidr"] === "string" ? [`network.podCIDR=${options["podCidr"]}`] : []),
+  ];
+  const examined = examineConfig({ file: target.configFile, environment, flags });
+  const settings = doctorSettings(examined);
+  const { get } = examined;
+  const text = (path: string) => {
+    const value = get(path);
+    return typeof value === "string" ? value : undefined;
+  };
+  const inline = get("headscale.authKey");
+  const apiKeyFile =
+    typeof options["apiKeyFile"] === "string" ? options["apiKeyFile"] : text("headscale.apiKeyFile");
+  const reader = createDoctorFactsReader({
+    tailscaled: text("tailscale.binary") ?? "tailscaled",
+    tailscaledSocket: tailscaledPaths(settings).socket,
+    authKey: createKeyReader({
+      file: text("headscale.authKeyFile"),
+      value: isSecret(inline) ? inline : undefined,
+    }),
+    apiKey: createKeyReader({ file: apiKeyFile }),
+    kubeconfig: text("kubernetes.kubeconfig"),
+    environment,
+    askDaemon: () => askDaemon(context.daemon),
+    trials: () => {
+      const families = settings.supernets.some((prefix) => prefix.includes(":")) ? ["4", "6"] : ["4"];
+      return runKernelTrials(helperCommand("kernel-trials", ...families), signal);
+    },
+  });
+  const facts = await reader.read(settings, context.progress.step, signal);
+  const findings = [...configurationFindings(examined, target.configFile), ...judge(facts, settings)];
+  return {
+    apiVersion: documentVersion,
+    kind: "Doctor",
+    nodeName: settings.nodeName,
+    counts: countResults(findings),
+    findings,
+  };
+}
+
+async function askDaemon(daemon: CliCall["context"]["daemon"]): Promise<DaemonFacts> {
+  const { serving, state, reasons } = await readPage(daemon, "/ready", readyPage);
+  return { serving, state, reason: reasons.join("; ") };
+}
+
+function configurationFindings({ problems }: ExaminedConfig, file: string): readonly Finding[] {
+  if (problems.length === 0) return [ok("configuration.valid", file)];
+  return problems.map((problem) =>
+    fail("configuration.valid", {
+      found: explainProblem(problem),
+      why: "The daemon does not start with it; checks that need it are left out below.",
+      todo:
+        problem.path === ""
+          ? "Write the file (headcnictl config explain), name another with --config, or set HEADCNI_... variables."
+          : `See headcnictl config explain ${problem.path.replace(/\[.*/, "")}.`,
+    }),
+  );
+}

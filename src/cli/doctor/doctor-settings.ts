@@ -1,0 +1,31 @@
+import type { ExaminedConfig } from "../../config/load-config.ts";
+import type { DoctorSettings } from "../../domain/doctor/facts.ts";
+
+/** The doctor's settings out of a configuration that may be wrong in places: those are empty, and their checks are left out. */
+export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSettings {
+  const text = (path: string) => String(get(path) ?? "");
+  const number = (path: string) => Number(get(path) ?? 0);
+  const texts = (path: string) => (get(path) ?? []) as readonly string[];
+  const plugins = (get("cni.plugins") ?? []) as readonly { readonly type: string }[];
+  return {
+    nodeName: text("nodeName"),
+    hostname: `${text("tailscale.hostnamePrefix")}${text("nodeName")}`,
+    supernets: texts("network.podCIDR"),
+    services: texts("network.serviceCIDR"),
+    ownPrefixes: texts("network.nodePodCIDR"),
+    linkPrefix: text("tailscale.linkCIDR"),
+    mtu: number("network.mtu"),
+    underlayPort: number("tailscale.port"),
+    monitoringPort: number("monitoring.port"),
+    headscaleUrl: text("headscale.url"),
+    approval: get("headscale.approval") === "api" ? "api" : "policy",
+    tags: texts("tailscale.tags"),
+    runtimeDir: text("runtimeDir"),
+    stateDir: text("stateDir"),
+    cniBinDir: text("cni.binDir"),
+    cniConfDir: text("cni.confDir"),
+    cniConfName: text("cni.confName"),
+    chainedPlugins: plugins.map(({ type }) => type),
+    kubernetes: get("kubernetes.enabled") === true,
+  };
+}
