@@ -2,7 +2,7 @@
  * JSON with comments and trailing commas (HuJSON), as Headscale's policy is written, turned into plain JSON text. Strings stay as
  * they are; what is removed becomes blanks, so places in error messages stay right.
  */
-export function plainJson(text: string): string {
+function plainJson(text: string): string {
   // A string, a comment, or a comma with nothing but blanks and comments before the closing bracket.
   const token = /"(?:[^"\\]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
   const withoutComments = text.replace(token, (found) =>
