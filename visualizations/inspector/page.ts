@@ -1,7 +1,124 @@
-import type { WireFrame } from "../../src/observe/inspector/wire.ts";
+import type { WireActor, WireFrame } from "../../src/observe/inspector/wire.ts";
+import type { InspectorChart } from "../inspector-charts.ts";
+import { createChartView } from "./chart-view.ts";
+import { createDetailsView } from "./details-view.ts";
+import { part, setAttributes, setText } from "./dom.ts";
+import { createEventsView } from "./events-view.ts";
+import { createHeaderView } from "./header-view.ts";
+import { handleKeys } from "./keys.ts";
+import { createModel } from "./model.ts";
+import { keyOf, type Selection, seen } from "./selection.ts";
+import { createStateView } from "./state-view.ts";
+import { followStream } from "./stream.ts";
+import { createTreeView } from "./tree-view.ts";
 
-const source = new EventSource("inspect/stream");
-source.addEventListener("message", ({ data }) => {
-  const frame = JSON.parse(String(data)) as WireFrame;
-  document.body.textContent = JSON.stringify(frame, undefined, 2);
+/** Told on the document after each drawing, with the number of the newest entry drawn and its time. */
+export interface Drawn {
+  readonly seq: number;
+  readonly at: number;
+}
+
+async function start(): Promise<void> {
+  const response = await fetch("inspect/charts.json");
+  const charts = (await response.json()) as readonly InspectorChart[];
+  const byMachine = new Map(charts.map((chart) => [chart.chart.machine, chart]));
+  const model = createModel();
+  let selection: Selection = { key: "", entry: null };
+  let planned = false;
+
+  function redraw(): void {
+    if (planned) return;
+    planned = true;
+    // A page in the background draws nothing; its model goes on.
+    requestAnimationFrame(draw);
+  }
+
+  function choose(next: Selection): void {
+    selection = next;
+    redraw();
+  }
+
+  const tree = createTreeView((key) => {
+    details.leaveEvent();
+    choose({ key, entry: null });
+  }, redraw);
+  const chart = createChartView();
+  const state = createStateView(() => choose({ ...selection, entry: null }));
+  const details = createDetailsView(redraw);
+  const events = createEventsView(
+    [...byMachine.keys()],
+    (entry) => {
+      choose({ key: keyOf(entry), entry });
+      details.show("event");
+    },
+    redraw,
+  );
+  const header = createHeaderView(model, redraw);
+
+  function draw(): void {
+    planned = false;
+    model.sweep();
+    const view = model.view();
+    if (selection.key === "") {
+      const first = firstChoice(view.actors);
+      if (first !== undefined) selection = { key: first.key, entry: null };
+    }
+    const now = seen(view, selection);
+    const chosen = now === null ? undefined : byMachine.get(now.actor.machine);
+    tree.render(view, selection.key);
+    chart.render(chosen, now);
+    state.render(view, now, chosen);
+    details.render(view, selection, now, chosen);
+    events.render(view, selection);
+    header.render(view);
+    const newest = view.entries.at(-1);
+    const detail: Drawn = { seq: newest?.seq ?? 0, at: newest?.at ?? 0 };
+    document.dispatchEvent(new CustomEvent("inspector.drawn", { detail }));
+  }
+
+  handleKeys({
+    search: () => {
+      showPane("tree");
+      tree.focusSearch();
+    },
+    filter: () => {
+      showPane("events");
+      events.focusFilter();
+    },
+    pause: header.togglePause,
+    zoom: chart.zoom,
+    back: () => choose({ ...selection, entry: null }),
+  });
+  for (const by of ["in", "out", "fit"] as const)
+    part(`zoom-${by}`, HTMLButtonElement).addEventListener("click", () => chart.zoom(by));
+  for (const button of paneButtons())
+    button.addEventListener("click", () => showPane(button.dataset["pane"] ?? "chart"));
+  showPane("chart");
+  details.show("context");
+  followStream((frame: WireFrame) => {
+    model.apply(frame);
+    redraw();
+  }, header.streamChanged);
+  // Times in states count on without anything happening.
+  setInterval(redraw, 500);
+}
+
+/** What a newcomer sees first: the machine at the top. */
+function firstChoice(actors: ReadonlyMap<string, WireActor>): WireActor | undefined {
+  return [...actors.values()].find(({ parent }) => parent === null);
+}
+
+function paneButtons(): readonly HTMLButtonElement[] {
+  return [...document.querySelectorAll<HTMLButtonElement>("#panes [data-pane]")];
+}
+
+/** On a narrow screen one pane is seen at a time. */
+function showPane(pane: string): void {
+  document.body.dataset["pane"] = pane;
+  for (const button of paneButtons())
+    setAttributes(button, { "aria-selected": String(button.dataset["pane"] === pane) });
+}
+
+start().catch((error: unknown) => {
+  setText(part("stream", HTMLElement), `The page could not start: ${String(error)}`);
 });

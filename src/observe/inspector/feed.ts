@@ -1,4 +1,4 @@
-import type { AnyStateMachine, AnyTransitionDefinition, EventObject, InspectionEvent } from "xstate";
+import type { AnyStateMachine, EventObject, InspectionEvent } from "xstate";
 import type { LiveMachine, MachineListener } from "../live-machine.ts";
 import { createRing } from "../ring.ts";
 import { boundedCopy } from "./bounded-copy.ts";
@@ -89,7 +89,14 @@ export function createFeed(options: FeedOptions): Feed {
     wake();
   }
 
-  function move(machine: LiveMachine, from: string, to: string, event: string, heldMs: number): void {
+  function move(
+    machine: LiveMachine,
+    from: string,
+    { event, heldMs, taken }: Parameters<MachineListener["moved"]>[2],
+  ): void {
+    const { logic } = machine.ref as unknown as { readonly logic: AnyStateMachine };
+    const edges = edgesOf(logic, taken);
+    lastEdges.set(machine, edges);
     seq += 1;
     add({
       kind: "move",
@@ -100,16 +107,12 @@ export function createFeed(options: FeedOptions): Feed {
       actor: machine.actor,
       subject: machine.subject,
       from,
-      to,
+      to: machine.state.name,
+      paths: machine.state.paths,
+      edges,
       event,
       heldMs: Math.round(heldMs),
     });
-  }
-
-  function remember(machine: LiveMachine, taken: readonly AnyTransitionDefinition[]): void {
-    const { logic } = machine.ref as unknown as { readonly logic: AnyStateMachine };
-    const edges = edgesOf(logic, taken);
-    if (edges.length > 0) lastEdges.set(machine, edges);
   }
 
   const actor = (machine: LiveMachine, moment: Moment, ended: boolean): WireActor => ({
@@ -137,12 +140,11 @@ export function createFeed(options: FeedOptions): Feed {
   return {
     listener: {
       began: guarded((machine) => {
-        move(machine, "", machine.state.name, "xstate.init", 0);
+        move(machine, "", { event: "xstate.init", heldMs: 0, taken: [] });
         touch(machine, false);
       }),
-      moved: guarded((machine, from, { event, heldMs, taken }) => {
-        remember(machine, taken);
-        move(machine, from, machine.state.name, event, heldMs);
+      moved: guarded((machine, from, step) => {
+        move(machine, from, step);
         touch(machine, false);
       }),
       failed: guarded((machine) => touch(machine, false)),

@@ -41,7 +41,7 @@ export function wireActor(
   };
 }
 
-/** An event between actors without its fields; undefined for the start and stop of an actor, which are moves. */
+/** An event between actors without its fields; undefined for what is told as a move or is no news. */
 export function wireMessage(
   { event, actorRef, sourceRef }: InspectedEventEvent,
   seq: number,
@@ -49,6 +49,8 @@ export function wireMessage(
 ): WireMessage | undefined {
   if (event.type === "xstate.init" || event.type === "xstate.stop") return undefined;
   const target = placeOf(actorRef as AnyActorRef);
+  // What a promise tells itself is XState's own business; its machine is told, too.
+  if (target.effect !== "" && event.type.startsWith("xstate.")) return undefined;
   const source = sourceRef === undefined ? undefined : placeOf(sourceRef as AnyActorRef);
   return {
     kind: "message",

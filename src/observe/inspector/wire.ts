@@ -34,6 +34,9 @@ export interface WireMove {
   /** Empty when the machine began. */
   readonly from: string;
   readonly to: string;
+  /** Innermost states and the taken transitions, as in WireActor. */
+  readonly paths: readonly string[];
+  readonly edges: readonly number[];
   readonly event: string;
   readonly heldMs: number;
 }

@@ -1,0 +1,21 @@
+import { type Browser, chromium } from "playwright-core";
+import { ensurePackages } from "../../lab/build/debian-packages.ts";
+import { stderrProgress } from "../../lab/progress.ts";
+
+/** What the browser needs: Debian's Chromium, and a font of each kind that the page uses. */
+const browserNeeds = {
+  chromium: "chromium",
+  "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core",
+  "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf": "fonts-dejavu-core",
+};
+
+/** Debian's Chromium, installed when it is missing. Whoever gets it closes it. */
+export async function openChromium(): Promise<Browser> {
+  await ensurePackages(stderrProgress(), browserNeeds);
+  return await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    // As root Chromium has no sandbox; a container's /dev/shm is small.
+    args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--enable-precise-memory-info"],
+    timeout: 120_000,
+  });
+}

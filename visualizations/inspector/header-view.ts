@@ -1,0 +1,89 @@
+import { element, part, setAttributes, setText } from "./dom.ts";
+import type { Model, View } from "./model.ts";
+import type { StreamState } from "./stream.ts";
+import { pressureOf } from "./tree.ts";
+
+export interface HeaderView {
+  render(view: View): void;
+  streamChanged(state: StreamState): void;
+  togglePause(): void;
+}
+
+/** Which node this is, whether the page is live, the numbers, and the button that stops time. */
+export function createHeaderView(model: Model, redraw: () => void): HeaderView {
+  const stream = part("stream", HTMLElement);
+  const node = part("node", HTMLElement);
+  const pause = part("pause", HTMLButtonElement);
+  const number = (name: string) => part(`count-${name}`, HTMLElement);
+  const numbers = {
+    machines: number("machines"),
+    over: number("over"),
+    failed: number("failed"),
+    moves: number("moves"),
+    missing: number("missing"),
+  };
+  let state: StreamState = { kind: "connecting" };
+
+  function showStream(): void {
+    const kind = model.paused() ? "paused" : state.kind;
+    setAttributes(stream, { "data-kind": kind });
+    setText(
+      stream,
+      kind === "paused"
+        ? "paused"
+        : state.kind === "away"
+          ? `away: ${state.because}, trying again`
+          : state.kind,
+    );
+  }
+
+  function showDaemon({ node: name, version, pid }: NonNullable<View["daemon"]>, troubles: number): void {
+    if (node.dataset["pid"] !== String(pid)) {
+      node.dataset["pid"] = String(pid);
+      node.replaceChildren(element("strong", {}, name), ` ${version}, pid ${pid}`);
+    }
+    const title = `${troubles > 0 ? `(${troubles}) ` : ""}${name} · HeadCNI inspector`;
+    if (document.title !== title) document.title = title;
+  }
+
+  function togglePause(): void {
+    model.pause(!model.paused());
+    const paused = model.paused();
+    document.body.dataset["paused"] = String(paused);
+    setAttributes(pause, { "aria-pressed": String(paused) });
+    setText(pause, paused ? "Go on" : "Pause");
+    showStream();
+    redraw();
+  }
+
+  pause.addEventListener("click", togglePause);
+
+  return {
+    render(view) {
+      const { live, over, failed } = countActors(view);
+      setText(numbers.machines, String(live));
+      setText(numbers.over, String(over));
+      setText(numbers.failed, String(failed));
+      setText(numbers.moves, String(model.movesPerSecond()));
+      setText(numbers.missing, String(view.missing));
+      setAttributes(numbers.over, { "data-bad": over > 0 });
+      setAttributes(numbers.failed, { "data-bad": failed > 0 });
+      if (view.daemon !== null) showDaemon(view.daemon, over + failed);
+    },
+    streamChanged(next) {
+      state = next;
+      showStream();
+      redraw();
+    },
+    togglePause,
+  };
+}
+
+function countActors(view: View): { readonly live: number; readonly over: number; readonly failed: number } {
+  const now = view.now();
+  const pressures = [...view.actors.values()]
+    .filter(({ ended }) => ended !== true)
+    .map((actor) => pressureOf(actor, now));
+  const count = (wanted: string) => pressures.filter((pressure) => pressure === wanted).length;
+  return { live: pressures.length, over: count("over"), failed: count("failed") };
+}

@@ -1,0 +1,54 @@
+/** A span of time in few characters: "850 ms", "12.4 s", "5 m 03 s", "3 h 20 m", "2 d 4 h". */
+export function span(ms: number): string {
+  if (ms < 0) return "0 ms";
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} m ${two(Math.floor(seconds % 60))} s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? `${hours} h ${two(minutes % 60)} m` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** The same without tenths, for numbers that are seen counting. */
+export function wholeSpan(ms: number): string {
+  return ms < 1000 ? "now" : ms < 60_000 ? `${Math.floor(ms / 1000)} s` : span(ms);
+}
+
+/** Time of day with milliseconds. */
+export function timeOfDay(at: number): string {
+  const date = new Date(at);
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
+  return `${clock}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+}
+
+/** An event's type as people read it: what XState makes of effects and timers in words. */
+export function eventText(type: string, effect = ""): string {
+  const [, kind = "", rest = ""] =
+    /^xstate\.(done\.actor|error\.actor|after|done\.state)\.(.*)$/.exec(type) ?? [];
+  switch (kind) {
+    case "done.actor":
+      return `${effect === "" ? shortName(rest) : effect} done`;
+    case "error.actor":
+      return `${effect === "" ? shortName(rest) : effect} failed`;
+    case "after":
+      return `after ${rest.split(".")[0] ?? rest}`;
+    case "done.state":
+      return `${shortName(rest)} complete`;
+    default:
+      return type === "xstate.init" ? "began" : type === "xstate.stop" ? "stopped" : type;
+  }
+}
+
+/** A machine's subject where room is scarce: of a container id the first characters. */
+export function shortSubject(subject: string): string {
+  return subject.replaceAll(/[0-9a-f]{16,}/g, (id) => `${id.slice(0, 10)}…`);
+}
+
+function shortName(id: string): string {
+  return id.length > 40 ? `${id.slice(0, 39)}…` : id;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
+}

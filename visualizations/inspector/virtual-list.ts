@@ -1,0 +1,69 @@
+/** A list of equally high rows of which only the visible ones exist. */
+export interface VirtualList {
+  /** Draws rows `from` to `to` of `count`; called again on every scroll. */
+  draw(count: number): void;
+  reveal(index: number): void;
+  scrollToEnd(): void;
+  atEnd(): boolean;
+  rowsPerPage(): number;
+}
+
+/** Rows drawn beyond each edge, so that a quick scroll does not show white. */
+const margin = 8;
+
+/**
+ * Makes a list in `box`, which scrolls. `makeRow` gives an empty row, `fillRow` shows entry `index` in it; rows are
+ * used again and again.
+ */
+export function createVirtualList<Row extends HTMLElement>(
+  box: HTMLElement,
+  rowHeight: number,
+  rows: { make(): Row; fill(row: Row, index: number): void },
+): VirtualList {
+  const sheet = document.createElement("div");
+  sheet.className = "sheet";
+  sheet.setAttribute("role", "presentation");
+  box.append(sheet);
+  const pool: Row[] = [];
+  let count = 0;
+
+  function drawVisible(): void {
+    const first = Math.max(0, Math.floor(box.scrollTop / rowHeight) - margin);
+    const last = Math.min(count, Math.ceil((box.scrollTop + box.clientHeight) / rowHeight) + margin);
+    const wanted = Math.max(0, last - first);
+    while (pool.length < wanted) {
+      const row = rows.make();
+      row.style.height = `${rowHeight}px`;
+      pool.push(row);
+      sheet.append(row);
+    }
+    for (const [offset, row] of pool.entries()) {
+      row.hidden = offset >= wanted;
+      if (row.hidden) continue;
+      row.style.transform = `translateY(${(first + offset) * rowHeight}px)`;
+      rows.fill(row, first + offset);
+    }
+  }
+
+  box.addEventListener("scroll", drawVisible, { passive: true });
+  new ResizeObserver(drawVisible).observe(box);
+
+  return {
+    draw(total) {
+      count = total;
+      sheet.style.height = `${count * rowHeight}px`;
+      drawVisible();
+    },
+    reveal(index) {
+      const top = index * rowHeight;
+      if (top < box.scrollTop) box.scrollTop = top;
+      else if (top + rowHeight > box.scrollTop + box.clientHeight)
+        box.scrollTop = top + rowHeight - box.clientHeight;
+    },
+    scrollToEnd() {
+      box.scrollTop = count * rowHeight;
+    },
+    atEnd: () => box.scrollTop + box.clientHeight >= count * rowHeight - rowHeight,
+    rowsPerPage: () => Math.max(1, Math.floor(box.clientHeight / rowHeight) - 1),
+  };
+}
