@@ -5,7 +5,7 @@ const entriesKept = 4000;
 /** Ended machines whose last state the page keeps. */
 const finalsKept = 500;
 /** How long an ended machine stays in the tree. */
-export const lingerMs = 4000;
+const lingerMs = 4000;
 
 /** What the views draw: as it is now, or as it was when the page was paused. */
 export interface View {
