@@ -49,8 +49,8 @@ export async function importImages(lab: Lab, node: LabNode, archive: string): Pr
   await ctr(lab, node, ["images", "import", "--local", archive]);
 }
 
-/** Runs containerd's own command line against a node's containerd, where Kubernetes keeps its containers. */
-async function ctr(lab: Lab, node: LabNode, args: readonly string[]): Promise<string> {
+/** Runs containerd's own command line against a node's containerd, where Kubernetes keeps its containers. Returns stdout. */
+export async function ctr(lab: Lab, node: LabNode, args: readonly string[]): Promise<string> {
   const program = join(clusterOf(lab).tools.containerd, "ctr");
   return await run([program, "--address", containerdSocket(node), "--namespace", "k8s.io", ...args], {
     timeoutMs: 60_000,
