@@ -5,6 +5,7 @@ import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { bars, reaches } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
+import { nodesCommand } from "./nodes-command.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
 import { outagesCommand } from "./outages-command.ts";
 import {
@@ -18,8 +19,17 @@ import {
   type PartFindings,
   profileAddAndDel,
 } from "./parts.ts";
+import { podsCommand } from "./pods-command.ts";
 import { asJson, asText, type Findings } from "./report.ts";
 import { stormCommand } from "./storm-command.ts";
+
+/** Benchmarks with a lab of their own kind, by their first word. */
+const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
+  storm: stormCommand,
+  outages: outagesCommand,
+  nodes: nodesCommand,
+  pods: podsCommand,
+};
 
 const nothing: Findings = { metrics: {}, plugins: [], raw: {}, hints: [], failures: {} };
 
@@ -108,9 +118,8 @@ function merged(a: Findings, b: Partial<Findings>): Findings {
 
 try {
   const [first, ...rest] = process.argv.slice(2);
-  if (first === "storm") process.exitCode = await stormCommand(rest);
-  else if (first === "outages") process.exitCode = await outagesCommand(rest);
-  else process.exitCode = await main(process.argv.slice(2));
+  const command = first === undefined ? undefined : commands[first];
+  process.exitCode = await (command?.(rest) ?? main(process.argv.slice(2)));
 } catch (error) {
   if (!(error instanceof BenchError || error instanceof LabError)) throw error;
   process.stderr.write(`${error.message}\n`);

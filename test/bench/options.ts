@@ -29,6 +29,8 @@ export const usage = `Measures HeadCNI beside the CNI project's bridge and ptp p
 Usage: npm run bench -- [OPTION...]     (as root; takes about ten minutes)
        npm run bench -- storm [--lives N]     (what 100,000 pod lives leave behind)
        npm run bench -- outages [--kills N] [--away-kills N] [--minutes N]     (silences when things die)
+       npm run bench -- pods [--help]         (a node's worth of pods at once in a cluster, beside the reference plugins)
+       npm run bench -- nodes [--help]        (thousands of Nodes in a cluster)
   --json             one JSON object on stdout (with \`npm run -s\`, nothing else) instead of the table
   --only PARTS       some of: ${parts.join(",")}
   --rounds N         interleaved rounds (9)

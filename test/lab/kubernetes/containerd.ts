@@ -65,6 +65,9 @@ disabled_plugins = ["io.containerd.nri.v1.nri"]
 [grpc]
 address = "${containerdSocket(node)}"
 
+[metrics]
+address = "127.0.0.1:1338"
+
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "${imageNames.pause}"
 
