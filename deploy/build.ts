@@ -22,6 +22,7 @@ export async function buildDaemon(outputDirectory = `${root}dist`): Promise<stri
     absWorkingDir: root,
     entryPoints: {
       headcni: "src/main.ts",
+      "headcni-wire": "src/wire/main.ts",
       "kernel-worker": "src/adapters/netlink/kernel-worker.ts",
       headcnictl: "src/cli/main.ts",
       "headcnictl-helper": "src/cli/helper.ts",

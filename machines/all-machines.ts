@@ -19,8 +19,9 @@ import { tailnetFeedMachine } from "./tailscale/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "./tailscale/tailnet-login-machine.ts";
 import { tailscaleMachine } from "./tailscale/tailscale-machine.ts";
 import { watchMachine } from "./watch/watch-machine.ts";
+import { wireMachine } from "./wire/wire-machine.ts";
 
-/** Every machine of the daemon, by its id: what the coverage tests, the diagrams and the metrics go through. */
+/** Every machine of the daemon and of headcni-wire, by its id: what the coverage tests, the diagrams and the metrics go through. */
 export const allMachines: readonly AnyStateMachine[] = [
   headcniMachine,
   configMachine,
@@ -42,4 +43,5 @@ export const allMachines: readonly AnyStateMachine[] = [
   podWatchMachine,
   podReportsMachine,
   watchMachine,
+  wireMachine,
 ];

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { createActor, type InspectionEvent, toPromise } from "xstate";
 import { createKernelWatch } from "./actors/kernel-watch.ts";
+import { requireCapabilities } from "./adapters/capabilities/capabilities.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createFileConfigSource } from "./config/file-config-source.ts";
 import type { ConfigSources } from "./config/load-config.ts";
@@ -32,6 +33,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     if (secret !== undefined) hide(secret.reveal());
   log.info({ version, pid: process.pid, config: sources.file }, "daemon starting");
 
+  await requireCapabilities("headcni");
   const paths = runtimePaths(config);
   await mkdir(config.runtimeDir, { recursive: true, mode: 0o700 });
   const kernelWatch = createKernelWatch();

@@ -11,13 +11,14 @@ import { sysctlMemory } from "./adapters/sysctl-memory/sysctl-memory.ts";
 import { tailnetNamespace } from "./adapters/tailnet-namespace/tailnet-namespace.ts";
 import { createTailnet } from "./adapters/tailscale/tailnet-client.ts";
 import { createCniExchanges } from "./adapters/unix-socket/cni-exchanges.ts";
+import { createWireClient } from "./adapters/wire/wire-client.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createKeyReader } from "./config/key-reader.ts";
 import { HeadcniError } from "./domain/failure.ts";
 import type { WatchSource } from "./domain/kubernetes-watch.ts";
 import type { CniFailure } from "./protocol/wire-types.ts";
 import { runtimePaths } from "./runtime-paths.ts";
-import { guardSettings } from "./settings.ts";
+import { guardSettings, tailscaledOptions } from "./settings.ts";
 
 class AuthKeyError extends HeadcniError<{ readonly code: "AUTH_KEY_MISSING" }> {}
 
@@ -35,23 +36,19 @@ export type NodePorts = Awaited<ReturnType<typeof openNodePorts>>;
 
 /** Every port of the daemon over its real adapter. `close` ends what this process holds and leaves the node as it is. */
 export async function openNodePorts(config: Config, listener: PortsListener) {
-  const { headscale, tailscale, kubernetes, cni, runtimeDir, stateDir, nodeName } = config;
+  const { headscale, tailscale, kubernetes, cni, runtimeDir, nodeName } = config;
   const paths = runtimePaths(config);
   const kernel: Kernel = await openKernel({
     onFailure: listener.failed,
     onWarning: listener.warned,
     sysctlRoot: config.sysctlDir,
   });
-  const tailnet = createTailnet({
-    runtimeDir,
-    stateDir,
-    binary: tailscale.binary,
-    interfaceName: tailscale.interfaceName,
-    port: tailscale.port,
-    staticEndpoints: tailscale.staticEndpoints,
-    environment: tailscale.environment,
-    warned: listener.warned,
-  });
+  const wire = createWireClient(kernel.state, runtimeDir);
+  const byWire = tailscale.launcher === "wire";
+  const tailnet = createTailnet(
+    { ...tailscaledOptions(config), warned: listener.warned },
+    byWire ? wire.keeper : undefined,
+  );
   const api = createHeadscale({
     url: headscale.url,
     readApiKey: createKeyReader({ file: headscale.apiKeyFile, value: headscale.apiKey }),
@@ -69,12 +66,12 @@ export async function openNodePorts(config: Config, listener: PortsListener) {
     podNetwork: kernel.podNetwork,
     addressHints: createHintFile(paths.addressHints, listener.warned),
     kernel: kernel.state,
-    firewall: openFirewall({ tailnetPath: paths.tailnetNetns }),
+    firewall: openFirewall({ tailnetPath: byWire ? wire.path : () => paths.tailnetNetns }),
     sysctlMemory: sysctlMemory(paths.sysctls),
-    tailnetNamespace: tailnetNamespace(kernel.state, {
-      settings: guardSettings(config),
-      path: paths.tailnetNetns,
-    }),
+    tailnetNamespace: byWire
+      ? wire.namespace
+      : tailnetNamespace(kernel.state, { settings: guardSettings(config), path: paths.tailnetNetns }),
+    wire,
     tailnet,
     headscale: api,
     conflist: createConflistFile({

@@ -46,7 +46,7 @@ export interface MachineWiring {
 /** Every machine with its effects: the one place where statecharts and ports meet. */
 export function provideMachines(config: Config, ports: NodePorts, wiring: MachineWiring) {
   const now = Date.now;
-  const tailscale = tailscaleActors(ports.tailnet, ports.headscale, ports.readAuthKey);
+  const tailscale = tailscaleActors(ports.tailnet, ports.headscale, ports.readAuthKey, ports.wire);
   const routes = routeActors(ports.kernel, ports.tailnet, { interfaceName: config.tailscale.interfaceName });
   const node = nodeActors(ports.kubernetes, ports.nodeMemory);
   const podWatch = podWatchActors(ports.kubernetes, ports.sandboxUsers, now);

@@ -1,4 +1,5 @@
 import type { HeadcniSettings } from "../machines/headcni/headcni-events.ts";
+import type { TailscaledOptions } from "./adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "./config/config-schema.ts";
 import type { GuardSettings, GuardTerms } from "./domain/guard-settings.ts";
 
@@ -11,6 +12,12 @@ export function guardSettings({ network, tailscale }: Config): Omit<GuardSetting
     underlayPort: tailscale.port,
     masquerade: network.masquerade,
   };
+}
+
+/** How tailscaled is run, out of the configuration. */
+export function tailscaledOptions({ tailscale, runtimeDir, stateDir }: Config): TailscaledOptions {
+  const { binary, interfaceName, port, staticEndpoints, environment } = tailscale;
+  return { runtimeDir, stateDir, binary, interfaceName, port, staticEndpoints, environment };
 }
 
 /** What the machines decide by, out of the configuration. */
@@ -33,6 +40,7 @@ export function machineSettings(config: Config): HeadcniSettings {
     tailscale: {
       wanted: { controlUrl: headscale.url, hostname },
       authKeyFrom: headscale.authKey === undefined && api ? "headscale" : "credentials",
+      launcher: tailscale.launcher,
     },
     headscale: { authenticates: api, tags: tailscale.tags, seed: nodeName },
     routeProof: readiness.routeProof,

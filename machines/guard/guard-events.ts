@@ -8,6 +8,8 @@ import type { Recipient } from "../support/recipient.ts";
 export type GuardEvent =
   /** X is there and open in the kernel port; sent again after X was made anew. */
   | { readonly type: "tailnetNamespace.opened" }
+  /** X is gone, or was never there: the node's namespace is all there is to hold until another X is opened. */
+  | { readonly type: "tailnetNamespace.closed" }
   /** From the root: these, which peers announce, have to be kept out from now on. */
   | { readonly type: "peers.refused"; readonly prefixes: readonly string[] }
   /** Something changed that may matter; from the watch, gathered. */
@@ -20,6 +22,8 @@ export interface GuardInput {
 
 export interface GuardContext extends GuardInput {
   readonly tailnetOpen: boolean;
+  /** X is expected any moment: nothing is reported as held without it. */
+  readonly tailnetAwaited: boolean;
   /** What the present or next check looks at. */
   readonly scope: GuardScope;
   /** What changed since that check began. */
@@ -42,7 +46,7 @@ export interface GuardContext extends GuardInput {
 
 /** What the root learns. */
 export type GuardReport =
-  /** All invariants hold in both namespaces; again after each time they did not. */
+  /** All invariants hold, in both namespaces while there is an X; again after each time they did not. */
   | { readonly type: "guard.held" }
   | { readonly type: "guard.repairing"; readonly invariants: readonly GuardInvariant[] }
   /** These break again each time: somebody else wants them otherwise. Repairs go on, ever more slowly. */

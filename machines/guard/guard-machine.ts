@@ -46,7 +46,8 @@ export const guardMachine = setup({
     watch: notProvidedSource<GuardEvent, undefined>("guard.watch"),
   },
   actions: {
-    openTailnet: assign({ tailnetOpen: true, reportedHeld: false }),
+    openTailnet: assign({ tailnetOpen: true, tailnetAwaited: false, reportedHeld: false }),
+    closeTailnet: assign({ tailnetOpen: false, tailnetAwaited: false }),
     keepRefused: assign({
       terms: ({ context }, { prefixes }: { readonly prefixes: readonly string[] }) => ({
         ...context.terms,
@@ -90,7 +91,7 @@ export const guardMachine = setup({
     }),
     announceHeld: enqueueActions(({ context, enqueue }) => {
       enqueue.assign({ broken: [], contested: [], truceMs: 0, failure: null, attempts: 0 });
-      if (!context.tailnetOpen || context.reportedHeld) return;
+      if (context.tailnetAwaited || context.reportedHeld) return;
       enqueue.assign({ everHeld: true, reportedHeld: true });
       enqueue.sendTo(context.parent, { type: "guard.held" });
     }),
@@ -122,6 +123,7 @@ export const guardMachine = setup({
   context: ({ input }) => ({
     ...input,
     tailnetOpen: false,
+    tailnetAwaited: true,
     scope: "all",
     pending: null,
     broken: [],
@@ -146,6 +148,7 @@ export const guardMachine = setup({
   },
   on: {
     "tailnetNamespace.opened": { target: ".checking", actions: ["openTailnet", "lookAtAll"] },
+    "tailnetNamespace.closed": { target: ".checking", actions: ["closeTailnet", "lookAtAll"] },
     "peers.refused": { actions: [{ type: "keepRefused", params: ({ event }) => event }, "noticeChange"] },
     "kernel.changed": {
       actions: { type: "rememberChange", params: ({ event }) => ({ scope: event.scope }) },

@@ -158,7 +158,7 @@ export const headcniMachine = headcniSetup.createMachine({
       },
     },
     live: {
-      entry: "openGuard",
+      entry: "openGuardOnOwn",
       invoke: [
         {
           id: "guard",
@@ -230,6 +230,8 @@ export const headcniMachine = headcniSetup.createMachine({
             { type: "tellRoutes", params: ({ event }) => event.status },
           ],
         },
+        "tailscale.entered": { actions: "openGuard" },
+        "tailscale.left": { actions: "closeGuard" },
         "tailscale.up": { actions: [{ type: "noteTailnet", params: "" }, "tellNetwork"] },
         "tailscale.down": {
           actions: [

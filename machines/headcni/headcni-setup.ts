@@ -114,6 +114,12 @@ export const headcniSetup = setup({
     drainPods: sendTo(({ context }) => context.pods, { type: "pods.drain" }),
     closeCni: sendTo(({ context }) => context.cni, { type: "cni.close" }),
     openGuard: sendTo("guard", { type: "tailnetNamespace.opened" }),
+    closeGuard: sendTo("guard", { type: "tailnetNamespace.closed" }),
+    /** X of our own making stands; that of headcni-wire is reported by tailscale. */
+    openGuardOnOwn: enqueueActions(({ context, enqueue }) => {
+      if (context.settings.tailscale.launcher === "daemon")
+        enqueue.sendTo("guard", { type: "tailnetNamespace.opened" });
+    }),
     tellReadinessServing: sendTo(
       ({ context }) => context.readiness,
       ({ context }) => ({

@@ -1,4 +1,4 @@
-import { not } from "xstate";
+import { and, not } from "xstate";
 import { toFailure } from "../../src/domain/failure.ts";
 import { noTailnet, onlineAddresses } from "../../src/domain/tailnet-phase.ts";
 import { tailscaleLimits as limits, rejoin, restart, tailscaleSetup } from "./tailscale-setup.ts";
@@ -11,6 +11,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
   id: "tailscale",
   context: ({ input }) => ({
     ...input,
+    unknown: true,
     status: noTailnet,
     arrival: "adopted",
     greeted: {},
@@ -29,6 +30,12 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
         src: "find",
         onDone: [
           {
+            guard: and([({ event }) => event.output !== undefined, "launchedByWire"]),
+            target: "entering",
+            actions: { type: "takeFound", params: ({ event }) => event.output ?? { pid: 0, startTime: "" } },
+          },
+          { guard: "launchedByWire", target: "awaitingWire" },
+          {
             guard: ({ event }) => event.output !== undefined,
             target: "attending",
             actions: { type: "adopt", params: ({ event }) => event.output ?? { pid: 0, startTime: "" } },
@@ -40,6 +47,41 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
           actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
         },
       },
+    },
+    awaitingWire: {
+      meta: {
+        limit: {
+          ms: limits.away,
+          means: "headcni-wire does not run tailscaled on this node: see the reason on /ready and its log",
+        },
+        log: "warn",
+      },
+      invoke: {
+        src: "seekWire",
+        onError: {
+          target: "restarting",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+      on: {
+        "wire.found": {
+          target: "entering",
+          actions: { type: "takeFound", params: ({ event }) => event.process },
+        },
+        "wire.missed": { actions: { type: "noteMissed", params: ({ event }) => event.failure } },
+      },
+    },
+    entering: {
+      meta: { limit: { ms: limits.enter, means: "the tailnet namespace of headcni-wire cannot be opened" } },
+      invoke: {
+        src: "enter",
+        onDone: { target: "attending", actions: "reportEntered" },
+        onError: {
+          target: "restarting",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+      exit: "noteLooked",
     },
     starting: {
       meta: { limit: { ms: limits.start, means: "tailscaled was started and does not answer" } },

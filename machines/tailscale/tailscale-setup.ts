@@ -21,6 +21,8 @@ import type {
 
 interface TailscaleContext extends TailscaleInput {
   readonly process?: TailscaledIdentity;
+  /** With headcni-wire: nothing was looked at yet, so what is found first is adopted. */
+  readonly unknown: boolean;
   readonly status: TailnetStatus;
   readonly arrival: TailscaleArrival;
   /** Peers by node id that need no greeting any more. */
@@ -40,6 +42,7 @@ interface TailscaleContext extends TailscaleInput {
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
 export const tailscaleLimits = {
   find: 5000,
+  enter: 5000,
   start: 20_000,
   look: 12_000,
   pause: 1000,
@@ -67,6 +70,10 @@ export const tailscaleSetup = setup({
   actors: {
     find: notProvided<TailscaledIdentity | undefined, void>("tailscale.find"),
     start: notProvided<TailscaledIdentity, void>("tailscale.start"),
+    /** Looks for headcni-wire until it finds it with a tailscaled; sends `wire.found` and `wire.missed`. */
+    seekWire: notProvidedSource<TailscaleEvent, undefined>("tailscale.seekWire"),
+    /** Opens the X that headcni-wire made. */
+    enter: notProvided<void, void>("tailscale.enter"),
     reconcile: notProvided<void, { readonly wanted: WantedTailnet }>("tailscale.reconcile"),
     feed: tailnetFeedMachine,
     login: tailnetLoginMachine,
@@ -93,6 +100,24 @@ export const tailscaleSetup = setup({
       greeted: {},
       seen: false,
     })),
+    /** Of headcni-wire: the one that was known lives on, any other has started since, unless we have just begun. */
+    takeFound: assign(({ context }, process: TailscaledIdentity) => {
+      const same = context.process?.pid === process.pid && context.process.startTime === process.startTime;
+      const arrival = same || context.unknown ? ("adopted" as const) : ("restarted" as const);
+      return { process, arrival, greeted: {}, seen: false };
+    }),
+    noteMissed: enqueueActions(({ context, enqueue }, failure: Failure) => {
+      enqueue.assign({ failure, unknown: false });
+      enqueue.sendTo(context.parent, {
+        type: "tailscale.down",
+        reason: failure.code,
+      } satisfies TailscaleReport);
+      // With the launcher alive X stands, and the guard holds it.
+      if (failure.code !== "TAILSCALED_AWAY")
+        enqueue.sendTo(context.parent, { type: "tailscale.left" } satisfies TailscaleReport);
+    }),
+    noteLooked: assign({ unknown: false }),
+    reportEntered: sendTo(({ context }) => context.parent, { type: "tailscale.entered" }),
     noteJoining: assign({ arrival: "joined" }),
     reportStarted: sendTo(({ context }) => context.parent, { type: "tailscale.started" }),
     keepStatus: enqueueActions(({ context, enqueue }, status: TailnetStatus) => {
@@ -153,6 +178,7 @@ export const tailscaleSetup = setup({
     forgetFailures: assign(({ context: { failure: _, ...rest } }) => ({ ...rest, failures: 0 })),
   },
   guards: {
+    launchedByWire: ({ context }) => context.launcher === "wire",
     needsLogin: ({ context }) => tailnetPhase(context.status) === "needsLogin",
     online: ({ context }) => tailnetPhase(context.status) === "online",
     offline: ({ context }) => tailnetPhase(context.status) === "offline",

@@ -1,3 +1,4 @@
+import type { Failure } from "../../src/domain/failure.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -32,15 +33,22 @@ export type TailscaleReport =
   /** The data plane stands (also when it stands on the last netmap, without control). */
   | { readonly type: "tailscale.up" }
   | { readonly type: "tailscale.down"; readonly reason: TailscaleDownReason }
+  /** X, which headcni-wire made, is open in the kernel port; again for each X. */
+  | { readonly type: "tailscale.entered" }
+  /** headcni-wire is away, and X with it. */
+  | { readonly type: "tailscale.left" }
   /** tailscaled was ended on request. */
   | { readonly type: "tailscale.stopped" };
 
-export type TailscaleDownReason = "EXITED" | "NEEDS_LOGIN" | "NOT_RUNNING" | "STOPPING";
+/** Beyond ours, the code of what is wrong with headcni-wire. */
+export type TailscaleDownReason = "EXITED" | "NEEDS_LOGIN" | "NOT_RUNNING" | "STOPPING" | (string & {});
 
 export interface TailscaleInput {
   readonly wanted: WantedTailnet;
   /** Where the key of a first login comes from: our configuration, or made by Headscale on request (approval `api`). */
   readonly authKeyFrom: "credentials" | "headscale";
+  /** Who runs tailscaled and makes X: the daemon, or headcni-wire beside it. */
+  readonly launcher: "daemon" | "wire";
   readonly headscale: Recipient<HeadscaleEvent>;
   readonly parent: Recipient<TailscaleReport>;
 }
@@ -52,6 +60,10 @@ export type TailscaleEvent =
   | { readonly type: "peers.renewed"; readonly nodeIds: readonly string[] }
   /** From the greeter: every awaited peer has answered or was given up. */
   | { readonly type: "peers.greeted" }
+  /** From the seeker: headcni-wire runs this tailscaled. */
+  | { readonly type: "wire.found"; readonly process: TailscaledIdentity }
+  /** From the seeker: why there is none, whenever that changes. */
+  | { readonly type: "wire.missed"; readonly failure: Failure }
   /** From the root: another auth key is in place. */
   | { readonly type: "credentials.replaced" }
   /** From the root, for clean-up: ends tailscaled. */

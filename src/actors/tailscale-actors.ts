@@ -9,14 +9,17 @@ import type {
 import type { TailnetStatus } from "../domain/tailnet-status.ts";
 import type { Headscale } from "../ports/headscale.ts";
 import type { Tailnet } from "../ports/tailnet.ts";
+import type { Wire } from "../ports/wire.ts";
 import { greetPeers } from "./greet-peers.ts";
 import { rejoinTogether } from "./rejoin-together.ts";
+import { seekWire } from "./seek-wire.ts";
 
 /** Effects of the tailscale machine, and under `feed` and `login` those of the machines it invokes. */
 export function tailscaleActors(
   tailnet: Tailnet,
   headscale: Pick<Headscale, "probe">,
   readAuthKey: () => Promise<string>,
+  wire: Wire,
 ) {
   const find = fromPromise<TailscaledIdentity | undefined, void>(() => tailnet.findProcess());
   return {
@@ -45,6 +48,12 @@ export function tailscaleActors(
     tailscale: {
       find,
       start: fromPromise<TailscaledIdentity, void>(({ signal }) => tailnet.startProcess(signal)),
+      seekWire: seekWire(wire),
+      enter: fromPromise<void, void>(async () => {
+        await wire.enter();
+        // From here on the tailnet port speaks of this process.
+        await tailnet.findProcess();
+      }),
       reconcile: fromPromise<void, { readonly wanted: WantedTailnet }>(({ input, signal }) =>
         tailnet.reconcilePrefs(input.wanted, signal),
       ),

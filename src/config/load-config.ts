@@ -7,7 +7,7 @@ import type { GivenValues } from "./given-value.ts";
 import { judgeValues } from "./judge-values.ts";
 import { createKeyCatalogue, type KeyCatalogue } from "./key-catalogue.ts";
 import { readEnvironmentValues, readFlagValues } from "./override-values.ts";
-import { readCredentials } from "./read-credentials.ts";
+import { type Credentials, readCredentials } from "./read-credentials.ts";
 import { readYamlValues } from "./yaml-values.ts";
 
 /** Everything a configuration is made from; the same object serves a later reload. */
@@ -27,14 +27,22 @@ export interface SourcedConfig {
   readonly sourceOf: (path: string) => string;
 }
 
+/** A program that needs no keys leaves them unread, and runs where there are none. */
+interface KeyReading {
+  readonly credentials: "read" | "unread";
+}
+
 /** Reads file, environment and flags (later ones win) and checks the whole. Throws ConfigError with every problem. */
-export function loadConfig(sources: ConfigSources): Config {
-  return loadSourcedConfig(sources).config;
+export function loadConfig(sources: ConfigSources, keys: KeyReading = { credentials: "read" }): Config {
+  return loadSourcedConfig(sources, keys).config;
 }
 
 /** The same, with the source of every key. */
-export function loadSourcedConfig(sources: ConfigSources): SourcedConfig {
-  const { config, sourceOf, problems } = examineConfig(sources);
+export function loadSourcedConfig(
+  sources: ConfigSources,
+  keys: KeyReading = { credentials: "read" },
+): SourcedConfig {
+  const { config, sourceOf, problems } = examineConfig(sources, keys);
   if (config === undefined) throw new ConfigError(problems);
   return { config, sourceOf };
 }
@@ -49,7 +57,10 @@ export interface ExaminedConfig extends Pick<SourcedConfig, "sourceOf"> {
 }
 
 /** The same as `loadSourcedConfig`, for those who have use for the right parts of a wrong configuration. */
-export function examineConfig(sources: ConfigSources): ExaminedConfig {
+export function examineConfig(
+  sources: ConfigSources,
+  { credentials }: KeyReading = { credentials: "read" },
+): ExaminedConfig {
   const catalogue = createKeyCatalogue();
   const given = [
     sources.file === undefined ? nothing : readFileValues(catalogue, sources.file),
@@ -65,7 +76,7 @@ export function examineConfig(sources: ConfigSources): ExaminedConfig {
   };
   // Without the file everything required would seem to be missing as well.
   if (unread.some(({ path }) => path === "")) return { ...view, problems: unread, config: undefined };
-  const { authKey, apiKey, problems } = readCredentials(view);
+  const { authKey, apiKey, problems } = credentials === "read" ? readCredentials(view) : noCredentials;
   const all = [...unread, ...judged.problems, ...checkValues(view), ...problems];
   if (all.length > 0) return { ...view, problems: all, config: undefined };
   const config = configSchema.parse(nested(judged.accepted));
@@ -79,6 +90,7 @@ export function examineConfig(sources: ConfigSources): ExaminedConfig {
   };
 }
 
+const noCredentials: Credentials = { problems: [] };
 const nothing: GivenValues = { values: new Map(), problems: [] };
 
 function readFileValues(catalogue: KeyCatalogue, file: string): GivenValues {

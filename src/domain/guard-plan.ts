@@ -42,7 +42,8 @@ function brokenNode(settings: GuardSettings, observation: GuardObservation): rea
   const wishes = nodeWishes(settings, tailnet !== undefined);
   const pods = podRouteWishes(settings, snapshot);
   const broken = brokenWishes("node", [...wishes, ...pods], snapshot);
-  const left = leftovers("node", wishes, snapshot);
+  // What stands on the veth is left alone until X is seen: it may be X as a running tailscaled has it.
+  const left = leftovers("node", nodeWishes(settings, true), snapshot);
   if (tailnet === undefined) return [...broken, ...left];
   const torn = removeTornLink(snapshot, tailnet.kernel);
   if (torn.length === 0) return [...broken, ...left];

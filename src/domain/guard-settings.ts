@@ -34,8 +34,12 @@ const ends6: LinkEnds = { node: "fe80::4843:1", tailnet: "fe80::4843:2", prefixL
 
 /** The veth's addresses of a family. */
 export function linkEnds(settings: GuardSettings, family: 4 | 6): LinkEnds {
-  if (family === 6) return ends6;
-  const prefix = parsePrefix(settings.linkPrefix);
+  return family === 6 ? ends6 : linkEnds4(settings.linkPrefix);
+}
+
+/** The IPv4 addresses of the veth, out of its prefix. */
+export function linkEnds4(linkPrefix: string): LinkEnds {
+  const prefix = parsePrefix(linkPrefix);
   return { node: addressAt(prefix, 1n), tailnet: addressAt(prefix, 2n), prefixLength: prefix.length };
 }
 

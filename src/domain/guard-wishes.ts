@@ -88,7 +88,7 @@ export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
 }
 
 /** The veth pair of the node and X. */
-const vethOperation: KernelOperation = {
+export const vethOperation: KernelOperation = {
   op: "link.addVeth",
   link: tailnetLink.node,
   peer: tailnetLink.tailnet,
@@ -100,7 +100,7 @@ function hostLength(family: 4 | 6): number {
   return family === 4 ? 32 : 128;
 }
 
-function address(link: string, text: string, prefixLength: number): KernelOperation {
+export function address(link: string, text: string, prefixLength: number): KernelOperation {
   return { op: "address.add", link, address: text, prefixLength };
 }
 
@@ -108,12 +108,14 @@ function route(invariant: GuardInvariant, request: KernelRouteRequest): KernelWi
   return { invariant, operation: { op: "route.replace", route: request } };
 }
 
-function unreachable(family: 4 | 6, destination: string, table: number): KernelRouteRequest {
+/** The refusal of a prefix that loses against every real route. */
+export function unreachable(family: 4 | 6, destination: string, table: number): KernelRouteRequest {
   const fixed = { type: "unreachable", metric: unreachableMetric, protocol: routeProtocol } as const;
   return { family, destination, table, ...fixed };
 }
 
-function viaNode(family: 4 | 6, destination: string, gateway: string): KernelRouteRequest {
+/** A route of X to the node. */
+export function viaNode(family: 4 | 6, destination: string, gateway: string): KernelRouteRequest {
   const fixed = { type: "unicast", table: mainTable, protocol: routeProtocol } as const;
   const metric = plainMetric(family);
   return { family, destination, link: tailnetLink.tailnet, gateway, metric, ...fixed };

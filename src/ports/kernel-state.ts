@@ -16,8 +16,11 @@ export type KernelStateError = HeadcniError<KernelStateFailure>;
 
 /** The node-wide part of the kernel: links, addresses, routes, rules, sysctls of the node's namespace and of X. */
 export interface KernelState {
-  /** Opens (or reopens) sockets in the namespace at `path`; "node" is open from the start. */
-  openNamespace(name: NamespaceName, path: string): Promise<void>;
+  /**
+   * Opens (or reopens) sockets in the namespace at `path`; "node" is open from the start. What was open under the name stays
+   * when it fails; NAMESPACE_MISSING also when `inode` is given and another namespace is found.
+   */
+  openNamespace(name: NamespaceName, path: string, inode?: string): Promise<void>;
   /** Makes a new network namespace and bind-mounts it at `path` (absolute); does nothing when one is mounted there. */
   createNamespace(path: string): Promise<void>;
   /** Closes, unmounts and unlinks; absent is fine. */

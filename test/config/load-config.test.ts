@@ -16,6 +16,7 @@ describe("a valid configuration", () => {
     expect(config.stateDir).toBe("/var/lib/headcni");
     expect(config.tailscale).toEqual({
       mode: "daemon",
+      launcher: "daemon",
       binary: "tailscaled",
       interfaceName: "tailscale0",
       port: 41642,

@@ -11,6 +11,7 @@ import type { Lab, LabNode } from "./lab-types.ts";
 import { tailOf } from "./log-tail.ts";
 import { isAlive, type ProcessRecord, readProcess, requireAlive, startProcess } from "./processes.ts";
 import { waitUntil } from "./wait-until.ts";
+import { confined } from "./wire.ts";
 
 const pluginNames = ["loopback", "bridge", "ptp", "host-local", "portmap"];
 
@@ -43,7 +44,7 @@ export async function startDaemon(lab: Lab, node: LabNode): Promise<void> {
   await startProcess(lab.processFolder, {
     name: daemonName(node),
     netns: node.netns,
-    ...(await onNode(lab, node, [...daemon, "--config", node.configFile])),
+    ...(await onNode(lab, node, confined(lab, [...daemon, "--config", node.configFile]))),
     env: {},
     logFile: node.logFile,
   });

@@ -1,6 +1,7 @@
 import { clusterOf, containerdSocket } from "./kubernetes/cluster.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { serviceProcess } from "./services.ts";
+import { runningWire } from "./wire.ts";
 
 /** What `up --json` prints: everything another program needs to use the lab. Paths are absolute, pids are those of now. */
 export async function describeLab(lab: Lab): Promise<Record<string, unknown>> {
@@ -25,6 +26,7 @@ function describeCluster(lab: Lab): Record<string, unknown> {
 async function describeNode(lab: Lab, node: LabNode): Promise<Record<string, unknown>> {
   const daemon = await serviceProcess(lab, { name: "daemon", node: node.name });
   const tailscaled = await serviceProcess(lab, { name: "tailscaled", node: node.name });
+  const wire = await runningWire(node);
   return {
     name: node.name,
     netns: node.netns,
@@ -39,7 +41,8 @@ async function describeNode(lab: Lab, node: LabNode): Promise<Record<string, unk
     httpSocket: node.httpSocket,
     metricsUrl: node.metricsUrl,
     tailscaledSocket: node.tailscaledSocket,
-    tailnetNetns: node.tailnetNetns,
+    tailnetNetns: wire === undefined ? node.tailnetNetns : `/proc/${wire.launcher.pid}/ns/net`,
+    wirePid: wire?.launcher.pid ?? null,
     ...(lab.options.kubernetes === undefined ? {} : { containerdSocket: containerdSocket(node) }),
     hostTailscaledSocket: node.hostTailscaledSocket ?? null,
     runtimeDir: node.runtimeDir,

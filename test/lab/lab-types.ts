@@ -23,6 +23,8 @@ export type LabOptions = {
   readonly daemon: "bundle" | "source" | "none";
   /** Overrides for the daemon's config by dotted path, for example `{"ipam.strategy": "random"}`. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** tailscaled is run by headcni-wire beside the daemon, both with the capabilities of the chart's containers only. */
+  readonly wire?: boolean | undefined;
   /** The Kubernetes cluster on the nodes; without it pods are namespaces that cnitool attaches. */
   readonly kubernetes?: ClusterOptions | undefined;
 };

@@ -27,13 +27,15 @@ import {
   signalProcess,
 } from "./processes.ts";
 import { waitUntil } from "./wait-until.ts";
+import { runningWire, startWire } from "./wire.ts";
 
 /** The programs of a lab that faults can hit and that exist once; those of the control plane only with a cluster. */
 export const labServiceNames = ["headscale", "derp", ...controlPlanePrograms] as const;
 
-/** The programs that exist once per node. `tailscaled` is the one HeadCNI's daemon runs; the last three are a cluster's. */
+/** The programs that exist once per node. `tailscaled` is HeadCNI's, run by the daemon or by `wire`; the last three are a cluster's. */
 export const nodeServiceNames = [
   "daemon",
+  "wire",
   "tailscaled",
   "host-tailscaled",
   "containerd",
@@ -51,6 +53,8 @@ export async function serviceProcess(lab: Lab, service: Service): Promise<Proces
   if (service.name === "tailscaled") return await tailscaledProcess(lab, nodeOf(lab, service.node));
   if (service.name === "daemon" && isInstalled(lab))
     return await containerProcess(lab, nodeOf(lab, service.node), "headcni");
+  if (service.name === "wire" && isInstalled(lab))
+    return (await runningWire(nodeOf(lab, service.node)))?.launcher;
   const record = await readProcess(lab.processFolder, recordName(lab, service));
   return record !== undefined && isAlive(record) ? record : undefined;
 }
@@ -91,6 +95,9 @@ export async function startService(lab: Lab, service: Service): Promise<void> {
     case "daemon":
       if (isInstalled(lab)) return await untilKubeletStarts(lab, service);
       return await startDaemon(lab, nodeOf(lab, service.node));
+    case "wire":
+      if (isInstalled(lab)) return await untilKubeletStarts(lab, service);
+      return await startWire(lab, nodeOf(lab, service.node));
     case "host-tailscaled":
       return await startHostTailscaled(lab, nodeOf(lab, service.node));
     case "etcd":
@@ -109,7 +116,7 @@ export async function startService(lab: Lab, service: Service): Promise<void> {
     case "tailscaled":
       throw new LabError(
         "BAD_OPTION",
-        "HeadCNI's tailscaled is started by the daemon of its node: start that",
+        "HeadCNI's tailscaled is started by the daemon of its node, or by its wire: start that",
       );
     default: {
       const unhandled: never = service;
@@ -132,8 +139,10 @@ async function untilKubeletStarts(lab: Lab, service: Service): Promise<void> {
   });
 }
 
-/** The tailscaled that the daemon started, by its pid file; the program behind the pid must be a tailscaled. */
+/** The tailscaled that headcni-wire runs, or that the daemon started, by its pid file; the program behind the pid must be a tailscaled. */
 async function tailscaledProcess(lab: Lab, node: LabNode): Promise<ProcessIdentity | undefined> {
+  const wire = await runningWire(node);
+  if (wire !== undefined) return wire.tailscaled;
   const text = await readFile(join(node.runtimeDir, "tailscaled.pid"), "utf8").catch(() => "");
   const pid = Number.parseInt(text, 10);
   const inCluster = lab.options.kubernetes !== undefined;

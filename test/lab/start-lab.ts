@@ -16,6 +16,7 @@ import { type Progress, silent } from "./progress.ts";
 import { startStandIn } from "./stand-in.ts";
 import { stopLab } from "./stop-lab.ts";
 import { buildUnderlay, cableNode } from "./underlay.ts";
+import { startWire } from "./wire.ts";
 
 const defaults: LabOptions = {
   nodes: 2,
@@ -121,6 +122,7 @@ async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise
   if (lab.daemon === undefined) {
     await Promise.all([host, startStandIn(lab, node)]);
   } else {
+    if (lab.options.wire === true) await startWire(lab, node);
     await startDaemon(lab, node);
     await Promise.all([host, waitForDaemon(lab, node)]);
   }

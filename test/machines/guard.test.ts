@@ -74,7 +74,13 @@ describe("guard", () => {
     const rule: GuardInvariant = "node.ownRule";
     await walkAllTransitions(guardMachine, {
       input: { parent: recorder<GuardReport>().ref, terms },
-      events: [opened, changed("kernel"), changed("all"), { type: "peers.refused", prefixes: [] }],
+      events: [
+        opened,
+        changed("kernel"),
+        changed("all"),
+        { type: "peers.refused", prefixes: [] },
+        { type: "tailnetNamespace.closed" },
+      ],
       outcomes: {
         check: { done: [result([], 0), result([rule], 0), result([rule], 9_000_000)] },
         repair: {
@@ -238,5 +244,22 @@ describe("guard", () => {
     const { actor } = await startHeld();
     const { parent: _parent, ...context } = actor.getSnapshot().context;
     expect(JSON.parse(JSON.stringify(context))).toEqual(context);
+  });
+});
+
+describe("guard without X", () => {
+  it("holds the node alone once X is known to be away, and both again when it is back", async () => {
+    const { world, actor, parent, rests } = start();
+    actor.start();
+    await rests("holding");
+    expect(parent.types()).toEqual([]);
+    actor.send({ type: "tailnetNamespace.closed" });
+    await rests("holding");
+    expect(parent.types()).toEqual(["guard.held"]);
+    expect(world.checks.at(-1)?.tailnetOpen).toBe(false);
+    actor.send(opened);
+    await rests("holding");
+    expect(parent.types()).toEqual(["guard.held", "guard.held"]);
+    expect(world.checks.at(-1)?.tailnetOpen).toBe(true);
   });
 });

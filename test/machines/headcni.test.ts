@@ -11,6 +11,7 @@ const settings: HeadcniSettings = {
   tailscale: {
     wanted: { controlUrl: "http://10.99.0.1:8080", hostname: "n1" },
     authKeyFrom: "credentials",
+    launcher: "daemon",
   },
   headscale: { authenticates: false, tags: ["tag:k8s-node"], seed: "n1" },
   routeProof: "required",
@@ -28,6 +29,8 @@ const events: readonly HeadcniEvent[] = [
   { type: "kernel.failed", failure },
   { type: "pods.recovered", count: 2 },
   { type: "pods.drained" },
+  { type: "tailscale.entered" },
+  { type: "tailscale.left" },
   { type: "cni.closed" },
   { type: "config.changed", changes: [{ path: "ipam.restSeconds", from: "30", to: "60" }] },
   { type: "readiness.published" },

@@ -11,7 +11,7 @@ import type {
 } from "../../machines/tailscale/tailscale-types.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetPeer, TailnetStatus } from "../../src/domain/tailnet-status.ts";
-import { manualClock } from "../support/manual-clock.ts";
+import { type ManualClock, manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
 import { settledOnCommand } from "../support/settled-on-command.ts";
 import { until } from "../support/until.ts";
@@ -43,12 +43,15 @@ const online: TailnetStatus = { ...noTailnet, backendState: "Running", self, pee
 const alone: TailnetStatus = { ...online, peers: [] };
 const offline: TailnetStatus = { ...online, self: { ...self, online: false } };
 const loggedOut: TailnetStatus = { ...noTailnet, backendState: "NeedsLogin" };
+const wireGone = { code: "WIRE_GONE", message: "headcni-wire is gone" };
+const tailscaledAway = { code: "TAILSCALED_AWAY", message: "tailscaled does not answer" };
 const read = (status: TailnetStatus) => ({ type: "tailnet.read", status }) as const;
 
 function inputOf(parent: ReturnType<typeof recorder<TailscaleReport>>) {
   return {
     wanted,
     authKeyFrom: "credentials" as const,
+    launcher: "daemon" as const,
     headscale: recorder<HeadscaleEvent>().ref,
     parent: parent.ref,
   };
@@ -57,12 +60,15 @@ function inputOf(parent: ReturnType<typeof recorder<TailscaleReport>>) {
 test("every transition of the tailscale machine can be taken", async () => {
   await walkAllTransitions(tailscaleMachine, {
     input: inputOf(recorder<TailscaleReport>()),
+    moreInputs: [{ ...inputOf(recorder<TailscaleReport>()), launcher: "wire" }],
     events: [
       ...[noTailnet, online, alone, offline, loggedOut].map(read),
       { type: "peers.greeted" },
       { type: "peers.renewed", nodeIds: ["8"] },
       { type: "credentials.replaced" },
       { type: "tailscale.stop" },
+      { type: "wire.found", process },
+      { type: "wire.missed", failure: wireGone },
     ],
     outcomes: {
       find: { done: [undefined, process] },
@@ -74,6 +80,7 @@ test("every transition of the tailscale machine can be taken", async () => {
       context.status.self.online,
       context.greeting,
       context.arrival,
+      context.unknown,
       context.seen,
       Object.keys(context.greeted).length,
       Math.min(context.attempt, 1),
@@ -81,11 +88,15 @@ test("every transition of the tailscale machine can be taken", async () => {
   });
 });
 
+function fireAll(clock: ManualClock): void {
+  for (const delayMs of clock.running()) clock.fire(delayMs);
+}
+
 /** The tailscale machine over a tailscaled that is there already (`running`) or not; effects are settled by the test. */
-function start(running: boolean) {
+function start(running: boolean, launcher: "daemon" | "wire" = "daemon") {
   const parent = recorder<TailscaleReport>();
   const greeted: string[] = [];
-  const counts = { starts: 0, reconciled: 0, rejoins: 0, rechecks: 0 };
+  const counts = { seeks: 0, entered: 0, starts: 0, reconciled: 0, rejoins: 0, rechecks: 0 };
   const alive = { process: running ? process : undefined };
   const peersAnswer = { value: true };
   const feeds = settledOnCommand();
@@ -100,6 +111,12 @@ function start(running: boolean) {
           counts.starts += 1;
           alive.process = { pid: 42 + counts.starts, startTime: "2000" };
           return alive.process;
+        }),
+        seekWire: fromCallback<TailscaleEvent, undefined>(() => {
+          counts.seeks += 1;
+        }),
+        enter: fromPromise<void, void>(async () => {
+          counts.entered += 1;
         }),
         reconcile: fromPromise<void, { readonly wanted: WantedTailnet }>(async () => {
           counts.reconciled += 1;
@@ -128,7 +145,7 @@ function start(running: boolean) {
         }),
       },
     }),
-    { input: inputOf(parent), clock },
+    { input: { ...inputOf(parent), launcher }, clock },
   );
   actor.subscribe((snapshot) => {
     feedId = Object.keys(snapshot.children).find((id) => feeds.running().includes(id)) ?? feedId;
@@ -338,5 +355,49 @@ describe("tailscale", () => {
     actor.send({ type: "tailscale.stop" });
     await until(() => actor.getSnapshot().status === "done", "the end");
     expect(told()).toEqual(["tailscale.up", "tailscale.down", "tailscale.stopped"]);
+  });
+});
+
+describe("tailscale with headcni-wire", () => {
+  test("enters the namespace of a wire that runs and adopts its tailscaled", async () => {
+    const { at, say, told, counts, greeted } = start(true, "wire");
+    await at("attending.examining");
+    say(online);
+    await at("attending.up");
+    expect(counts).toMatchObject({ starts: 0, seeks: 0, entered: 1 });
+    expect(greeted).toEqual([]);
+    expect(told()).toEqual(["tailscale.entered", "tailscale.up"]);
+  });
+
+  test("waits for a wire that is not there, says why, and never starts tailscaled", async () => {
+    const { at, actor, told, counts, greeted, say } = start(false, "wire");
+    await at("awaitingWire");
+    actor.send({ type: "wire.missed", failure: wireGone });
+    expect(told()).toEqual(["tailscale.down", "tailscale.left"]);
+    expect(actor.getSnapshot().context.failure).toEqual(wireGone);
+    actor.send({ type: "wire.found", process });
+    await at("attending.examining");
+    say(online);
+    await at("attending.greeting");
+    expect(counts).toMatchObject({ starts: 0, seeks: 1, entered: 1 });
+    expect(greeted).toEqual(["100.64.0.2 0"]);
+  });
+
+  test("keeps the namespace while only tailscaled is away, and opens paths to peers after its return", async () => {
+    const { at, actor, die, say, told, clock, greeted } = start(true, "wire");
+    await at("attending.examining");
+    say(online);
+    await at("attending.up");
+    die();
+    await at("restarting");
+    fireAll(clock);
+    await at("awaitingWire");
+    actor.send({ type: "wire.missed", failure: tailscaledAway });
+    expect(told()).toEqual(["tailscale.entered", "tailscale.up", "tailscale.down", "tailscale.down"]);
+    actor.send({ type: "wire.found", process: { pid: 77, startTime: "3000" } });
+    await at("attending.examining");
+    say(online);
+    await at("attending.greeting");
+    expect(greeted).toEqual(["100.64.0.2 0"]);
   });
 });

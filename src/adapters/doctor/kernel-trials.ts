@@ -32,7 +32,7 @@ export async function tryKernel(families: readonly (4 | 6)[]): Promise<readonly 
   const kernel = await openKernel({ onFailure: () => undefined });
   const { state, podNetwork } = kernel;
   const paths = { tailnet: join(folder, "tailnet"), pod: join(folder, "pod") };
-  const firewall = openFirewall({ tailnetPath: paths.tailnet });
+  const firewall = openFirewall({ tailnetPath: () => paths.tailnet });
   const settings = trialSettings(families);
   const load = (name: "node" | "tailnet") => {
     const table = name === "node" ? nodeTable(settings) : tailnetTable(settings);

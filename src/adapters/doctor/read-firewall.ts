@@ -5,7 +5,7 @@ import { runProgram } from "../nftables/run-program.ts";
 
 /** Other software's filters in this namespace. Throws FirewallProgramError. */
 export async function readFirewall(signal: AbortSignal): Promise<FirewallFacts> {
-  const { foreign } = await openFirewall({ tailnetPath: "" }).observe("node", signal);
+  const { foreign } = await openFirewall({ tailnetPath: () => "" }).observe("node", signal);
   const tables = [...new Set(foreign.map(({ family, table }) => `${family} ${table}`))];
   const owned = await Promise.all(
     tables.map(async (table) => ((await isOwned(table.split(" "), signal)) ? [table] : [])),

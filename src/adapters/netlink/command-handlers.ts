@@ -23,8 +23,8 @@ export function commandHandlers(kernel: WorkerKernel): CommandHandlers {
     list: () => list(kernel),
     recover: (routerAddresses) => recover(kernel, routerAddresses),
     check: (plan) => check(kernel, plan),
-    openNamespace: ({ name, path }) => {
-      kept.open(name, path);
+    openNamespace: ({ name, path, inode }) => {
+      kept.open(name, path, inode);
       return null;
     },
     createNamespace: (path) => {

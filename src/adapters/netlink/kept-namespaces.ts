@@ -18,8 +18,11 @@ export interface KeptNamespaces {
   /** Throws KernelStateRefusal NAMESPACE_MISSING. */
   get(name: NamespaceName): KeptNamespace;
   all(): readonly KeptNamespace[];
-  /** Opens or reopens. Throws KernelStateRefusal NAMESPACE_MISSING when there is no namespace at `path`. */
-  open(name: NamespaceName, path: string): void;
+  /**
+   * Opens or reopens. Throws KernelStateRefusal NAMESPACE_MISSING when there is no namespace at `path`, or not the one with
+   * that inode.
+   */
+  open(name: NamespaceName, path: string, inode?: string): void;
   /** Closes what was opened from that path. */
   forget(path: string): void;
   close(): void;
@@ -43,8 +46,15 @@ export function keptNamespaces(libc: Libc, namespaces: Namespaces): KeptNamespac
     if (namespace !== namespaces.home) namespaces.close(namespace);
   };
 
-  const open = (name: NamespaceName, path: string): void => {
+  const open = (name: NamespaceName, path: string, inode?: string): void => {
     const namespace = openOrMissing(namespaces, path);
+    if (inode !== undefined && namespace.inode !== inode) {
+      namespaces.close(namespace);
+      throw new KernelStateRefusal(`${path} is not the namespace ${inode} any more`, {
+        code: "NAMESPACE_MISSING",
+        namespace: path,
+      });
+    }
     const previous = kept.get(name);
     if (previous !== undefined) drop(previous);
     keep(name, namespace);

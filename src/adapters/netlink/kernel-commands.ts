@@ -16,7 +16,10 @@ export interface KernelCommands {
   list: { input: null; output: readonly ObservedAttachment[] };
   recover: { input: readonly string[]; output: readonly ObservedAttachment[] };
   check: { input: AttachmentPlan; output: readonly Mismatch[] };
-  openNamespace: { input: { readonly name: NamespaceName; readonly path: string }; output: null };
+  openNamespace: {
+    input: { readonly name: NamespaceName; readonly path: string; readonly inode?: string };
+    output: null;
+  };
   createNamespace: { input: string; output: null };
   removeNamespace: { input: string; output: null };
   observe: { input: NamespaceName; output: KernelSnapshot };

@@ -10,8 +10,8 @@ export type ChangeListeners = Set<Listener>;
 /** The port KernelState: every method is one request to the worker. */
 export function kernelState(client: WorkerClient, listeners: ChangeListeners): KernelState {
   return {
-    openNamespace: async (name, path) => {
-      await client.call("openNamespace", { name, path });
+    openNamespace: async (name, path, inode) => {
+      await client.call("openNamespace", { name, path, ...(inode === undefined ? {} : { inode }) });
     },
     createNamespace: async (path) => {
       await client.call("createNamespace", path);

@@ -32,6 +32,10 @@ export interface Namespaces {
   create(path: string): void;
   /** Unmounts and unlinks; absent is fine. */
   remove(path: string): void;
+  /** A new namespace that nothing holds but its descriptor. */
+  make(): OpenNamespace;
+  /** Puts the thread into the namespace for good; what it starts from then on lives there. */
+  moveInto(namespace: OpenNamespace): void;
 }
 
 const cloneNewNet = 0x40000000;
@@ -77,7 +81,29 @@ export function threadNamespaces(libc: Libc): Namespaces {
     rmSync(path, { force: true });
   };
 
-  return { home, open, close: (namespace) => closeSync(namespace.fd), inside, create, remove };
+  const make = (): OpenNamespace => {
+    if (libc.unshare(cloneNewNet) < 0) throw failed(libc, "unshare", ownNamespace);
+    try {
+      return open(ownNamespace);
+    } finally {
+      goHome();
+    }
+  };
+
+  const moveInto = (namespace: OpenNamespace): void => {
+    if (libc.setns(namespace.fd, cloneNewNet) < 0) throw failed(libc, "setns", namespace.path);
+  };
+
+  return {
+    home,
+    make,
+    moveInto,
+    open,
+    close: (namespace) => closeSync(namespace.fd),
+    inside,
+    create,
+    remove,
+  };
 }
 
 function openNamespace(libc: Libc, path: string): OpenNamespace {

@@ -11,8 +11,8 @@ import { runProgram } from "./run-program.ts";
 import { type XtablesPrograms, xtablesPrograms } from "./xtables-programs.ts";
 
 export interface FirewallOptions {
-  /** Where X is mounted; the node's namespace is the process's own. */
-  readonly tailnetPath: string;
+  /** Where X is found now; the node's namespace is the process's own. */
+  readonly tailnetPath: () => string;
 }
 
 /**
@@ -20,7 +20,7 @@ export interface FirewallOptions {
  * chains of kube-proxy that takes 320 ms, the chains alone 20 ms (measured).
  */
 export function openFirewall(options: FirewallOptions): Firewall {
-  const netnsOf = (namespace: NamespaceName) => (namespace === "tailnet" ? options.tailnetPath : undefined);
+  const netnsOf = (namespace: NamespaceName) => (namespace === "tailnet" ? options.tailnetPath() : undefined);
   const xtables = xtablesPrograms();
 
   const run = (namespace: NamespaceName, program: string, args: readonly string[], signal?: AbortSignal) =>

@@ -2,7 +2,7 @@ import { readFile, readlink, stat } from "node:fs/promises";
 import type { TailscaledProcess } from "../../ports/tailnet.ts";
 
 /** Field 22 of /proc/PID/stat (proc_pid_stat(5)) of a live process; undefined for none and for zombies. */
-async function startTimeOf(pid: number): Promise<string | undefined> {
+export async function startTimeOf(pid: number): Promise<string | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   // The second field is the name in parentheses and may itself hold spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");

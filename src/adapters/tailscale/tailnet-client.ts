@@ -9,13 +9,9 @@ import { mergePrefs, type Prefs, prefsDifference, readPrefs, withoutRoutes } fro
 import { watchPulse } from "./pulse.ts";
 import { type ReadStatus, readStatus } from "./read-status.ts";
 import { TailscaleError } from "./tailscale-error.ts";
-import {
-  findTailscaled,
-  startTailscaled,
-  stopTailscaled,
-  type TailscaledOptions,
-  tailscaledPaths,
-} from "./tailscaled.ts";
+import { ownTailscaled } from "./tailscaled.ts";
+import { type TailscaledOptions, tailscaledPaths } from "./tailscaled-command.ts";
+import type { TailscaledKeeper } from "./tailscaled-keeper.ts";
 import { boundLog } from "./tailscaled-log.ts";
 
 const pingSchema = z.object({
@@ -26,8 +22,11 @@ const pingSchema = z.object({
 
 const logCheckMs = 60_000;
 
-/** Our own tailscaled; `close` ends connections, never the process. */
-export function createTailnet(options: TailscaledOptions): Tailnet & { close(): void } {
+/** Our own tailscaled, by default started by us; `close` ends connections, never the process. */
+export function createTailnet(
+  options: TailscaledOptions,
+  keeper: TailscaledKeeper = ownTailscaled(options),
+): Tailnet & { close(): void } {
   const paths = tailscaledPaths(options);
   const api = createLocalApi(paths.socket);
   // What GET status does not tell, remembered for the process it was seen on.
@@ -60,7 +59,7 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
 
   return {
     async findProcess() {
-      const process = await findTailscaled(options);
+      const process = await keeper.find();
       follow(process);
       return process;
     },
@@ -70,11 +69,11 @@ export function createTailnet(options: TailscaledOptions): Tailnet & { close(): 
           () => true,
           () => false,
         );
-      const process = await startTailscaled(options, answers, signal);
+      const process = await keeper.start(answers, signal);
       follow(process);
       return process;
     },
-    stopProcess: (process, signal) => stopTailscaled(options, process, signal),
+    stopProcess: (process, signal) => keeper.stop(process, signal),
     async status(signal): Promise<TailnetStatus> {
       const { status } = await look(signal);
       return { ...status, loginError, fresh };

@@ -1,52 +1,34 @@
 import { spawn } from "node:child_process";
-import { closeSync, constants, openSync } from "node:fs";
-import { access, mkdir, readFile, rm } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TailscaledProcess } from "../../ports/tailnet.ts";
 import { writeWhole } from "../files/write-whole.ts";
 import { isInNetns, isRunning, readRecord } from "./process-identity.ts";
-import { tailnetResolver } from "./resolv-conf.ts";
 import { scriptExits, startScript } from "./start-script.ts";
 import { TailscaleError } from "./tailscale-error.ts";
+import {
+  commandLine,
+  environmentOf,
+  findBinary,
+  hostResolver,
+  type TailscaledOptions,
+  tailscaledPaths,
+} from "./tailscaled-command.ts";
+import type { TailscaledKeeper } from "./tailscaled-keeper.ts";
 import { boundLog } from "./tailscaled-log.ts";
 
-/** Where and how our tailscaled runs. All paths absolute. */
-export interface TailscaledOptions {
-  /** Holds tailnet.netns (X), tailscaled.sock, tailscaled.pid, tailscaled.lock, tailscaled.log, tailnet-resolv.conf. */
-  readonly runtimeDir: string;
-  /** State is kept in its folder `tailscale`, and never deleted here. */
-  readonly stateDir: string;
-  /** Path, or a name on PATH. */
-  readonly binary: string;
-  readonly interfaceName: string;
-  /** UDP port of WireGuard. */
-  readonly port: number;
-  /** UDP endpoints announced besides those found, at most 3 (magicsock: pretendpoints). */
-  readonly staticEndpoints: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  /** Hears of what is wrong without stopping tailscaled. */
-  readonly warned?: (error: TailscaleError) => void;
-}
-
-/** Paths of one tailscaled. */
-export function tailscaledPaths({
-  runtimeDir,
-  stateDir,
-}: Pick<TailscaledOptions, "runtimeDir" | "stateDir">) {
+/** The tailscaled that this process starts itself, found again by its record. */
+export function ownTailscaled(options: TailscaledOptions): TailscaledKeeper {
   return {
-    netns: join(runtimeDir, "tailnet.netns"),
-    socket: join(runtimeDir, "tailscaled.sock"),
-    record: join(runtimeDir, "tailscaled.pid"),
-    lock: join(runtimeDir, "tailscaled.lock"),
-    log: join(runtimeDir, "tailscaled.log"),
-    resolver: join(runtimeDir, "tailnet-resolv.conf"),
-    state: join(stateDir, "tailscale"),
+    find: () => findTailscaled(options),
+    start: (answers, signal) => startTailscaled(options, answers, signal),
+    stop: (process, signal) => stopTailscaled(options, process, signal),
   };
 }
 
 /** The recorded process, if it still is that very one and lives in X. */
-export async function findTailscaled(options: TailscaledOptions): Promise<TailscaledProcess | undefined> {
+async function findTailscaled(options: TailscaledOptions): Promise<TailscaledProcess | undefined> {
   const paths = tailscaledPaths(options);
   const recorded = await readRecord(paths.record);
   if (recorded === undefined || !(await isRunning(recorded))) return undefined;
@@ -58,7 +40,7 @@ export async function findTailscaled(options: TailscaledOptions): Promise<Tailsc
  * LocalAPI answers. Throws BINARY_MISSING, NOT_WRITTEN when the runtime directory takes no file, or EXITED when it ended before
  * that.
  */
-export async function startTailscaled(
+async function startTailscaled(
   options: TailscaledOptions,
   answers: () => Promise<boolean>,
   signal: AbortSignal,
@@ -103,7 +85,7 @@ export async function startTailscaled(
 }
 
 /** SIGTERM, and SIGKILL after 5 s; resolves when it is gone. Its state stays. */
-export async function stopTailscaled(
+async function stopTailscaled(
   options: TailscaledOptions,
   process_: TailscaledProcess,
   signal: AbortSignal,
@@ -117,53 +99,6 @@ export async function stopTailscaled(
     await delay(20, undefined, { signal });
   }
   await rm(tailscaledPaths(options).record, { force: true });
-}
-
-/** The resolver configuration for X. systemd-resolved's stub listens on loopback; its upstream servers stand apart. */
-async function hostResolver() {
-  const own = tailnetResolver(await readFile("/etc/resolv.conf", "utf8").catch(() => ""));
-  if (own.usable) return own;
-  const upstream = await readFile("/run/systemd/resolve/resolv.conf", "utf8").catch(() => "");
-  const resolved = tailnetResolver(upstream);
-  return resolved.usable ? resolved : own;
-}
-
-function commandLine(options: TailscaledOptions): readonly string[] {
-  const paths = tailscaledPaths(options);
-  return [
-    `--statedir=${paths.state}`,
-    `--socket=${paths.socket}`,
-    `--tun=${options.interfaceName}`,
-    `--port=${options.port}`,
-    "--no-logs-no-support",
-  ];
-}
-
-function environmentOf(options: TailscaledOptions): NodeJS.ProcessEnv {
-  return {
-    PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
-    TS_NO_LOGS_NO_SUPPORT: "true",
-    TS_LOGS_DIR: tailscaledPaths(options).state,
-    // What tailscale's own k8s-proxy does: only --config knows static endpoints, and it would own the preferences too.
-    ...(options.staticEndpoints.length > 0
-      ? { TS_DEBUG_PRETENDPOINT: options.staticEndpoints.slice(0, 3).join(",") }
-      : {}),
-    ...options.environment,
-  };
-}
-
-async function findBinary(name: string): Promise<string> {
-  const candidates = name.includes("/")
-    ? [name]
-    : (process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, name));
-  for (const candidate of candidates) {
-    const executable = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (executable) return candidate;
-  }
-  throw new TailscaleError(`there is no executable ${name}`, { code: "BINARY_MISSING", binary: name });
 }
 
 async function untilAnswering(

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { createDoctorFactsReader } from "../../adapters/doctor/doctor-facts-reader.ts";
 import { runKernelTrials } from "../../adapters/doctor/run-kernel-trials.ts";
-import { tailscaledPaths } from "../../adapters/tailscale/tailscaled.ts";
+import { tailscaledPaths } from "../../adapters/tailscale/tailscaled-command.ts";
 import { explainProblem } from "../../config/config-error.ts";
 import { createKeyReader } from "../../config/key-reader.ts";
 import { type ExaminedConfig, examineConfig } from "../../config/load-config.ts";

@@ -3,7 +3,7 @@ import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { HeadcniError } from "../../../src/domain/failure.ts";
 import type { FirewallChange } from "../../../src/domain/nft-observation.ts";
 
-const firewall = openFirewall({ tailnetPath: "/nowhere" });
+const firewall = openFirewall({ tailnetPath: () => "/nowhere" });
 try {
   await firewall.apply("node", JSON.parse(process.argv[2] ?? "[]") as FirewallChange[]);
   console.log(JSON.stringify({ observation: await firewall.observe("node") }));

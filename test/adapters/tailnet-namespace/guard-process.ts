@@ -30,7 +30,7 @@ const kernel = await openKernel({
 });
 const ports = {
   kernel: kernel.state,
-  firewall: openFirewall({ tailnetPath: path }),
+  firewall: openFirewall({ tailnetPath: () => path }),
   sysctlMemory: sysctlMemory(join(runtimeDir, "sysctls-before.json")),
 };
 const namespace = tailnetNamespace(kernel.state, { settings, path });

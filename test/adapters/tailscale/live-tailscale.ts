@@ -7,8 +7,14 @@ import { tailscaleMachine } from "../../../machines/tailscale/tailscale-machine.
 import type { TailscaleInput, TailscaleReport } from "../../../machines/tailscale/tailscale-types.ts";
 import { headscaleActors } from "../../../src/actors/headscale-actors.ts";
 import { tailscaleActors } from "../../../src/actors/tailscale-actors.ts";
+import type { Wire } from "../../../src/ports/wire.ts";
 import { recorder } from "../../support/recorder.ts";
 import type { TailnetRig } from "./tailnet-rig.ts";
+
+const noWire: Wire = {
+  find: () => Promise.reject(new Error("the daemon runs tailscaled itself")),
+  enter: () => Promise.reject(new Error("the daemon runs tailscaled itself")),
+};
 
 /** The tailscale machine of one node on the real thing, wired as the daemon wires it, with what it told its parent. */
 export function liveTailscale(
@@ -21,7 +27,7 @@ export function liveTailscale(
   const node = rig.node(index);
   const readKey = async () =>
     (await readFile(options.authKeyFile ?? rig.lab.headscale.authKeyFile, "utf8")).trim();
-  const actors = tailscaleActors(tailnet, client, readKey);
+  const actors = tailscaleActors(tailnet, client, readKey, noWire);
   const parent = recorder<TailscaleReport>();
   const headscale = createActor(headscaleMachine.provide({ actors: headscaleActors(client) }), {
     input: { authenticates: true, tags: ["tag:k8s-node"], seed: node.name },
@@ -38,6 +44,7 @@ export function liveTailscale(
       input: {
         wanted: { controlUrl: rig.headscaleUrl, hostname: node.name, advertiseRoutes: [node.podCIDR] },
         authKeyFrom: options.authKeyFrom ?? "credentials",
+        launcher: "daemon",
         headscale,
         parent: parent.ref,
       },

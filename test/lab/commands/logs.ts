@@ -5,9 +5,11 @@ import { controlPlaneLog, controlPlanePrograms } from "../kubernetes/control-pla
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
 import type { Lab } from "../lab-types.ts";
+import { wireLog } from "../wire.ts";
 import { type Command, type CommandArguments, flag, positionals, text } from "./command.ts";
 
-const usage = "logs NODE [--tailscaled | --program kubelet] | headscale | derp | kube-apiserver [--follow]";
+const usage =
+  "logs NODE [--tailscaled | --wire | --program kubelet] | headscale | derp | kube-apiserver [--follow]";
 
 export const logs: Command = {
   words: ["logs"],
@@ -17,6 +19,7 @@ export const logs: Command = {
     id: { type: "string" },
     follow: { type: "boolean" },
     tailscaled: { type: "boolean" },
+    wire: { type: "boolean" },
     program: { type: "string" },
   },
   run: async (args) => {
@@ -39,5 +42,6 @@ function logFile(lab: Lab, name: string, args: CommandArguments): string {
   const node = nodeOf(lab, name);
   const program = text(args, "program");
   if (program !== undefined) return nodeLogFile(node, program);
+  if (flag(args, "wire")) return wireLog(node);
   return flag(args, "tailscaled") ? join(node.runtimeDir, "tailscaled.log") : node.logFile;
 }

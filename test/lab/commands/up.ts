@@ -32,6 +32,7 @@ export const up: Command = {
     "relay-only": { type: "string", multiple: true },
     "no-cached-maps": { type: "boolean" },
     source: { type: "boolean" },
+    wire: { type: "boolean" },
     "without-daemon": { type: "boolean" },
     "keep-broken": { type: "boolean" },
     kubernetes: { type: "boolean" },
@@ -60,6 +61,7 @@ export const up: Command = {
       hostTailscaled: flag(args, "host-tailscaled") ? names : [],
       behindNat: texts(args, "behind-nat"),
       relayOnly: texts(args, "relay-only"),
+      ...(flag(args, "wire") ? { wire: true } : {}),
       cacheNetworkMaps: !flag(args, "no-cached-maps"),
       daemon:
         flag(args, "without-daemon") || flag(args, "reference-network")

@@ -1,0 +1,207 @@
+import { assign, sendTo, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { notProvided } from "../support/not-provided.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+
+/** The process, as the launcher knows it. */
+interface LaunchedProcess {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+export type WireEvent =
+  /** From the tailscaled that runs: its LocalAPI answers. */
+  | { readonly type: "tailscaled.answered"; readonly process: LaunchedProcess }
+  /** From the same: it is gone, or never came. */
+  | { readonly type: "tailscaled.ended"; readonly failure: Failure }
+  /** From the process's signals: end, and tailscaled first. */
+  | { readonly type: "wire.stop" };
+
+/** What the actor that runs tailscaled is told. */
+export type LaunchCommand = { readonly type: "tailscaled.end" };
+
+interface WireContext {
+  readonly process: LaunchedProcess | null;
+  /** Failures in a row: of making X, or of a tailscaled that did not stay. */
+  readonly failures: number;
+  readonly failure: Failure | null;
+  readonly seed: string;
+}
+
+const limits = { prepare: 10_000, start: 20_000, publish: 5_000, retry: 1_000, steady: 30_000, end: 8_000 };
+const restart = { firstMs: 100, mostMs: 30_000 };
+
+/**
+ * headcni-wire: makes X once and runs tailscaled in it for as long as it lives. tailscaled is only ever started after it ended by
+ * itself; X outlives it. Whatever the daemon does, or Headscale, changes nothing here.
+ */
+export const wireMachine = setup({
+  types: {
+    input: {} as { readonly seed: string },
+    context: {} as WireContext,
+    events: {} as WireEvent,
+    meta: {} as StateMeta,
+    children: {} as { tailscaled: "tailscaled" },
+  },
+  actors: {
+    /** Makes X, joins it to the node and stands in it. */
+    prepare: notProvided<void, void>("wire.prepare"),
+    /** Runs one tailscaled from its start to its end. */
+    tailscaled: notProvidedSource<LaunchCommand, undefined>("wire.tailscaled"),
+    /** Tells the daemon who runs; null: nobody. */
+    publish: notProvided<void, { readonly process: LaunchedProcess | null }>("wire.publish"),
+    /** Takes that word back: there is no X any more. */
+    retract: notProvided<void, void>("wire.retract"),
+  },
+  actions: {
+    keepProcess: assign({ process: (_, process: LaunchedProcess) => process }),
+    forgetProcess: assign({ process: null }),
+    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
+    forgetFailures: assign({ failures: 0, failure: null }),
+    endTailscaled: sendTo("tailscaled", { type: "tailscaled.end" }),
+  },
+  delays: {
+    ...limits,
+    restart: ({ context }) => backoffDelay(context.failures - 1, restart, context.seed),
+  },
+}).createMachine({
+  id: "wire",
+  context: ({ input }) => ({ ...input, process: null, failures: 0, failure: null }),
+  initial: "preparing",
+  states: {
+    preparing: {
+      meta: {
+        limit: { ms: limits.prepare, means: "the kernel does not make the tailnet namespace" },
+        log: "info",
+      },
+      invoke: {
+        src: "prepare",
+        onDone: { target: "announcing", actions: "forgetFailures" },
+        onError: {
+          target: "unprepared",
+          actions: [{ type: "keepFailure", params: ({ event }) => toFailure(event.error) }, "countFailure"],
+        },
+      },
+      on: { "wire.stop": "leaving" },
+    },
+    unprepared: {
+      meta: { limit: { ms: restart.mostMs, means: "the tailnet namespace cannot be made" }, log: "error" },
+      on: { "wire.stop": "leaving" },
+      after: { restart: "preparing" },
+    },
+    // The daemon keeps the node's routes into X, also while nobody answers in it.
+    announcing: {
+      meta: { limit: { ms: limits.publish, means: "wire.json cannot be written" } },
+      invoke: {
+        src: "publish",
+        input: { process: null },
+        onDone: "serving",
+        onError: {
+          target: "serving",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+      on: { "wire.stop": "leaving" },
+    },
+    serving: {
+      invoke: {
+        src: "tailscaled",
+        id: "tailscaled",
+        onError: {
+          target: "fallen",
+          actions: [{ type: "keepFailure", params: ({ event }) => toFailure(event.error) }, "countFailure"],
+        },
+      },
+      on: {
+        "tailscaled.ended": {
+          target: "fallen",
+          actions: [{ type: "keepFailure", params: ({ event }) => event.failure }, "countFailure"],
+        },
+        "wire.stop": ".ending",
+      },
+      initial: "starting",
+      states: {
+        starting: {
+          meta: { limit: { ms: limits.start, means: "tailscaled was started and does not answer" } },
+          on: {
+            "tailscaled.answered": {
+              target: "publishing",
+              actions: { type: "keepProcess", params: ({ event }) => event.process },
+            },
+          },
+        },
+        publishing: {
+          meta: { limit: { ms: limits.publish, means: "wire.json cannot be written" } },
+          invoke: {
+            src: "publish",
+            input: ({ context }) => ({ process: context.process }),
+            onDone: "young",
+            onError: {
+              target: "unpublished",
+              actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+            },
+          },
+        },
+        // tailscaled runs, so it is left alone.
+        unpublished: {
+          meta: { limit: { ms: limits.retry, means: "wire.json could not be written" }, log: "error" },
+          after: { retry: "publishing" },
+        },
+        young: {
+          meta: {
+            limit: { ms: limits.steady, means: "tailscaled has not stayed up for long yet" },
+            log: "info",
+          },
+          after: { steady: "steady" },
+        },
+        steady: {
+          entry: "forgetFailures",
+          meta: { limit: "none", because: "tailscaled runs" },
+        },
+        ending: {
+          entry: "endTailscaled",
+          meta: { limit: { ms: limits.end, means: "tailscaled does not end" }, log: "info" },
+          on: {
+            "tailscaled.ended": "#wire.leaving",
+            "tailscaled.answered": {},
+            "wire.stop": {},
+          },
+        },
+      },
+    },
+    fallen: {
+      entry: "forgetProcess",
+      meta: { limit: { ms: limits.publish, means: "wire.json cannot be written" }, log: "warn" },
+      invoke: {
+        src: "publish",
+        input: { process: null },
+        onDone: "backingOff",
+        onError: {
+          target: "backingOff",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+      on: { "wire.stop": "leaving" },
+    },
+    backingOff: {
+      meta: { limit: { ms: restart.mostMs, means: "tailscaled does not stay up: see its log" } },
+      on: { "wire.stop": "leaving" },
+      after: { restart: "serving" },
+    },
+    leaving: {
+      meta: { limit: { ms: limits.publish, means: "wire.json cannot be removed" } },
+      invoke: {
+        src: "retract",
+        onDone: "stopped",
+        onError: {
+          target: "stopped",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+    },
+    stopped: { type: "final" },
+  },
+});

@@ -1,0 +1,30 @@
+import { fromCallback, fromPromise } from "xstate";
+import type { LaunchCommand, WireEvent } from "../../machines/wire/wire-machine.ts";
+import type { Failure } from "../domain/failure.ts";
+import type { TailscaledProcess } from "../ports/tailnet.ts";
+import type { WireHost } from "../ports/wire.ts";
+
+/** Effects of the wire machine. `failed` hears of every end of tailscaled, for the log. */
+export function wireActors(host: WireHost, failed: (failure: Failure) => void) {
+  return {
+    prepare: fromPromise<void, void>(() => host.prepare()),
+    publish: fromPromise<void, { readonly process: TailscaledProcess | null }>(({ input }) =>
+      host.publish(input.process),
+    ),
+    retract: fromPromise<void, void>(() => host.retract()),
+    tailscaled: Object.assign(
+      fromCallback<LaunchCommand, undefined>(({ receive, sendBack }) => {
+        const launched = host.launch({
+          answers: (process) => sendBack({ type: "tailscaled.answered", process } satisfies WireEvent),
+          ended: (failure) => {
+            failed(failure);
+            sendBack({ type: "tailscaled.ended", failure } satisfies WireEvent);
+          },
+        });
+        receive(() => launched.end());
+        return () => launched.end();
+      }),
+      { neverDone: true as const },
+    ),
+  };
+}

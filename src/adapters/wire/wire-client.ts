@@ -1,0 +1,57 @@
+import { tailnetLink } from "../../domain/kernel-constants.ts";
+import type { KernelState } from "../../ports/kernel-state.ts";
+import type { TailnetNamespace } from "../../ports/tailnet-namespace.ts";
+import type { Wire } from "../../ports/wire.ts";
+import type { TailscaledKeeper } from "../tailscale/tailscaled-keeper.ts";
+import { findWire } from "./find-wire.ts";
+import { WireError } from "./wire-error.ts";
+import { wireRecordPath } from "./wire-record.ts";
+
+/** headcni-wire from the daemon's side: nothing of X is made or ended here. */
+export interface WireClient extends Wire {
+  /** Path of X as it was entered last, for programs that are run in it. */
+  path(): string;
+  readonly keeper: TailscaledKeeper;
+  readonly namespace: TailnetNamespace;
+}
+
+export function createWireClient(
+  kernel: Pick<KernelState, "openNamespace" | "apply">,
+  runtimeDir: string,
+): WireClient {
+  const record = wireRecordPath(runtimeDir);
+  let entered = "";
+
+  const find = async () => {
+    const { tailscaled } = await findWire(record);
+    if (tailscaled !== undefined) return tailscaled;
+    throw new WireError("headcni-wire runs, but its tailscaled does not answer: see its log", {
+      code: "TAILSCALED_AWAY",
+    });
+  };
+  const enter = async () => {
+    const { launcher, netnsInode } = await findWire(record);
+    const path = `/proc/${launcher.pid}/ns/net`;
+    await kernel.openNamespace("tailnet", path, netnsInode);
+    entered = path;
+  };
+  return {
+    find,
+    enter,
+    path: () => entered,
+    keeper: {
+      find: () =>
+        find().catch((error: unknown) => {
+          if (error instanceof WireError) return undefined;
+          throw error;
+        }),
+      start: find,
+      // headcni-wire would start it again at once.
+      stop: async () => undefined,
+    },
+    namespace: {
+      ensure: async () => undefined,
+      remove: () => kernel.apply("node", [{ op: "link.remove", link: tailnetLink.node }]),
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { readFile } from "node:fs/promises";
+import { type WireSettings, wireOperations } from "../../domain/wire-operations.ts";
+import type { WireHost } from "../../ports/wire.ts";
+import { applyOperations } from "../netlink/apply-operations.ts";
+import { keptNamespaces } from "../netlink/kept-namespaces.ts";
+import { loadLibc } from "../netlink/libc.ts";
+import { threadNamespaces } from "../netlink/namespaces.ts";
+import { startTimeOf } from "../tailscale/process-identity.ts";
+import { tailnetResolver } from "../tailscale/resolv-conf.ts";
+import { TailscaleError } from "../tailscale/tailscale-error.ts";
+import { type TailscaledOptions, tailscaledPaths } from "../tailscale/tailscaled-command.ts";
+import { launchTailscaled } from "./launch-tailscaled.ts";
+import { removeWireRecord, wireRecordPath, writeWireRecord } from "./wire-record.ts";
+
+/** The launcher's node. `now` in ms since the epoch. */
+export function createWireHost(
+  tailscaled: TailscaledOptions,
+  settings: WireSettings,
+  now: () => number = Date.now,
+): WireHost {
+  const recordPath = wireRecordPath(tailscaled.runtimeDir);
+  let held: { readonly netnsInode: string; readonly startedAt: string } | undefined;
+
+  return {
+    prepare: async () => {
+      held = { netnsInode: makeTailnetNamespace(settings), startedAt: new Date(now()).toISOString() };
+      if (!tailnetResolver(await readFile("/etc/resolv.conf", "utf8").catch(() => "")).usable)
+        tailscaled.warned?.(
+          new TailscaleError(
+            "no nameserver of /etc/resolv.conf can be reached from the tailnet namespace: they are on loopback",
+            { code: "RESOLVER_UNREACHABLE" },
+          ),
+        );
+    },
+    launch: (heard) => launchTailscaled(tailscaled, heard),
+    publish: async (running) => {
+      const startTime = await startTimeOf(process.pid);
+      if (held === undefined || startTime === undefined) return;
+      await writeWireRecord(recordPath, {
+        version: 1,
+        pid: process.pid,
+        startTime,
+        netnsInode: held.netnsInode,
+        tailscaled: running,
+        socket: tailscaledPaths(tailscaled).socket,
+        startedAt: held.startedAt,
+      });
+    },
+    retract: () => removeWireRecord(recordPath),
+  };
+}
+
+/**
+ * Makes X and puts the calling thread, the process's main one, into it: /proc/PID/ns/net is X, and children are born there. A
+ * veth of an earlier X is replaced. Gives X's inode.
+ */
+function makeTailnetNamespace(settings: WireSettings): string {
+  const libc = loadLibc();
+  const namespaces = threadNamespaces(libc);
+  const kept = keptNamespaces(libc, namespaces);
+  try {
+    const tailnet = namespaces.make();
+    try {
+      kept.open("tailnet", `/proc/self/fd/${tailnet.fd}`, tailnet.inode);
+      const operations = wireOperations(settings);
+      for (const name of ["node", "tailnet"] as const)
+        applyOperations(kept, kept.get(name), operations[name]);
+      namespaces.moveInto(tailnet);
+      return tailnet.inode;
+    } finally {
+      namespaces.close(tailnet);
+    }
+  } finally {
+    kept.close();
+    namespaces.close(namespaces.home);
+  }
+}

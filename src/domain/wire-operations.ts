@@ -1,0 +1,36 @@
+import { linkEnds4 } from "./guard-settings.ts";
+import { address, unreachable, vethOperation, viaNode } from "./guard-wishes.ts";
+import { mainTable, tailnetLink } from "./kernel-constants.ts";
+import type { KernelOperation } from "./kernel-state.ts";
+import { parsePrefix } from "./prefix.ts";
+
+/** What the launcher knows of the network: neither the node's pod CIDR nor its peers. */
+export interface WireSettings {
+  readonly linkPrefix: string;
+  readonly supernets: readonly string[];
+}
+
+/**
+ * What X needs before tailscaled starts in it: the veth, IPv4 to the node, and no way out for pods' packets. In order of
+ * making; the guard keeps all of it later and adds the rest.
+ */
+export function wireOperations({ linkPrefix, supernets }: WireSettings): {
+  readonly node: readonly KernelOperation[];
+  readonly tailnet: readonly KernelOperation[];
+} {
+  const ends = linkEnds4(linkPrefix);
+  return {
+    node: [vethOperation, address(tailnetLink.node, ends.node, ends.prefixLength)],
+    tailnet: [
+      ...supernets.map(
+        (supernet): KernelOperation => ({
+          op: "route.replace",
+          route: unreachable(parsePrefix(supernet).family, supernet, mainTable),
+        }),
+      ),
+      { op: "link.up", link: "lo" },
+      address(tailnetLink.tailnet, ends.tailnet, ends.prefixLength),
+      { op: "route.replace", route: viaNode(4, "0.0.0.0/0", ends.node) },
+    ],
+  };
+}

@@ -1,0 +1,49 @@
+import { dirname, join } from "node:path";
+import { type FoundWire, findWire } from "../../src/adapters/wire/find-wire.ts";
+import { onNode } from "./kubernetes/node-machine.ts";
+import { LabError } from "./lab-error.ts";
+import type { Lab, LabNode } from "./lab-types.ts";
+import { startProcess } from "./processes.ts";
+import type { CommandLine } from "./run-command.ts";
+
+/** All that the containers of the chart may do. */
+const capabilities = ["net_admin", "net_raw", "sys_admin"];
+
+/** A command line with the capabilities of the chart's containers and no others, as it is without `--wire`. */
+export function confined(lab: Lab, command: CommandLine): CommandLine {
+  if (lab.options.wire !== true) return command;
+  const bounding = ["-all", ...capabilities.map((name) => `+${name}`)].join(",");
+  return ["setpriv", "--inh-caps=-all", `--bounding-set=${bounding}`, "--no-new-privs", ...command];
+}
+
+/** Starts a node's headcni-wire; the daemon finds it by itself. */
+export async function startWire(lab: Lab, node: LabNode): Promise<void> {
+  await startProcess(lab.processFolder, {
+    name: `${node.name}-wire`,
+    netns: node.netns,
+    ...(await onNode(lab, node, confined(lab, [...launcherOf(lab), "--config", node.configFile]))),
+    env: {},
+    logFile: wireLog(node),
+  });
+}
+
+/** Log of headcni-wire and of the tailscaled that it runs. */
+export function wireLog(node: LabNode): string {
+  return join(node.folder, "wire.log");
+}
+
+/** A node's headcni-wire as it runs now, if it does. */
+export async function runningWire(node: LabNode): Promise<FoundWire | undefined> {
+  return await findWire(join(node.runtimeDir, "wire.json")).catch(() => undefined);
+}
+
+/** The launcher stands beside the daemon, in the bundle and in the source. */
+function launcherOf(lab: Lab): CommandLine {
+  if (lab.daemon === undefined) throw new LabError("BAD_OPTION", "--wire needs the daemon");
+  const [program, ...args] = lab.daemon;
+  const daemon = args.at(-1) ?? "";
+  const launcher = daemon.endsWith(".ts")
+    ? join(dirname(daemon), "wire", "main.ts")
+    : join(dirname(daemon), "headcni-wire.mjs");
+  return [program, ...args.slice(0, -1), launcher];
+}
