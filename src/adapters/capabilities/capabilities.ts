@@ -5,7 +5,7 @@ import { HeadcniError } from "../../domain/failure.ts";
 const bits = { NET_ADMIN: 12, NET_RAW: 13, SYS_ADMIN: 21 } as const;
 export type CapabilityName = keyof typeof bits;
 
-export class CapabilityError extends HeadcniError<{
+class CapabilityError extends HeadcniError<{
   readonly code: "CAPABILITY_MISSING";
   readonly missing: readonly CapabilityName[];
 }> {}
