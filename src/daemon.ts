@@ -18,6 +18,10 @@ import { createMachineObserver } from "./observe/machine-observer.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { nodeStatus } from "./observe/node-status.ts";
 import { subjectOf } from "./observe/subject-of.ts";
+import { createCallTraces } from "./observe/trace/call-traces.ts";
+import { severalListeners } from "./observe/trace/several-listeners.ts";
+import { tracedPodNetwork } from "./observe/trace/traced-pod-network.ts";
+import { withoutSecrets } from "./observe/without-secrets.ts";
 import { provideMachines } from "./provide-machines.ts";
 import { runtimePaths } from "./runtime-paths.ts";
 import { machineSettings } from "./settings.ts";
@@ -46,10 +50,16 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   const inspector = config.monitoring.inspector
     ? await openInspector({ node: config.nodeName, log, redact, live: () => observer.live() })
     : undefined;
-  const observer = createMachineObserver({ log, subjectOf, listener: inspector?.listener });
+  const traces = createCallTraces();
+  const observer = createMachineObserver({
+    log,
+    subjectOf,
+    listener: severalListeners([traces.listener, inspector?.listener]),
+  });
   const metrics = createMetrics();
   const countEvent = createEventMetrics(metrics, config.ipam.strategy);
-  const machine = provideMachines(config, ports, {
+  const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, traces) };
+  const machine = provideMachines(config, traced, {
     kernelWatch,
     configSource: createFileConfigSource({
       sources,
@@ -66,6 +76,8 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     id: "headcni",
     input: { settings: machineSettings(config) },
     inspect: (event: InspectionEvent) => {
+      // A call's trace is opened by the event that its first machine begins with.
+      traces.inspect(event);
       observer.inspect(event);
       countEvent(event);
       inspector?.inspect(event);
@@ -84,7 +96,10 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
         body: await metrics.registry.metrics(),
       }),
       machines: () => ({ machines: observer.rows(), recentTransitions: observer.recentTransitions() }),
-      pages: { "/debug/status": () => nodeStatus(root, config, startedAt) },
+      pages: {
+        "/debug/status": () => withoutSecrets(nodeStatus(root, config, startedAt), redact),
+        "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
+      },
     },
     { ...config.monitoring, socketPath: paths.httpSocket, taker: inspector?.taker },
   );

@@ -5,6 +5,7 @@ import { doctorCommand } from "./doctor/doctor-command.ts";
 import { machinesCommand } from "./machines/machines-command.ts";
 import { metricsCommand } from "./metrics/metrics-command.ts";
 import { statusCommand } from "./status/status-command.ts";
+import { traceCommand } from "./trace/trace-command.ts";
 import { versionCommand } from "./version-command.ts";
 
 /** In the order of the help: what is asked most stands first. */
@@ -12,6 +13,7 @@ export const allCommands: readonly CliCommand[] = [
   statusCommand,
   doctorCommand,
   machinesCommand,
+  traceCommand,
   metricsCommand,
   configCommand,
   completionCommand(() => allCommands),

@@ -62,6 +62,14 @@ export interface ObservedAttachment {
 /** What attaching learned from the kernel beyond the plan. */
 export interface AttachedLinks {
   readonly netnsInode: string;
+  /** How long it took, in order. */
+  readonly parts?: readonly WorkPart[];
+}
+
+/** A piece of the kernel worker's work. */
+export interface WorkPart {
+  readonly name: string;
+  readonly ms: number;
 }
 
 /** One difference between a plan and the kernel, for CHECK. */

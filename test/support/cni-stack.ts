@@ -19,7 +19,11 @@ export async function startCniStack(
   const root = recorder<CniReport>();
   const exchanges = createCniExchanges({ runtimeDir, rejected: () => undefined });
   const machine = cniMachine.provide({ actors: cniActors(exchanges, Date.now) });
-  const cni = createActor(machine, { input: { pods: desk.pods, parent: root.ref } });
+  const { inspect } = settings;
+  const cni = createActor(machine, {
+    input: { pods: desk.pods, parent: root.ref },
+    ...(inspect && { inspect }),
+  });
   cni.start();
   await until(() => root.types().includes("cni.serving"), "the socket to listen");
   return {

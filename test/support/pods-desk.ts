@@ -1,4 +1,4 @@
-import { createActor } from "xstate";
+import { createActor, type InspectionEvent } from "xstate";
 import { podMachine } from "../../machines/pod/pod-machine.ts";
 import type { PodAnswer, PodsReport, PodsSettings } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
@@ -26,8 +26,12 @@ export function startPods(
   kernel: ReturnType<typeof fakePodNetwork>,
   {
     prefixes = ["10.244.1.0/24"],
+    inspect,
     ...settings
-  }: Partial<PodsSettings> & { readonly prefixes?: readonly string[] } = {},
+  }: Partial<PodsSettings> & {
+    readonly prefixes?: readonly string[];
+    readonly inspect?: ((event: InspectionEvent) => void) | undefined;
+  } = {},
   addressHints = noHints,
 ) {
   const root = recorder<PodsReport>();
@@ -39,6 +43,7 @@ export function startPods(
   });
   const pods = createActor(machine, {
     input: { settings: { ...podsSettings, ...settings }, parent: root.ref },
+    ...(inspect && { inspect }),
   });
   pods.start();
   let calls = 0;

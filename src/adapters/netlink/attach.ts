@@ -1,4 +1,4 @@
-import type { AttachedLinks, AttachmentPlan } from "../../domain/attachment.ts";
+import type { AttachedLinks, AttachmentPlan, WorkPart } from "../../domain/attachment.ts";
 import {
   commitSteps,
   hostRouteOperation,
@@ -22,22 +22,39 @@ const maximumIndexAttempts = 4;
  * its end without yielding, so no other request of this thread ever sees half of it.
  */
 export function attach(kernel: WorkerKernel, plan: AttachmentPlan): AttachedLinks {
+  const { parts, done } = stopwatch();
   const netns = openPodNamespace(kernel, plan.netns);
+  done("open the namespace");
   try {
     const indexes = makeHostSide(kernel, plan, netns);
+    done("host side: link, alias, routes");
     try {
       // A pod must not become the node's IPv6 router by announcing itself (CVE-2020-10749).
       if (kernel.hasIpv6) kernel.sysctls.write(`net/ipv6/conf/${plan.hostLink}/accept_ra`, "0");
       makePodSide(kernel, plan, netns, indexes.pod);
+      done("pod side: addresses, routes");
       commit(kernel, plan, netns, indexes.host);
+      done("commit");
     } catch (error) {
       removeLink(kernel, indexes.host);
       throw error;
     }
-    return { netnsInode: netns.inode };
+    return { netnsInode: netns.inode, parts };
   } finally {
     kernel.namespaces.close(netns);
   }
+}
+
+/** Each `done` says how long it was since the last. */
+function stopwatch() {
+  const parts: WorkPart[] = [];
+  let since = performance.now();
+  const done = (name: string): void => {
+    const now = performance.now();
+    parts.push({ name, ms: Math.round((now - since) * 1000) / 1000 });
+    since = now;
+  };
+  return { parts, done };
 }
 
 /** Throws PodNetworkRefusal NETNS_MISSING or NETNS_INVALID; the node's own namespace is no pod's. */

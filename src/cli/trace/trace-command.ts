@@ -1,0 +1,69 @@
+import { CliError } from "../cli-error.ts";
+import type { CliCommand } from "../command.ts";
+import { readPage } from "../daemon-pages.ts";
+import { type DocumentHead, documentVersion } from "../document.ts";
+import { documentCommand } from "../document-command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { isAbout, nearestCall } from "./match-call.ts";
+import { type TracedCall, tracePageSchema } from "./trace-page.ts";
+import { callsTable, callText } from "./trace-text.ts";
+
+export interface TraceDocument extends DocumentHead<"Trace"> {
+  readonly calls: readonly TracedCall[];
+}
+
+export const traceCommand: CliCommand = documentCommand<TraceDocument>({
+  name: "trace",
+  summary: "every transition, kernel operation and wait of a CNI call, and where it failed",
+  synonyms: ["calls", "history", "pod", "pods", "why"],
+  arguments: [
+    { flags: "[pod]", summary: "namespace/name, name, uid, container id or address; without it all calls" },
+  ],
+  options: [
+    { flags: "--failed", summary: "only calls that failed" },
+    {
+      flags: "--command <command>",
+      summary: "only these calls",
+      choices: ["ADD", "DEL", "CHECK", "GC"],
+    },
+    { flags: "--last <count>", summary: "only so many, the latest" },
+  ],
+  notes: "The daemon keeps its last 256 calls and 64 that failed. Exit code 1 if the last call shown failed.",
+  collect: async ({ context, words: [wanted], options }) => {
+    const { calls } = await readPage(context.daemon, "/debug/trace", tracePageSchema);
+    const found = calls.filter(
+      (call) =>
+        (wanted === undefined || isAbout(call, wanted)) &&
+        (options["failed"] !== true || call.outcome === "failed" || call.outcome === "abandoned") &&
+        (options["command"] === undefined || call.command === options["command"]),
+    );
+    if (wanted !== undefined && found.length === 0) throw unknownPod(calls, wanted);
+    return { apiVersion: documentVersion, kind: "Trace", calls: found.slice(-lastCount(options["last"])) };
+  },
+  render: ({ calls }, context, options) =>
+    calls.length === 0
+      ? "no such calls since the daemon started"
+      : options["table"] === true || calls.length > mostInFull
+        ? callsTable(calls, context)
+        : calls.map((call) => callText(call, context)).join("\n\n"),
+  exitCode: ({ calls }) => (calls.at(-1)?.outcome === "failed" ? exitCodes.problem : exitCodes.ok),
+});
+
+/** More calls than this are a list, each of which can be asked for. */
+const mostInFull = 6;
+
+function lastCount(given: string | boolean | undefined): number {
+  if (given === undefined) return Number.MAX_SAFE_INTEGER;
+  const count = Number(given);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new CliError(`--last must be a whole number above 0, not "${given}"`, { code: "USAGE" });
+}
+
+function unknownPod(calls: readonly TracedCall[], wanted: string): CliError {
+  const near = nearestCall(calls, wanted);
+  const guess = near === undefined ? "" : `; did you mean ${near}?`;
+  return new CliError(
+    `no call about "${wanted}" is kept${guess}\nheadcnictl trace lists all; the daemon keeps its last 256 calls since it started`,
+    { code: "NOT_FOUND" },
+  );
+}

@@ -1,0 +1,29 @@
+import { onTestFinished } from "vitest";
+import type { InspectionEvent } from "xstate";
+import { createLogger } from "../../../src/observe/logger.ts";
+import { createMachineObserver } from "../../../src/observe/machine-observer.ts";
+import { subjectOf } from "../../../src/observe/subject-of.ts";
+import { type CallTracesOptions, createCallTraces } from "../../../src/observe/trace/call-traces.ts";
+import { tracedPodNetwork } from "../../../src/observe/trace/traced-pod-network.ts";
+import { startCniStack } from "../../support/cni-stack.ts";
+import { fakePodNetwork } from "../../support/fake-pod-network.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+/** The way of CNI calls over a real socket with the observer and the traces beside it, as the daemon has them. */
+export async function tracedStack(options: CallTracesOptions = {}) {
+  const kernel = fakePodNetwork();
+  const traces = createCallTraces(options);
+  const { log } = createLogger({ level: "fatal", base: {}, destination: { write: () => undefined } });
+  const observer = createMachineObserver({ log, subjectOf, listener: traces.listener });
+  const inspect = (event: InspectionEvent) => {
+    traces.inspect(event);
+    observer.inspect(event);
+  };
+  const traced = { ...kernel, port: tracedPodNetwork(kernel.port, traces) };
+  const stack = await startCniStack(temporaryDirectory(), traced, { inspect });
+  onTestFinished(() => {
+    stack.cni.stop();
+    stack.pods.stop();
+  });
+  return { ...stack, kernel, traces };
+}
