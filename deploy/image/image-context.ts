@@ -7,8 +7,8 @@ import { buildDaemon } from "../build.ts";
 import { nodeOptions } from "../node-options.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
-/** Bundles that are no programs of their own. */
-const parts: ReadonlySet<string> = new Set(["kernel-worker.mjs"]);
+/** Bundles that are programs of their own. */
+const programNames = ["headcni", "headcni-wire", "headcnictl", "headcni-clean-nodes"];
 /** What the bundles leave beside them: koffi's native library. */
 const native = ["koffi", `@koromix/koffi-linux-${process.arch}`];
 
@@ -26,7 +26,7 @@ export async function makeContext(folder: string, progress: Progress): Promise<v
   await buildDaemon(home);
   for (const file of await readdir(home)) {
     if (file.endsWith(".map")) await rm(join(home, file));
-    else if (file.endsWith(".mjs") && !parts.has(file)) await startProgram(programs, file);
+    else if (programNames.includes(basename(file, ".mjs"))) await startProgram(programs, file);
   }
   for (const name of native) await copyPackage(name, join(home, "node_modules", name));
   await copyProgram(stub, join(home, "plugin"));

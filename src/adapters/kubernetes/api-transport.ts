@@ -5,7 +5,7 @@ import { KubernetesRequestError } from "./kubernetes-error.ts";
 import { type Refusal, refusalError } from "./read-refusal.ts";
 
 export interface ApiCall {
-  readonly method: "GET" | "POST" | "PATCH";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** With its leading slash. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;

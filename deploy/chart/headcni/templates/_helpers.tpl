@@ -34,6 +34,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
       "headscale" $headscale
       "network" (dict "podCIDR" .Values.network.podCIDR "serviceCIDR" .Values.network.serviceCIDR)
       "cni" .Values.cni
+      "tailscale" (dict "launcher" "wire")
       "kubernetes" (dict "enabled" true) }}
 {{- toYaml (mergeOverwrite $known (deepCopy .Values.config)) }}
 {{- end }}
@@ -110,4 +111,70 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
     secretName: {{ include "headcni.secretName" . }}
     defaultMode: 0400
     optional: true
+{{- end }}
+
+{{- define "headcni.uninstallHook" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{- /* Cleans up a node in an init container; the container after it only says that this is done. */ -}}
+{{- define "headcni.cleanupDaemonSet" -}}
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  name: headcni-cleanup
+  namespace: {{ .Release.Namespace }}
+  labels: {{- include "headcni.labels" . | nindent 4 }}
+    app.kubernetes.io/component: cleanup
+spec:
+  selector:
+    matchLabels: {{- include "headcni.selector" . | nindent 6 }}
+      app.kubernetes.io/component: cleanup
+  template:
+    metadata:
+      labels: {{- include "headcni.labels" . | nindent 8 }}
+        app.kubernetes.io/component: cleanup
+    spec:
+      {{- include "headcni.podBasics" . | nindent 6 }}
+      hostPID: true
+      automountServiceAccountToken: false
+      terminationGracePeriodSeconds: 1
+      initContainers:
+        - name: cleanup
+          image: {{ include "headcni.image" . }}
+          imagePullPolicy: {{ .Values.image.pullPolicy }}
+          args: [--config, /etc/headcni/config.yaml, --cleanup]
+          env: {{- include "headcni.environment" . | nindent 12 }}
+          securityContext: {{- include "headcni.securityContext" . | nindent 12 }}
+          volumeMounts:
+            {{- include "headcni.configMounts" . | nindent 12 }}
+            # The folders above ours, so that ours can go.
+            - {name: runtime, mountPath: {{ dir .Values.runtimeDir }}, mountPropagation: HostToContainer}
+            - {name: state, mountPath: {{ dir .Values.stateDir }}}
+            - {name: cni-bin, mountPath: {{ .Values.cni.binDir }}}
+            - {name: cni-conf, mountPath: {{ .Values.cni.confDir }}}
+            - {name: sysctls, mountPath: /host/proc/sys/net}
+      containers:
+        - name: clean
+          image: {{ include "headcni.image" . }}
+          imagePullPolicy: {{ .Values.image.pullPolicy }}
+          command: [sleep, infinity]
+          securityContext:
+            allowPrivilegeEscalation: false
+            readOnlyRootFilesystem: true
+            runAsNonRoot: true
+            runAsUser: 65534
+            capabilities:
+              drop: [ALL]
+            seccompProfile:
+              type: RuntimeDefault
+      volumes:
+        {{- include "headcni.configVolumes" . | nindent 8 }}
+        - {name: runtime, hostPath: {path: {{ dir .Values.runtimeDir }}, type: Directory}}
+        - {name: state, hostPath: {path: {{ dir .Values.stateDir }}, type: Directory}}
+        - {name: cni-bin, hostPath: {path: {{ .Values.cni.binDir }}, type: DirectoryOrCreate}}
+        - {name: cni-conf, hostPath: {path: {{ .Values.cni.confDir }}, type: DirectoryOrCreate}}
+        - {name: sysctls, hostPath: {path: /proc/sys/net, type: Directory}}
 {{- end }}

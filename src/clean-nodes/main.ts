@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import * as z from "zod";
+import { createApiTransport } from "../adapters/kubernetes/api-transport.ts";
+import { readServiceAccount } from "../adapters/kubernetes/cluster-access.ts";
+import { readKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import { HeadcniError } from "../domain/failure.ts";
+import { cleanUpCluster } from "./cluster.ts";
+
+const usage = `headcni-clean-nodes: ends HeadCNI on all nodes of a cluster and lets each be cleaned up
+
+  --remove SELECTOR    labels of the pods that must be gone first; the DaemonSets are those of --daemonset
+  --daemonset NAME     a DaemonSet to delete; may be repeated
+  --run FILE           manifest (JSON) of the DaemonSet whose pods clean up a node each and then are ready
+  --timeout SECONDS    for all of it (default 240)
+  --kubeconfig FILE    by default the service account of this pod`;
+
+const setSchema = z.looseObject({
+  metadata: z.looseObject({ name: z.string(), namespace: z.string() }),
+  spec: z.looseObject({ selector: z.object({ matchLabels: z.record(z.string(), z.string()) }) }),
+});
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      remove: { type: "string", default: "" },
+      daemonset: { type: "string", multiple: true, default: [] },
+      run: { type: "string", default: "" },
+      timeout: { type: "string", default: "240" },
+      kubeconfig: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) return console.log(usage);
+  const { kubeconfig } = values;
+  const transport = createApiTransport(() =>
+    kubeconfig === undefined ? readServiceAccount(process.env) : readKubeconfig(kubeconfig),
+  );
+  const set = setSchema.parse(JSON.parse(readFileSync(values.run, "utf8")));
+  const own = Object.entries(set.spec.selector.matchLabels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(",");
+  const signal = AbortSignal.timeout(Number(values.timeout) * 1000);
+  try {
+    const cluster = cleanUpCluster(transport, set.metadata.namespace, signal);
+    for (const name of [...values.daemonset, set.metadata.name]) await cluster.removeSet(name);
+    await cluster.untilGone(values.remove);
+    await cluster.untilGone(own);
+    console.log("headcni-clean-nodes: HeadCNI has ended on all nodes");
+    const nodes = await cluster.runOnNodes(set, own);
+    await cluster.removeConditions();
+    await cluster.removeSet(set.metadata.name);
+    await cluster.untilGone(own);
+    console.log(`headcni-clean-nodes: ${nodes} nodes are clean`);
+  } finally {
+    await transport.close();
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof HeadcniError ? `headcni-clean-nodes: ${error.message}` : error);
+  process.exitCode = 1;
+}
