@@ -7,7 +7,7 @@ import type { Progress } from "../lab/progress.ts";
  */
 export async function prepareTests(names: readonly string[], progress: Progress): Promise<void> {
   await ensureTools("bundle", progress);
-  const wholeProduct = names.length === 0 || names.some((name) => /e2e/.test(name));
+  const wholeProduct = names.length === 0 || names.some((name) => /e2e|test\/deploy/.test(name));
   if (!wholeProduct) return;
-  await ensureTools("bundle", progress, { network: "headcni", proxyMode: "nftables" });
+  await ensureTools("bundle", progress, { network: "chart", proxyMode: "nftables" });
 }

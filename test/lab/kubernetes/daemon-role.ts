@@ -1,7 +1,7 @@
 import { daemonUser } from "./certificates.ts";
 
 /** What HeadCNI's daemons may do in the API: exactly what they use. */
-const rules = [
+export const daemonRules = [
   { apiGroups: [""], resources: ["nodes", "pods"], verbs: ["list", "watch"] },
   { apiGroups: [""], resources: ["nodes/status"], verbs: ["patch"] },
   { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
@@ -12,7 +12,7 @@ export function daemonRoleObjects(): readonly unknown[] {
   const rbac = "rbac.authorization.k8s.io";
   const metadata = { name: "headcni-lab" };
   return [
-    { apiVersion: `${rbac}/v1`, kind: "ClusterRole", metadata, rules },
+    { apiVersion: `${rbac}/v1`, kind: "ClusterRole", metadata, rules: daemonRules },
     {
       apiVersion: `${rbac}/v1`,
       kind: "ClusterRoleBinding",

@@ -1,0 +1,148 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { renderManifests } from "../../deploy/manifests/render.ts";
+import { loadConfig } from "../../src/config/load-config.ts";
+import { ensureHelm } from "../lab/build/helm-tool.ts";
+import { daemonRules } from "../lab/kubernetes/daemon-role.ts";
+import { stderrProgress } from "../lab/progress.ts";
+import { runResult } from "../lab/run-command.ts";
+import { temporaryFile } from "./temporary-file.ts";
+
+const manifestsFolder = join(import.meta.dirname, "..", "..", "deploy", "manifests");
+const chart = join(import.meta.dirname, "..", "..", "deploy", "chart", "headcni");
+let helm: string;
+let manifests: Readonly<Record<string, string>>;
+
+type Container = { readonly name: string; readonly securityContext: Record<string, unknown> };
+type PodSpec = {
+  readonly initContainers?: readonly Container[];
+  readonly containers: readonly Container[];
+  readonly [key: string]: unknown;
+};
+type KubernetesObject = {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly rules?: unknown;
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: {
+    readonly updateStrategy?: { readonly type: string };
+    readonly template: { readonly spec: PodSpec };
+  };
+};
+
+beforeAll(async () => {
+  helm = await ensureHelm(stderrProgress());
+  manifests = await renderManifests(helm);
+}, 900_000);
+
+const objectsIn = (text = ""): readonly KubernetesObject[] =>
+  parseAllDocuments(text)
+    .map((document) => document.toJS() as KubernetesObject | null)
+    .filter((object) => object !== null);
+
+const objects = () => objectsIn(manifests["headcni.yaml"]);
+
+/** Also the DaemonSet that stands as text in a ConfigMap. */
+const podSpecs = (): readonly PodSpec[] => {
+  const uninstall = objectsIn(manifests["uninstall.yaml"]);
+  const inside = uninstall.flatMap(({ data }) => objectsIn(data?.["cleanup.json"]));
+  return [...objects(), ...uninstall, ...inside].flatMap(({ spec }) =>
+    spec?.template === undefined ? [] : [spec.template.spec],
+  );
+};
+
+const containers = () =>
+  podSpecs().flatMap(({ initContainers = [], containers }) => [...initContainers, ...containers]);
+
+const find = (kind: string, name: string) =>
+  objects().find((object) => object.kind === kind && object.metadata.name === name);
+
+test("the manifests of the repository are what the chart renders", async () => {
+  for (const [name, text] of Object.entries(manifests))
+    expect(await readFile(join(manifestsFolder, name), "utf8"), `npm run manifests: ${name}`).toBe(text);
+});
+
+test("no container is privileged, writes to its image or has a capability beyond the three", () => {
+  expect(containers().map(({ name }) => name)).toEqual([
+    "install-plugin",
+    "headcni",
+    "headcni-wire",
+    "uninstall",
+    "cleanup",
+    "clean",
+  ]);
+  for (const { name, securityContext } of containers()) {
+    expect(securityContext, name).toMatchObject({
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"] },
+    });
+    expect(securityContext["privileged"] ?? false, name).toBe(false);
+    const { add = [] } = securityContext["capabilities"] as { readonly add?: readonly string[] };
+    const needed = ["headcni", "headcni-wire", "cleanup"].includes(name);
+    expect(add, name).toEqual(needed ? ["NET_ADMIN", "NET_RAW", "SYS_ADMIN"] : []);
+  }
+});
+
+test("every pod starts before the cluster has a network", () => {
+  for (const spec of podSpecs())
+    expect(spec).toMatchObject({
+      hostNetwork: true,
+      dnsPolicy: "Default",
+      enableServiceLinks: false,
+      priorityClassName: "system-node-critical",
+      tolerations: [{ operator: "Exists" }],
+    });
+});
+
+test("an update replaces the daemon, and the wire only by hand", () => {
+  expect(find("DaemonSet", "headcni")?.spec?.updateStrategy?.type).toBe("RollingUpdate");
+  expect(find("DaemonSet", "headcni-wire")?.spec?.updateStrategy?.type).toBe("OnDelete");
+});
+
+test("the daemon's role is the one with which it is tested", () => {
+  expect(find("ClusterRole", "headcni")?.rules).toEqual(daemonRules);
+});
+
+test("the daemon takes the configuration that the chart writes", async () => {
+  const file = await temporaryFile(find("ConfigMap", "headcni")?.data?.["config.yaml"] ?? "");
+  const environment = { HEADCNI_NODE_NAME: "n1", HEADCNI_TAILSCALE_STATIC_ENDPOINTS: "10.0.0.1:41642" };
+  const config = loadConfig({ file, environment, flags: [] }, { credentials: "unread" });
+  expect(config).toMatchObject({
+    nodeName: "n1",
+    headscale: { url: "https://headscale.example.org", authKeyFile: "/etc/headcni-credentials/auth-key" },
+    tailscale: { launcher: "wire", staticEndpoints: ["10.0.0.1:41642"] },
+    kubernetes: { enabled: true },
+  });
+});
+
+describe("values that cannot be right are refused by name", () => {
+  const given = {
+    "headscale.url": "https://h.example",
+    "headscale.authKey": "k",
+    "network.podCIDR": "10.0.0.0/8",
+  };
+  const render = async (values: Readonly<Record<string, string>>) =>
+    await runResult([
+      ...[helm, "template", "headcni", chart],
+      ...Object.entries({ ...given, ...values }).map(([path, value]) => `--set-string=${path}=${value}`),
+    ] as [string, ...string[]]);
+
+  test("what is needed is enough", async () => {
+    expect(await render({})).toMatchObject({ exitCode: 0 });
+  });
+
+  test.each([
+    [{ "headscale.url": "headscale.example.org" }, "url"],
+    [{ "network.podCIDR": "" }, "podCIDR"],
+    [{ "headscale.authKey": "" }, "headscale.existingSecret"],
+    [{ "headscale.approval": "api" }, "headscale.apiKey"],
+    [{ "headscale.urrl": "x" }, "urrl"],
+  ])("%j", async (values, named) => {
+    const { exitCode, stderr } = await render(values);
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain(named);
+  });
+});
