@@ -52,7 +52,7 @@ export async function ensureClusterTools(
   const programs = { init, busybox: await onPath("busybox"), coredns: join(coredns, "coredns") };
   const images = await ensureLabImages(programs, progress);
   // Go names a program after its package's folder.
-  const install = network === "chart" ? await ensureInstallTools(progress) : undefined;
+  const install = network === "chart" || network === "none" ? await ensureInstallTools(progress) : undefined;
   return { etcd: join(kubernetes, "server"), kubernetes, containerd, init, images, install };
 }
 

@@ -28,6 +28,6 @@ export type ClusterTools = {
   readonly init: string;
   /** An archive with the images of `lab-images.ts`. */
   readonly images: string;
-  /** With the network `chart`. */
+  /** With the networks `chart` and `none`. */
   readonly install?: InstallTools | undefined;
 };

@@ -31,7 +31,10 @@ export async function helm(lab: Lab, args: readonly string[]): Promise<string> {
 /** What is needed to install; throws LabError BAD_OPTION in a lab that was started without it. */
 function installTools({ tools }: Cluster): InstallTools {
   if (tools.install !== undefined) return tools.install;
-  throw new LabError("BAD_OPTION", "this lab's network is not installed by the chart");
+  throw new LabError(
+    "BAD_OPTION",
+    "HeadCNI is no guest of this lab's cluster: start one with network chart or none",
+  );
 }
 
 /** Writes the values of a lab's installation, with the auth key in them, and returns the file. */

@@ -84,6 +84,7 @@ export async function execInClusterPod(
   lab: Lab,
   pod: ClusterPod,
   command: readonly string[],
+  timeoutMs = 60_000,
 ): Promise<CommandResult> {
-  return await runResult(kubectlCommand(lab, ["exec", pod.name, "--", ...command]), { timeoutMs: 60_000 });
+  return await runResult(kubectlCommand(lab, ["exec", pod.name, "--", ...command]), { timeoutMs });
 }
