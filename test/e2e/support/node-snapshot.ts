@@ -17,8 +17,8 @@ const commands = {
     for part in ipv4 ipv6; do for link in all default lo eth0; do
       grep -H . "$part/conf/$link/forwarding" "$part/conf/$link/rp_filter" "$part/conf/$link/src_valid_mark" \
         "$part/conf/$link/arp_ignore" "$part/conf/$link/proxy_arp" "$part/conf/$link/accept_local" \
-        "$part/conf/$link/route_localnet" "$part/conf/$link/accept_ra" "$part/conf/$link/send_redirects" 2>/dev/null
-    done; done; true`,
+        "$part/conf/$link/route_localnet" "$part/conf/$link/accept_ra" "$part/conf/$link/send_redirects" 2>/dev/null || true
+    done; done`,
   namespaces: "ls /run/netns",
   files: `for folder in /opt/cni/bin /etc/cni/net.d /run/headcni /var/lib/headcni; do
       find "$folder" -printf '%p %y %m %l\\n'; done`,
