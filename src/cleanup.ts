@@ -1,5 +1,6 @@
-import { rm } from "node:fs/promises";
+import { readdir, rm, rmdir } from "node:fs/promises";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { cleanUpGuard } from "./actors/guard-work.ts";
 import { removePlugin } from "./adapters/plugin-file/plugin-file.ts";
 import type { Config } from "./config/config-schema.ts";
@@ -51,8 +52,10 @@ export async function cleanUp(config: Config): Promise<number> {
 
 /** A folder on which something is mounted (a container's hostPath) is emptied and stays. */
 async function removeFolder(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EBUSY" || error.path !== path) throw error;
+  const names = await readdir(path).catch(() => []);
+  for (const name of names) await rm(join(path, name), { recursive: true, force: true });
+  await rmdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EBUSY" && error.code !== "ENOENT") throw error;
   });
 }
 

@@ -29,7 +29,8 @@ export async function prepareNode(lab: Lab, node: LabNode): Promise<void> {
     await symlink(join(lab.tools.referencePlugins, name), join(node.cniBinDir, name));
   }
   // The chart brings its own.
-  if (lab.tools.plugin !== undefined && lab.options.kubernetes?.network !== "chart")
+  const { network } = lab.options.kubernetes ?? { network: "headcni" };
+  if (lab.tools.plugin !== undefined && network === "headcni")
     await symlink(lab.tools.plugin, join(node.cniBinDir, "headcni"));
   if (lab.options.kubernetes !== undefined)
     await writeKubeconfig(clusterOf(lab), daemonUser, daemonKubeconfig(node));
