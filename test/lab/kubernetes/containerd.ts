@@ -37,7 +37,7 @@ export async function startContainerd(lab: Lab, node: LabNode): Promise<void> {
   };
   await waitUntil(answers, {
     what: `containerd of ${node.name} answers`,
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
     explain: () => tailOf(nodeLogFile(node, "containerd")),
   });
   await importImages(lab, node, tools.images);
@@ -53,7 +53,7 @@ export async function importImages(lab: Lab, node: LabNode, archive: string): Pr
 export async function ctr(lab: Lab, node: LabNode, args: readonly string[]): Promise<string> {
   const program = join(clusterOf(lab).tools.containerd, "ctr");
   return await run([program, "--address", containerdSocket(node), "--namespace", "k8s.io", ...args], {
-    timeoutMs: 60_000,
+    timeoutMs: 180_000,
   });
 }
 

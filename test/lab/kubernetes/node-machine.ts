@@ -58,7 +58,7 @@ export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
   };
   await waitUntil(booted, {
     what: `${node.name} has booted`,
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     everyMs: 10,
   });
 }
