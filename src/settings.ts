@@ -42,7 +42,12 @@ export function machineSettings(config: Config): HeadcniSettings {
       authKeyFrom: headscale.authKey === undefined && api ? "headscale" : "credentials",
       launcher: tailscale.launcher,
     },
-    headscale: { authenticates: api, tags: tailscale.tags, seed: nodeName },
+    headscale: {
+      authenticates: api,
+      tags: tailscale.tags,
+      hostnamePrefix: tailscale.hostnamePrefix,
+      seed: nodeName,
+    },
     routeProof: readiness.routeProof,
     kubernetes: kubernetes.enabled
       ? {

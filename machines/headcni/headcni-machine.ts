@@ -78,6 +78,7 @@ export const headcniMachine = headcniSetup.createMachine({
     "attachments.changed": { actions: { type: "forwardAttachments", params: ({ event }) => event } },
     "call.refused": { actions: { type: "forwardRefusal", params: ({ event }) => event } },
     "nodes.changed": { actions: { type: "keepExpected", params: ({ event }) => event } },
+    "nodes.departed": { actions: { type: "tellDeparted", params: ({ event }) => event } },
     "node.waiting": {
       actions: [{ type: "noteNode", params: ({ event }) => event.reason }, "tellCni"],
     },

@@ -81,6 +81,12 @@ export const headcniSetup = setup({
     tellExpected: enqueueActions(({ context: { expected }, enqueue }) => {
       if (expected !== null) enqueue.sendTo("routes", { type: "nodes.expected", expected });
     }),
+    tellDeparted: enqueueActions(
+      ({ context, enqueue }, { nodes }: { readonly nodes: readonly ClusterNode[] }) => {
+        for (const { name, podCidrs } of nodes)
+          enqueue.sendTo(context.headscale, { type: "node.departed", name, prefixes: podCidrs });
+      },
+    ),
     tellRefused: sendTo("guard", (_, { prefixes }: { readonly prefixes: readonly string[] }) => ({
       type: "peers.refused" as const,
       prefixes,

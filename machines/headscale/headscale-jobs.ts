@@ -12,7 +12,7 @@ export type AuthKeyReply =
   | { readonly type: "authKey.granted"; readonly authKey: string }
   | { readonly type: "authKey.failed"; readonly failure: Failure };
 
-/** What others ask of Headscale; each job is answered once to its `replyTo`. */
+/** What others ask of Headscale; each job is answered once to its `replyTo`, if it has one. */
 export type HeadscaleJob =
   | {
       readonly kind: "approval";
@@ -20,12 +20,16 @@ export type HeadscaleJob =
       readonly prefixes: readonly string[];
       readonly replyTo: Recipient<ApprovalReply>;
     }
-  | { readonly kind: "authKey"; readonly replyTo: Recipient<AuthKeyReply> };
+  | { readonly kind: "authKey"; readonly replyTo: Recipient<AuthKeyReply> }
+  /** A node left the cluster: nobody waits for the answer. */
+  | { readonly kind: "departure"; readonly name: string; readonly prefixes: readonly string[] };
 
 /** What the machine is told. */
 export type HeadscaleEvent =
   | ({ readonly type: "approval.wanted" } & Omit<Extract<HeadscaleJob, { kind: "approval" }>, "kind">)
   | ({ readonly type: "authKey.wanted" } & Omit<Extract<HeadscaleJob, { kind: "authKey" }>, "kind">)
+  /** A node left the cluster for good; what it announced was `prefixes`. */
+  | { readonly type: "node.departed"; readonly name: string; readonly prefixes: readonly string[] }
   | { readonly type: "control.lost" }
   | { readonly type: "control.restored" }
   | { readonly type: "credentials.replaced" };
@@ -33,17 +37,22 @@ export type HeadscaleEvent =
 /** What the effect `serve` gets: a job without its address, which is no plain data. */
 export type HeadscaleTask =
   | { readonly kind: "approval"; readonly nodeId: string; readonly prefixes: readonly string[] }
-  | { readonly kind: "authKey"; readonly tags: readonly string[] };
+  | { readonly kind: "authKey"; readonly tags: readonly string[] }
+  | { readonly kind: "departure"; readonly hostname: string; readonly prefixes: readonly string[] };
 
 /** What `serve` brings back: a key, or the prefixes the node serves after an approval. */
 export type HeadscaleYield = { readonly authKey?: string; readonly serving?: readonly string[] };
 
 /**
- * The queue with one more job. A job that waits already for the same asker is replaced by the newer one; the first may
- * be in work and stays.
+ * The queue with one more job. A job that waits already for the same asker, or about the same node, is replaced by the
+ * newer one; the first may be in work and stays.
  */
 export function queueJob(jobs: readonly HeadscaleJob[], job: HeadscaleJob): readonly HeadscaleJob[] {
-  const same = (other: HeadscaleJob) => other.kind === job.kind && other.replyTo === job.replyTo;
+  const same = (other: HeadscaleJob) =>
+    other.kind === job.kind &&
+    ("replyTo" in other
+      ? "replyTo" in job && other.replyTo === job.replyTo
+      : "name" in job && other.name === job.name);
   return [...jobs.filter((other, index) => index === 0 || !same(other)), job];
 }
 

@@ -18,6 +18,8 @@ export interface HeadscaleInput {
   readonly authenticates: boolean;
   /** Tags of the pre-auth keys made for this node. */
   readonly tags: readonly string[];
+  /** What stands before a node's name in the tailnet. */
+  readonly hostnamePrefix: string;
   /** Spreads the waits of nodes: the node's name. */
   readonly seed: string;
 }
@@ -54,7 +56,7 @@ export const headscaleMachine = setup({
     keepFailure: assign({ failure: (_, failure: Failure) => failure }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     forgetFailure: assign(({ context: { failure: _, ...rest } }) => ({ ...rest, attempt: 0 })),
-    refuseJob: enqueueActions(({ enqueue }, job: HeadscaleJob) => {
+    refuseJob: enqueueActions(({ enqueue }, job: Exclude<HeadscaleJob, { kind: "departure" }>) => {
       const failure = { code: "CREDENTIALS_MISSING", message: "this node works without an API key" };
       if (job.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.failed", failure });
       else enqueue.sendTo(job.replyTo, { type: "authKey.failed", failure });
@@ -109,6 +111,16 @@ export const headscaleMachine = setup({
         actions: { type: "refuseJob", params: ({ event }) => ({ kind: "authKey", replyTo: event.replyTo }) },
       },
       { actions: { type: "queue", params: ({ event }) => ({ kind: "authKey", replyTo: event.replyTo }) } },
+    ],
+    "node.departed": [
+      // Without a key somebody else must clear its place: the peers refuse its prefixes anyway.
+      { guard: "worksWithoutKey", actions: [] },
+      {
+        actions: {
+          type: "queue",
+          params: ({ event: { name, prefixes } }) => ({ kind: "departure", name, prefixes }),
+        },
+      },
     ],
   },
   states: {
@@ -185,8 +197,13 @@ export const headscaleMachine = setup({
   },
 });
 
-function taskOf({ jobs: [job], tags }: HeadscaleContext): HeadscaleTask {
-  return job?.kind === "approval"
-    ? { kind: "approval", nodeId: job.nodeId, prefixes: job.prefixes }
-    : { kind: "authKey", tags };
+function taskOf({ jobs: [job], tags, hostnamePrefix }: HeadscaleContext): HeadscaleTask {
+  switch (job?.kind) {
+    case "approval":
+      return { kind: "approval", nodeId: job.nodeId, prefixes: job.prefixes };
+    case "departure":
+      return { kind: "departure", hostname: `${hostnamePrefix}${job.name}`, prefixes: job.prefixes };
+    default:
+      return { kind: "authKey", tags };
+  }
 }

@@ -35,7 +35,9 @@ export type NodeReport =
   /** The Node has other pod CIDRs and no pod uses the old ones: the daemon has to begin anew, with these. */
   | { readonly type: "node.moved"; readonly prefixes: readonly string[] }
   /** The cluster's Nodes; the own one and those in their grace period included. */
-  | { readonly type: "nodes.changed"; readonly nodes: readonly ClusterNode[] };
+  | { readonly type: "nodes.changed"; readonly nodes: readonly ClusterNode[] }
+  /** Nodes that are gone for good, and whose place in the tailnet it is on this node to clear. */
+  | { readonly type: "nodes.departed"; readonly nodes: readonly ClusterNode[] };
 
 export interface NodeContext extends NodeInput {
   /** Empty until known. */

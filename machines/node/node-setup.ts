@@ -1,6 +1,7 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { ClusterNode, NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
+import { departuresFor } from "../../src/domain/node-departure.ts";
 import {
   changeNodes,
   emptyLedger,
@@ -98,8 +99,10 @@ export const nodeSetup = setup({
     turn: enqueueActions(({ context, enqueue }) => {
       const ledger = turnLedger(context.ledger);
       enqueue.assign({ ledger });
-      if (ledger.nodes !== context.ledger.nodes)
-        enqueue.sendTo(context.parent, { type: "nodes.changed", nodes: nodesOf(ledger) });
+      if (ledger.nodes === context.ledger.nodes) return;
+      enqueue.sendTo(context.parent, { type: "nodes.changed", nodes: nodesOf(ledger) });
+      const nodes = departuresFor(context.seed, context.ledger, ledger);
+      if (nodes.length > 0) enqueue.sendTo(context.parent, { type: "nodes.departed", nodes });
     }),
     keepWanted: assign({ wanted: (_, condition: NetworkCondition) => condition }),
     tellWanted: enqueueActions(({ context: { wanted }, enqueue }) => {

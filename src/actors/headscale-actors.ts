@@ -13,6 +13,10 @@ export function headscaleActors(headscale: Headscale) {
     serve: fromPromise<HeadscaleYield, { readonly task: HeadscaleTask }>(
       async ({ input: { task }, signal }) => {
         if (task.kind === "authKey") return { authKey: await headscale.createAuthKey(task.tags, signal) };
+        if (task.kind === "departure") {
+          await headscale.removeNode(task.hostname, task.prefixes, signal);
+          return {};
+        }
         const node = await headscale.approveRoutes(task.nodeId, task.prefixes, signal);
         return { serving: node.servingRoutes };
       },

@@ -34,5 +34,10 @@ export interface Headscale {
   createAuthKey(tags: readonly string[], signal: AbortSignal): Promise<string>;
   /** Read, merge, write: approves `prefixes` on the node and keeps every other approval. */
   approveRoutes(nodeId: string, prefixes: readonly string[], signal: AbortSignal): Promise<HeadscaleNode>;
+  /**
+   * Clears the place of a node that left the cluster: nodes of that name which have no approved prefix but these are
+   * deleted if they are offline, and expire if they are not. Returns how many there were; none is no error.
+   */
+  removeNode(hostname: string, prefixes: readonly string[], signal: AbortSignal): Promise<number>;
   listNodes(signal: AbortSignal): Promise<readonly HeadscaleNode[]>;
 }

@@ -13,7 +13,7 @@ const settings: HeadcniSettings = {
     authKeyFrom: "credentials",
     launcher: "daemon",
   },
-  headscale: { authenticates: false, tags: ["tag:k8s-node"], seed: "n1" },
+  headscale: { authenticates: false, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: "n1" },
   routeProof: "required",
   kubernetes: null,
 };
@@ -45,6 +45,7 @@ const events: readonly HeadcniEvent[] = [
   { type: "routes.unproven", reason: "10.244.1.0/24 is lost" },
   { type: "peers.refused", prefixes: ["10.244.9.0/24"] },
   { type: "nodes.changed", nodes: [{ name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] }] },
+  { type: "nodes.departed", nodes: [{ name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] }] },
   { type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] },
   { type: "node.waiting", reason: "no Node" },
   { type: "node.agreed", note: "" },

@@ -16,7 +16,8 @@ import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 const refused = new HeadscaleRequestError("401", { code: "UNAUTHORIZED" });
 const away = new HeadscaleRequestError("away", { code: "UNREACHABLE", reason: "ECONNREFUSED" });
 const unknown = new HeadscaleRequestError("no", { code: "NOT_FOUND", status: 404, text: "node not found" });
-const input = { authenticates: true, tags: ["tag:k8s-node"], seed: "n1" };
+const input = { authenticates: true, tags: ["tag:k8s-node"], hostnamePrefix: "k8s-", seed: "n1" };
+const departed = { type: "node.departed", name: "n9", prefixes: ["10.244.9.0/24"] } as const;
 const approval = { type: "approval.wanted", nodeId: "7", prefixes: ["10.244.1.0/24"] } as const;
 
 test("every transition of the headscale machine can be taken", async () => {
@@ -31,6 +32,7 @@ test("every transition of the headscale machine can be taken", async () => {
       { type: "credentials.replaced" },
       { ...approval, replyTo: asker },
       { type: "authKey.wanted", replyTo: other },
+      departed,
     ],
     outcomes: {
       probe: { done: [undefined], error: [refused, away] },
@@ -167,6 +169,23 @@ describe("headscale", () => {
     actor.send({ ...approval, replyTo: asker.ref });
     await until(() => asker.events.length === 1, "the answer");
     expect(asker.events).toMatchObject([{ type: "approval.failed", failure: { code: "NOT_FOUND" } }]);
+  });
+
+  test("the place of a node that left is cleared, under the name that it had in the tailnet", async () => {
+    const tasks: HeadscaleTask[] = [];
+    const serve = async (task: HeadscaleTask) => {
+      tasks.push(task);
+      return {};
+    };
+    const { actor, at } = start({ serve: [serve] });
+    await at("connected");
+    actor.send(departed);
+    await until(() => tasks.length === 1, "the task");
+    expect(tasks).toEqual([{ kind: "departure", hostname: "k8s-n9", prefixes: ["10.244.9.0/24"] }]);
+    const keyless = start({ serve: [serve], authenticates: false });
+    await keyless.at("connected");
+    keyless.actor.send(departed);
+    expect(keyless.counts.serves).toBe(0);
   });
 
   test("without an API key requests are refused at once", async () => {

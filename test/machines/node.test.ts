@@ -276,4 +276,21 @@ describe("the node machine", () => {
     clock.fire(60_000);
     expect(names()).toEqual([]);
   });
+
+  it("tells of a Node that left for good once, and of none while its own is away", () => {
+    const self = { name: "n1", podCidrs: ["10.244.1.0/24"], addresses: [] };
+    const { send, clock, last } = start();
+    send(nodes(self, peer));
+    send(peerChanged("removed"));
+    clock.fire(60_000);
+    expect(last("nodes.departed")).toBeUndefined();
+    clock.fire(60_000);
+    expect(last("nodes.departed")).toEqual({ type: "nodes.departed", nodes: [peer] });
+    const alone = start();
+    alone.send(nodes(peer));
+    alone.send(peerChanged("removed"));
+    alone.clock.fire(60_000);
+    alone.clock.fire(60_000);
+    expect(alone.last("nodes.departed")).toBeUndefined();
+  });
 });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Headscale } from "../../ports/headscale.ts";
+import type { Headscale, HeadscaleNode } from "../../ports/headscale.ts";
 import { answers } from "./answers.ts";
 import { HeadscaleRequestError } from "./headscale-error.ts";
 import { createTransport } from "./transport.ts";
@@ -90,6 +90,25 @@ export function createHeadscale({
         { method: "POST", path, body, apiKey: apiKey(), answer: answers.node },
         signal,
       );
+    },
+    async removeNode(hostname, prefixes, signal) {
+      const announcesOnly = ({ approvedRoutes }: HeadscaleNode) =>
+        approvedRoutes.length > 0 && approvedRoutes.every((route) => prefixes.includes(route));
+      const departed = (await listNodes(signal)).filter(
+        (node) => node.name === hostname && announcesOnly(node),
+      );
+      for (const { id, online } of departed) {
+        const path = `/api/v1/node/${encodeURIComponent(id)}`;
+        const call = online
+          ? // 0.29 reads the query, 0.30 the body; without a time it expires now.
+            ({ method: "POST", path: `${path}/expire`, body: {}, answer: answers.anything } as const)
+          : ({ method: "DELETE", path, answer: answers.anything } as const);
+        await transport.call({ ...call, apiKey: apiKey() }, signal).catch((error: unknown) => {
+          // Another node was quicker.
+          if (!(error instanceof HeadscaleRequestError) || error.detail.code !== "NOT_FOUND") throw error;
+        });
+      }
+      return departed.length;
     },
     listNodes,
     close: transport.close,

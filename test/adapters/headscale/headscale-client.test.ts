@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHeadscale } from "../../../src/adapters/headscale/headscale-client.ts";
 import type { HeadscaleFailure } from "../../../src/ports/headscale.ts";
@@ -89,6 +90,27 @@ describe("the Headscale client, against Headscale", () => {
       fails({ code: "REJECTED" }),
     );
     await expect(client.createAuthKey(["not a tag"], signal)).rejects.toEqual(fails({ code: "REJECTED" }));
+  });
+
+  test("clears the place of a node that left, and of no other", async () => {
+    await commandLine(rig.lab, ["users", "create", "left"]);
+    const gone = ["10.244.40.0/24"];
+    for (const [name, route] of [
+      ["left", "10.244.40.0/24"],
+      ["left", "10.244.41.0/24"],
+      ["stays", "10.244.40.0/24"],
+    ] as const) {
+      const before = (await client.listNodes(signal)).map(({ id }) => id);
+      const authId = `hskey-authreq-${randomBytes(12).toString("hex")}`;
+      await commandLine(rig.lab, ["debug", "create-node", "--user", "left", "--name", name, "--key", authId]);
+      await commandLine(rig.lab, ["auth", "register", "--auth-id", authId, "--user", "left"]);
+      const made = (await client.listNodes(signal)).find(({ id }) => !before.includes(id));
+      await client.approveRoutes(made?.id ?? "", [route], signal);
+    }
+    expect(await client.removeNode("left", gone, signal)).toBe(1);
+    expect(await client.removeNode("left", gone, signal)).toBe(0);
+    const names = (await client.listNodes(signal)).map(({ name }) => name).sort();
+    expect(names).toEqual(["left", "n1", "stays"]);
   });
 
   test("makes a user once", async () => {

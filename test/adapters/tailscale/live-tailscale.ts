@@ -30,7 +30,7 @@ export function liveTailscale(
   const actors = tailscaleActors(tailnet, client, readKey, noWire);
   const parent = recorder<TailscaleReport>();
   const headscale = createActor(headscaleMachine.provide({ actors: headscaleActors(client) }), {
-    input: { authenticates: true, tags: ["tag:k8s-node"], seed: node.name },
+    input: { authenticates: true, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: node.name },
   }).start();
   const actor = createActor(
     tailscaleMachine.provide({
