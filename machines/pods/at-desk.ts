@@ -15,10 +15,6 @@ export function atDesk<Params>(decide: (desk: Desk, params: Params, registry: Re
       const desk = openDesk(context);
       decide(desk, params, self);
       enqueue.assign(storeDesk(desk));
-      if (desk.pools.some((pool, index) => pool !== context.pools[index]))
-        enqueue.sendTo("hints", { type: "hints.changed", pools: desk.pools });
-      const changed = changedAttachments(context.rows, desk.rows);
-      if (changed !== undefined) enqueue.sendTo(context.parent, changed);
       for (const effect of desk.effects) {
         switch (effect.do) {
           case "answer":
@@ -41,6 +37,11 @@ export function atDesk<Params>(decide: (desk: Desk, params: Params, registry: Re
             effect satisfies never;
         }
       }
+      // Events are handled as they are sent: what nobody waits for comes after the answers.
+      if (desk.pools.some((pool, index) => pool !== context.pools[index]))
+        enqueue.sendTo("hints", { type: "hints.changed", pools: desk.pools });
+      const changed = changedAttachments(context.rows, desk.rows);
+      if (changed !== undefined) enqueue.sendTo(context.parent, changed);
     },
   );
 }

@@ -5,6 +5,7 @@ import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { bars, reaches } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
+import { killsCommand } from "./kills-command.ts";
 import { nodesCommand } from "./nodes-command.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
 import { outagesCommand } from "./outages-command.ts";
@@ -26,6 +27,7 @@ import { stormCommand } from "./storm-command.ts";
 /** Benchmarks with a lab of their own kind, by their first word. */
 const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
   storm: stormCommand,
+  kills: killsCommand,
   outages: outagesCommand,
   nodes: nodesCommand,
   pods: podsCommand,

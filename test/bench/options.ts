@@ -28,6 +28,7 @@ export type Options = {
 export const usage = `Measures HeadCNI beside the CNI project's bridge and ptp plugins, on real nodes of a lab.
 Usage: npm run bench -- [OPTION...]     (as root; takes about ten minutes)
        npm run bench -- storm [--lives N]     (what 100,000 pod lives leave behind)
+       npm run bench -- kills [--kills N]     (the daemon killed under a storm of ADD and DEL)
        npm run bench -- outages [--kills N] [--away-kills N] [--minutes N]     (silences when things die)
        npm run bench -- pods [--help]         (a node's worth of pods at once in a cluster, beside the reference plugins)
        npm run bench -- nodes [--help]        (thousands of Nodes in a cluster)

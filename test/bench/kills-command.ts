@@ -1,0 +1,69 @@
+import { parseArgs } from "node:util";
+import { killStorm, type StormReport, waitUntilNothingIsLeft } from "../e2e/support/kill-storm.ts";
+import type { Lab } from "../lab/lab-types.ts";
+import { type Progress, stderrProgress } from "../lab/progress.ts";
+import { startLab } from "../lab/start-lab.ts";
+import { stopLab } from "../lab/stop-lab.ts";
+import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
+import { BenchError } from "./bench-error.ts";
+
+const usage = `Kills the daemon with -9 at random moments under a storm of ADD and DEL, and looks for what must never be.
+Usage: npm run bench -- kills [--kills N] [--json]     (as root)
+  --kills N    kills (500: ten to twenty minutes)
+Ends with code 1 when an address was given twice or leaked, or a success was none.
+`;
+
+/** `npm run bench -- kills`; returns the exit code: 1 when something was lost or leaked, 2 for words it does not know. */
+export async function killsCommand(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { kills: { type: "string" }, json: { type: "boolean" }, help: { type: "boolean" } },
+  });
+  const kills = Number(values.kills ?? 500);
+  if (values.help === true || !Number.isInteger(kills) || kills < 1) {
+    process.stderr.write(usage);
+    return values.help === true ? 0 : 2;
+  }
+  const progress = stderrProgress();
+  const interrupts = stopLabOnInterrupt(progress);
+  const lab = await startLab({ nodes: 1, progress });
+  interrupts.watch(lab.id);
+  try {
+    const { leaked, ...storm } = await weather(lab, kills, progress);
+    const wrong = [storm.twice, storm.dead, storm.undeleted, leaked].flat();
+    const printed =
+      values.json === true ? JSON.stringify({ kills, ...storm, leaked }) : inWords(kills, storm, wrong);
+    process.stdout.write(`${printed}\n`);
+    return wrong.length === 0 ? 0 : 1;
+  } finally {
+    await stopLab(lab.id, progress);
+    interrupts.release();
+  }
+}
+
+async function weather(
+  lab: Lab,
+  kills: number,
+  progress: Progress,
+): Promise<StormReport & { readonly leaked: readonly string[] }> {
+  const [node] = lab.nodes;
+  if (node === undefined) throw new BenchError("BAD_OPTION", "the lab has no node");
+  const storm = await killStorm(lab, node, kills, (count) => {
+    if (count % 25 === 0) progress(`Kills: ${count} of ${kills}`);
+  });
+  const leaked = await waitUntilNothingIsLeft(node).then(
+    () => [],
+    (error: unknown) => [String(error)],
+  );
+  return { ...storm, leaked };
+}
+
+function inWords(kills: number, { adds, dels, refused }: StormReport, wrong: readonly string[]): string {
+  return [
+    `${kills} kills -9: ${adds} ADDs answered success, ${refused} were to be repeated, ${dels} DELs`,
+    ...wrong.slice(0, 20),
+    wrong.length === 0
+      ? "no address twice, none leaked, every success true"
+      : `NOT clean: ${wrong.length} findings`,
+  ].join("\n");
+}

@@ -1,0 +1,102 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { waitForDaemon } from "../../lab/daemon.ts";
+import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import { netnsPrefix } from "../../lab/layout.ts";
+import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
+import { runResult } from "../../lab/run-command.ts";
+import { killService, startService } from "../../lab/services.ts";
+import { waitUntil } from "../../lab/wait-until.ts";
+import { podKernelState } from "./kernel-view.ts";
+import { addressIn, callPlugin } from "./plugin-call.ts";
+
+/** What a storm came to; each list names what must never happen. */
+export type StormReport = {
+  readonly adds: number;
+  readonly dels: number;
+  /** ADDs that the runtime would repeat. */
+  readonly refused: number;
+  /** Addresses that two living pods had. */
+  readonly twice: readonly string[];
+  /** Addresses whose ADD answered success and that did not answer a ping. */
+  readonly dead: readonly string[];
+  /** Answers of DELs that failed. */
+  readonly undeleted: readonly string[];
+};
+
+const workers = 6;
+
+/**
+ * Kills a node's daemon with SIGKILL so often, at random moments, while six workers ADD and DEL as a runtime does. At the end the
+ * daemon runs, all sandboxes are gone, and what is left in the kernel was leaked.
+ */
+export async function killStorm(
+  lab: Lab,
+  node: LabNode,
+  kills: number,
+  killed: (count: number) => void = () => undefined,
+): Promise<StormReport> {
+  const daemon = { name: "daemon", node: node.name } as const;
+  const storm = { over: false, adds: 0, dels: 0, refused: 0 };
+  const [twice, dead, undeleted]: [string[], string[], string[]] = [[], [], []];
+  const owners = new Map<string, string>();
+  const sandboxes: string[] = [];
+  for (let index = 0; index < workers; index += 1) {
+    const name = `${netnsPrefix(lab.id)}w${index}`;
+    await addNetns(name);
+    sandboxes.push(name);
+  }
+
+  /** ADD and DEL in turn, with a new container id each time, until the storm is over. */
+  async function work(sandbox: string): Promise<void> {
+    while (!storm.over) {
+      const containerId = randomUUID();
+      const call = { containerId, netns: netnsPath(sandbox) };
+      const address = addressIn(await callPlugin(node, { command: "ADD", ...call }));
+      if (address === undefined) storm.refused += 1;
+      else {
+        storm.adds += 1;
+        const owner = owners.get(address);
+        if (owner !== undefined) twice.push(`${address}: ${owner} and ${containerId}`);
+        owners.set(address, containerId);
+        const ping = await runResult(inNetns(node.netns, ["ping", "-q", "-c", "1", "-W", "5", address]));
+        if (ping.exitCode !== 0) dead.push(address);
+        owners.delete(address);
+      }
+      const deleted = await callPlugin(node, { command: "DEL", ...call });
+      if (deleted.exitCode !== 0) undeleted.push(JSON.stringify(deleted.answer));
+      storm.dels += 1;
+    }
+  }
+
+  const working = Promise.all(sandboxes.map(work));
+  for (let kill = 0; kill < kills; kill += 1) {
+    // Random moments: every other kill meets the start and the recovery, the rest a daemon that is at work.
+    const answered = storm.adds;
+    if (kill % 2 === 1)
+      await waitUntil(async () => storm.adds > answered, { what: "an ADD is answered", timeoutMs: 60_000 });
+    await delay(Math.random() * 500);
+    await killService(lab, daemon);
+    await startService(lab, daemon);
+    killed(kill + 1);
+  }
+  storm.over = true;
+  await waitForDaemon(lab, node);
+  await working;
+  await Promise.all(sandboxes.map(removeNetns));
+  const { adds, dels, refused } = storm;
+  return { adds, dels, refused, twice, dead, undeleted };
+}
+
+/** DEL answers before the kernel is done with the link, and a spooled DEL is done by the daemon in its own time. */
+export async function waitUntilNothingIsLeft(node: LabNode): Promise<void> {
+  const clean = async () => {
+    const { links, routes } = await podKernelState(node);
+    return links.length === 0 && routes.length === 0;
+  };
+  await waitUntil(clean, {
+    what: "no link and no route of a pod is left",
+    timeoutMs: 30_000,
+    explain: async () => JSON.stringify(await podKernelState(node)),
+  });
+}
