@@ -3,19 +3,22 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { cleanUpGuard } from "./actors/guard-work.ts";
 import { removePlugin } from "./adapters/plugin-file/plugin-file.ts";
+import { findWire } from "./adapters/wire/find-wire.ts";
+import { wireRecordPath } from "./adapters/wire/wire-record.ts";
 import type { Config } from "./config/config-schema.ts";
 import { HeadcniError } from "./domain/failure.ts";
 import { type NodePorts, openNodePorts } from "./node-ports.ts";
 import { runtimePaths } from "./runtime-paths.ts";
 
-class CleanUpError extends HeadcniError<{ readonly code: "DAEMON_RUNS" }> {}
+class CleanUpError extends HeadcniError<{ readonly code: "DAEMON_RUNS" | "WIRE_RUNS" }> {}
 
 const withdrawMs = 5_000;
 const stopMs = 15_000;
 
 /**
  * Takes away everything HeadCNI ever made on this node: the conflist first, so that no new pod comes; then attachments,
- * announced routes, tailscaled, the guard's work, X, and the files. Repeatable. The node stays registered in Headscale.
+ * announced routes, tailscaled, the guard's work, X, and the files. Repeatable. What headcni-wire made is taken away once
+ * that has ended, and what the daemon made before it, too. The node stays registered in Headscale.
  */
 export async function cleanUp(config: Config): Promise<number> {
   const paths = runtimePaths(config);
@@ -23,7 +26,15 @@ export async function cleanUp(config: Config): Promise<number> {
     throw new CleanUpError(`a daemon answers on ${paths.cniSocket}: stop it before cleaning up`, {
       code: "DAEMON_RUNS",
     });
-  const ports = await openNodePorts(config, {
+  const wire = await findWire(wireRecordPath(config.runtimeDir)).catch(() => undefined);
+  if (wire !== undefined)
+    throw new CleanUpError(
+      `headcni-wire (process ${wire.launcher.pid}) runs: end it before cleaning up, or it holds the tailnet namespace`,
+      { code: "WIRE_RUNS" },
+    );
+  // Whoever made them, files and links have the same names.
+  const own: Config = { ...config, tailscale: { ...config.tailscale, launcher: "daemon" } };
+  const ports = await openNodePorts(own, {
     failed: (error) => console.error(`kernel: ${error.message}`),
     warned: (error) => console.error(`kernel: ${error.message}`),
     rejected: () => undefined,

@@ -1,4 +1,3 @@
-import { readdir } from "node:fs/promises";
 import { beforeAll, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
@@ -8,6 +7,7 @@ import { addPod, deletePod, type Pod } from "../lab/pods.ts";
 import { run } from "../lab/run-command.ts";
 import { serviceProcess, startService, stopService } from "../lab/services.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
+import { expectCleanNode } from "./support/clean-node.ts";
 import { addressIn, callPlugin } from "./support/plugin-call.ts";
 import { useLab } from "./support/use-lab.ts";
 
@@ -50,17 +50,7 @@ test("--cleanup leaves the node as it was before HeadCNI", async () => {
   await stopService(lab(), daemon);
   await inNode(program, ...args, "--config", node("n1").configFile, "--cleanup");
   expect(await serviceProcess(lab(), tailscaled)).toBeUndefined();
-  const links = JSON.parse(await inNode("ip", "-j", "link", "show")) as {
-    ifname: string;
-    link_type: string;
-  }[];
-  // The kernel gives every namespace an lo, and some kernels ifb devices.
-  expect(links.map(({ ifname }) => ifname).filter((name) => !/^(lo|ifb\d)$/.test(name))).toEqual(["eth0"]);
-  expect((await inNode("ip", "rule", "show")).split("\n").filter((line) => line !== "")).toHaveLength(3);
-  expect(await inNode("ip", "route", "show", "table", "all", "proto", "72")).toBe("");
-  expect(await inNode("ip", "route", "show", "type", "unreachable")).toBe("");
-  expect(await inNode("nft", "list", "ruleset")).toBe("");
-  expect(await readdir(node("n1").cniConfDir)).toEqual([]);
+  await expectCleanNode(node("n1"));
   expect(
     addressIn(await callPlugin(node("n1"), { command: "STATUS", config: { cniVersion: "1.1.0" } })),
   ).toBeUndefined();

@@ -1,0 +1,18 @@
+import { readdir } from "node:fs/promises";
+import { expect } from "vitest";
+import type { LabNode } from "../../lab/lab-types.ts";
+import { inNetns } from "../../lab/netns.ts";
+import { type CommandLine, run } from "../../lab/run-command.ts";
+
+/** Nothing of HeadCNI is left in a node's network namespace and its CNI folder, seen with iproute2 and nft. */
+export async function expectCleanNode(node: LabNode): Promise<void> {
+  const inNode = (...command: CommandLine) => run(inNetns(node.netns, command));
+  const links = JSON.parse(await inNode("ip", "-j", "link", "show")) as readonly { ifname: string }[];
+  // The kernel gives every namespace an lo, and some kernels ifb devices.
+  expect(links.map(({ ifname }) => ifname).filter((name) => !/^(lo|ifb\d)$/.test(name))).toEqual(["eth0"]);
+  expect((await inNode("ip", "rule", "show")).split("\n").filter((line) => line !== "")).toHaveLength(3);
+  expect(await inNode("ip", "route", "show", "table", "all", "proto", "72")).toBe("");
+  expect(await inNode("ip", "route", "show", "type", "unreachable")).toBe("");
+  expect(await inNode("nft", "list", "ruleset")).toBe("");
+  expect(await readdir(node.cniConfDir)).toEqual([]);
+}

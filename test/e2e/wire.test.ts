@@ -1,0 +1,135 @@
+import { readFile } from "node:fs/promises";
+import { beforeAll, expect, test } from "vitest";
+import { waitForDaemon } from "../lab/daemon.ts";
+import { liveMachines, readyPage } from "../lab/daemon-pages.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { inNetns } from "../lab/netns.ts";
+import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
+import { runResult } from "../lab/run-command.ts";
+import { killService, serviceProcess, startService, stopService } from "../lab/services.ts";
+import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { confined, runningWire } from "../lab/wire.ts";
+import { expectCleanNode } from "./support/clean-node.ts";
+import { podKernelState } from "./support/kernel-view.ts";
+import { useLab } from "./support/use-lab.ts";
+
+/** headcni-wire and the daemon as separate processes, each with the three capabilities of the chart's containers. */
+const lab = useLab({ nodes: 2, wire: true });
+const node = (name: string): LabNode => nodeOf(lab(), name);
+const pods: { a: Pod; beside: Pod; b: Pod } = {} as never;
+const daemon = { name: "daemon", node: "n1" } as const;
+const wire = { name: "wire", node: "n1" } as const;
+const tailscaled = { name: "tailscaled", node: "n1" } as const;
+
+const reaches = async (from: Pod, to: Pod) =>
+  (await execInPod(from, ["ping", "-q", "-c", "1", "-W", "1", to.address])).exitCode === 0;
+const podsTalk = () =>
+  waitUntil(async () => (await reaches(pods.a, pods.b)) && (await reaches(pods.b, pods.a)), {
+    what: "pods of both nodes talk",
+    timeoutMs: 120_000,
+  });
+const ready = () => waitForDaemon(lab(), node("n1"), 120_000);
+const reasons = async () => (await readyPage(node("n1")))?.reasons.join("; ") ?? "no answer";
+const untilReason = (word: string) =>
+  waitUntil(async () => (await reasons()).includes(word), {
+    what: `/ready of n1 says ${word}`,
+    timeoutMs: 60_000,
+    explain: reasons,
+  });
+const stateOf = async (machine: string) =>
+  (await liveMachines(node("n1"))).find((row) => row.machine === machine)?.state;
+
+beforeAll(async () => {
+  pods.a = await addPod(lab(), "n1", "a");
+  pods.beside = await addPod(lab(), "n1", "beside");
+  pods.b = await addPod(lab(), "n2", "b");
+  await startPodServer(lab(), pods.b);
+  await podsTalk();
+});
+
+test("daemon, launcher and tailscaled work with NET_ADMIN, NET_RAW and SYS_ADMIN alone", async () => {
+  for (const service of [daemon, wire, tailscaled]) {
+    const status = await readFile(`/proc/${(await serviceProcess(lab(), service))?.pid}/status`, "utf8");
+    expect(status).toMatch(/^CapEff:\s+0000000000203000$/m);
+  }
+});
+
+test.each([
+  ["stopped", stopService],
+  ["killed", killService],
+])("a daemon that is %s and replaced adopts the wire at once: no packet lost", async (_, end) => {
+  const before = [await serviceProcess(lab(), wire), await serviceProcess(lab(), tailscaled)];
+  const probe = await startProbe(pods.a, pods.b.address, 5);
+  await end(lab(), daemon);
+  await startService(lab(), daemon);
+  await ready();
+  const { sent, received } = await probe.stop();
+  expect(sent).toBeGreaterThan(100);
+  expect(received).toBe(sent);
+  expect([await serviceProcess(lab(), wire), await serviceProcess(lab(), tailscaled)]).toEqual(before);
+});
+
+test("a killed tailscaled is started again by the launcher, in the same namespace", async () => {
+  const before = await runningWire(node("n1"));
+  const probe = await startProbe(pods.a, pods.b.address, 20);
+  await killService(lab(), tailscaled);
+  await waitUntil(
+    async () => {
+      const now = (await runningWire(node("n1")))?.tailscaled;
+      return now !== undefined && now.pid !== before?.tailscaled?.pid;
+    },
+    { what: "another tailscaled runs", timeoutMs: 60_000 },
+  );
+  await podsTalk();
+  await ready();
+  const { longestSilenceMs } = await probe.stop();
+  console.info(`silence after the kill of tailscaled under headcni-wire: ${Math.round(longestSilenceMs)} ms`);
+  const after = await runningWire(node("n1"));
+  expect(after?.launcher).toEqual(before?.launcher);
+  expect(after?.netnsInode).toBe(before?.netnsInode);
+});
+
+test("a killed launcher takes tailscaled with it; pods of the node talk on, and a new one is adopted", async () => {
+  const before = await runningWire(node("n1"));
+  const links = (await podKernelState(node("n1"))).links;
+  const old = await serviceProcess(lab(), tailscaled);
+  await killService(lab(), wire);
+  await untilReason("WIRE_GONE");
+  expect(await stateOf("tailscale")).toBe("awaitingWire");
+  expect(await serviceProcess(lab(), tailscaled)).toBeUndefined();
+  await expect(readFile(`/proc/${old?.pid}/stat`)).rejects.toThrow("ENOENT");
+  expect(await reaches(pods.a, pods.beside)).toBe(true);
+  await addPod(lab(), "n1", "meanwhile");
+  await deletePod(lab(), "meanwhile");
+  await startService(lab(), wire);
+  await podsTalk();
+  await ready();
+  expect(await reaches(pods.a, pods.beside)).toBe(true);
+  expect((await podKernelState(node("n1"))).links).toEqual(links);
+  const after = await runningWire(node("n1"));
+  expect(after?.launcher).not.toEqual(before?.launcher);
+});
+
+test("a daemon that starts without a wire waits for it and says so", async () => {
+  await stopService(lab(), daemon);
+  await stopService(lab(), wire);
+  await startService(lab(), daemon);
+  await untilReason("WIRE_MISSING");
+  expect(await stateOf("tailscale")).toBe("awaitingWire");
+  await startService(lab(), wire);
+  await ready();
+  await podsTalk();
+});
+
+test("--cleanup is refused while the wire runs, and leaves nothing once it has ended", async () => {
+  const [program = "", ...args] = lab().daemon ?? [];
+  const cleanup = confined(lab(), [program, ...args, "--config", node("n1").configFile, "--cleanup"]);
+  await stopService(lab(), daemon);
+  const refused = await runResult(inNetns(node("n1").netns, cleanup));
+  expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("headcni-wire") as string });
+  await stopService(lab(), wire);
+  expect(await runResult(inNetns(node("n1").netns, cleanup))).toMatchObject({ exitCode: 0 });
+  await expectCleanNode(node("n1"));
+});
