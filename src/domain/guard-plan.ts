@@ -39,7 +39,8 @@ export function findBroken(
 function brokenNode(settings: GuardSettings, observation: GuardObservation): readonly BrokenInvariant[] {
   const { node, tailnet } = observation;
   const snapshot = node.kernel;
-  const wishes = nodeWishes(settings, tailnet !== undefined);
+  const wishes =
+    tailnet === undefined ? wishesWithoutTailnet(settings, snapshot) : nodeWishes(settings, true);
   const pods = podRouteWishes(settings, snapshot);
   const broken = brokenWishes("node", [...wishes, ...pods], snapshot);
   // What stands on the veth is left alone until X is seen: it may be X as a running tailscaled has it.
@@ -50,6 +51,15 @@ function brokenNode(settings: GuardSettings, observation: GuardObservation): rea
   // Everything that stands on the link goes with it, though the snapshot still shows it.
   const again = brokenWishes("node", [...wishes, ...pods], without(snapshot, tailnetLink.node));
   return [{ invariant: "node.link", mends: torn }, ...again, ...left];
+}
+
+/**
+ * While X is not open its veth may be there all the same, made by headcni-wire or held by an earlier X: what the node needs on it
+ * for its own pods is kept, the veth itself is not touched.
+ */
+function wishesWithoutTailnet(settings: GuardSettings, snapshot: KernelSnapshot): readonly KernelWish[] {
+  if (findLink(snapshot, tailnetLink.node) === undefined) return nodeWishes(settings, false);
+  return nodeWishes(settings, true).filter(({ invariant }) => invariant !== "node.link");
 }
 
 /** Unmet wishes, grouped by invariant in the order of the first of each. */

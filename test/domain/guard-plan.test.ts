@@ -7,6 +7,7 @@ import { findBroken } from "../../src/domain/guard-plan.ts";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
 import type { KernelSnapshot, NamespaceName } from "../../src/domain/kernel-state.ts";
 import type { ForeignChain } from "../../src/domain/nft-observation.ts";
+import { wireOperations } from "../../src/domain/wire-operations.ts";
 import { applied, freshObservation } from "./model-kernel.ts";
 
 const settings: GuardSettings = {
@@ -318,4 +319,46 @@ describe("other programs' chains", () => {
       ).node.firewall?.foreign[0]?.rules,
     ).toEqual([plain]);
   });
+});
+
+describe("with X not open", () => {
+  const node = (seen: GuardObservation): GuardObservation => ({ node: seen.node });
+
+  test("a node that was whole is left as it is: X may stand, with its veth and its routes", () => {
+    expect(names(node(whole))).toEqual([]);
+  });
+
+  test("pods get their router address and routes on the veth that a new headcni-wire made", () => {
+    const { node: operations } = wireOperations(settings);
+    const bare = applied(withPod(freshObservation), [{ kind: "kernel", namespace: "node", operations }]);
+    const seen = node(mended(node(bare)));
+    expect(names(seen)).toEqual([]);
+    const { addresses, routes } = seen.node.kernel;
+    expect(addresses.map(({ address }) => address)).toEqual(
+      expect.arrayContaining(["198.18.0.1", "10.244.1.1"]),
+    );
+    expect(routes.map(({ destination }) => destination)).toContain("10.244.1.5/32");
+  });
+
+  test("without a veth none is made", () => {
+    const mends = broken(node(freshObservation)).flatMap((entry) => entry.mends);
+    expect(JSON.stringify(mends)).not.toContain("addVeth");
+    expect(names(node(freshObservation))).not.toContain("node.link");
+  });
+});
+
+test("what headcni-wire makes is what the guard wants", () => {
+  const { node: onNode, tailnet: inX } = wireOperations(settings);
+  const made = applied(freshObservation, [
+    { kind: "kernel", namespace: "node", operations: onNode },
+    { kind: "kernel", namespace: "tailnet", operations: inX },
+  ]);
+  expect(names(made).filter((name) => name.startsWith("tailnet."))).toEqual([
+    "tailnet.firewall",
+    "tailnet.ownRoute",
+    "tailnet.ownRule",
+    "tailnet.sysctls",
+  ]);
+  expect(names(made)).not.toContain("node.link");
+  expect(names(made)).not.toContain("node.linkAddress");
 });
