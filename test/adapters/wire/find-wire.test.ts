@@ -76,6 +76,8 @@ test("a record whose process ended, or is another one, or stands elsewhere, is n
   const { child, inner, startTime, inode } = await startInside();
   await writeWireRecord(file, recordOf(inner, String(Number(startTime) + 1), inode));
   await expect(findWire(file)).rejects.toMatchObject(gone);
+  await writeWireRecord(file, recordOf(inner + 1_000_000, startTime, inode));
+  await expect(findWire(file)).rejects.toMatchObject(gone);
   await writeWireRecord(file, recordOf(inner, startTime, String(Number(inode) + 1)));
   await expect(findWire(file)).rejects.toMatchObject(gone);
   await writeWireRecord(file, recordOf(inner, startTime, inode));
