@@ -6,6 +6,7 @@ import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { inNetns } from "../lab/netns.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
+import { isAlive } from "../lab/processes.ts";
 import { runResult } from "../lab/run-command.ts";
 import { killService, serviceProcess, startService, stopService } from "../lab/services.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
@@ -95,11 +96,15 @@ test("a killed launcher takes tailscaled with it; pods of the node talk on, and 
   const before = await runningWire(node("n1"));
   const links = (await podKernelState(node("n1"))).links;
   const old = await serviceProcess(lab(), tailscaled);
+  expect(old).toBeDefined();
   await killService(lab(), wire);
   await untilReason("WIRE_GONE");
   expect(await stateOf("tailscale")).toBe("awaitingWire");
   expect(await serviceProcess(lab(), tailscaled)).toBeUndefined();
-  await expect(readFile(`/proc/${old?.pid}/stat`)).rejects.toThrow("ENOENT");
+  await waitUntil(() => old !== undefined && !isAlive(old), {
+    what: "tailscaled has ended with its launcher",
+    timeoutMs: 60_000,
+  });
   expect(await reaches(pods.a, pods.beside)).toBe(true);
   await addPod(lab(), "n1", "meanwhile");
   await deletePod(lab(), "meanwhile");
