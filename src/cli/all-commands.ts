@@ -1,6 +1,7 @@
 import type { CliCommand } from "./command.ts";
 import { completionCommand } from "./completion/completion-command.ts";
 import { configCommand } from "./config/config-command.ts";
+import { connectTestCommand } from "./connect-test/connect-test-command.ts";
 import { doctorCommand } from "./doctor/doctor-command.ts";
 import { machinesCommand } from "./machines/machines-command.ts";
 import { metricsCommand } from "./metrics/metrics-command.ts";
@@ -12,6 +13,7 @@ import { versionCommand } from "./version-command.ts";
 export const allCommands: readonly CliCommand[] = [
   statusCommand,
   doctorCommand,
+  connectTestCommand,
   machinesCommand,
   traceCommand,
   metricsCommand,

@@ -2,12 +2,16 @@
  * Work of headcnictl that needs a process of its own, because the whole process stands in another namespace. Not for people: what it
  * prints is read by headcnictl.
  */
+import { runPodWorker } from "../adapters/connect-test/pod-worker.ts";
 import { tryKernel } from "../adapters/doctor/kernel-trials.ts";
 
 const [task, ...words] = process.argv.slice(2);
 switch (task) {
   case "kernel-trials":
     console.log(JSON.stringify(await tryKernel(words.includes("6") ? [4, 6] : [4])));
+    break;
+  case "pod-worker":
+    await runPodWorker();
     break;
   default:
     console.error("headcnictl-helper: this is started by headcnictl itself");

@@ -33,6 +33,9 @@ export interface KernelState {
   writeSysctls(namespace: NamespaceName, values: Readonly<Record<string, string>>): Promise<void>;
   /** Hints that something changed (rtnetlink and nftables notifications); returns the way to stop listening. */
   watch(listener: (change: KernelChange) => void): () => void;
-  /** One ICMP echo in the node's namespace from `source` to `destination`; round trip in ms, or undefined when nothing came back. */
-  echo(source: string, destination: string, timeoutMs: number): Promise<number | undefined>;
+  /**
+   * One ICMP echo in the node's namespace from `source` to `destination`; round trip in ms, or undefined when nothing came back.
+   * With `bytes` the IP packet has that size, and is dropped rather than cut where it does not fit.
+   */
+  echo(source: string, destination: string, timeoutMs: number, bytes?: number): Promise<number | undefined>;
 }

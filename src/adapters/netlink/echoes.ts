@@ -44,7 +44,14 @@ const noWay: ReadonlySet<string> = new Set([
   "EACCES",
   "EPERM",
   "EINVAL",
+  // Larger than the MTU of the way's first link, and not to be cut.
+  "EMSGSIZE",
 ]);
+/** IP_MTU_DISCOVER (level IPPROTO_IP) and IPV6_MTU_DISCOVER; PROBE: never cut, whatever is known of the path (ip(7)). */
+const discover = { 4: { level: 0, option: 10 }, 6: { level: 41, option: 23 } } as const;
+const discoverProbe = 3;
+/** IP and ICMP headers before the data of an echo. */
+const headersBytes = { 4: 28, 6: 48 } as const;
 
 export function echoes(libc: Libc): Echoes {
   const running = new Set<RunningEcho>();
@@ -55,12 +62,15 @@ export function echoes(libc: Libc): Echoes {
     echo.settle(roundTripMs);
   };
 
-  const start = ({ source, destination, timeoutMs }: EchoRequest, settle: Settle): void => {
+  const start = ({ source, destination, timeoutMs, bytes }: EchoRequest, settle: Settle): void => {
     const family = familyOf(destination);
     const fd = openEchoSocket(libc, family, source);
+    if (bytes !== undefined) forbidCutting(libc, fd, family);
     const nonce = randomBytes(16);
+    const padding = Buffer.alloc(Math.max(0, (bytes ?? 0) - headersBytes[family] - nonce.length));
+    const data = Buffer.concat([nonce, padding]);
     const target = socketAddress(destination, addressBytes(destination));
-    const packet = encodeEchoRequest(family, { identifier: nonce.readUInt16BE(0), sequence: 1, data: nonce });
+    const packet = encodeEchoRequest(family, { identifier: nonce.readUInt16BE(0), sequence: 1, data });
     const sentAt = performance.now();
     const echo = { fd, family, nonce, sentAt, deadline: sentAt + timeoutMs, settle };
     running.add(echo);
@@ -82,7 +92,7 @@ export function echoes(libc: Libc): Echoes {
       // Errors of the path (host unreachable) arrive here too: wait on, the deadline decides.
       if (length < 0) return false;
       const reply = decodeEchoReply(echo.family, packet.subarray(0, length));
-      if (reply?.data.equals(echo.nonce)) return true;
+      if (reply?.data.subarray(0, echo.nonce.length).equals(echo.nonce)) return true;
     }
   };
 
@@ -118,6 +128,16 @@ function openEchoSocket(libc: Libc, family: 4 | 6, source: string): number {
   const errno = errnoName(libc.errno());
   libc.close(fd);
   throw refused("echo.bind", errno);
+}
+
+function forbidCutting(libc: Libc, fd: number, family: 4 | 6): void {
+  const { level, option } = discover[family];
+  const value = Buffer.alloc(4);
+  value.writeUInt32LE(discoverProbe);
+  if (libc.setsockopt(fd, level, option, value, value.length) === 0) return;
+  const errno = errnoName(libc.errno());
+  libc.close(fd);
+  throw refused("echo.setsockopt", errno);
 }
 
 function refused(operation: string, errno: string): KernelStateRefusal {

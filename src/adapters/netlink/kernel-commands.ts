@@ -42,6 +42,8 @@ export interface EchoRequest {
   readonly source: string;
   readonly destination: string;
   readonly timeoutMs: number;
+  /** Size of the whole IP packet, which nobody on the way may cut then. */
+  readonly bytes?: number;
 }
 
 export type KernelCommandName = keyof KernelCommands;

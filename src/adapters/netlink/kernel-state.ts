@@ -33,6 +33,7 @@ export function kernelState(client: WorkerClient, listeners: ChangeListeners): K
       listeners.add(entry);
       return () => listeners.delete(entry);
     },
-    echo: (source, destination, timeoutMs) => client.call("echo", { source, destination, timeoutMs }),
+    echo: (source, destination, timeoutMs, bytes) =>
+      client.call("echo", { source, destination, timeoutMs, ...(bytes === undefined ? {} : { bytes }) }),
   };
 }

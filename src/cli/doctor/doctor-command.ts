@@ -1,4 +1,3 @@
-import * as z from "zod";
 import { createDoctorFactsReader } from "../../adapters/doctor/doctor-facts-reader.ts";
 import { runKernelTrials } from "../../adapters/doctor/run-kernel-trials.ts";
 import { tailscaledPaths } from "../../adapters/tailscale/tailscaled-command.ts";
@@ -6,15 +5,14 @@ import { explainProblem } from "../../config/config-error.ts";
 import { createKeyReader } from "../../config/key-reader.ts";
 import { type ExaminedConfig, examineConfig } from "../../config/load-config.ts";
 import { isSecret } from "../../config/secret.ts";
-import type { DaemonFacts } from "../../domain/doctor/facts.ts";
 import { type CheckResult, type Finding, fail, ok } from "../../domain/doctor/finding.ts";
 import { countResults, judge } from "../../domain/doctor/judge.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { readPage } from "../daemon-pages.ts";
 import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { helperCommand } from "../helper-command.ts";
+import { askReadiness } from "./ask-readiness.ts";
 import { doctorSettings } from "./doctor-settings.ts";
 import { doctorText } from "./doctor-text.ts";
 
@@ -23,12 +21,6 @@ interface DoctorDocument extends DocumentHead<"Doctor"> {
   readonly counts: Readonly<Record<CheckResult, number>>;
   readonly findings: readonly Finding[];
 }
-
-const readyPage = z.looseObject({
-  serving: z.boolean(),
-  state: z.string(),
-  reasons: z.array(z.string()).default([]),
-});
 
 export const doctorCommand: CliCommand = documentCommand<DoctorDocument>({
   name: "doctor",
@@ -74,7 +66,7 @@ async function examineNode({ context, options }: CliCall): Promise<DoctorDocumen
     apiKey: createKeyReader({ file: apiKeyFile }),
     kubeconfig: text("kubernetes.kubeconfig"),
     environment,
-    askDaemon: () => askDaemon(context.daemon),
+    askDaemon: () => askReadiness(context.daemon),
     trials: () => {
       const families = settings.supernets.some((prefix) => prefix.includes(":")) ? ["4", "6"] : ["4"];
       return runKernelTrials(helperCommand("kernel-trials", ...families), signal);
@@ -89,11 +81,6 @@ async function examineNode({ context, options }: CliCall): Promise<DoctorDocumen
     counts: countResults(findings),
     findings,
   };
-}
-
-async function askDaemon(daemon: CliCall["context"]["daemon"]): Promise<DaemonFacts> {
-  const { serving, state, reasons } = await readPage(daemon, "/ready", readyPage);
-  return { serving, state, reason: reasons.join("; ") };
 }
 
 function configurationFindings({ problems }: ExaminedConfig, file: string): readonly Finding[] {

@@ -263,6 +263,21 @@ describe("echo", () => {
     await kernel.state.apply("node", [{ op: "link.remove", link: "headcni0" }]);
   });
 
+  test("in a given size is dropped where it does not fit, never cut", async () => {
+    await kernel.state.apply("node", [
+      { op: "link.addVeth", link: "headcni0", peer: "eth0", peerNamespace: "tailnet", mtu: 1400 },
+      { op: "address.add", link: "headcni0", address: "198.18.7.1", prefixLength: 30 },
+    ]);
+    await kernel.state.apply("tailnet", [
+      { op: "link.up", link: "eth0" },
+      { op: "address.add", link: "eth0", address: "198.18.7.2", prefixLength: 30 },
+    ]);
+    expect(await kernel.state.echo("198.18.7.1", "198.18.7.2", 5000, 1400)).toBeGreaterThan(0);
+    expect(await kernel.state.echo("198.18.7.1", "198.18.7.2", 500, 1401)).toBeUndefined();
+    expect(await kernel.state.echo("198.18.7.1", "198.18.7.2", 5000, 64)).toBeGreaterThan(0);
+    await kernel.state.apply("node", [{ op: "link.remove", link: "headcni0" }]);
+  });
+
   test("from an address that is not ours is a refusal", async () => {
     expect(await refusal(kernel.state.echo("192.0.2.99", "127.0.0.1", 100))).toMatchObject({
       code: "KERNEL_REFUSED",

@@ -20,10 +20,12 @@ async function call(message: Extract<ToKernelProcess, { kind: "call" }>): Promis
   const { id, port, method, args } = message;
   const abort = new AbortController();
   aborts.set(id, abort);
+  // What cannot travel as plain data; the node-wide port takes neither.
   const last = method === "detach" ? () => tell({ kind: "released", id }) : abort.signal;
+  const all = port === "podNetwork" ? [...args, last] : args;
   const ports = kernel as unknown as Record<string, Record<string, Method>>;
   try {
-    tell({ kind: "value", id, value: await ports[port]?.[method]?.(...args, last) });
+    tell({ kind: "value", id, value: await ports[port]?.[method]?.(...all) });
   } catch (error) {
     const detail = error instanceof HeadcniError ? error.detail : undefined;
     tell({ kind: "error", id, message: String(error), detail });

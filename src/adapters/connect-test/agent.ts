@@ -1,0 +1,177 @@
+import { access, constants } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod";
+import type { Echo, TestNode, TestPeer } from "../../domain/connect-test/observation.ts";
+import { toFailure } from "../../domain/failure.ts";
+import { addressAt, containsPrefix, parseAddress, parsePrefix, routerAddress } from "../../domain/prefix.ts";
+import type { TailnetStatus } from "../../domain/tailnet-status.ts";
+import { openKernel } from "../netlink/open-kernel.ts";
+import { createTailnet } from "../tailscale/tailnet-client.ts";
+import { ConnectTestError } from "./connect-test-error.ts";
+import type { Answerers } from "./json-lines.ts";
+import { openTestPod, type TestPod } from "./test-pod.ts";
+import { patiently, testWay } from "./way-tester.ts";
+
+export interface AgentOptions {
+  readonly nodeName: string;
+  /** What stands before the nodes' names in the tailnet. */
+  readonly hostnamePrefix: string;
+  readonly runtimeDir: string;
+  readonly stateDir: string;
+  readonly supernets: readonly string[];
+  readonly ownPrefixes: readonly string[];
+  readonly linkPrefix: string;
+  readonly mtu: number;
+  readonly cniBinDir: string;
+  readonly networkName: string;
+  readonly cniSocket: string;
+  /** Why the daemon does not serve; empty when it does. */
+  readonly daemonFault: () => Promise<string>;
+  /** Command line of the process that works inside the test pod. */
+  readonly podWorker: readonly string[];
+}
+
+/** What one node does for a connect-test; `close` takes back what `begin` made. */
+export interface Agent {
+  readonly answerers: Answerers;
+  close(): Promise<void>;
+}
+
+const targetInput = z.object({
+  name: z.string(),
+  tailnetAddress: z.string(),
+  routerAddress: z.string(),
+  podAddress: z.string(),
+});
+const sendInput = z.object({ address: z.string(), port: z.int(), milliseconds: z.int() });
+const echoMs = 1000;
+const smallBytes = 64;
+
+/** Tests one address family: that of the first pod CIDR. */
+export async function openAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
+  const { runtimeDir, stateDir, supernets, mtu } = options;
+  const { state: kernel, close: closeKernel } = await openKernel({ onFailure: () => undefined });
+  // It is only asked, never started: the options of a start do not count.
+  const unused = { binary: "", interfaceName: "", port: 0, staticEndpoints: [], environment: {} };
+  const tailnet = createTailnet({ runtimeDir, stateDir, ...unused });
+  let pod: TestPod | undefined;
+  let began: TestNode | undefined;
+
+  const echoFromPod = async (source: string, destination: string, bytes: number): Promise<Echo> => {
+    if (pod === undefined) return null;
+    const input = { source, destination, bytes, timeoutMs: echoMs };
+    return await pod.worker.ask("echo", input, z.number().nullable());
+  };
+
+  async function begin(): Promise<TestNode> {
+    const status = await tailnet.status(signal).catch((error: unknown) => toFailure(error).message);
+    const podCidrs = options.ownPrefixes.length > 0 ? options.ownPrefixes : ownRoutes(status, supernets);
+    const [first] = podCidrs.map(parsePrefix);
+    if (first === undefined)
+      throw new ConnectTestError(
+        "this node's pod CIDR is not known: is HeadCNI running here, and in the tailnet?",
+        {
+          code: "REFUSED",
+        },
+      );
+    const router = routerAddress(first);
+    const opened = await openTestPod({
+      runtimeDir,
+      plugin: await pluginIn(options.cniBinDir),
+      networkName: options.networkName,
+      socketPath: options.cniSocket,
+      kernel,
+      worker: options.podWorker,
+    }).catch((error: unknown) => toFailure(error).message);
+    if (typeof opened !== "string") pod = opened;
+    const podAddress = pod?.addresses.find((address) => parseAddress(address).family === first.family) ?? "";
+    const link = parsePrefix(options.linkPrefix);
+    const [nodeEnd, tailnetEnd] = [addressAt(link, 1n), addressAt(link, 2n)];
+    return {
+      name: options.nodeName,
+      podCidrs,
+      routerAddress: router,
+      tailnetFault: faultOf(status),
+      daemonFault: await options.daemonFault(),
+      podAddress,
+      podFault: typeof opened === "string" ? opened : "",
+      mtu,
+      podToNode:
+        podAddress === "" ? null : await patiently(() => echoFromPod(podAddress, router, smallBytes)),
+      nodeToTailnet: await patiently(
+        async () => (await kernel.echo(nodeEnd, tailnetEnd, echoMs).catch(() => undefined)) ?? null,
+      ),
+      peers: typeof status === "string" ? [] : peersOf(status, options),
+    };
+  }
+  function podWorker() {
+    if (pod !== undefined) return pod.worker;
+    throw new ConnectTestError("there is no test pod on this node", { code: "REFUSED" });
+  }
+
+  return {
+    answerers: {
+      begin: async () => {
+        began ??= await begin();
+        return began;
+      },
+      way: async (input) => {
+        if (began === undefined) throw new ConnectTestError("the test has not begun", { code: "REFUSED" });
+        const { podAddress: address, routerAddress: router } = began;
+        const from = address === "" ? undefined : { address, echo: echoFromPod };
+        const tester = { kernel, tailnet, routerAddress: router, mtu, pod: from };
+        return await testWay(tester, targetInput.parse(input), signal);
+      },
+      listen: async () => {
+        const address = began?.podAddress ?? "";
+        return await podWorker().ask("listen", { address }, z.object({ port: z.int() }));
+      },
+      send: async (input) =>
+        await podWorker().ask(
+          "send",
+          sendInput.parse(input),
+          z.object({ bytes: z.number(), milliseconds: z.number() }),
+        ),
+    },
+    close: async () => {
+      await pod?.close().catch(() => undefined);
+      tailnet.close();
+      await closeKernel();
+    },
+  };
+}
+
+async function pluginIn(folder: string): Promise<string> {
+  const plugin = join(folder, "headcni");
+  await access(plugin, constants.X_OK).catch((cause: unknown) => {
+    throw new ConnectTestError(`there is no plugin ${plugin}`, { code: "PLUGIN_FAILED" }, { cause });
+  });
+  return plugin;
+}
+
+function faultOf(status: TailnetStatus | string): string {
+  if (typeof status === "string") return status;
+  if (status.backendState === "Running") return "";
+  return `it is in the state ${status.backendState}${status.loginError === "" ? "" : `: ${status.loginError}`}`;
+}
+
+function ownRoutes(status: TailnetStatus | string, supernets: readonly string[]): readonly string[] {
+  return typeof status === "string" ? [] : podRoutes(status.self.primaryRoutes, supernets);
+}
+
+function peersOf({ peers }: TailnetStatus, { supernets, hostnamePrefix }: AgentOptions): readonly TestPeer[] {
+  return peers
+    .map(({ hostName, addresses, online, primaryRoutes }) => ({
+      name: hostName.startsWith(hostnamePrefix) ? hostName.slice(hostnamePrefix.length) : hostName,
+      tailnetAddress: addresses[0] ?? "",
+      online,
+      podCidrs: podRoutes(primaryRoutes, supernets),
+    }))
+    .filter(({ podCidrs }) => podCidrs.length > 0);
+}
+
+function podRoutes(routes: readonly string[], supernets: readonly string[]): readonly string[] {
+  return routes.filter((route) =>
+    supernets.some((supernet) => containsPrefix(parsePrefix(supernet), parsePrefix(route))),
+  );
+}

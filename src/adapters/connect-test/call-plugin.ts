@@ -1,0 +1,76 @@
+import { spawn } from "node:child_process";
+import * as z from "zod";
+import { ConnectTestError } from "./connect-test-error.ts";
+
+export interface PluginCall {
+  readonly command: "ADD" | "DEL";
+  /** Path of the plugin. */
+  readonly plugin: string;
+  readonly containerId: string;
+  readonly netns: string;
+  readonly networkName: string;
+  readonly socketPath: string;
+}
+
+const result = z.object({ ips: z.array(z.object({ address: z.string() })) });
+const refusal = z.object({ code: z.int(), msg: z.string(), details: z.string().optional() });
+/** Above the plugin's own deadline of 10 s. */
+const answerMs = 20_000;
+
+/** One call of our CNI plugin, as a container runtime makes it; addresses without prefix length. Throws ConnectTestError. */
+export async function callPlugin(call: PluginCall): Promise<readonly string[]> {
+  const { code, stdout } = await runPlugin(call);
+  const json = parseJson(stdout);
+  if (code === 0) {
+    if (call.command === "DEL") return [];
+    const answer = result.safeParse(json);
+    if (answer.success) return answer.data.ips.map(({ address }) => address.split("/")[0] ?? address);
+  }
+  const said = refusal.safeParse(json);
+  if (!said.success)
+    throw new ConnectTestError(`the CNI plugin ended with ${code} and no answer`, { code: "PLUGIN_FAILED" });
+  const { code: cniCode, msg, details } = said.data;
+  const text = details === undefined || details === "" ? msg : `${msg}: ${details}`;
+  throw new ConnectTestError(`${text} (CNI code ${cniCode})`, { code: "PLUGIN_FAILED", cniCode });
+}
+
+function runPlugin(call: PluginCall): Promise<{ readonly code: number | string; readonly stdout: string }> {
+  const { command, plugin, containerId, netns, networkName, socketPath } = call;
+  return new Promise((resolve, reject) => {
+    const child = spawn(plugin, [], {
+      env: {
+        CNI_COMMAND: command,
+        CNI_CONTAINERID: containerId,
+        CNI_NETNS: netns,
+        CNI_IFNAME: "eth0",
+        CNI_PATH: plugin.slice(0, plugin.lastIndexOf("/")),
+      },
+      stdio: ["pipe", "pipe", "ignore"],
+      timeout: answerMs,
+    });
+    const chunks: string[] = [];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => chunks.push(text));
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(JSON.stringify({ cniVersion: "1.0.0", name: networkName, type: "headcni", socketPath }));
+    child.once("error", (cause: NodeJS.ErrnoException) =>
+      reject(
+        new ConnectTestError(
+          `the CNI plugin ${plugin} does not start: ${cause.code}`,
+          { code: "PLUGIN_FAILED" },
+          { cause },
+        ),
+      ),
+    );
+    child.once("close", (code, signal) =>
+      resolve({ code: code ?? signal ?? "no code", stdout: chunks.join("") }),
+    );
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

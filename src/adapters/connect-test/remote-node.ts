@@ -1,0 +1,85 @@
+import { spawn } from "node:child_process";
+import * as z from "zod";
+import type { TestNode, TestTarget, WayObservation } from "../../domain/connect-test/observation.ts";
+import { type JsonLinesClient, jsonLinesClient } from "./json-lines.ts";
+
+const echo = z.number().nullable();
+const echoPair = z.object({ small: echo, full: echo });
+const peer = z.object({
+  name: z.string(),
+  tailnetAddress: z.string(),
+  online: z.boolean(),
+  podCidrs: z.array(z.string()),
+});
+const testNode = z.object({
+  name: z.string(),
+  podCidrs: z.array(z.string()),
+  routerAddress: z.string(),
+  tailnetFault: z.string(),
+  daemonFault: z.string(),
+  podAddress: z.string(),
+  podFault: z.string(),
+  mtu: z.int(),
+  podToNode: echo,
+  nodeToTailnet: echo,
+  peers: z.array(peer),
+});
+const way = z.object({
+  path: z.enum(["direct", "relay", "none"]),
+  tunnel: z.boolean(),
+  nodeToNode: echoPair,
+  podToNode: echoPair.optional(),
+  podToPod: echoPair.optional(),
+});
+const sent = z.object({ bytes: z.number(), milliseconds: z.number() });
+const listening = z.object({ port: z.int() });
+
+/** A node that takes part in a test, through a headcnictl that runs there. Methods throw ConnectTestError. */
+export interface RemoteNode {
+  begin(): Promise<TestNode>;
+  way(target: TestTarget): Promise<WayObservation>;
+  /** Waits for one TCP connection to the test pod; its port. */
+  listen(): Promise<number>;
+  /** Sends over TCP from the test pod; bits per second that arrived. */
+  send(address: string, port: number, milliseconds: number): Promise<number>;
+  /** Lets the other side take back what it made. */
+  close(): Promise<void>;
+}
+
+/** How long the other side may take to detach its pod, before it is left to itself. */
+const closeMs = 30_000;
+
+/** Starts `command`, which must lead to `headcnictl connect-test --agent` on some node. */
+export function openRemoteNode(command: readonly string[]): RemoteNode {
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const said: string[] = [];
+  child.stderr.setEncoding("utf8").on("data", (text: string) => said.push(text));
+  const ended = new Promise<void>((resolve) => {
+    child
+      .once("close", () => resolve())
+      .once("error", (error) => {
+        said.push(error.message);
+        resolve();
+      });
+  });
+  const client: JsonLinesClient = jsonLinesClient(child.stdin, child.stdout, () => said.join(""));
+  return {
+    begin: async () => await client.ask("begin", null, testNode),
+    way: async (target) => {
+      const { podToNode, podToPod, ...rest } = await client.ask("way", target, way);
+      return { ...rest, podToNode, podToPod };
+    },
+    listen: async () => (await client.ask("listen", null, listening)).port,
+    send: async (address, port, milliseconds) => {
+      const { bytes, milliseconds: taken } = await client.ask("send", { address, port, milliseconds }, sent);
+      return (bytes * 8 * 1000) / taken;
+    },
+    close: async () => {
+      child.stdin.end();
+      const timer = setTimeout(() => child.kill("SIGTERM"), closeMs);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}

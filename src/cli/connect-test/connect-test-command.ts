@@ -1,0 +1,135 @@
+import { openAgent } from "../../adapters/connect-test/agent.ts";
+import { answerJsonLines } from "../../adapters/connect-test/json-lines.ts";
+import { openRemoteNode } from "../../adapters/connect-test/remote-node.ts";
+import { examineConfig } from "../../config/load-config.ts";
+import { toFailure } from "../../domain/failure.ts";
+import { runtimePaths } from "../../runtime-paths.ts";
+import { CliError } from "../cli-error.ts";
+import type { CliCall, CliCommand } from "../command.ts";
+import { askReadiness } from "../doctor/ask-readiness.ts";
+import { doctorSettings } from "../doctor/doctor-settings.ts";
+import { printJson } from "../document.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { helperCommand } from "../helper-command.ts";
+import { connectTestDocument } from "./connect-test-document.ts";
+import { connectTestText } from "./connect-test-text.ts";
+import { runMatrix } from "./run-matrix.ts";
+
+const defaultSeconds = "1";
+
+export const connectTestCommand: CliCommand = {
+  name: "connect-test",
+  summary: "tests the way from this node's pods to all other nodes, or between all nodes with --via",
+  synonyms: ["ping", "connectivity", "connecttest"],
+  options: [
+    {
+      flags: "--via <command>",
+      summary: 'how headcnictl is run on another node, with {node} for its name: "ssh {node} headcnictl"',
+    },
+    { flags: "--seconds <number>", summary: `TCP time for each pair (default ${defaultSeconds}, 0: none)` },
+    { flags: "--agent", summary: "answers another headcnictl on stdin and stdout" },
+  ],
+  notes: [
+    "Run it as root on a node. It attaches a pod of its own with the real plugin, sends echoes of 64 bytes and of the pods' full",
+    "size, which nobody may cut, and detaches it again. With --via every other node does the same, all ordered pairs are",
+    "tested, and TCP is measured from pod to pod. Exit code 1 if a way fails.",
+  ].join("\n"),
+  run: async (call) => (call.options["agent"] === true ? await runAgent(call) : await runTest(call)),
+};
+
+async function runTest({ context, options }: CliCall): Promise<ExitCode> {
+  const via = options["via"];
+  const seconds = Number(options["seconds"] ?? defaultSeconds);
+  if (!(seconds >= 0 && seconds <= 60))
+    throw new CliError(`--seconds must be a number from 0 to 60, not "${String(options["seconds"])}"`, {
+      code: "USAGE",
+    });
+  if (typeof via === "string" && !via.includes("{node}"))
+    throw new CliError('--via must say where the node\'s name goes, as in "ssh {node} headcnictl"', {
+      code: "USAGE",
+    });
+  const result = await runMatrix(openRemoteNode(ownAgent(context)), {
+    signal: context.signal,
+    throughputMs: seconds * 1000,
+    said: context.progress.step,
+    // A shell line, as the person wrote it; node names are DNS labels (Headscale makes them so).
+    open:
+      typeof via === "string"
+        ? (name) =>
+            openRemoteNode([
+              "sh",
+              "-c",
+              `exec ${via.replaceAll("{node}", safeName(name))} connect-test --agent`,
+            ])
+        : undefined,
+  }).catch((error: unknown) => {
+    throw new CliError(
+      `the test cannot begin on this node: ${toFailure(error).message}`,
+      { code: "FAILED" },
+      { cause: error },
+    );
+  });
+  const document = connectTestDocument(result);
+  context.out(context.json ? printJson(document) : connectTestText(document, context));
+  const failed = document.absent.length > 0 || document.pairs.some((pair) => pair.result === "fail");
+  return failed ? exitCodes.problem : exitCodes.ok;
+}
+
+/** It becomes a word of a shell line. */
+function safeName(name: string): string {
+  return name.replace(/[^A-Za-z0-9.-]/g, "");
+}
+
+/** This node takes part like all others: through a process of its own. */
+function ownAgent({ target }: CliCall["context"]): readonly string[] {
+  const self = process.argv[1] ?? "";
+  const where = ["--config", target.configFile, "--socket", target.socketPath];
+  return [process.execPath, ...process.execArgv, self, ...where, "connect-test", "--agent"];
+}
+
+async function runAgent({ context }: CliCall): Promise<ExitCode> {
+  const examined = examineConfig({
+    file: context.target.configFile,
+    environment: context.environment,
+    flags: [],
+  });
+  const settings = doctorSettings(examined);
+  if (settings.supernets.length === 0)
+    throw new CliError(
+      `${context.target.configFile} gives no network.podCIDR; see headcnictl config validate`,
+      {
+        code: "USAGE",
+      },
+    );
+  const stop = new AbortController();
+  const agent = await openAgent(
+    {
+      nodeName: settings.nodeName,
+      hostnamePrefix: String(examined.get("tailscale.hostnamePrefix") ?? ""),
+      runtimeDir: settings.runtimeDir,
+      stateDir: settings.stateDir,
+      supernets: settings.supernets,
+      ownPrefixes: settings.ownPrefixes,
+      linkPrefix: settings.linkPrefix,
+      mtu: settings.mtu,
+      cniBinDir: settings.cniBinDir,
+      networkName: String(examined.get("cni.networkName") ?? "headcni"),
+      cniSocket: runtimePaths(settings).cniSocket,
+      daemonFault: async () => {
+        const readiness = await askReadiness(context.daemon).catch(
+          (error: unknown) => toFailure(error).message,
+        );
+        if (typeof readiness === "string") return readiness;
+        return readiness.serving ? "" : readiness.reason || "it does not serve";
+      },
+      podWorker: helperCommand("pod-worker"),
+    },
+    stop.signal,
+  );
+  // Ctrl-C reaches the whole group of processes: what was made must go all the same, and stdin ends with the other side.
+  process.on("SIGTERM", () => process.stdin.destroy());
+  await answerJsonLines(process.stdin, process.stdout, agent.answerers);
+  stop.abort();
+  await agent.close();
+  return exitCodes.ok;
+}

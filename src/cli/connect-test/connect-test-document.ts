@@ -1,0 +1,80 @@
+import type { Diagnosis, Hop } from "../../domain/connect-test/diagnose.ts";
+import type { Echo, EchoPair } from "../../domain/connect-test/observation.ts";
+import { type DocumentHead, documentVersion } from "../document.ts";
+import type { MatrixResult, PairResult } from "./run-matrix.ts";
+
+export interface ConnectTestDocument extends DocumentHead<"ConnectTest"> {
+  /** Size of a full packet, in bytes. */
+  readonly fullBytes: number;
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly podCidrs: readonly string[];
+    readonly podAddress: string;
+  }[];
+  readonly absent: MatrixResult["absent"];
+  readonly pairs: readonly ConnectTestPair[];
+}
+
+export interface ConnectTestPair {
+  readonly from: string;
+  readonly to: string;
+  readonly result: Diagnosis["result"];
+  /** Where the packet stops; empty unless `result` is "fail". */
+  readonly hop: Hop | "";
+  /** The node whose side it is, or "both". */
+  readonly where: string;
+  readonly reason: string;
+  readonly todo: string;
+  readonly path: "direct" | "relay" | "none";
+  /** How far the test could go: between pods, from a pod to the other node, or between the nodes. */
+  readonly tested: "pod to pod" | "pod to node" | "node to node" | "nothing";
+  /** Of a small packet over all of `tested`; null when it got lost. */
+  readonly roundTripMs: Echo;
+  readonly small: Echo;
+  readonly full: Echo;
+  /** TCP from pod to pod; null when it was not measured. */
+  readonly megabitsPerSecond: number | null;
+}
+
+/** The result as the document that `-o json` prints. */
+export function connectTestDocument({ nodes, absent, pairs }: MatrixResult): ConnectTestDocument {
+  return {
+    apiVersion: documentVersion,
+    kind: "ConnectTest",
+    fullBytes: nodes[0]?.mtu ?? 0,
+    nodes: nodes.map(({ name, podCidrs, podAddress }) => ({ name, podCidrs, podAddress })),
+    absent,
+    pairs: pairs.map(pairOf),
+  };
+}
+
+function pairOf({ from, to, observation, diagnosis }: PairResult): ConnectTestPair {
+  const { way, bitsPerSecond } = observation;
+  const { tested, echo } = furthest(way);
+  const { result, hop, where, reason, todo } = diagnosis;
+  return {
+    from,
+    to,
+    result,
+    hop,
+    where,
+    reason,
+    todo,
+    path: way?.path ?? "none",
+    tested,
+    roundTripMs: echo.small,
+    small: echo.small,
+    full: echo.full,
+    megabitsPerSecond: bitsPerSecond === undefined ? null : Math.round(bitsPerSecond / 1e6),
+  };
+}
+
+function furthest(way: PairResult["observation"]["way"]): {
+  readonly tested: ConnectTestPair["tested"];
+  readonly echo: EchoPair;
+} {
+  if (way === undefined) return { tested: "nothing", echo: { small: null, full: null } };
+  if (way.podToPod !== undefined) return { tested: "pod to pod", echo: way.podToPod };
+  if (way.podToNode !== undefined) return { tested: "pod to node", echo: way.podToNode };
+  return { tested: "node to node", echo: way.nodeToNode };
+}

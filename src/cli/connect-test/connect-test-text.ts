@@ -1,0 +1,67 @@
+import type { Echo } from "../../domain/connect-test/observation.ts";
+import type { CliContext } from "../command.ts";
+import { formatTable, wrapText } from "../table.ts";
+import type { ConnectTestDocument, ConnectTestPair } from "./connect-test-document.ts";
+
+/** A row for each pair, then every trouble in full: which stretch of the way, why, and what to do. */
+export function connectTestText(
+  { pairs, absent, fullBytes }: ConnectTestDocument,
+  { style, width }: Pick<CliContext, "style" | "width">,
+): string {
+  const paint = { ok: style.good, note: style.warn, fail: style.bad };
+  const table = formatTable({
+    headings: ["FROM", "TO", "PATH", "RTT", "64 B", `${fullBytes} B`, "TCP", "RESULT"],
+    rows: pairs.map((pair) => [
+      pair.from,
+      pair.to,
+      pair.path,
+      pair.roundTripMs === null ? "-" : `${pair.roundTripMs.toFixed(2)} ms`,
+      mark(pair.small),
+      mark(pair.full),
+      pair.megabitsPerSecond === null ? "-" : `${pair.megabitsPerSecond} Mbit/s`,
+      paint[pair.result](pair.result === "fail" ? `FAIL: ${pair.hop}` : pair.result),
+    ]),
+    width,
+    paintHeading: style.bold,
+  });
+  const troubles = distinct(pairs.filter(({ result }) => result !== "ok"));
+  const told = troubles.flatMap(({ from, to, result, hop, where, reason, todo }) => [
+    "",
+    `${paint[result](result === "fail" ? "FAIL" : "note")}  ${from} -> ${to}${hop === "" ? "" : `: ${hop}${where === "both" ? "" : ` (${where})`}`}`,
+    ...indented("why   ", reason, width),
+    ...indented("do    ", todo, width),
+  ]);
+  const missing = absent.flatMap(({ name, why }) => [
+    "",
+    `${style.bad("FAIL")}  ${name} cannot be asked`,
+    ...indented("why   ", why, width),
+  ]);
+  const failed = pairs.filter(({ result }) => result === "fail").length;
+  const verdict =
+    pairs.length === 0
+      ? style.warn("No other node serves pods in this tailnet: there is nothing to test.")
+      : failed === 0
+        ? style.good(`${ways(pairs.length)} tested, packets pass on each.`)
+        : style.bad(`${ways(pairs.length)} tested, ${failed} of them broken.`);
+  return [...(pairs.length === 0 ? [] : [table]), ...told, ...missing, "", verdict].join("\n").trim();
+}
+
+/** One trouble of a node shows on each way that leads through it: told once. */
+function distinct(pairs: readonly ConnectTestPair[]): readonly ConnectTestPair[] {
+  return pairs.filter((pair, index) => pairs.findIndex((other) => other.reason === pair.reason) === index);
+}
+
+function indented(heading: string, text: string, width: number): readonly string[] {
+  const indent = 6 + heading.length;
+  return wrapText(text, width - indent).map(
+    (line, index) => `      ${index === 0 ? heading : " ".repeat(heading.length)}${line}`,
+  );
+}
+
+function ways(count: number): string {
+  return count === 1 ? "1 way" : `${count} ways`;
+}
+
+function mark(echo: Echo): string {
+  return echo === null ? "lost" : "ok";
+}

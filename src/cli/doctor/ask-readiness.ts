@@ -1,0 +1,16 @@
+import * as z from "zod";
+import type { DaemonFacts } from "../../domain/doctor/facts.ts";
+import type { DaemonClient } from "../daemon-client.ts";
+import { readPage } from "../daemon-pages.ts";
+
+const readyPage = z.looseObject({
+  serving: z.boolean(),
+  state: z.string(),
+  reasons: z.array(z.string()).default([]),
+});
+
+/** The daemon's /ready page. Throws CliError DAEMON_UNREACHABLE. */
+export async function askReadiness(daemon: DaemonClient): Promise<DaemonFacts> {
+  const { serving, state, reasons } = await readPage(daemon, "/ready", readyPage);
+  return { serving, state, reason: reasons.join("; ") };
+}
