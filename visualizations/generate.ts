@@ -1,10 +1,12 @@
 /**
- * `npm run diagrams` writes the pictures of all machines into `generated/` (visualizations/README.md lists them);
- * with `--check` it writes nothing and fails when a committed picture differs from the machine that runs.
+ * `npm run diagrams` writes what is generated from the machines: their pictures (visualizations/README.md lists them),
+ * docs/states.md and the alert rules; with `--check` it writes nothing and fails when a committed file differs.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { AnyStateMachine } from "xstate";
+import { watchedStates } from "../deploy/alerts/alert-rules.ts";
+import { rulesDrifted, writeRules } from "../deploy/alerts/rules-file.ts";
 import { allMachines } from "../machines/all-machines.ts";
 import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
 import { actorTree } from "./actor-tree.ts";
@@ -14,11 +16,13 @@ import { layoutChart } from "./layout/layout-chart.ts";
 import { machineChart } from "./machine-chart.ts";
 import { mermaid } from "./mermaid.ts";
 import { statelyConfig } from "./stately-config.ts";
+import { statesPage } from "./states-page.ts";
 import { chartSvg } from "./svg/chart-svg.ts";
 import { treeSvg } from "./svg/tree-svg.ts";
 import { treeMermaid } from "./tree-mermaid.ts";
 
 const folder = join(import.meta.dirname, "generated");
+const statesFile = join(import.meta.dirname, "..", "docs", "states.md");
 
 async function pictures(): Promise<ReadonlyMap<string, string>> {
   const tree = actorTree(headcniMachine);
@@ -55,6 +59,16 @@ function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
+/** docs/states.md as it should be. */
+function states(): string {
+  const watched = watchedStates();
+  return statesPage(allMachines.map(machineChart), (machine, path) =>
+    watched
+      .filter(({ chart, state }) => chart.machine === machine && state.path === path)
+      .map(({ alert }) => alert.alert),
+  );
+}
+
 /** Names of the files that differ from what the machines say, or that belong to no machine. */
 export async function driftedPictures(): Promise<readonly string[]> {
   const wanted = await pictures();
@@ -67,6 +81,8 @@ export async function driftedPictures(): Promise<readonly string[]> {
     const have = await readFile(join(folder, file), "utf8").catch(() => "");
     if (have !== text) drifted.push(file);
   }
+  if ((await readFile(statesFile, "utf8").catch(() => "")) !== states()) drifted.push("docs/states.md");
+  if (await rulesDrifted()) drifted.push("deploy/alerts/headcni.rules.yaml");
   return drifted.toSorted();
 }
 
@@ -77,6 +93,8 @@ async function writePictures(): Promise<void> {
     await mkdir(dirname(join(folder, file)), { recursive: true });
     await writeFile(join(folder, file), text);
   }
+  await writeFile(statesFile, states());
+  await writeRules();
 }
 
 if (import.meta.main) {

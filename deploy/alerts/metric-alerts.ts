@@ -1,0 +1,121 @@
+import type { MetricAlert } from "./alert-types.ts";
+
+const at = "{{ $labels.instance }}";
+
+/** Alerts on what is no state: numbers of the daemon, and the daemon itself. */
+export const metricAlerts: readonly MetricAlert[] = [
+  {
+    alert: "HeadcniDown",
+    severity: "critical",
+    expr: () => 'up{job="headcni"} == 0',
+    forSeconds: 120,
+    summary: `the daemon of ${at} does not answer`,
+    description:
+      "Prometheus cannot read the daemon's metrics. Running pods keep talking; new pods wait and deleted ones are cleaned up later.",
+  },
+  {
+    alert: "HeadcniRestarting",
+    severity: "warning",
+    expr: (range) => `changes(headcni_process_start_time_seconds[${range(900)}]) > 2`,
+    forSeconds: 0,
+    summary: `the daemon of ${at} was started {{ $value | humanize }} times within 15 minutes`,
+    description: "A daemon ends with exit code 1 when it cannot go on, and says why in its last log lines.",
+  },
+  {
+    alert: "HeadcniMachineFailed",
+    severity: "critical",
+    expr: () => 'headcni_machines{state="error"} > 0',
+    forSeconds: 30,
+    summary: `the machine {{ $labels.machine }} of ${at} failed`,
+    description: "An action of this machine threw: that is a fault of HeadCNI. /healthz names the error.",
+  },
+  {
+    alert: "HeadcniPartCrashing",
+    severity: "critical",
+    expr: (range) => `increase(headcni_machine_transitions_total{to="crashed"}[${range(600)}]) > 3`,
+    forSeconds: 0,
+    summary: `a part of the machine {{ $labels.machine }} of ${at} fails again and again`,
+    description: "The machine starts its part anew each time. The daemon's log names the error.",
+  },
+  {
+    alert: "HeadcniConfigRefused",
+    severity: "warning",
+    expr: () => 'headcni_machines{machine="config",state="following.refused"} > 0',
+    forSeconds: 120,
+    summary: `the daemon of ${at} refuses its changed configuration file`,
+    description:
+      "The daemon goes on with its old values. Its log and `headcnictl config` say what is wrong, and where.",
+  },
+  {
+    alert: "HeadcniPoolNearlyFull",
+    severity: "warning",
+    expr: () => "headcni_ip_pool_used / headcni_ip_pool_size > 0.9",
+    forSeconds: 300,
+    summary: `{{ $value | humanizePercentage }} of the pod addresses of ${at} are in use`,
+    description:
+      "Addresses of deleted pods rest for a while before they are given out again; they count as used.",
+  },
+  {
+    alert: "HeadcniPoolFull",
+    severity: "critical",
+    expr: () => "headcni_ip_pool_used >= headcni_ip_pool_size and headcni_ip_pool_size > 0",
+    forSeconds: 60,
+    summary: `${at} has no pod address left`,
+    description: "New pods on this node fail with CNI error code 11 until a pod ends.",
+  },
+  {
+    alert: "HeadcniGuardRepairsRepeat",
+    severity: "warning",
+    expr: (range) => `increase(headcni_guard_repairs_total[${range(600)}]) > 5`,
+    forSeconds: 0,
+    summary: `the guard of ${at} mends {{ $labels.invariant }} again and again`,
+    description:
+      "Another program or a person keeps changing a rule, route or sysctl of HeadCNI. Each time it is put back.",
+  },
+  {
+    alert: "HeadcniPeerWithoutPath",
+    severity: "warning",
+    expr: () => 'headcni_peer_path{path="none"} == 1',
+    forSeconds: 300,
+    summary: `${at} has no path to {{ $labels.peer }}`,
+    description: "The peer is offline for this node: its pods are not reached from here.",
+  },
+  {
+    alert: "HeadcniNetworkErrors",
+    severity: "warning",
+    expr: (range) => `rate(headcni_network_errors_total[${range(300)}]) > 0.1`,
+    forSeconds: 300,
+    summary: `{{ $labels.error_type }} on ${at}, {{ $value | humanize }} times a second`,
+    description: "The error type is the code in the daemon's log lines; they say what was tried.",
+  },
+  {
+    alert: "HeadcniCniCallsFail",
+    severity: "critical",
+    expr: (range) => {
+      const calls = (selector: string) =>
+        `sum without (outcome) (rate(headcni_cni_request_duration_seconds_count${selector}[${range(300)}]))`;
+      return `${calls('{outcome!="ok"}')} / ${calls("")} > 0.1`;
+    },
+    forSeconds: 300,
+    summary: `{{ $value | humanizePercentage }} of the {{ $labels.command }} calls on ${at} fail`,
+    description: "The container runtime tries again by itself; kubelet's events of the pods name the reason.",
+  },
+  {
+    alert: "HeadcniCniCallsSlow",
+    severity: "warning",
+    expr: (range) =>
+      `histogram_quantile(0.9, sum without (outcome) (rate(headcni_cni_request_duration_seconds_bucket{command=~"ADD|DEL"}[${range(300)}]))) > 2.5`,
+    forSeconds: 300,
+    summary: `a tenth of the {{ $labels.command }} calls on ${at} takes {{ $value | humanizeDuration }} or more`,
+    description: "A call waits for the kernel worker, for the guard at a start, or for CPU.",
+  },
+  {
+    alert: "HeadcniObserverDisabled",
+    severity: "warning",
+    expr: () => "headcni_observer_disabled == 1",
+    forSeconds: 0,
+    summary: `the daemon of ${at} no longer watches its machines`,
+    description:
+      "Metrics, logs and pages about machines stand still, and alerts on states are blind for this node. Pods are served as before.",
+  },
+];

@@ -1,0 +1,157 @@
+import type { StateAlert } from "./alert-types.ts";
+
+/** The alert for every state with a limit that no other alert names. */
+export const stuckAlert = {
+  alert: "HeadcniMachineStuck",
+  severity: "warning",
+  matter: "a machine does not get on",
+} as const;
+
+/** States that belong together, because the same thing helps against them. */
+export const stateAlerts: readonly StateAlert[] = [
+  {
+    alert: "HeadcniNotServing",
+    severity: "critical",
+    matter: "new pods are not served",
+    states: {
+      headcni: ["learning", "recalling", "starting", "live.recovering"],
+      pods: ["closed", "recovering", "recoveryFailed", "recovered"],
+    },
+  },
+  {
+    alert: "HeadcniDegraded",
+    severity: "warning",
+    matter: "pods are served, but something is missing",
+    states: { headcni: ["live.degraded"] },
+  },
+  {
+    alert: "HeadcniUnproven",
+    severity: "critical",
+    matter: "the node never proved its route, so the container runtime does not find the plugin yet",
+    states: { readiness: ["notServing", "awaitingProof", "recording", "publishing", "backingOff"] },
+  },
+  {
+    alert: "HeadcniCniSocketDown",
+    severity: "critical",
+    matter: "the plugin does not reach the daemon",
+    states: { cni: ["open.binding", "backingOff"] },
+  },
+  {
+    alert: "HeadcniTailnetDown",
+    severity: "critical",
+    matter: "the tailnet does not stand",
+    states: {
+      tailscale: [
+        "adopting",
+        "starting",
+        "restarting",
+        "attending.examining",
+        "attending.connecting",
+        "attending.greeting",
+      ],
+    },
+  },
+  {
+    alert: "HeadcniNotLoggedIn",
+    severity: "critical",
+    matter: "the node is not in the tailnet",
+    states: {
+      tailscale: ["attending.needsLogin"],
+      tailnetLogin: ["examining", "confirming", "asking", "loggingIn", "registering", "hushing", "waiting"],
+    },
+  },
+  {
+    alert: "HeadcniHeadscaleAway",
+    severity: "warning",
+    matter: "Headscale does not answer; what runs keeps running",
+    states: { headscale: ["probing", "backingOff"], tailscale: ["attending.degraded"] },
+  },
+  {
+    alert: "HeadcniHeadscaleRefused",
+    severity: "critical",
+    matter: "Headscale does not take the API key",
+    states: { headscale: ["refused"] },
+    certain: true,
+  },
+  {
+    alert: "HeadcniRouteNotApproved",
+    severity: "critical",
+    matter: "Headscale does not approve the node's pod CIDR",
+    states: { ownRoute: ["awaitingApproval"] },
+  },
+  {
+    alert: "HeadcniRouteNotServing",
+    severity: "critical",
+    matter: "peers do not reach the node's pods",
+    // A route that is approved and not served is asked for anew: it goes round through the approval, too.
+    states: { ownRoute: ["announcing", "awaitingApproval", "awaitingService", "lost"] },
+  },
+  {
+    alert: "HeadcniPeerRouteLost",
+    severity: "warning",
+    matter: "a peer's pods are not reached",
+    states: { peerRoute: ["expected", "lost"] },
+  },
+  {
+    alert: "HeadcniPrefixConflict",
+    severity: "critical",
+    matter: "two nodes announce overlapping prefixes",
+    states: { peerRoute: ["conflicting"] },
+  },
+  {
+    alert: "HeadcniGuardFighting",
+    severity: "critical",
+    matter: "the node's rules and routes do not stay as they must be",
+    states: { guard: ["checking", "repairing", "fighting", "backingOff"] },
+  },
+  {
+    alert: "HeadcniPodNotRemoved",
+    severity: "warning",
+    matter: "what a pod left cannot be removed",
+    states: { pod: ["pausing"] },
+  },
+  {
+    alert: "HeadcniConfigUnread",
+    severity: "warning",
+    matter: "the configuration cannot be read or applied",
+    states: { config: ["following.validating", "following.applying", "backingOff"] },
+  },
+  {
+    alert: "HeadcniApiServerAway",
+    severity: "warning",
+    matter: "the Kubernetes API server does not answer; what runs keeps running",
+    states: {
+      watch: ["following.listing", "following.resuming", "pausing", "backingOff"],
+      node: ["working.own.holding.unconfirmed", "working.cluster.unknown"],
+      nodeCondition: ["setting", "backingOff"],
+      podWatch: ["working.pods.unknown", "working.pods.stale"],
+      podReports: ["posting", "backingOff"],
+    },
+  },
+  {
+    alert: "HeadcniApiServerRefused",
+    severity: "critical",
+    matter: "the Kubernetes API server refuses the daemon",
+    states: { watch: ["refused"] },
+    certain: true,
+  },
+  {
+    alert: "HeadcniNoPodCidr",
+    severity: "critical",
+    matter: "the node has no pod CIDR",
+    states: { node: ["working.own.recalling", "working.own.learning"] },
+  },
+  {
+    alert: "HeadcniNodeChanged",
+    severity: "critical",
+    matter: "the Node object is gone or has another pod CIDR than the running pods",
+    states: {
+      node: [
+        "working.own.holding.absent",
+        "working.own.holding.conflicting",
+        "working.own.moving",
+        "working.own.moved",
+      ],
+    },
+  },
+];

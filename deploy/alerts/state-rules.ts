@@ -1,0 +1,96 @@
+import { durationText } from "../../visualizations/layout/duration-text.ts";
+import type { ChartState, MachineChart } from "../../visualizations/machine-chart.ts";
+import type { AlertRule, StateAlert } from "./alert-types.ts";
+import { labelPattern, stateMatcher } from "./state-selector.ts";
+
+/** What the rules need besides the alert. */
+export interface RuleTerms {
+  /** A duration in seconds as PromQL takes it. */
+  readonly range: (seconds: number) => string;
+  readonly runbook: (alert: string) => string;
+}
+
+/** Two scrapes at the usual interval: one look is not enough to say that a state lasts. */
+const leastSeconds = 30;
+
+/**
+ * The rule for an alert's states of one machine. Where a timer leads out of one of them, the machine goes round: then what
+ * counts is that it stays among these states for longer than the longest of their limits. Elsewhere the daemon itself says
+ * that a state lasts beyond its limit (`headcni_machine_stuck`). The alert for the states that no other names is always so.
+ */
+export function stateRule(
+  alert: StateAlert,
+  chart: MachineChart,
+  states: readonly ChartState[],
+  terms: RuleTerms,
+): AlertRule {
+  const named = Object.keys(alert.states).length > 0;
+  const goesRound = named && states.some(({ path }) => leavesByTimer(chart, path));
+  const certain = alert.certain === true;
+  const rule =
+    certain || goesRound ? roundRule(alert, chart, states, certain) : stuckRule(alert, chart, states);
+  return {
+    alert: alert.alert,
+    expr: rule.expr,
+    for: terms.range(rule.forSeconds),
+    labels: { severity: alert.severity, machine: chart.machine },
+    annotations: { ...rule.annotations, runbook_url: terms.runbook(alert.alert) },
+  };
+}
+
+interface RulePart {
+  readonly expr: string;
+  readonly forSeconds: number;
+  readonly annotations: { readonly summary: string; readonly description: string };
+}
+
+function stuckRule({ matter }: StateAlert, chart: MachineChart, states: readonly ChartState[]): RulePart {
+  const selector = `{machine="${chart.machine}",${stateMatcher(chart, pathsOf(states))}}`;
+  return {
+    expr: `headcni_machine_oldest_seconds${selector} and headcni_machine_stuck${selector} > 0`,
+    forSeconds: leastSeconds,
+    annotations: {
+      summary: `${matter}: {{ $labels.machine }} on {{ $labels.instance }} has been in {{ $labels.state }} for {{ $value | humanizeDuration }}`,
+      description: states
+        .map(
+          (state) =>
+            `{{ if match "${labelPattern(chart, state.path)}" $labels.state }}${meaning(state)} {{ end }}`,
+        )
+        .join(""),
+    },
+  };
+}
+
+function roundRule(
+  { matter }: StateAlert,
+  chart: MachineChart,
+  states: readonly ChartState[],
+  certain: boolean,
+): RulePart {
+  const selector = `machine="${chart.machine}",${stateMatcher(chart, pathsOf(states))}`;
+  const longest = Math.max(...states.map(({ limitMs }) => limitMs ?? 0)) / 1000;
+  const forSeconds = certain ? leastSeconds : Math.max(leastSeconds, longest);
+  const now = `{{ range $index, $each := query (printf \`headcni_machines{${selector},instance="%s"} > 0\` $labels.instance) }}{{ if $index }}, {{ end }}{{ $each.Labels.state }}{{ end }}`;
+  return {
+    expr: `sum without (state) (headcni_machines{${selector}}) > 0`,
+    forSeconds,
+    annotations: {
+      summary: `${matter}: {{ $labels.machine }} on {{ $labels.instance }} is in ${now}, for more than ${durationText(forSeconds * 1000)}`,
+      description: states.map((state) => `${state.path}: ${meaning(state)}`).join(" "),
+    },
+  };
+}
+
+function pathsOf(states: readonly ChartState[]): readonly string[] {
+  return states.map(({ path }) => path);
+}
+
+function leavesByTimer(chart: MachineChart, path: string): boolean {
+  return chart.edges.some(
+    ({ from, kind, moves }) => kind === "after" && moves && (path === from || path.startsWith(`${from}.`)),
+  );
+}
+
+function meaning({ about = "", limitMs }: ChartState): string {
+  return `${about} (limit ${durationText(limitMs ?? 0)}).`;
+}

@@ -1,0 +1,100 @@
+import { readdir, readFile } from "node:fs/promises";
+import { beforeAll, describe, expect, it } from "vitest";
+import { alertRules, unknownStates, watchedStates } from "../../../deploy/alerts/alert-rules.ts";
+import { rulesDrifted, rulesText } from "../../../deploy/alerts/rules-file.ts";
+import { isInState } from "../../../deploy/alerts/state-selector.ts";
+import { allMachines } from "../../../machines/all-machines.ts";
+import { stateName } from "../../../src/observe/state-name.ts";
+import { type MachineChart, machineChart } from "../../../visualizations/machine-chart.ts";
+import { ensurePackages } from "../../lab/build/debian-packages.ts";
+import { numberCases } from "./number-cases.ts";
+import { promtoolFindings } from "./promtool.ts";
+import { stateCases } from "./state-cases.ts";
+
+const cases = [...numberCases, ...stateCases];
+
+beforeAll(async () => {
+  await ensurePackages((line) => console.error(line), { promtool: "prometheus" });
+}, 300_000);
+
+it("the committed rules are those of the machines that run", async () => {
+  expect(await rulesDrifted()).toBe(false);
+});
+
+it("every state with a limit has an alert, and every name in the table of alerts is such a state", () => {
+  const limited = allMachines
+    .map(machineChart)
+    .flatMap(({ machine, states }) =>
+      states.filter(({ limitMs }) => typeof limitMs === "number").map(({ path }) => `${machine} ${path}`),
+    );
+  expect(new Set(watchedStates().map(({ chart, state }) => `${chart.machine} ${state.path}`))).toEqual(
+    new Set(limited),
+  );
+  expect(unknownStates()).toEqual([]);
+});
+
+describe("a rule finds the live state by its label", () => {
+  const charts = allMachines.map((machine) => [machine.id, machine, machineChart(machine)] as const);
+  it.each(charts)("of %s", (_, machine, chart) => {
+    const leaves = chart.states.filter(({ kind }) => kind === "atomic").map(({ path }) => path);
+    for (const path of leaves) {
+      const label = stateName(machine.resolveState({ value: stateValue(path), context: {} }).value);
+      expect(isInState(chart, path, label), `${path} in ${label}`).toBe(true);
+      const others = leaves.filter((other) => other !== path && !apart(chart, path, other));
+      for (const other of others) expect(isInState(chart, other, label), `${other} in ${label}`).toBe(false);
+    }
+  });
+});
+
+describe("promtool", () => {
+  it("has a case for every rule", () => {
+    const rules = alertRules().flatMap(({ rules }) =>
+      rules.map(({ alert, labels }) => `${alert} ${labels.machine ?? ""}`.trim()),
+    );
+    const numbers = new Set(numberCases.map(({ alert }) => alert));
+    const tried = cases.map(({ alert, labels }) =>
+      numbers.has(alert) ? alert : `${alert} ${labels["machine"]}`,
+    );
+    expect(new Set(tried)).toEqual(new Set(rules));
+  });
+
+  it("lets each alert ring at its time, not before, and fall silent again", async () => {
+    expect(await promtoolFindings(rulesText(), cases)).toBe("");
+  }, 180_000);
+
+  it("would notice a rule that never rings", async () => {
+    const deaf = rulesText().replaceAll("headcni_machines{", "headcni_nothing{");
+    expect(await promtoolFindings(deaf, cases)).toContain("HeadcniGuardFighting");
+  }, 180_000);
+});
+
+it("every alert has its page, and every page its alert", async () => {
+  const folder = new URL("../../../docs/runbooks/", import.meta.url);
+  const rules = alertRules().flatMap(({ rules }) => rules);
+  for (const { alert, annotations } of rules)
+    expect(annotations.runbook_url).toMatch(new RegExp(`/docs/runbooks/${alert}\\.md$`));
+  const pages = (await readdir(folder)).filter((file) => file !== "README.md");
+  expect(new Set(pages)).toEqual(new Set(rules.map(({ alert }) => `${alert}.md`)));
+  for (const page of pages) {
+    const text = await readFile(new URL(page, folder), "utf8");
+    expect(text, page).toMatch(/^# Headcni\w+\n/);
+    for (const heading of ["## What it means", "## How to see it", "## What to do"])
+      expect(text, page).toContain(heading);
+  }
+});
+
+/** "a.b.c" as a state value: { a: { b: "c" } }. */
+function stateValue(path: string): string | { readonly [key: string]: ReturnType<typeof stateValue> } {
+  const [first = "", ...rest] = path.split(".");
+  return rest.length === 0 ? first : { [first]: stateValue(rest.join(".")) };
+}
+
+/** Whether two states lie in different regions of a parallel state: then a machine may be in both. */
+function apart(chart: MachineChart, one: string, other: string): boolean {
+  return chart.states.some(({ kind, path }) => {
+    if (kind !== "parallel") return false;
+    const depth = path === "" ? 0 : path.split(".").length;
+    const inside = (state: string) => path === "" || state.startsWith(`${path}.`);
+    return inside(one) && inside(other) && one.split(".")[depth] !== other.split(".")[depth];
+  });
+}

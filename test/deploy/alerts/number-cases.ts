@@ -1,0 +1,108 @@
+import type { AlertCase } from "./promtool.ts";
+
+export const numberCases: readonly AlertCase[] = [
+  { alert: "HeadcniDown", series: { up: "1 0x20" }, quietAt: 105, ringsAt: 180, labels: {} },
+  {
+    alert: "HeadcniRestarting",
+    // Started anew at 1, 2 and 3 minutes.
+    series: { headcni_process_start_time_seconds: "100x4 160x4 220x4 280x80" },
+    quietAt: 195,
+    ringsAt: 240,
+    labels: {},
+    quietAgainAt: 1200,
+  },
+  {
+    alert: "HeadcniMachineFailed",
+    series: { 'headcni_machines{machine="guard",state="error"}': "0 1x20" },
+    quietAt: 15,
+    ringsAt: 60,
+    labels: { machine: "guard" },
+  },
+  {
+    alert: "HeadcniPartCrashing",
+    series: {
+      'headcni_machine_transitions_total{machine="node",from="working",to="crashed"}': "0 2 4 6 8x60",
+    },
+    quietAt: 15,
+    ringsAt: 75,
+    labels: { machine: "node" },
+    quietAgainAt: 900,
+  },
+  {
+    alert: "HeadcniConfigRefused",
+    series: { 'headcni_machines{machine="config",state="following.refused"}': "0 1x12 0x20" },
+    quietAt: 105,
+    ringsAt: 165,
+    labels: {},
+    quietAgainAt: 240,
+  },
+  {
+    alert: "HeadcniPoolNearlyFull",
+    series: { headcni_ip_pool_used: "200 240x60", headcni_ip_pool_size: "253x61" },
+    quietAt: 285,
+    ringsAt: 345,
+    labels: {},
+  },
+  {
+    alert: "HeadcniPoolFull",
+    series: { headcni_ip_pool_used: "200 253x10 252x20", headcni_ip_pool_size: "253x31" },
+    quietAt: 60,
+    ringsAt: 105,
+    labels: {},
+    quietAgainAt: 195,
+  },
+  {
+    alert: "HeadcniGuardRepairsRepeat",
+    series: { 'headcni_guard_repairs_total{invariant="node table"}': "0+1x10 10x60" },
+    quietAt: 60,
+    ringsAt: 150,
+    labels: { invariant: "node table" },
+    quietAgainAt: 900,
+  },
+  {
+    alert: "HeadcniPeerWithoutPath",
+    series: {
+      'headcni_peer_path{peer="n2",path="direct"}': "1 stale",
+      'headcni_peer_path{peer="n2",path="none"}': "_ 1x30",
+    },
+    quietAt: 285,
+    ringsAt: 345,
+    labels: { peer: "n2" },
+  },
+  {
+    alert: "HeadcniNetworkErrors",
+    series: { 'headcni_network_errors_total{error_type="UNREACHABLE"}': "0+3x40" },
+    quietAt: 330,
+    ringsAt: 495,
+    labels: { error_type: "UNREACHABLE" },
+  },
+  {
+    alert: "HeadcniCniCallsFail",
+    series: {
+      'headcni_cni_request_duration_seconds_count{command="ADD",outcome="ok"}': "0+8x60",
+      'headcni_cni_request_duration_seconds_count{command="ADD",outcome="failed"}': "0+2x60",
+      'headcni_cni_request_duration_seconds_count{command="DEL",outcome="ok"}': "0+8x60",
+    },
+    quietAt: 300,
+    ringsAt: 345,
+    labels: { command: "ADD" },
+  },
+  {
+    alert: "HeadcniCniCallsSlow",
+    series: {
+      'headcni_cni_request_duration_seconds_bucket{command="ADD",outcome="ok",le="2.5"}': "0+5x60",
+      'headcni_cni_request_duration_seconds_bucket{command="ADD",outcome="ok",le="5"}': "0+10x60",
+      'headcni_cni_request_duration_seconds_bucket{command="ADD",outcome="ok",le="+Inf"}': "0+10x60",
+    },
+    quietAt: 300,
+    ringsAt: 345,
+    labels: { command: "ADD" },
+  },
+  {
+    alert: "HeadcniObserverDisabled",
+    series: { headcni_observer_disabled: "0 0 1x10" },
+    quietAt: 15,
+    ringsAt: 30,
+    labels: {},
+  },
+];

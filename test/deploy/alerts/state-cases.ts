@@ -1,0 +1,116 @@
+import type { AlertCase } from "./promtool.ts";
+
+/**
+ * A machine that goes round between two states of an alert's: at no scrape is it elsewhere, and no single state lasts. The
+ * times come from the limits that the machines document, not from the rules.
+ */
+function round(
+  alert: string,
+  machine: string,
+  states: readonly [string, string],
+  limitSeconds: number,
+): AlertCase {
+  const [one, other] = states;
+  const samples = Math.ceil(limitSeconds / 15);
+  const turns = (first: number) =>
+    `${first} `.concat(`${1 - first} ${first} `.repeat(samples / 2 + 4)).trim();
+  const series: Record<string, string> =
+    one === other
+      ? { [`headcni_machines{machine="${machine}",state="${one}"}`]: `0 1x${samples + 7} 0x20` }
+      : {
+          [`headcni_machines{machine="${machine}",state="${one}"}`]: `0 ${turns(1)} 0x20`,
+          [`headcni_machines{machine="${machine}",state="${other}"}`]: `0 ${turns(0)} 0x20`,
+        };
+  return {
+    alert,
+    series,
+    quietAt: Math.max(0, limitSeconds - 15),
+    ringsAt: limitSeconds + 45,
+    labels: { machine },
+    quietAgainAt: limitSeconds + 15 * 16,
+  };
+}
+
+/** A machine that the daemon itself reports as stuck: the alert names the state. */
+function stuck(alert: string, machine: string, state: string): AlertCase {
+  const labels = `{machine="${machine}",state="${state}"}`;
+  return {
+    alert,
+    series: {
+      [`headcni_machine_oldest_seconds${labels}`]: "0+15x20",
+      [`headcni_machine_stuck${labels}`]: "0 0 0 0 1x8 0x10",
+    },
+    quietAt: 60,
+    ringsAt: 120,
+    labels: { machine, state },
+    quietAgainAt: 240,
+  };
+}
+
+export const stateCases: readonly AlertCase[] = [
+  round("HeadcniNotServing", "headcni", ["recalling", "live.recovering"], 60),
+  round("HeadcniNotServing", "pods", ["recovering", "recoveryFailed"], 30),
+  stuck("HeadcniDegraded", "headcni", "live.degraded"),
+  round("HeadcniUnproven", "readiness", ["notServing", "awaitingProof"], 60),
+  round("HeadcniUnproven", "readiness", ["publishing", "backingOff"], 60),
+  round("HeadcniCniSocketDown", "cni", ["open.binding", "backingOff"], 30),
+  round("HeadcniTailnetDown", "tailscale", ["starting", "restarting"], 60),
+  round(
+    "HeadcniTailnetDown",
+    "tailscale",
+    ["attending.connecting.awaiting", "attending.connecting.rejoining"],
+    60,
+  ),
+  stuck("HeadcniNotLoggedIn", "tailscale", "attending.needsLogin"),
+  round("HeadcniNotLoggedIn", "tailnetLogin", ["loggingIn", "waiting"], 300),
+  round("HeadcniHeadscaleAway", "headscale", ["probing", "backingOff"], 60),
+  round(
+    "HeadcniHeadscaleAway",
+    "tailscale",
+    ["attending.degraded.rejoining", "attending.degraded.settling"],
+    60,
+  ),
+  round("HeadcniHeadscaleRefused", "headscale", ["refused", "refused"], 30),
+  round("HeadcniRouteNotApproved", "ownRoute", ["awaitingApproval.waiting", "awaitingApproval.waiting"], 60),
+  round("HeadcniRouteNotApproved", "ownRoute", ["awaitingApproval.asking", "awaitingApproval.pausing"], 60),
+  round("HeadcniRouteNotServing", "ownRoute", ["awaitingService.waiting", "awaitingService.pausing"], 300),
+  round("HeadcniRouteNotServing", "ownRoute", ["lost", "awaitingApproval.waiting"], 300),
+  round("HeadcniPeerRouteLost", "peerRoute", ["lost.missing", "lost.repairing"], 300),
+  stuck("HeadcniPrefixConflict", "peerRoute", "conflicting"),
+  round("HeadcniGuardFighting", "guard", ["fighting", "repairing"], 30),
+  round("HeadcniGuardFighting", "guard", ["checking", "backingOff"], 30),
+  round("HeadcniPodNotRemoved", "pod", ["pausing", "pausing"], 30),
+  round("HeadcniConfigUnread", "config", ["following.validating", "backingOff"], 30),
+  round("HeadcniApiServerAway", "watch", ["following.listing", "backingOff"], 30),
+  stuck("HeadcniApiServerAway", "node", "working.(own.holding.unconfirmed+cluster.known.whole)"),
+  round("HeadcniApiServerAway", "nodeCondition", ["setting", "backingOff"], 300),
+  stuck("HeadcniApiServerAway", "podWatch", "working.(pods.stale+suspicion.calm+reclaiming.resting)"),
+  round("HeadcniApiServerAway", "podReports", ["posting", "backingOff"], 60),
+  round("HeadcniApiServerRefused", "watch", ["refused", "refused"], 30),
+  round(
+    "HeadcniNoPodCidr",
+    "node",
+    ["working.(own.learning.hoping+cluster.unknown)", "working.(own.learning.waiting+cluster.unknown)"],
+    60,
+  ),
+  round(
+    "HeadcniNodeChanged",
+    "node",
+    ["working.(own.holding.absent+cluster.unknown)", "working.(own.holding.conflicting+cluster.known.whole)"],
+    60,
+  ),
+  stuck("HeadcniMachineStuck", "headcni", "live.draining"),
+  stuck("HeadcniMachineStuck", "pods", "draining"),
+  stuck("HeadcniMachineStuck", "pod", "attaching.running"),
+  stuck("HeadcniMachineStuck", "cni", "open.closing"),
+  stuck("HeadcniMachineStuck", "request", "adding"),
+  stuck("HeadcniMachineStuck", "tailscale", "stopping"),
+  stuck("HeadcniMachineStuck", "tailnetFeed", "open.reading"),
+  stuck("HeadcniMachineStuck", "headscale", "connected.working"),
+  stuck("HeadcniMachineStuck", "routes", "withdrawing"),
+  stuck("HeadcniMachineStuck", "ownRoute", "withdrawing.leaving"),
+  stuck("HeadcniMachineStuck", "node", "working.(own.remembering+cluster.known.whole)"),
+  stuck("HeadcniMachineStuck", "nodeCondition", "doubting"),
+  stuck("HeadcniMachineStuck", "podWatch", "working.(pods.current+suspicion.calm+reclaiming.examining)"),
+  stuck("HeadcniMachineStuck", "podReports", "pacing"),
+];

@@ -1,0 +1,17 @@
+import { readFile } from "node:fs/promises";
+import { expect, it } from "vitest";
+import { allMachines } from "../../machines/all-machines.ts";
+import { machineChart } from "../../visualizations/machine-chart.ts";
+
+it("docs/states.md names every state of every machine, what it means, and the machine's purpose", async () => {
+  const page = await readFile(new URL("../../docs/states.md", import.meta.url), "utf8");
+  for (const machine of allMachines) {
+    const { states } = machineChart(machine);
+    expect(page).toMatch(new RegExp(`\n## ${machine.id}\n\n[A-Za-z][^\n]{20,}`));
+    for (const { path, about } of states.slice(1)) {
+      const row = page.split("\n").find((line) => line.includes(`<a id="${machine.id}.${path}">`));
+      expect(row, `${machine.id} ${path}`).toContain(`\`${path}\``);
+      if (about !== undefined) expect(row).toContain(about);
+    }
+  }
+});

@@ -1,0 +1,112 @@
+import { durationText } from "./layout/duration-text.ts";
+import { edgeText } from "./layout/edge-text.ts";
+import type { ChartState, MachineChart } from "./machine-chart.ts";
+
+/** What each machine is there for, in one sentence. */
+const purposes: Readonly<Record<string, string>> = {
+  headcni:
+    "The root: starts everything in its order, knows whether the node serves pods and is whole, and ends it in order.",
+  config:
+    "Follows the configuration file; what may change live is applied, the rest is refused with its reason.",
+  readiness:
+    "Decides when the container runtime may find the plugin: once pods can be served and the route was proven.",
+  guard:
+    "Keeps rules, routes, nftables tables and sysctls as they must be, in the node and in the tailnet namespace.",
+  pods: "The registry of attachments: gives addresses, runs one `pod` machine per attachment, one call per key at a time.",
+  pod: "One attachment of one pod, from its ADD to the moment its link is gone.",
+  cni: "The socket that the plugin talks to; one `request` machine per call.",
+  request: "One CNI call with its deadline.",
+  tailscale:
+    "tailscaled: finds or starts it, logs it in, brings it into the tailnet, notices when it is lost.",
+  tailnetFeed: "Follows one tailscaled: its bus of hints, and its status after each.",
+  tailnetLogin: "Logs tailscaled in with a pre-auth key, as long as it needs that.",
+  headscale:
+    "The connection to Headscale's API: approves routes and makes keys on request, and probes only after a loss.",
+  routes: "The registry of routes: own prefixes and those of peers.",
+  ownRoute: "One prefix of this node: announced, approved, served, proven.",
+  peerRoute: "One prefix of a peer, while it is not simply installed.",
+  node: "What Kubernetes says of this Node and of all others: pod CIDRs and addresses.",
+  nodeCondition: "Keeps the Node's NetworkUnavailable condition true.",
+  podWatch: "Joins the node's Kubernetes pods to attachments and finds orphans.",
+  podReports: "Posts what goes wrong with pods as Events.",
+  watch: "List and watch of one kind of Kubernetes objects.",
+};
+
+/** All states of all machines by name: what they mean, how long they may last, what leads out of them, which alert watches them. */
+export function statesPage(
+  charts: readonly MachineChart[],
+  alertsOf: (machine: string, path: string) => readonly string[],
+): string {
+  return [
+    "# All states of all machines",
+    "",
+    "Generated from the machines (`npm run diagrams`). A live machine's state is shown by `headcnictl machines`, `/debug/machines`, the",
+    "metric `headcni_machines{machine,state}` and the log line `transition`; look it up here by its name. Where a machine is in",
+    "several regions at once, its state reads `working.(a.b+c.d)`: look up `working.a.b` and `working.c.d`.",
+    "",
+    "The limit is how long a state may last; past it the machine counts as stuck (`headcni_machine_stuck`) or leaves by itself.",
+    "A dash means that the state may last for ever. The last column links to what to do.",
+    "",
+    charts.map(({ machine }) => `[${machine}](#${machine.toLowerCase()})`).join(" · "),
+    ...charts.flatMap((chart) => machineSection(chart, alertsOf)),
+    "",
+  ].join("\n");
+}
+
+function machineSection(
+  chart: MachineChart,
+  alertsOf: (machine: string, path: string) => readonly string[],
+): readonly string[] {
+  const { machine } = chart;
+  return [
+    "",
+    `## ${machine}`,
+    "",
+    `${purposes[machine] ?? ""} ([picture](../visualizations/generated/${machine}.svg))`,
+    "",
+    "| state | limit | what it means past its limit, or why it may last | what leads out of it | alert |",
+    "|---|---|---|---|---|",
+    ...chart.states
+      .filter(({ path }) => path !== "")
+      .map((state) => stateRow(chart, state, alertsOf(machine, state.path))),
+  ];
+}
+
+function stateRow(chart: MachineChart, state: ChartState, alerts: readonly string[]): string {
+  const { path, limitMs } = state;
+  const cells = [
+    `<a id="${chart.machine}.${path}"></a>\`${path}\``,
+    typeof limitMs === "number" ? durationText(limitMs) : limitMs === null ? "–" : "",
+    meaning(state),
+    exits(chart, path),
+    alerts.map((alert) => `[${alert}](runbooks/${alert}.md)`).join(", "),
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+function meaning({ kind, about, invokes, initial }: ChartState): string {
+  const runs = invokes.length === 0 ? "" : ` (runs ${invokes.join(", ")})`;
+  if (about !== undefined) return `${about}${runs}`;
+  switch (kind) {
+    case "final":
+      return "the machine's end";
+    case "parallel":
+      return `its parts run side by side${runs}`;
+    case "compound":
+      return `begins with \`${initial ?? ""}\`${runs}`;
+    case "history":
+    case "atomic":
+      return `left at once${runs}`;
+    default: {
+      const unhandled: never = kind;
+      return unhandled;
+    }
+  }
+}
+
+function exits({ edges }: MachineChart, path: string): string {
+  const texts = edges
+    .filter(({ from, moves, to }) => moves && from === path && to !== path)
+    .map((edge) => `${edgeText(edge) || "at once"} → \`${edge.to}\``);
+  return [...new Set(texts)].join("<br>");
+}
