@@ -29,6 +29,7 @@ const purposes: Readonly<Record<string, string>> = {
   nodeCondition: "Keeps the Node's NetworkUnavailable condition true.",
   podWatch: "Joins the node's Kubernetes pods to attachments and finds orphans.",
   podReports: "Posts what goes wrong with pods as Events.",
+  wire: "The program that keeps tailscaled running apart from the daemon, so that pods keep talking while the daemon restarts.",
   watch: "List and watch of one kind of Kubernetes objects.",
 };
 
@@ -62,7 +63,7 @@ function machineSection(
     "",
     `## ${machine}`,
     "",
-    `${purposes[machine] ?? ""} ([picture](../visualizations/generated/${machine}.svg))`,
+    `${purposes[machine] ?? "One of the daemon's machines."} ([picture](../visualizations/generated/${machine}.svg))`,
     "",
     "| state | limit | what it means past its limit, or why it may last | what leads out of it | alert |",
     "|---|---|---|---|---|",

