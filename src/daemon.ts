@@ -17,6 +17,7 @@ import { registerMachineMetrics } from "./observe/machine-metrics.ts";
 import { createMachineObserver } from "./observe/machine-observer.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { nodeStatus } from "./observe/node-status.ts";
+import { createPprofPages, firstTaker } from "./observe/pprof/pprof-pages.ts";
 import { subjectOf } from "./observe/subject-of.ts";
 import { createCallTraces } from "./observe/trace/call-traces.ts";
 import { severalListeners } from "./observe/trace/several-listeners.ts";
@@ -101,7 +102,11 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
         "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
       },
     },
-    { ...config.monitoring, socketPath: paths.httpSocket, taker: inspector?.taker },
+    {
+      ...config.monitoring,
+      socketPath: paths.httpSocket,
+      taker: firstTaker(inspector?.taker, createPprofPages()),
+    },
   );
   const stop = () => root.send({ type: "daemon.stop" });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);

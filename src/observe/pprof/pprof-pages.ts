@@ -1,0 +1,108 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { jsonAnswer } from "../http-routes.ts";
+import type { RequestTaker } from "../http-server.ts";
+import { isLocal, isLocalName } from "../inspector/loopback.ts";
+import { type ProfileTaker, takeCpuProfile, takeHeapProfile } from "./profilers.ts";
+
+const folder = "/debug/pprof/";
+const defaultSeconds = 10;
+const mostSeconds = 60;
+/** Beyond the profile itself: encoding and sending it. */
+const graceMs = 10_000;
+
+/**
+ * /debug/pprof/profile and /debug/pprof/heap, both with `?seconds=`: profiles that `go tool pprof` opens. One at a time,
+ * since a second one would measure the first. Until somebody asks it costs nothing.
+ */
+export function createPprofPages(
+  takers: Readonly<Record<string, ProfileTaker>> = { profile: takeCpuProfile, heap: takeHeapProfile },
+): RequestTaker {
+  let running: { readonly kind: string; readonly until: number } | undefined;
+
+  async function profile(
+    kind: string,
+    taker: ProfileTaker,
+    seconds: number,
+    response: ServerResponse,
+  ): Promise<void> {
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    try {
+      const body = await taker(seconds * 1000, gone.signal);
+      response.writeHead(200, {
+        "content-type": "application/octet-stream",
+        "content-disposition": `attachment; filename="headcni-${kind}.pb.gz"`,
+        "content-length": body.byteLength,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+      });
+      response.end(body);
+    } catch (error) {
+      if (!gone.signal.aborted) refuse(response, 500, `the profile failed: ${String(error)}`);
+    } finally {
+      running = undefined;
+    }
+  }
+
+  return (request, response, url) => {
+    if (!url.pathname.startsWith(folder)) return false;
+    const kind = url.pathname.slice(folder.length);
+    const taker = takers[kind];
+    if (taker === undefined) {
+      refuse(
+        response,
+        404,
+        `no such profile: there are ${Object.keys(takers)
+          .map((name) => folder + name)
+          .join(" and ")}`,
+      );
+      return true;
+    }
+    const seconds = secondsOf(url);
+    if (!isLocal(request) || !isLocalName(request.headers.host))
+      refuse(
+        response,
+        403,
+        "profiles are taken over loopback, by that name or address, and over the unix socket only",
+      );
+    else if (seconds === undefined)
+      refuse(response, 400, `seconds must be a number from 1 to ${mostSeconds}`);
+    else if (running !== undefined) {
+      const left = Math.max(1, Math.ceil((running.until - performance.now()) / 1000));
+      response.setHeader("retry-after", String(left));
+      refuse(response, 409, `${folder}${running.kind} is being taken for another ${left} s: one at a time`);
+    } else {
+      running = { kind, until: performance.now() + seconds * 1000 };
+      allowTime(request, seconds);
+      void profile(kind, taker, seconds, response);
+    }
+    return true;
+  };
+}
+
+/** Gives the first taker that wants a request the request. */
+export function firstTaker(...takers: readonly (RequestTaker | undefined)[]): RequestTaker {
+  return (request, response, url) => takers.some((taker) => taker?.(request, response, url) === true);
+}
+
+function secondsOf(url: URL): number | undefined {
+  const text = url.searchParams.get("seconds");
+  if (text === null) return defaultSeconds;
+  const seconds = Number(text);
+  return text !== "" && seconds >= 1 && seconds <= mostSeconds ? seconds : undefined;
+}
+
+/** The server ends an exchange that is silent for 10 s; a profile is silent for as long as it is taken. */
+function allowTime({ socket }: IncomingMessage, seconds: number): void {
+  socket.setTimeout(seconds * 1000 + graceMs);
+}
+
+function refuse(response: ServerResponse, status: number, error: string): void {
+  const { contentType, body } = jsonAnswer(status, { error });
+  response.writeHead(status, {
+    "content-type": contentType,
+    "content-length": Buffer.byteLength(body),
+    "cache-control": "no-store",
+  });
+  response.end(body);
+}
