@@ -1,10 +1,22 @@
-import type { HeapProfiler, Profiler } from "node:inspector";
+import type { Profiler } from "node:inspector";
 import type { Session } from "node:inspector/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { type CallFrame, encodeProfile, type StackSample } from "./profile-encoder.ts";
 
 /** Takes a profile for so long. Rejects with an AbortError once the signal says that nobody waits for it any more. */
 export type ProfileTaker = (durationMs: number, signal: AbortSignal) => Promise<Uint8Array>;
+
+/** V8's sampled heap (HeapProfiler.SamplingHeapProfile of the DevTools protocol), with the fields that Node's types leave out. */
+interface HeapNode {
+  readonly id: number;
+  readonly callFrame: CallFrame;
+  readonly children: readonly HeapNode[];
+}
+
+interface HeapProfile {
+  readonly head: HeapNode;
+  readonly samples: readonly { readonly nodeId: number; readonly size: number }[];
+}
 
 /** Every millisecond, V8's own usual rate. */
 const cpuIntervalUs = 1000;
@@ -38,7 +50,7 @@ export const takeHeapProfile: ProfileTaker = (durationMs, signal) =>
     await session.post("HeapProfiler.startSampling", { samplingInterval: heapIntervalBytes });
     await delay(durationMs, undefined, { signal });
     const { profile } = await session.post("HeapProfiler.stopSampling");
-    return encodeProfile(heapSamples(profile), {
+    return encodeProfile(heapSamples(profile as unknown as HeapProfile), {
       measures: [
         { type: "inuse_objects", unit: "count" },
         { type: "inuse_space", unit: "bytes" },
@@ -86,7 +98,7 @@ function* cpuSamples({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile)
   }
 }
 
-function* heapSamples({ head, samples }: HeapProfiler.SamplingHeapProfile): Generator<StackSample> {
+function* heapSamples({ head, samples }: HeapProfile): Generator<StackSample> {
   const totals = new Map<number, { count: number; bytes: number }>();
   for (const { nodeId, size } of samples) {
     const total = totals.get(nodeId) ?? { count: 0, bytes: 0 };
@@ -95,7 +107,7 @@ function* heapSamples({ head, samples }: HeapProfiler.SamplingHeapProfile): Gene
     total.bytes += size;
   }
   const open: {
-    readonly node: HeapProfiler.SamplingHeapProfileNode;
+    readonly node: HeapNode;
     readonly stack: readonly CallFrame[];
   }[] = [{ node: head, stack: [] }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
