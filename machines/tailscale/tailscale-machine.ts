@@ -11,7 +11,6 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
   id: "tailscale",
   context: ({ input }) => ({
     ...input,
-    unknown: true,
     status: noTailnet,
     arrival: "adopted",
     greeted: {},
@@ -81,7 +80,6 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
           actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
         },
       },
-      exit: "noteLooked",
     },
     starting: {
       meta: { limit: { ms: limits.start, means: "tailscaled was started and does not answer" } },

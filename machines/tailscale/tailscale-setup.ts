@@ -21,8 +21,6 @@ import type {
 
 interface TailscaleContext extends TailscaleInput {
   readonly process?: TailscaledIdentity;
-  /** With headcni-wire: nothing was looked at yet, so what is found first is adopted. */
-  readonly unknown: boolean;
   readonly status: TailnetStatus;
   readonly arrival: TailscaleArrival;
   /** Peers by node id that need no greeting any more. */
@@ -100,14 +98,15 @@ export const tailscaleSetup = setup({
       greeted: {},
       seen: false,
     })),
-    /** Of headcni-wire: the one that was known lives on, any other has started since, unless we have just begun. */
-    takeFound: assign(({ context }, process: TailscaledIdentity) => {
-      const same = context.process?.pid === process.pid && context.process.startTime === process.startTime;
-      const arrival = same || context.unknown ? ("adopted" as const) : ("restarted" as const);
-      return { process, arrival, greeted: {}, seen: false };
-    }),
+    /** Of headcni-wire: paths stand only where a daemon has opened them. */
+    takeFound: assign((_, { attended, ...process }: TailscaledIdentity) => ({
+      process,
+      arrival: attended === false ? ("restarted" as const) : ("adopted" as const),
+      greeted: {},
+      seen: false,
+    })),
     noteMissed: enqueueActions(({ context, enqueue }, failure: Failure) => {
-      enqueue.assign({ failure, unknown: false });
+      enqueue.assign({ failure });
       enqueue.sendTo(context.parent, {
         type: "tailscale.down",
         reason: failure.code,
@@ -116,7 +115,6 @@ export const tailscaleSetup = setup({
       if (failure.code !== "TAILSCALED_AWAY")
         enqueue.sendTo(context.parent, { type: "tailscale.left" } satisfies TailscaleReport);
     }),
-    noteLooked: assign({ unknown: false }),
     reportEntered: sendTo(({ context }) => context.parent, { type: "tailscale.entered" }),
     noteJoining: assign({ arrival: "joined" }),
     reportStarted: sendTo(({ context }) => context.parent, { type: "tailscale.started" }),

@@ -7,6 +7,8 @@ import type { Recipient } from "../support/recipient.ts";
 export interface TailscaledIdentity {
   readonly pid: number;
   readonly startTime: string;
+  /** Found, not started: whether a daemon has opened its paths to peers before. */
+  readonly attended?: boolean;
 }
 
 /** Preferences of ours that tailscaled must have. */

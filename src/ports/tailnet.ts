@@ -16,6 +16,8 @@ export interface TailscaledProcess {
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: with the pid it names one process for ever. */
   readonly startTime: string;
+  /** False for one that headcni-wire started and no daemon has attended yet. */
+  readonly attended?: boolean;
 }
 
 /** How a first login is made. */

@@ -53,6 +53,7 @@ beforeAll(async () => {
 test("daemon, launcher and tailscaled work with NET_ADMIN, NET_RAW and SYS_ADMIN alone", async () => {
   for (const service of [daemon, wire, tailscaled]) {
     const status = await readFile(`/proc/${(await serviceProcess(lab(), service))?.pid}/status`, "utf8");
+    console.info(`${service.name}: ${/^VmRSS:\s+(.*)$/m.exec(status)?.[1]} resident`);
     expect(status).toMatch(/^CapEff:\s+0000000000203000$/m);
   }
 });

@@ -68,6 +68,7 @@ test("every transition of the tailscale machine can be taken", async () => {
       { type: "credentials.replaced" },
       { type: "tailscale.stop" },
       { type: "wire.found", process },
+      { type: "wire.found", process: { ...process, attended: false } },
       { type: "wire.missed", failure: wireGone },
     ],
     outcomes: {
@@ -80,7 +81,6 @@ test("every transition of the tailscale machine can be taken", async () => {
       context.status.self.online,
       context.greeting,
       context.arrival,
-      context.unknown,
       context.seen,
       Object.keys(context.greeted).length,
       Math.min(context.attempt, 1),
@@ -375,7 +375,7 @@ describe("tailscale with headcni-wire", () => {
     actor.send({ type: "wire.missed", failure: wireGone });
     expect(told()).toEqual(["tailscale.down", "tailscale.left"]);
     expect(actor.getSnapshot().context.failure).toEqual(wireGone);
-    actor.send({ type: "wire.found", process });
+    actor.send({ type: "wire.found", process: { ...process, attended: false } });
     await at("attending.examining");
     say(online);
     await at("attending.greeting");
@@ -394,7 +394,7 @@ describe("tailscale with headcni-wire", () => {
     await at("awaitingWire");
     actor.send({ type: "wire.missed", failure: tailscaledAway });
     expect(told()).toEqual(["tailscale.entered", "tailscale.up", "tailscale.down", "tailscale.down"]);
-    actor.send({ type: "wire.found", process: { pid: 77, startTime: "3000" } });
+    actor.send({ type: "wire.found", process: { pid: 77, startTime: "3000", attended: false } });
     await at("attending.examining");
     say(online);
     await at("attending.greeting");

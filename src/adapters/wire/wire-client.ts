@@ -1,7 +1,11 @@
+import { join } from "node:path";
 import { tailnetLink } from "../../domain/kernel-constants.ts";
 import type { KernelState } from "../../ports/kernel-state.ts";
+import type { TailscaledProcess } from "../../ports/tailnet.ts";
 import type { TailnetNamespace } from "../../ports/tailnet-namespace.ts";
 import type { Wire } from "../../ports/wire.ts";
+import { writeWhole } from "../files/write-whole.ts";
+import { readRecord } from "../tailscale/process-identity.ts";
 import type { TailscaledKeeper } from "../tailscale/tailscaled-keeper.ts";
 import { findWire } from "./find-wire.ts";
 import { WireError } from "./wire-error.ts";
@@ -20,20 +24,26 @@ export function createWireClient(
   runtimeDir: string,
 ): WireClient {
   const record = wireRecordPath(runtimeDir);
+  const attended = join(runtimeDir, "tailscaled.attended");
   let entered = "";
 
   const find = async () => {
     const { tailscaled } = await findWire(record);
-    if (tailscaled !== undefined) return tailscaled;
+    if (tailscaled !== undefined) return { ...tailscaled, attended: await isAttended(attended, tailscaled) };
     throw new WireError("headcni-wire runs, but its tailscaled does not answer: see its log", {
       code: "TAILSCALED_AWAY",
     });
   };
   const enter = async () => {
-    const { launcher, netnsInode } = await findWire(record);
+    const { launcher, netnsInode, tailscaled } = await findWire(record);
     const path = `/proc/${launcher.pid}/ns/net`;
     await kernel.openNamespace("tailnet", path, netnsInode);
     entered = path;
+    // Without room for it the next daemon opens the paths once more than needed.
+    if (tailscaled !== undefined)
+      await writeWhole(attended, `${tailscaled.pid} ${tailscaled.startTime}\n`, { synced: false }).catch(
+        () => undefined,
+      );
   };
   return {
     find,
@@ -54,4 +64,9 @@ export function createWireClient(
       remove: () => kernel.apply("node", [{ op: "link.remove", link: tailnetLink.node }]),
     },
   };
+}
+
+async function isAttended(file: string, { pid, startTime }: TailscaledProcess): Promise<boolean> {
+  const recorded = await readRecord(file);
+  return recorded?.pid === pid && recorded.startTime === startTime;
 }
