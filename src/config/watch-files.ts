@@ -1,5 +1,30 @@
 import { type FSWatcher, realpathSync, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
+import { HeadcniError } from "../domain/failure.ts";
+
+/** A directory that cannot be watched. */
+export class WatchError extends HeadcniError<{
+  readonly code: "NOT_WATCHED";
+  readonly path: string;
+  readonly reason: string;
+}> {}
+
+/** inotify(7) has limits of its own behind errors that usually mean open files and disks. */
+const inotifyLimits: Readonly<Record<string, string>> = {
+  EMFILE: "all inotify instances are in use: raise fs.inotify.max_user_instances",
+  ENOSPC: "all inotify watches are in use: raise fs.inotify.max_user_watches",
+};
+
+/** What a refused watch means to the one who has to do something about it. */
+export function watchError(path: string, cause: unknown): WatchError {
+  const errno = (cause as NodeJS.ErrnoException).code ?? "";
+  const reason = inotifyLimits[errno] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new WatchError(
+    `${path} cannot be watched for changes: ${reason}`,
+    { code: "NOT_WATCHED", path, reason },
+    { cause },
+  );
+}
 
 /** Kubernetes and editors change a file in several steps; a look this long after the first of them finds most of them done. */
 const settleMs = 200;
@@ -50,7 +75,7 @@ export function watchFiles(
     }
     for (const [key, path] of wanted) {
       if (watchers.has(key)) continue;
-      const watcher = watch(path, { persistent: false }, () => {
+      const watcher = watchDirectory(path, () => {
         timer ??= setTimeout(settle, settleMs);
       });
       watcher.on("error", fail);
@@ -60,6 +85,14 @@ export function watchFiles(
 
   follow();
   return stop;
+}
+
+function watchDirectory(path: string, changed: () => void): FSWatcher {
+  try {
+    return watch(path, { persistent: false }, changed);
+  } catch (cause) {
+    throw watchError(path, cause);
+  }
 }
 
 function directoriesOf(file: string): readonly string[] {
