@@ -11,6 +11,7 @@ import { createEventMetrics } from "./observe/event-metrics.ts";
 import { openHttpServer } from "./observe/http-server.ts";
 import { openInspector } from "./observe/inspector/open-inspector.ts";
 import { registerLiveMetrics } from "./observe/live-metrics.ts";
+import { createLogRing } from "./observe/log-ring.ts";
 import { createLogger } from "./observe/logger.ts";
 import { machineHealth } from "./observe/machine-health.ts";
 import { registerMachineMetrics } from "./observe/machine-metrics.ts";
@@ -30,9 +31,11 @@ import { version } from "./version.ts";
 
 /** Runs the daemon until it is told to end (SIGTERM, SIGINT) or cannot go on. Gives the process's exit code. */
 export async function runDaemon(config: Config, sources: ConfigSources): Promise<number> {
+  const logRing = createLogRing();
   const { log, setLevel, hide, redact } = createLogger({
     level: config.logging.level,
     base: { node: config.nodeName },
+    copy: logRing.keep,
   });
   for (const secret of [config.headscale.authKey, config.headscale.apiKey])
     if (secret !== undefined) hide(secret.reveal());
@@ -99,6 +102,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
       machines: () => ({ machines: observer.rows(), recentTransitions: observer.recentTransitions() }),
       pages: {
         "/debug/status": () => withoutSecrets(nodeStatus(root, config, startedAt), redact),
+        "/debug/logs": () => logRing.page(),
         "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
       },
     },

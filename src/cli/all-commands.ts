@@ -3,6 +3,7 @@ import { completionCommand } from "./completion/completion-command.ts";
 import { configCommand } from "./config/config-command.ts";
 import { connectTestCommand } from "./connect-test/connect-test-command.ts";
 import { doctorCommand } from "./doctor/doctor-command.ts";
+import { logsCommand } from "./logs/logs-command.ts";
 import { machinesCommand } from "./machines/machines-command.ts";
 import { metricsCommand } from "./metrics/metrics-command.ts";
 import { statusCommand } from "./status/status-command.ts";
@@ -16,6 +17,7 @@ export const allCommands: readonly CliCommand[] = [
   connectTestCommand,
   machinesCommand,
   traceCommand,
+  logsCommand,
   metricsCommand,
   configCommand,
   completionCommand(() => allCommands),

@@ -16,6 +16,8 @@ export interface LoggerOptions {
   readonly base: Readonly<Record<string, string>>;
   /** Standard output when absent. */
   readonly destination?: LogDestination;
+  /** Hears of every finished line, after its secrets are gone. */
+  readonly copy?: (line: string) => void;
 }
 
 export interface Logging {
@@ -43,7 +45,11 @@ export function createLogger(options: LoggerOptions): Logging {
       onChild: (child) => children.add(new WeakRef(child as Logger)),
     },
     {
-      write: (line: string) => destination.write(redactLine(line, secrets)),
+      write: (line: string) => {
+        const safe = redactLine(line, secrets);
+        destination.write(safe);
+        options.copy?.(safe);
+      },
       flushSync: () => destination.flushSync?.(),
     } as pino.DestinationStream,
   );

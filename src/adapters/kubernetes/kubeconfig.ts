@@ -47,13 +47,15 @@ type User = Kubeconfig["users"][number]["user"];
 const refusedLogins = ["exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups"] as const;
 
 /**
- * Reads a kubeconfig's current context and the files it names, which may be rotated at any time: read it for each
- * request. Throws KubernetesRequestError ACCESS_INVALID.
+ * Reads a context of a kubeconfig (the current one unless named) and the files it names, which may be rotated at any
+ * time: read it for each request. Throws KubernetesRequestError ACCESS_INVALID.
  */
-export function readKubeconfig(path: string): ClusterAccess {
-  const { "current-context": name, contexts, clusters, users } = parseKubeconfig(path);
+export function readKubeconfig(path: string, contextName?: string): ClusterAccess {
+  const { "current-context": current, contexts, clusters, users } = parseKubeconfig(path);
+  const name = contextName ?? current;
   const context = contexts.find((one) => one.name === name)?.context;
-  if (context === undefined) throw accessError(path, `has no context "${name}"`);
+  if (context === undefined)
+    throw accessError(path, `has no context "${name}", only ${contexts.map((one) => one.name).join(", ")}`);
   const cluster = clusters.find((one) => one.name === context.cluster)?.cluster;
   if (cluster === undefined) throw accessError(path, `has no cluster "${context.cluster}"`);
   const user = users.find((one) => one.name === context.user)?.user;

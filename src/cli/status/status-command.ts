@@ -3,6 +3,7 @@ import { machinesPageSchema, readPage } from "../daemon-pages.ts";
 import { documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { nodesTable } from "./nodes-table.ts";
 import { type StatusDocument, statusPageSchema } from "./status-page.ts";
 import { statusText } from "./status-text.ts";
 
@@ -24,6 +25,7 @@ export const statusCommand: CliCommand = documentCommand<StatusDocument>({
     };
   },
   render: (document, context, options) => statusText(document, context, options["peers"] === true),
+  renderNodes: nodesTable,
   exitCode: ({ status: { readiness }, stuck }) =>
     readiness.serving && readiness.state === "proven" && stuck.length === 0
       ? exitCodes.ok

@@ -1,0 +1,122 @@
+import * as z from "zod";
+import { nearestName } from "../../config/nearest-name.ts";
+import { CliError } from "../cli-error.ts";
+import type { CliCall, CliWord } from "../command.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { type ClusterClient, clusterError, type NodePod, openCluster } from "./cluster-client.ts";
+import { execInPod } from "./exec-in-pod.ts";
+
+/** What one node answered: a document, or why there is none. */
+export interface NodeAnswer {
+  readonly node: string;
+  readonly exitCode: number;
+  readonly document?: unknown;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+const atOnce = 8;
+const answerMs = 60_000;
+const container = "headcni";
+
+/** Whether the question goes to nodes of a cluster instead of to this one. */
+export function asksCluster({ context: { target } }: CliCall): boolean {
+  return target.allNodes || target.nodes.length > 0;
+}
+
+/** Runs the same command with `-o json` in HeadCNI's pod on each node that was named, eight at a time. */
+export async function askNodes(call: CliCall, options: readonly CliWord[]): Promise<readonly NodeAnswer[]> {
+  const { context } = call;
+  const cluster = openCluster(context);
+  try {
+    context.progress.step("Listing HeadCNI's pods");
+    const pods = wantedPods(await cluster.nodePods(), context.target.nodes);
+    const command = ["headcnictl", ...wordsOf(call, options), "-o", "json"];
+    let answered = 0;
+    const tell = () => context.progress.step(`Asking ${pods.length} nodes: ${answered} answered`);
+    tell();
+    const queue = pods.entries();
+    const answers: NodeAnswer[] = [];
+    await Promise.all(
+      Array.from({ length: atOnce }, async () => {
+        for (const [index, pod] of queue) {
+          answers[index] = await askNode(cluster, pod, { command, signal: context.signal });
+          answered += 1;
+          tell();
+        }
+      }),
+    );
+    return answers;
+  } finally {
+    context.progress.end();
+    await cluster.close();
+  }
+}
+
+function wantedPods(pods: readonly NodePod[], nodes: readonly string[]): readonly NodePod[] {
+  const known = pods.map(({ node }) => node);
+  if (pods.length === 0)
+    throw new CliError("no pod of HeadCNI's DaemonSet is there: is it installed in this cluster?", {
+      code: "NOT_FOUND",
+    });
+  for (const node of nodes)
+    if (!known.includes(node)) {
+      const near = nearestName(node, known);
+      throw new CliError(
+        `no pod of HeadCNI is on a node "${node}"${near === undefined ? "" : `; did you mean ${near}?`}\nit is on ${known.join(", ")}`,
+        { code: "NOT_FOUND" },
+      );
+    }
+  return nodes.length === 0 ? pods : pods.filter(({ node }) => nodes.includes(node));
+}
+
+const errorSchema = z.looseObject({
+  kind: z.literal("Error"),
+  error: z.looseObject({ code: z.string(), message: z.string() }),
+});
+
+async function askNode(
+  cluster: ClusterClient,
+  pod: NodePod,
+  call: { readonly command: readonly string[]; readonly signal: AbortSignal },
+): Promise<NodeAnswer> {
+  const { node } = pod;
+  try {
+    const ran = await execInPod(cluster.access(), { ...call, pod, container, timeoutMs: answerMs });
+    const document = parseDocument(ran.stdout);
+    const failed = errorSchema.safeParse(document);
+    if (failed.success) return { node, exitCode: ran.exitCode, error: failed.data.error };
+    if (document !== undefined) return { node, exitCode: ran.exitCode, document };
+    const message = ran.stderr.trim() || `headcnictl printed no JSON (exit code ${ran.exitCode})`;
+    return { node, exitCode: exitCodes.failed, error: { code: "FAILED", message } };
+  } catch (error) {
+    const refusal = error instanceof CliError ? error : clusterError(error, node);
+    const { code } = refusal.detail;
+    return { node, exitCode: exitCodes.unreachable, error: { code, message: refusal.message } };
+  }
+}
+
+function parseDocument(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The command line that means the same on the node, without what says where to ask. */
+function wordsOf({ verb, words, options }: CliCall, known: readonly CliWord[]): readonly string[] {
+  const flags = known.flatMap(({ flags: text }) => {
+    const long = /--([\w-]+)/.exec(text)?.[1] ?? "";
+    const value = options[long.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
+    if (value === undefined || value === false) return [];
+    return value === true ? [`--${long}`] : [`--${long}=${value}`];
+  });
+  return [...verb.split(" "), ...flags, ...(words.length === 0 ? [] : ["--", ...words])];
+}
+
+/** The worst; a node that does not know what was asked for counts only if none does. */
+export function worstCode(answers: readonly NodeAnswer[]): ExitCode {
+  const codes = answers.map(({ exitCode }) => exitCode);
+  const known = codes.filter((code) => code !== exitCodes.notFound);
+  return Math.max(...(known.length === 0 ? codes : known)) as ExitCode;
+}

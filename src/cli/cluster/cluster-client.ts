@@ -1,0 +1,103 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import * as z from "zod";
+import { type ApiTransport, createApiTransport } from "../../adapters/kubernetes/api-transport.ts";
+import type { ClusterAccess } from "../../adapters/kubernetes/cluster-access.ts";
+import { readKubeconfig } from "../../adapters/kubernetes/kubeconfig.ts";
+import { HeadcniError } from "../../domain/failure.ts";
+import { CliError } from "../cli-error.ts";
+import type { CliContext } from "../command.ts";
+
+/** HeadCNI's pod of one node. */
+export interface NodePod {
+  readonly node: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly phase: string;
+}
+
+/** A cluster whose API server leads to HeadCNI's pods. Throws CliError. */
+export interface ClusterClient {
+  readonly access: () => ClusterAccess;
+  /** By node name. */
+  nodePods(): Promise<readonly NodePod[]>;
+  close(): Promise<void>;
+}
+
+/** Labels of the chart's DaemonSet (deploy/chart/headcni). */
+const labelSelector = "app.kubernetes.io/name=headcni,app.kubernetes.io/component=daemon";
+
+const podListSchema = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({
+        name: z.string(),
+        namespace: z.string(),
+        deletionTimestamp: z.string().optional(),
+      }),
+      spec: z.object({ nodeName: z.string().optional() }),
+      status: z.object({ phase: z.string().optional() }),
+    }),
+  ),
+});
+
+export function openCluster({ target, environment, signal }: CliContext): ClusterClient {
+  const access = () => readAccess(target, environment);
+  const transport = createApiTransport(access);
+  return {
+    access,
+    nodePods: async () => {
+      const list = await listPods(transport, target.namespace, signal);
+      return list.items
+        .flatMap(({ metadata, spec, status }) =>
+          spec.nodeName === undefined || metadata.deletionTimestamp !== undefined
+            ? []
+            : [
+                {
+                  node: spec.nodeName,
+                  namespace: metadata.namespace,
+                  pod: metadata.name,
+                  phase: status.phase ?? "Unknown",
+                },
+              ],
+        )
+        .toSorted((one, other) => one.node.localeCompare(other.node, "en", { numeric: true }));
+    },
+    close: () => transport.close(),
+  };
+}
+
+async function listPods(
+  transport: ApiTransport,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<z.output<typeof podListSchema>> {
+  const path = namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${namespace}/pods`;
+  try {
+    return podListSchema.parse(
+      await transport.call({ method: "GET", path, query: { labelSelector } }, signal),
+    );
+  } catch (error) {
+    throw clusterError(error, "HeadCNI's pods cannot be listed");
+  }
+}
+
+/** The same words for everything that stands between us and a pod. */
+export function clusterError(error: unknown, what: string): CliError {
+  const message = error instanceof Error ? error.message : String(error);
+  const badFile = error instanceof HeadcniError && error.detail.code === "ACCESS_INVALID";
+  return new CliError(
+    `${what}: ${message}`,
+    badFile ? { code: "USAGE" } : { code: "DAEMON_UNREACHABLE", where: "the API server" },
+    { cause: error },
+  );
+}
+
+function readAccess(
+  { kubeconfig, kubeContext }: CliContext["target"],
+  environment: CliContext["environment"],
+): ClusterAccess {
+  const [first = ""] = (environment["KUBECONFIG"] ?? "").split(":");
+  const fallback = first === "" ? join(environment["HOME"] ?? homedir(), ".kube", "config") : first;
+  return readKubeconfig(kubeconfig ?? fallback, kubeContext);
+}

@@ -1,0 +1,36 @@
+import type { CliContext } from "../command.ts";
+import type { Style } from "../style.ts";
+import type { LogEntry } from "./read-logs.ts";
+
+const levels = ["debug", "info", "warn", "error", "fatal"];
+/** Told by the line itself, or the same on every line. */
+const shown = new Set(["time", "level", "msg", "node"]);
+
+/** "12:03:04.567 warn  transition  machine=guard from=holding to=repairing"; never cut, as a log is searched. */
+export function logLine(entry: LogEntry, { style }: Pick<CliContext, "style">): string {
+  const text = (name: string) => (typeof entry[name] === "string" ? entry[name] : "");
+  const time = /T(\d\d:\d\d:\d\d\.\d{3})/.exec(text("time"))?.[1] ?? "";
+  const fields = Object.entries(entry)
+    .filter(([name]) => !shown.has(name))
+    .map(
+      ([name, value]) =>
+        `${style.dim(`${name}=`)}${typeof value === "string" ? value : JSON.stringify(value)}`,
+    );
+  const level = text("level");
+  return [style.dim(time), painted(level.padEnd(5), level, style), text("msg"), ...fields]
+    .filter((part) => part.trim() !== "")
+    .join(" ");
+}
+
+/** Whether an entry is at least as grave; what has no level always is. */
+export function atLeast(entry: LogEntry, level: string): boolean {
+  const own = levels.indexOf(String(entry["level"] ?? ""));
+  return own === -1 || own >= levels.indexOf(level);
+}
+
+export const logLevels: readonly string[] = levels;
+
+function painted(text: string, level: string, style: Style): string {
+  if (level === "error" || level === "fatal") return style.bad(text);
+  return level === "warn" ? style.warn(text) : text;
+}

@@ -1,0 +1,92 @@
+import { CliError } from "../cli-error.ts";
+import { asksCluster } from "../cluster/ask-nodes.ts";
+import type { CliCall, CliCommand } from "../command.ts";
+import { type DocumentHead, documentVersion } from "../document.ts";
+import { documentCommand } from "../document-command.ts";
+import type { ExitCode } from "../exit-codes.ts";
+import { pause } from "../pause.ts";
+import { atLeast, logLevels, logLine } from "./log-text.ts";
+import { type LogEntry, type ReadLogs, readDaemonLogs, readLogFile, tailscaledLog } from "./read-logs.ts";
+
+export interface LogsDocument extends DocumentHead<"Logs"> {
+  readonly source: string;
+  readonly entries: readonly LogEntry[];
+}
+
+const once = documentCommand<LogsDocument>({
+  name: "logs",
+  summary: "the daemon's log, readable; its last 2000 lines, or the journal while it is down",
+  synonyms: ["log", "journal", "tail"],
+  options: [
+    { flags: "-f, --follow", summary: "go on with what comes, until Ctrl-C" },
+    { flags: "-n, --lines <count>", summary: "only the last so many (default 100)" },
+    { flags: "--level <level>", summary: "only lines at least as grave", choices: logLevels },
+    { flags: "--grep <text>", summary: "only lines that contain this" },
+    { flags: "--tailscaled", summary: "tailscaled's log instead" },
+    { flags: "--file <path>", summary: "a file of log lines instead" },
+  ],
+  notes: "With -f and -o json each line is a JSON document of its own.",
+  collect: async (call) => {
+    const { source, entries } = await read(call);
+    const count = lineCount(call.options["lines"]);
+    return {
+      apiVersion: documentVersion,
+      kind: "Logs",
+      source,
+      entries: wanted(entries, call).slice(-count),
+    };
+  },
+  render: ({ entries }, context) =>
+    entries.length === 0 ? "no such lines" : entries.map((entry) => logLine(entry, context)).join("\n"),
+});
+
+export const logsCommand: CliCommand = {
+  ...once,
+  run: (call) => (call.options["follow"] === true ? follow(call) : (once.run as typeof follow)(call)),
+};
+
+const pollMs = 500;
+
+async function follow(call: CliCall): Promise<ExitCode> {
+  const { context } = call;
+  if (asksCluster(call))
+    throw new CliError("--follow works on one node alone: run it there, or leave it out", { code: "USAGE" });
+  const print = (entries: readonly LogEntry[]) => {
+    for (const entry of entries) context.out(context.json ? JSON.stringify(entry) : logLine(entry, context));
+  };
+  let seen = await read(call);
+  print(wanted(seen.entries, call).slice(-lineCount(call.options["lines"])));
+  for (;;) {
+    await pause(pollMs, context.signal);
+    const now = await read(call);
+    print(wanted(now.entries.slice(newSince(seen, now)), call));
+    seen = now;
+  }
+}
+
+/** Index of the first entry that is new; a daemon that started anew, or a file that was replaced, is new as a whole. */
+function newSince(seen: ReadLogs, now: ReadLogs): number {
+  const next = seen.first + seen.entries.length - now.first;
+  return next < 0 || next > now.entries.length ? 0 : next;
+}
+
+function read({ context, options }: CliCall): Promise<ReadLogs> {
+  if (typeof options["file"] === "string") return readLogFile(options["file"]);
+  if (options["tailscaled"] === true) return readLogFile(tailscaledLog(context.target.socketPath));
+  return readDaemonLogs(context);
+}
+
+function wanted(entries: readonly LogEntry[], { options }: CliCall): readonly LogEntry[] {
+  const { level, grep } = options;
+  return entries.filter(
+    (entry) =>
+      (typeof level !== "string" || atLeast(entry, level)) &&
+      (typeof grep !== "string" || JSON.stringify(entry).includes(grep)),
+  );
+}
+
+function lineCount(given: string | boolean | undefined): number {
+  const count = Number(given ?? 100);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new CliError(`--lines must be a whole number above 0, not "${given}"`, { code: "USAGE" });
+}

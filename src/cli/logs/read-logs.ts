@@ -1,0 +1,97 @@
+import { execFile } from "node:child_process";
+import { open, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import * as z from "zod";
+import { redactLine } from "../../observe/redaction.ts";
+import { CliError } from "../cli-error.ts";
+import type { CliContext } from "../command.ts";
+import { readPage } from "../daemon-pages.ts";
+
+/** A line of the daemon's log as an object; a line of another program has `msg` alone. */
+export type LogEntry = Readonly<Record<string, unknown>>;
+
+export interface ReadLogs {
+  /** "daemon", "journal", or a file. */
+  readonly source: string;
+  /** Number of the first entry, where the source counts them. */
+  readonly first: number;
+  readonly entries: readonly LogEntry[];
+}
+
+const logPageSchema = z.looseObject({
+  first: z.number(),
+  entries: z.array(z.record(z.string(), z.unknown())),
+});
+const maxFileBytes = 8 * 1024 * 1024;
+
+/** The daemon's own memory of its log; while it is down, the journal. Throws CliError DAEMON_UNREACHABLE with both failures. */
+export async function readDaemonLogs({ daemon, signal }: CliContext): Promise<ReadLogs> {
+  try {
+    return { source: "daemon", ...(await readPage(daemon, "/debug/logs", logPageSchema)) };
+  } catch (error) {
+    if (!(error instanceof CliError) || error.detail.code !== "DAEMON_UNREACHABLE") throw error;
+    const entries = await readJournal(signal);
+    if (entries !== undefined) return { source: "journal", first: 0, entries };
+    throw new CliError(
+      `${error.message}\nthe journal has nothing of the unit headcni either; --file reads a file`,
+      error.detail,
+      { cause: error },
+    );
+  }
+}
+
+async function readJournal(signal: AbortSignal): Promise<readonly LogEntry[] | undefined> {
+  try {
+    const args = ["-u", "headcni", "-o", "cat", "-n", "5000", "--no-pager", "-q"];
+    const { stdout } = await promisify(execFile)("journalctl", args, { signal, maxBuffer: maxFileBytes * 4 });
+    const entries = parseLines(stdout);
+    return entries.length === 0 ? undefined : entries;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The end of a file of JSON lines or plain ones, secrets removed. */
+export async function readLogFile(path: string): Promise<ReadLogs> {
+  try {
+    return { source: path, first: 0, entries: parseLines(await readEnd(path)) };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new CliError(`${path} cannot be read: ${code}`, { code: "NOT_FOUND" }, { cause: error });
+  }
+}
+
+/** tailscaled's log stands beside the daemon's sockets. */
+export function tailscaledLog(socketPath: string): string {
+  return join(dirname(socketPath), "tailscaled.log");
+}
+
+async function readEnd(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    if (size <= maxFileBytes) return await readFile(file, "utf8");
+    const end = Buffer.alloc(maxFileBytes);
+    await file.read(end, 0, maxFileBytes, size - maxFileBytes);
+    return end.toString("utf8").replace(/^[^\n]*\n/, "");
+  } finally {
+    await file.close();
+  }
+}
+
+function parseLines(text: string): readonly LogEntry[] {
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => {
+      const safe = redactLine(line, []);
+      try {
+        const parsed: unknown = JSON.parse(safe);
+        if (typeof parsed === "object" && parsed !== null) return parsed as LogEntry;
+      } catch {
+        // A line that is no JSON is its own message.
+      }
+      return { msg: safe };
+    });
+}

@@ -1,0 +1,41 @@
+import type { CliContext } from "../command.ts";
+import type { NodeDocument } from "../document-command.ts";
+import { formatTable } from "../table.ts";
+import type { StatusDocument } from "./status-page.ts";
+
+/** One line a node, and below it why it is not well. */
+export function nodesTable(
+  nodes: readonly NodeDocument<StatusDocument>[],
+  { style, width }: Pick<CliContext, "style" | "width">,
+): string {
+  const rows = nodes.map(({ node, document: { status, stuck } }) => {
+    const { readiness, attachments, pools, peers, guard } = status;
+    const addresses = pools[0];
+    const online = peers.filter((peer) => peer.online);
+    const repairs = Object.values(guard.repairs).reduce((sum, count) => sum + count, 0);
+    return [
+      node,
+      readiness.serving ? painted(readiness.state, style) : style.bad("no"),
+      String(attachments.length),
+      addresses === undefined ? "unknown" : `${addresses.prefix} ${addresses.used}/${addresses.size}`,
+      `${online.length}/${peers.length}, ${online.filter(({ path }) => path === "direct").length} direct`,
+      status.headscale.connected ? "connected" : style.warn("away"),
+      String(repairs),
+      stuck.length === 0 ? "0" : style.bad(String(stuck.length)),
+    ];
+  });
+  const table = formatTable({
+    headings: ["NODE", "READY", "PODS", "ADDRESSES", "PEERS", "HEADSCALE", "REPAIRS", "STUCK"],
+    rows,
+    width,
+    paintHeading: style.bold,
+  });
+  const reasons = nodes.flatMap(({ node, document }) =>
+    document.status.readiness.reasons.map((reason) => `${style.warn(node)}: ${reason}`),
+  );
+  return [table, ...(reasons.length === 0 ? [] : [reasons.join("\n")])].join("\n\n");
+}
+
+function painted(state: string, style: CliContext["style"]): string {
+  return state === "proven" ? style.good(state) : style.warn(state);
+}
