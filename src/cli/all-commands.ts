@@ -2,6 +2,7 @@ import type { CliCommand } from "./command.ts";
 import { completionCommand } from "./completion/completion-command.ts";
 import { configCommand } from "./config/config-command.ts";
 import { connectTestCommand } from "./connect-test/connect-test-command.ts";
+import { diagnosticsCommand } from "./diagnostics/diagnostics-command.ts";
 import { doctorCommand } from "./doctor/doctor-command.ts";
 import { logsCommand } from "./logs/logs-command.ts";
 import { machinesCommand } from "./machines/machines-command.ts";
@@ -19,6 +20,7 @@ export const allCommands: readonly CliCommand[] = [
   traceCommand,
   logsCommand,
   metricsCommand,
+  diagnosticsCommand,
   configCommand,
   completionCommand(() => allCommands),
   versionCommand,
