@@ -4,11 +4,14 @@ import { configCommand } from "./config/config-command.ts";
 import { connectTestCommand } from "./connect-test/connect-test-command.ts";
 import { diagnosticsCommand } from "./diagnostics/diagnostics-command.ts";
 import { doctorCommand } from "./doctor/doctor-command.ts";
+import { inspectCommand } from "./inspect/inspect-command.ts";
+import { installCommand } from "./install/install-command.ts";
 import { logsCommand } from "./logs/logs-command.ts";
 import { machinesCommand } from "./machines/machines-command.ts";
 import { metricsCommand } from "./metrics/metrics-command.ts";
 import { statusCommand } from "./status/status-command.ts";
 import { traceCommand } from "./trace/trace-command.ts";
+import { uninstallCommand } from "./uninstall/uninstall-command.ts";
 import { versionCommand } from "./version-command.ts";
 
 /** In the order of the help: what is asked most stands first. */
@@ -21,7 +24,10 @@ export const allCommands: readonly CliCommand[] = [
   logsCommand,
   metricsCommand,
   diagnosticsCommand,
+  inspectCommand,
   configCommand,
+  installCommand,
+  uninstallCommand,
   completionCommand(() => allCommands),
   versionCommand,
 ];

@@ -28,10 +28,17 @@ async function document(words: readonly string[]) {
 }
 
 test("status says in words and as JSON that the node works", async () => {
+  await waitUntil(
+    async () => (await headcnictl(["status"])).stdout.includes("1 of 1 peer routes installed"),
+    {
+      what: "the peer's route is installed",
+      timeoutMs: 60_000,
+    },
+  );
   const human = await headcnictl(["status"]);
-  expect(human).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(human.exitCode).toBe(0);
   expect(human.stdout).toMatch(/Ready +yes, and its routes are proven/);
-  expect(human.stdout).toContain("own 10.244.1.0/24 serving; 1 of 1 peer routes installed");
+  expect(human.stdout).toMatch(/own 10\.244\.1\.0\/24 serving/);
   for (const line of human.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
   const json = await document(["status"]);
   expect(json).toMatchObject({ exitCode: 0, apiVersion: "headcnictl/v1", kind: "Status", stuck: [] });
@@ -129,6 +136,11 @@ test("a daemon that is down is told from one that is ill, and comes back", async
   expect((await headcnictl(["status"])).exitCode).toBe(0);
 });
 
+test("inspect leads a browser's TCP connection to the daemon's socket, or says that the page is off", async () => {
+  const off = await headcnictl(["inspect"]);
+  expect(off).toMatchObject({ exitCode: 4, stderr: expect.stringContaining("monitoring.inspector") });
+});
+
 async function unpacked(archive: string): Promise<ReadonlyMap<string, string>> {
   const folder = `${archive}.d`;
   await run(["mkdir", "-p", folder]);
@@ -189,4 +201,32 @@ test("the diagnostics bundle helps and holds no secret", async () => {
     expect([path, /.{0,60}MARKED.{0,20}/.exec(text)?.[0]]).toEqual([path, undefined]);
   const realKey = (await readFile(lab().headscale.authKeyFile, "utf8")).trim();
   expect(all).not.toContain(realKey);
+});
+
+test("install puts the plugin in its place; uninstall takes everything back and proves it", async () => {
+  const plugin = lab().tools.plugin ?? "";
+  expect(await headcnictl(["install", "--plugin", plugin, "--dry-run"])).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining("would"),
+  });
+  expect((await headcnictl(["uninstall"])).stderr).toContain("--yes");
+  expect(await headcnictl(["uninstall", "--yes"])).toMatchObject({
+    exitCode: 5,
+    stderr: expect.stringContaining("the daemon still runs"),
+  });
+  const before = await document(["uninstall", "--check"]);
+  expect(before).toMatchObject({ exitCode: 1, clean: false });
+  const kinds = new Set(before.remains.map(({ what }: { what: string }) => what));
+  expect([...kinds].toSorted()).toEqual(["file", "firewall", "link", "mount", "process", "route", "rule"]);
+  await stopService(lab(), daemon);
+  expect(await headcnictl(["uninstall", "--yes"])).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining("nothing of HeadCNI is left"),
+  });
+  await run(inNetns(node().netns, ["ip", "route", "add", "blackhole", "10.9.0.0/16", "proto", "72"]));
+  const after = await document(["uninstall", "--check"]);
+  expect(after).toMatchObject({
+    exitCode: 1,
+    remains: [{ what: "route", name: "blackhole 10.9.0.0/16 in table 254" }],
+  });
 });

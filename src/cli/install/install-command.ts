@@ -1,0 +1,99 @@
+import { loadConfig } from "../../config/load-config.ts";
+import { CliError } from "../cli-error.ts";
+import type { CliCall, CliCommand } from "../command.ts";
+import { bundledPlugin, daemonCommand } from "../daemon-command.ts";
+import { readPage } from "../daemon-pages.ts";
+import { type DocumentHead, documentVersion } from "../document.ts";
+import { documentCommand } from "../document-command.ts";
+import { pause } from "../pause.ts";
+import { runChild } from "../run-child.ts";
+import { statusPageSchema } from "../status/status-page.ts";
+import { hasSystemd, startUnit, unitFile, unitText } from "./systemd.ts";
+
+export interface InstallDocument extends DocumentHead<"Install"> {
+  readonly dryRun: boolean;
+  /** What was done, or would be. */
+  readonly steps: readonly string[];
+  /** The daemon answers and serves pods; null when it is not ours to start. */
+  readonly serving: boolean | null;
+  /** What remains to be done by hand; empty when nothing does. */
+  readonly todo: string;
+}
+
+const servingMs = 120_000;
+const pollMs = 500;
+
+export const installCommand: CliCommand = documentCommand<InstallDocument>({
+  name: "install",
+  summary: "puts HeadCNI on this node: the CNI plugin, and the daemon as a service",
+  synonyms: ["setup", "init", "bootstrap"],
+  options: [
+    { flags: "--plugin <file>", summary: "the CNI plugin (default: the one beside headcnictl)" },
+    { flags: "--dry-run", summary: "say what would be done; changes nothing" },
+  ],
+  notes: [
+    "For a node without Kubernetes; a cluster is installed with the Helm chart (deploy/chart/headcni).",
+    "Write the configuration first (headcnictl config explain) and run headcnictl doctor.",
+    "May be repeated: what is as it should be is left alone.",
+  ].join("\n"),
+  collect,
+  render: ({ dryRun, steps, serving, todo }, { style }) =>
+    [
+      ...steps.map((step) => `${dryRun ? style.dim("would") : style.good("done")}  ${step}`),
+      ...(serving === true ? [style.good("the daemon serves pods; see headcnictl status")] : []),
+      ...(todo === "" ? [] : [style.warn(todo)]),
+    ].join("\n"),
+});
+
+async function collect({ context, options }: CliCall): Promise<InstallDocument> {
+  const { configFile } = context.target;
+  const config = loadConfig({ file: configFile, environment: context.environment, flags: [] });
+  const plugin = typeof options["plugin"] === "string" ? options["plugin"] : bundledPlugin();
+  if (plugin === undefined)
+    throw new CliError(
+      "there is no CNI plugin beside headcnictl: --plugin names its file (npm run build:stub makes it)",
+      {
+        code: "USAGE",
+      },
+    );
+  const command = daemonCommand("--config", configFile);
+  const steps = [
+    `${plugin} to ${config.cni.binDir}/headcni`,
+    ...(hasSystemd() ? [`${unitFile}, enabled and started`] : []),
+  ];
+  const dryRun = options["dryRun"] === true;
+  const document = { apiVersion: documentVersion, kind: "Install", dryRun, steps } as const;
+  const todo = hasSystemd()
+    ? ""
+    : `systemd does not run here: have your init system run\n  ${command.join(" ")}`;
+  if (dryRun) return { ...document, serving: null, todo };
+  context.progress.step("Installing the plugin");
+  await runChild(daemonCommand("--config", configFile, "--install-plugin", plugin), context.signal);
+  if (!hasSystemd()) return { ...document, serving: null, todo };
+  context.progress.step("Starting the daemon");
+  await startUnit(unitText(command), context.signal);
+  return { ...document, serving: await waitUntilServing(context), todo };
+}
+
+async function waitUntilServing(context: CliCall["context"]): Promise<boolean> {
+  context.progress.step("Waiting until the daemon serves pods");
+  const end = performance.now() + servingMs;
+  let why = "";
+  while (performance.now() < end) {
+    try {
+      const { readiness } = await readPage(context.daemon, "/debug/status", statusPageSchema);
+      if (readiness.serving) return true;
+      why = readiness.reasons.join("; ");
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      why = error.message;
+    }
+    await pause(pollMs, context.signal);
+  }
+  throw new CliError(
+    `the daemon does not serve after ${servingMs / 1000} s: ${why}\nsee headcnictl status and headcnictl logs`,
+    {
+      code: "FAILED",
+    },
+  );
+}

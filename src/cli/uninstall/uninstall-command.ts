@@ -1,0 +1,93 @@
+import { connect } from "node:net";
+import { loadConfig } from "../../config/load-config.ts";
+import { runtimePaths } from "../../runtime-paths.ts";
+import { CliError } from "../cli-error.ts";
+import type { CliCall, CliCommand } from "../command.ts";
+import { daemonCommand } from "../daemon-command.ts";
+import { type DocumentHead, documentVersion } from "../document.ts";
+import { documentCommand } from "../document-command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { stopUnit } from "../install/systemd.ts";
+import { runChild } from "../run-child.ts";
+import { formatTable } from "../table.ts";
+import { findRemains } from "./find-remains.ts";
+import type { Remain } from "./remains.ts";
+
+export interface UninstallDocument extends DocumentHead<"Uninstall"> {
+  readonly clean: boolean;
+  readonly remains: readonly Remain[];
+  /** What the daemon's clean-up said; empty with --check. */
+  readonly report: string;
+}
+
+export const uninstallCommand: CliCommand = documentCommand<UninstallDocument>({
+  name: "uninstall",
+  summary: "takes back everything HeadCNI made on this node, and proves that the node is clean",
+  synonyms: ["cleanup", "remove", "purge", "delete"],
+  options: [
+    { flags: "--yes", summary: "really: every pod of this node loses its network" },
+    { flags: "--check", summary: "only look whether the node is clean; changes nothing" },
+  ],
+  notes: [
+    "Exit code 1 if something is left. The node stays registered in Headscale, and the configuration file stays.",
+    "In Kubernetes `helm uninstall` does this on every node; `--check` proves it here.",
+  ].join("\n"),
+  collect,
+  render: ({ clean, remains, report }, { style, width }) => {
+    const head = report === "" ? [] : [report];
+    if (clean) return [...head, style.good("nothing of HeadCNI is left on this node")].join("\n");
+    const table = formatTable({
+      headings: ["LEFT", "WHAT"],
+      rows: remains.map(({ what, name }) => [what, name]),
+      width,
+      paintHeading: style.bold,
+    });
+    return [
+      ...head,
+      table,
+      "",
+      style.bad(
+        `of HeadCNI ${remains.length === 1 ? "1 thing is" : `${remains.length} things are`} left on this node`,
+      ),
+    ].join("\n");
+  },
+  exitCode: ({ clean }) => (clean ? exitCodes.ok : exitCodes.problem),
+});
+
+async function collect({ context, options }: CliCall): Promise<UninstallDocument> {
+  const { configFile } = context.target;
+  const sources = { file: configFile, environment: context.environment, flags: [] };
+  // The keys may be gone already.
+  const config = loadConfig(sources, { credentials: "unread" });
+  let report = "";
+  if (options["check"] !== true) {
+    if (options["yes"] !== true)
+      throw new CliError(
+        "uninstall takes the network from every pod of this node: repeat it with --yes\nheadcnictl uninstall --check only looks",
+        { code: "USAGE" },
+      );
+    context.progress.step("Stopping the daemon");
+    await stopUnit(context.signal);
+    if (await answers(runtimePaths(config).cniSocket))
+      throw new CliError(
+        `the daemon still runs (it answers on ${runtimePaths(config).cniSocket}): stop it first; in Kubernetes use helm uninstall`,
+        { code: "FAILED" },
+      );
+    context.progress.step("Cleaning up");
+    report = (await runChild(daemonCommand("--config", configFile, "--cleanup"), context.signal)).trim();
+  }
+  context.progress.step("Looking for what is left");
+  const remains = await findRemains(config);
+  return { apiVersion: documentVersion, kind: "Uninstall", clean: remains.length === 0, remains, report };
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
