@@ -209,6 +209,11 @@ test("install puts the plugin in its place; uninstall takes everything back and 
     exitCode: 0,
     stdout: expect.stringContaining("would"),
   });
+  // Never the service: it would be this machine's.
+  expect(await headcnictl(["install", "--plugin", plugin, "--no-service"])).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining("done"),
+  });
   expect((await headcnictl(["uninstall"])).stderr).toContain("--yes");
   expect(await headcnictl(["uninstall", "--yes"])).toMatchObject({
     exitCode: 5,

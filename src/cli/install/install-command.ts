@@ -29,6 +29,7 @@ export const installCommand: CliCommand = documentCommand<InstallDocument>({
   synonyms: ["setup", "init", "bootstrap"],
   options: [
     { flags: "--plugin <file>", summary: "the CNI plugin (default: the one beside headcnictl)" },
+    { flags: "--no-service", summary: "the plugin alone; the daemon is started by something else" },
     { flags: "--dry-run", summary: "say what would be done; changes nothing" },
   ],
   notes: [
@@ -57,9 +58,10 @@ async function collect({ context, options }: CliCall): Promise<InstallDocument> 
       },
     );
   const command = daemonCommand("--config", configFile);
+  const service = options["service"] !== false && hasSystemd();
   const steps = [
     `${plugin} to ${config.cni.binDir}/headcni`,
-    ...(hasSystemd() ? [`${unitFile}, enabled and started`] : []),
+    ...(service ? [`${unitFile}, enabled and started`] : []),
   ];
   const dryRun = options["dryRun"] === true;
   const document = { apiVersion: documentVersion, kind: "Install", dryRun, steps } as const;
@@ -69,7 +71,7 @@ async function collect({ context, options }: CliCall): Promise<InstallDocument> 
   if (dryRun) return { ...document, serving: null, todo };
   context.progress.step("Installing the plugin");
   await runChild(daemonCommand("--config", configFile, "--install-plugin", plugin), context.signal);
-  if (!hasSystemd()) return { ...document, serving: null, todo };
+  if (!service) return { ...document, serving: null, todo };
   context.progress.step("Starting the daemon");
   await startUnit(unitText(command), context.signal);
   return { ...document, serving: await waitUntilServing(context), todo };
