@@ -16,18 +16,20 @@ export interface JsonLinesClient {
   ask<Schema extends z.ZodType>(question: string, input: unknown, schema: Schema): Promise<z.output<Schema>>;
 }
 
-/** Asks over `to` and hears over `from`; lines that are no answers are ignored (a login's greeting, for example). */
-export function jsonLinesClient(to: Writable, from: Readable, lastWords: () => string): JsonLinesClient {
+/**
+ * Asks over `to` and hears over `from`; lines that are no answers are ignored (a login's greeting, for example). `ended` resolves
+ * with the other side's last words once it is gone.
+ */
+export function jsonLinesClient(to: Writable, from: Readable, ended: Promise<string>): JsonLinesClient {
   type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void };
   const waiting = new Map<number, Waiting>();
   let next = 1;
-  let ended = false;
-  const gone = () => {
-    ended = true;
-    const said = lastWords().trim().split("\n").slice(-3).join("; ");
-    for (const { reject } of waiting.values()) reject(helperFailed(said === "" ? "it ended" : said));
+  let lastWords: string | undefined;
+  void ended.then((words) => {
+    lastWords = words;
+    for (const { reject } of waiting.values()) reject(helperFailed(words));
     waiting.clear();
-  };
+  });
   eachLine(from, (line) => {
     const answer = answerSchema.safeParse(parseJson(line));
     if (!answer.success) return;
@@ -36,11 +38,11 @@ export function jsonLinesClient(to: Writable, from: Readable, lastWords: () => s
     if ("fault" in answer.data) call?.reject(helperFailed(answer.data.fault));
     else call?.resolve(answer.data.value);
   });
-  from.once("close", gone);
-  to.on("error", gone);
+  // A process that does not read its stdin ends soon, and says why.
+  to.on("error", () => undefined);
   return {
     ask: async (question, input, schema) => {
-      if (ended) throw helperFailed(lastWords().trim() || "it ended");
+      if (lastWords !== undefined) throw helperFailed(lastWords);
       const id = next++;
       const value = await new Promise<unknown>((resolve, reject) => {
         waiting.set(id, { resolve, reject });

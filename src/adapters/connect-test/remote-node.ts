@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import * as z from "zod";
 import type { TestNode, TestTarget, WayObservation } from "../../domain/connect-test/observation.ts";
 import { type JsonLinesClient, jsonLinesClient } from "./json-lines.ts";
+import { lastWords } from "./last-words.ts";
 
 const echo = z.number().nullable();
 const echoPair = z.object({ small: echo, full: echo });
@@ -53,17 +54,8 @@ const closeMs = 30_000;
 export function openRemoteNode(command: readonly string[]): RemoteNode {
   const [program = "", ...args] = command;
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
-  const said: string[] = [];
-  child.stderr.setEncoding("utf8").on("data", (text: string) => said.push(text));
-  const ended = new Promise<void>((resolve) => {
-    child
-      .once("close", () => resolve())
-      .once("error", (error) => {
-        said.push(error.message);
-        resolve();
-      });
-  });
-  const client: JsonLinesClient = jsonLinesClient(child.stdin, child.stdout, () => said.join(""));
+  const ended = lastWords(child);
+  const client: JsonLinesClient = jsonLinesClient(child.stdin, child.stdout, ended);
   return {
     begin: async () => await client.ask("begin", null, testNode),
     way: async (target) => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { KernelState } from "../../ports/kernel-state.ts";
 import { callPlugin } from "./call-plugin.ts";
 import { type JsonLinesClient, jsonLinesClient } from "./json-lines.ts";
+import { lastWords } from "./last-words.ts";
 
 export interface TestPodOptions {
   readonly runtimeDir: string;
@@ -37,14 +38,10 @@ export async function openTestPod(options: TestPodOptions): Promise<TestPod> {
   try {
     const addresses = await callPlugin(pluginCall(options, "ADD", name));
     const child = spawn("nsenter", [`--net=${netns}`, "--", ...worker], { stdio: ["pipe", "pipe", "pipe"] });
-    const ended = new Promise<void>((resolve) => {
-      child.once("close", () => resolve()).once("error", () => resolve());
-    });
-    const said: string[] = [];
-    child.stderr.setEncoding("utf8").on("data", (text: string) => said.push(text));
+    const ended = lastWords(child);
     return {
       addresses,
-      worker: jsonLinesClient(child.stdin, child.stdout, () => said.join("")),
+      worker: jsonLinesClient(child.stdin, child.stdout, ended),
       close: async () => {
         child.stdin.end();
         await ended;

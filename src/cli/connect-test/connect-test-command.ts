@@ -56,11 +56,7 @@ async function runTest({ context, options }: CliCall): Promise<ExitCode> {
     open:
       typeof via === "string"
         ? (name) =>
-            openRemoteNode([
-              "sh",
-              "-c",
-              `exec ${via.replaceAll("{node}", safeName(name))} connect-test --agent`,
-            ])
+            openRemoteNode(["sh", "-c", `${via.replaceAll("{node}", safeName(name))} connect-test --agent`])
         : undefined,
   }).catch((error: unknown) => {
     throw new CliError(
