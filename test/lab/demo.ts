@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { showCluster } from "./demo/cluster-demo.ts";
 import { showFaults } from "./demo/fault-scene.ts";
 import { showMachines } from "./demo/machine-states.ts";
 import { showPodPairs } from "./demo/pod-pairs.ts";
@@ -18,17 +19,22 @@ const podsPerNode = 3;
 /** `npm run demo [-- --keep]`: HeadCNI at work, from nothing and back. Ends with 0 only if all that it shows is as it should be. */
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { keep: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    options: {
+      keep: { type: "boolean" },
+      kubernetes: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
   });
   if (values.help === true) {
     process.stdout.write(
-      "npm run demo            show it, then take everything down\nnpm run demo -- --keep  leave the lab up\n",
+      "npm run demo            show it, then take everything down\nnpm run demo -- --keep  leave the lab up\nnpm run demo -- --kubernetes  in a real cluster, installed by Helm (with --keep, too)\n",
     );
     return 0;
   }
   const { NO_COLOR } = process.env;
   const screen = openScreen(process.stdout.isTTY === true && !NO_COLOR);
   const progress = stderrProgress();
+  if (values.kubernetes === true) return await showCluster(screen, progress, values.keep === true);
   screen.print(screen.bold("HeadCNI: pods on two nodes, one tailnet run by your own Headscale"));
   screen.heading("The lab: Headscale, a DERP relay, and two nodes, each with a stock tailscaled and HeadCNI");
   const interrupt = stopLabOnInterrupt(progress);

@@ -97,7 +97,7 @@ async function identityOf(pid: number, start: ProcessStart): Promise<ProcessIden
     if (!isAlive(parent)) throw new LabError("COMMAND_FAILED", `${start.name} ended; see ${start.logFile}`);
     return childOf(pid);
   };
-  return await waitUntil(child, { what: `the start of ${start.name}`, timeoutMs: 10_000, everyMs: 5 });
+  return await waitUntil(child, { what: `the start of ${start.name}`, timeoutMs: 60_000, everyMs: 5 });
 }
 
 /** The record of a process by its name, whether it still runs or not; undefined if none was ever started. */

@@ -8,6 +8,8 @@ export type ClusterOptions = {
    * underlay, what a cluster does without us. `none`: Headscale is there and nodes wait for somebody to install a CNI.
    */
   readonly network: "chart" | "headcni" | "reference" | "none";
+  /** With the network `chart`: everything is ready for `installChart`, which the caller runs. */
+  readonly installLater?: boolean;
 };
 
 /** What an operator has who installs HeadCNI. */

@@ -58,7 +58,7 @@ export async function waitForApiServer(lab: Lab): Promise<void> {
   };
   await waitUntil(ready, {
     what: "the API server is ready",
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
     everyMs: 200,
     explain: () => tailOf(controlPlaneLog(clusterOf(lab), "kube-apiserver")),
   });

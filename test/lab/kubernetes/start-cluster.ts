@@ -27,6 +27,7 @@ export async function startCluster(
   if (cluster.options.network === "none") return;
   if (cluster.options.network === "chart") {
     await tailnetServers;
+    if (cluster.options.installLater === true) return;
     await installChart(lab, progress);
   }
   await kubectl(lab, ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);

@@ -25,7 +25,7 @@ export function workloadObjects({ name, replicas, nodePort, hostPort }: Workload
     image: imageNames.busybox,
     imagePullPolicy: "Never",
     ports: [{ containerPort: 80, ...(hostPort === undefined ? {} : { hostPort }) }],
-    readinessProbe: { httpGet: { path: whoPath, port: 80 }, periodSeconds: 1 },
+    readinessProbe: { httpGet: { path: whoPath, port: 80 }, periodSeconds: 1, timeoutSeconds: 10 },
   };
   const spread = {
     maxSkew: 1,
