@@ -60,7 +60,8 @@ export async function daemonProcess(lab: Lab, node: LabNode): Promise<ProcessRec
 /** Waits until the daemon serves and has proven that this node is part of the tailnet (DESIGN section 1.8). */
 export async function waitForDaemon(lab: Lab, node: LabNode, timeoutMs = 60_000): Promise<void> {
   const ready = async () => {
-    await requireAlive(lab.processFolder, daemonName(node));
+    // A container that ended is started again by kubelet.
+    if (lab.options.kubernetes?.network !== "chart") await requireAlive(lab.processFolder, daemonName(node));
     const page = await readyPage(node);
     return page?.serving === true && page.state === "proven";
   };
