@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Lab } from "../lab/lab-types.ts";
 import { type Progress, stderrProgress } from "../lab/progress.ts";
+import { stopService } from "../lab/services.ts";
 import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
@@ -53,6 +54,8 @@ export async function nodesCommand(argv: readonly string[]): Promise<number> {
 async function measure(lab: Lab, counts: readonly number[], idleSeconds: number, progress: Progress) {
   const [node] = lab.nodes;
   if (node === undefined) throw new BenchError("BAD_OPTION", "the lab has no node");
+  // It would mark Nodes without a kubelet, one after another, and that would be measured too.
+  await stopService(lab, { name: "kube-controller-manager" });
   const costs: NodesCost[] = [];
   let there = 0;
   for (const extra of counts) {
