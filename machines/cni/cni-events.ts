@@ -10,6 +10,8 @@ export interface CniInput {
   readonly parent: Recipient<CniReport>;
   /** Calls that run at once (default 256): a runtime starts far fewer, and each costs memory. */
   readonly mostRequests?: number;
+  /** What STATUS answers until the root says more. */
+  readonly provenBefore?: boolean;
 }
 
 /** What the socket server tells (src/actors/cni-socket-actor.ts); spooled DELs come as exchanges too. */

@@ -52,7 +52,7 @@ export const cniMachine = cniSetup.createMachine({
   context: ({ input }) => ({
     mostRequests: 256,
     ...input,
-    readiness: { ready: false, reason: "the daemon is starting" },
+    readiness: { ready: input.provenBefore === true, reason: "the daemon is starting" },
     slots: [],
   }),
   options: { maxIterations: 1_000 },

@@ -24,6 +24,8 @@ export interface HeadcniSettings {
   readonly headscale: HeadscaleInput;
   /** Whether STATUS and the conflist wait for the proof of this node's routes, unless an earlier life has it. */
   readonly routeProof: "required" | "off";
+  /** An earlier life proved what this node last was: STATUS says yes from the first moment, so that no restart costs readiness. */
+  readonly provenBefore?: boolean;
   /** Null without Kubernetes. */
   readonly kubernetes: {
     readonly node: Omit<NodeInput, "parent">;

@@ -15,7 +15,10 @@ export const headcniMachine = headcniSetup.createMachine({
   id: "headcni",
   context: ({ input: { settings }, spawn, self }) => {
     const pods = spawn("pods", { id: "pods", input: { settings: settings.pods, parent: self } });
-    const cni = spawn("cni", { id: "cni", input: { pods, parent: self } });
+    const cni = spawn("cni", {
+      id: "cni",
+      input: { pods, parent: self, provenBefore: settings.provenBefore === true },
+    });
     spawn("config", { id: "config", input: { parent: self } });
     const readiness = spawn("readiness", { id: "readiness", input: { parent: self } });
     const headscale = spawn("headscale", { id: "headscale", input: settings.headscale });

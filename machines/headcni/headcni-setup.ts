@@ -140,7 +140,7 @@ export const headcniSetup = setup({
       ({ context }) => context.cni,
       ({ context }) => ({
         type: "cni.readiness" as const,
-        ready: context.provenOnce,
+        ready: context.provenOnce || context.settings.provenBefore === true,
         reason: context.nodeTrouble === "" ? context.routeTrouble : context.nodeTrouble,
       }),
     ),

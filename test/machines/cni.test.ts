@@ -16,7 +16,7 @@ const received = (exchangeId: string, command: "ADD" | "STATUS" = "ADD") =>
 type Said = Exclude<CniSocketEvent, { type: "request.received" }> | ReturnType<typeof received>;
 
 /** A cni machine over a socket that is played by the test. */
-function startCni() {
+function startCni(more: { readonly provenBefore?: boolean } = {}) {
   const pods = recorder<PodsCall>();
   const root = recorder<CniReport>();
   const written: CniSocketCommand[] = [];
@@ -32,7 +32,7 @@ function startCni() {
     actors: { socket: Object.assign(socket, { neverDone: true as const }) },
   });
   const actor: ActorRefFrom<typeof cniMachine> = createActor(machine, {
-    input: { pods: pods.ref, parent: root.ref },
+    input: { pods: pods.ref, parent: root.ref, ...more },
     clock,
   });
   actor.start();
@@ -73,6 +73,13 @@ describe("the way in for CNI calls", () => {
     actor.send({ type: "cni.readiness", ready: true, reason: "" });
     fromSocket(received("x3", "STATUS"));
     expect(written).toHaveLength(2);
+  });
+
+  test("a node that was proven in an earlier life says so while the daemon starts", () => {
+    const { fromSocket, written, pods } = startCni({ provenBefore: true });
+    fromSocket(received("x1", "STATUS"));
+    expect(written).toEqual([]);
+    expect(pods.types()).toEqual(["pods.statusWanted"]);
   });
 
   test("refuses call 257 with code 11", () => {

@@ -24,7 +24,7 @@ export async function installChart(lab: Lab, progress: Progress): Promise<void> 
 }
 
 /** Waits until every node has a ready daemon of the DaemonSet's latest version. */
-async function waitForRollout(lab: Lab): Promise<void> {
+export async function waitForRollout(lab: Lab): Promise<void> {
   const rolledOut = async () => {
     const set = await getJson<DaemonSet>(lab, ["-n", release.namespace, "daemonset", "headcni"]);
     const { observedGeneration, numberReady, updatedNumberScheduled = 0 } = set.status;
