@@ -2,9 +2,11 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { clusterOf, nodeLogFile } from "../kubernetes/cluster.ts";
 import { controlPlaneLog, controlPlanePrograms } from "../kubernetes/control-plane.ts";
+import { podLogCommand } from "../kubernetes/install.ts";
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
 import type { Lab } from "../lab-types.ts";
+import type { CommandLine } from "../run-command.ts";
 import { wireLog } from "../wire.ts";
 import { type Command, type CommandArguments, flag, positionals, text } from "./command.ts";
 
@@ -24,15 +26,28 @@ export const logs: Command = {
   },
   run: async (args) => {
     const [name] = positionals(args, ["NODE"], usage);
-    const file = logFile(await openLab(text(args, "id")), name, args);
-    const follow = flag(args, "follow") ? ["-f"] : [];
-    const child = spawn("tail", ["-n", "+1", ...follow, file], { stdio: "inherit" });
+    const [program, ...rest] = await logCommand(await openLab(text(args, "id")), name, args);
+    const child = spawn(program, rest, { stdio: "inherit" });
     return await new Promise((resolve, reject) => {
-      child.once("error", (cause) => reject(new LabError("PROGRAM_MISSING", "cannot run tail", { cause })));
+      child.once("error", (cause) =>
+        reject(new LabError("PROGRAM_MISSING", `cannot run ${program}`, { cause })),
+      );
       child.once("exit", (code) => resolve(code ?? 0));
     });
   },
 };
+
+async function logCommand(lab: Lab, name: string, args: CommandArguments): Promise<CommandLine> {
+  const follow = flag(args, "follow");
+  const node = lab.nodes.find((candidate) => candidate.name === name);
+  const installed = lab.options.kubernetes?.network === "chart";
+  if (installed && node !== undefined && text(args, "program") === undefined) {
+    // There tailscaled's log goes with that of the wire, which runs it.
+    const wire = flag(args, "wire") || flag(args, "tailscaled");
+    return await podLogCommand(lab, node, wire ? "wire" : "daemon", follow);
+  }
+  return ["tail", "-n", "+1", ...(follow ? ["-f"] : []), logFile(lab, name, args)];
+}
 
 function logFile(lab: Lab, name: string, args: CommandArguments): string {
   if (name === "headscale") return lab.headscale.logFile;

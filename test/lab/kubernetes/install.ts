@@ -1,12 +1,13 @@
 import { join } from "node:path";
+import { LabError } from "../lab-error.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import type { ProcessIdentity } from "../processes.ts";
 import type { Progress } from "../progress.ts";
-import { run } from "../run-command.ts";
+import { type CommandLine, run } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 import { clusterOf, containerdSocket } from "./cluster.ts";
 import { chartFolder, helm, release, writeValues } from "./helm.ts";
-import { getJson, kubectl } from "./kubectl.ts";
+import { getJson, kubectl, kubectlCommand } from "./kubectl.ts";
 import { processOnNode } from "./node-machine.ts";
 
 const rolloutMs = 180_000;
@@ -50,6 +51,22 @@ type DaemonSet = {
     readonly updatedNumberScheduled?: number;
   };
 };
+
+/** The command line that prints the log of HeadCNI's pod on a node. Throws LabError NOT_READY if there is none. */
+export async function podLogCommand(
+  lab: Lab,
+  node: LabNode,
+  component: "daemon" | "wire",
+  follow: boolean,
+): Promise<CommandLine> {
+  const inNamespace = ["-n", release.namespace];
+  const labels = `app.kubernetes.io/name=headcni,app.kubernetes.io/component=${component}`;
+  const onThisNode = `--field-selector=spec.nodeName=${node.name}`;
+  const found = await kubectl(lab, [...inNamespace, "get", "pods", "-l", labels, onThisNode, "-o", "name"]);
+  const [pod = ""] = found.split("\n");
+  if (pod === "") throw new LabError("NOT_READY", `${node.name} has no pod with the ${component}`);
+  return kubectlCommand(lab, [...inNamespace, "logs", pod, ...(follow ? ["--follow"] : [])]);
+}
 
 /** The process of a container of HeadCNI's pods on a node, by the container's name, while it runs. */
 export async function containerProcess(
