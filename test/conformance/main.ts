@@ -42,7 +42,7 @@ async function main(): Promise<number> {
   const lab = await startLab({
     nodes: Number(values.nodes),
     daemon: values.reference ? "none" : "bundle",
-    kubernetes: { network: values.reference ? "reference" : "headcni", proxyMode },
+    kubernetes: { network: values.reference ? "reference" : "chart", proxyMode },
     progress,
     onClaimed: interrupt.watch,
   });
