@@ -22,7 +22,7 @@ import { useLab } from "./support/use-lab.ts";
 const nodePort = 30080;
 const hostPort = 8080;
 
-const lab = useLab({ nodes: 2, kubernetes: { network: "headcni", proxyMode: "nftables" } });
+const lab = useLab({ nodes: 2, kubernetes: { network: "chart", proxyMode: "nftables" } });
 const pods: ClusterPod[] = [];
 
 beforeAll(async () => {
