@@ -19,6 +19,7 @@ import { createMachineObserver } from "./observe/machine-observer.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { nodeStatus } from "./observe/node-status.ts";
 import { createPprofPages, firstTaker } from "./observe/pprof/pprof-pages.ts";
+import { createStatelyBridge } from "./observe/stately/stately-bridge.ts";
 import { subjectOf } from "./observe/subject-of.ts";
 import { createCallTraces } from "./observe/trace/call-traces.ts";
 import { severalListeners } from "./observe/trace/several-listeners.ts";
@@ -66,6 +67,16 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     subjectOf,
     listener: severalListeners([traces.listener, inspector?.listener]),
   });
+  const { statelyInspect } = config.monitoring;
+  const bridge =
+    statelyInspect === undefined
+      ? undefined
+      : createStatelyBridge({
+          url: statelyInspect,
+          live: () => observer.live(),
+          redact,
+          warn: (fields, text) => log.warn(fields, text),
+        });
   const metrics = createMetrics();
   const countEvent = createEventMetrics(metrics, config.ipam.strategy);
   const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, traces) };
@@ -91,6 +102,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
       observer.inspect(event);
       countEvent(event);
       inspector?.inspect(event);
+      bridge?.inspect(event);
     },
   });
   const startedAt = Date.now();
@@ -126,6 +138,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   if (failure !== null) log.fatal({ failure }, "daemon failed; the next start recovers from the kernel");
   else log.info("daemon ended; pods and tailscaled stay as they are");
   inspector?.close();
+  bridge?.close();
   await http.close();
   await ports.close();
   return failure === null ? 0 : 1;

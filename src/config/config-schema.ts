@@ -6,7 +6,7 @@ import { kubernetesKeys } from "./kubernetes-keys.ts";
 import { networkKeys } from "./network-keys.ts";
 import type { Secret } from "./secret.ts";
 import { tailnetKeys } from "./tailnet-keys.ts";
-import { absolutePath, ipAddress, text } from "./value-schemas.ts";
+import { absolutePath, ipAddress, text, webSocketUrl } from "./value-schemas.ts";
 
 /** Every key of the configuration file: the source of its types, checks, documentation and JSON Schema. */
 export const configSchema = z.strictObject({
@@ -75,6 +75,13 @@ export const configSchema = z.strictObject({
           "Whether the page /inspect shows the live machines; it answers on loopback and on <runtimeDir>/http.sock only.",
         mustBe: "true or false",
         example: true,
+        change: { restart: "the machines are observed from their start" },
+      }),
+      statelyInspect: key(webSocketUrl.optional(), {
+        description:
+          "A server of @statelyai/inspect that is told what the machines do, keys removed; for Stately's own inspector.",
+        mustBe: "a ws:// or wss:// URL without user and password",
+        example: "ws://127.0.0.1:8080",
         change: { restart: "the machines are observed from their start" },
       }),
     })

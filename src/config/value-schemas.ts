@@ -53,6 +53,11 @@ export const secret = z
   .regex(/^[!-~]{1,4096}$/)
   .transform(createSecret);
 
+export const webSocketUrl = z.string().refine((value) => {
+  const url = URL.parse(value);
+  return (url?.protocol === "ws:" || url?.protocol === "wss:") && url.username === "" && url.password === "";
+});
+
 /** Origin of Headscale (`scheme://host[:port]`), reachable from X: never a loopback name or address. */
 export const headscaleUrl = z.string().transform((value, check) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;

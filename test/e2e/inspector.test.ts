@@ -1,38 +1,155 @@
-import type { Browser, Page } from "playwright-core";
+import { get, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { WireActor, WireFrame } from "../../src/observe/inspector/wire.ts";
+import { memoryOf, requireDaemon } from "../bench/daemon-runs.ts";
+import { percentile } from "../bench/statistics.ts";
+import { liveMachines } from "../lab/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
-import { openChromium } from "./support/chromium.ts";
-import { tcpToSocket } from "./support/tcp-to-socket.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { netnsPrefix } from "../lab/layout.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { type InspectorPage, openInspectorPage } from "./support/inspector-page.ts";
+import { type PodWaves, podWaves } from "./support/pod-waves.ts";
 import { useLab } from "./support/use-lab.ts";
 
-const lab = useLab({ nodes: 1, config: { "monitoring.inspector": true } });
-const opened: { browser?: Browser; page?: Page; forward?: Awaited<ReturnType<typeof tcpToSocket>> } = {};
-const problems: string[] = [];
+const lab = useLab({ nodes: 1, config: { "monitoring.inspector": true, "ipam.restSeconds": 1 } });
+const node = (): LabNode => nodeOf(lab(), "n1");
+const podsAtOnce = 200;
+const opened: { inspector?: InspectorPage; waves?: PodWaves } = {};
 
-function page(): Page {
-  if (opened.page === undefined) throw new Error("the page is open only while tests run");
-  return opened.page;
+function inspector(): InspectorPage {
+  if (opened.inspector === undefined) throw new Error("the page is open only while tests run");
+  return opened.inspector;
+}
+
+function waves(): PodWaves {
+  if (opened.waves === undefined) throw new Error("there are sandboxes only while tests run");
+  return opened.waves;
 }
 
 beforeAll(async () => {
-  opened.browser = await openChromium();
-  opened.forward = await tcpToSocket(nodeOf(lab(), "n1").httpSocket);
-  opened.page = await opened.browser.newPage({ viewport: { width: 1280, height: 800 } });
-  opened.page.on("pageerror", (error) => problems.push(error.message));
-  opened.page.on("console", (message) => {
-    if (message.type() === "error") problems.push(message.text());
-  });
-  await opened.page.goto(`http://127.0.0.1:${opened.forward.port}/inspect`, { timeout: 60_000 });
-});
+  opened.inspector = await openInspectorPage(node().httpSocket);
+  opened.waves = await podWaves(node(), `${netnsPrefix(lab().id)}w`, podsAtOnce);
+}, 600_000);
 
 afterAll(async () => {
-  await opened.browser?.close();
-  opened.forward?.close();
-});
+  await opened.inspector?.close();
+  await opened.waves?.close();
+}, 120_000);
+
+const named = ({ machine, subject, state }: Pick<WireActor, "machine" | "subject" | "state">): string =>
+  `${machine} ${subject} ${state}`;
+
+/** Waits until a viewer (the page) has the same machines in the same states as the daemon says. */
+async function agrees(known = () => inspector().actors()): Promise<void> {
+  let [shown, live]: [readonly string[], readonly string[]] = [[], []];
+  const same = async () => {
+    live = (await liveMachines(node())).map(named).toSorted();
+    shown = (await known())
+      .filter(({ ended }) => ended !== true)
+      .map(named)
+      .toSorted();
+    return shown.join("\n") === live.join("\n");
+  };
+  await waitUntil(same, {
+    what: "the viewer knows what the daemon says",
+    timeoutMs: 120_000,
+    everyMs: 300,
+    explain: () => `viewer: ${shown.join(", ")}\ndaemon: ${live.join(", ")}`,
+  });
+}
 
 test("the page is live and shows the root machine with its state lit", async () => {
-  await page().waitForSelector('#stream[data-kind="live"]', { timeout: 60_000 });
-  await page().waitForSelector('.chart .box[data-lit="now"]', { timeout: 60_000 });
-  expect(await page().textContent("#machine")).toBe("headcni");
-  expect(problems).toEqual([]);
+  const { page } = inspector();
+  await page.waitForSelector('.chart .box[data-lit="now"]');
+  expect(await page.textContent("#machine")).toBe("headcni");
+  await agrees();
+  expect(inspector().problems()).toEqual([]);
 });
+
+test("200 pods come and go: every one's life is on the page to its last state, and the page follows to the end", async () => {
+  const { page } = inspector();
+  const ids = await waves().attach();
+  await agrees();
+  const pods = (await inspector().actors()).filter(({ machine }) => machine === "pod");
+  expect(pods.map(({ state }) => state)).toEqual(Array.from(ids, () => "attached"));
+  // The tree draws what is seen, however many there are.
+  await page.focus("#tree");
+  await page.keyboard.press("End");
+  expect(await page.locator("#tree .row").count()).toBeLessThan(80);
+  await waves().detach();
+  const gone = async () => {
+    const finals = await inspector().finals();
+    const ended = finals.filter(({ machine, state }) => machine === "pod" && state === "gone");
+    const subjects = new Set(ended.map(({ subject }) => subject));
+    return ids.every((id) => subjects.has(`${id}/eth0`));
+  };
+  await waitUntil(gone, { what: "every pod is told as gone", timeoutMs: 120_000, everyMs: 300 });
+  await agrees();
+  expect(inspector().problems()).toEqual([]);
+}, 900_000);
+
+/** Lets pods come and go until the page has seen `entries` more entries. */
+async function churn(entries: number): Promise<void> {
+  const until = (await inspector().seq()) + entries;
+  while ((await inspector().seq()) < until) {
+    await waves().attach();
+    await waves().detach();
+  }
+}
+
+test("over 10,000 moves the memory of page and daemon stays bounded; a viewer that does not read costs nothing and misses no state", async () => {
+  const daemon = await requireDaemon(lab(), node());
+  // By then the page and the daemon keep as many entries as they ever do.
+  await churn(6_000);
+  const before = { page: await inspector().heapBytes(), daemon: (await memoryOf(daemon.pid)).rssMb };
+  const sleeper = await unreadStream();
+  await inspector().latencies();
+  // An event is one entry, and about every third is a move.
+  await churn(32_000);
+  const latencies = await inspector().latencies();
+  const after = { page: await inspector().heapBytes(), daemon: (await memoryOf(daemon.pid)).rssMb };
+  const ms = (part: number) => percentile(latencies, part).toFixed(0);
+  console.log(
+    `inspector: move -> page p50 ${ms(0.5)} ms, p99 ${ms(0.99)} ms of ${latencies.length} drawings; ` +
+      `page heap ${(before.page / 1e6).toFixed(1)} -> ${(after.page / 1e6).toFixed(1)} MB, ` +
+      `daemon RSS ${before.daemon.toFixed(0)} -> ${after.daemon.toFixed(0)} MB`,
+  );
+  expect(after.page - before.page).toBeLessThan(8e6);
+  expect(after.daemon - before.daemon).toBeLessThan(60);
+  await agrees();
+  const told = wakeUp(sleeper);
+  await agrees(async () => [...told.values()]);
+  sleeper.destroy();
+}, 1_800_000);
+
+/** A stream whose reader sleeps. */
+function unreadStream(): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const query = get({ socketPath: node().httpSocket, path: "/inspect/stream" }, (response) => {
+      response.pause();
+      resolve(response);
+    });
+    query.on("error", reject);
+  });
+}
+
+/** Wakes the reader, which from now on keeps what it is told: the machines by their keys. */
+function wakeUp(stream: IncomingMessage): ReadonlyMap<string, WireActor> {
+  const actors = new Map<string, WireActor>();
+  let rest = "";
+  stream.setEncoding("utf8").on("data", (chunk: string) => {
+    const lines = `${rest}${chunk}`.split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line.startsWith("data: ")) take(JSON.parse(line.slice("data: ".length)));
+  });
+
+  function take(frame: WireFrame): void {
+    if (frame.type === "beat") return;
+    if (frame.type === "baseline") actors.clear();
+    for (const actor of frame.type === "baseline" ? frame.actors : frame.changed)
+      actors.set(actor.key, actor);
+  }
+
+  return actors;
+}

@@ -127,6 +127,18 @@ export function createEventsView(
     lanesBar.replaceChildren(...names);
   }
 
+  /** The entry at the upper edge while somebody reads further up. */
+  function anchorOf(drawn: readonly WireEntry[]): { readonly seq: number; readonly offset: number } {
+    const top = list.top();
+    return { seq: drawn[Math.floor(top)]?.seq ?? 0, offset: top % 1 };
+  }
+
+  /** Old entries go, and filters change: what is being read stays where it is. */
+  function keepInPlace({ seq, offset }: { readonly seq: number; readonly offset: number }): void {
+    const index = entries.findIndex((entry) => entry.seq >= seq);
+    if (index >= 0 && index !== Math.floor(list.top())) list.scrollTo(index + offset);
+  }
+
   function pick(index: number): void {
     const entry = entries[Math.max(0, Math.min(entries.length - 1, index))];
     if (entry === undefined) return;
@@ -185,6 +197,7 @@ export function createEventsView(
     render(view, chosen) {
       selection = chosen;
       subjects = view.actors;
+      const before = entries;
       entries = fittingEntries(view.entries, {
         text: filter.value,
         only: only?.checked === true ? chosen.key : "",
@@ -196,8 +209,10 @@ export function createEventsView(
         lanes = next;
         drawLanes();
       }
+      const anchor = following ? null : anchorOf(before);
       list.draw(entries.length);
-      if (following) list.scrollToEnd();
+      if (anchor === null) list.scrollToEnd();
+      else keepInPlace(anchor);
       follow.hidden = following || entries.length === 0;
       setText(
         shown,

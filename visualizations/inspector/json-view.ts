@@ -29,7 +29,7 @@ function branch(
 ): HTMLElement {
   const count = Object.keys(inner).length;
   const size = Array.isArray(inner) ? `[${count}]` : `{${count}}`;
-  const open = folded.get(path) ?? (level < openLevels && count <= 12);
+  const open = folded.get(path) ?? (level < openLevels && count <= 24);
   const body = element("div", { class: "inner" });
   const details = element(
     "details",

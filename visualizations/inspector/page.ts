@@ -6,16 +6,18 @@ import { part, setAttributes, setText } from "./dom.ts";
 import { createEventsView } from "./events-view.ts";
 import { createHeaderView } from "./header-view.ts";
 import { handleKeys } from "./keys.ts";
-import { createModel } from "./model.ts";
+import { createModel, type View } from "./model.ts";
 import { keyOf, type Selection, seen } from "./selection.ts";
 import { createStateView } from "./state-view.ts";
 import { followStream } from "./stream.ts";
 import { createTreeView } from "./tree-view.ts";
 
-/** Told on the document after each drawing, with the number of the newest entry drawn and its time. */
+/** What the event "inspector.drawn" on the document says, after each drawing. */
 export interface Drawn {
+  /** Number of the newest entry that was drawn, and when it happened. */
   readonly seq: number;
   readonly at: number;
+  readonly view: View;
 }
 
 async function start(): Promise<void> {
@@ -72,7 +74,7 @@ async function start(): Promise<void> {
     events.render(view, selection);
     header.render(view);
     const newest = view.entries.at(-1);
-    const detail: Drawn = { seq: newest?.seq ?? 0, at: newest?.at ?? 0 };
+    const detail: Drawn = { seq: newest?.seq ?? 0, at: newest?.at ?? 0, view };
     document.dispatchEvent(new CustomEvent("inspector.drawn", { detail }));
   }
 

@@ -57,7 +57,8 @@ export function createStateView(backToNow: () => void): StateView {
       if (seen === null) return;
       const { actor } = seen;
       setText(machine, actor.machine);
-      const id = actor.actor === actor.machine ? "" : actor.actor;
+      const id = actor.actor === actor.machine || /^\d+\./.test(actor.actor) ? "" : actor.actor;
+      subject.title = actor.subject;
       setText(subject, [id, actor.subject].filter((part) => part !== "").join("  "));
       setText(state, seen.state);
       setAttributes(state, { "data-pressure": seen.past === null ? pressureOf(actor, view.now()) : "none" });

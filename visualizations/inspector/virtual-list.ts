@@ -4,6 +4,9 @@ export interface VirtualList {
   draw(count: number): void;
   reveal(index: number): void;
   scrollToEnd(): void;
+  /** The row at the upper edge, with its hidden part as a fraction. */
+  top(): number;
+  scrollTo(row: number): void;
   atEnd(): boolean;
   rowsPerPage(): number;
 }
@@ -62,6 +65,13 @@ export function createVirtualList<Row extends HTMLElement>(
     },
     scrollToEnd() {
       box.scrollTop = count * rowHeight;
+      // Not with the next scroll event: until then the rows would be where nobody looks.
+      drawVisible();
+    },
+    top: () => box.scrollTop / rowHeight,
+    scrollTo(row) {
+      box.scrollTop = row * rowHeight;
+      drawVisible();
     },
     atEnd: () => box.scrollTop + box.clientHeight >= count * rowHeight - rowHeight,
     rowsPerPage: () => Math.max(1, Math.floor(box.clientHeight / rowHeight) - 1),
