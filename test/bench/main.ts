@@ -5,6 +5,7 @@ import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { bars, reaches } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
+import { inspectorCommand } from "./inspector-command.ts";
 import { killsCommand } from "./kills-command.ts";
 import { nodesCommand } from "./nodes-command.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
@@ -31,6 +32,7 @@ const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<num
   outages: outagesCommand,
   nodes: nodesCommand,
   pods: podsCommand,
+  inspector: inspectorCommand,
 };
 
 const nothing: Findings = { metrics: {}, plugins: [], raw: {}, hints: [], failures: {} };

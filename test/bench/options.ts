@@ -31,6 +31,7 @@ Usage: npm run bench -- [OPTION...]     (as root; takes about ten minutes)
        npm run bench -- kills [--kills N]     (the daemon killed under a storm of ADD and DEL)
        npm run bench -- outages [--kills N] [--away-kills N] [--minutes N]     (silences when things die)
        npm run bench -- pods [--help]         (a node's worth of pods at once in a cluster, beside the reference plugins)
+       npm run bench -- inspector [--help]     (what the inspector costs an ADD, how quick its page is)
        npm run bench -- nodes [--help]        (thousands of Nodes in a cluster)
   --json             one JSON object on stdout (with \`npm run -s\`, nothing else) instead of the table
   --only PARTS       some of: ${parts.join(",")}

@@ -61,6 +61,7 @@ export function createStateView(backToNow: () => void): StateView {
       subject.title = actor.subject;
       setText(subject, [id, actor.subject].filter((part) => part !== "").join("  "));
       setText(state, seen.state);
+      setAttributes(state, { "data-past": seen.past !== null });
       setAttributes(state, { "data-pressure": seen.past === null ? pressureOf(actor, view.now()) : "none" });
       if (seen.past === null) showNow(view, seen, chart);
       else showPast(seen.past);

@@ -10,9 +10,17 @@ export function span(ms: number): string {
   return hours < 24 ? `${hours} h ${two(minutes % 60)} m` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** The same without tenths, for numbers that are seen counting. */
-export function wholeSpan(ms: number): string {
-  return ms < 1000 ? "now" : ms < 60_000 ? `${Math.floor(ms / 1000)} s` : span(ms);
+/** The same in its largest unit alone, for a narrow column: "now", "12 s", "5 m", "3 h". */
+export function shortSpan(ms: number): string {
+  if (ms < 1000) return "now";
+  const units = [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["m", 60_000],
+    ["s", 1000],
+  ] as const;
+  const [name, size] = units.find(([, unit]) => ms >= unit) ?? ["s", 1000];
+  return `${Math.floor(ms / size)} ${name}`;
 }
 
 /** Time of day with milliseconds. */

@@ -1,6 +1,6 @@
 import { element, part, setAttributes, setText } from "./dom.ts";
 import type { View } from "./model.ts";
-import { shortSubject, wholeSpan } from "./text.ts";
+import { shortSpan, shortSubject } from "./text.ts";
 import { pressureOf, type Show, type TreeRow, treeRows } from "./tree.ts";
 import { createVirtualList } from "./virtual-list.ts";
 
@@ -63,7 +63,7 @@ export function createTreeView(choose: (key: string) => void, redraw: () => void
     setAttributes(dot, { "data-pressure": pressureOf(actor, now) });
     setText(name, nameOf(entry));
     setText(at, actor.error === undefined ? actor.state : "failed");
-    setText(held, ended ? "ended" : wholeSpan(now - actor.since));
+    setText(held, ended ? "ended" : shortSpan(now - actor.since));
   }
 
   function move(to: number): void {
