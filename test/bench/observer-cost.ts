@@ -1,4 +1,15 @@
-import { type AnyActorRef, assign, createActor, fromPromise, sendTo, setup, stopChild } from "xstate";
+import {
+  type AnyActorRef,
+  assign,
+  createActor,
+  fromPromise,
+  type InspectionEvent,
+  sendTo,
+  setup,
+  stopChild,
+} from "xstate";
+import { createFeed } from "../../src/observe/inspector/feed.ts";
+import { createViewers } from "../../src/observe/inspector/viewers.ts";
 import { createLogger } from "../../src/observe/logger.ts";
 import { createMachineObserver } from "../../src/observe/machine-observer.ts";
 
@@ -84,6 +95,8 @@ async function podLives(count: number, inspect: ((event: never) => void) | undef
     while (root.getSnapshot().context.pod?.getSnapshot().value !== "attached") await Promise.resolve();
     root.send({ type: "del" });
     while (root.getSnapshot().context.done < 2 * (life + 1)) await Promise.resolve();
+    // Timers run only between turns of the event loop: those of viewers' frames.
+    if (life % 10 === 9) await new Promise((resolve) => setImmediate(resolve));
   }
   const { user, system } = process.cpuUsage(before);
   root.stop();
@@ -97,11 +110,38 @@ const observed = (level: "info" | "debug") => () =>
   createMachineObserver({ log: createLogger({ level, base: {}, destination: silent }).log }).inspect as (
     event: never,
   ) => void;
+/** The inspector as the daemon has it, with `viewers` that read everything. */
+const inspected = (viewers: number) => () => {
+  const { log, redact } = createLogger({ level: "info", base: {}, destination: silent });
+  const feed = createFeed({
+    daemon: { node: "n1", version: "0", pid: 1 },
+    live: () => observer.live(),
+    redact,
+    broke: (error) => {
+      throw error;
+    },
+  });
+  const observer = createMachineObserver({ log, listener: feed.listener });
+  const connection = {
+    write: () => true,
+    on: () => connection,
+    writableLength: 0,
+    destroy: () => connection,
+  };
+  const audience = createViewers(feed);
+  for (let viewer = 0; viewer < viewers; viewer += 1) audience.add(connection as never);
+  return ((event: InspectionEvent) => {
+    observer.inspect(event);
+    feed.inspect(event);
+  }) as (event: never) => void;
+};
 const variants: Readonly<Record<string, () => ((event: never) => void) | undefined>> = {
   "no inspector": () => undefined,
   "inspector that does nothing": () => () => undefined,
   "observer, level info": observed("info"),
   "observer, level debug": observed("debug"),
+  "observer and inspector": inspected(0),
+  "the same with a viewer": inspected(1),
 };
 const samples = new Map<string, number[]>(Object.keys(variants).map((name) => [name, []]));
 for (let round = 0; round <= rounds; round++)

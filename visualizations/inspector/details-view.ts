@@ -1,4 +1,4 @@
-import type { WireDetails, WireMove } from "../../src/observe/inspector/wire.ts";
+import type { WireDetails } from "../../src/observe/inspector/wire.ts";
 import type { InspectorChart } from "../inspector-charts.ts";
 import { edgeText } from "../layout/edge-text.ts";
 import type { ChartEdge } from "../machine-chart.ts";
@@ -112,13 +112,18 @@ export function createDetailsView(redraw: () => void): DetailsView {
     if (tab === "context") return contextOf(seen);
     if (tab === "takes")
       return { key: `takes ${seen.actor.machine} ${seen.paths.join()}`, make: () => takesOf(seen, chart) };
-    const moves = movesOf(view, seen.actor.key);
-    return { key: `history ${seen.actor.key} ${moves[0]?.seq ?? ""}`, make: () => historyOf(moves) };
+    const told = details !== null && "moves" in details.answer ? details.answer.moves : [];
+    const moves = historyOf(view, seen.actor.key, told);
+    return {
+      key: `history ${seen.actor.key} ${moves[0]?.at ?? ""} ${moves.length}`,
+      make: () => historyTable(moves),
+    };
   }
 
   return {
     render(view, selection, seen, chart) {
-      if (tab === "context" && seen !== null) refresh(seen, document.body.dataset["paused"] === "true");
+      if ((tab === "context" || tab === "history") && seen !== null)
+        refresh(seen, document.body.dataset["paused"] === "true");
       put(contentOf(view, selection, seen, chart));
     },
     leaveEvent() {
@@ -165,19 +170,24 @@ function edgeRow(edge: ChartEdge): HTMLElement {
   );
 }
 
-function movesOf(view: View, key: string): readonly WireMove[] {
-  const moves: WireMove[] = [];
+type Move = WireDetails["moves"][number];
+
+/** Newest first: what the page has seen, and before that what the daemon still knows. */
+function historyOf(view: View, key: string, told: readonly Move[]): readonly Move[] {
+  const moves: Move[] = [];
   for (let index = view.entries.length - 1; index >= 0 && moves.length < historyShown; index -= 1) {
     const entry = view.entries[index];
     if (entry?.kind === "move" && entry.key === key) moves.push(entry);
   }
-  return moves;
+  const oldest = moves.at(-1)?.at ?? Number.POSITIVE_INFINITY;
+  return [...moves, ...told.filter(({ at }) => at < oldest).toReversed()];
 }
 
-function historyOf(moves: readonly WireMove[]): HTMLElement {
+function historyTable(moves: readonly Move[]): HTMLElement {
   if (moves.length === 0) return empty("No move of this machine is kept.");
-  const rows = moves.map((move) =>
-    element(
+  const rows = moves.map((move, index) => {
+    const before = moves[index + 1];
+    return element(
       "tr",
       {},
       element("td", { class: "mono quiet" }, timeOfDay(move.at)),
@@ -187,9 +197,13 @@ function historyOf(moves: readonly WireMove[]): HTMLElement {
         move.from === "" ? `began in ${move.to}` : `${move.from} → ${move.to}`,
         element("div", { class: "quiet" }, eventText(move.event)),
       ),
-      element("td", { class: "mono quiet" }, move.from === "" ? "" : span(move.heldMs)),
-    ),
-  );
+      element(
+        "td",
+        { class: "mono quiet" },
+        before === undefined ? "" : `after ${span(move.at - before.at)}`,
+      ),
+    );
+  });
   return element("table", { class: "history" }, ...rows);
 }
 

@@ -50,7 +50,7 @@ export function eventText(type: string, effect = ""): string {
 
 /** A machine's subject where room is scarce: the first characters of a container id, and no interface where it is the usual one. */
 export function shortSubject(subject: string): string {
-  return subject.replaceAll(/[0-9a-f]{16,}/g, (id) => `${id.slice(0, 10)}`).replace(/\/eth0$/, "");
+  return subject.replaceAll(/[0-9a-f]{16,}/g, (id) => id.slice(0, 8)).replace(/\/eth0$/, "");
 }
 
 function shortName(id: string): string {

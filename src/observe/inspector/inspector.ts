@@ -52,6 +52,7 @@ export function createInspector(options: FeedOptions, files: PageFiles): Inspect
     const answer: WireDetails = {
       key: machine.ref.sessionId,
       context: boundedCopy(context, contextBounds, options.redact),
+      moves: machine.last.entries().map(({ at, from, to, event }) => ({ at, from, to, event })),
       effects: effectsOf(children as Readonly<Record<string, AnyActorRef | undefined>>),
     };
     return options.redact(JSON.stringify(answer));

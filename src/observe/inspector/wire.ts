@@ -91,6 +91,8 @@ export type WireFrame = WireBaseline | WireDelta | { readonly type: "beat"; read
 export interface WireDetails {
   readonly key: string;
   readonly context: unknown;
-  /** Names and kinds of the effects that run now. */
+  /** Names of the effects that run now. */
   readonly effects: readonly string[];
+  /** Its last moves, oldest first: they may be older than what a viewer keeps. */
+  readonly moves: readonly Pick<WireMove, "at" | "from" | "to" | "event">[];
 }
