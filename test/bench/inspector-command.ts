@@ -51,7 +51,7 @@ function inWords({ addOn, addWatched, addP50Ms, rssMb, latencyMs }: InspectorFin
     `ADD p50, on / off:       ${spread(addOn)}`,
     `ADD p50, watched / off:  ${spread(addWatched)}   bar < 1.05`,
     `RSS: off ${rssMb.off.toFixed(1)} MB, on ${rssMb.on.toFixed(1)} MB, watched ${rssMb.watched.toFixed(1)} MB`,
-    `move -> drawn: p50 ${latencyMs.p50.toFixed(0)} ms, p99 ${latencyMs.p99.toFixed(0)} ms of ${latencyMs.drawings} drawings   bar 200 ms`,
+    `move -> drawn: p50 ${latencyMs.p50.toFixed(0)} ms, p99 ${latencyMs.p99.toFixed(0)} ms of ${latencyMs.moves} moves   bar 200 ms`,
     "",
   ].join("\n");
 }

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { WireActor, WireFrame } from "../../src/observe/inspector/wire.ts";
@@ -67,6 +68,54 @@ test("the page is live and shows the root machine with its state lit", async () 
   expect(inspector().problems()).toEqual([]);
 });
 
+test("the keyboard finds a machine, reads its context, pauses and goes on", async () => {
+  const { page } = inspector();
+  const machine = async (name: string) => {
+    await waitUntil(async () => (await page.textContent("#machine")) === name, {
+      what: `${name} is selected`,
+      timeoutMs: 60_000,
+    });
+  };
+  await page.keyboard.press("/");
+  await page.keyboard.type("tailscale up");
+  await page.keyboard.press("Enter");
+  await machine("tailscale");
+  await page.keyboard.press("ArrowDown");
+  await machine("tailnetFeed");
+  await page.keyboard.press("ArrowUp");
+  await machine("tailscale");
+  await page.waitForSelector("#details .json .key");
+  await page.keyboard.press(" ");
+  await page.waitForSelector('#stream[data-kind="paused"]');
+  await page.keyboard.press(" ");
+  await page.waitForSelector('#stream[data-kind="live"]');
+  await page.keyboard.press("/");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  expect(await page.inputValue("#search")).toBe("");
+  // An entry of the list takes the chart back to its time, Escape to now.
+  await page.focus("#events");
+  await page.keyboard.press("ArrowUp");
+  await page.waitForSelector("#to-now:not([hidden])");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("#to-now", { state: "hidden" });
+});
+
+test("the whole tailnet login is on the page, and no key is", async () => {
+  const { page, url } = inspector();
+  const key = (await readFile(lab().headscale.authKeyFile, "utf8")).trim();
+  const actors = await inspector().actors();
+  expect(actors.length).toBeGreaterThan(8);
+  for (const { key: of } of actors) {
+    const answer = await page.request.get(`${url}/actor?key=${encodeURIComponent(of)}`);
+    expect(answer.status()).toBe(200);
+    expect(await answer.text()).not.toContain(key);
+  }
+  const entries = await page.evaluate<string>("JSON.stringify(globalThis.probe.view.entries)");
+  expect(entries).not.toContain(key);
+  expect(key.length).toBeGreaterThan(20);
+});
+
 test("200 pods come and go: every one's life is on the page to its last state, and the page follows to the end", async () => {
   const { page } = inspector();
   const ids = await waves().attach();
@@ -111,7 +160,7 @@ test("over 10,000 moves the memory of page and daemon stays bounded; a viewer th
   const after = { page: await inspector().heapBytes(), daemon: (await memoryOf(daemon.pid)).rssMb };
   const ms = (part: number) => percentile(latencies, part).toFixed(0);
   console.log(
-    `inspector: move -> page p50 ${ms(0.5)} ms, p99 ${ms(0.99)} ms of ${latencies.length} drawings; ` +
+    `inspector: move -> page p50 ${ms(0.5)} ms, p99 ${ms(0.99)} ms of ${latencies.length} moves; ` +
       `page heap ${(before.page / 1e6).toFixed(1)} -> ${(after.page / 1e6).toFixed(1)} MB, ` +
       `daemon RSS ${before.daemon.toFixed(0)} -> ${after.daemon.toFixed(0)} MB`,
   );

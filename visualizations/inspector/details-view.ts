@@ -42,7 +42,8 @@ export function createDetailsView(redraw: () => void): DetailsView {
     try {
       const response = await fetch(`inspect/actor?key=${encodeURIComponent(key)}`);
       const text = await response.text();
-      if (asked.key === key) details = { answer: JSON.parse(text), text };
+      const answer = response.ok ? (JSON.parse(text) as WireDetails) : { error: errorIn(text, response) };
+      if (asked.key === key) details = { answer, text };
     } catch {
       if (asked.key === key) details = { answer: { error: "the daemon does not answer" }, text: "away" };
     }
@@ -131,6 +132,15 @@ export function createDetailsView(redraw: () => void): DetailsView {
     },
     show: showTab,
   };
+}
+
+/** What the daemon, or something on the way to it, says instead of an answer. */
+function errorIn(text: string, { status }: Response): string {
+  try {
+    return (JSON.parse(text) as { readonly error?: string }).error ?? `the daemon answered ${status}`;
+  } catch {
+    return `the daemon answered ${status}`;
+  }
 }
 
 function note(key: string, text: string): Content {

@@ -36,6 +36,8 @@ export function createEventsView(
   let selection: Selection = { key: "", entry: null };
   let laneWidth = 90;
   let following = true;
+  /** Kept: to ask for it between writes would make the browser lay the page out for every row. */
+  let boxWidth = 0;
 
   const list = createVirtualList(box, rowHeight, {
     make: () =>
@@ -102,18 +104,15 @@ export function createEventsView(
 
   /** Text stands right of its arrow, or left of it where there is more room. */
   function beside(what: HTMLElement, left: number, right: number): void {
-    const room = box.clientWidth - right - 16;
+    const room = boxWidth - right - 16;
     const turned = room < textWidth && left - timeWidth > room;
     what.style.left = turned ? "auto" : `${right + 8}px`;
-    what.style.right = turned ? `${box.clientWidth - left + 8}px` : "auto";
+    what.style.right = turned ? `${boxWidth - left + 8}px` : "auto";
     what.style.maxWidth = `${Math.max(60, turned ? left - timeWidth : room)}px`;
   }
 
   function drawLanes(): void {
-    laneWidth = Math.max(
-      64,
-      Math.floor((box.clientWidth - timeWidth - textWidth) / Math.max(1, lanes.length)),
-    );
+    laneWidth = Math.max(64, Math.floor((boxWidth - timeWidth - textWidth) / Math.max(1, lanes.length)));
     laneWidth = Math.min(laneWidth, 150);
     lanesBar.style.setProperty("--lane", `${laneWidth}px`);
     box.style.setProperty("--lane", `${laneWidth}px`);
@@ -189,6 +188,7 @@ export function createEventsView(
   });
   for (const input of [filter, only, moves, messages]) input?.addEventListener("input", redraw);
   new ResizeObserver(() => {
+    boxWidth = box.clientWidth;
     drawLanes();
     redraw();
   }).observe(box);
@@ -210,9 +210,8 @@ export function createEventsView(
         drawLanes();
       }
       const anchor = following ? null : anchorOf(before);
-      list.draw(entries.length);
-      if (anchor === null) list.scrollToEnd();
-      else keepInPlace(anchor);
+      list.draw(entries.length, anchor === null);
+      if (anchor !== null) keepInPlace(anchor);
       follow.hidden = following || entries.length === 0;
       setText(
         shown,

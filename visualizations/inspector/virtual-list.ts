@@ -1,7 +1,7 @@
 /** A list of equally high rows of which only the visible ones exist. */
 export interface VirtualList {
-  /** Draws rows `from` to `to` of `count`; called again on every scroll. */
-  draw(count: number): void;
+  /** Draws the visible ones of `count` rows, or the last ones; every scroll draws again. */
+  draw(count: number, toEnd?: boolean): void;
   reveal(index: number): void;
   scrollToEnd(): void;
   /** The row at the upper edge, with its hidden part as a fraction. */
@@ -29,10 +29,13 @@ export function createVirtualList<Row extends HTMLElement>(
   box.append(sheet);
   const pool: Row[] = [];
   let count = 0;
+  /** Kept, because asking after a write makes the browser lay the page out at once. */
+  let height = box.clientHeight;
 
   function drawVisible(): void {
-    const first = Math.max(0, Math.floor(box.scrollTop / rowHeight) - margin);
-    const last = Math.min(count, Math.ceil((box.scrollTop + box.clientHeight) / rowHeight) + margin);
+    const top = box.scrollTop;
+    const first = Math.max(0, Math.floor(top / rowHeight) - margin);
+    const last = Math.min(count, Math.ceil((top + height) / rowHeight) + margin);
     const wanted = Math.max(0, last - first);
     while (pool.length < wanted) {
       const row = rows.make();
@@ -49,12 +52,16 @@ export function createVirtualList<Row extends HTMLElement>(
   }
 
   box.addEventListener("scroll", drawVisible, { passive: true });
-  new ResizeObserver(drawVisible).observe(box);
+  new ResizeObserver(() => {
+    height = box.clientHeight;
+    drawVisible();
+  }).observe(box);
 
   return {
-    draw(total) {
+    draw(total, toEnd = false) {
+      if (count !== total) sheet.style.height = `${total * rowHeight}px`;
       count = total;
-      sheet.style.height = `${count * rowHeight}px`;
+      if (toEnd) box.scrollTop = count * rowHeight;
       drawVisible();
     },
     reveal(index) {

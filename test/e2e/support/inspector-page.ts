@@ -15,7 +15,7 @@ export interface InspectorPage {
   /** Machines that run, and the last that was heard of those that ended. */
   actors(): Promise<readonly WireActor[]>;
   finals(): Promise<readonly WireActor[]>;
-  /** Milliseconds from each drawn entry's time in the daemon until it stood on the page; forgets them. */
+  /** Milliseconds from each drawn move in the daemon until it stood on the page; forgets them. */
   latencies(): Promise<readonly number[]>;
   /** Bytes of the page's live objects, after a collection of garbage. */
   heapBytes(): Promise<number>;
@@ -27,11 +27,15 @@ const probe = `
   globalThis.probe = { seq: 0, latencies: [], view: null };
   document.addEventListener("inspector.drawn", ({ detail }) => {
     const { probe } = globalThis;
-    probe.view = detail.view;
-    if (detail.seq === probe.seq) return;
+    const { entries } = detail.view;
+    const first = probe.view === null;
+    for (let index = entries.length - 1; index >= 0 && !first; index -= 1) {
+      if (entries[index].seq <= probe.seq) break;
+      if (entries[index].kind === "move") probe.latencies.push(Date.now() - entries[index].at);
+    }
+    probe.latencies.splice(0, probe.latencies.length - 20000);
     probe.seq = detail.seq;
-    probe.latencies.push(Date.now() - detail.at);
-    if (probe.latencies.length > 20000) probe.latencies.shift();
+    probe.view = detail.view;
   });
 `;
 
