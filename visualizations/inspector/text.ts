@@ -50,10 +50,14 @@ export function eventText(type: string, effect = ""): string {
 
 /** A machine's subject where room is scarce: the first characters of a container id, and no interface where it is the usual one. */
 export function shortSubject(subject: string): string {
-  return subject.replaceAll(/[0-9a-f]{16,}/g, (id) => id.slice(0, 8)).replace(/\/eth0$/, "");
+  return subject
+    .replaceAll(/[0-9a-f]{16,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => id.slice(0, 8))
+    .replace(/\/eth0$/, "");
 }
 
+/** Of an id that XState made up ("0.pods.recovering") the state that runs the effect. */
 function shortName(id: string): string {
+  if (/^\d+\./.test(id)) return id.slice(id.lastIndexOf(".") + 1);
   return id.length > 40 ? `${id.slice(0, 39)}…` : id;
 }
 

@@ -3,7 +3,7 @@ import { StateMachine } from "xstate";
 import { boundedCopy } from "../inspector/bounded-copy.ts";
 
 /** Version of the protocol: that of the package @statelyai/inspect whose messages these are. */
-export const protocolVersion = "0.7.2";
+const protocolVersion = "0.7.2";
 
 const contextBounds = { values: 400, depth: 6, text: 200, elements: 20 };
 const eventBounds = { values: 80, depth: 5, text: 160, elements: 10 };

@@ -64,5 +64,6 @@ test("spans and subjects are short", () => {
   ]);
   expect([shortSpan(10), shortSpan(65_000), shortSpan(90_000_000)]).toEqual(["now", "1 m", "1 d"]);
   expect(shortSubject(`${"ab12".repeat(16)}/eth0`)).toBe("ab12ab12");
+  expect(shortSubject("ADD c09ad1d4-1a80-4e5c-b404-83a65e08367e/net1")).toBe("ADD c09ad1d4/net1");
   expect(shortSubject("10.244.1.0/24")).toBe("10.244.1.0/24");
 });
