@@ -31,7 +31,7 @@ const usualLimits: ViewerLimits = {
   unsentBytes: 512 * 1024,
   frameMs: 40,
   beatMs: 5_000,
-  patienceMs: 60_000,
+  patienceMs: 300_000,
 };
 
 interface Viewer {
