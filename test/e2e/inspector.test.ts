@@ -198,6 +198,9 @@ function wakeUp(stream: IncomingMessage): ReadonlyMap<string, WireActor> {
     for (const line of lines) if (line.startsWith("data: ")) take(JSON.parse(line.slice("data: ".length)));
   });
 
+  // It was told to pause, and listening alone does not end that.
+  stream.resume();
+
   function take(frame: WireFrame): void {
     if (frame.type === "beat") return;
     if (frame.type === "baseline") actors.clear();
