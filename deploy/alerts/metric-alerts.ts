@@ -1,6 +1,15 @@
+import { peerRouteMachine } from "../../machines/route/peer-route-machine.ts";
+import { machineChart } from "../../visualizations/machine-chart.ts";
 import type { MetricAlert } from "./alert-types.ts";
 
 const at = "{{ $labels.instance }}";
+
+/** Peers' routes that wait for nothing are rows of the routes machine, no machines of their own: their limits are the same. */
+function peerRouteLimitSeconds(path: string): number {
+  const limitMs = machineChart(peerRouteMachine).states.find((state) => state.path === path)?.limitMs;
+  if (typeof limitMs !== "number") throw new Error(`peerRoute has no state ${path} with a limit`);
+  return limitMs / 1000;
+}
 
 /** Alerts on what is no state: numbers of the daemon, and the daemon itself. */
 export const metricAlerts: readonly MetricAlert[] = [
@@ -79,6 +88,24 @@ export const metricAlerts: readonly MetricAlert[] = [
     forSeconds: 300,
     summary: `${at} has no path to {{ $labels.peer }}`,
     description: "The peer is offline for this node: its pods are not reached from here.",
+  },
+  {
+    alert: "HeadcniPeerRouteLost",
+    severity: "warning",
+    expr: () => 'headcni_route_state{kind="peer",state=~"expected|lost"} == 1',
+    forSeconds: peerRouteLimitSeconds("lost.withdrawn"),
+    summary: `${at} does not reach the pods of {{ $labels.prefix }}: the route is {{ $labels.state }}`,
+    description:
+      "The peer is away, its route is no longer approved, or tailscaled does not install it. Packets to these pods are refused, never sent in clear.",
+  },
+  {
+    alert: "HeadcniPrefixConflict",
+    severity: "critical",
+    expr: () => 'headcni_route_state{kind="peer",state="conflicting"} == 1',
+    forSeconds: peerRouteLimitSeconds("conflicting"),
+    summary: `on ${at} the prefix {{ $labels.prefix }} is announced by somebody who must not`,
+    description:
+      "Two nodes announce overlapping prefixes, or a prefix is no Node's pod CIDR. /debug/machines and the log name the culprit.",
   },
   {
     alert: "HeadcniNetworkErrors",

@@ -87,18 +87,6 @@ export const stateAlerts: readonly StateAlert[] = [
     states: { ownRoute: ["announcing", "awaitingApproval", "awaitingService", "lost"] },
   },
   {
-    alert: "HeadcniPeerRouteLost",
-    severity: "warning",
-    matter: "a peer's pods are not reached",
-    states: { peerRoute: ["expected", "lost"] },
-  },
-  {
-    alert: "HeadcniPrefixConflict",
-    severity: "critical",
-    matter: "two nodes announce overlapping prefixes",
-    states: { peerRoute: ["conflicting"] },
-  },
-  {
     alert: "HeadcniGuardFighting",
     severity: "critical",
     matter: "the node's rules and routes do not stay as they must be",

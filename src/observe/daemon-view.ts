@@ -2,6 +2,7 @@ import type { ActorRefFrom, SnapshotFrom } from "xstate";
 import type { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
 import { routeRows } from "../../machines/routes/route-rows.ts";
 import { poolNumbers } from "../domain/address-pool.ts";
+import { guardInvariants } from "../domain/guard-invariants.ts";
 import type { TailnetPeer } from "../domain/tailnet-status.ts";
 import type { LiveSources } from "./live-metrics.ts";
 import type { Readiness } from "./readiness.ts";
@@ -26,10 +27,11 @@ export function daemonView(root: Root): LiveSources {
         peer: peer.hostName,
         path: pathOf(peer),
       })),
-    guardRepairs: () =>
-      Object.entries(children().guard?.getSnapshot().context.ledger.repairs ?? {}).map(
-        ([invariant, count]) => ({ invariant, count }),
-      ),
+    // With its zeros, or the first repairs would be no increase.
+    guardRepairs: () => {
+      const repairs = children().guard?.getSnapshot().context.ledger.repairs ?? {};
+      return guardInvariants.map((invariant) => ({ invariant, count: repairs[invariant] ?? 0 }));
+    },
     readiness: () => readinessOf(root.getSnapshot()),
   };
 }

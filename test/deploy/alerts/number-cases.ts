@@ -70,6 +70,24 @@ export const numberCases: readonly AlertCase[] = [
     labels: { peer: "n2" },
   },
   {
+    alert: "HeadcniPeerRouteLost",
+    series: {
+      'headcni_route_state{prefix="10.244.2.0/24",kind="peer",state="installed"}': "1 stale",
+      'headcni_route_state{prefix="10.244.2.0/24",kind="peer",state="lost"}': "_ 1x30",
+    },
+    quietAt: 300,
+    ringsAt: 345,
+    labels: { prefix: "10.244.2.0/24", state: "lost" },
+  },
+  {
+    alert: "HeadcniPrefixConflict",
+    series: { 'headcni_route_state{prefix="10.244.2.0/25",kind="peer",state="conflicting"}': "_ 1x10 stale" },
+    quietAt: 60,
+    ringsAt: 90,
+    labels: { prefix: "10.244.2.0/25" },
+    quietAgainAt: 240,
+  },
+  {
     alert: "HeadcniNetworkErrors",
     series: { 'headcni_network_errors_total{error_type="UNREACHABLE"}': "0+3x40" },
     quietAt: 330,

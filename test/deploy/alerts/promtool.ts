@@ -34,7 +34,7 @@ export async function promtoolFindings(rulesText: string, cases: readonly AlertC
     const { exitCode, stdout, stderr } = await runResult(
       ["promtool", "test", "rules", join(folder, "tests.yaml")],
       {
-        timeoutMs: 120_000,
+        timeoutMs: 500_000,
       },
     );
     return exitCode === 0 ? "" : `${stdout}\n${stderr}`.trim() || `promtool ended with ${exitCode}`;

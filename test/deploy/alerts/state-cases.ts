@@ -75,8 +75,6 @@ export const stateCases: readonly AlertCase[] = [
   round("HeadcniRouteNotApproved", "ownRoute", ["awaitingApproval.asking", "awaitingApproval.pausing"], 60),
   round("HeadcniRouteNotServing", "ownRoute", ["awaitingService.waiting", "awaitingService.pausing"], 300),
   round("HeadcniRouteNotServing", "ownRoute", ["lost", "awaitingApproval.waiting"], 300),
-  round("HeadcniPeerRouteLost", "peerRoute", ["lost.missing", "lost.repairing"], 300),
-  stuck("HeadcniPrefixConflict", "peerRoute", "conflicting"),
   round("HeadcniGuardFighting", "guard", ["fighting", "repairing"], 30),
   round("HeadcniGuardFighting", "guard", ["checking", "backingOff"], 30),
   round("HeadcniPodNotRemoved", "pod", ["pausing", "pausing"], 30),
