@@ -14,7 +14,7 @@ export function tailnetChecks(
           fail("tailnet.login", {
             found: `HeadCNI's tailscaled does not answer: ${tailnet.unknown}`,
             why: "It carries everything between this node's pods and other nodes.",
-            todo: "The daemon starts it again; if it does not come back, see its log tailscaled.log in runtimeDir.",
+            todo: "The daemon starts it again; if it does not come back, see its log: tailscaled.log in runtimeDir, or that of headcni-wire.",
           }),
         ]
       : [login(tailnet.value), serving(tailnet.value, settings), peers(tailnet.value)]),
@@ -56,7 +56,7 @@ function login({ backendState, online, hostname }: TailnetFacts): Finding {
     todo:
       backendState === "NeedsLogin"
         ? "Headscale refused the login, or the key is missing: see headscale.authKey and headcnictl status."
-        : "See the findings about Headscale, and tailscaled.log in runtimeDir.",
+        : "See the findings about Headscale, and the log of tailscaled: tailscaled.log in runtimeDir, or that of headcni-wire.",
   });
 }
 
