@@ -1,7 +1,8 @@
+import { spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { applyObjects, getJson } from "../lab/kubernetes/kubectl.ts";
+import { applyObjects, getJson, kubectl, kubectlCommand } from "../lab/kubernetes/kubectl.ts";
 import { inNode } from "../lab/kubernetes/node-machine.ts";
 import {
   type ClusterPod,
@@ -125,6 +126,53 @@ test("pods find a Service by its name", async () => {
     expect(podNames()).toContain((await askFromPod(pod, "who"))?.pod);
   }
 });
+
+test("pods find a name outside of the cluster through CoreDNS", async () => {
+  const program = join(import.meta.dirname, "..", "lab", "traffic", "name-server.ts");
+  await startProcess(lab().processFolder, {
+    name: "name-server",
+    netns: lab().netns,
+    command: [process.execPath, program, "outside.example", "192.0.2.7"],
+    env: {},
+    logFile: join(lab().folder, "name-server.log"),
+  });
+  for (const pod of pods) {
+    const found = async () => {
+      const { stdout } = await execInClusterPod(lab(), pod, ["nslookup", "outside.example."]);
+      return stdout.includes("Address: 192.0.2.7");
+    };
+    // CoreDNS has held the server for dead until now.
+    await waitUntil(found, { what: `${pod.name} finds the name`, timeoutMs: 60_000 });
+  }
+});
+
+test("kubectl exec, logs and port-forward reach pods of every node", async () => {
+  for (const { name } of lab().nodes) {
+    const pod = pods.find(({ node }) => node === name);
+    if (pod === undefined) throw new Error(`no pod on ${name}`);
+    await execInClusterPod(lab(), pod, ["sh", "-c", `echo said on ${name} >/proc/1/fd/1`]);
+    const logged = async () => (await kubectl(lab(), ["logs", pod.name])).includes(`said on ${name}`);
+    await waitUntil(logged, { what: `the log of ${pod.name}`, timeoutMs: 30_000 });
+    expect((await askThroughPortForward(pod))?.pod).toBe(pod.name);
+  }
+});
+
+/** Asks a pod through a port that kubectl forwards to it. */
+async function askThroughPortForward(pod: ClusterPod): Promise<Answer> {
+  const [program, ...args] = kubectlCommand(lab(), ["port-forward", `pod/${pod.name}`, ":80"]);
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const output = { text: "" };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output.text += text;
+    });
+    const port = () => /^Forwarding from 127\.0\.0\.1:(\d+)/m.exec(output.text)?.[1];
+    const forwarded = await waitUntil(port, { what: "kubectl forwards a port", timeoutMs: 60_000 });
+    return await askFromOutside(`127.0.0.1:${forwarded}`);
+  } finally {
+    child.kill("SIGTERM");
+  }
+}
 
 test("a pod's traffic to the outside carries its node's address", async () => {
   const folder = join(lab().folder, "outside");
