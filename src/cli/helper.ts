@@ -4,12 +4,20 @@
  */
 import { runPodWorker } from "../adapters/connect-test/pod-worker.ts";
 import { tryKernel } from "../adapters/doctor/kernel-trials.ts";
+import { trialFolder } from "../adapters/doctor/run-kernel-trials.ts";
 import { kernelSnapshot } from "./diagnostics/kernel-snapshot.ts";
 
 const [task, ...words] = process.argv.slice(2);
 switch (task) {
   case "kernel-trials":
-    console.log(JSON.stringify(await tryKernel(words.includes("6") ? [4, 6] : [4])));
+    console.log(
+      JSON.stringify(
+        await tryKernel(words.includes("6") ? [4, 6] : [4], {
+          folder: trialFolder,
+          sysctlRoot: words[0] ?? "/proc/sys",
+        }),
+      ),
+    );
     break;
   case "pod-worker":
     await runPodWorker();

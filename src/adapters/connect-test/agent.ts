@@ -23,6 +23,7 @@ export interface AgentOptions {
   readonly linkPrefix: string;
   readonly mtu: number;
   readonly cniBinDir: string;
+  readonly sysctlDir: string;
   readonly networkName: string;
   readonly cniSocket: string;
   /** Why the daemon does not serve; empty when it does. */
@@ -50,7 +51,10 @@ const smallBytes = 64;
 /** Tests one address family: that of the first pod CIDR. */
 export async function openAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
   const { runtimeDir, stateDir, supernets, mtu } = options;
-  const { state: kernel, close: closeKernel } = await openKernel({ onFailure: () => undefined });
+  const { state: kernel, close: closeKernel } = await openKernel({
+    onFailure: () => undefined,
+    sysctlRoot: options.sysctlDir,
+  });
   // It is only asked, never started: the options of a start do not count.
   const unused = { binary: "", interfaceName: "", port: 0, staticEndpoints: [], environment: {} };
   const tailnet = createTailnet({ runtimeDir, stateDir, ...unused });
@@ -75,14 +79,18 @@ export async function openAgent(options: AgentOptions, signal: AbortSignal): Pro
         },
       );
     const router = routerAddress(first);
-    const opened = await openTestPod({
-      runtimeDir,
-      plugin: await pluginIn(options.cniBinDir),
-      networkName: options.networkName,
-      socketPath: options.cniSocket,
-      kernel,
-      worker: options.podWorker,
-    }).catch((error: unknown) => toFailure(error).message);
+    const opened = await pluginIn(options.cniBinDir)
+      .then((plugin) =>
+        openTestPod({
+          runtimeDir,
+          plugin,
+          networkName: options.networkName,
+          socketPath: options.cniSocket,
+          kernel,
+          worker: options.podWorker,
+        }),
+      )
+      .catch((error: unknown) => toFailure(error).message);
     if (typeof opened !== "string") pod = opened;
     const podAddress = pod?.addresses.find((address) => parseAddress(address).family === first.family) ?? "";
     const link = parsePrefix(options.linkPrefix);
@@ -141,12 +149,18 @@ export async function openAgent(options: AgentOptions, signal: AbortSignal): Pro
   };
 }
 
+/** Where the image keeps the plugin: the daemon's container has no plugin directory of the node. */
+const imagePlugin = "/opt/headcni/plugin/headcni";
+
 async function pluginIn(folder: string): Promise<string> {
-  const plugin = join(folder, "headcni");
-  await access(plugin, constants.X_OK).catch((cause: unknown) => {
-    throw new ConnectTestError(`there is no plugin ${plugin}`, { code: "PLUGIN_FAILED" }, { cause });
-  });
-  return plugin;
+  for (const plugin of [join(folder, "headcni"), imagePlugin]) {
+    const runs = await access(plugin, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (runs) return plugin;
+  }
+  throw new ConnectTestError(`there is no plugin ${join(folder, "headcni")}`, { code: "PLUGIN_FAILED" });
 }
 
 function faultOf(status: TailnetStatus | string): string {

@@ -29,7 +29,7 @@ export function createDoctorFactsReader(options: DoctorFactsOptions): DoctorFact
       said("trying the kernel in a throw-away namespace");
       const node = await readNode({ settings, tailscaled: options.tailscaled, trials: options.trials });
       const firewall = await factOf(() => readFirewall(signal));
-      const cni = await readCni(settings);
+      const cni = await readCni(settings, options.environment);
       said(`asking Headscale at ${settings.headscaleUrl}`);
       const { authKey, apiKey } = options;
       const headscale = await readHeadscale({ url: settings.headscaleUrl, authKey, apiKey }, signal);

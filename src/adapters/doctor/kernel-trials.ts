@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FeatureTrial, KernelFeature } from "../../domain/doctor/facts.ts";
 import { toFailure } from "../../domain/failure.ts";
@@ -25,11 +24,15 @@ const trial = {
 
 /**
  * Makes in this process's network and mount namespace what HeadCNI makes on a node and for a pod, with the same code, and
- * tells what the kernel refused. The namespaces must be fresh ones (unshare --net --mount): nothing is undone.
+ * tells what the kernel refused. The namespaces must be fresh ones (unshare --net --mount): nothing is undone. `folder` is one to
+ * write into, `sysctlRoot` where sysctls can be written.
  */
-export async function tryKernel(families: readonly (4 | 6)[]): Promise<readonly FeatureTrial[]> {
-  const folder = mkdtempSync(join(tmpdir(), "headcni-doctor-"));
-  const kernel = await openKernel({ onFailure: () => undefined });
+export async function tryKernel(
+  families: readonly (4 | 6)[],
+  places: { readonly folder: string; readonly sysctlRoot: string },
+): Promise<readonly FeatureTrial[]> {
+  const folder = mkdtempSync(join(places.folder, "headcni-doctor-"));
+  const kernel = await openKernel({ onFailure: () => undefined, sysctlRoot: places.sysctlRoot });
   const { state, podNetwork } = kernel;
   const paths = { tailnet: join(folder, "tailnet"), pod: join(folder, "pod") };
   const firewall = openFirewall({ tailnetPath: () => paths.tailnet });

@@ -4,7 +4,6 @@ import { toFailure } from "../../domain/failure.ts";
 import { type ApiTransport, createApiTransport } from "../kubernetes/api-transport.ts";
 import { readServiceAccount } from "../kubernetes/cluster-access.ts";
 import { readKubeconfig } from "../kubernetes/kubeconfig.ts";
-import { KubernetesRequestError } from "../kubernetes/kubernetes-error.ts";
 import { factOf } from "./fact.ts";
 
 export interface ReadClusterOptions {
@@ -28,8 +27,8 @@ const needed = [
   { verb: "patch", resource: "nodes", subresource: "status" },
   { verb: "list", resource: "pods" },
   { verb: "watch", resource: "pods" },
-  { verb: "create", resource: "events" },
-  { verb: "patch", resource: "events" },
+  { verb: "create", group: "events.k8s.io", resource: "events" },
+  { verb: "patch", group: "events.k8s.io", resource: "events" },
 ] as const;
 
 /** The cluster with the daemon's own credentials. */
@@ -50,13 +49,13 @@ export async function readCluster(
       const unknown = { unknown: unreachable };
       return { unreachable, ownPodCidrs: unknown, nodes: unknown, forbidden: unknown };
     }
+    // From the list: the daemon may list Nodes, not get one.
+    const nodes = await factOf(() => readNodes(transport, signal));
     return {
       unreachable,
-      ownPodCidrs: await factOf(() => readOwn(transport, nodeName, signal)),
-      nodes: await factOf(async () => {
-        const list = nodeList.parse(await transport.call({ method: "GET", path: "/api/v1/nodes" }, signal));
-        return list.items.map((item) => ({ name: item.metadata.name, podCidrs: cidrsOf(item.spec) }));
-      }),
+      ownPodCidrs:
+        "unknown" in nodes ? nodes : { value: nodes.value.find(({ name }) => name === nodeName)?.podCidrs },
+      nodes,
       forbidden: await factOf(() => readForbidden(transport, signal)),
     };
   } finally {
@@ -64,18 +63,9 @@ export async function readCluster(
   }
 }
 
-async function readOwn(
-  transport: ApiTransport,
-  nodeName: string,
-  signal: AbortSignal,
-): Promise<readonly string[] | undefined> {
-  try {
-    const path = `/api/v1/nodes/${encodeURIComponent(nodeName)}`;
-    return cidrsOf(node.parse(await transport.call({ method: "GET", path }, signal)).spec);
-  } catch (error) {
-    if (error instanceof KubernetesRequestError && error.detail.code === "NOT_FOUND") return undefined;
-    throw error;
-  }
+async function readNodes(transport: ApiTransport, signal: AbortSignal) {
+  const list = nodeList.parse(await transport.call({ method: "GET", path: "/api/v1/nodes" }, signal));
+  return list.items.map((item) => ({ name: item.metadata.name, podCidrs: cidrsOf(item.spec) }));
 }
 
 function cidrsOf({ podCIDR, podCIDRs }: z.output<typeof spec>): readonly string[] {

@@ -10,12 +10,16 @@ const versionAnswer = z.object({ supportedVersions: z.array(z.string()) });
 const answerMs = 5000;
 
 /** Configurations and plugins as the container runtime finds them. */
-export async function readCni(settings: DoctorSettings): Promise<CniFacts> {
+export async function readCni(
+  settings: DoctorSettings,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<CniFacts> {
   const { cniConfDir, cniConfName, cniBinDir } = settings;
-  const [configurations, names] = await Promise.all([
+  const [configurations, found] = await Promise.all([
     configurationsIn(cniConfDir).catch((): readonly string[] => []),
-    readdir(cniBinDir).catch((): string[] => []),
+    readdir(cniBinDir).catch(() => undefined),
   ]);
+  const names = found ?? [];
   const plugins = await Promise.all(
     names.map((name) =>
       access(join(cniBinDir, name), constants.X_OK).then(
@@ -31,6 +35,8 @@ export async function readCni(settings: DoctorSettings): Promise<CniFacts> {
   return {
     configurations,
     before: namesBefore(configurations, cniConfName),
+    // Every container of a pod knows where the API server is.
+    pluginsVisible: found !== undefined || environment["KUBERNETES_SERVICE_HOST"] === undefined,
     ourConflistPresent: configurations.includes(cniConfName),
     pluginPresent,
     pluginFault: asked.fault,

@@ -47,8 +47,8 @@ export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions
     trials: missingCapabilities.length > 0 ? { unknown: "capabilities are missing" } : await factOf(trials),
     tunDevice: await tryTun(),
     snapshot,
-    sysctls: await readSysctls(snapshot),
-    sysctlsWritable: await isWritable("/proc/sys/net/ipv4/ip_forward"),
+    sysctls: await readSysctls(snapshot, settings.sysctlDir),
+    sysctlsWritable: await isWritable(join(settings.sysctlDir, "net/ipv4/ip_forward")),
     missingPrograms: programs.filter((name) => !isOnPath(name)),
     tailscaledVersion: await factOf(async () => {
       const [first = ""] = (await runProgram({ program: tailscaled, args: ["--version"] })).split("\n");
@@ -89,7 +89,10 @@ async function tryTun(): Promise<string> {
   }
 }
 
-async function readSysctls(snapshot: Fact<KernelSnapshot>): Promise<Readonly<Record<string, string>>> {
+async function readSysctls(
+  snapshot: Fact<KernelSnapshot>,
+  root: string,
+): Promise<Readonly<Record<string, string>>> {
   const links = "value" in snapshot ? snapshot.value.links.map(({ name }) => name) : [];
   const names = [
     "net/ipv4/ip_forward",
@@ -97,7 +100,7 @@ async function readSysctls(snapshot: Fact<KernelSnapshot>): Promise<Readonly<Rec
   ];
   const pairs = await Promise.all(
     names.map(async (name) => {
-      const text = await readFile(join("/proc/sys", name), "utf8").catch(() => undefined);
+      const text = await readFile(join(root, name), "utf8").catch(() => undefined);
       return text === undefined ? [] : [[name, text.trim()] as const];
     }),
   );

@@ -2,6 +2,9 @@ import * as z from "zod";
 import { type FeatureTrial, kernelFeatures } from "../../domain/doctor/facts.ts";
 import { runProgram } from "../nftables/run-program.ts";
 
+/** Where the command may write. */
+export const trialFolder = "/run";
+
 const answer = z.array(z.object({ feature: z.enum(kernelFeatures), refusal: z.string() }));
 
 /**
@@ -12,7 +15,9 @@ export async function runKernelTrials(
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly FeatureTrial[]> {
-  const args = ["--net", "--mount", "--propagation", "private", "--", ...command];
+  // A container's file systems may be read-only, so a fresh one goes over /run, for this process alone.
+  const script = `mount -t tmpfs none ${trialFolder} && exec "$@"`;
+  const args = ["--net", "--mount", "--propagation", "private", "--", "sh", "-c", script, "sh", ...command];
   const text = await runProgram({ program: "unshare", args }, signal);
   return answer.parse(JSON.parse(text));
 }

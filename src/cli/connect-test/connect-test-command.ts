@@ -109,6 +109,7 @@ async function runAgent({ context }: CliCall): Promise<ExitCode> {
       linkPrefix: settings.linkPrefix,
       mtu: settings.mtu,
       cniBinDir: settings.cniBinDir,
+      sysctlDir: settings.sysctlDir,
       networkName: String(examined.get("cni.networkName") ?? "headcni"),
       cniSocket: runtimePaths(settings).cniSocket,
       daemonFault: async () => {

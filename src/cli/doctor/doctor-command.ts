@@ -69,7 +69,7 @@ async function examineNode({ context, options }: CliCall): Promise<DoctorDocumen
     askDaemon: () => askReadiness(context.daemon),
     trials: () => {
       const families = settings.supernets.some((prefix) => prefix.includes(":")) ? ["4", "6"] : ["4"];
-      return runKernelTrials(helperCommand("kernel-trials", ...families), signal);
+      return runKernelTrials(helperCommand("kernel-trials", settings.sysctlDir, ...families), signal);
     },
   });
   const facts = await reader.read(settings, context.progress.step, signal);

@@ -23,6 +23,7 @@ export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSett
     runtimeDir: text("runtimeDir"),
     stateDir: text("stateDir"),
     cniBinDir: text("cni.binDir"),
+    sysctlDir: text("sysctlDir"),
     cniConfDir: text("cni.confDir"),
     cniConfName: text("cni.confName"),
     chainedPlugins: plugins.map(({ type }) => type),

@@ -1,8 +1,17 @@
 import type { CniFacts, DoctorFacts, DoctorSettings } from "./facts.ts";
-import { type Finding, fail, listed, ok, warn } from "./finding.ts";
+import { type Finding, fail, listed, ok, skipped, warn } from "./finding.ts";
 
 /** What the container runtime finds: configurations and plugins. */
 export function cniChecks({ cni }: DoctorFacts, settings: DoctorSettings): readonly Finding[] {
+  if (!cni.pluginsVisible)
+    return [
+      configuration(cni, settings),
+      skipped(
+        "cni.plugin",
+        `${settings.cniBinDir} is not mounted into this container`,
+        "Run headcnictl doctor on the node itself.",
+      ),
+    ];
   return [configuration(cni, settings), plugin(cni, settings), chained(cni, settings)];
 }
 

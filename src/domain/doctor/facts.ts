@@ -22,6 +22,8 @@ export interface DoctorSettings {
   readonly runtimeDir: string;
   readonly stateDir: string;
   readonly cniBinDir: string;
+  /** Where the sysctls of the node can be written. */
+  readonly sysctlDir: string;
   readonly cniConfDir: string;
   readonly cniConfName: string;
   readonly chainedPlugins: readonly string[];
@@ -98,6 +100,8 @@ export interface CniFacts {
   /** Those that the runtime takes before ours. */
   readonly before: readonly string[];
   readonly ourConflistPresent: boolean;
+  /** False in a container into which the plugin directory is not mounted. */
+  readonly pluginsVisible: boolean;
   /** What is in the way of running the plugin; empty when it answers VERSION. */
   readonly pluginFault: string;
   readonly pluginPresent: boolean;

@@ -315,6 +315,13 @@ const cases: readonly Case[] = [
     "no /opt/cni/bin",
   ],
   [
+    "plugins that a container does not see",
+    "cni.plugin",
+    "skipped",
+    { ...healthy, cni: { ...healthy.cni, pluginsVisible: false, pluginPresent: false, plugins: [] } },
+    "not mounted",
+  ],
+  [
     "a missing chained plugin",
     "cni.chained",
     "fail",
