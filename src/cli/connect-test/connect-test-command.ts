@@ -26,6 +26,10 @@ export const connectTestCommand: CliCommand = {
       flags: "--via <command>",
       summary: 'how headcnictl is run on another node, with {node} for its name: "ssh {node} headcnictl"',
     },
+    {
+      flags: "--from <node>",
+      summary: "with --via: begin at this node, so that the command may run anywhere",
+    },
     { flags: "--seconds <number>", summary: `TCP time for each pair (default ${defaultSeconds}, 0: none)` },
     { flags: "--agent", summary: "answers another headcnictl on stdin and stdout" },
   ],
@@ -48,16 +52,15 @@ async function runTest({ context, options }: CliCall): Promise<ExitCode> {
     throw new CliError('--via must say where the node\'s name goes, as in "ssh {node} headcnictl"', {
       code: "USAGE",
     });
-  const result = await runMatrix(openRemoteNode(ownAgent(context)), {
+  const from = options["from"];
+  if (typeof from === "string" && typeof via !== "string")
+    throw new CliError("--from needs --via, which says how to reach that node", { code: "USAGE" });
+  const first = typeof from === "string" && typeof via === "string" ? agentBy(via, from) : ownAgent(context);
+  const result = await runMatrix(openRemoteNode(first), {
     signal: context.signal,
     throughputMs: seconds * 1000,
     said: context.progress.step,
-    // A shell line, as the person wrote it; node names are DNS labels (Headscale makes them so).
-    open:
-      typeof via === "string"
-        ? (name) =>
-            openRemoteNode(["sh", "-c", `${via.replaceAll("{node}", safeName(name))} connect-test --agent`])
-        : undefined,
+    open: typeof via === "string" ? (name) => openRemoteNode(agentBy(via, name)) : undefined,
   }).catch((error: unknown) => {
     throw new CliError(
       `the test cannot begin on this node: ${toFailure(error).message}`,
@@ -71,9 +74,13 @@ async function runTest({ context, options }: CliCall): Promise<ExitCode> {
   return failed ? exitCodes.problem : exitCodes.ok;
 }
 
-/** It becomes a word of a shell line. */
-function safeName(name: string): string {
-  return name.replace(/[^A-Za-z0-9.-]/g, "");
+/** A shell line, as the person wrote it. Node names are DNS labels, and become a word of it. */
+function agentBy(via: string, node: string): readonly string[] {
+  return [
+    "sh",
+    "-c",
+    `${via.replaceAll("{node}", node.replace(/[^A-Za-z0-9.-]/g, ""))} connect-test --agent`,
+  ];
 }
 
 /** This node takes part like all others: through a process of its own. */
