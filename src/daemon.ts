@@ -18,6 +18,8 @@ import { registerMachineMetrics } from "./observe/machine-metrics.ts";
 import { createMachineObserver } from "./observe/machine-observer.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { nodeStatus } from "./observe/node-status.ts";
+import { createCallExporter } from "./observe/otlp/call-exporter.ts";
+import { registerExporterMetrics } from "./observe/otlp/exporter-metrics.ts";
 import { createPprofPages, firstTaker } from "./observe/pprof/pprof-pages.ts";
 import { createStatelyBridge } from "./observe/stately/stately-bridge.ts";
 import { subjectOf } from "./observe/subject-of.ts";
@@ -61,7 +63,18 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   const inspector = config.monitoring.inspector
     ? await openInspector({ node: config.nodeName, log, redact, live: () => observer.live() })
     : undefined;
-  const traces = createCallTraces();
+  const { otlpEndpoint } = config.monitoring;
+  const exporter =
+    otlpEndpoint === undefined
+      ? undefined
+      : createCallExporter({
+          endpoint: otlpEndpoint,
+          node: config.nodeName,
+          version,
+          failed: (reason) =>
+            log.warn({ otlpEndpoint, reason }, "the collector takes no traces, trying again"),
+        });
+  const traces = createCallTraces({ answered: exporter?.export });
   const observer = createMachineObserver({
     log,
     subjectOf,
@@ -108,6 +121,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   const startedAt = Date.now();
   const view = daemonView(root);
   registerMachineMetrics(metrics.registry, observer);
+  if (exporter !== undefined) registerExporterMetrics(metrics.registry, exporter);
   registerLiveMetrics(metrics.registry, view);
   const http = await openHttpServer(
     {
@@ -139,6 +153,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   else log.info("daemon ended; pods and tailscaled stay as they are");
   inspector?.close();
   bridge?.close();
+  await exporter?.close();
   await http.close();
   await ports.close();
   return failure === null ? 0 : 1;

@@ -6,7 +6,7 @@ import { kubernetesKeys } from "./kubernetes-keys.ts";
 import { networkKeys } from "./network-keys.ts";
 import type { Secret } from "./secret.ts";
 import { tailnetKeys } from "./tailnet-keys.ts";
-import { absolutePath, ipAddress, text, webSocketUrl } from "./value-schemas.ts";
+import { absolutePath, collectorUrl, ipAddress, text, webSocketUrl } from "./value-schemas.ts";
 
 /** Every key of the configuration file: the source of its types, checks, documentation and JSON Schema. */
 export const configSchema = z.strictObject({
@@ -83,6 +83,13 @@ export const configSchema = z.strictObject({
         mustBe: "a ws:// or wss:// URL without user and password",
         example: "ws://127.0.0.1:8080",
         change: { restart: "the machines are observed from their start" },
+      }),
+      otlpEndpoint: key(collectorUrl.optional(), {
+        description:
+          "OpenTelemetry collector (OTLP over HTTP, JSON) that gets a trace of each CNI call; /v1/traces is added.",
+        mustBe: "a URL with http:// or https://, without user, password, query or fragment",
+        example: "http://127.0.0.1:4318",
+        change: { restart: "the exporter is made once" },
       }),
     })
     .prefault({}),

@@ -67,6 +67,16 @@ export const headscaleUrl = z.string().transform((value, check) => {
   return z.NEVER;
 });
 
+/** Base URL of a collector; it may be on this node, and may have a path. */
+export const collectorUrl = z.string().refine((value) => {
+  const url = URL.parse(value);
+  return (
+    url !== null &&
+    ["http:", "https:"].includes(url.protocol) &&
+    [url.username, url.password, url.search, url.hash].every((part) => part === "")
+  );
+});
+
 function urlFault(url: URL): string | undefined {
   if (url.protocol !== "http:" && url.protocol !== "https:") return "must start with http:// or https://";
   if (url.username !== "" || url.password !== "")
