@@ -15,12 +15,16 @@ export async function runWords(
     readonly commands?: readonly CliCommand[];
     readonly environment?: Readonly<Record<string, string>>;
     readonly terminal?: number;
+    readonly signal?: AbortSignal;
+    /** Hears of what is written to stdout, while the command runs. */
+    readonly heard?: (text: string) => void;
   } = {},
 ): Promise<Ran> {
   const written = { stdout: "", stderr: "" };
   const stream = (name: keyof typeof written) => ({
     write: (text: string) => {
       written[name] += text;
+      if (name === "stdout") options.heard?.(text);
     },
     ...(options.terminal !== undefined && { isTTY: true, columns: options.terminal }),
   });
@@ -29,7 +33,7 @@ export async function runWords(
     environment: options.environment ?? {},
     stdout: stream("stdout"),
     stderr: stream("stderr"),
-    signal: new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
   });
   return { exitCode, ...written };
 }

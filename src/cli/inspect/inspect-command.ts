@@ -32,7 +32,7 @@ async function runInspect(call: CliCall): Promise<ExitCode> {
         code: "NOT_FOUND",
       },
     );
-  const server = forward(context.daemon.socketPath);
+  const { server, connections } = forward(context.daemon.socketPath);
   const port = await listen(server, portOf(options["port"]));
   const url = `http://127.0.0.1:${port}/inspect`;
   context.out(
@@ -45,13 +45,18 @@ async function runInspect(call: CliCall): Promise<ExitCode> {
     else context.signal.addEventListener("abort", () => resolve(), { once: true });
   });
   server.close();
+  // The page holds its stream of events open for ever.
+  for (const connection of connections) connection.destroy();
   return exitCodes.ok;
 }
 
 /** Bytes both ways between a TCP connection and the daemon's socket; the end of one is the end of the other. */
-function forward(socketPath: string): Server {
-  return createServer((incoming) => {
+function forward(socketPath: string): { readonly server: Server; readonly connections: ReadonlySet<Socket> } {
+  const connections = new Set<Socket>();
+  const server = createServer((incoming) => {
     const daemon = connect(socketPath);
+    connections.add(incoming);
+    incoming.once("close", () => connections.delete(incoming));
     const end = (one: Socket, other: Socket) => {
       one.on("error", () => other.destroy());
       one.on("close", () => other.destroy());
@@ -60,6 +65,7 @@ function forward(socketPath: string): Server {
     end(daemon, incoming);
     incoming.pipe(daemon).pipe(incoming);
   });
+  return { server, connections };
 }
 
 function listen(server: Server, port: number): Promise<number> {
@@ -71,8 +77,6 @@ function listen(server: Server, port: number): Promise<number> {
     );
     server.listen(port, "127.0.0.1", () => {
       const address = server.address();
-      // Connections that are open must not keep the process when it is told to end.
-      server.unref();
       resolve(typeof address === "object" && address !== null ? address.port : port);
     });
   });
