@@ -30,7 +30,7 @@ export async function askNodes(call: CliCall, options: readonly CliWord[]): Prom
   try {
     context.progress.step("Listing HeadCNI's pods");
     const pods = wantedPods(await cluster.nodePods(), context.target.nodes);
-    const command = ["headcnictl", ...wordsOf(call, options), "-o", "json"];
+    const command = ["headcnictl", "-o", "json", ...wordsOf(call, options)];
     let answered = 0;
     const tell = () => context.progress.step(`Asking ${pods.length} nodes: ${answered} answered`);
     tell();
