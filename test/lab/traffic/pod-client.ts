@@ -96,7 +96,8 @@ async function probe(address: string, port: number, intervalMs: number): Promise
   await stopped;
   clearInterval(timer);
   const endedAt = performance.now();
-  while (sentAt.size > 0 && performance.now() - endedAt < 1000) {
+  // On a machine under load an answer may be long on its way: late is not lost.
+  while (sentAt.size > 0 && performance.now() - endedAt < 5000) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   socket.close();
