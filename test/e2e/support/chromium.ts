@@ -3,7 +3,7 @@ import { ensurePackages } from "../../lab/build/debian-packages.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 
 /** What the browser needs: Debian's Chromium, and a font of each kind that the page uses. */
-const browserNeeds = {
+export const browserNeeds = {
   chromium: "chromium",
   "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core",
   "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf": "fonts-dejavu-core",
