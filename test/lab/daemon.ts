@@ -1,4 +1,4 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { daemonConfig, daemonKubeconfig } from "./daemon-config.ts";
 import { readyPage } from "./daemon-pages.ts";
@@ -57,13 +57,16 @@ export async function daemonProcess(lab: Lab, node: LabNode): Promise<ProcessRec
   return record !== undefined && isAlive(record) ? record : undefined;
 }
 
-/** Waits until the daemon serves and has proven that this node is part of the tailnet (DESIGN section 1.8). */
+/**
+ * Waits until the daemon serves, has proven that this node is part of the tailnet (DESIGN section 1.8), and its conflist,
+ * which comes last, is where a runtime looks for it.
+ */
 export async function waitForDaemon(lab: Lab, node: LabNode, timeoutMs = 60_000): Promise<void> {
   const ready = async () => {
     // A container that ended is started again by kubelet.
     if (lab.options.kubernetes?.network !== "chart") await requireAlive(lab.processFolder, daemonName(node));
     const page = await readyPage(node);
-    return page?.serving === true && page.state === "proven";
+    return page?.serving === true && page.state === "proven" && (await hasConflist(node));
   };
   await waitUntil(ready, {
     what: `the daemon of ${node.name} is ready and proven`,
@@ -71,4 +74,8 @@ export async function waitForDaemon(lab: Lab, node: LabNode, timeoutMs = 60_000)
     explain: async () =>
       `/ready says ${JSON.stringify(await readyPage(node))}; ${await tailOf(node.logFile)}`,
   });
+}
+
+async function hasConflist(node: LabNode): Promise<boolean> {
+  return (await readdir(node.cniConfDir)).some((name) => name.endsWith(".conflist"));
 }
