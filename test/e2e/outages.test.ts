@@ -56,7 +56,8 @@ test("Headscale away for 60 s: no packet lost on either pair, and pods come and 
     await startProbe(pods.a, pods.b.address, 20),
     await startProbe(pods.a, pods.c.address, 20),
   ];
-  const read = await startRead(pods.c, pods.a, 500_000);
+  // Gently: derper drops from a client's queue of 32 packets what a busy machine does not fetch in time.
+  const read = await startRead(pods.c, pods.a, 50_000);
   await delay(1000);
   await killService(lab(), headscale);
   await delay(30_000);
