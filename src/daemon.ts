@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { createActor, type InspectionEvent, toPromise } from "xstate";
+import { createActor, toPromise } from "xstate";
 import { createKernelWatch } from "./actors/kernel-watch.ts";
 import { requireCapabilities } from "./adapters/capabilities/capabilities.ts";
 import type { Config } from "./config/config-schema.ts";
@@ -7,26 +7,15 @@ import { createFileConfigSource } from "./config/file-config-source.ts";
 import type { ConfigSources } from "./config/load-config.ts";
 import { type NodePorts, openNodePorts } from "./node-ports.ts";
 import { daemonView } from "./observe/daemon-view.ts";
-import { createEventMetrics } from "./observe/event-metrics.ts";
 import { openHttpServer } from "./observe/http-server.ts";
-import { openInspector } from "./observe/inspector/open-inspector.ts";
 import { registerLiveMetrics } from "./observe/live-metrics.ts";
 import { createLogRing } from "./observe/log-ring.ts";
 import { createLogger } from "./observe/logger.ts";
 import { machineHealth } from "./observe/machine-health.ts";
-import { registerMachineMetrics } from "./observe/machine-metrics.ts";
-import { createMachineObserver } from "./observe/machine-observer.ts";
-import { createMetrics } from "./observe/metrics.ts";
 import { nodeStatus } from "./observe/node-status.ts";
-import { createCallExporter } from "./observe/otlp/call-exporter.ts";
-import { registerExporterMetrics } from "./observe/otlp/exporter-metrics.ts";
-import { createPprofPages, firstTaker } from "./observe/pprof/pprof-pages.ts";
-import { createStatelyBridge } from "./observe/stately/stately-bridge.ts";
-import { subjectOf } from "./observe/subject-of.ts";
-import { createCallTraces } from "./observe/trace/call-traces.ts";
-import { severalListeners } from "./observe/trace/several-listeners.ts";
 import { tracedPodNetwork } from "./observe/trace/traced-pod-network.ts";
 import { withoutSecrets } from "./observe/without-secrets.ts";
+import { openObservers } from "./observers.ts";
 import { provideMachines } from "./provide-machines.ts";
 import { runtimePaths } from "./runtime-paths.ts";
 import { machineSettings } from "./settings.ts";
@@ -60,39 +49,8 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
     unreadable: (source) => log.warn({ source }, "left out a Kubernetes object that could not be read"),
   });
-  const inspector = config.monitoring.inspector
-    ? await openInspector({ node: config.nodeName, log, redact, live: () => observer.live() })
-    : undefined;
-  const { otlpEndpoint } = config.monitoring;
-  const exporter =
-    otlpEndpoint === undefined
-      ? undefined
-      : createCallExporter({
-          endpoint: otlpEndpoint,
-          node: config.nodeName,
-          version,
-          failed: (reason) =>
-            log.warn({ otlpEndpoint, reason }, "the collector takes no traces, trying again"),
-        });
-  const traces = createCallTraces({ answered: exporter?.export });
-  const observer = createMachineObserver({
-    log,
-    subjectOf,
-    listener: severalListeners([traces.listener, inspector?.listener]),
-  });
-  const { statelyInspect } = config.monitoring;
-  const bridge =
-    statelyInspect === undefined
-      ? undefined
-      : createStatelyBridge({
-          url: statelyInspect,
-          live: () => observer.live(),
-          redact,
-          warn: (fields, text) => log.warn(fields, text),
-        });
-  const metrics = createMetrics();
-  const countEvent = createEventMetrics(metrics, config.ipam.strategy);
-  const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, traces) };
+  const observers = await openObservers(config, { log, redact });
+  const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, observers.traces) };
   const machine = provideMachines(config, traced, {
     kernelWatch,
     configSource: createFileConfigSource({
@@ -109,40 +67,28 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   const root = createActor(machine, {
     id: "headcni",
     input: { settings: { ...machineSettings(config), provenBefore: await provenBefore(config, ports) } },
-    inspect: (event: InspectionEvent) => {
-      // A call's trace is opened by the event that its first machine begins with.
-      traces.inspect(event);
-      observer.inspect(event);
-      countEvent(event);
-      inspector?.inspect(event);
-      bridge?.inspect(event);
-    },
+    inspect: observers.inspect,
   });
   const startedAt = Date.now();
   const view = daemonView(root);
-  registerMachineMetrics(metrics.registry, observer);
-  if (exporter !== undefined) registerExporterMetrics(metrics.registry, exporter);
-  registerLiveMetrics(metrics.registry, view);
+  const { registry, machines, traces } = observers;
+  registerLiveMetrics(registry, view);
   const http = await openHttpServer(
     {
-      health: () => machineHealth(observer),
+      health: () => machineHealth(machines),
       readiness: view.readiness,
       metrics: async () => ({
-        contentType: metrics.registry.contentType,
-        body: await metrics.registry.metrics(),
+        contentType: registry.contentType,
+        body: await registry.metrics(),
       }),
-      machines: () => ({ machines: observer.rows(), recentTransitions: observer.recentTransitions() }),
+      machines: () => ({ machines: machines.rows(), recentTransitions: machines.recentTransitions() }),
       pages: {
         "/debug/status": () => withoutSecrets(nodeStatus(root, config, startedAt), redact),
         "/debug/logs": () => logRing.page(),
         "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
       },
     },
-    {
-      ...config.monitoring,
-      socketPath: paths.httpSocket,
-      taker: firstTaker(inspector?.taker, createPprofPages()),
-    },
+    { ...config.monitoring, socketPath: paths.httpSocket, taker: observers.taker },
   );
   const stop = () => root.send({ type: "daemon.stop" });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
@@ -151,9 +97,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   const { failure } = await ended;
   if (failure !== null) log.fatal({ failure }, "daemon failed; the next start recovers from the kernel");
   else log.info("daemon ended; pods and tailscaled stay as they are");
-  inspector?.close();
-  bridge?.close();
-  await exporter?.close();
+  await observers.close();
   await http.close();
   await ports.close();
   return failure === null ? 0 : 1;
