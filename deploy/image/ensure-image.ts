@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ensurePackages } from "../../test/lab/build/debian-packages.ts";
 import { cacheFolder } from "../../test/lab/build/go-tools.ts";
@@ -8,6 +8,7 @@ import type { Progress } from "../../test/lab/progress.ts";
 import { runResult } from "../../test/lab/run-command.ts";
 import { makeContext } from "./image-context.ts";
 import { ensureLocalBase } from "./local-base.ts";
+import { pruneArchives } from "./prune-archives.ts";
 
 const dockerfile = join(import.meta.dirname, "..", "Dockerfile");
 
@@ -22,8 +23,8 @@ export type ImageOptions = {
 export type ImageArchive = { readonly name: string; readonly archive: string; readonly bytes: number };
 
 /**
- * Builds HeadCNI's image from `deploy/Dockerfile` unless the cache has one of the very same content. Needs root: the
- * build's commands run in a chroot. Throws LabError BUILD_FAILED with buildah's messages.
+ * Builds HeadCNI's image from `deploy/Dockerfile` unless the cache has one of the very same content, and removes what the
+ * cache has too much of (`pruneArchives`). Needs root: the build's commands run in a chroot. Throws LabError BUILD_FAILED with buildah's messages.
  */
 export async function ensureImage({ name, base }: ImageOptions, progress: Progress): Promise<ImageArchive> {
   await ensurePackages(progress, { buildah: "buildah" });
@@ -37,11 +38,12 @@ export async function ensureImage({ name, base }: ImageOptions, progress: Progre
     hash.update(await readFile(dockerfile));
     await hashFolder(hash, context);
     const archive = join(cacheFolder(), `image-${hash.digest("hex").slice(0, 12)}.tar`);
-    if (!(await exists(archive))) {
+    if (!(await markUsed(archive))) {
       progress(`Building the image ${name} from deploy/Dockerfile`);
       await buildArchive({ name, from, context, work, archive });
       progress(`Built ${name}: ${Math.round((await stat(archive)).size / 1e6)} MB`);
     }
+    await pruneArchives(cacheFolder());
     return { name, archive, bytes: (await stat(archive)).size };
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -95,8 +97,10 @@ async function hashFolder(hash: ReturnType<typeof createHash>, folder: string): 
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
+/** Makes an archive the one used last; false if there is none. */
+async function markUsed(archive: string): Promise<boolean> {
+  const now = new Date();
+  return await utimes(archive, now, now).then(
     () => true,
     () => false,
   );

@@ -5,42 +5,17 @@ import { headscale } from "../lab/headscale.ts";
 import { applyObjects, kubectl } from "../lab/kubernetes/kubectl.ts";
 import { nodeObject } from "../lab/kubernetes/kubelet.ts";
 import { cutPower, powerOn } from "../lab/kubernetes/node-power.ts";
-import {
-  execInClusterPod,
-  waitForWorkload,
-  workloadObjects,
-  workloadPods,
-} from "../lab/kubernetes/workload.ts";
+import { waitForWorkload, workloadObjects, workloadPods } from "../lab/kubernetes/workload.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { samples } from "./support/daemon-view.ts";
+import { allTalk } from "./support/pods-talk.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** Installed by the chart, and with an API key on each node: then peers clear the place of a node that left. */
 const lab = useLab({ nodes: 3, approval: "api", kubernetes: { network: "chart", proxyMode: "nftables" } });
 const node = (name: string): LabNode => nodeOf(lab(), name);
-
-/** Waits until `count` pods of the workload run and each answers every other's ping. */
-async function allTalk(count: number): Promise<void> {
-  const talk = async () => {
-    const pods = await workloadPods(lab(), "who").catch(() => []);
-    if (pods.length !== count) return false;
-    for (const from of pods) {
-      const pings = pods.map((to) =>
-        execInClusterPod(lab(), from, ["ping", "-c", "1", "-W", "2", to.address]),
-      );
-      if ((await Promise.all(pings)).some(({ exitCode }) => exitCode !== 0)) return false;
-    }
-    return true;
-  };
-  await waitUntil(talk, {
-    what: `${count} pods talk to each other`,
-    timeoutMs: 180_000,
-    everyMs: 500,
-    explain: () => kubectl(lab(), ["get", "pods,nodes", "-A", "-o", "wide"]),
-  });
-}
 
 const ready = (name: string) =>
   kubectl(lab(), ["wait", "--for=condition=Ready", `node/${name}`, "--timeout=180s"], { timeoutMs: 190_000 });
@@ -62,7 +37,7 @@ async function tailnetNodes(): Promise<readonly string[]> {
 beforeAll(async () => {
   await applyObjects(lab(), workloadObjects({ name: "who", replicas: 6 }));
   await waitForWorkload(lab(), "who", 110);
-  await allTalk(6);
+  await allTalk(lab(), "who", 6);
   expect(await routeStates("n1", node("n3").podCIDR)).toEqual(["installed"]);
   expect(await tailnetNodes()).toEqual(["n1", "n2", "n3"]);
   // What becomes of its place is looked at when the grace period is over.
@@ -76,7 +51,7 @@ test("a node that boots again, with the conflist already there, becomes Ready an
   await powerOn(lab(), node("n2"));
   await waitForDaemon(lab(), node("n2"), 180_000);
   await ready("n2");
-  await allTalk(6);
+  await allTalk(lab(), "who", 6);
 });
 
 test("peers withdraw the prefix of a Node that left, and its place in the tailnet is cleared", async () => {
@@ -102,7 +77,7 @@ test("a node that joins under that name becomes Ready, and its pods talk to all 
   await ready("n3");
   await kubectl(lab(), ["scale", "deployment/who", "--replicas=9"]);
   await waitForWorkload(lab(), "who", 110);
-  await allTalk(9);
+  await allTalk(lab(), "who", 9);
   expect(new Set((await workloadPods(lab(), "who")).map((pod) => pod.node))).toEqual(
     new Set(["n1", "n2", "n3"]),
   );

@@ -12,7 +12,7 @@ import { describeLeftovers, findLeftovers } from "../lab/leftovers.ts";
 import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { podKernelState } from "./support/kernel-view.ts";
+import { nothingStray, strayKernelState } from "./support/stray-kernel-state.ts";
 import { useLab } from "./support/use-lab.ts";
 
 const lab = useLab({ nodes: 2, kubernetes: { network: "headcni", proxyMode: "iptables" } });
@@ -35,31 +35,18 @@ async function allPing(): Promise<boolean> {
   return pods.length === 6;
 }
 
-/** What a node's kernel has for pods beyond those that the API server knows, and what it lacks. */
-async function strayKernelState(name: string) {
-  const { links, routes } = await podKernelState(node(name));
-  const each = "-o=jsonpath={range .items[*]}{.status.podIP}{'\\n'}{end}";
-  const listed = await kubectl(lab(), ["get", "pods", "-A", `--field-selector=spec.nodeName=${name}`, each]);
-  const addresses = listed.split("\n").filter((address) => address !== "");
-  return {
-    routes: routes.filter((route) => !addresses.includes(route)),
-    links: links.length - addresses.length,
-    missing: addresses.filter((address) => !routes.includes(address)),
-  };
-}
-
 test("after a node's reboot its pods have their network back and the kernel has theirs only", async () => {
   await cutPower(lab(), node("n2"));
   await powerOn(lab(), node("n2"));
   await waitUntil(allPing, { what: "all pods ping each other", timeoutMs: 120_000, everyMs: 500 });
-  expect(await strayKernelState("n2")).toEqual({ routes: [], links: 0, missing: [] });
+  expect(await strayKernelState(lab(), node("n2"))).toEqual(nothingStray);
 });
 
 test("a Deployment that is scaled down leaves no link and no route behind", async () => {
   await kubectl(lab(), ["scale", "deployment/who", "--replicas=0"]);
   await kubectl(lab(), ["wait", "pods", "-l", "app=who", "--for=delete", "--timeout=60s"]);
-  for (const { name } of lab().nodes) {
-    expect(await strayKernelState(name)).toEqual({ routes: [], links: 0, missing: [] });
+  for (const each of lab().nodes) {
+    expect(await strayKernelState(lab(), each)).toEqual(nothingStray);
   }
 });
 

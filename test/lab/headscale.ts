@@ -22,7 +22,7 @@ export async function startHeadscale(lab: Lab): Promise<void> {
   const { folder, configFile, logFile } = lab.headscale;
   await mkdir(folder, { recursive: true });
   // JSON is YAML too.
-  await writeFile(configFile, JSON.stringify(configOf(lab)));
+  await writeFile(configFile, JSON.stringify(headscaleConfig(lab)));
   await startProcess(lab.processFolder, {
     name: "headscale",
     netns: lab.netns,
@@ -49,7 +49,7 @@ export async function waitForHeadscale(lab: Lab): Promise<void> {
 /** Gives a fresh Headscale its policy, an API key and the pre-auth keys, and writes the keys to their files. */
 export async function bootstrapHeadscale(lab: Lab): Promise<void> {
   const policyFile = join(lab.headscale.folder, "policy.json");
-  await writeFile(policyFile, JSON.stringify(policyOf(lab)));
+  await writeFile(policyFile, JSON.stringify(headscalePolicy(lab)));
   await headscale(lab, ["policy", "set", "-f", policyFile]);
   const authKey = (tag: string) =>
     headscale(lab, ["preauthkeys", "create", "--tags", tag, "--reusable", "--expiration", "24h"]);
@@ -83,7 +83,7 @@ function accepts(socketPath: string): Promise<boolean> {
 }
 
 /** The smallest config that works without the internet (Headscale 0.29.2, config-example.yaml has all keys). */
-function configOf(lab: Lab): unknown {
+export function headscaleConfig(lab: Lab): unknown {
   const { folder } = lab.headscale;
   return {
     server_url: lab.headscale.url,
@@ -108,8 +108,8 @@ function configOf(lab: Lab): unknown {
   };
 }
 
-/** No `acls` key: everybody may talk to everybody. */
-function policyOf(lab: Lab): unknown {
+/** The policy of a lab's tailnet. No `acls` key: everybody may talk to everybody. */
+export function headscalePolicy(lab: Lab): unknown {
   const approvers = { routes: { [lab.supernet]: [nodeTag] } };
   const cached = [{ target: ["*"], attr: ["cache-network-maps"] }];
   return {
