@@ -2,19 +2,32 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import type { WireFrame } from "../../src/observe/inspector/wire.ts";
 import { clusterOf } from "../lab/kubernetes/cluster.ts";
+import { release } from "../lab/kubernetes/helm.ts";
+import { waitForRollout } from "../lab/kubernetes/install.ts";
+import { applyObjects, kubectl } from "../lab/kubernetes/kubectl.ts";
+import { imageNames } from "../lab/kubernetes/lab-images.ts";
 import { inNetns } from "../lab/netns.ts";
 import { run, runResult } from "../lab/run-command.ts";
+import { type StreamedProcess, streamedProcess } from "./support/streamed-process.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** headcnictl beside the cluster: it reaches HeadCNI's pods, as the chart installs them, through the API server alone. */
-const lab = useLab({ nodes: 2, kubernetes: { network: "chart", proxyMode: "nftables" } });
+const lab = useLab({
+  nodes: 2,
+  config: { "monitoring.inspector": true },
+  kubernetes: { network: "chart", proxyMode: "nftables" },
+});
 const program = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
 
-function headcnictl(...words: readonly string[]) {
+function commandLine(...words: readonly string[]) {
   const { kubeconfig } = clusterOf(lab());
-  const command = [process.execPath, program, "--kubeconfig", kubeconfig, ...words] as const;
-  return runResult(inNetns(lab().netns, command), { timeoutMs: 180_000 });
+  return inNetns(lab().netns, [process.execPath, program, "--kubeconfig", kubeconfig, ...words]);
+}
+
+function headcnictl(...words: readonly string[]) {
+  return runResult(commandLine(...words), { timeoutMs: 180_000 });
 }
 
 test("status of all nodes is one table, and one document with a document each", async () => {
@@ -61,4 +74,79 @@ test("diagnostics of all nodes is one archive with a folder each", async () => {
     expect(await readdir(join(folder, node))).toEqual(
       expect.arrayContaining(["status.json", "logs.json", "kernel", "manifest.json"]),
     );
+});
+
+/** Prints a page as it comes, from where headcnictl listens. */
+const printPage =
+  "for await (const chunk of (await fetch(process.argv[1])).body) process.stdout.write(chunk)";
+
+function getFromThere(url: string): StreamedProcess {
+  const get = [process.execPath, "--input-type=module", "--eval", printPage, url] as const;
+  const getting = streamedProcess(inNetns(lab().netns, get));
+  onTestFinished(() => getting.signal("SIGKILL"));
+  return getting;
+}
+
+/** The frames of a stream of events, as far as they have come. */
+function framesOf(text: string): readonly WireFrame[] {
+  const whole = text.slice(0, text.lastIndexOf("\n\n") + 1);
+  return [...whole.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as WireFrame);
+}
+
+test("inspect leads to another node's page and passes its events on as they happen", async () => {
+  const inspecting = streamedProcess(commandLine("inspect", "--node", "n2", "-o", "json"));
+  onTestFinished(() => inspecting.signal("SIGKILL"));
+  const { url } = await inspecting.heard("the page's address", (text) =>
+    text.endsWith("}\n") ? (JSON.parse(text) as { readonly url: string }) : undefined,
+  );
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/inspect$/);
+  const page = getFromThere(url);
+  expect(await page.ended).toBe(0);
+  await page.heard("the page itself", (text) => text.includes("</html>") || undefined);
+
+  const stream = getFromThere(`${url}/stream`);
+  const baseline = await stream.heard("the baseline", (text) =>
+    framesOf(text).find(({ type }) => type === "baseline"),
+  );
+  expect(baseline).toMatchObject({ daemon: { node: "n2" } });
+  await applyObjects(lab(), [podOn("n2")]);
+  await stream.heard("the pod's attachment", (text) =>
+    framesOf(text).find((frame) => frame.type === "delta" && JSON.stringify(frame).includes("inspected-pod")),
+  );
+
+  inspecting.signal("SIGINT");
+  expect(await inspecting.ended).toBe(0);
+  await stream.ended;
+});
+
+function podOn(nodeName: string): unknown {
+  const container = { name: "who", image: imageNames.busybox, imagePullPolicy: "Never" };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "inspected-pod", namespace: "default" },
+    spec: { nodeName, terminationGracePeriodSeconds: 1, containers: [container] },
+  };
+}
+
+test("inspect shows one node", async () => {
+  expect(await headcnictl("inspect", "--all-nodes")).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining("--node NAME"),
+  });
+});
+
+test("inspect ends with a reason when the daemon that it led to is gone", async () => {
+  const inspecting = streamedProcess(commandLine("inspect", "--node", "n1"));
+  onTestFinished(() => inspecting.signal("SIGKILL"));
+  const url = await inspecting.heard("the page's address", (text) => /http:\S+inspect(?=\s)/.exec(text)?.[0]);
+  await kubectl(lab(), [
+    ...["-n", release.namespace, "delete", "pod", "--wait"],
+    ...["-l", "app.kubernetes.io/component=daemon", "--field-selector", "spec.nodeName=n1"],
+  ]);
+  const asked = getFromThere(url);
+  expect(await asked.ended).not.toBe(0);
+  expect(await inspecting.ended).toBe(3);
+  expect(inspecting.stderr()).toContain("is gone");
+  await waitForRollout(lab());
 });

@@ -3,7 +3,13 @@ import { nearestName } from "../../config/nearest-name.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliWord } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { type ClusterClient, clusterError, type NodePod, openCluster } from "./cluster-client.ts";
+import {
+  type ClusterClient,
+  clusterError,
+  daemonContainer,
+  type NodePod,
+  openCluster,
+} from "./cluster-client.ts";
 import { execInPod } from "./exec-in-pod.ts";
 
 /** What one node answered: a document, or why there is none. */
@@ -16,7 +22,6 @@ export interface NodeAnswer {
 
 const atOnce = 8;
 const answerMs = 60_000;
-const container = "headcni";
 
 /** Whether the question goes to nodes of a cluster instead of to this one. */
 export function asksCluster({ context: { target } }: CliCall): boolean {
@@ -29,7 +34,7 @@ export async function askNodes(call: CliCall, options: readonly CliWord[]): Prom
   const cluster = openCluster(context);
   try {
     context.progress.step("Listing HeadCNI's pods");
-    const pods = wantedPods(await cluster.nodePods(), context.target.nodes);
+    const pods = await nodePodsOf(cluster, context.target.nodes);
     const command = ["headcnictl", "-o", "json", ...wordsOf(call, options)];
     let answered = 0;
     const tell = () => context.progress.step(`Asking ${pods.length} nodes: ${answered} answered`);
@@ -52,7 +57,12 @@ export async function askNodes(call: CliCall, options: readonly CliWord[]): Prom
   }
 }
 
-function wantedPods(pods: readonly NodePod[], nodes: readonly string[]): readonly NodePod[] {
+/** HeadCNI's pods on these nodes; without names, on all. Throws CliError for a node that has none. */
+export async function nodePodsOf(
+  cluster: ClusterClient,
+  nodes: readonly string[],
+): Promise<readonly NodePod[]> {
+  const pods = await cluster.nodePods();
   const known = pods.map(({ node }) => node);
   if (pods.length === 0)
     throw new CliError("no pod of HeadCNI's DaemonSet is there: is it installed in this cluster?", {
@@ -81,7 +91,12 @@ async function askNode(
 ): Promise<NodeAnswer> {
   const { node } = pod;
   try {
-    const ran = await execInPod(cluster.access(), { ...call, pod, container, timeoutMs: answerMs });
+    const ran = await execInPod(cluster.access(), {
+      ...call,
+      pod,
+      container: daemonContainer,
+      timeoutMs: answerMs,
+    });
     const document = parseDocument(ran.stdout);
     const failed = errorSchema.safeParse(document);
     if (failed.success) return { node, exitCode: ran.exitCode, error: failed.data.error };

@@ -14,6 +14,8 @@ export interface NodePod {
   readonly namespace: string;
   readonly pod: string;
   readonly phase: string;
+  /** Where kubelet asks the daemon whether it lives: its pages, /inspect among them, are there. */
+  readonly pages: { readonly host: string; readonly port: number };
 }
 
 /** A cluster whose API server leads to HeadCNI's pods. Throws CliError. */
@@ -21,8 +23,13 @@ export interface ClusterClient {
   readonly access: () => ClusterAccess;
   /** By node name. */
   nodePods(): Promise<readonly NodePod[]>;
+  /** What the API server says to those whose role lacks a pod's subresource; WebSocket hides it. Otherwise undefined. */
+  whyRefused(pod: NodePod, subresource: "portforward"): Promise<CliError | undefined>;
   close(): Promise<void>;
 }
+
+/** The container of the chart's DaemonSet in which the daemon and headcnictl are. */
+export const daemonContainer = "headcni";
 
 /** Labels of the chart's DaemonSet (deploy/chart/headcni). */
 const labelSelector = "app.kubernetes.io/name=headcni,app.kubernetes.io/component=daemon";
@@ -35,7 +42,21 @@ const podListSchema = z.object({
         namespace: z.string(),
         deletionTimestamp: z.string().optional(),
       }),
-      spec: z.object({ nodeName: z.string().optional() }),
+      spec: z.object({
+        nodeName: z.string().optional(),
+        containers: z.array(
+          z.object({
+            name: z.string(),
+            livenessProbe: z
+              .object({
+                httpGet: z
+                  .object({ host: z.string().optional(), port: z.union([z.number(), z.string()]) })
+                  .optional(),
+              })
+              .optional(),
+          }),
+        ),
+      }),
       status: z.object({ phase: z.string().optional() }),
     }),
   ),
@@ -58,14 +79,36 @@ export function openCluster({ target, environment, signal }: CliContext): Cluste
                   namespace: metadata.namespace,
                   pod: metadata.name,
                   phase: status.phase ?? "Unknown",
+                  pages: pagesOf(spec.containers),
                 },
               ],
         )
         .toSorted((one, other) => one.node.localeCompare(other.node, "en", { numeric: true }));
     },
+    whyRefused: async ({ namespace, pod, node }, subresource) => {
+      const path = `/api/v1/namespaces/${namespace}/pods/${pod}/${subresource}`;
+      try {
+        await transport.call({ method: "GET", path, query: { ports: "1" } }, signal);
+        return undefined;
+      } catch (error) {
+        // Those who may are told that such a request must be an upgrade.
+        return error instanceof HeadcniError && error.detail.code === "FORBIDDEN"
+          ? clusterError(error, `no way to pod ${namespace}/${pod} on ${node}`)
+          : undefined;
+      }
+    },
     close: () => transport.close(),
   };
 }
+
+/** By the daemon's liveness probe, in which the chart names both; without one, the daemon's defaults. */
+function pagesOf(containers: PodContainers): NodePod["pages"] {
+  const probe = containers.find(({ name }) => name === daemonContainer)?.livenessProbe?.httpGet;
+  const port = Number(probe?.port);
+  return { host: probe?.host ?? "127.0.0.1", port: Number.isInteger(port) ? port : 9797 };
+}
+
+type PodContainers = z.output<typeof podListSchema>["items"][number]["spec"]["containers"];
 
 async function listPods(
   transport: ApiTransport,

@@ -1,8 +1,8 @@
-import { Agent, WebSocket } from "undici";
+import type { WebSocket } from "undici";
 import * as z from "zod";
 import type { ClusterAccess } from "../../adapters/kubernetes/cluster-access.ts";
-import { CliError } from "../cli-error.ts";
 import type { NodePod } from "./cluster-client.ts";
+import { openPodSocket, podRefusal } from "./pod-socket.ts";
 
 export interface Executed {
   readonly exitCode: number;
@@ -39,39 +39,23 @@ const statusSchema = z.looseObject({
 /** Runs a command in a pod over the API server's exec, without its standard input. Throws CliError when it did not run. */
 export async function execInPod(access: ClusterAccess, call: ExecCall): Promise<Executed> {
   const { pod, signal, timeoutMs } = call;
-  const agent = new Agent({ allowH2: false, connect: { ...access.tls, timeout: 5_000 } });
-  const socket = new WebSocket(execUrl(access.server, call), {
+  const words = call.command.map((word) => ["command", word] as const);
+  const { socket, close } = openPodSocket(access, {
+    pod,
+    subresource: "exec",
+    query: [...words, ["container", call.container], ["stdout", "true"], ["stderr", "true"]],
     protocols,
-    dispatcher: agent,
-    headers: {
-      "user-agent": "headcnictl",
-      ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
-    },
   });
-  socket.binaryType = "arraybuffer";
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   try {
     return await converse(socket, pod, limit);
   } finally {
-    socket.close();
-    await agent.destroy();
+    await close();
   }
 }
 
-function execUrl(server: string, { pod, container, command }: ExecCall): string {
-  const url = new URL(`${server}/api/v1/namespaces/${pod.namespace}/pods/${pod.pod}/exec`);
-  url.protocol = "wss:";
-  for (const word of command) url.searchParams.append("command", word);
-  url.searchParams.set("container", container);
-  url.searchParams.set("stdout", "true");
-  url.searchParams.set("stderr", "true");
-  return url.href;
-}
-
 function converse(socket: WebSocket, pod: NodePod, limit: AbortSignal): Promise<Executed> {
-  const where = `pod ${pod.namespace}/${pod.pod} on ${pod.node}`;
-  const refuse = (why: string) =>
-    new CliError(`${where}: ${why}`, { code: "DAEMON_UNREACHABLE", where: pod.node });
+  const refuse = (why: string) => podRefusal(pod, why);
   return new Promise((resolve, reject) => {
     const chunks: Record<number, Buffer[]> = {
       [channels.stdout]: [],

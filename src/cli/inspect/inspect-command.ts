@@ -1,9 +1,12 @@
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { CliError } from "../cli-error.ts";
 import { asksCluster } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { documentVersion, printJson } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { untilAborted } from "../until-aborted.ts";
+import { inspectNode } from "./inspect-node.ts";
+import { mostConnections, openListener } from "./local-listener.ts";
 
 export const inspectCommand: CliCommand = {
   name: "inspect",
@@ -12,74 +15,57 @@ export const inspectCommand: CliCommand = {
   options: [{ flags: "--port <port>", summary: "local port (default: any free one)" }],
   notes: [
     "Listens on 127.0.0.1 until Ctrl-C. The page must be enabled: monitoring.inspector: true.",
-    "From another machine: ssh -L 9797:127.0.0.1:9797 NODE, or kubectl port-forward to the pod, port 9797.",
+    "With --node NAME the way leads through the Kubernetes API server to that node's daemon.",
+    "From another machine without Kubernetes: ssh -L 9797:127.0.0.1:9797 NODE.",
   ].join("\n"),
   run: runInspect,
 };
 
 async function runInspect(call: CliCall): Promise<ExitCode> {
   const { context, options } = call;
-  if (asksCluster(call))
-    throw new CliError(
-      "inspect works on the node itself; for another one: kubectl port-forward to HeadCNI's pod there, port 9797, then open http://127.0.0.1:9797/inspect",
-      { code: "USAGE" },
+  const port = portOf(options["port"]);
+  const refused = warnOnce(context, `more than ${mostConnections} connections at once: one was refused`);
+  const print = (url: string, node: Readonly<Record<string, string>>) =>
+    context.out(
+      context.json
+        ? printJson({ apiVersion: documentVersion, kind: "Inspect", url, ...node })
+        : `${context.style.bold(url)}\nopen until Ctrl-C`,
     );
+  if (asksCluster(call)) {
+    await inspectNode(context, { port, refused, print });
+    return exitCodes.ok;
+  }
   const { status } = await context.daemon.get("/inspect");
   if (status === 404)
     throw new CliError(
       "the daemon's inspector is off: set monitoring.inspector: true and restart the daemon",
-      {
-        code: "NOT_FOUND",
-      },
+      { code: "NOT_FOUND" },
     );
-  const { server, connections } = forward(context.daemon.socketPath);
-  const port = await listen(server, portOf(options["port"]));
-  const url = `http://127.0.0.1:${port}/inspect`;
-  context.out(
-    context.json
-      ? printJson({ apiVersion: documentVersion, kind: "Inspect", url })
-      : `${context.style.bold(url)}\nopen until Ctrl-C`,
-  );
-  await new Promise<void>((resolve) => {
-    if (context.signal.aborted) resolve();
-    else context.signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  server.close();
-  // The page holds its stream of events open for ever.
-  for (const connection of connections) connection.destroy();
+  const carry = (incoming: Socket) => join(incoming, connect(context.daemon.socketPath));
+  const listener = await openListener({ port, carry, refused });
+  print(listener.url, {});
+  await untilAborted(context.signal);
+  listener.close();
   return exitCodes.ok;
 }
 
-/** Bytes both ways between a TCP connection and the daemon's socket; the end of one is the end of the other. */
-function forward(socketPath: string): { readonly server: Server; readonly connections: ReadonlySet<Socket> } {
-  const connections = new Set<Socket>();
-  const server = createServer((incoming) => {
-    const daemon = connect(socketPath);
-    connections.add(incoming);
-    incoming.once("close", () => connections.delete(incoming));
-    const end = (one: Socket, other: Socket) => {
-      one.on("error", () => other.destroy());
-      one.on("close", () => other.destroy());
-    };
-    end(incoming, daemon);
-    end(daemon, incoming);
-    incoming.pipe(daemon).pipe(incoming);
-  });
-  return { server, connections };
+/** Bytes both ways; the end of one is the end of the other. */
+function join(incoming: Socket, daemon: Socket): void {
+  const end = (one: Socket, other: Socket) => {
+    one.on("error", () => other.destroy());
+    one.on("close", () => other.destroy());
+  };
+  end(incoming, daemon);
+  end(daemon, incoming);
+  incoming.pipe(daemon).pipe(incoming);
 }
 
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) =>
-      reject(
-        new CliError(`127.0.0.1:${port} cannot be opened: ${cause.code}`, { code: "FAILED" }, { cause }),
-      ),
-    );
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : port);
-    });
-  });
+function warnOnce({ err }: CliCall["context"], text: string): () => void {
+  let warned = false;
+  return () => {
+    if (!warned) err(text);
+    warned = true;
+  };
 }
 
 function portOf(given: string | boolean | undefined): number {

@@ -1,0 +1,52 @@
+import { createServer, type Socket } from "node:net";
+import { CliError } from "../cli-error.ts";
+
+/** A port of 127.0.0.1 that leads to a page elsewhere. */
+export interface LocalListener {
+  /** Of the inspector's page. */
+  readonly url: string;
+  /** Ends the connections, too: the page holds its stream of events open for ever. */
+  close(): void;
+}
+
+export interface ListenerOptions {
+  /** 0: any free one. */
+  readonly port: number;
+  /** Takes a connection over; it must destroy it in the end. */
+  readonly carry: (incoming: Socket) => void;
+  /** A connection was refused, because as many as are allowed were open. */
+  readonly refused: () => void;
+}
+
+/** A browser opens six to one address; the page needs one for its stream and one more for what it asks. */
+export const mostConnections = 8;
+
+/** Throws CliError when the port cannot be opened. */
+export function openListener({ port, carry, refused }: ListenerOptions): Promise<LocalListener> {
+  const connections = new Set<Socket>();
+  const server = createServer((incoming) => {
+    connections.add(incoming);
+    incoming.once("close", () => connections.delete(incoming));
+    // Whoever went away is no failure of ours.
+    incoming.on("error", () => incoming.destroy());
+    carry(incoming);
+  });
+  server.maxConnections = mostConnections;
+  server.on("drop", refused);
+  const close = () => {
+    server.close();
+    for (const connection of connections) connection.destroy();
+  };
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) =>
+      reject(
+        new CliError(`127.0.0.1:${port} cannot be opened: ${cause.code}`, { code: "FAILED" }, { cause }),
+      ),
+    );
+    server.listen(port, "127.0.0.1", () => {
+      const address = server.address();
+      const bound = typeof address === "object" && address !== null ? address.port : port;
+      resolve({ url: `http://127.0.0.1:${bound}/inspect`, close });
+    });
+  });
+}
