@@ -1,9 +1,9 @@
 /**
  * Bundles the daemon into `dist/`: one file for the main thread, one for the kernel worker, headcnictl, and the inspector's
- * page, which is loaded only where it is enabled. koffi holds a native
+ * page, which is loaded only where it is enabled; beside them the units of systemd. koffi holds a native
  * library, so it stays beside the bundle in node_modules.
  */
-import { rm, writeFile } from "node:fs/promises";
+import { cp, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 import { pageFiles } from "../visualizations/inspector-page.ts";
 
@@ -48,6 +48,8 @@ export async function buildDaemon(outputDirectory = `${root}dist`): Promise<stri
     `${outputDirectory}/inspector-page.mjs`,
     `const files = ${page};\nexport const pageFiles = async () => files;\n`,
   );
+  // What `headcnictl install` writes.
+  await cp(`${root}deploy/systemd`, `${outputDirectory}/systemd`, { recursive: true });
   return `${outputDirectory}/headcni.mjs`;
 }
 

@@ -3,9 +3,18 @@ import { fileURLToPath } from "node:url";
 
 /** The daemon of the same build: next to this file's bundle, or its source. */
 export function daemonCommand(...words: readonly string[]): readonly string[] {
+  return programCommand("../main.ts", "./headcni.mjs", words);
+}
+
+/** headcni-wire of the same build. */
+export function wireCommand(...words: readonly string[]): readonly string[] {
+  return programCommand("../wire/main.ts", "./headcni-wire.mjs", words);
+}
+
+function programCommand(source: string, bundle: string, words: readonly string[]): readonly string[] {
   const self = import.meta.url;
-  const daemon = new URL(self.endsWith(".ts") ? "../main.ts" : "./headcni.mjs", self);
-  return [process.execPath, ...process.execArgv, fileURLToPath(daemon), ...words];
+  const program = new URL(self.endsWith(".ts") ? source : bundle, self);
+  return [process.execPath, ...process.execArgv, fileURLToPath(program), ...words];
 }
 
 /** The CNI plugin as the image carries it, beside the bundles; undefined in a checkout. */

@@ -1,6 +1,7 @@
 import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { readUnit, unitText } from "../../src/cli/install/unit-text.ts";
 import { ensurePackages } from "../lab/build/debian-packages.ts";
 import { stderrProgress } from "../lab/progress.ts";
 import { runResult } from "../lab/run-command.ts";
@@ -41,3 +42,36 @@ test("and would tell of a line that it does not understand", async () => {
   const units = await unitsBelow(temporaryDirectory(), (text) => text.replace("Restart=", "Restarts="));
   expect((await runResult(["systemd-analyze", "verify", "--man=no", ...units])).stderr).toContain("Restarts");
 });
+
+test("what headcnictl install writes without the wire is understood, and runs the daemon alone", async () => {
+  const command = [process.execPath, "/a folder/100%/headcni.mjs", "--config", "/etc/headcni/config.yaml"];
+  const text = unitText(await readUnit("headcni"), { command, wire: false });
+  expect(text).toContain(
+    `ExecStart=${process.execPath} "/a folder/100%%/headcni.mjs" --config /etc/headcni/config.yaml\nKillMode=process\n`,
+  );
+  expect(text).not.toMatch(/wire|usr.local|ExecStartPre/);
+  await expectUnderstood([["headcni", text]]);
+});
+
+test("and with the wire both services, as they are delivered, with their own commands", async () => {
+  const command = [process.execPath, "/opt/headcni/any.mjs"];
+  const units = (["headcni-wire", "headcni"] as const).map(
+    async (name) => [name, unitText(await readUnit(name), { command, wire: true })] as const,
+  );
+  const [wire, daemon] = await Promise.all(units);
+  expect(daemon?.[1]).toMatch(/^Wants=.* headcni-wire\.service$/m);
+  expect(daemon?.[1]).toMatch(/^CapabilityBoundingSet=/m);
+  expect(daemon?.[1]).not.toMatch(/KillMode|usr.local/);
+  await expectUnderstood([wire, daemon].flatMap((unit) => (unit === undefined ? [] : [unit])));
+});
+
+async function expectUnderstood(units: readonly (readonly [name: string, text: string])[]): Promise<void> {
+  const root = temporaryDirectory();
+  const files: string[] = [];
+  for (const [name, text] of units) {
+    files.push(join(root, `${name}.service`));
+    await writeFile(join(root, `${name}.service`), text);
+  }
+  const result = await runResult(["systemd-analyze", "verify", "--man=no", ...files]);
+  expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+}

@@ -1,14 +1,15 @@
+import { resolve } from "node:path";
 import { loadConfig } from "../../config/load-config.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { bundledPlugin, daemonCommand } from "../daemon-command.ts";
+import { bundledPlugin, daemonCommand, wireCommand } from "../daemon-command.ts";
 import { readPage } from "../daemon-pages.ts";
 import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { pause } from "../pause.ts";
 import { runChild } from "../run-child.ts";
 import { statusPageSchema } from "../status/status-page.ts";
-import { hasSystemd, startUnit, unitFile, unitText } from "./systemd.ts";
+import { hasSystemd, type Service, startUnits, unitFile } from "./systemd.ts";
 
 export interface InstallDocument extends DocumentHead<"Install"> {
   readonly dryRun: boolean;
@@ -35,6 +36,7 @@ export const installCommand: CliCommand = documentCommand<InstallDocument>({
   notes: [
     "For a node without Kubernetes; a cluster is installed with the Helm chart (deploy/chart/headcni).",
     "Write the configuration first (headcnictl config explain) and run headcnictl doctor.",
+    "With tailscale.launcher: wire, headcni-wire is a second service: the tailnet then outlives the daemon.",
     "May be repeated: what is as it should be is left alone.",
   ].join("\n"),
   collect,
@@ -57,24 +59,34 @@ async function collect({ context, options }: CliCall): Promise<InstallDocument> 
         code: "USAGE",
       },
     );
-  const command = daemonCommand("--config", configFile);
+  const services = servicesOf(config.tailscale.launcher, resolve(configFile));
   const service = options["service"] !== false && hasSystemd();
   const steps = [
     `${plugin} to ${config.cni.binDir}/headcni`,
-    ...(service ? [`${unitFile}, enabled and started`] : []),
+    ...(service ? services.map(({ name }) => `${unitFile(name)}, enabled and started`) : []),
   ];
   const dryRun = options["dryRun"] === true;
   const document = { apiVersion: documentVersion, kind: "Install", dryRun, steps } as const;
   const todo = hasSystemd()
     ? ""
-    : `systemd does not run here: have your init system run\n  ${command.join(" ")}`;
+    : [
+        "systemd does not run here: have your init system run",
+        ...services.map(({ command }) => `  ${command.join(" ")}`),
+      ].join("\n");
   if (dryRun) return { ...document, serving: null, todo };
   context.progress.step("Installing the plugin");
   await runChild(daemonCommand("--config", configFile, "--install-plugin", plugin), context.signal);
   if (!service) return { ...document, serving: null, todo };
   context.progress.step("Starting the daemon");
-  await startUnit(unitText(command), context.signal);
+  await startUnits(services, context.signal);
   return { ...document, serving: await waitUntilServing(context), todo };
+}
+
+/** What must run, the first thing first: the wire is a service of its own if the configuration says so. */
+function servicesOf(launcher: "daemon" | "wire", configFile: string): readonly Service[] {
+  const daemon: Service = { name: "headcni", command: daemonCommand("--config", configFile) };
+  if (launcher === "daemon") return [daemon];
+  return [{ name: "headcni-wire", command: wireCommand("--config", configFile) }, daemon];
 }
 
 async function waitUntilServing(context: CliCall["context"]): Promise<boolean> {

@@ -1,52 +1,43 @@
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { runChild } from "../run-child.ts";
+import { readUnit, type ServiceName, unitText } from "./unit-text.ts";
 
-const unitName = "headcni.service";
-export const unitFile = `/etc/systemd/system/${unitName}`;
+/** What a unit is to run. */
+export interface Service {
+  readonly name: ServiceName;
+  readonly command: readonly string[];
+}
+
+/** The daemon first: it is stopped before what it needs. */
+const serviceNames: readonly ServiceName[] = ["headcni", "headcni-wire"];
+
+export function unitFile(name: ServiceName): string {
+  return `/etc/systemd/system/${name}.service`;
+}
 
 /** Whether this node is run by systemd (sd_booted(3)). */
 export function hasSystemd(): boolean {
   return existsSync("/run/systemd/system");
 }
 
-/** The unit of a daemon on a node without Kubernetes. tailscaled outlives the daemon, so only the daemon itself is stopped. */
-export function unitText(command: readonly string[]): string {
-  return `[Unit]
-Description=HeadCNI, a pod network over a tailnet
-Wants=network-online.target
-After=network-online.target
-Before=kubelet.service
-
-[Service]
-ExecStart=${command.map(unitWord).join(" ")}
-KillMode=process
-Restart=always
-RestartSec=1
-LimitNOFILE=65536
-
-[Install]
-WantedBy=multi-user.target
-`;
-}
-
-/** Quoted as systemd.syntax(7) wants it; % begins a specifier, $ a variable. */
-function unitWord(word: string): string {
-  const escaped = word.replaceAll("%", "%%").replaceAll("$", "$$$$");
-  return /[\s"'\\]/.test(escaped) ? `"${escaped.replace(/["\\]/g, "\\$&")}"` : escaped;
-}
-
-export async function startUnit(text: string, signal: AbortSignal): Promise<void> {
-  await writeFile(unitFile, text);
+/** Writes the units of these services, enables and starts them. */
+export async function startUnits(services: readonly Service[], signal: AbortSignal): Promise<void> {
+  const wire = services.some(({ name }) => name === "headcni-wire");
+  for (const { name, command } of services)
+    await writeFile(unitFile(name), unitText(await readUnit(name), { command, wire }));
   await systemctl(["daemon-reload"], signal);
-  await systemctl(["enable", "--now", unitName], signal);
+  await systemctl(["enable", "--now", ...services.map(({ name }) => `${name}.service`)], signal);
 }
 
-/** Stops and removes the unit; without systemd, or without the unit, there is nothing to do. */
-export async function stopUnit(signal: AbortSignal): Promise<void> {
-  if (!hasSystemd() || !existsSync(unitFile)) return;
-  await systemctl(["disable", "--now", unitName], signal);
-  await rm(unitFile, { force: true });
+/** Stops and removes the units that are there; without systemd, or without units, there is nothing to do. */
+export async function stopUnits(signal: AbortSignal): Promise<void> {
+  const present = serviceNames.filter((name) => existsSync(unitFile(name)));
+  if (!hasSystemd() || present.length === 0) return;
+  for (const name of present) {
+    await systemctl(["disable", "--now", `${name}.service`], signal);
+    await rm(unitFile(name), { force: true });
+  }
   await systemctl(["daemon-reload"], signal);
 }
 

@@ -7,7 +7,7 @@ import { daemonCommand } from "../daemon-command.ts";
 import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { stopUnit } from "../install/systemd.ts";
+import { stopUnits } from "../install/systemd.ts";
 import { runChild } from "../run-child.ts";
 import { formatTable } from "../table.ts";
 import { findRemains } from "./find-remains.ts";
@@ -67,7 +67,7 @@ async function collect({ context, options }: CliCall): Promise<UninstallDocument
         { code: "USAGE" },
       );
     context.progress.step("Stopping the daemon");
-    await stopUnit(context.signal);
+    await stopUnits(context.signal);
     if (await answers(runtimePaths(config).cniSocket))
       throw new CliError(
         `the daemon still runs (it answers on ${runtimePaths(config).cniSocket}): stop it first; in Kubernetes use helm uninstall`,
