@@ -1,0 +1,144 @@
+import { beforeAll, expect, test } from "vitest";
+import { waitForDaemon } from "../lab/daemon.ts";
+import { chartFolder, helm, release, writeValues } from "../lab/kubernetes/helm.ts";
+import { waitForRollout } from "../lab/kubernetes/install.ts";
+import { applyObjects, getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
+import { inNode } from "../lab/kubernetes/node-machine.ts";
+import {
+  type ClusterPod,
+  waitForWorkload,
+  workloadObjects,
+  workloadPods,
+} from "../lab/kubernetes/workload.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import { peerPaths } from "../lab/local-api.ts";
+import { runResult } from "../lab/run-command.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { useLab } from "./support/use-lab.ts";
+
+/** n3 is behind a router that masquerades, so the API server cannot open a connection to its kubelet: no `kubectl exec` there. */
+const lab = useLab({
+  nodes: 3,
+  behindNat: ["n3"],
+  kubernetes: { network: "chart", proxyMode: "nftables" },
+});
+
+/** Finds the namespace by its address among those that the node's runtime made. */
+const pingScript = `for netns in /run/netns/*; do
+  if nsenter --net="$netns" ip -4 -o address | grep -qF " $1/"; then
+    exec nsenter --net="$netns" ping -q -c 1 -W 2 "$2"
+  fi
+done
+exit 9`;
+
+async function pings(from: ClusterPod, to: ClusterPod): Promise<boolean> {
+  const script = ["sh", "-c", pingScript, "sh", from.address, to.address] as const;
+  const command = await inNode(lab(), nodeOf(lab(), from.node), [...script]);
+  return (await runResult(command, { timeoutMs: 30_000 })).exitCode === 0;
+}
+
+async function allTalk(count: number): Promise<void> {
+  const unheard = async () => {
+    const pods = await workloadPods(lab(), "who");
+    const lost: string[] = pods.length === count ? [] : [`${pods.length} pods`];
+    for (const from of pods) {
+      const answers = await Promise.all(pods.map(async (to) => ({ to, heard: await pings(from, to) })));
+      for (const { to, heard } of answers) if (!heard) lost.push(`${from.node} to ${to.node}`);
+    }
+    return lost;
+  };
+  await waitUntil(async () => (await unheard()).length === 0, {
+    what: `${count} pods talk to each other`,
+    timeoutMs: 180_000,
+    everyMs: 500,
+    explain: async () => `unheard: ${(await unheard()).join(", ")}`,
+  });
+}
+
+/** HeadCNI's pods of a component on a node: their uid and how often their container was started anew, once it was started. */
+async function podsOf(component: "daemon" | "wire", nodeName: string) {
+  type Pod = {
+    readonly metadata: { readonly uid: string };
+    readonly status: { readonly containerStatuses?: readonly { readonly restartCount: number }[] };
+  };
+  const labels = `app.kubernetes.io/name=headcni,app.kubernetes.io/component=${component}`;
+  const here = ["-l", labels, `--field-selector=spec.nodeName=${nodeName}`];
+  const { items } = await getJson<{ readonly items: readonly Pod[] }>(lab(), [
+    ...["-n", release.namespace, "pods"],
+    ...here,
+  ]);
+  return items.map(({ metadata: { uid }, status }) => ({
+    uid,
+    restartCount: status.containerStatuses?.[0]?.restartCount,
+  }));
+}
+
+/** Has the wire of a node replaced as an operator does, and waits until the node is as it was. */
+async function replaceWire(nodeName: string): Promise<void> {
+  const [before] = await podsOf("wire", nodeName);
+  const daemon = await podsOf("daemon", nodeName);
+  const wire = [
+    "pods",
+    "-l",
+    "app.kubernetes.io/component=wire",
+    `--field-selector=spec.nodeName=${nodeName}`,
+  ];
+  await kubectl(lab(), ["-n", release.namespace, "delete", ...wire]);
+  const replaced = async () => {
+    const [now, ...others] = await podsOf("wire", nodeName);
+    return now?.restartCount !== undefined && now.uid !== before?.uid && others.length === 0;
+  };
+  await waitUntil(replaced, {
+    what: `${nodeName} has another wire`,
+    timeoutMs: 120_000,
+    everyMs: 250,
+    explain: async () => JSON.stringify(await podsOf("wire", nodeName)),
+  });
+  await waitForDaemon(lab(), nodeOf(lab(), nodeName), 180_000);
+  expect(await podsOf("daemon", nodeName)).toEqual(daemon);
+}
+
+beforeAll(async () => {
+  await applyObjects(lab(), workloadObjects({ name: "who", replicas: 6 }));
+  await waitForWorkload(lab(), "who", 110);
+});
+
+test("pods of all nodes reach each other, also those of a node behind a router", async () => {
+  await allTalk(6);
+  expect(new Set((await workloadPods(lab(), "who")).map(({ node }) => node))).toEqual(
+    new Set(["n1", "n2", "n3"]),
+  );
+});
+
+test.each(["n2", "n3"])(
+  "the wire's pod of %s is deleted: its pods talk again, new ones attach",
+  async (name) => {
+    await replaceWire(name);
+    const { length } = await workloadPods(lab(), "who");
+    await allTalk(length);
+    await kubectl(lab(), ["scale", "deployment/who", `--replicas=${length + 3}`]);
+    await waitForWorkload(lab(), "who", 110);
+    await allTalk(length + 3);
+    await kubectl(lab(), ["scale", "deployment/who", `--replicas=${length}`]);
+    await waitUntil(async () => (await workloadPods(lab(), "who")).length === length, {
+      what: "the additional pods go",
+      timeoutMs: 60_000,
+    });
+  },
+);
+
+test("tailscaled's new settings come with new wires: all pods talk by the relay alone", async () => {
+  const relayAlone = "config.tailscale.environment.TS_DEBUG_ALWAYS_USE_DERP=1";
+  const values = `--values=${await writeValues(lab())}`;
+  await helm(lab(), ["upgrade", release.name, chartFolder, values, `--set-string=${relayAlone}`]);
+  await waitForRollout(lab());
+  for (const { name } of lab().nodes) await replaceWire(name);
+  await allTalk(6);
+  const kinds = async () => new Set((await peerPaths(lab())).map(({ path }) => path));
+  await waitUntil(async () => [...(await kinds())].join() === "relay", {
+    what: "all nodes reach each other by the relay alone",
+    timeoutMs: 120_000,
+    everyMs: 500,
+    explain: async () => JSON.stringify(await peerPaths(lab())),
+  });
+});
