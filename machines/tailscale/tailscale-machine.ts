@@ -1,4 +1,4 @@
-import { and, not } from "xstate";
+import { not } from "xstate";
 import { toFailure } from "../../src/domain/failure.ts";
 import { noTailnet, onlineAddresses } from "../../src/domain/tailnet-phase.ts";
 import { tailscaleLimits as limits, rejoin, restart, tailscaleSetup } from "./tailscale-setup.ts";
@@ -29,13 +29,13 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
         src: "find",
         onDone: [
           {
-            guard: and([({ event }) => event.output !== undefined, "launchedByWire"]),
+            guard: { type: "foundWithWire", params: ({ event }) => ({ found: event.output }) },
             target: "entering",
             actions: { type: "takeFound", params: ({ event }) => event.output ?? { pid: 0, startTime: "" } },
           },
           { guard: "launchedByWire", target: "awaitingWire" },
           {
-            guard: ({ event }) => event.output !== undefined,
+            guard: { type: "found", params: ({ event }) => ({ found: event.output }) },
             target: "attending",
             actions: { type: "adopt", params: ({ event }) => event.output ?? { pid: 0, startTime: "" } },
           },
@@ -237,7 +237,11 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
                 src: "checkPeers",
                 input: ({ context }) => ({ addresses: onlineAddresses(context.status) }),
                 onDone: [
-                  { guard: ({ event }) => event.output, target: "resting", actions: "forgetAttempts" },
+                  {
+                    guard: { type: "peersAnswer", params: ({ event }) => ({ answered: event.output }) },
+                    target: "resting",
+                    actions: "forgetAttempts",
+                  },
                   { guard: "silentBefore", target: "rechecking" },
                   { target: "resting", actions: "countAttempt" },
                 ],

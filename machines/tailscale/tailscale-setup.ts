@@ -176,7 +176,11 @@ export const tailscaleSetup = setup({
     forgetFailures: assign(({ context: { failure: _, ...rest } }) => ({ ...rest, failures: 0 })),
   },
   guards: {
+    found: (_, params: { readonly found: TailscaledIdentity | undefined }) => params.found !== undefined,
+    foundWithWire: ({ context }, params: { readonly found: TailscaledIdentity | undefined }) =>
+      params.found !== undefined && context.launcher === "wire",
     launchedByWire: ({ context }) => context.launcher === "wire",
+    peersAnswer: (_, params: { readonly answered: boolean }) => params.answered,
     needsLogin: ({ context }) => tailnetPhase(context.status) === "needsLogin",
     online: ({ context }) => tailnetPhase(context.status) === "online",
     offline: ({ context }) => tailnetPhase(context.status) === "offline",
