@@ -13,6 +13,7 @@ import { endProcess, startProcess } from "../lab/processes.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { startPrometheus, untilQuiet, untilRings, untilSilent } from "./support/prometheus.ts";
+import { repeat } from "./support/repeat.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /**
@@ -213,12 +214,4 @@ async function peerName(): Promise<string> {
     readonly Peer?: Readonly<Record<string, { readonly HostName: string }>>;
   };
   return Object.values(Peer).find(({ HostName }) => HostName.includes("n2"))?.HostName ?? "n2";
-}
-
-/** Does something again and again, a little apart, until told to stop; that it fails may be what is wanted. */
-async function repeat(signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
-  while (!signal.aborted) {
-    await work().catch(() => undefined);
-    await delay(300);
-  }
 }

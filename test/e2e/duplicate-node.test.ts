@@ -1,19 +1,14 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { readyPage } from "../lab/daemon-pages.ts";
-import { tailscaledEnvironment } from "../lab/host-tailscaled.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { tailscaledStatus } from "../lab/local-api.ts";
-import { inNetns } from "../lab/netns.ts";
 import { addPod, execInPod, type Pod } from "../lab/pods.ts";
-import { startProcess } from "../lab/processes.ts";
-import { run } from "../lab/run-command.ts";
 import { killService, startService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { samples } from "./support/daemon-view.ts";
+import { intruder } from "./support/intruder.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** n3 has no pods: its namespace is where an intruder runs a tailscaled that announces what is n1's. */
@@ -30,45 +25,6 @@ beforeAll(async () => {
 const reaches = async (from: Pod, to: Pod) =>
   (await execInPod(from, ["ping", "-q", "-c", "1", "-W", "1", to.address])).exitCode === 0;
 
-/** Runs a tailscaled with a node's tag that announces `prefix` until the returned function is called. */
-async function intruder(name: string, prefix: string): Promise<{ readonly leave: () => Promise<unknown> }> {
-  const folder = join(lab().folder, name);
-  const socket = join(folder, "tailscaled.sock");
-  await mkdir(folder, { recursive: true });
-  await startProcess(lab().processFolder, {
-    name,
-    netns: node("n3").netns,
-    command: [
-      lab().tools.tailscaled,
-      `--socket=${socket}`,
-      `--statedir=${folder}`,
-      "--port=41699",
-      "--tun=userspace-networking",
-    ],
-    env: { ...tailscaledEnvironment, TS_LOGS_DIR: folder },
-    logFile: join(folder, "log"),
-  });
-  const cli = (...args: string[]) =>
-    run(inNetns(node("n3").netns, [lab().tools.tailscale, `--socket=${socket}`, ...args]));
-  await waitUntil(
-    () =>
-      cli("status", "--json").then(
-        () => true,
-        () => false,
-      ),
-    { what: name, timeoutMs: 15_000 },
-  );
-  const key = `--auth-key=file:${lab().headscale.authKeyFile}`;
-  await cli(
-    "up",
-    `--login-server=${lab().headscale.url}`,
-    key,
-    `--hostname=${name}`,
-    `--advertise-routes=${prefix}`,
-  );
-  return { leave: () => cli("logout") };
-}
-
 /** The states in which a node's daemon has routes of a prefix, from its metrics. */
 async function routeStates(of: string, prefix: string): Promise<readonly string[]> {
   const all = (await samples(node(of))).filter(
@@ -79,7 +35,7 @@ async function routeStates(of: string, prefix: string): Promise<readonly string[
 
 test("a node that announces a slice of n1's prefix does not get n1's own traffic", async () => {
   const slice = "10.244.1.0/25";
-  const { leave } = await intruder("slicer", slice);
+  const { leave } = await intruder(lab(), node("n3"), "slicer", slice);
   await waitUntil(
     async () => {
       const { Peer } = await tailscaledStatus(node("n1").tailscaledSocket);
@@ -98,7 +54,7 @@ test("a node that announces a slice of n1's prefix does not get n1's own traffic
 
 test("a second node that took n1's prefix over is named as a conflict, and n1 serves again once it is gone", async () => {
   const { podCIDR } = node("n1");
-  const { leave } = await intruder("double", podCIDR);
+  const { leave } = await intruder(lab(), node("n3"), "double", podCIDR);
   // Headscale keeps the first who served until that one is offline for 10 s.
   await killService(lab(), { name: "daemon", node: "n1" });
   await killService(lab(), { name: "tailscaled", node: "n1" });

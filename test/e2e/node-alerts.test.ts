@@ -1,0 +1,128 @@
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { startDaemon, waitForDaemon } from "../lab/daemon.ts";
+import { headscale } from "../lab/headscale.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { netnsPrefix } from "../lab/layout.ts";
+import { tailscaledStatus } from "../lab/local-api.ts";
+import { addNetns, netnsPath, removeNetns } from "../lab/netns.ts";
+import { run } from "../lab/run-command.ts";
+import { killService, startService, stopService } from "../lab/services.ts";
+import { intruder } from "./support/intruder.ts";
+import { callPlugin } from "./support/plugin-call.ts";
+import { startPrometheus, untilQuiet, untilRings, untilSilent } from "./support/prometheus.ts";
+import { repeat } from "./support/repeat.ts";
+import { useLab } from "./support/use-lab.ts";
+
+/** As in alerts.test.ts: real faults, a real Prometheus, the rules' own durations shorter by this factor. n3 is the intruder's. */
+const speed = 15;
+const minutes = (count: number) => count * 60_000;
+const lab = useLab({ nodes: 3 });
+const node = (): LabNode => nodeOf(lab(), "n1");
+const own = (file: string) => join(node().folder, file);
+const daemon = { name: "daemon", node: "n1" } as const;
+
+beforeAll(async () => {
+  await startPrometheus(lab(), node(), speed);
+  await untilQuiet(node());
+}, minutes(6));
+
+test(
+  "somebody else who announces a slice of another node's prefix, and a runtime whose sandbox already has an eth0",
+  async () => {
+    const slice = nodeOf(lab(), "n2").podCIDR.replace(/\/\d+$/, "/25");
+    const { leave } = await intruder(lab(), nodeOf(lab(), "n3"), "slicer", slice);
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    const sandbox = `${netnsPrefix(lab().id)}p-taken`;
+    await addNetns(sandbox);
+    onTestFinished(() => removeNetns(sandbox));
+    await run(["ip", "-n", sandbox, "link", "add", "eth0", "type", "veth", "peer", "name", "other"]);
+    const failing = repeat(stop.signal, () =>
+      callPlugin(node(), { command: "ADD", containerId: "taken", netns: netnsPath(sandbox) }),
+    );
+    const [conflict, errors] = await Promise.all([
+      untilRings(node(), "HeadcniPrefixConflict", { severity: "critical", prefix: slice }),
+      untilRings(node(), "HeadcniNetworkErrors", { error_type: "IFNAME_TAKEN", severity: "warning" }),
+    ]);
+    expect(conflict.annotations["summary"]).toContain(`the prefix ${slice} is announced by somebody`);
+    expect(errors.annotations["summary"]).toContain("IFNAME_TAKEN on 127.0.0.1");
+    stop.abort();
+    await failing;
+    await leave();
+    await untilSilent(node(), ["HeadcniPrefixConflict", "HeadcniNetworkErrors", "HeadcniCniCallsFail"]);
+  },
+  minutes(8),
+);
+
+test(
+  "a socket that cannot be made, a headcni-wire that is not there, and a configuration whose folder goes",
+  async () => {
+    await stopService(lab(), daemon);
+    await killService(lab(), { name: "tailscaled", node: "n1" });
+    await rm(node().cniSocket, { force: true });
+    await mkdir(join(node().cniSocket, "in-the-way"), { recursive: true });
+    const config = JSON.parse(await readFile(node().configFile, "utf8")) as {
+      readonly tailscale: object;
+    };
+    await mkdir(own("etc"));
+    const configFile = join(own("etc"), "config.json");
+    await writeFile(
+      configFile,
+      JSON.stringify({ ...config, tailscale: { ...config.tailscale, launcher: "wire" } }),
+    );
+    await startDaemon(lab(), { ...node(), configFile });
+    const [down] = await Promise.all([
+      untilRings(node(), "HeadcniCniSocketDown", { machine: "cni", severity: "critical" }),
+      untilRings(node(), "HeadcniMachineStuck", { machine: "tailscale", state: "awaitingWire" }, minutes(4)),
+    ]);
+    expect(down.annotations["description"]).toContain("the CNI socket cannot be bound");
+    await rename(own("etc"), own("etc-gone"));
+    await untilRings(node(), "HeadcniConfigUnread", { machine: "config", severity: "warning" });
+
+    await rename(own("etc-gone"), own("etc"));
+    await rm(node().cniSocket, { recursive: true });
+    await untilSilent(node(), ["HeadcniConfigUnread", "HeadcniCniSocketDown"]);
+    await stopService(lab(), daemon);
+    await startService(lab(), daemon);
+    await waitForDaemon(lab(), node(), minutes(2));
+    await untilSilent(node(), ["HeadcniMachineStuck"]);
+  },
+  minutes(10),
+);
+
+test(
+  "a new node whose auth key Headscale does not take",
+  async () => {
+    const { Self } = (await tailscaledStatus(node().tailscaledSocket)) as unknown as {
+      readonly Self: { readonly ID: string };
+    };
+    await stopService(lab(), daemon);
+    await killService(lab(), { name: "tailscaled", node: "n1" });
+    await headscale(lab(), ["nodes", "delete", "-i", Self.ID, "--force"]);
+    for (const name of await readdir(node().cniConfDir)) await rm(join(node().cniConfDir, name));
+    await rm(node().stateDir, { recursive: true });
+    const config = JSON.parse(await readFile(node().configFile, "utf8")) as {
+      readonly headscale: object;
+    };
+    const authKeyFile = own("auth.key");
+    await writeFile(authKeyFile, "0123456789abcdef0123456789abcdef0123456789abcdef");
+    await writeFile(
+      node().configFile,
+      JSON.stringify({ ...config, headscale: { ...config.headscale, authKeyFile } }),
+    );
+    await startService(lab(), daemon);
+    const [notLoggedIn, unproven] = await Promise.all([
+      untilRings(node(), "HeadcniNotLoggedIn", { machine: "tailnetLogin", severity: "critical" }),
+      untilRings(node(), "HeadcniUnproven", { machine: "readiness", severity: "critical" }),
+    ]);
+    expect(notLoggedIn.annotations["summary"]).toContain("the node is not in the tailnet: tailnetLogin on");
+    expect(unproven.annotations["summary"]).toMatch(/is in awaitingProof/);
+    await copyFile(lab().headscale.authKeyFile, authKeyFile);
+    await waitForDaemon(lab(), node(), minutes(2));
+    await untilSilent(node(), ["HeadcniNotLoggedIn", "HeadcniUnproven"]);
+  },
+  minutes(8),
+);
