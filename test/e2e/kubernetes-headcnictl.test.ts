@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -135,6 +135,34 @@ test("inspect shows one node", async () => {
     stderr: expect.stringContaining("--node NAME"),
   });
 });
+
+test("inspect tells who may list pods, but not lead through them, what is missing", async () => {
+  const refused = await headcnictl("inspect", "--node", "n1", "--kubeconfig", await kubeconfigOfReader());
+  expect(refused).toMatchObject({ exitCode: 3, stderr: expect.stringContaining("pods/portforward") });
+  expect(refused.stderr).toContain("forbidden");
+});
+
+/** Access of a service account that may list pods and nothing else. */
+async function kubeconfigOfReader(): Promise<string> {
+  const name = "reader";
+  const namespace = "default";
+  await kubectl(lab(), ["create", "serviceaccount", name]);
+  await kubectl(lab(), ["create", "clusterrole", name, "--verb=get,list", "--resource=pods"]);
+  await kubectl(lab(), [
+    ...["create", "clusterrolebinding", name],
+    ...[`--clusterrole=${name}`, `--serviceaccount=${namespace}:${name}`],
+  ]);
+  const token = (await kubectl(lab(), ["create", "token", name])).trim();
+  const config = JSON.parse(await kubectl(lab(), ["config", "view", "--raw", "-o", "json"]));
+  for (const { user } of config.users) {
+    for (const key of Object.keys(user)) delete user[key];
+    user.token = token;
+  }
+  const folder = await mkdtemp(join(tmpdir(), "headcnictl-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, "kubeconfig"), JSON.stringify(config), { mode: 0o600 });
+  return join(folder, "kubeconfig");
+}
 
 test("inspect ends with a reason when the daemon that it led to is gone", async () => {
   const inspecting = streamedProcess(commandLine("inspect", "--node", "n1"));

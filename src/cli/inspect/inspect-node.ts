@@ -35,6 +35,8 @@ export async function inspectNode(
     });
   const cluster = openCluster(context);
   const failed = Promise.withResolvers<never>();
+  const over = new AbortController();
+  const open = AbortSignal.any([signal, over.signal]);
   // What fails while nobody waits for it is reported by the next who does.
   failed.promise.catch(() => undefined);
   try {
@@ -52,8 +54,8 @@ export async function inspectNode(
     const listener = await openListener({ port: options.port, carry, refused: options.refused });
     try {
       progress.step(`Opening the way to ${name}`);
-      const answer = ask(listener.url, signal).catch(async (error: unknown) => {
-        await pause(reasonMs, signal);
+      const answer = ask(listener.url, open).catch(async (error: unknown) => {
+        await pause(reasonMs, open);
         throw error;
       });
       const { status, body } = await Promise.race([failed.promise, answer]);
@@ -62,6 +64,7 @@ export async function inspectNode(
       options.print(listener.url, { node: name });
       await Promise.race([failed.promise, untilAborted(signal)]);
     } finally {
+      over.abort();
       listener.close();
     }
   } finally {
