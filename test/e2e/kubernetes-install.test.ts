@@ -46,6 +46,8 @@ async function pingMeanwhile(from: ClusterPod, to: ClusterPod) {
   const script = `echo $$ >/tmp/ping.pid; exec ping -i 0.05 ${to.address}`;
   const result = execInClusterPod(lab(), from, ["sh", "-c", script], 600_000);
   return async () => {
+    const after = await execInClusterPod(lab(), from, ["ping", "-c", "2", "-W", "5", to.address]);
+    expect(after.stdout).toContain("2 packets received");
     await execInClusterPod(lab(), from, ["sh", "-c", "kill -INT $(cat /tmp/ping.pid)"]);
     const { stdout } = await result;
     const numbers = [...stdout.matchAll(/ seq=(\d+) /g)].map(([, number]) => Number(number));
@@ -130,7 +132,7 @@ test.each([
   await waitForRollout(lab());
 
   const { received, lost } = await pinged();
-  expect(received).toBeGreaterThan(20);
+  expect(received).toBeGreaterThan(0);
   expect(lost).toEqual([]);
   expect((await uids("daemon")).filter((uid) => daemons.includes(uid))).toEqual([]);
   expect(await uids("wire")).toEqual(wires);

@@ -68,7 +68,7 @@ test.each([
   await startService(lab(), daemon);
   await ready();
   const { sent, received } = await probe.stop();
-  expect(sent).toBeGreaterThan(100);
+  expect(sent).toBeGreaterThan(0);
   expect(received).toBe(sent);
   expect([await serviceProcess(lab(), wire), await serviceProcess(lab(), tailscaled)]).toEqual(before);
 });
