@@ -51,7 +51,7 @@ async function openExchanges(
     connections.set(socket, undefined);
     socket.on("close", () => connections.delete(socket));
     if (connections.size > mostConnections) {
-      turnAway(socket);
+      turnAway(socket, idleMs);
       return;
     }
     const id = nextId();
@@ -129,8 +129,11 @@ async function openExchanges(
 }
 
 /** A connection too many is told so at once. */
-function turnAway(socket: Socket): void {
+function turnAway(socket: Socket, idleMs: number): void {
   socket.on("error", () => socket.destroy());
+  socket.setTimeout(idleMs, () => socket.destroy());
+  // Its request has to be taken out of the stream, or the client's end is never seen and the connection counts for ever.
+  socket.resume();
   const frame = encodeFrame(
     failureReply(tryAgain("too many plugins are connected already", "The runtime may repeat the call.")),
   );

@@ -162,6 +162,16 @@ describe("the CNI socket", () => {
     await until(async () => (await exchange(path, cniRequest("DEL", "c1"))).ok, "room");
   });
 
+  test("forgets those that it turned away, also when nobody reads what they sent", async () => {
+    const { path } = await openSocket({ mostConnections: 1 });
+    const first = wireClient(path);
+    await new Promise((resolve) => first.socket.once("connect", resolve));
+    for (let index = 0; index < 3; index += 1)
+      expect(await exchange(path, cniRequest("DEL", `c${index}`))).toMatchObject({ ok: false });
+    first.leave();
+    await until(async () => (await exchange(path, cniRequest("DEL", "c9"))).ok, "room");
+  });
+
   test("replaces a socket on which nobody answers, and a file that is none", async () => {
     const runtimeDir = temporaryDirectory();
     writeFileSync(join(runtimeDir, "cni.sock"), "");
