@@ -70,6 +70,13 @@ export function overlaps(a: Prefix, b: Prefix): boolean {
   return containsPrefix(a, b) || containsPrefix(b, a);
 }
 
+/** Order of prefixes by family and address; one comes right before those inside it. */
+export function byPlace(a: Prefix, b: Prefix): number {
+  if (a.family !== b.family) return a.family - b.family;
+  if (a.base !== b.base) return a.base < b.base ? -1 : 1;
+  return a.length - b.length;
+}
+
 /** Number of addresses in the prefix. */
 export function prefixSize(prefix: Prefix): bigint {
   return 1n << BigInt(bits(prefix.family) - prefix.length);

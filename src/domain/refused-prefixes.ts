@@ -1,4 +1,12 @@
-import { containsPrefix, formatPrefix, overlaps, type Prefix, parsePrefix, prefixSize } from "./prefix.ts";
+import {
+  byPlace,
+  containsPrefix,
+  formatPrefix,
+  overlaps,
+  type Prefix,
+  parsePrefix,
+  prefixSize,
+} from "./prefix.ts";
 
 /**
  * What of the tailnet's announcements the guard has to refuse: all of the pod supernets that is announced by a prefix which
@@ -15,10 +23,13 @@ export function refusedPrefixes(
     .filter((prefix) => prefix.length > 0 && expected[formatPrefix(prefix)] === undefined)
     .flatMap((prefix) => supernets.flatMap((supernet) => common(prefix, supernet)))
     .flatMap((prefix) => without(prefix, nodes));
-  const widest = refused.filter(
-    (prefix) => !refused.some((other) => other.length < prefix.length && containsPrefix(other, prefix)),
-  );
-  return [...new Set(widest.map(formatPrefix))].sort();
+  const widest: Prefix[] = [];
+  // In order of place a prefix comes right after what holds it: how many there are is up to the peers.
+  for (const prefix of refused.sort(byPlace)) {
+    const [last] = widest.slice(-1);
+    if (last === undefined || !containsPrefix(last, prefix)) widest.push(prefix);
+  }
+  return widest.map(formatPrefix).sort();
 }
 
 function common(a: Prefix, b: Prefix): readonly Prefix[] {

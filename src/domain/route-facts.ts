@@ -1,4 +1,5 @@
 import {
+  byPlace,
   containsPrefix,
   formatPrefix,
   overlaps,
@@ -158,7 +159,7 @@ function withOwn(
  * a prefix is followed by those inside it, so a stack of the open ones finds all pairs that matter.
  */
 function findOverlaps(announced: readonly Announced[]): ReadonlyMap<string, string> {
-  const ordered = [...announced].sort(byPlace);
+  const ordered = [...announced].sort((a, b) => byPlace(a.prefix, b.prefix));
   const culprits = new Map<string, string>();
   const blame = (one: Announced, other: Announced) => {
     const key = `${one.nodeId} ${one.text}`;
@@ -174,12 +175,6 @@ function findOverlaps(announced: readonly Announced[]): ReadonlyMap<string, stri
     open.push(next);
   }
   return culprits;
-}
-
-function byPlace(a: Announced, b: Announced): number {
-  if (a.prefix.family !== b.prefix.family) return a.prefix.family - b.prefix.family;
-  if (a.prefix.base !== b.prefix.base) return a.prefix.base < b.prefix.base ? -1 : 1;
-  return a.prefix.length - b.prefix.length;
 }
 
 function readPrefix(text: string): Prefix | undefined {

@@ -79,8 +79,15 @@ function isOurs(chain: BaseChain): boolean {
 }
 
 function callOf(change: FirewallChange, netns: string | undefined, xtables: XtablesPrograms) {
-  // As an argument: nft opens /dev/stdin by name, which fails for the socket that Node gives a child as stdin.
-  if (change.tool === "nft") return { program: "nft", args: ["-j", JSON.stringify(change.document)], netns };
+  // Not as an argument: one of more than 128 KiB is refused (MAX_ARG_STRLEN), and how many prefixes peers announce is up to them.
+  if (change.tool === "nft")
+    return {
+      program: "nft",
+      args: ["-j", "-f", "-"],
+      input: JSON.stringify(change.document),
+      piped: true,
+      netns,
+    } as const;
   const program = `${xtables.programOf(change.tool)}-restore`;
   return { program, args: ["--noflush", "-w"], input: restoreInput(change.lines), netns };
 }

@@ -6,6 +6,8 @@ export interface ProgramCall {
   readonly program: string;
   readonly args: readonly string[];
   readonly input?: string;
+  /** The program opens its stdin by name (/dev/stdin), which only a pipe allows: Node gives a child a socket. */
+  readonly piped?: true;
   /** The network namespace it runs in; the caller's own when absent. */
   readonly netns?: string | undefined;
 }
@@ -17,15 +19,19 @@ const mostOutputBytes = 100_000_000;
 
 /** Runs a program to its end and gives its stdout. Throws FirewallProgramError PROGRAM_MISSING, REFUSED or CANCELLED. */
 export async function runProgram(call: ProgramCall, signal?: AbortSignal): Promise<string> {
-  const { program, args, input, netns } = call;
-  const [file, fileArgs] =
-    netns === undefined ? [program, args] : ["nsenter", [`--net=${netns}`, "--", program, ...args]];
+  const { program, args, input, piped, netns } = call;
+  const [file = program, ...fileArgs] = [
+    ...(netns === undefined ? [] : ["nsenter", `--net=${netns}`, "--"]),
+    ...(piped === undefined ? [] : ["sh", "-c", 'cat | "$@"', "sh"]),
+    program,
+    ...args,
+  ];
   const { error, stdout, stderr } = await execute(file, fileArgs, input, signal);
   if (error === null) return stdout;
   if (signal?.aborted === true)
     throw new FirewallProgramError(`${program} was cancelled`, { code: "CANCELLED" });
-  // 127: nsenter found its own way but not the program.
-  if (error.code === "ENOENT" || (netns !== undefined && error.code === 127))
+  // 127: nsenter or sh found its own way but not the program.
+  if (error.code === "ENOENT" || (file !== program && error.code === 127))
     throw new FirewallProgramError(`${program} is not installed`, { code: "PROGRAM_MISSING", program });
   const text = error.killed ? `gave no answer within ${timeoutMs / 1000} s` : firstLines(stderr);
   throw new FirewallProgramError(`${program} refused: ${text}`, { code: "REFUSED", program, text });

@@ -4,9 +4,12 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readIptablesRules } from "../../../src/adapters/nftables/iptables-rules.ts";
 import { readBaseChains, readForeignRules } from "../../../src/adapters/nftables/nft-listing.ts";
+import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { runProgram } from "../../../src/adapters/nftables/run-program.ts";
 import { mendForeignChain } from "../../../src/domain/nft-foreign.ts";
 import type { FirewallChange, FirewallObservation } from "../../../src/domain/nft-observation.ts";
+import { loadTable } from "../../../src/domain/nft-table.ts";
+import { tailnetTable } from "../../../src/domain/nft-tailnet-table.ts";
 import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
 import { run } from "../../lab/run-command.ts";
 import { sampleSettings } from "../tailnet-namespace/sample-settings.ts";
@@ -99,6 +102,16 @@ describe("applying", () => {
     expect(await inside("nft", "list", "ruleset")).toContain("table inet headcni");
   });
 
+  test("a document is taken whole however many prefixes peers announce", async () => {
+    const refusedPrefixes = Array.from(
+      { length: 6_000 },
+      (_, index) => `10.244.${index >> 6}.${(index & 63) * 4}/31`,
+    );
+    const document = loadTable(tailnetTable({ ...sampleSettings, refusedPrefixes }));
+    await openFirewall({ tailnetPath: () => netnsPath(name) }).apply("tailnet", [{ tool: "nft", document }]);
+    expect(await inside("nft", "list", "ruleset")).toContain("10.244.93.188/31");
+  });
+
   test("lines for iptables leave the chain's other rules alone", async () => {
     await inside("iptables", "-A", "FORWARD", "-s", "10.9.0.0/16", "-j", "DROP");
     const lines = ["-I FORWARD 1 -m comment --comment headcni:x:1 -i headcni0 -j ACCEPT"];
@@ -122,9 +135,10 @@ test("what is put into iptables' chain without iptables can be read by iptables"
 
 test("a program that is not installed is named", async () => {
   for (const netns of [undefined, netnsPath(name)])
-    await expect(runProgram({ program: "no-such-nft", args: [], netns })).rejects.toMatchObject({
-      detail: { code: "PROGRAM_MISSING", program: "no-such-nft" },
-    });
+    for (const stdin of [{}, { input: "{}", piped: true } as const])
+      await expect(runProgram({ program: "no-such-nft", args: [], netns, ...stdin })).rejects.toMatchObject({
+        detail: { code: "PROGRAM_MISSING", program: "no-such-nft" },
+      });
 });
 
 describe("reading", () => {
