@@ -128,11 +128,7 @@ export const headcniSetup = setup({
     }),
     tellReadinessServing: sendTo(
       ({ context }) => context.readiness,
-      ({ context }) => ({
-        type: "readiness.serving" as const,
-        proofNeeded: !context.provenOnce,
-        prefixes: context.ownPrefixes,
-      }),
+      ({ context }) => servingNews(context),
     ),
     tellReadinessProven: sendTo(({ context }) => context.readiness, { type: "readiness.proven" }),
     /** What STATUS answers: this node may be used once it was proven, in this life or an earlier one. */
@@ -161,12 +157,12 @@ export const headcniSetup = setup({
       for (const { path, to } of changes) {
         if (path === "ipam.restSeconds")
           enqueue.sendTo(context.pods, { type: "pods.restChanged", restMs: Number(to) * 1000 });
-        if (path === "readiness.routeProof" && to === '"off"')
-          enqueue.sendTo(context.readiness, {
-            type: "readiness.serving",
-            proofNeeded: false,
-            prefixes: context.ownPrefixes,
-          });
+        if (path === "readiness.routeProof") {
+          const settings = { ...context.settings, routeProof: to === '"off"' ? "off" : "required" } as const;
+          enqueue.assign({ settings });
+          // Otherwise it is told once ADD is served.
+          if (context.serving) enqueue.sendTo(context.readiness, servingNews({ ...context, settings }));
+        }
         if (path.startsWith("headscale."))
           enqueue.sendTo(context.headscale, { type: "credentials.replaced" });
       }
@@ -197,3 +193,15 @@ export const headcniSetup = setup({
   },
   delays: headcniLimits,
 });
+
+function servingNews({
+  provenOnce,
+  settings,
+  ownPrefixes,
+}: Pick<HeadcniContext, "provenOnce" | "settings" | "ownPrefixes">) {
+  return {
+    type: "readiness.serving" as const,
+    proofNeeded: !provenOnce && settings.routeProof === "required",
+    prefixes: ownPrefixes,
+  };
+}

@@ -99,7 +99,17 @@ export const readinessMachine = setup({
         },
         log: "info",
       },
-      on: { "readiness.proven": { target: "recording", actions: "keepProof" } },
+      on: {
+        "readiness.proven": { target: "recording", actions: "keepProof" },
+        // The operator switched the proof off meanwhile.
+        "readiness.serving": {
+          guard: {
+            type: "proofNotNeeded",
+            params: ({ event }) => ({ proofNeeded: event.proofNeeded }),
+          },
+          target: "publishing",
+        },
+      },
     },
     recording: {
       meta: { limit: { ms: limits.recording, means: "the state directory takes no writes" } },

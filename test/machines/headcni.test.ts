@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { createActor, fromCallback, fromPromise } from "xstate";
 import type { HeadcniEvent, HeadcniSettings } from "../../machines/headcni/headcni-events.ts";
 import { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
+import { readinessMachine } from "../../machines/readiness/readiness-machine.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
+import { manualClock } from "../support/manual-clock.ts";
+import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
 const settings: HeadcniSettings = {
@@ -83,4 +87,80 @@ describe("the root", () => {
     });
     expect(walked.paths).toBeGreaterThan(20);
   });
+
+  const routeProof = (from: string, to: string): HeadcniEvent => ({
+    type: "config.changed",
+    changes: [{ path: "readiness.routeProof", from: `"${from}"`, to: `"${to}"` }],
+  });
+
+  it("publishes without the proof once the operator switches it off, whenever that is", async () => {
+    for (const whileServing of [true, false]) {
+      const { root, published, serve } = await startRoot({ recallProof: async () => false });
+      if (!whileServing) root.send(routeProof("required", "off"));
+      expect(published()).toBe(0);
+      serve();
+      if (whileServing) {
+        expect(published()).toBe(0);
+        root.send(routeProof("required", "off"));
+      }
+      await until(() => root.getSnapshot().context.provenOnce, "published");
+      expect(published()).toBe(1);
+      root.stop();
+    }
+  });
+
+  it("awaits the proof again when the operator asks for it before pods are served", async () => {
+    const { root, published, serve } = await startRoot({ recallProof: async () => false });
+    root.send(routeProof("required", "off"));
+    root.send(routeProof("off", "required"));
+    serve();
+    expect(root.getSnapshot().children["readiness"]?.getSnapshot()).toMatchObject({ value: "awaitingProof" });
+    expect(published()).toBe(0);
+    root.stop();
+  });
+
+  it("needs no readable state directory where the proof is switched off", async () => {
+    const { root, published, serve } = await startRoot(
+      { recallProof: () => Promise.reject(new Error("EIO")) },
+      { ...settings, routeProof: "off" },
+    );
+    serve();
+    await until(() => root.getSnapshot().context.provenOnce, "published");
+    expect(published()).toBe(1);
+    root.stop();
+  });
 });
+
+/** A root without timers whose children fail at all they try, but for the readiness machine. */
+async function startRoot(
+  { recallProof }: { readonly recallProof: () => Promise<boolean> },
+  given: HeadcniSettings = settings,
+) {
+  let conflists = 0;
+  const readiness = readinessMachine.provide({
+    actors: {
+      recordProof: fromPromise<void, { readonly podCidrs: readonly string[] }>(async () => undefined),
+      publishConflist: fromPromise<void, void>(async () => {
+        conflists += 1;
+      }),
+    },
+  });
+  const machine = headcniMachine.provide({
+    actors: {
+      kernel: Object.assign(
+        fromCallback<HeadcniEvent, undefined>(() => undefined),
+        { neverDone: true as const },
+      ),
+      prepareNode: fromPromise<void, { readonly prefixes: readonly string[] }>(async () => undefined),
+      recallProof: fromPromise<boolean, { readonly prefixes: readonly string[] }>(recallProof),
+      readiness,
+    },
+  });
+  const root = createActor(machine, { input: { settings: given }, clock: manualClock() }).start();
+  await until(() => root.getSnapshot().matches({ live: "recovering" }), "live");
+  const serve = () => {
+    root.send({ type: "pods.recovered", count: 0 });
+    root.send({ type: "guard.held" });
+  };
+  return { root, published: () => conflists, serve };
+}
