@@ -79,7 +79,7 @@ export const watchMachine = setup({
     backoff: ({ context }) =>
       Math.max(
         backoffDelay(context.attempt, retry, `${context.seed} ${context.source}`),
-        context.retryAfterMs,
+        Math.min(context.retryAfterMs, retry.mostMs),
       ),
     refusal: ({ context }) =>
       backoffDelay(context.attempt, refusalRetry, `${context.seed} ${context.source}`),

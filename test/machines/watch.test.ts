@@ -127,4 +127,11 @@ describe("the watch machine", () => {
     });
     expect(clock.running()).toEqual([7_000]);
   });
+
+  it("waits no longer than its limit, whatever time the server names", () => {
+    const { clock, send } = start();
+    // More than a timer holds: it would fire at once, again and again.
+    send({ type: "watch.failed", failure: { code: "UNAVAILABLE", message: "503" }, retryAfterMs: 2 ** 32 });
+    expect(clock.running()).toEqual([30_000]);
+  });
 });
