@@ -36,7 +36,7 @@ export interface GuardContext extends GuardInput {
   readonly failure: Failure | null;
   /** Failures since everything last held. */
   readonly attempts: number;
-  /** Wait of `backingOff`; a look at something else meanwhile (`retryAt`, ms since the epoch) does not start it anew. */
+  /** Wait of `backingOff`; a look at something else meanwhile (`retryAt`, ms, monotonic) does not start it anew. */
   readonly retryMs: number;
   readonly retryAt: number | null;
   /** Whether `guard.held` was ever reported, and whether it is the last word to the root. */
@@ -68,7 +68,7 @@ export interface RepairOrder extends GuardLook {
 
 export interface CheckResult {
   readonly broken: readonly GuardInvariant[];
-  /** ms since the epoch. */
+  /** ms, monotonic. */
   readonly at: number;
 }
 

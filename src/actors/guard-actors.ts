@@ -16,11 +16,11 @@ import { checkInvariants, type GuardPorts, repairInvariants } from "./guard-work
 const settleMs = 50;
 const betweenLooksMs = 300;
 
-/** What the guard machine needs done, by these settings and the terms of each order. `now` in ms since the epoch. */
+/** What the guard machine needs done, by these settings and the terms of each order. `now` in ms of a clock that is never set. */
 export function guardActors(
   ports: GuardPorts,
   settings: Omit<GuardSettings, keyof GuardTerms>,
-  now: () => number = Date.now,
+  now: () => number = () => performance.now(),
 ) {
   return {
     check: fromPromise<CheckResult, GuardLook>(async ({ input, signal }) => ({

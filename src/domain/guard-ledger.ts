@@ -5,7 +5,7 @@ import type { GuardInvariant } from "./guard-invariants.ts";
 export interface GuardLedger {
   /** Repairs per invariant since everything first held. */
   readonly repairs: Readonly<Partial<Record<GuardInvariant, number>>>;
-  /** Repairs of one invariant with less than `calmMs` between them; `lastAt` in ms since the epoch. */
+  /** Repairs of one invariant with less than `calmMs` between them; `lastAt` in ms, monotonic. */
   readonly streaks: Readonly<
     Partial<Record<GuardInvariant, { readonly count: number; readonly lastAt: number }>>
   >;
@@ -20,8 +20,8 @@ export const fightAfter = 5;
 export const longestTruceMs = 30_000;
 
 /**
- * The ledger after `mended` at `at` (ms since the epoch). Making a node's first state is no repair, but even that may
- * be undone again and again: without `counts` only streaks are kept.
+ * The ledger after `mended` at `at` (ms, monotonic: a truce must not last as long as a clock was set back). Making a node's
+ * first state is no repair, but even that may be undone again and again: without `counts` only streaks are kept.
  */
 export function recordRepairs(
   ledger: GuardLedger,

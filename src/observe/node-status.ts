@@ -142,7 +142,10 @@ export function nodeStatus(
     guard: {
       state: stateOf("guard"),
       repairs: guard?.ledger.repairs ?? {},
-      lastRepairAt: lastRepairs.length === 0 ? null : Math.max(...lastRepairs),
+      lastRepairAt:
+        lastRepairs.length === 0
+          ? null
+          : Math.round(Date.now() - (performance.now() - Math.max(...lastRepairs))),
     },
     kubernetes: {
       enabled: config.kubernetes.enabled,

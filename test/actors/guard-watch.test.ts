@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createActor, setup } from "xstate";
+import { createActor, setup, toPromise } from "xstate";
 import type { GuardEvent } from "../../machines/guard/guard-events.ts";
 import { guardActors } from "../../src/actors/guard-actors.ts";
 import type { GuardPorts } from "../../src/actors/guard-work.ts";
@@ -65,4 +65,20 @@ test("stopping ends the listening and what was waiting", () => {
   vi.advanceTimersByTime(1_000);
   expect(listeners.size).toBe(0);
   expect(told).toEqual([]);
+});
+
+test("a clock that is set back does not stretch the guard's truces", async () => {
+  const ports = {
+    kernel: {
+      observe: async () => ({ links: [], addresses: [], routes: [], rules: [] }),
+      readSysctls: async () => ({}),
+    },
+    firewall: { observe: async () => ({ foreign: [] }) },
+  };
+  const { check } = guardActors(ports as unknown as GuardPorts, sampleSettings);
+  const look = { scope: "all", tailnetOpen: false, terms: sampleSettings } as const;
+  const lookedAt = async () => (await toPromise(createActor(check, { input: look }).start())).at;
+  const before = await lookedAt();
+  vi.setSystemTime(Date.now() - 3_600_000);
+  expect(await lookedAt()).toBeGreaterThanOrEqual(before);
 });
