@@ -26,8 +26,10 @@ try {
 } catch (error) {
   // What we throw on purpose explains itself; a stack would only bury it.
   console.error(error instanceof HeadcniError ? `headcni: ${error.message}` : error);
-  process.exitCode =
+  // Not only the exit code: what was opened before (the kernel's worker, sockets, machines) would keep the process alive.
+  process.exit(
     error instanceof HeadcniError && ["CONFIG_INVALID", "BAD_COMMAND_LINE"].includes(error.detail.code)
       ? refused
-      : 1;
+      : 1,
+  );
 }

@@ -44,5 +44,6 @@ try {
   const code = error instanceof HeadcniError ? error.detail.code : (error as NodeJS.ErrnoException).code;
   const ours = error instanceof HeadcniError || code?.startsWith("ERR_PARSE_ARGS") === true;
   console.error(ours ? `headcni-wire: ${(error as Error).message}` : error);
-  process.exitCode = code === "CONFIG_INVALID" || code?.startsWith("ERR_PARSE_ARGS") === true ? refused : 1;
+  // Not only the exit code: a machine that failed leaves the tailscaled that it ran, which ends with this process.
+  process.exit(code === "CONFIG_INVALID" || code?.startsWith("ERR_PARSE_ARGS") === true ? refused : 1);
 }
