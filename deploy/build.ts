@@ -23,6 +23,7 @@ export async function buildDaemon(outputDirectory = `${root}dist`): Promise<stri
     entryPoints: {
       headcni: "src/main.ts",
       "headcni-wire": "src/wire/main.ts",
+      "headcni-resolver": "src/resolver/main.ts",
       "headcni-clean-nodes": "src/clean-nodes/main.ts",
       "kernel-worker": "src/adapters/netlink/kernel-worker.ts",
       headcnictl: "src/cli/main.ts",

@@ -15,9 +15,9 @@ export function guardSettings({ network, tailscale }: Config): Omit<GuardSetting
 }
 
 /** How tailscaled is run, out of the configuration. */
-export function tailscaledOptions({ tailscale, runtimeDir, stateDir }: Config): TailscaledOptions {
+export function tailscaledOptions({ tailscale, runtimeDir, stateDir, sysctlDir }: Config): TailscaledOptions {
   const { binary, interfaceName, port, staticEndpoints, environment } = tailscale;
-  return { runtimeDir, stateDir, binary, interfaceName, port, staticEndpoints, environment };
+  return { runtimeDir, stateDir, sysctlDir, binary, interfaceName, port, staticEndpoints, environment };
 }
 
 /** What the machines decide by, out of the configuration. */

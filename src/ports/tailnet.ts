@@ -5,7 +5,7 @@ export type TailnetFailure =
   | { readonly code: "BINARY_MISSING"; readonly binary: string }
   | { readonly code: "UNREACHABLE" }
   /** A warning: the host's resolvers listen on loopback only, so names cannot be resolved in X. */
-  | { readonly code: "RESOLVER_UNREACHABLE" }
+  | { readonly code: "RESOLVER_MISSING" }
   | { readonly code: "REFUSED"; readonly status: number; readonly text: string }
   | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string }
   | { readonly code: "EXITED"; readonly exitCode: number | null };

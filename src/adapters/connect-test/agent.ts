@@ -56,7 +56,14 @@ export async function openAgent(options: AgentOptions, signal: AbortSignal): Pro
     sysctlRoot: options.sysctlDir,
   });
   // It is only asked, never started: the options of a start do not count.
-  const unused = { binary: "", interfaceName: "", port: 0, staticEndpoints: [], environment: {} };
+  const unused = {
+    binary: "",
+    interfaceName: "",
+    port: 0,
+    staticEndpoints: [],
+    environment: {},
+    sysctlDir: options.sysctlDir,
+  };
   const tailnet = createTailnet({ runtimeDir, stateDir, ...unused });
   let pod: TestPod | undefined;
   let began: TestNode | undefined;

@@ -12,7 +12,7 @@ import type {
 import type { KernelSnapshot } from "../../domain/kernel-state.ts";
 import { openKernel } from "../netlink/open-kernel.ts";
 import { runProgram } from "../nftables/run-program.ts";
-import { tailnetResolver } from "../tailscale/resolv-conf.ts";
+import { hostResolver } from "../tailscale/resolv-conf.ts";
 import { errnoOf, factOf } from "./fact.ts";
 
 export interface ReadNodeOptions {
@@ -57,7 +57,7 @@ export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions
     directories,
     udpPorts: [...udp, ...udp6],
     tcpPorts: [...tcp, ...tcp6],
-    resolverUsable: await hasUsableResolver(),
+    nameservers: await hostResolver(),
   };
 }
 
@@ -131,15 +131,6 @@ async function readPorts(name: string, state?: string): Promise<readonly number[
       const port = Number.parseInt(local.split(":")[1] ?? "", 16);
       return Number.isNaN(port) || (state !== undefined && found !== state) ? [] : [port];
     });
-}
-
-async function hasUsableResolver(): Promise<boolean> {
-  const texts = await Promise.all(
-    ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"].map((file) =>
-      readFile(file, "utf8").catch(() => ""),
-    ),
-  );
-  return texts.some((text) => tailnetResolver(text).usable);
 }
 
 function isOnPath(name: string): boolean {

@@ -1,7 +1,6 @@
 import { constants } from "node:fs";
-import { access, readFile } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { tailnetResolver } from "./resolv-conf.ts";
 import { TailscaleError } from "./tailscale-error.ts";
 
 /** Where and how our tailscaled runs. All paths absolute. */
@@ -18,6 +17,8 @@ export interface TailscaledOptions {
   /** UDP endpoints announced besides those found, at most 3 (magicsock: pretendpoints). */
   readonly staticEndpoints: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Where sysctls of network namespaces can be written: /proc/sys, or what a container got mounted instead. */
+  readonly sysctlDir: string;
   /** Hears of what is wrong without stopping tailscaled. */
   readonly warned?: (error: TailscaleError) => void;
 }
@@ -36,15 +37,6 @@ export function tailscaledPaths({
     resolver: join(runtimeDir, "tailnet-resolv.conf"),
     state: join(stateDir, "tailscale"),
   };
-}
-
-/** The resolver configuration for X. systemd-resolved's stub listens on loopback; its upstream servers stand apart. */
-export async function hostResolver() {
-  const own = tailnetResolver(await readFile("/etc/resolv.conf", "utf8").catch(() => ""));
-  if (own.usable) return own;
-  const upstream = await readFile("/run/systemd/resolve/resolv.conf", "utf8").catch(() => "");
-  const resolved = tailnetResolver(upstream);
-  return resolved.usable ? resolved : own;
 }
 
 /** tailscaled's arguments. */

@@ -5,13 +5,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { TailscaledProcess } from "../../ports/tailnet.ts";
 import { writeWhole } from "../files/write-whole.ts";
 import { isInNetns, isRunning, readRecord } from "./process-identity.ts";
+import { hostResolver } from "./resolv-conf.ts";
+import { resolverCommand } from "./resolver-command.ts";
 import { scriptExits, startScript } from "./start-script.ts";
-import { TailscaleError } from "./tailscale-error.ts";
+import { resolverMissing, TailscaleError } from "./tailscale-error.ts";
 import {
   commandLine,
   environmentOf,
   findBinary,
-  hostResolver,
   type TailscaledOptions,
   tailscaledPaths,
 } from "./tailscaled-command.ts";
@@ -49,25 +50,25 @@ async function startTailscaled(
   const binary = await findBinary(options.binary);
   await mkdir(paths.state, { recursive: true, mode: 0o700 });
   const resolver = await hostResolver();
-  if (!resolver.usable)
-    options.warned?.(
-      new TailscaleError("no nameserver of this host can be reached from the tailnet namespace", {
-        code: "RESOLVER_UNREACHABLE",
-      }),
-    );
+  if (resolver.direct.length + resolver.forwarded.length === 0) options.warned?.(resolverMissing());
   await writeWhole(paths.resolver, resolver.text, { synced: false });
   await boundLog(paths.log);
   const log = openSync(paths.log, "a", 0o600);
   // Each of these replaces itself with the next one, so the pid stays.
   const intoX = [`--net=${paths.netns}`, "--", "unshare", "--mount", "--propagation", "slave", "--"];
   const files = [paths.lock, paths.record, paths.socket, paths.resolver];
-  const scripted = ["sh", "-c", startScript, "headcni", ...files];
+  const { sysctlDir } = options;
+  const forward = resolverCommand(resolver.forwarded, { nodeDescriptor: 3, sysctlDir });
+  const forwarding = resolver.forwarded.length === 0 ? "" : forward.map(quoted).join(" ");
+  const scripted = ["sh", "-c", startScript, "headcni", ...files, forwarding];
+  const node = openSync("/proc/self/ns/net", "r");
   const child = spawn("nsenter", [...intoX, ...scripted, binary, ...commandLine(options)], {
     detached: true,
-    stdio: ["ignore", log, log],
+    stdio: ["ignore", log, log, node],
     env: environmentOf(options),
     cwd: "/",
   });
+  closeSync(node);
   closeSync(log);
   const ended = new Promise<number | null>((resolve) => {
     child.once("error", () => resolve(null)).once("exit", (code) => resolve(code));
@@ -117,6 +118,11 @@ async function untilAnswering(
 function exited(exitCode: number | null): TailscaleError {
   const why = exitCode === null ? "by a signal" : (scriptExits[exitCode] ?? `with exit code ${exitCode}`);
   return new TailscaleError(`tailscaled ended at once: ${why}`, { code: "EXITED", exitCode });
+}
+
+/** One word for sh. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { openSync } from "node:fs";
 import { type WireSettings, wireOperations } from "../../domain/wire-operations.ts";
 import type { WireHost } from "../../ports/wire.ts";
 import { applyOperations } from "../netlink/apply-operations.ts";
@@ -6,9 +6,10 @@ import { keptNamespaces } from "../netlink/kept-namespaces.ts";
 import { loadLibc } from "../netlink/libc.ts";
 import { threadNamespaces } from "../netlink/namespaces.ts";
 import { startTimeOf } from "../tailscale/process-identity.ts";
-import { tailnetResolver } from "../tailscale/resolv-conf.ts";
-import { TailscaleError } from "../tailscale/tailscale-error.ts";
+import { containerResolver } from "../tailscale/resolv-conf.ts";
+import { resolverMissing } from "../tailscale/tailscale-error.ts";
 import { type TailscaledOptions, tailscaledPaths } from "../tailscale/tailscaled-command.ts";
+import { keepResolver } from "./keep-resolver.ts";
 import { launchTailscaled } from "./launch-tailscaled.ts";
 import { removeWireRecord, wireRecordPath, writeWireRecord } from "./wire-record.ts";
 
@@ -19,18 +20,16 @@ export function createWireHost(
   now: () => number = Date.now,
 ): WireHost {
   const recordPath = wireRecordPath(tailscaled.runtimeDir);
+  /** Opened while this thread still stands there. */
+  const node = openSync("/proc/thread-self/ns/net", "r");
   let held: { readonly netnsInode: string; readonly startedAt: string } | undefined;
 
   return {
     prepare: async () => {
       held = { netnsInode: makeTailnetNamespace(settings), startedAt: new Date(now()).toISOString() };
-      if (!tailnetResolver(await readFile("/etc/resolv.conf", "utf8").catch(() => "")).usable)
-        tailscaled.warned?.(
-          new TailscaleError(
-            "no nameserver of /etc/resolv.conf can be reached from the tailnet namespace: they are on loopback",
-            { code: "RESOLVER_UNREACHABLE" },
-          ),
-        );
+      const { direct, forwarded } = await containerResolver();
+      if (forwarded.length > 0) keepResolver(forwarded, { node, sysctlDir: tailscaled.sysctlDir });
+      if (direct.length + forwarded.length === 0) tailscaled.warned?.(resolverMissing());
     },
     launch: (heard) => launchTailscaled(tailscaled, heard),
     publish: async (running) => {

@@ -71,8 +71,8 @@ export interface NodeFacts {
   /** Local ports in use in the node's namespace. */
   readonly udpPorts: readonly number[];
   readonly tcpPorts: readonly number[];
-  /** Whether some nameserver of the node is not on its loopback. */
-  readonly resolverUsable: boolean;
+  /** The node's nameservers, as our tailscaled asks them: as any other address, or on loopback and forwarded. */
+  readonly nameservers: { readonly direct: readonly string[]; readonly forwarded: readonly string[] };
 }
 
 export interface DirectoryFacts {

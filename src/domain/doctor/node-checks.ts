@@ -151,13 +151,16 @@ function monitoringPort(
   });
 }
 
-function resolver({ resolverUsable }: NodeFacts, { headscaleUrl }: DoctorSettings): Finding {
+function resolver({ nameservers }: NodeFacts, { headscaleUrl }: DoctorSettings): Finding {
   const id = "node.resolver";
-  if (resolverUsable) return ok(id, "a nameserver that is not on loopback");
+  const { direct, forwarded } = nameservers;
+  if (forwarded.length > 0)
+    return ok(id, `${listed(forwarded)} on loopback, forwarded to our tailscaled while it runs`);
+  if (direct.length > 0) return ok(id, "a nameserver that is not on loopback");
   const trouble = {
-    found: "every nameserver of the node listens on its loopback",
-    why: "Our tailscaled has a network namespace with a loopback of its own and cannot ask them.",
-    todo: "Name an upstream server in /etc/resolv.conf (systemd-resolved's /run/systemd/resolve/resolv.conf is found).",
+    found: "/etc/resolv.conf names no nameserver",
+    why: "Our tailscaled asks the nameservers of the node, in a network namespace with a loopback of its own.",
+    todo: "Name the node's nameserver in /etc/resolv.conf; one on loopback (127.0.0.1, ::1) is fine.",
   };
   return headscaleUrl === "" || isAddress(new URL(headscaleUrl).hostname)
     ? warn(id, trouble)

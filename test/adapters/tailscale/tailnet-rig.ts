@@ -99,6 +99,7 @@ function rigOf(lab: Lab, tunnel: Tunnel, closing: (() => unknown)[]): TailnetRig
           port: 41642,
           staticEndpoints: [],
           environment: tailscaledEnvironment,
+          sysctlDir: "/proc/sys",
         }),
       ),
     authKey: () => readFile(lab.headscale.authKeyFile, "utf8"),

@@ -87,7 +87,7 @@ export const healthy: DoctorFacts = {
     ],
     udpPorts: [68],
     tcpPorts: [22, 9797],
-    resolverUsable: true,
+    nameservers: { direct: ["192.0.2.53"], forwarded: [] },
   },
   firewall: { value: { foreign: [], ownedTables: [], legacyRules: [] } },
   cni: {
