@@ -9,9 +9,10 @@ import { onNode } from "./kubernetes/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { tailOf } from "./log-tail.ts";
+import { startLoopbackResolver } from "./loopback-resolver.ts";
 import { isAlive, type ProcessRecord, readProcess, requireAlive, startProcess } from "./processes.ts";
 import { waitUntil } from "./wait-until.ts";
-import { confined } from "./wire.ts";
+import { asProgram } from "./wire.ts";
 
 const pluginNames = ["loopback", "bridge", "ptp", "host-local", "portmap"];
 
@@ -35,6 +36,7 @@ export async function prepareNode(lab: Lab, node: LabNode): Promise<void> {
   if (lab.options.kubernetes !== undefined)
     await writeKubeconfig(clusterOf(lab), daemonUser, daemonKubeconfig(node));
   await writeFile(node.configFile, JSON.stringify(daemonConfig(lab, node), null, 2));
+  await startLoopbackResolver(lab, node);
 }
 
 /** Starts a node's daemon. It is ready when `waitForDaemon` returns. */
@@ -45,7 +47,7 @@ export async function startDaemon(lab: Lab, node: LabNode): Promise<void> {
   await startProcess(lab.processFolder, {
     name: daemonName(node),
     netns: node.netns,
-    ...(await onNode(lab, node, confined(lab, [...daemon, "--config", node.configFile]))),
+    ...(await onNode(lab, node, asProgram(lab, node, [...daemon, "--config", node.configFile]))),
     env: {},
     logFile: node.logFile,
   });

@@ -25,6 +25,11 @@ export type LabOptions = {
   readonly config: Readonly<Record<string, unknown>>;
   /** tailscaled is run by headcni-wire beside the daemon, both with the capabilities of the chart's containers only. */
   readonly wire?: boolean | undefined;
+  /**
+   * Gives each node a resolver on its 127.0.0.1 alone that knows this one name, that of the underlay's 10.99.0.1, and a resolv.conf
+   * that names nothing else. Not for clusters.
+   */
+  readonly nameOnLoopback?: string | undefined;
   /** The Kubernetes cluster on the nodes; without it pods are namespaces that cnitool attaches. */
   readonly kubernetes?: ClusterOptions | undefined;
 };

@@ -3,6 +3,7 @@ import { type FoundWire, findWire } from "../../src/adapters/wire/find-wire.ts";
 import { onNode } from "./kubernetes/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
+import { withOwnResolver } from "./loopback-resolver.ts";
 import { startProcess } from "./processes.ts";
 import type { CommandLine } from "./run-command.ts";
 
@@ -16,12 +17,17 @@ export function confined(lab: Lab, command: CommandLine): CommandLine {
   return ["setpriv", "--inh-caps=-all", `--bounding-set=${bounding}`, "--no-new-privs", ...command];
 }
 
+/** A command line of a program of HeadCNI as a node runs it: with its capabilities, and the node's resolv.conf. */
+export function asProgram(lab: Lab, node: LabNode, command: CommandLine): CommandLine {
+  return withOwnResolver(lab, node, confined(lab, command));
+}
+
 /** Starts a node's headcni-wire; the daemon finds it by itself. */
 export async function startWire(lab: Lab, node: LabNode): Promise<void> {
   await startProcess(lab.processFolder, {
     name: `${node.name}-wire`,
     netns: node.netns,
-    ...(await onNode(lab, node, confined(lab, [...launcherOf(lab), "--config", node.configFile]))),
+    ...(await onNode(lab, node, asProgram(lab, node, [...launcherOf(lab), "--config", node.configFile]))),
     env: {},
     logFile: wireLog(node),
   });
