@@ -1,11 +1,15 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { openLab } from "../lab/lab-store.ts";
 import { labFolder } from "../lab/layout.ts";
 import { describeLeftovers, findLeftovers } from "../lab/leftovers.ts";
+import { addPod, execInPod } from "../lab/pods.ts";
+import { run } from "../lab/run-command.ts";
 import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
+import { waitUntil } from "../lab/wait-until.ts";
 
 const { LAB_TEST_RUN = "t" } = process.env;
 const commandLine = join(import.meta.dirname, "..", "lab", "main.ts");
@@ -34,4 +38,28 @@ test("two labs run side by side and one goes without the other", async () => {
   expect(namespaces.length).toBeGreaterThanOrEqual(2);
   expect(processes.length).toBeGreaterThanOrEqual(4);
   await stopLab(two);
+});
+
+test("a node is added to a running lab from the command line: its pods and the old node's reach each other", async () => {
+  const id = `${LAB_TEST_RUN}g1`;
+  onTestFinished(() => stopLab(id));
+  await startLab({ id, nodes: 1, tuning: "fast" });
+  const nodeAdd = [commandLine, "node", "add", "--id", id, "--json"] as const;
+  const added: unknown = JSON.parse(
+    await run([process.execPath, ...nodeAdd, "--behind-nat", "n4"], { timeoutMs: 120_000 }),
+  );
+  expect(added).toMatchObject({ name: "n4", podCIDR: "10.244.4.0/24", address: "192.168.4.2" });
+  const lab = await openLab(id);
+  const [a, b] = [await addPod(lab, "n1", "a"), await addPod(lab, "n4", "b")];
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const answers = async () =>
+      (await execInPod(from, ["ping", "-c", "1", "-W", "1", to.address])).exitCode === 0;
+    await waitUntil(answers, { what: `${to.name} answers ${from.name}`, timeoutMs: 60_000 });
+  }
+  await expect(run([process.execPath, ...nodeAdd, "n4"])).rejects.toThrow('has a node "n4" already');
+  await stopLab(id);
+  expect(describeLeftovers(await findLeftovers(id))).toBeUndefined();
 });

@@ -23,7 +23,8 @@ function describeCluster(lab: Lab): Record<string, unknown> {
   return { kubeconfig, controlPlaneNetns: netns, apiUrl, ...options };
 }
 
-async function describeNode(lab: Lab, node: LabNode): Promise<Record<string, unknown>> {
+/** One node of what `describeLab` tells. */
+export async function describeNode(lab: Lab, node: LabNode): Promise<Record<string, unknown>> {
   const daemon = await serviceProcess(lab, { name: "daemon", node: node.name });
   const tailscaled = await serviceProcess(lab, { name: "tailscaled", node: node.name });
   const wire = await runningWire(node);

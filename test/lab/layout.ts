@@ -1,5 +1,6 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode, LabOptions, Tools } from "./lab-types.ts";
 
 /** Folder names of labs in the temporary folder start with this, then the id. */
@@ -47,6 +48,20 @@ export function layOut(id: string, options: LabOptions, tools: Tools, daemon: La
     },
     nodes: Array.from({ length: options.nodes }, (_, index) => layOutNode(id, index + 1, options)),
   };
+}
+
+/** The lab with one more node: `n1` to `n99`. Throws LabError BAD_OPTION for another name or one that is taken. */
+export function withNode(lab: Lab, name: string, behindNat: boolean): Lab {
+  const [, index] = /^n([1-9]\d?)$/.exec(name) ?? [];
+  if (index === undefined) throw new LabError("BAD_OPTION", `a node is named n1 to n99, not "${name}"`);
+  if (lab.nodes.some((node) => node.name === name))
+    throw new LabError("BAD_OPTION", `lab "${lab.id}" has a node "${name}" already`);
+  const options = {
+    ...lab.options,
+    nodes: lab.options.nodes + 1,
+    behindNat: [...lab.options.behindNat, ...(behindNat ? [name] : [])],
+  };
+  return { ...lab, options, nodes: [...lab.nodes, layOutNode(lab.id, Number(index), options)] };
 }
 
 function layOutNode(id: string, index: number, options: LabOptions): LabNode {

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { nodeAdd } from "./commands/add-node.ts";
 import { type Command, type CommandArguments, print } from "./commands/command.ts";
 import { down } from "./commands/down.ts";
 import { exec, kubectl, nodeExec } from "./commands/exec.ts";
@@ -20,6 +21,7 @@ const commands: readonly Command[] = [
   exec,
   nodeExec,
   kubectl,
+  nodeAdd,
   nodeOff,
   nodeOn,
   ...faults,

@@ -115,7 +115,8 @@ async function bringUpHost(lab: Lab, node: LabNode): Promise<void> {
   await joinHostTailscaled(lab, node);
 }
 
-async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise<void> {
+/** Starts what connects a node to the tailnet, in a lab without a cluster or beside one, and waits until that is ready. */
+export async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise<void> {
   const start = performance.now();
   await startHostTailscaled(lab, node);
   const host = joinHostTailscaled(lab, node);

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Lab } from "../lab-types.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
 import { run } from "../run-command.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 
@@ -48,16 +48,24 @@ export async function makeCertificates(lab: Lab): Promise<void> {
   await Promise.all(subjects(lab, cluster).map((subject) => issue(cluster, subject)));
 }
 
-function subjects(lab: Lab, cluster: Cluster): readonly Subject[] {
-  const apiNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"].map(
-    (name) => `DNS:${name}`,
-  );
-  const kubelets = lab.nodes.map(({ name, address }) => ({
+/** Makes the certificate of a kubelet, by which it is the node of that name. */
+export async function makeKubeletCertificate(lab: Lab, node: LabNode): Promise<void> {
+  await issue(clusterOf(lab), kubeletSubject(node));
+}
+
+function kubeletSubject({ name, address }: LabNode): Subject {
+  return {
     file: `kubelet-${name}`,
     user: `system:node:${name}`,
     group: "system:nodes",
     names: [`DNS:${name}`, `IP:${address}`],
-  }));
+  };
+}
+
+function subjects(lab: Lab, cluster: Cluster): readonly Subject[] {
+  const apiNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"].map(
+    (name) => `DNS:${name}`,
+  );
   return [
     {
       file: "api-server",
@@ -77,7 +85,7 @@ function subjects(lab: Lab, cluster: Cluster): readonly Subject[] {
     { file: "scheduler", user: "system:kube-scheduler" },
     { file: "proxy", user: "system:kube-proxy" },
     { file: "headcni", user: daemonUser },
-    ...kubelets,
+    ...lab.nodes.map(kubeletSubject),
   ];
 }
 

@@ -41,15 +41,18 @@ export async function startNodeServices(lab: Lab, node: LabNode): Promise<void> 
   await Promise.all([startKubelet(lab, node), startKubeProxy(lab, node)]);
 }
 
-async function startApi(lab: Lab, progress: Progress): Promise<void> {
-  const cluster = clusterOf(lab);
-  // The API server itself talks to pods: webhooks, and the proxy of the API.
+/** Gives the API server, which itself talks to pods (webhooks, the proxy of the API), a way to those of the nodes. */
+export async function routeToPods(lab: Lab, nodes: readonly LabNode[]): Promise<void> {
+  const open = nodes.filter(({ natNetns }) => natNetns === undefined);
   await ipBatch(
     lab.netns,
-    lab.nodes
-      .filter(({ natNetns }) => natNetns === undefined)
-      .map((node) => `route replace ${node.podCIDR} via ${node.address}`),
+    open.map((node) => `route replace ${node.podCIDR} via ${node.address}`),
   );
+}
+
+async function startApi(lab: Lab, progress: Progress): Promise<void> {
+  const cluster = clusterOf(lab);
+  await routeToPods(lab, lab.nodes);
   await startControlPlane(lab);
   progress(`The API server is ready at ${cluster.apiUrl}`);
   const dns = corednsObjects(cluster, Math.min(2, lab.nodes.length));

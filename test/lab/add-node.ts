@@ -1,0 +1,71 @@
+import { prepareNode, waitForDaemon } from "./daemon.ts";
+import { makeKubeletCertificate } from "./kubernetes/certificates.ts";
+import { getJson, kubectl } from "./kubernetes/kubectl.ts";
+import { powerOn } from "./kubernetes/node-power.ts";
+import { routeToPods } from "./kubernetes/start-cluster.ts";
+import { LabError } from "./lab-error.ts";
+import { nodeOf, saveLab } from "./lab-store.ts";
+import type { Lab, LabNode } from "./lab-types.ts";
+import { withNode } from "./layout.ts";
+import { type Progress, silent } from "./progress.ts";
+import { bringUpNode } from "./start-lab.ts";
+import { cableNode } from "./underlay.ts";
+import { waitUntil } from "./wait-until.ts";
+
+/** What `addNode` may be told of the node. */
+export type NodeRequest = { readonly name: string; readonly behindNat?: boolean };
+
+/**
+ * Adds a node that never was to a running lab and returns the lab with it. In a cluster that is a machine with nothing on
+ * its disk but kubelet and containerd: it registers itself, the controller manager gives it its pod CIDR, and what makes its
+ * network comes from the cluster; this returns as soon as it is registered, see `waitForNode`. Without a cluster it returns
+ * when the node is ready. Throws LabError BAD_OPTION for a name that is no node's or is taken.
+ */
+export async function addNode(lab: Lab, request: NodeRequest, progress: Progress = silent): Promise<Lab> {
+  if (lab.options.kubernetes?.network === "reference")
+    throw new LabError(
+      "BAD_OPTION",
+      "the nodes of the reference network know only those that were there at first",
+    );
+  const grown = withNode(lab, request.name, request.behindNat === true);
+  const node = nodeOf(grown, request.name);
+  // Before there is anything of it: then every command knows of a node that did not come up.
+  await saveLab(grown);
+  await prepareNode(grown, node);
+  if (grown.options.kubernetes === undefined) {
+    await cableNode(grown, node);
+    await bringUpNode(grown, node, progress);
+    return grown;
+  }
+  await makeKubeletCertificate(grown, node);
+  await powerOn(grown, node);
+  const registered = await asRegistered(grown, node);
+  const nodes = grown.nodes.map((each) => (each === node ? registered : each));
+  await routeToPods(grown, [registered]);
+  await saveLab({ ...grown, nodes });
+  progress(`Node ${node.name} is registered: pods of ${registered.podCIDR}`);
+  return { ...grown, nodes };
+}
+
+/** Waits until a node that was added is as ready as it becomes by itself: at once without a network in the cluster. */
+export async function waitForNode(lab: Lab, node: LabNode): Promise<void> {
+  const { kubernetes } = lab.options;
+  if (kubernetes?.network === "none") return;
+  await waitForDaemon(lab, node, 180_000);
+  if (kubernetes === undefined) return;
+  const ready = ["wait", "--for=condition=Ready", `node/${node.name}`, "--timeout=180s"];
+  await kubectl(lab, ready, { timeoutMs: 190_000 });
+}
+
+/** The node with the pod CIDR that its Node object got. */
+async function asRegistered(lab: Lab, node: LabNode): Promise<LabNode> {
+  type Node = { readonly spec: { readonly podCIDR?: string } };
+  const given = async () =>
+    (await getJson<Node>(lab, ["node", node.name]).catch(() => undefined))?.spec.podCIDR;
+  const podCIDR = await waitUntil(given, {
+    what: `${node.name} registers and gets a pod CIDR`,
+    timeoutMs: 120_000,
+    everyMs: 100,
+  });
+  return { ...node, podCIDR, routerAddress: podCIDR.replace(/\.0\/24$/, ".1") };
+}
