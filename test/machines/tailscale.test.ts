@@ -1,61 +1,22 @@
 import { describe, expect, test } from "vitest";
-import { createActor, fromCallback, fromPromise } from "xstate";
-import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
 import { tailscaleMachine } from "../../machines/tailscale/tailscale-machine.ts";
-import type {
-  GreeterEvent,
-  TailscaledIdentity,
-  TailscaleEvent,
-  TailscaleReport,
-  WantedTailnet,
-} from "../../machines/tailscale/tailscale-types.ts";
+import type { TailscaleReport } from "../../machines/tailscale/tailscale-types.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
-import type { TailnetPeer, TailnetStatus } from "../../src/domain/tailnet-status.ts";
-import { type ManualClock, manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
-import { settledOnCommand } from "../support/settled-on-command.ts";
+import {
+  alone,
+  inputOf,
+  loggedOut,
+  offline,
+  online,
+  peer,
+  process,
+  read,
+  startTailscale,
+  wireGone,
+} from "../support/tailscale-desk.ts";
 import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
-
-const process: TailscaledIdentity = { pid: 42, startTime: "1000" };
-const wanted: WantedTailnet = {
-  controlUrl: "http://10.99.0.1:8080",
-  hostname: "n1",
-  advertiseRoutes: ["10.244.1.0/24"],
-};
-const peer: TailnetPeer = {
-  nodeId: "8",
-  hostName: "n2",
-  online: true,
-  addresses: ["100.64.0.2"],
-  primaryRoutes: ["10.244.2.0/24"],
-  currentAddress: "",
-  relay: "",
-};
-const self = {
-  nodeId: "7",
-  hostName: "n1",
-  online: true,
-  addresses: ["100.64.0.1"],
-  primaryRoutes: ["10.244.1.0/24"],
-};
-const online: TailnetStatus = { ...noTailnet, backendState: "Running", self, peers: [peer], fresh: true };
-const alone: TailnetStatus = { ...online, peers: [] };
-const offline: TailnetStatus = { ...online, self: { ...self, online: false } };
-const loggedOut: TailnetStatus = { ...noTailnet, backendState: "NeedsLogin" };
-const wireGone = { code: "WIRE_GONE", message: "headcni-wire is gone" };
-const tailscaledAway = { code: "TAILSCALED_AWAY", message: "tailscaled does not answer" };
-const read = (status: TailnetStatus) => ({ type: "tailnet.read", status }) as const;
-
-function inputOf(parent: ReturnType<typeof recorder<TailscaleReport>>) {
-  return {
-    wanted,
-    authKeyFrom: "credentials" as const,
-    launcher: "daemon" as const,
-    headscale: recorder<HeadscaleEvent>().ref,
-    parent: parent.ref,
-  };
-}
 
 test("every transition of the tailscale machine can be taken", async () => {
   await walkAllTransitions(tailscaleMachine, {
@@ -88,97 +49,9 @@ test("every transition of the tailscale machine can be taken", async () => {
   });
 });
 
-function fireAll(clock: ManualClock): void {
-  for (const delayMs of clock.running()) clock.fire(delayMs);
-}
-
-/** The tailscale machine over a tailscaled that is there already (`running`) or not; effects are settled by the test. */
-function start(running: boolean, launcher: "daemon" | "wire" = "daemon") {
-  const parent = recorder<TailscaleReport>();
-  const greeted: string[] = [];
-  const counts = { seeks: 0, entered: 0, starts: 0, reconciled: 0, rejoins: 0, rechecks: 0 };
-  const alive = { process: running ? process : undefined };
-  const peersAnswer = { value: true };
-  const feeds = settledOnCommand();
-  let feedId = "";
-  const clock = manualClock();
-  const forEver = new Promise<never>(() => undefined);
-  const actor = createActor(
-    tailscaleMachine.provide({
-      actors: {
-        find: fromPromise<TailscaledIdentity | undefined, void>(async () => alive.process),
-        start: fromPromise<TailscaledIdentity, void>(async () => {
-          counts.starts += 1;
-          alive.process = { pid: 42 + counts.starts, startTime: "2000" };
-          return alive.process;
-        }),
-        seekWire: fromCallback<TailscaleEvent, undefined>(() => {
-          counts.seeks += 1;
-        }),
-        enter: fromPromise<void, void>(async () => {
-          counts.entered += 1;
-        }),
-        reconcile: fromPromise<void, { readonly wanted: WantedTailnet }>(async () => {
-          counts.reconciled += 1;
-        }),
-        // The machines it invokes have tests of their own.
-        feed: feeds.logic as never,
-        login: fromPromise(() => forEver) as never,
-        greeter: fromCallback<GreeterEvent, undefined>(({ receive }) => {
-          receive((event) => {
-            const how = event.type === "peers.greet" ? event.settleMs : "again";
-            greeted.push(...event.addresses.map((address) => `${address} ${how}`));
-          });
-        }),
-        checkPeers: fromPromise<boolean, { readonly addresses: readonly string[] }>(
-          async () => peersAnswer.value,
-        ),
-        recheck: fromPromise<void, void>(async () => {
-          counts.rechecks += 1;
-        }),
-        rejoin: fromPromise<void, void>(() => {
-          counts.rejoins += 1;
-          return forEver;
-        }),
-        stop: fromPromise<void, void>(async () => {
-          alive.process = undefined;
-        }),
-      },
-    }),
-    { input: { ...inputOf(parent), launcher }, clock },
-  );
-  actor.subscribe((snapshot) => {
-    feedId = Object.keys(snapshot.children).find((id) => feeds.running().includes(id)) ?? feedId;
-  });
-  actor.start();
-  const at = (state: string) => {
-    const [outer = "", inner] = state.split(".");
-    const value = inner === undefined ? outer : { [outer]: inner };
-    return until(() => actor.getSnapshot().matches(value as never), state);
-  };
-  return {
-    actor,
-    clock,
-    counts,
-    greeted,
-    peersAnswer,
-    at,
-    statuses: () =>
-      parent.events.flatMap((event) =>
-        event.type === "tailscale.changed" ? [event.status.backendState] : [],
-      ),
-    told: () => parent.types().filter((type) => type !== "tailscale.changed"),
-    say: (status: TailnetStatus) => actor.send(read(status) satisfies TailscaleEvent),
-    die: () => {
-      alive.process = undefined;
-      feeds.resolve(feedId, undefined);
-    },
-  };
-}
-
 describe("tailscale", () => {
   test("adopts a running tailscaled: no start, no ping, no login", async () => {
-    const { at, say, told, counts, greeted } = start(true);
+    const { at, say, told, counts, greeted } = startTailscale(true);
     await at("attending.examining");
     say(online);
     await at("attending.up");
@@ -188,7 +61,7 @@ describe("tailscale", () => {
   });
 
   test("after a start every online peer is pinged before it is up", async () => {
-    const { at, say, told, greeted, actor } = start(false);
+    const { at, say, told, greeted, actor } = startTailscale(false);
     await at("attending.examining");
     say(online);
     await at("attending.greeting");
@@ -202,7 +75,7 @@ describe("tailscale", () => {
   test.each([true, false])(
     "a newcomer is greeted once, also by an adopted tailscaled (adopted: %s)",
     async (adopted) => {
-      const { at, say, greeted } = start(adopted);
+      const { at, say, greeted } = startTailscale(adopted);
       await at("attending.examining");
       say(alone);
       await at("attending.up");
@@ -213,7 +86,7 @@ describe("tailscale", () => {
   );
 
   test("nobody hears of the netmap before the paths are open", async () => {
-    const { at, say, actor, statuses } = start(false);
+    const { at, say, actor, statuses } = startTailscale(false);
     await at("attending.examining");
     say(online);
     await at("attending.greeting");
@@ -224,7 +97,7 @@ describe("tailscale", () => {
   });
 
   test("after a login peers get time to find their path back", async () => {
-    const { at, say, greeted } = start(false);
+    const { at, say, greeted } = startTailscale(false);
     await at("attending.examining");
     say(loggedOut);
     await at("attending.needsLogin");
@@ -234,7 +107,7 @@ describe("tailscale", () => {
   });
 
   test("peers that do not answer hold it up for 3 s and no longer", async () => {
-    const { at, say, clock } = start(false);
+    const { at, say, clock } = startTailscale(false);
     await at("attending.examining");
     say(online);
     await at("attending.greeting");
@@ -243,7 +116,7 @@ describe("tailscale", () => {
   });
 
   test("without control the data plane counts as up, and tailscaled is not touched", async () => {
-    const { at, say, told, clock, counts } = start(true);
+    const { at, say, told, clock, counts } = startTailscale(true);
     await at("attending.examining");
     say(online);
     await at("attending.up");
@@ -258,7 +131,7 @@ describe("tailscale", () => {
   });
 
   test("adopted while control is away, it is up as well, and comes back with the others at the next tick", async () => {
-    const { at, say, told, counts } = start(true);
+    const { at, say, told, counts } = startTailscale(true);
     await at("attending.examining");
     say({ ...offline, fresh: false });
     await at("attending.degraded");
@@ -267,7 +140,7 @@ describe("tailscale", () => {
   });
 
   test("a known peer that restarted is greeted again, a stranger is not", async () => {
-    const { at, say, greeted, actor } = start(true);
+    const { at, say, greeted, actor } = startTailscale(true);
     await at("attending.examining");
     actor.send({ type: "peers.renewed", nodeIds: ["8"] });
     say(online);
@@ -277,7 +150,7 @@ describe("tailscale", () => {
   });
 
   test("back from an outage of control it greets its peers again, whether they are back or not", async () => {
-    const { at, say, greeted } = start(true);
+    const { at, say, greeted } = startTailscale(true);
     await at("attending.examining");
     say(online);
     await at("attending.up");
@@ -289,7 +162,7 @@ describe("tailscale", () => {
   });
 
   test("a dead tailscaled is started again within 100 ms, one that dies before it was up waits longer", async () => {
-    const { at, say, told, clock, die, counts } = start(true);
+    const { at, say, told, clock, die, counts } = startTailscale(true);
     await at("attending.examining");
     say(online);
     await at("attending.up");
@@ -308,7 +181,7 @@ describe("tailscale", () => {
   });
 
   test("logged out, it reports itself down and comes back after the login", async () => {
-    const { at, say, told } = start(true);
+    const { at, say, told } = startTailscale(true);
     await at("attending.examining");
     say(online);
     await at("attending.up");
@@ -320,7 +193,7 @@ describe("tailscale", () => {
   });
 
   test("a node that Headscale asks to log in although it runs was deleted there", async () => {
-    const { at, say } = start(true);
+    const { at, say } = startTailscale(true);
     await at("attending.examining");
     say(online);
     await at("attending.up");
@@ -329,7 +202,7 @@ describe("tailscale", () => {
   });
 
   test("no answer from any online peer twice in a row makes it ask Headscale anew", async () => {
-    const { at, say, clock, counts, peersAnswer, actor } = start(true);
+    const { at, say, clock, counts, peersAnswer, actor } = startTailscale(true);
     await at("attending.examining");
     say(online);
     await at("attending.up");
@@ -348,56 +221,12 @@ describe("tailscale", () => {
   });
 
   test("asked to stop, it ends tailscaled and says so", async () => {
-    const { at, say, told, actor } = start(true);
+    const { at, say, told, actor } = startTailscale(true);
     await at("attending.examining");
     say(online);
     await at("attending.up");
     actor.send({ type: "tailscale.stop" });
     await until(() => actor.getSnapshot().status === "done", "the end");
     expect(told()).toEqual(["tailscale.up", "tailscale.down", "tailscale.stopped"]);
-  });
-});
-
-describe("tailscale with headcni-wire", () => {
-  test("enters the namespace of a wire that runs and adopts its tailscaled", async () => {
-    const { at, say, told, counts, greeted } = start(true, "wire");
-    await at("attending.examining");
-    say(online);
-    await at("attending.up");
-    expect(counts).toMatchObject({ starts: 0, seeks: 0, entered: 1 });
-    expect(greeted).toEqual([]);
-    expect(told()).toEqual(["tailscale.entered", "tailscale.up"]);
-  });
-
-  test("waits for a wire that is not there, says why, and never starts tailscaled", async () => {
-    const { at, actor, told, counts, greeted, say } = start(false, "wire");
-    await at("awaitingWire");
-    actor.send({ type: "wire.missed", failure: wireGone });
-    expect(told()).toEqual(["tailscale.down", "tailscale.left"]);
-    expect(actor.getSnapshot().context.failure).toEqual(wireGone);
-    actor.send({ type: "wire.found", process: { ...process, attended: false } });
-    await at("attending.examining");
-    say(online);
-    await at("attending.greeting");
-    expect(counts).toMatchObject({ starts: 0, seeks: 1, entered: 1 });
-    expect(greeted).toEqual(["100.64.0.2 0"]);
-  });
-
-  test("keeps the namespace while only tailscaled is away, and opens paths to peers after its return", async () => {
-    const { at, actor, die, say, told, clock, greeted } = start(true, "wire");
-    await at("attending.examining");
-    say(online);
-    await at("attending.up");
-    die();
-    await at("restarting");
-    fireAll(clock);
-    await at("awaitingWire");
-    actor.send({ type: "wire.missed", failure: tailscaledAway });
-    expect(told()).toEqual(["tailscale.entered", "tailscale.up", "tailscale.down", "tailscale.down"]);
-    actor.send({ type: "wire.found", process: { pid: 77, startTime: "3000", attended: false } });
-    await at("attending.examining");
-    say(online);
-    await at("attending.greeting");
-    expect(greeted).toEqual(["100.64.0.2 0"]);
   });
 });

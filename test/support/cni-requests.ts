@@ -18,3 +18,6 @@ export function cniRequest(
     ...more,
   };
 }
+
+export const add = (id: string, more = {}) => cniRequest("ADD", id, more);
+export const del = (id: string, more = {}) => cniRequest("DEL", id, more);
