@@ -43,6 +43,14 @@ export function linkEnds4(linkPrefix: string): LinkEnds {
   return { node: addressAt(prefix, 1n), tailnet: addressAt(prefix, 2n), prefixLength: prefix.length };
 }
 
+/** Families of the veth: the underlay that tailscaled finds in X is IPv4, whatever pods have. */
+export function linkFamilies(settings: GuardSettings): readonly (4 | 6)[] {
+  return familySettings(settings).some(({ family }) => family === 6) ? [4, 6] : [4];
+}
+
+/** Every destination of a family. */
+export const anywhere = { 4: "0.0.0.0/0", 6: "::/0" } as const;
+
 /** The settings of one family. `router` is the address that stands for this node (DESIGN decision 7). */
 export interface FamilySettings {
   readonly family: 4 | 6;
@@ -52,7 +60,6 @@ export interface FamilySettings {
   readonly routers: readonly string[];
   readonly router: string;
   readonly ends: LinkEnds;
-  readonly anywhere: string;
 }
 
 /** One entry per family that has a pod CIDR on this node, IPv4 first. */
@@ -71,7 +78,6 @@ export function familySettings(settings: GuardSettings): readonly FamilySettings
         routers,
         router,
         ends: linkEnds(settings, family),
-        anywhere: family === 4 ? "0.0.0.0/0" : "::/0",
       },
     ];
   });

@@ -1,4 +1,4 @@
-import { familySettings, type GuardSettings } from "./guard-settings.ts";
+import { type GuardSettings, linkFamilies } from "./guard-settings.ts";
 import { attachmentLinkGroup, leavingLinkGroup, tailnetLink } from "./kernel-constants.ts";
 import type { KernelLink, KernelSnapshot, NamespaceName } from "./kernel-state.ts";
 
@@ -23,15 +23,11 @@ export function wishedSysctls(
   namespace: NamespaceName,
   snapshot: KernelSnapshot,
 ): readonly SysctlWish[] {
-  const families = familySettings(settings).map(({ family }) => family);
-  const wishes: SysctlWish[] = [];
-  if (families.includes(4)) {
-    wishes.push(wish("net/ipv4/ip_forward", "1"));
-    if (namespace === "tailnet") wishes.push(wish("net/ipv4/conf/all/rp_filter", "2"));
-    else if (snapshot.links.some(({ name }) => name === tailnetLink.node))
-      wishes.push(wish(`net/ipv4/conf/${tailnetLink.node}/rp_filter`, "2"));
-  }
-  if (families.includes(6)) {
+  const wishes = [wish("net/ipv4/ip_forward", "1")];
+  if (namespace === "tailnet") wishes.push(wish("net/ipv4/conf/all/rp_filter", "2"));
+  else if (snapshot.links.some(({ name }) => name === tailnetLink.node))
+    wishes.push(wish(`net/ipv4/conf/${tailnetLink.node}/rp_filter`, "2"));
+  if (linkFamilies(settings).includes(6)) {
     if (namespace === "node")
       for (const link of foreignLinks(snapshot))
         wishes.push(wish(`net/ipv6/conf/${link.name}/accept_ra`, "2", ["0"]));
@@ -56,7 +52,7 @@ export function brokenSysctls(wishes: readonly SysctlWish[], present: Sysctls): 
  */
 export function sysctlsToRemember(settings: GuardSettings, snapshot: KernelSnapshot): readonly string[] {
   const links = foreignLinks(snapshot).map(({ name }) => name);
-  return familySettings(settings).flatMap(({ family }) =>
+  return linkFamilies(settings).flatMap((family) =>
     family === 4
       ? [
           "net/ipv4/ip_forward",

@@ -1,5 +1,5 @@
 import type { GuardInvariant } from "./guard-invariants.ts";
-import { familySettings, type GuardSettings } from "./guard-settings.ts";
+import { anywhere, familySettings, type GuardSettings, linkEnds, linkFamilies } from "./guard-settings.ts";
 import {
   mainTable,
   routeProtocol,
@@ -26,28 +26,31 @@ const tailnetLinkMtu = 1500;
 export function nodeWishes(settings: GuardSettings, linked: boolean): readonly KernelWish[] {
   const families = familySettings(settings);
   const link = tailnetLink.node;
-  const refusals = families.flatMap(({ family, supernets, anywhere }) => [
+  const refusals = families.flatMap(({ family, supernets }) => [
     ...supernets.map((supernet) => route("node.unreachable", unreachable(family, supernet, mainTable))),
     // As wide as the route through X: a narrower prefix would win against it whatever its metric.
-    route("node.tailnetUnreachable", unreachable(family, anywhere, tailnetTable)),
+    route("node.tailnetUnreachable", unreachable(family, anywhere[family], tailnetTable)),
   ]);
   const through: readonly KernelWish[] = [
     { invariant: "node.link", operation: vethOperation },
     { invariant: "node.link", operation: { op: "link.up", link } },
-    ...families.flatMap(({ ends, routers, family }): KernelWish[] => [
-      { invariant: "node.linkAddress", operation: address(link, ends.node, ends.prefixLength) },
-      ...routers.map(
+    ...linkFamilies(settings).map((family): KernelWish => {
+      const { node, prefixLength } = linkEnds(settings, family);
+      return { invariant: "node.linkAddress", operation: address(link, node, prefixLength) };
+    }),
+    ...families.flatMap(({ routers, family }) =>
+      routers.map(
         (router): KernelWish => ({
           invariant: "node.routerAddress",
           operation: address(link, router, hostLength(family)),
         }),
       ),
-    ]),
-    ...families.map(({ family, anywhere, ends, router }) =>
+    ),
+    ...families.map(({ family, ends, router }) =>
       route("node.tailnetRoute", {
         family,
         type: "unicast",
-        destination: anywhere,
+        destination: anywhere[family],
         table: tailnetTable,
         metric: plainMetric(family),
         protocol: routeProtocol,
@@ -75,15 +78,22 @@ export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
   return [
     { invariant: "tailnet.link", operation: { op: "link.up", link: "lo" } },
     { invariant: "tailnet.link", operation: { op: "link.up", link } },
-    ...families.flatMap(({ family, ends, ownPrefixes, supernets, anywhere }): KernelWish[] => [
-      ...supernets.map((supernet) => route("tailnet.unreachable", unreachable(family, supernet, mainTable))),
-      { invariant: "tailnet.linkAddress", operation: address(link, ends.tailnet, ends.prefixLength) },
-      route("tailnet.defaultRoute", viaNode(family, anywhere, ends.node)),
-      ...ownPrefixes.flatMap((prefix) => [
+    ...families.flatMap(({ family, supernets }) =>
+      supernets.map((supernet) => route("tailnet.unreachable", unreachable(family, supernet, mainTable))),
+    ),
+    ...linkFamilies(settings).flatMap((family): KernelWish[] => {
+      const { node, tailnet, prefixLength } = linkEnds(settings, family);
+      return [
+        { invariant: "tailnet.linkAddress", operation: address(link, tailnet, prefixLength) },
+        route("tailnet.defaultRoute", viaNode(family, anywhere[family], node)),
+      ];
+    }),
+    ...families.flatMap(({ family, ends, ownPrefixes }) =>
+      ownPrefixes.flatMap((prefix) => [
         route("tailnet.ownRoute", viaNode(family, prefix, ends.node)),
         rule("tailnet.ownRule", family, prefix, mainTable, rulePriority.ownPrefixToMain),
       ]),
-    ]),
+    ),
   ];
 }
 

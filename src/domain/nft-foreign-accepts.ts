@@ -1,4 +1,4 @@
-import { type FamilySettings, familySettings, type GuardSettings } from "./guard-settings.ts";
+import { type FamilySettings, familySettings, type GuardSettings, linkFamilies } from "./guard-settings.ts";
 import { tailnetLink } from "./kernel-constants.ts";
 import {
   accept,
@@ -25,18 +25,21 @@ export interface ForeignAccept {
 
 /**
  * FORWARD. X's side is filtered inside X, sources in the own pod CIDR are held to pods by our table, so these two are
- * let through whole. Towards pods and X only answers and translated flows (Services, host ports, tailscaled's port)
+ * let through whole, as is tailscaled's underlay, which is IPv4 also without IPv4 pods. Towards pods and X only answers and translated flows (Services, host ports, tailscaled's port)
  * pass: a host that drops what its LAN wants to route through it goes on doing so.
  */
 export function forwardAccepts(settings: GuardSettings): readonly ForeignAccept[] {
-  return familySettings(settings).flatMap(({ family, ownPrefixes }) => [
-    { name: "from-tailnet", family, input: tailnetLink.node },
-    ...ownPrefixes.map((source) => ({ name: "from-pods", family, source })),
-    ...(["known", "translated"] as const).flatMap((flow) => [
-      ...ownPrefixes.map((destination) => ({ name: `to-pods-${flow}`, family, destination, flow })),
-      { name: `to-tailnet-${flow}`, family, output: tailnetLink.node, flow },
-    ]),
-  ]);
+  return linkFamilies(settings).flatMap((family) => {
+    const { ownPrefixes } = ownAddresses(settings, family);
+    return [
+      { name: "from-tailnet", family, input: tailnetLink.node },
+      ...ownPrefixes.map((source) => ({ name: "from-pods", family, source })),
+      ...(["known", "translated"] as const).flatMap((flow) => [
+        ...ownPrefixes.map((destination) => ({ name: `to-pods-${flow}`, family, destination, flow })),
+        { name: `to-tailnet-${flow}`, family, output: tailnetLink.node, flow },
+      ]),
+    ];
+  });
 }
 
 /**
@@ -44,22 +47,34 @@ export function forwardAccepts(settings: GuardSettings): readonly ForeignAccept[
  * services pods may reach stays the operator's choice, as it is for any other client.
  */
 export function inputAccepts(settings: GuardSettings): readonly ForeignAccept[] {
-  return familySettings(settings).flatMap(({ family, ownPrefixes, routers }: FamilySettings) => [
-    { name: "answers-from-tailnet", family, input: tailnetLink.node, flow: "known" as const },
-    ...ownPrefixes.map((source) => ({
-      name: "answers-from-pods",
-      family,
-      source,
-      flow: "known" as const,
-    })),
-    ...routers.map((destination) => ({
-      name: "router-echo",
-      family,
-      input: tailnetLink.node,
-      destination: `${destination}/${family === 4 ? 32 : 128}`,
-      echoRequest: true as const,
-    })),
-  ]);
+  return linkFamilies(settings).flatMap((family) => {
+    const { ownPrefixes, routers } = ownAddresses(settings, family);
+    return [
+      { name: "answers-from-tailnet", family, input: tailnetLink.node, flow: "known" as const },
+      ...ownPrefixes.map((source) => ({
+        name: "answers-from-pods",
+        family,
+        source,
+        flow: "known" as const,
+      })),
+      ...routers.map((destination) => ({
+        name: "router-echo",
+        family,
+        input: tailnetLink.node,
+        destination: `${destination}/${family === 4 ? 32 : 128}`,
+        echoRequest: true as const,
+      })),
+    ];
+  });
+}
+
+/** None where pods have no address of the family. */
+function ownAddresses(
+  settings: GuardSettings,
+  family: 4 | 6,
+): Pick<FamilySettings, "ownPrefixes" | "routers"> {
+  const found = familySettings(settings).find((one) => one.family === family);
+  return found ?? { ownPrefixes: [], routers: [] };
 }
 
 /**
