@@ -60,16 +60,16 @@ export const metricAlerts: readonly MetricAlert[] = [
     severity: "warning",
     expr: () => "headcni_ip_pool_used / headcni_ip_pool_size > 0.9",
     forSeconds: 300,
-    summary: `{{ $value | humanizePercentage }} of the pod addresses of ${at} are in use`,
+    summary: `{{ $value | humanizePercentage }} of the pod addresses of ${at} in {{ $labels.prefix }} are in use`,
     description:
-      "Addresses of deleted pods rest for a while before they are given out again; they count as used.",
+      "Addresses of deleted pods rest for a while before they are given out again, unless no other is left; they count as free.",
   },
   {
     alert: "HeadcniPoolFull",
     severity: "critical",
     expr: () => "headcni_ip_pool_used >= headcni_ip_pool_size and headcni_ip_pool_size > 0",
     forSeconds: 60,
-    summary: `${at} has no pod address left`,
+    summary: `${at} has no pod address left in {{ $labels.prefix }}`,
     description: "New pods on this node fail with CNI error code 11 until a pod ends.",
   },
   {

@@ -90,14 +90,14 @@ export const rows: readonly Row[] = [
       },
       {
         title: "Pod addresses in use",
-        about: "Resting addresses count as used.",
+        about: "Addresses of deleted pods count as free, also while they rest.",
         kind: "timeseries",
         unit: "percentunit",
         width: 8,
         queries: [
           {
             expr: `headcni_ip_pool_used{${on}} / headcni_ip_pool_size{${on}}`,
-            legend: "{{instance}}",
+            legend: "{{instance}} {{prefix}}",
           },
         ],
       },

@@ -13,11 +13,7 @@ type Root = ActorRefFrom<typeof headcniMachine>;
 export function daemonView(root: Root): LiveSources {
   const children = () => root.getSnapshot().children;
   return {
-    ipPool: () => {
-      const pools = children().pods?.getSnapshot().context.pools.map(poolNumbers) ?? [];
-      const sum = (of: "size" | "used") => pools.reduce((total, numbers) => total + Number(numbers[of]), 0);
-      return { size: sum("size"), used: sum("used") };
-    },
+    pools: () => children().pods?.getSnapshot().context.pools.map(poolNumbers) ?? [],
     routes: () => {
       const routes = children().routes?.getSnapshot().context;
       return routes === undefined ? [] : routeRows(routes.ownRows, routes.peers);

@@ -4,7 +4,8 @@ import type { Readiness } from "./readiness.ts";
 
 /** What the daemon can tell about itself when somebody scrapes; each function is cheap and does not throw. */
 export interface LiveSources {
-  ipPool(): { readonly size: number; readonly used: number };
+  /** One per pod CIDR of this node. */
+  pools(): readonly { readonly prefix: string; readonly size: number; readonly used: number }[];
   routes(): Iterable<{ readonly prefix: string; readonly kind: "own" | "peer"; readonly state: string }>;
   peerPaths(): Iterable<{ readonly peer: string; readonly path: "direct" | "relay" | "none" }>;
   /** Repairs so far, by the name of the invariant that did not hold. */
@@ -15,13 +16,21 @@ export interface LiveSources {
 export function registerLiveMetrics(registry: Registry, sources: LiveSources): void {
   gaugeOf(
     registry,
-    { name: "headcni_ip_pool_size", help: "Pod addresses this node can give out.", labels: [] },
-    () => [[{}, sources.ipPool().size]],
+    {
+      name: "headcni_ip_pool_size",
+      help: "Pod addresses this node can give out.",
+      labels: ["prefix"] as const,
+    },
+    () => sources.pools().map(({ prefix, size }) => [{ prefix }, size]),
   );
   gaugeOf(
     registry,
-    { name: "headcni_ip_pool_used", help: "Pod addresses in use, resting ones included.", labels: [] },
-    () => [[{}, sources.ipPool().used]],
+    {
+      name: "headcni_ip_pool_used",
+      help: "Pod addresses in use; those that rest can be given out and do not count.",
+      labels: ["prefix"] as const,
+    },
+    () => sources.pools().map(({ prefix, used }) => [{ prefix }, used]),
   );
   gaugeOf(
     registry,

@@ -93,7 +93,10 @@ describe("the metrics", () => {
     const { registry } = createMetrics();
     let routes = [{ prefix: "10.244.2.0/24", kind: "peer" as const, state: "expected" }];
     registerLiveMetrics(registry, {
-      ipPool: () => ({ size: 253, used: 4 }),
+      pools: () => [
+        { prefix: "10.244.1.0/24", size: 253, used: 4 },
+        { prefix: "fd00:10:244:1::/64", size: 2 ** 48, used: 4 },
+      ],
       routes: () => routes,
       peerPaths: () => [{ peer: "n2", path: "direct" }],
       guardRepairs: () => [{ invariant: "ownPrefixRule", count: 2 }],
@@ -104,8 +107,14 @@ describe("the metrics", () => {
     expect(await samples(registry, "headcni_route_state")).toEqual([
       'headcni_route_state{prefix="10.244.2.0/24",kind="peer",state="installed"} 1',
     ]);
-    expect(await samples(registry, "headcni_ip_pool_size")).toEqual(["headcni_ip_pool_size 253"]);
-    expect(await samples(registry, "headcni_ip_pool_used")).toEqual(["headcni_ip_pool_used 4"]);
+    expect(await samples(registry, "headcni_ip_pool_size")).toEqual([
+      'headcni_ip_pool_size{prefix="10.244.1.0/24"} 253',
+      `headcni_ip_pool_size{prefix="fd00:10:244:1::/64"} ${2 ** 48}`,
+    ]);
+    expect(await samples(registry, "headcni_ip_pool_used")).toEqual([
+      'headcni_ip_pool_used{prefix="10.244.1.0/24"} 4',
+      'headcni_ip_pool_used{prefix="fd00:10:244:1::/64"} 4',
+    ]);
     expect(await samples(registry, "headcni_peer_path")).toEqual([
       'headcni_peer_path{peer="n2",path="direct"} 1',
     ]);

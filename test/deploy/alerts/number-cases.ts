@@ -1,5 +1,15 @@
 import type { AlertCase } from "./promtool.ts";
 
+/** A node with pods of both families, whose IPv6 addresses never run short. */
+function pools(used: string): Readonly<Record<string, string>> {
+  return {
+    'headcni_ip_pool_used{prefix="10.244.1.0/24"}': used,
+    'headcni_ip_pool_size{prefix="10.244.1.0/24"}': "253x61",
+    'headcni_ip_pool_used{prefix="fd00:10:244:1::/64"}': used,
+    'headcni_ip_pool_size{prefix="fd00:10:244:1::/64"}': `${2 ** 48}x61`,
+  };
+}
+
 export const numberCases: readonly AlertCase[] = [
   { alert: "HeadcniDown", series: { up: "1 0x20" }, quietAt: 105, ringsAt: 180, labels: {} },
   {
@@ -38,17 +48,17 @@ export const numberCases: readonly AlertCase[] = [
   },
   {
     alert: "HeadcniPoolNearlyFull",
-    series: { headcni_ip_pool_used: "200 240x60", headcni_ip_pool_size: "253x61" },
+    series: pools("200 240x60"),
     quietAt: 285,
     ringsAt: 345,
-    labels: {},
+    labels: { prefix: "10.244.1.0/24" },
   },
   {
     alert: "HeadcniPoolFull",
-    series: { headcni_ip_pool_used: "200 253x10 252x20", headcni_ip_pool_size: "253x31" },
+    series: pools("200 253x10 252x20"),
     quietAt: 60,
     ringsAt: 105,
-    labels: {},
+    labels: { prefix: "10.244.1.0/24" },
     quietAgainAt: 195,
   },
   {

@@ -18,7 +18,7 @@ function metricNames(): ReadonlySet<string> {
   const { log } = createLogger({ level: "error", base: {} });
   registerMachineMetrics(registry, createMachineObserver({ log }));
   registerLiveMetrics(registry, {
-    ipPool: () => ({ size: 0, used: 0 }),
+    pools: () => [{ prefix: "10.244.1.0/24", size: 253, used: 0 }],
     routes: () => [],
     peerPaths: () => [],
     guardRepairs: () => [],
