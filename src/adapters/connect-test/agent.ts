@@ -20,6 +20,8 @@ export interface AgentOptions {
   readonly stateDir: string;
   readonly supernets: readonly string[];
   readonly ownPrefixes: readonly string[];
+  /** Which address family is tested; undefined: that of the first pod CIDR. */
+  readonly family: 4 | 6 | undefined;
   readonly linkPrefix: string;
   readonly mtu: number;
   readonly cniBinDir: string;
@@ -48,7 +50,7 @@ const sendInput = z.object({ address: z.string(), port: z.int(), milliseconds: z
 const echoMs = 1000;
 const smallBytes = 64;
 
-/** Tests one address family: that of the first pod CIDR. */
+/** Tests one address family. */
 export async function openAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
   const { runtimeDir, stateDir, supernets, mtu } = options;
   const { state: kernel, close: closeKernel } = await openKernel({
@@ -77,15 +79,16 @@ export async function openAgent(options: AgentOptions, signal: AbortSignal): Pro
   async function begin(): Promise<TestNode> {
     const status = await tailnet.status(signal).catch((error: unknown) => toFailure(error).message);
     const podCidrs = options.ownPrefixes.length > 0 ? options.ownPrefixes : ownRoutes(status, supernets);
-    const [first] = podCidrs.map(parsePrefix);
-    if (first === undefined)
+    const { family } = options;
+    const slice = podCidrs
+      .map(parsePrefix)
+      .find((prefix) => family === undefined || prefix.family === family);
+    if (slice === undefined)
       throw new ConnectTestError(
-        "this node's pod CIDR is not known: is HeadCNI running here, and in the tailnet?",
-        {
-          code: "REFUSED",
-        },
+        `this node's${family === undefined ? "" : ` IPv${family}`} pod CIDR is not known: is HeadCNI running here, and in the tailnet?`,
+        { code: "REFUSED" },
       );
-    const router = routerAddress(first);
+    const router = routerAddress(slice);
     const opened = await pluginIn(options.cniBinDir)
       .then((plugin) =>
         openTestPod({
@@ -99,7 +102,7 @@ export async function openAgent(options: AgentOptions, signal: AbortSignal): Pro
       )
       .catch((error: unknown) => toFailure(error).message);
     if (typeof opened !== "string") pod = opened;
-    const podAddress = pod?.addresses.find((address) => parseAddress(address).family === first.family) ?? "";
+    const podAddress = pod?.addresses.find((address) => parseAddress(address).family === slice.family) ?? "";
     const link = parsePrefix(options.linkPrefix);
     const [nodeEnd, tailnetEnd] = [addressAt(link, 1n), addressAt(link, 2n)];
     return {

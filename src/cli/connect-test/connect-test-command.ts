@@ -3,6 +3,7 @@ import { answerJsonLines } from "../../adapters/connect-test/json-lines.ts";
 import { openRemoteNode } from "../../adapters/connect-test/remote-node.ts";
 import { examineConfig } from "../../config/load-config.ts";
 import { toFailure } from "../../domain/failure.ts";
+import { parsePrefix } from "../../domain/prefix.ts";
 import { runtimePaths } from "../../runtime-paths.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand } from "../command.ts";
@@ -13,7 +14,7 @@ import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { helperCommand } from "../helper-command.ts";
 import { connectTestDocument } from "./connect-test-document.ts";
 import { connectTestText } from "./connect-test-text.ts";
-import { runMatrix } from "./run-matrix.ts";
+import { type MatrixResult, runMatrix } from "./run-matrix.ts";
 
 const defaultSeconds = "1";
 
@@ -31,6 +32,7 @@ export const connectTestCommand: CliCommand = {
       summary: "with --via: begin at this node, so that the command may run anywhere",
     },
     { flags: "--seconds <number>", summary: `TCP time for each pair (default ${defaultSeconds}, 0: none)` },
+    { flags: "--family <4|6>", summary: "tests IPv4 or IPv6 only (default: each that pods have)" },
     { flags: "--agent", summary: "answers another headcnictl on stdin and stdout" },
   ],
   notes: [
@@ -55,42 +57,64 @@ async function runTest({ context, options }: CliCall): Promise<ExitCode> {
   const from = options["from"];
   if (typeof from === "string" && typeof via !== "string")
     throw new CliError("--from needs --via, which says how to reach that node", { code: "USAGE" });
-  const first = typeof from === "string" && typeof via === "string" ? agentBy(via, from) : ownAgent(context);
-  const result = await runMatrix(openRemoteNode(first), {
-    signal: context.signal,
-    throughputMs: seconds * 1000,
-    said: context.progress.step,
-    open: typeof via === "string" ? (name) => openRemoteNode(agentBy(via, name)) : undefined,
-  }).catch((error: unknown) => {
-    throw new CliError(
-      `the test cannot begin on this node: ${toFailure(error).message}`,
-      { code: "FAILED" },
-      { cause: error },
-    );
-  });
-  const document = connectTestDocument(result);
+  const test = (family: 4 | 6 | undefined) => {
+    const words = ["connect-test", "--agent", ...(family === undefined ? [] : ["--family", String(family)])];
+    const first =
+      typeof from === "string" && typeof via === "string"
+        ? agentBy(via, from, words)
+        : ownAgent(context, words);
+    return runMatrix(openRemoteNode(first), {
+      signal: context.signal,
+      throughputMs: seconds * 1000,
+      said: context.progress.step,
+      open: typeof via === "string" ? (name) => openRemoteNode(agentBy(via, name, words)) : undefined,
+    }).catch((error: unknown) => {
+      throw new CliError(
+        `the test cannot begin on this node: ${toFailure(error).message}`,
+        { code: "FAILED" },
+        { cause: error },
+      );
+    });
+  };
+  const only = familyIn(options);
+  const results = [await test(only)];
+  // The first answer tells which families there are.
+  if (only === undefined) for (const family of otherFamilies(results[0])) results.push(await test(family));
+  const document = connectTestDocument(results);
   context.out(context.json ? printJson(document) : connectTestText(document, context));
   const failed = document.absent.length > 0 || document.pairs.some((pair) => pair.result === "fail");
   return failed ? exitCodes.problem : exitCodes.ok;
 }
 
-/** A shell line, as the person wrote it. Node names are DNS labels, and become a word of it. */
-function agentBy(via: string, node: string): readonly string[] {
-  return [
-    "sh",
-    "-c",
-    `${via.replaceAll("{node}", node.replace(/[^A-Za-z0-9.-]/g, ""))} connect-test --agent`,
+function familyIn(options: CliCall["options"]): 4 | 6 | undefined {
+  const family = options["family"];
+  if (family === undefined) return undefined;
+  if (family === "4" || family === "6") return family === "4" ? 4 : 6;
+  throw new CliError(`--family must be 4 or 6, not "${String(family)}"`, { code: "USAGE" });
+}
+
+/** The families of the first node's pods beside the one that was tested. */
+function otherFamilies(result: MatrixResult | undefined): readonly (4 | 6)[] {
+  const [tested, ...others] = [
+    ...new Set((result?.nodes[0]?.podCidrs ?? []).map((cidr) => parsePrefix(cidr).family)),
   ];
+  return tested === undefined ? [] : others;
+}
+
+/** A shell line, as the person wrote it. Node names are DNS labels, and become a word of it. */
+function agentBy(via: string, node: string, words: readonly string[]): readonly string[] {
+  const name = node.replace(/[^A-Za-z0-9.-]/g, "");
+  return ["sh", "-c", `${via.replaceAll("{node}", name)} ${words.join(" ")}`];
 }
 
 /** This node takes part like all others: through a process of its own. */
-function ownAgent({ target }: CliCall["context"]): readonly string[] {
+function ownAgent({ target }: CliCall["context"], words: readonly string[]): readonly string[] {
   const self = process.argv[1] ?? "";
   const where = ["--config", target.configFile, "--socket", target.socketPath];
-  return [process.execPath, ...process.execArgv, self, ...where, "connect-test", "--agent"];
+  return [process.execPath, ...process.execArgv, self, ...where, ...words];
 }
 
-async function runAgent({ context }: CliCall): Promise<ExitCode> {
+async function runAgent({ context, options }: CliCall): Promise<ExitCode> {
   const examined = examineConfig({
     file: context.target.configFile,
     environment: context.environment,
@@ -113,6 +137,7 @@ async function runAgent({ context }: CliCall): Promise<ExitCode> {
       stateDir: settings.stateDir,
       supernets: settings.supernets,
       ownPrefixes: settings.ownPrefixes,
+      family: familyIn(options),
       linkPrefix: settings.linkPrefix,
       mtu: settings.mtu,
       cniBinDir: settings.cniBinDir,

@@ -1,5 +1,6 @@
 import type { Diagnosis, Hop } from "../../domain/connect-test/diagnose.ts";
 import type { Echo, EchoPair } from "../../domain/connect-test/observation.ts";
+import { parseAddress } from "../../domain/prefix.ts";
 import { type DocumentHead, documentVersion } from "../document.ts";
 import type { MatrixResult, PairResult } from "./run-matrix.ts";
 
@@ -9,7 +10,8 @@ export interface ConnectTestDocument extends DocumentHead<"ConnectTest"> {
   readonly nodes: readonly {
     readonly name: string;
     readonly podCidrs: readonly string[];
-    readonly podAddress: string;
+    /** Of the test pods, one per tested family; without those that could not be attached. */
+    readonly podAddresses: readonly string[];
   }[];
   readonly absent: MatrixResult["absent"];
   readonly pairs: readonly ConnectTestPair[];
@@ -18,6 +20,7 @@ export interface ConnectTestDocument extends DocumentHead<"ConnectTest"> {
 export interface ConnectTestPair {
   readonly from: string;
   readonly to: string;
+  readonly family: 4 | 6;
   readonly result: Diagnosis["result"];
   /** Where the packet stops; empty unless `result` is "fail". */
   readonly hop: Hop | "";
@@ -36,16 +39,27 @@ export interface ConnectTestPair {
   readonly megabitsPerSecond: number | null;
 }
 
-/** The result as the document that `-o json` prints. */
-export function connectTestDocument({ nodes, absent, pairs }: MatrixResult): ConnectTestDocument {
+/** The results, one per address family, as the document that `-o json` prints. */
+export function connectTestDocument(results: readonly MatrixResult[]): ConnectTestDocument {
+  const nodes = results.flatMap((result) => result.nodes);
   return {
     apiVersion: documentVersion,
     kind: "ConnectTest",
     fullBytes: nodes[0]?.mtu ?? 0,
-    nodes: nodes.map(({ name, podCidrs, podAddress }) => ({ name, podCidrs, podAddress })),
-    absent,
-    pairs: pairs.map(pairOf),
+    nodes: firstOfEachName(nodes).map(({ name, podCidrs }) => ({
+      name,
+      podCidrs,
+      podAddresses: nodes
+        .filter((node) => node.name === name && node.podAddress !== "")
+        .map(({ podAddress }) => podAddress),
+    })),
+    absent: firstOfEachName(results.flatMap((result) => result.absent)),
+    pairs: results.flatMap((result) => result.pairs.map(pairOf)),
   };
+}
+
+function firstOfEachName<One extends { readonly name: string }>(list: readonly One[]): readonly One[] {
+  return list.filter((one, index) => list.findIndex(({ name }) => name === one.name) === index);
 }
 
 function pairOf({ from, to, observation, diagnosis }: PairResult): ConnectTestPair {
@@ -55,6 +69,7 @@ function pairOf({ from, to, observation, diagnosis }: PairResult): ConnectTestPa
   return {
     from,
     to,
+    family: parseAddress(observation.from.routerAddress).family,
     result,
     hop,
     where,

@@ -9,11 +9,14 @@ export function connectTestText(
   { style, width }: Pick<CliContext, "style" | "width">,
 ): string {
   const paint = { ok: style.good, note: style.warn, fail: style.bad };
+  const isMixed = pairs.some(({ family }) => family !== pairs[0]?.family);
+  const ifMixed = (text: string) => (isMixed ? [text] : []);
   const table = formatTable({
-    headings: ["FROM", "TO", "PATH", "RTT", "64 B", `${fullBytes} B`, "TCP", "RESULT"],
+    headings: ["FROM", "TO", ...ifMixed("IP"), "PATH", "RTT", "64 B", `${fullBytes} B`, "TCP", "RESULT"],
     rows: pairs.map((pair) => [
       pair.from,
       pair.to,
+      ...ifMixed(`v${pair.family}`),
       pair.path,
       pair.roundTripMs === null ? "-" : `${pair.roundTripMs.toFixed(2)} ms`,
       mark(pair.small),
@@ -25,9 +28,9 @@ export function connectTestText(
     paintHeading: style.bold,
   });
   const troubles = distinct(pairs.filter(({ result }) => result !== "ok"));
-  const told = troubles.flatMap(({ from, to, result, hop, where, reason, todo }) => [
+  const told = troubles.flatMap(({ from, to, family, result, hop, where, reason, todo }) => [
     "",
-    `${paint[result](result === "fail" ? "FAIL" : "note")}  ${from} -> ${to}${hop === "" ? "" : `: ${hop}${where === "both" ? "" : ` (${where})`}`}`,
+    `${paint[result](result === "fail" ? "FAIL" : "note")}  ${from} -> ${to}${ifMixed(` over IPv${family}`).join("")}${hop === "" ? "" : `: ${hop}${where === "both" ? "" : ` (${where})`}`}`,
     ...indented("why   ", reason, width),
     ...indented("do    ", todo, width),
   ]);

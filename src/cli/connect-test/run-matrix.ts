@@ -1,13 +1,8 @@
 import type { RemoteNode } from "../../adapters/connect-test/remote-node.ts";
 import { type Diagnosis, diagnose } from "../../domain/connect-test/diagnose.ts";
-import type {
-  PairObservation,
-  TestNode,
-  TestPeer,
-  TestTarget,
-} from "../../domain/connect-test/observation.ts";
+import type { PairObservation, TestNode, TestPeer } from "../../domain/connect-test/observation.ts";
 import { toFailure } from "../../domain/failure.ts";
-import { parsePrefix, routerAddress } from "../../domain/prefix.ts";
+import { parseAddress, parsePrefix, routerAddress } from "../../domain/prefix.ts";
 
 /** One ordered pair with what it came to. */
 export interface PairResult {
@@ -94,8 +89,16 @@ export async function runMatrix(first: RemoteNode, options: MatrixOptions): Prom
 async function observeFrom({ node, remote }: Member, members: readonly Member[]): Promise<PairObservation[]> {
   const pairs: PairObservation[] = [];
   for (const { name, peer, to } of othersOf(node, members)) {
-    const way = await remote.way(targetOf(name, peer, to)).catch(() => undefined);
-    pairs.push({ from: node, toName: name, to, peer, way, bitsPerSecond: undefined });
+    const router = to?.routerAddress ?? routerOf(peer, node);
+    const target = {
+      name,
+      tailnetAddress: peer?.tailnetAddress ?? "",
+      routerAddress: router ?? "",
+      podAddress: to?.podAddress ?? "",
+    };
+    const way = router === undefined ? undefined : await remote.way(target).catch(() => undefined);
+    const routed = routerOf(peer, node) === undefined ? undefined : peer;
+    pairs.push({ from: node, toName: name, to, peer: routed, way, bitsPerSecond: undefined });
   }
   return pairs;
 }
@@ -120,14 +123,11 @@ function othersOf(node: TestNode, members: readonly Member[]): readonly Other[] 
   );
 }
 
-function targetOf(name: string, peer: TestPeer | undefined, to: TestNode | undefined): TestTarget {
-  const [cidr = ""] = to?.podCidrs ?? peer?.podCidrs ?? [];
-  return {
-    name,
-    tailnetAddress: peer?.tailnetAddress ?? "",
-    routerAddress: to?.routerAddress ?? routerAddress(parsePrefix(cidr)),
-    podAddress: to?.podAddress ?? "",
-  };
+/** The peer's router address of the family that a node tests; undefined when it serves no prefix of that family. */
+function routerOf(peer: TestPeer | undefined, { routerAddress: own }: TestNode): string | undefined {
+  const { family } = parseAddress(own);
+  const slice = (peer?.podCidrs ?? []).map(parsePrefix).find((prefix) => prefix.family === family);
+  return slice === undefined ? undefined : routerAddress(slice);
 }
 
 /** Undefined where pods do not reach each other anyhow, or the connection broke. */

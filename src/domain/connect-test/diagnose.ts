@@ -1,3 +1,4 @@
+import { parseAddress } from "../prefix.ts";
 import type { EchoPair, PairObservation, TestNode } from "./observation.ts";
 
 /** A stretch of the way of a packet from pod to pod. */
@@ -85,7 +86,7 @@ function inTheTailnet({ from, to, toName, peer, way }: PairObservation): Diagnos
       toName,
       to?.tailnetFault
         ? `tailscaled of ${toName} is not up: ${to.tailnetFault}`
-        : `Headscale routes no pod CIDR to ${toName} as ${from.name} sees it`,
+        : `Headscale routes no IPv${parseAddress(from.routerAddress).family} pod CIDR to ${toName} as ${from.name} sees it`,
       `See headcnictl doctor on ${toName}: its route must be announced, approved and served, and the node online.`,
     );
   if (way === undefined || way.tunnel) return undefined;

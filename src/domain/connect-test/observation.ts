@@ -20,6 +20,7 @@ export interface TestTarget {
 /** What a node says of itself when a test begins. */
 export interface TestNode {
   readonly name: string;
+  /** Of all families; `routerAddress` and `podAddress` are of the one that is tested. */
   readonly podCidrs: readonly string[];
   readonly routerAddress: string;
   /** Why its tailscaled does not answer or is not up; empty when it is. */
@@ -64,7 +65,7 @@ export interface PairObservation {
   readonly from: TestNode;
   readonly toName: string;
   readonly to: TestNode | undefined;
-  /** What `from` knows of the other node; undefined: its tailscaled knows no such prefix. */
+  /** What `from` knows of the other node; undefined: its tailscaled knows no prefix of the tested family there. */
   readonly peer: TestPeer | undefined;
   /** Undefined when nothing could be tried. */
   readonly way: WayObservation | undefined;

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { RemoteNode } from "../../../src/adapters/connect-test/remote-node.ts";
 import { connectTestDocument } from "../../../src/cli/connect-test/connect-test-document.ts";
 import { connectTestText } from "../../../src/cli/connect-test/connect-test-text.ts";
@@ -59,7 +59,7 @@ test("every ordered pair is tested, in the order of the names, and every node ta
   const pairs = ["n1 n2", "n1 n10", "n2 n1", "n2 n10", "n10 n1", "n10 n2"];
   expect(result.pairs.map(({ from, to }) => `${from} ${to}`)).toEqual(pairs);
   expect(closed.sort()).toEqual([...names].sort());
-  const document = connectTestDocument(result);
+  const document = connectTestDocument([result]);
   expect(document.pairs[0]).toMatchObject({
     result: "ok",
     tested: "pod to pod",
@@ -73,7 +73,7 @@ test("a node that cannot be asked is told, and tested from outside", async () =>
   const refuses = { begin: () => Promise.reject(new Error("ssh: no route to host")) };
   const closed: string[] = [];
   const open = (name: string) => fakeNode(name, closed, name === "n2" ? refuses : {});
-  const document = connectTestDocument(await runMatrix(fakeNode("n1", closed), { ...options, open }));
+  const document = connectTestDocument([await runMatrix(fakeNode("n1", closed), { ...options, open })]);
   expect(document.absent).toEqual([{ name: "n2", why: "ssh: no route to host" }]);
   expect(document.pairs.map(({ from, to }) => `${from} ${to}`)).toEqual([
     "n1 n2",
@@ -100,9 +100,61 @@ test("what fails is told in full, in 100 columns", async () => {
     ...options,
     open: undefined,
   });
-  const text = connectTestText(connectTestDocument(result), plain);
+  const text = connectTestText(connectTestDocument([result]), plain);
   expect(text).toMatch(/n1 +n2 +direct .*FAIL: through the node/);
   expect(text).toContain("n1 -> n2: through the node (n1)");
   expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
   expect(text).toContain("2 ways tested, 2 of them broken.");
+});
+
+describe("with pods of both families", () => {
+  const slices = (name: string) => [`10.244.${name.slice(1)}.0/24`, `fd00:10:244:${name.slice(1)}::/64`];
+  const over6 = (name: string, peerSlices = slices): TestNode => {
+    const node = testNode(name);
+    return {
+      ...node,
+      podCidrs: slices(name),
+      routerAddress: `fd00:10:244:${name.slice(1)}::1`,
+      podAddress: `fd00:10:244:${name.slice(1)}::9`,
+      peers: node.peers.map((peer) => ({ ...peer, podCidrs: peerSlices(peer.name) })),
+    };
+  };
+
+  test("each way is told for both, and a trouble names its family", async () => {
+    const mute = { small: null, full: null };
+    const dropped: WayObservation = { ...well, podToNode: mute, podToPod: mute };
+    const asked: string[] = [];
+    const way: RemoteNode["way"] = async ({ routerAddress }) => {
+      asked.push(routerAddress);
+      return dropped;
+    };
+    const alone = { ...options, open: undefined };
+    const results = [
+      await runMatrix(fakeNode("n1", []), alone),
+      await runMatrix(fakeNode("n1", [], { begin: async () => over6("n1"), way }), alone),
+    ];
+    expect(asked).toEqual(["fd00:10:244:2::1", "fd00:10:244:10::1"]);
+    const document = connectTestDocument(results);
+    expect(document.nodes).toEqual([
+      { name: "n1", podCidrs: slices("n1").slice(0, 1), podAddresses: ["10.244.1.9", "fd00:10:244:1::9"] },
+    ]);
+    expect(document.pairs.map(({ to, family, result }) => [to, family, result])).toEqual([
+      ["n2", 4, "ok"],
+      ["n10", 4, "ok"],
+      ["n2", 6, "fail"],
+      ["n10", 6, "fail"],
+    ]);
+    const text = connectTestText(document, plain);
+    expect(text).toMatch(/n1 +n2 +v6 +direct .*FAIL: through the node/);
+    expect(text).toContain("n1 -> n2 over IPv6: through the node (n1)");
+  });
+
+  test("a node that serves a prefix of the other family only is a trouble of the tailnet", async () => {
+    const begin = async () => over6("n1", (name) => slices(name).slice(0, name === "n2" ? 1 : 2));
+    const { pairs } = await runMatrix(fakeNode("n1", [], { begin }), { ...options, open: undefined });
+    expect(pairs.map(({ to, diagnosis }) => [to, diagnosis.hop, diagnosis.reason])).toEqual([
+      ["n2", "tailnet", "Headscale routes no IPv6 pod CIDR to n2 as n1 sees it"],
+      ["n10", "", ""],
+    ]);
+  });
 });

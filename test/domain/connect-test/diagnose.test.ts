@@ -84,7 +84,7 @@ test.each<readonly [string, PairObservation, string, string, string]>([
     "n2",
     "no answer",
   ],
-  ["a prefix that nobody serves", pair({ peer: undefined }), "tailnet", "n2", "routes no pod CIDR"],
+  ["a prefix that nobody serves", pair({ peer: undefined }), "tailnet", "n2", "routes no IPv4 pod CIDR"],
   ["a cut network", pair({ way: way({ ...allLost, path: "none" }) }), "tailnet", "n2", "on no path"],
   ["a session that does not open", pair({ way: way(allLost) }), "tailnet", "both", "no WireGuard session"],
   [
