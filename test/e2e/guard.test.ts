@@ -7,6 +7,7 @@ import { type CommandLine, run } from "../lab/run-command.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { metric } from "./support/daemon-view.ts";
+import { heldByGuard, runInX } from "./support/guard-view.ts";
 import { useLab } from "./support/use-lab.ts";
 
 const lab = useLab({ nodes: 2 });
@@ -21,19 +22,8 @@ beforeAll(async () => {
 
 /** In the two namespaces the guard holds: the node's own, and X. */
 const inNode = (...command: CommandLine) => run(inNetns(node().netns, command));
-const inX = (...command: CommandLine) => run(["nsenter", `--net=${node().tailnetNetns}`, "--", ...command]);
+const inX = (...command: CommandLine) => runInX(node(), command);
 const repairs = () => metric(node(), "headcni_guard_repairs_total");
-
-/** All rules and all routes that the guard is meant to hold, as iproute2 prints them. */
-async function held(): Promise<string> {
-  const views = await Promise.all([
-    inNode("ip", "rule", "show"),
-    inNode("ip", "route", "show", "table", "all", "type", "unreachable"),
-    inNode("ip", "route", "show", "table", "18499"),
-  ]);
-  const x = [await inX("ip", "rule", "show"), await inX("ip", "route", "show", "type", "unreachable")];
-  return [...views, ...x].join("--\n");
-}
 
 test.each([
   { what: "the rule that keeps local pods local", where: inNode, spoil: "ip rule del pref 5180" },
@@ -45,12 +35,12 @@ test.each([
   { what: "the unreachable supernet in X", where: inX, spoil: "ip route flush type unreachable" },
   { what: "forwarding", where: inNode, spoil: "sysctl -qw net.ipv4.ip_forward=0" },
 ])("$what comes back after somebody deletes it", async ({ where, spoil }) => {
-  const before = await held();
+  const before = await heldByGuard(node());
   const count = await repairs();
   const probe = await startProbe(pods.a, pods.b.address, 5);
   const [program = "", ...args] = spoil.split(" ");
   await where(program, ...args);
-  await waitUntil(async () => (await held()) === before && (await repairs()) > count, {
+  await waitUntil(async () => (await heldByGuard(node())) === before && (await repairs()) > count, {
     what: `${spoil} is repaired and counted`,
     timeoutMs: 5000,
   });

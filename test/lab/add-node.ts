@@ -6,7 +6,7 @@ import { routeToPods } from "./kubernetes/start-cluster.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
-import { withNode } from "./layout.ts";
+import { podAddresses, withNode } from "./layout.ts";
 import { type Progress, silent } from "./progress.ts";
 import { bringUpNode } from "./start-lab.ts";
 import { cableNode } from "./underlay.ts";
@@ -43,7 +43,7 @@ export async function addNode(lab: Lab, request: NodeRequest, progress: Progress
   const nodes = grown.nodes.map((each) => (each === node ? registered : each));
   await routeToPods(grown, [registered]);
   await saveLab({ ...grown, nodes });
-  progress(`Node ${node.name} is registered: pods of ${registered.podCIDR}`);
+  progress(`Node ${node.name} is registered: pods of ${registered.podCIDRs.join(" and ")}`);
   return { ...grown, nodes };
 }
 
@@ -57,15 +57,15 @@ export async function waitForNode(lab: Lab, node: LabNode): Promise<void> {
   await kubectl(lab, ready, { timeoutMs: 190_000 });
 }
 
-/** The node with the pod CIDR that its Node object got. */
+/** The node with the pod CIDRs that its Node object got. */
 async function asRegistered(lab: Lab, node: LabNode): Promise<LabNode> {
-  type Node = { readonly spec: { readonly podCIDR?: string } };
+  type Node = { readonly spec: { readonly podCIDRs?: readonly string[] } };
   const given = async () =>
-    (await getJson<Node>(lab, ["node", node.name]).catch(() => undefined))?.spec.podCIDR;
-  const podCIDR = await waitUntil(given, {
+    (await getJson<Node>(lab, ["node", node.name]).catch(() => undefined))?.spec.podCIDRs;
+  const podCIDRs = await waitUntil(given, {
     what: `${node.name} registers and gets a pod CIDR`,
     timeoutMs: 120_000,
     everyMs: 100,
   });
-  return { ...node, podCIDR, routerAddress: podCIDR.replace(/\.0\/24$/, ".1") };
+  return { ...node, ...podAddresses(podCIDRs) };
 }

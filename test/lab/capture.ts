@@ -6,7 +6,7 @@ import { inNetns } from "./netns.ts";
 import { run } from "./run-command.ts";
 import { bridgeName } from "./underlay.ts";
 
-/** A running capture of the underlay. */
+/** A running capture of one link. */
 export type Capture = {
   /** Ends the capture and returns one line per packet that matches a pcap-filter(7) expression. */
   readonly stop: (filter: string) => Promise<readonly string[]>;
@@ -14,22 +14,16 @@ export type Capture = {
 
 /** Captures everything that crosses the underlay's bridge; returns once tcpdump listens. */
 export async function captureUnderlay(lab: Lab): Promise<Capture> {
-  const folder = await mkdtemp(join(lab.folder, "capture-"));
-  const file = join(folder, "underlay.pcap");
   // The bridge in promiscuous mode (tcpdump's default) is handed every frame that it forwards.
-  const listen = [
-    "tcpdump",
-    "--immediate-mode",
-    "-i",
-    bridgeName,
-    "-n",
-    "-U",
-    "-s",
-    "128",
-    "-w",
-    file,
-  ] as const;
-  const [program, ...args] = inNetns(lab.netns, [...listen]);
+  return await captureLink(lab, lab.netns, bridgeName);
+}
+
+/** Captures everything that crosses a link of one of the lab's namespaces; returns once tcpdump listens. */
+export async function captureLink(lab: Lab, netns: string, link: string): Promise<Capture> {
+  const folder = await mkdtemp(join(lab.folder, "capture-"));
+  const file = join(folder, "link.pcap");
+  const listen = ["tcpdump", "--immediate-mode", "-i", link, "-n", "-U", "-s", "128", "-w", file] as const;
+  const [program, ...args] = inNetns(netns, [...listen]);
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
   const closed = new Promise((resolve) => child.once("close", resolve));
   await new Promise<void>((resolve, reject) => {

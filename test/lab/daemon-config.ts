@@ -25,7 +25,7 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
       ...(node.natNetns === undefined ? { staticEndpoints: [`${node.address}:41642`] } : {}),
       environment: { ...tailscaledEnvironment, ...relayOnly },
     },
-    network: { podCIDR: lab.supernet, ...nodeNetwork(lab, node) },
+    network: { podCIDR: lab.supernets, ...nodeNetwork(lab, node) },
     ...clusterAccess(lab, node),
     cni: { confDir: node.cniConfDir, binDir: node.cniBinDir, ...clusterPlugins(lab) },
   };
@@ -36,8 +36,8 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
 /** In a cluster the pod CIDR is what the Node says. */
 function nodeNetwork(lab: Lab, node: LabNode): Record<string, unknown> {
   return lab.options.kubernetes === undefined
-    ? { nodePodCIDR: node.podCIDR }
-    : { serviceCIDR: clusterOf(lab).serviceCIDR };
+    ? { nodePodCIDR: node.podCIDRs }
+    : { serviceCIDR: clusterOf(lab).serviceCIDRs };
 }
 
 function clusterAccess(lab: Lab, node: LabNode): Record<string, unknown> {

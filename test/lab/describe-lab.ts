@@ -9,6 +9,7 @@ export async function describeLab(lab: Lab): Promise<Record<string, unknown>> {
   return {
     id: lab.id,
     folder: lab.folder,
+    podCIDRs: lab.supernets,
     podCIDR: lab.supernet,
     headscale: { url, debugUrl, apiKeyFile, netns: lab.netns, logFile },
     derp: { url: lab.derp.url, regionId: lab.derp.regionId, netns: lab.netns, logFile: lab.derp.logFile },
@@ -32,6 +33,9 @@ export async function describeNode(lab: Lab, node: LabNode): Promise<Record<stri
     name: node.name,
     netns: node.netns,
     address: node.address,
+    address6: node.address6 ?? null,
+    podCIDRs: node.podCIDRs,
+    routerAddresses: node.routerAddresses,
     podCIDR: node.podCIDR,
     routerAddress: node.routerAddress,
     cniBinDir: node.cniBinDir,

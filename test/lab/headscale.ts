@@ -110,7 +110,7 @@ export function headscaleConfig(lab: Lab): unknown {
 
 /** The policy of a lab's tailnet. No `acls` key: everybody may talk to everybody. */
 export function headscalePolicy(lab: Lab): unknown {
-  const approvers = { routes: { [lab.supernet]: [nodeTag] } };
+  const approvers = { routes: Object.fromEntries(lab.supernets.map((supernet) => [supernet, [nodeTag]])) };
   const cached = [{ target: ["*"], attr: ["cache-network-maps"] }];
   return {
     tagOwners: { [nodeTag]: [], [hostTag]: [] },

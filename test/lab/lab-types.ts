@@ -21,6 +21,8 @@ export type LabOptions = {
   readonly cacheNetworkMaps: boolean;
   /** `bundle` runs what `npm run build` makes, `source` the TypeScript itself, `none` no daemon at all. */
   readonly daemon: "bundle" | "source" | "none";
+  /** Address families of the pods, the main one first. With 6 the underlay has addresses of that family, too (not behind a router). */
+  readonly families: readonly (4 | 6)[];
   /** Overrides for the daemon's config by dotted path, for example `{"ipam.strategy": "random"}`. */
   readonly config: Readonly<Record<string, unknown>>;
   /** tailscaled is run by headcni-wire beside the daemon, both with the capabilities of the chart's containers only. */
@@ -57,8 +59,13 @@ export type LabNode = {
   /** Underlay address, and the router it sits behind if it does. */
   readonly address: string;
   readonly natNetns: string | undefined;
+  /** IPv6 underlay address, in labs that have one. */
+  readonly address6: string | undefined;
+  /** One per family of the lab, in its order; the router address is the first address of each (DESIGN section 1.7). */
+  readonly podCIDRs: readonly string[];
+  readonly routerAddresses: readonly string[];
+  /** The first of each. */
   readonly podCIDR: string;
-  /** First address of the pod CIDR (DESIGN section 1.7). */
   readonly routerAddress: string;
   readonly folder: string;
   readonly runtimeDir: string;
@@ -86,6 +93,8 @@ export type Lab = {
   readonly tools: Tools;
   /** Command line of the daemon without its arguments; undefined without the daemon. */
   readonly daemon: readonly [string, ...string[]] | undefined;
+  /** The pods' supernets, one per family in the lab's order, and the first of them. */
+  readonly supernets: readonly string[];
   readonly supernet: string;
   /** Namespace of the underlay's bridge, Headscale and DERP. */
   readonly netns: string;

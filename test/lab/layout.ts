@@ -1,5 +1,6 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode, LabOptions, Tools } from "./lab-types.ts";
 
@@ -16,6 +17,9 @@ export function labFolder(id: string): string {
   return join(tmpdir(), `${labFolderPrefix}${id}`);
 }
 
+/** Of the pods, by family. */
+const supernets = { 4: "10.244.0.0/16", 6: "fd00:10:244::/48" } as const;
+
 /** Everything about a lab that follows from its id, options and programs: names, addresses, paths. */
 export function layOut(id: string, options: LabOptions, tools: Tools, daemon: Lab["daemon"]): Lab {
   const folder = labFolder(id);
@@ -27,7 +31,8 @@ export function layOut(id: string, options: LabOptions, tools: Tools, daemon: La
     options,
     tools,
     daemon,
-    supernet: "10.244.0.0/16",
+    supernets: options.families.map((family) => supernets[family]),
+    supernet: supernets[options.families[0] ?? 4],
     netns: `${netnsPrefix(id)}hs`,
     headscale: {
       url: "http://10.99.0.1:8080",
@@ -64,19 +69,31 @@ export function withNode(lab: Lab, name: string, behindNat: boolean): Lab {
   return { ...lab, options, nodes: [...lab.nodes, layOutNode(lab.id, Number(index), options)] };
 }
 
+/** What follows from a node's pod CIDRs. */
+export function podAddresses(
+  podCIDRs: readonly string[],
+): Pick<LabNode, "podCIDRs" | "routerAddresses" | "podCIDR" | "routerAddress"> {
+  const routerAddresses = podCIDRs.map((cidr) => routerAddress(parsePrefix(cidr)));
+  const [podCIDR = ""] = podCIDRs;
+  return { podCIDRs, routerAddresses, podCIDR, routerAddress: routerAddresses[0] ?? "" };
+}
+
 function layOutNode(id: string, index: number, options: LabOptions): LabNode {
   const name = `n${index}`;
   const folder = join(labFolder(id), name);
   const runtimeDir = join(folder, "run");
   const behindNat = options.behindNat.includes(name);
+  const podCIDRs = options.families.map((family) =>
+    family === 4 ? `10.244.${index}.0/24` : `fd00:10:244:${index}::/64`,
+  );
   return {
     name,
     index,
     netns: `${netnsPrefix(id)}${name}`,
     address: behindNat ? `192.168.${index}.2` : `10.99.0.${10 + index}`,
     natNetns: behindNat ? `${netnsPrefix(id)}${name}-nat` : undefined,
-    podCIDR: `10.244.${index}.0/24`,
-    routerAddress: `10.244.${index}.1`,
+    address6: options.families.includes(6) && !behindNat ? `fd00:10:99::${10 + index}` : undefined,
+    ...podAddresses(podCIDRs),
     folder,
     runtimeDir,
     stateDir: join(folder, "state"),

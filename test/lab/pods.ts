@@ -12,7 +12,8 @@ export type Pod = {
   readonly name: string;
   readonly node: string;
   readonly netns: string;
-  /** First address of the ADD result, without its prefix length. */
+  /** Addresses of the ADD result without prefix lengths, and the first of them. */
+  readonly addresses: readonly string[];
   readonly address: string;
   /** The ADD result as the plugin printed it. */
   readonly result: unknown;
@@ -33,7 +34,7 @@ export async function addPod(lab: Lab, nodeName: string, name: string): Promise<
   await addNetns(netns);
   try {
     const result: unknown = JSON.parse(await cnitool(lab, node, "add", netns));
-    const pod = { name, node: nodeName, netns, address: addressOf(result), result };
+    const pod = { name, node: nodeName, netns, ...addressesOf(result), result };
     await mkdir(podFolder(lab), { recursive: true });
     await writeFile(podFile(lab, name), JSON.stringify(pod));
     return pod;
@@ -92,12 +93,13 @@ async function cnitool(lab: Lab, node: LabNode, verb: "add" | "del", netns: stri
   });
 }
 
-function addressOf(result: unknown): string {
-  const { ips } = result as { readonly ips?: readonly { readonly address: string }[] };
-  const [first] = ips ?? [];
+function addressesOf(result: unknown): Pick<Pod, "address" | "addresses"> {
+  const { ips = [] } = result as { readonly ips?: readonly { readonly address: string }[] };
+  const addresses = ips.map(({ address }) => address.replace(/\/\d+$/, ""));
+  const [first] = addresses;
   if (first === undefined)
     throw new LabError("COMMAND_FAILED", `the ADD result has no address: ${JSON.stringify(result)}`);
-  return first.address.split("/")[0] ?? first.address;
+  return { address: first, addresses };
 }
 
 function podFolder(lab: Lab): string {

@@ -27,6 +27,7 @@ const defaults: LabOptions = {
   relayOnly: [],
   cacheNetworkMaps: true,
   daemon: "bundle",
+  families: [4],
   config: {},
 };
 
@@ -128,7 +129,7 @@ export async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): 
     await Promise.all([host, waitForDaemon(lab, node)]);
   }
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  progress(`Node ${node.name} is ready after ${seconds} s: pods of ${node.podCIDR}`);
+  progress(`Node ${node.name} is ready after ${seconds} s: pods of ${node.podCIDRs.join(" and ")}`);
 }
 
 function checked(options: LabOptions): LabOptions {
@@ -140,7 +141,15 @@ function checked(options: LabOptions): LabOptions {
     if (!names.includes(name))
       throw new LabError("NO_SUCH_NODE", `no node "${name}"; there are: ${names.join(", ")}`);
   }
-  const { daemon, kubernetes } = options;
+  const { daemon, kubernetes, families } = options;
+  const [main] = families;
+  if (kubernetes !== undefined && main !== 4)
+    throw new LabError("BAD_OPTION", "a lab's API server has an IPv4 address, so its cluster has IPv4, too");
+  if (
+    families.includes(6) &&
+    (kubernetes === undefined ? daemon === "none" : kubernetes.network === "reference")
+  )
+    throw new LabError("BAD_OPTION", "only HeadCNI gives a lab's pods IPv6 addresses");
   if (kubernetes?.network === "headcni" && daemon === "none")
     throw new LabError("BAD_OPTION", "a cluster without the daemon has another network than HeadCNI");
   return options;

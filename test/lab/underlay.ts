@@ -5,6 +5,8 @@ import { run } from "./run-command.ts";
 /** The underlay's bridge in the lab's own namespace; Headscale and DERP listen on its address. */
 export const bridgeName = "br0";
 const bridgeAddress = "10.99.0.1";
+/** In labs with IPv6. */
+export const bridgeAddress6 = "fd00:10:99::1";
 
 /** Makes the namespace with the underlay's bridge. */
 export async function buildUnderlay(lab: Lab): Promise<void> {
@@ -12,6 +14,7 @@ export async function buildUnderlay(lab: Lab): Promise<void> {
   await ipBatch(lab.netns, [
     `link add ${bridgeName} type bridge`,
     `address add ${bridgeAddress}/24 dev ${bridgeName}`,
+    ...(lab.options.families.includes(6) ? [`address add ${bridgeAddress6}/64 dev ${bridgeName} nodad`] : []),
     `link set ${bridgeName} up`,
   ]);
   // This kernel may hand bridged packets to the namespace's netfilter, where they have no business.
@@ -50,6 +53,9 @@ async function plugIn(lab: Lab, node: LabNode, netns: string): Promise<void> {
     `address add ${underlayAddress(node)}/24 dev eth0`,
     "link set eth0 up",
     `route add default via ${bridgeAddress}`,
+    ...(node.address6 === undefined
+      ? []
+      : [`address add ${node.address6}/64 dev eth0 nodad`, `route add ::/0 via ${bridgeAddress6} dev eth0`]),
   ]);
 }
 

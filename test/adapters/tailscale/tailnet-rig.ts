@@ -39,6 +39,7 @@ const options: LabOptions = {
   relayOnly: [],
   cacheNetworkMaps: false,
   daemon: "none",
+  families: [4],
   config: {},
 };
 

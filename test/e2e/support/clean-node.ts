@@ -10,9 +10,16 @@ export async function expectCleanNode(node: LabNode): Promise<void> {
   const links = JSON.parse(await inNode("ip", "-j", "link", "show")) as readonly { ifname: string }[];
   // The kernel gives every namespace an lo, and some kernels ifb devices.
   expect(links.map(({ ifname }) => ifname).filter((name) => !/^(lo|ifb\d)$/.test(name))).toEqual(["eth0"]);
-  expect((await inNode("ip", "rule", "show")).split("\n").filter((line) => line !== "")).toHaveLength(3);
-  expect(await inNode("ip", "route", "show", "table", "all", "proto", "72")).toBe("");
-  expect(await inNode("ip", "route", "show", "type", "unreachable")).toBe("");
+  // The kernel's rules are those of local, main and, for IPv4 only, default.
+  for (const [family, rules] of [
+    ["-4", 3],
+    ["-6", 2],
+  ] as const) {
+    const lines = (await inNode("ip", family, "rule", "show")).split("\n").filter((line) => line !== "");
+    expect(lines).toHaveLength(rules);
+    expect(await inNode("ip", family, "route", "show", "table", "all", "proto", "72")).toBe("");
+    expect(await inNode("ip", family, "route", "show", "type", "unreachable")).toBe("");
+  }
   expect(await inNode("nft", "list", "ruleset")).toBe("");
   expect(await readdir(node.cniConfDir)).toEqual([]);
 }

@@ -1,4 +1,5 @@
 import { attachmentLinkGroup, leavingLinkGroup } from "../../../src/domain/kernel-constants.ts";
+import { containsPrefix, parsePrefix } from "../../../src/domain/prefix.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";
 import { run } from "../../lab/run-command.ts";
@@ -11,6 +12,12 @@ export type PodKernelState = {
   readonly routes: readonly string[];
 };
 
+/** iproute2 leaves out the length of one address. */
+function asPrefix(destination: string): string {
+  if (destination.includes("/")) return destination;
+  return `${destination}/${destination.includes(":") ? 128 : 32}`;
+}
+
 /** Reads a node's pod links and routes. */
 export async function podKernelState(node: LabNode): Promise<PodKernelState> {
   const json = async (...args: string[]) =>
@@ -21,11 +28,15 @@ export async function podKernelState(node: LabNode): Promise<PodKernelState> {
   const ours = new Set([attachmentLinkGroup, leavingLinkGroup].map(String));
   const links = (await json("link", "show")).filter(({ group }) => ours.has(String(group)));
   const names = new Set(links.map(({ ifname }) => String(ifname)));
-  const prefix = node.podCIDR.split(".").slice(0, 3).join(".");
-  const routes = (await json("route", "show")).filter(
-    ({ dst, dev, type }) =>
-      String(dst).startsWith(`${prefix}.`) &&
+  const slices = node.podCIDRs.map(parsePrefix);
+  const both = [...(await json("-4", "route", "show")), ...(await json("-6", "route", "show"))];
+  const routes = both.filter(
+    ({ dst, dev, type, protocol }) =>
       type === "unicast" &&
+      // The kernel's own way to an IPv6 address of the node.
+      protocol !== "kernel" &&
+      dst !== "default" &&
+      slices.some((slice) => containsPrefix(slice, parsePrefix(asPrefix(String(dst))))) &&
       (names.has(String(dev)) || !String(dst).includes("/")),
   );
   return { links: [...names].sort(), routes: routes.map(({ dst }) => String(dst)).sort() };

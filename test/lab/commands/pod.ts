@@ -15,7 +15,7 @@ export const podAdd: Command = {
     const [node, name] = positionals(args, ["NODE", "NAME"], addUsage);
     const pod = await addPod(await openLab(text(args, "id")), node, name);
     if (flag(args, "json")) printJson(pod);
-    else print(`${pod.name} on ${pod.node}: ${pod.address} (namespace ${pod.netns})`);
+    else print(`${pod.name} on ${pod.node}: ${pod.addresses.join(" ")} (namespace ${pod.netns})`);
     return 0;
   },
 };
@@ -42,7 +42,10 @@ export const podList: Command = {
     positionals(args, [], listUsage);
     const pods = await listPods(await openLab(text(args, "id")));
     if (flag(args, "json")) printJson({ pods });
-    else print(...pods.map((pod) => `${pod.name.padEnd(20)}  ${pod.node.padEnd(4)}  ${pod.address}`));
+    else
+      print(
+        ...pods.map((pod) => `${pod.name.padEnd(20)}  ${pod.node.padEnd(4)}  ${pod.addresses.join(" ")}`),
+      );
     return 0;
   },
 };

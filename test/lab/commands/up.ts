@@ -33,6 +33,8 @@ export const up: Command = {
     "no-cached-maps": { type: "boolean" },
     source: { type: "boolean" },
     wire: { type: "boolean" },
+    "dual-stack": { type: "boolean" },
+    ipv6: { type: "boolean" },
     "without-daemon": { type: "boolean" },
     "keep-broken": { type: "boolean" },
     kubernetes: { type: "boolean" },
@@ -62,6 +64,7 @@ export const up: Command = {
       behindNat: texts(args, "behind-nat"),
       relayOnly: texts(args, "relay-only"),
       ...(flag(args, "wire") ? { wire: true } : {}),
+      families: families(args),
       cacheNetworkMaps: !flag(args, "no-cached-maps"),
       daemon:
         flag(args, "without-daemon") || flag(args, "reference-network")
@@ -91,6 +94,11 @@ export const up: Command = {
     return 0;
   },
 };
+
+function families(args: CommandArguments): StartOptions["families"] & {} {
+  if (flag(args, "dual-stack")) return [4, 6];
+  return flag(args, "ipv6") ? [6] : [4];
+}
 
 function clusterOptions(args: CommandArguments): Pick<StartOptions, "kubernetes"> {
   const installed = flag(args, "source") ? "headcni" : "chart";

@@ -53,12 +53,12 @@ export async function makeKubeletCertificate(lab: Lab, node: LabNode): Promise<v
   await issue(clusterOf(lab), kubeletSubject(node));
 }
 
-function kubeletSubject({ name, address }: LabNode): Subject {
+function kubeletSubject({ name, address, address6 }: LabNode): Subject {
   return {
     file: `kubelet-${name}`,
     user: `system:node:${name}`,
     group: "system:nodes",
-    names: [`DNS:${name}`, `IP:${address}`],
+    names: [`DNS:${name}`, `IP:${address}`, ...(address6 === undefined ? [] : [`IP:${address6}`])],
   };
 }
 

@@ -14,10 +14,14 @@ export type Cluster = {
   readonly netns: string;
   readonly apiAddress: string;
   readonly apiUrl: string;
-  readonly serviceCIDR: string;
+  /** One per family of the lab, in its order, as all lists of Kubernetes are. */
+  readonly serviceCIDRs: readonly string[];
   readonly dnsAddress: string;
   readonly dnsDomain: string;
 };
+
+/** Not the usual 10.96.0.0/12: that holds the underlay as well, and kube-proxy drops what goes to an address of it. */
+const services = { 4: "10.96.0.0/16", 6: "fd00:10:96::/112" } as const;
 
 /** The cluster of a lab. Throws LabError BAD_OPTION for a lab that was started without one. */
 export function clusterOf(lab: Lab): Cluster {
@@ -36,8 +40,7 @@ export function clusterOf(lab: Lab): Cluster {
     netns: lab.netns,
     apiAddress: "10.99.0.1",
     apiUrl: "https://10.99.0.1:6443",
-    // Not the usual /12: that holds the underlay as well, and kube-proxy drops what goes to an address of it.
-    serviceCIDR: "10.96.0.0/16",
+    serviceCIDRs: lab.options.families.map((family) => services[family]),
     dnsAddress: "10.96.0.10",
     dnsDomain: "cluster.local",
   };

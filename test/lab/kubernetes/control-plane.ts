@@ -107,7 +107,7 @@ function apiServerFlags(cluster: Cluster): readonly string[] {
     "--etcd-servers=http://127.0.0.1:2379",
     `--advertise-address=${cluster.apiAddress}`,
     "--secure-port=6443",
-    `--service-cluster-ip-range=${cluster.serviceCIDR}`,
+    `--service-cluster-ip-range=${cluster.serviceCIDRs.join()}`,
     `--service-account-issuer=https://kubernetes.default.svc.${cluster.dnsDomain}`,
     `--service-account-key-file=${serviceAccountKey(cluster)}`,
     `--service-account-signing-key-file=${serviceAccountKey(cluster)}`,
@@ -138,10 +138,13 @@ function controllerManagerFlags(lab: Lab, cluster: Cluster, kubeconfig: string):
     `--root-ca-file=${authority.certificate}`,
     `--cluster-signing-cert-file=${authority.certificate}`,
     `--cluster-signing-key-file=${authority.key}`,
-    `--service-cluster-ip-range=${cluster.serviceCIDR}`,
+    `--service-cluster-ip-range=${cluster.serviceCIDRs.join()}`,
     // Nodes of the lab bring their pod CIDR; what else registers gets one of the rest.
     "--allocate-node-cidrs",
-    `--cluster-cidr=${lab.supernet}`,
-    "--node-cidr-mask-size=24",
+    `--cluster-cidr=${lab.supernets.join()}`,
+    // The mask by family is refused with one family, the one mask with two.
+    ...(lab.supernets.length === 1
+      ? ["--node-cidr-mask-size=24"]
+      : ["--node-cidr-mask-size-ipv4=24", "--node-cidr-mask-size-ipv6=64"]),
   ];
 }

@@ -60,7 +60,7 @@ async function valuesOf(lab: Lab): Promise<unknown> {
       authKey: (await run(["cat", authKeyFile])).trim(),
       ...(lab.options.approval === "api" ? { apiKey: (await run(["cat", apiKeyFile])).trim() } : {}),
     },
-    network: { podCIDR: lab.supernet, serviceCIDR: cluster.serviceCIDR },
+    network: { podCIDR: lab.supernets, serviceCIDR: cluster.serviceCIDRs },
     config: sharedConfig(daemonConfig(lab, node)),
   };
 }

@@ -17,7 +17,7 @@ export async function startKubeProxy(lab: Lab, node: LabNode): Promise<void> {
     clientConnection: { kubeconfig },
     hostnameOverride: node.name,
     mode: cluster.options.proxyMode,
-    clusterCIDR: lab.supernet,
+    clusterCIDR: lab.supernets.join(),
     // These limits belong to the whole machine and cannot be set from a node's namespace.
     conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: "0s", tcpCloseWaitTimeout: "0s" },
   };

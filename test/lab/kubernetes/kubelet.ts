@@ -27,7 +27,7 @@ export async function startKubelet(lab: Lab, node: LabNode): Promise<void> {
       `--config=${configFile}`,
       `--kubeconfig=${kubeconfig}`,
       `--hostname-override=${node.name}`,
-      `--node-ip=${node.address}`,
+      `--node-ip=${[node.address, node.address6].filter((one) => one !== undefined).join()}`,
     ])),
     env: {},
     logFile: nodeLogFile(node, "kubelet"),
@@ -40,7 +40,7 @@ export function nodeObject(node: LabNode): unknown {
     apiVersion: "v1",
     kind: "Node",
     metadata: { name: node.name, labels: { "kubernetes.io/hostname": node.name } },
-    spec: { podCIDR: node.podCIDR, podCIDRs: [node.podCIDR] },
+    spec: { podCIDR: node.podCIDR, podCIDRs: node.podCIDRs },
   };
 }
 

@@ -17,7 +17,14 @@ export async function openClusterPod(lab: Lab, pod: ClusterPod): Promise<Pod> {
     throw new LabError("NO_SUCH_POD", `no process of pod "${pod.name}" found: "${stdout.trim()}"`);
   const netns = `${netnsPrefix(lab.id)}p-${pod.name}`;
   await run(["ip", "netns", "attach", netns, String(pid)]);
-  return { name: pod.name, node: pod.node, netns, address: pod.address, result: undefined };
+  return {
+    name: pod.name,
+    node: pod.node,
+    netns,
+    address: pod.address,
+    addresses: pod.addresses,
+    result: undefined,
+  };
 }
 
 /** A process whose network namespace is `namespace`, written as /proc writes it: `net:[4026532008]`. */

@@ -46,7 +46,11 @@ export async function routeToPods(lab: Lab, nodes: readonly LabNode[]): Promise<
   const open = nodes.filter(({ natNetns }) => natNetns === undefined);
   await ipBatch(
     lab.netns,
-    open.map((node) => `route replace ${node.podCIDR} via ${node.address}`),
+    open.flatMap(({ podCIDRs, address, address6 }) =>
+      podCIDRs.map(
+        (prefix) => `route replace ${prefix} via ${(prefix.includes(":") ? address6 : undefined) ?? address}`,
+      ),
+    ),
   );
 }
 

@@ -4,7 +4,12 @@ import { getJson, kubectl, kubectlCommand } from "./kubectl.ts";
 import { imageNames } from "./lab-images.ts";
 
 /** A running pod of the cluster. */
-export type ClusterPod = { readonly name: string; readonly node: string; readonly address: string };
+export type ClusterPod = {
+  readonly name: string;
+  readonly node: string;
+  readonly address: string;
+  readonly addresses: readonly string[];
+};
 
 /** Every pod of the workload tells who it is and who asks: `GET /cgi-bin/who` answers `POD ADDRESS`. */
 export const whoPath = "/cgi-bin/who";
@@ -69,13 +74,20 @@ export async function workloadPods(lab: Lab, name: string): Promise<readonly Clu
   type Pod = {
     readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
     readonly spec: { readonly nodeName?: string };
-    readonly status: { readonly podIP?: string };
+    readonly status: { readonly podIP?: string; readonly podIPs?: readonly { readonly ip: string }[] };
   };
   const { items } = await getJson<{ readonly items: readonly Pod[] }>(lab, ["pods", "-l", `app=${name}`]);
   return items.flatMap(({ metadata, spec, status }) =>
     metadata.deletionTimestamp !== undefined || spec.nodeName === undefined || status.podIP === undefined
       ? []
-      : [{ name: metadata.name, node: spec.nodeName, address: status.podIP }],
+      : [
+          {
+            name: metadata.name,
+            node: spec.nodeName,
+            address: status.podIP,
+            addresses: (status.podIPs ?? []).map(({ ip }) => ip),
+          },
+        ],
   );
 }
 

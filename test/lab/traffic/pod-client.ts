@@ -1,5 +1,6 @@
 import { createSocket } from "node:dgram";
 import { get } from "node:http";
+import { isIPv6 } from "node:net";
 
 /**
  * The client that runs in a pod's namespace, as a program; prints one JSON line. Modes that go on until SIGTERM print
@@ -62,7 +63,7 @@ function readUntilStopped(url: string): Promise<unknown> {
 
 /** Numbered datagrams to an echo. */
 async function probe(address: string, port: number, intervalMs: number): Promise<unknown> {
-  const socket = createSocket("udp4");
+  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
   const sentAt = new Map<number, number>();
   const gaps = { sent: 0, received: 0, lastAnswerAt: performance.now(), longestSilenceMs: 0, silentFrom: "" };
   const noteSilence = (until: number) => {

@@ -17,7 +17,7 @@ const server = createServer(async (request, response) => {
     response.writeHead(404).end();
     return;
   }
-  response.setHeader("x-source-address", request.socket.remoteAddress ?? "");
+  response.setHeader("x-source-address", (request.socket.remoteAddress ?? "").replace(/^::ffff:/, ""));
   if (kind === "bytes") {
     response.setHeader("content-length", bytes);
     for (let left = bytes; left > 0 && !response.destroyed; left -= block.length) {
@@ -39,11 +39,11 @@ function drained(stream: NodeJS.EventEmitter): Promise<void> {
   });
 }
 
-const echo = createSocket("udp4");
+const echo = createSocket("udp6");
 echo.on("message", (message, from) => echo.send(message, from.port, from.address));
 echo.on("error", () => {
   // An answer that cannot be sent is a lost packet; the prober counts it.
 });
 echo.bind(port);
-// IPv4 only, so that the source address reads as it is.
-server.listen(port, "0.0.0.0");
+// Both families; an IPv4 caller's address is written ::ffff:A.B.C.D then.
+server.listen(port, "::");

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import { LabError } from "../lab-error.ts";
 import type { Lab } from "../lab-types.ts";
@@ -37,6 +38,9 @@ export type ReadReport = {
 /** Something that runs in a pod until it is stopped and then tells how it went. */
 export type Running<Report> = { readonly stop: () => Promise<Report> };
 
+/** A pod, or one address of it. */
+export type Target = Pick<Pod, "address">;
+
 /** Starts the HTTP and echo server of a pod and waits until it listens. It ends with the lab. */
 export async function startPodServer(lab: Lab, pod: Pod): Promise<void> {
   await startProcess(lab.processFolder, {
@@ -56,10 +60,10 @@ export async function startPodServer(lab: Lab, pod: Pod): Promise<void> {
 /** Gets `bytes` bytes from each target's server, one after another, from inside a pod. */
 export async function fetchFrom(
   pod: Pod,
-  targets: readonly Pod[],
+  targets: readonly Target[],
   bytes: number,
 ): Promise<readonly FetchReport[]> {
-  const urls = targets.map((target) => `http://${target.address}:${port}/bytes/${bytes}`);
+  const urls = targets.map((target) => `${originOf(target)}/bytes/${bytes}`);
   const [first, ...rest] = urls;
   if (first === undefined) return [];
   const printed = await run(inNetns(pod.netns, clientCommand("fetch", first, ...rest)));
@@ -72,8 +76,12 @@ export function startProbe(pod: Pod, target: string, intervalMs: number): Promis
 }
 
 /** Reads a stream of `bytesPerSecond` from another pod's server until stopped. */
-export function startRead(pod: Pod, target: Pod, bytesPerSecond: number): Promise<Running<ReadReport>> {
-  return start(pod, clientCommand("read", `http://${target.address}:${port}/stream/${bytesPerSecond}`));
+export function startRead(pod: Pod, target: Target, bytesPerSecond: number): Promise<Running<ReadReport>> {
+  return start(pod, clientCommand("read", `${originOf(target)}/stream/${bytesPerSecond}`));
+}
+
+function originOf({ address }: Target): string {
+  return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
 }
 
 function clientCommand(mode: string, ...args: readonly string[]): CommandLine {

@@ -1,0 +1,91 @@
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { captureUnderlay } from "../lab/capture.ts";
+import { waitForDaemon } from "../lab/daemon.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { inNetns } from "../lab/netns.ts";
+import { addPod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
+import { run } from "../lab/run-command.ts";
+import { killService, startService, stopService } from "../lab/services.ts";
+import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
+import { bridgeAddress6 } from "../lab/underlay.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { expectCleanNode } from "./support/clean-node.ts";
+import { ctlDocument, runCtl } from "./support/run-ctl.ts";
+import { useLab } from "./support/use-lab.ts";
+
+/** Pods have IPv6 alone; what tailscaled finds in its namespace is IPv4 all the same. */
+const lab = useLab({ nodes: 2, families: [6], wire: true });
+const pods: { a1: Pod; a2: Pod; b1: Pod } = {} as never;
+const node = (name: string): LabNode => nodeOf(lab(), name);
+
+beforeAll(async () => {
+  pods.a1 = await addPod(lab(), "n1", "a1");
+  pods.a2 = await addPod(lab(), "n1", "a2");
+  pods.b1 = await addPod(lab(), "n2", "b1");
+  for (const pod of Object.values(pods)) await startPodServer(lab(), pod);
+});
+
+const pings = async (from: Pod | LabNode, ...target: string[]) => {
+  const command = ["ping", "-q", "-c", "3", "-i", "0.1", "-W", "1", ...target] as const;
+  const result = "runtimeDir" in from ? await execInNode(from, command) : await execInPod(from, command);
+  return result.exitCode === 0;
+};
+
+test("pods have one address, reach each other, and are seen with it", async () => {
+  for (const from of Object.values(pods)) {
+    expect(from.addresses).toEqual([expect.stringMatching(/^fd00:10:244:[12]::/)]);
+    const others = Object.values(pods).filter((pod) => pod !== from);
+    expect(await fetchFrom(from, others, 100_000)).toEqual(
+      others.map(() => expect.objectContaining({ bytes: 100_000, source: from.address })),
+    );
+  }
+});
+
+test("nodes, router addresses and hosts beyond the cluster, nothing of the pods in clear", async () => {
+  const capture = await captureUnderlay(lab());
+  expect(await pings(node("n1"), pods.a1.address)).toBe(true);
+  expect(await pings(node("n1"), pods.b1.address)).toBe(true);
+  expect(await pings(node("n1"), "-I", node("n1").address6 ?? "", pods.b1.address)).toBe(true);
+  expect(await pings(pods.b1, node("n1").routerAddress)).toBe(true);
+  expect(await pings(pods.b1, bridgeAddress6)).toBe(true);
+  expect(await capture.stop("net fd00:10:244::/48")).toEqual([]);
+});
+
+test("a firewall that drops what IPv4 it should forward does not cut tailscaled off", async () => {
+  const table = "table ip other { chain forward { type filter hook forward priority 10; policy drop; }; }";
+  onTestFinished(async () => {
+    await execInNode(node("n1"), ["nft", "delete", "table", "ip", "other"]);
+  });
+  expect(await execInNode(node("n1"), ["nft", table])).toMatchObject({ exitCode: 0 });
+  await waitUntil(() => pings(pods.a1, pods.b1.address), {
+    what: "pods talk in spite of it",
+    timeoutMs: 10_000,
+  });
+});
+
+test("a daemon that is killed and replaced costs no packet", async () => {
+  const probe = await startProbe(pods.a1, pods.b1.address, 5);
+  await killService(lab(), { name: "daemon", node: "n1" });
+  await startService(lab(), { name: "daemon", node: "n1" });
+  await waitForDaemon(lab(), node("n1"));
+  const { sent, received } = await probe.stop();
+  expect(received).toBe(sent);
+});
+
+test("doctor finds nothing wrong and connect-test follows the one family", async () => {
+  const doctor = await runCtl(lab(), node("n1"), ["doctor"]);
+  expect(doctor.stdout).not.toContain("FAIL");
+  const { pairs } = await ctlDocument<{ readonly pairs: readonly unknown[] }>(lab(), node("n1"), [
+    "connect-test",
+  ]);
+  expect(pairs).toEqual([expect.objectContaining({ from: "n1", to: "n2", family: 6, result: "ok" })]);
+});
+
+test("--cleanup leaves nothing", async () => {
+  const [program, ...args] = lab().daemon ?? [""];
+  await stopService(lab(), { name: "daemon", node: "n1" });
+  await stopService(lab(), { name: "wire", node: "n1" });
+  await run(inNetns(node("n1").netns, [program, ...args, "--config", node("n1").configFile, "--cleanup"]));
+  await expectCleanNode(node("n1"));
+});

@@ -1,0 +1,35 @@
+import { tailnetTable } from "../../../src/domain/kernel-constants.ts";
+import type { LabNode } from "../../lab/lab-types.ts";
+import { inNetns } from "../../lab/netns.ts";
+import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
+
+/** Runs a command in X, the namespace of a node's tailscaled. */
+export async function runInX(node: LabNode, command: CommandLine): Promise<string> {
+  return await run(inTailnet(node, command));
+}
+
+function inTailnet(node: LabNode, command: CommandLine): CommandLine {
+  return ["nsenter", `--net=${node.tailnetNetns}`, "--", ...command];
+}
+
+/** Of both families all rules, refusals, routes and addresses that the guard is meant to hold, as iproute2 prints them. */
+export async function heldByGuard(node: LabNode): Promise<string> {
+  // A table of a family that pods do not have is an error for iproute2, and a view as good as another.
+  const said = async (command: CommandLine) => {
+    const { stdout, stderr } = await runResult(command);
+    return stdout + stderr;
+  };
+  const inNode = (command: CommandLine) => said(inNetns(node.netns, command));
+  const inX = (command: CommandLine) => said(inTailnet(node, command));
+  const views: Promise<string>[] = [];
+  for (const family of ["-4", "-6"])
+    views.push(
+      ...[inNode, inX].map((where) => where(["ip", family, "rule", "show"])),
+      inNode(["ip", family, "route", "show", "table", "all", "type", "unreachable"]),
+      inNode(["ip", family, "route", "show", "table", String(tailnetTable)]),
+      inNode(["ip", family, "-o", "address", "show", "dev", "headcni0"]),
+      inX(["ip", family, "route", "show", "proto", "72"]),
+    );
+  // Addresses that were put back stand in another order.
+  return (await Promise.all(views)).map((view) => view.split("\n").sort().join("\n")).join("\n--");
+}
