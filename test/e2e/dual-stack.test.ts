@@ -281,7 +281,10 @@ test("status, doctor and metrics know both families", async () => {
   const human = await runCtl(lab(), node("n1"), ["status"]);
   for (const line of human.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
   const doctor = await runCtl(lab(), node("n1"), ["doctor"]);
-  console.info(human.stdout, doctor.stdout);
+  const words = human.stdout.replace(/\s+/g, " ");
+  expect(words).toContain("2 of 253 addresses of 10.244.1.0/24 used");
+  // The count of a /64 tells nobody anything.
+  expect(words).toContain("2 addresses of fd00:10:244:1::/64 used");
   expect(doctor.stdout).not.toContain("FAIL");
 });
 

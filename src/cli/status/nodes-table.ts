@@ -10,7 +10,8 @@ export function nodesTable(
 ): string {
   const rows = nodes.map(({ node, document: { status, stuck } }) => {
     const { readiness, attachments, pools, peers, guard } = status;
-    const addresses = pools[0];
+    // Where pods have several families, that which runs out first.
+    const [addresses] = [...pools].sort((one, other) => other.used / other.size - one.used / one.size);
     const online = peers.filter((peer) => peer.online);
     const repairs = Object.values(guard.repairs).reduce((sum, count) => sum + count, 0);
     return [

@@ -51,10 +51,13 @@ function readyText({ readiness: { serving, state } }: StatusPage, style: Style):
   return style.warn(`yes, but ${state}`);
 }
 
+/** Nobody runs out of more than this, as of an IPv6 /64. */
+const countableAddresses = 2 ** 32;
+
 function podsText({ attachments, pools }: StatusPage): string {
   const pool = pools.map(({ prefix, size, used, resting }) => {
     const rest = resting === 0 ? "" : `, ${resting} resting`;
-    return `${used} of ${size} addresses of ${prefix} used${rest}`;
+    return `${used}${size < countableAddresses ? ` of ${size}` : ""} addresses of ${prefix} used${rest}`;
   });
   const moving = attachments.filter(({ state }) => state !== "attached").length;
   const count = `${attachments.length} attached${moving === 0 ? "" : ` (${moving} of them in change)`}`;
