@@ -17,6 +17,7 @@ Runs Kubernetes' own network conformance tests against a fresh lab with a cluste
   --reference        with the reference plugins instead of HeadCNI
   --proxy-mode MODE  nftables (the default) or iptables
   --nodes N          2 by default
+  --dual-stack       with IPv4 and IPv6
   --focus REGEXP     other tests than [sig-network] ... [Conformance]
   --keep             leave the lab up`;
 
@@ -25,6 +26,7 @@ async function main(): Promise<number> {
     options: {
       reference: { type: "boolean", default: false },
       "proxy-mode": { type: "string", default: "nftables" },
+      "dual-stack": { type: "boolean", default: false },
       nodes: { type: "string", default: "2" },
       focus: { type: "string", default: "\\[sig-network\\].*\\[Conformance\\]" },
       keep: { type: "boolean", default: false },
@@ -41,6 +43,7 @@ async function main(): Promise<number> {
   const interrupt = stopLabOnInterrupt(progress);
   const lab = await startLab({
     nodes: Number(values.nodes),
+    families: values["dual-stack"] ? [4, 6] : [4],
     daemon: values.reference ? "none" : "bundle",
     kubernetes: { network: values.reference ? "reference" : "chart", proxyMode },
     progress,

@@ -134,6 +134,22 @@ describe("values that cannot be right are refused by name", () => {
     expect(await render({})).toMatchObject({ exitCode: 0 });
   });
 
+  test("prefixes of both families come through as lists", async () => {
+    const podCIDR = ["10.244.0.0/16", "fd00:10:244::/48"];
+    const serviceCIDR = ["10.96.0.0/16", "fd00:10:96::/112"];
+    const { stdout } = await render({
+      "network.podCIDR": `{${podCIDR.join()}}`,
+      "network.serviceCIDR": `{${serviceCIDR.join()}}`,
+    });
+    const map = objectsIn(stdout).find(({ kind }) => kind === "ConfigMap");
+    const file = await temporaryFile(map?.data?.["config.yaml"] ?? "");
+    const config = loadConfig(
+      { file, environment: { HEADCNI_NODE_NAME: "n1" }, flags: [] },
+      { credentials: "unread" },
+    );
+    expect(config.network).toMatchObject({ podCIDR, serviceCIDR });
+  });
+
   test.each([
     [{ "headscale.url": "headscale.example.org" }, "url"],
     [{ "network.podCIDR": "" }, "podCIDR"],

@@ -3,21 +3,18 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { applyObjects, getJson, kubectl, kubectlCommand } from "../lab/kubernetes/kubectl.ts";
-import { inNode } from "../lab/kubernetes/node-machine.ts";
 import {
   type ClusterPod,
   execInClusterPod,
   waitForWorkload,
-  whoPath,
   workloadObjects,
   workloadPods,
 } from "../lab/kubernetes/workload.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { inNetns } from "../lab/netns.ts";
 import { startProcess } from "../lab/processes.ts";
-import { runResult } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
+import * as who from "./support/ask-who.ts";
 import { useLab } from "./support/use-lab.ts";
 
 const nodePort = 30080;
@@ -36,26 +33,9 @@ beforeAll(async () => {
   pods.push(...(await workloadPods(lab(), "who")));
 });
 
-/** Who answered at a URL, and the address it saw; undefined without an answer. */
-type Answer = { readonly pod: string; readonly source: string } | undefined;
-
-const answerIn = (stdout: string): Answer => {
-  // busybox's httpd listens on IPv6 and shows IPv4 clients as mapped addresses.
-  const match = /^(\S+) \[(?:::ffff:)?(\S+)\]/.exec(stdout);
-  return match === null ? undefined : { pod: match[1] ?? "", source: match[2] ?? "" };
-};
-
-// Debian's busybox breaks down over wget's own time limit.
-const wget = (host: string) => ["timeout", "5", "wget", "-q", "-O-", `http://${host}${whoPath}`] as const;
-
-const askFromPod = async (pod: ClusterPod, host: string) =>
-  answerIn((await execInClusterPod(lab(), pod, wget(host))).stdout);
-
-const askFromNode = async (node: LabNode, host: string) =>
-  answerIn((await runResult(await inNode(lab(), node, wget(host)))).stdout);
-
-const askFromOutside = async (host: string) =>
-  answerIn((await runResult(inNetns(lab().netns, wget(host)))).stdout);
+const askFromPod = (pod: ClusterPod, host: string) => who.askFromPod(lab(), pod, host);
+const askFromNode = (node: LabNode, host: string) => who.askFromNode(lab(), node, host);
+const askFromOutside = (host: string) => who.askFromOutside(lab(), host);
 
 const podNames = () => pods.map(({ name }) => name);
 
@@ -158,7 +138,7 @@ test("kubectl exec, logs and port-forward reach pods of every node", async () =>
 });
 
 /** Asks a pod through a port that kubectl forwards to it. */
-async function askThroughPortForward(pod: ClusterPod): Promise<Answer> {
+async function askThroughPortForward(pod: ClusterPod): Promise<who.Answer> {
   const [program, ...args] = kubectlCommand(lab(), ["port-forward", `pod/${pod.name}`, ":80"]);
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   try {

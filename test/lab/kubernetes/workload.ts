@@ -20,10 +20,18 @@ export type Workload = {
   readonly replicas: number;
   readonly nodePort?: number;
   readonly hostPort?: number;
+  /** Of its Service; Kubernetes' default is SingleStack. */
+  readonly ipFamilyPolicy?: "SingleStack" | "PreferDualStack" | "RequireDualStack";
 };
 
 /** A Deployment whose pods are spread evenly over the nodes, and a Service of the same name before it. */
-export function workloadObjects({ name, replicas, nodePort, hostPort }: Workload): readonly unknown[] {
+export function workloadObjects({
+  name,
+  replicas,
+  nodePort,
+  hostPort,
+  ipFamilyPolicy = "SingleStack",
+}: Workload): readonly unknown[] {
   const labels = { app: name };
   const container = {
     name: "who",
@@ -59,7 +67,12 @@ export function workloadObjects({ name, replicas, nodePort, hostPort }: Workload
       apiVersion: "v1",
       kind: "Service",
       metadata: { name, labels },
-      spec: { type: nodePort === undefined ? "ClusterIP" : "NodePort", selector: labels, ports },
+      spec: {
+        type: nodePort === undefined ? "ClusterIP" : "NodePort",
+        selector: labels,
+        ports,
+        ipFamilyPolicy,
+      },
     },
   ];
 }
