@@ -35,8 +35,11 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     base: { node: config.nodeName },
     copy: logRing.keep,
   });
-  for (const secret of [config.headscale.authKey, config.headscale.apiKey])
-    if (secret !== undefined) hide(secret.reveal());
+  const hideKeys = ({ headscale }: Config) => {
+    for (const secret of [headscale.authKey, headscale.apiKey])
+      if (secret !== undefined) hide(secret.reveal());
+  };
+  hideKeys(config);
   log.info({ version, pid: process.pid, config: sources.file }, "daemon starting");
 
   await requireCapabilities("headcni");
@@ -56,7 +59,13 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     configSource: createFileConfigSource({
       sources,
       config,
-      apply: (next) => setLevel(next.logging.level),
+      apply: (next, changes) => {
+        hideKeys(next);
+        setLevel(next.logging.level);
+        log.info({ changes }, "configuration changed");
+      },
+      refused: ({ refused, problems }) =>
+        log.warn({ refused, problems }, "the configuration file is not followed in all it says"),
     }),
     conflistPublished: ({ path, changed, shadowedBy }) => {
       if (changed) log.info({ path }, "conflist written");

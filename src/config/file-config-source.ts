@@ -12,10 +12,17 @@ export interface FileConfigSourceOptions {
   readonly config: Config;
   /** Hands the live values to the parts that hold them; called before the change counts as made. */
   readonly apply: (config: Config, changes: readonly ConfigChange[]) => void | Promise<void>;
+  /** Hears what of the file does not hold, each time that it is read; values of secrets are not in it. */
+  readonly refused: (review: Pick<ConfigReview, "refused" | "problems">) => void;
 }
 
 /** The configuration of the file, environment and flags, and who is told when its live part changes. */
-export function createFileConfigSource({ sources, config, apply }: FileConfigSourceOptions): ConfigSource {
+export function createFileConfigSource({
+  sources,
+  config,
+  apply,
+  refused,
+}: FileConfigSourceOptions): ConfigSource {
   let current = config;
   let reviewed: LiveChange | undefined;
   return {
@@ -30,9 +37,14 @@ export function createFileConfigSource({ sources, config, apply }: FileConfigSou
     async review() {
       reviewed = undefined;
       const next = loadOrProblems(sources);
-      if ("problems" in next) return { changes: [], refused: [], problems: next.problems };
-      reviewed = liveChange(current, next.config);
-      return { changes: reviewed.changes, refused: reviewed.refused, problems: [] };
+      reviewed = "problems" in next ? undefined : liveChange(current, next.config);
+      const review: ConfigReview = {
+        changes: reviewed?.changes ?? [],
+        refused: reviewed?.refused ?? [],
+        problems: "problems" in next ? next.problems : [],
+      };
+      if (review.refused.length > 0 || review.problems.length > 0) refused(review);
+      return review;
     },
     async adopt() {
       if (reviewed === undefined) return;

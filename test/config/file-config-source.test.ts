@@ -142,12 +142,14 @@ test("a running daemon takes a new log level from the file, and only that", asyn
   writeFileSync(file, content("info"));
   const sources = { file, environment: {}, flags: [] };
   const applied: string[] = [];
+  const told: string[] = [];
   const source = createFileConfigSource({
     sources,
     config: loadConfig(sources),
     apply: (config, changes) => {
       applied.push(...changes.map(({ path }) => path), config.logging.level, String(config.network.mtu));
     },
+    refused: ({ refused, problems }) => told.push(...[...refused, ...problems].map(({ path }) => path)),
   });
   const parent = recorder<ConfigReport>();
   const actor = createActor(configMachine.provide({ actors: configActors(source) }), {
@@ -159,9 +161,11 @@ test("a running daemon takes a new log level from the file, and only that", asyn
   writeFileSync(file, content("debug", 1400));
   await reached("refused");
   expect(applied).toEqual(["logging.level", "debug", "1280"]);
+  expect(new Set(told)).toEqual(new Set(["network.mtu"]));
   writeFileSync(file, "logging: 7");
   await until(() => actor.getSnapshot().context.review.problems.length > 0, "problems");
   expect(actor.getSnapshot().matches({ following: "refused" })).toBe(true);
+  expect(told).toContain("logging");
   writeFileSync(file, content("debug"));
   await reached("watching");
   writeFileSync(join(directory, "auth-key"), "hskey-auth-2-geheim");
