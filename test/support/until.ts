@@ -1,8 +1,8 @@
-/** Waits until `condition` gives something other than undefined or false, and gives that. Throws after `limitMs`, saying what was awaited. */
+/** Waits until `condition` gives something other than undefined or false, and gives that. Throws after `limitMs`, saying what was awaited: a limit for a hung program, far beyond what a slow machine takes. */
 export async function until<T>(
   condition: () => T | Promise<T>,
   what: string,
-  limitMs = 5_000,
+  limitMs = 60_000,
 ): Promise<Exclude<T, undefined | false>> {
   const end = performance.now() + limitMs;
   for (;;) {

@@ -172,7 +172,7 @@ describe("apply", () => {
     await kernel.state.apply("tailnet", [
       { op: "address.add", link: "eth0", address: "169.254.99.2", prefixLength: 30 },
     ]);
-    expect(await kernel.state.echo("169.254.99.1", "169.254.99.2", 1000)).toBeGreaterThan(0);
+    expect(await kernel.state.echo("169.254.99.1", "169.254.99.2", 30_000)).toBeGreaterThan(0);
     await kernel.state.apply("node", removals);
   });
 
@@ -243,13 +243,13 @@ describe("sysctls", () => {
 
 describe("echo", () => {
   test("gives the round trip for both families", async () => {
-    expect(await kernel.state.echo("127.0.0.1", "127.0.0.2", 1000)).toBeGreaterThan(0);
-    expect(await kernel.state.echo("::1", "::1", 1000)).toBeGreaterThan(0);
+    expect(await kernel.state.echo("127.0.0.1", "127.0.0.2", 30_000)).toBeGreaterThan(0);
+    expect(await kernel.state.echo("::1", "::1", 30_000)).toBeGreaterThan(0);
   });
 
   test("many at once each get their own answer", async () => {
     const targets = Array.from({ length: 50 }, (_, index) => `127.0.1.${index + 1}`);
-    const trips = await Promise.all(targets.map((target) => kernel.state.echo("127.0.0.1", target, 1000)));
+    const trips = await Promise.all(targets.map((target) => kernel.state.echo("127.0.0.1", target, 30_000)));
     expect(trips.filter((trip) => trip === undefined)).toEqual([]);
   });
 
@@ -272,9 +272,9 @@ describe("echo", () => {
       { op: "link.up", link: "eth0" },
       { op: "address.add", link: "eth0", address: "198.18.7.2", prefixLength: 30 },
     ]);
-    expect(await kernel.state.echo("198.18.7.1", "198.18.7.2", 5000, 1400)).toBeGreaterThan(0);
+    expect(await kernel.state.echo("198.18.7.1", "198.18.7.2", 30_000, 1400)).toBeGreaterThan(0);
     expect(await kernel.state.echo("198.18.7.1", "198.18.7.2", 500, 1401)).toBeUndefined();
-    expect(await kernel.state.echo("198.18.7.1", "198.18.7.2", 5000, 64)).toBeGreaterThan(0);
+    expect(await kernel.state.echo("198.18.7.1", "198.18.7.2", 30_000, 64)).toBeGreaterThan(0);
     await kernel.state.apply("node", [{ op: "link.remove", link: "headcni0" }]);
   });
 

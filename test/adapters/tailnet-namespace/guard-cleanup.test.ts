@@ -1,6 +1,9 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { GuardSettings } from "../../../src/domain/guard-settings.ts";
 import type { CommandLine } from "../../lab/run-command.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 import { type GuardedNode, guardedNode } from "./guarded-node.ts";
 import { sampleSettings } from "./sample-settings.ts";
@@ -76,19 +79,21 @@ test("a guard that takes over after a kill -9 finds all held, and its cleanup st
 test("another program that undoes every repair is named, and the guard comes back once it ends", async () => {
   node = await guardedNode("fight", sampleSettings);
   await node.start();
+  const enough = join(temporaryDirectory(), "enough");
   const undo = node.inNode(
     "sh",
     "-c",
-    "n=0; while [ $n -lt 60 ]; do ip rule del pref 5190 2>/dev/null; n=$((n+1)); sleep 0.1; done",
+    `until [ -e ${enough} ]; do ip rule del pref 5190 2>/dev/null; sleep 0.1; done`,
   );
-  await until(() => node.view().state === "fighting", "the guard sees the fight", 10_000);
+  await until(() => node.view().state === "fighting", "the guard sees the fight");
   await node.inNode("ip", "rule", "del", "pref", "5180");
   await until(
     () => (node.view().repairs["node.ownRule"] ?? 0) > 0,
     "what is not fought over is mended meanwhile",
   );
+  await writeFile(enough, "");
   await undo;
-  await until(async () => (await node.inNode("ip", "rule")).includes("5190:"), "the rule is back", 20_000);
+  await until(async () => (await node.inNode("ip", "rule")).includes("5190:"), "the rule is back");
   await node.settled();
   expect(node.view().repairs["node.supernetRule"]).toBeLessThan(20);
-}, 40_000);
+});

@@ -96,18 +96,18 @@ export async function guardedNode(label: string, settings: GuardSettings): Promi
       child = spawnGuard(names.node, settings, runtimeDir, (next) => {
         view = next(view);
       });
-      await until(() => view.held && view.state === "holding", "the guard holds", 15_000);
+      await until(() => view.held && view.state === "holding", "the guard holds");
     },
     view: () => view,
     settled: async () => {
-      await until(() => view.held && view.state === "holding", "the guard holds again", 10_000);
+      await until(() => view.held && view.state === "holding", "the guard holds again");
     },
     refuse: (prefixes) => {
       child?.stdin?.write(`refuse ${prefixes.join(",")}\n`);
     },
     cleanUp: async () => {
       child?.stdin?.write("cleanup\n");
-      await until(() => view.state === "clean", "the node is clean", 15_000);
+      await until(() => view.state === "clean", "the node is clean");
       await ended();
     },
     kill: async () => {
