@@ -96,7 +96,7 @@ export const stateAlerts: readonly StateAlert[] = [
     alert: "HeadcniPodNotRemoved",
     severity: "warning",
     matter: "what a pod left cannot be removed",
-    states: { pod: ["pausing"] },
+    states: { pod: ["detaching"] },
   },
   {
     alert: "HeadcniConfigUnread",

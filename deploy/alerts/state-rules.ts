@@ -17,6 +17,7 @@ const leastSeconds = 30;
  * The rule for an alert's states of one machine. Where a timer leads out of one of them, the machine goes round: then what
  * counts is that it stays among these states for longer than the longest of their limits. Elsewhere the daemon itself says
  * that a state lasts beyond its limit (`headcni_machine_stuck`). The alert for the states that no other names is always so.
+ * A state around all the others that has a limit speaks for them: its time goes on, machine by machine, while they take turns.
  */
 export function stateRule(
   alert: StateAlert,
@@ -27,8 +28,13 @@ export function stateRule(
   const named = Object.keys(alert.states).length > 0;
   const goesRound = named && states.some(({ path }) => leavesByTimer(chart, path));
   const certain = alert.certain === true;
+  const around = named ? states.find((state) => isAround(state, states)) : undefined;
   const rule =
-    certain || goesRound ? roundRule(alert, chart, states, certain) : stuckRule(alert, chart, states);
+    around !== undefined
+      ? aroundRule(alert, chart, around, states)
+      : certain || goesRound
+        ? roundRule(alert, chart, states, certain)
+        : stuckRule(alert, chart, states);
   return {
     alert: alert.alert,
     expr: rule.expr,
@@ -50,7 +56,7 @@ function stuckRule({ matter }: StateAlert, chart: MachineChart, states: readonly
     expr: `headcni_machine_oldest_seconds${selector} and headcni_machine_stuck${selector} > 0`,
     forSeconds: leastSeconds,
     annotations: {
-      summary: `${matter}: {{ $labels.machine }} on {{ $labels.instance }} has been in {{ $labels.state }} for {{ $value | humanizeDuration }}`,
+      summary: `${matter}: ${hasBeen}`,
       description: states
         .map(
           (state) =>
@@ -61,6 +67,25 @@ function stuckRule({ matter }: StateAlert, chart: MachineChart, states: readonly
   };
 }
 
+function aroundRule(
+  alert: StateAlert,
+  chart: MachineChart,
+  around: ChartState,
+  states: readonly ChartState[],
+): RulePart {
+  const inner = states.filter((state) => state !== around);
+  return {
+    ...stuckRule(alert, chart, [around]),
+    annotations: {
+      summary: `${alert.matter}: ${hasBeen}, now in ${statesNow(chart, inner)}`,
+      description: meanings(states),
+    },
+  };
+}
+
+const hasBeen =
+  "{{ $labels.machine }} on {{ $labels.instance }} has been in {{ $labels.state }} for {{ $value | humanizeDuration }}";
+
 function roundRule(
   { matter }: StateAlert,
   chart: MachineChart,
@@ -70,15 +95,30 @@ function roundRule(
   const selector = `machine="${chart.machine}",${stateMatcher(chart, pathsOf(states))}`;
   const longest = Math.max(...states.map(({ limitMs }) => limitMs ?? 0)) / 1000;
   const forSeconds = certain ? leastSeconds : Math.max(leastSeconds, longest);
-  const now = `{{ range $index, $each := query (printf \`headcni_machines{${selector},instance="%s"} > 0\` $labels.instance) }}{{ if $index }}, {{ end }}{{ $each.Labels.state }}{{ end }}`;
   return {
     expr: `sum without (state) (headcni_machines{${selector}}) > 0`,
     forSeconds,
     annotations: {
-      summary: `${matter}: {{ $labels.machine }} on {{ $labels.instance }} is in ${now}, for more than ${durationText(forSeconds * 1000)}`,
-      description: states.map((state) => `${state.path}: ${meaning(state)}`).join(" "),
+      summary: `${matter}: {{ $labels.machine }} on {{ $labels.instance }} is in ${statesNow(chart, states)}, for more than ${durationText(forSeconds * 1000)}`,
+      description: meanings(states),
     },
   };
+}
+
+/** A template for those of the states in which the node's machines are while the alert rings. */
+function statesNow(chart: MachineChart, states: readonly ChartState[]): string {
+  const selector = `machine="${chart.machine}",${stateMatcher(chart, pathsOf(states))}`;
+  return `{{ range $index, $each := query (printf \`headcni_machines{${selector},instance="%s"} > 0\` $labels.instance) }}{{ if $index }}, {{ end }}{{ $each.Labels.state }}{{ end }}`;
+}
+
+function meanings(states: readonly ChartState[]): string {
+  return states.map((state) => `${state.path}: ${meaning(state)}`).join(" ");
+}
+
+function isAround({ path, kind }: ChartState, states: readonly ChartState[]): boolean {
+  return (
+    kind === "compound" && states.every((state) => state.path === path || state.path.startsWith(`${path}.`))
+  );
 }
 
 function pathsOf(states: readonly ChartState[]): readonly string[] {

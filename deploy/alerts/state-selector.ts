@@ -29,8 +29,12 @@ export function labelPattern(chart: MachineChart, path: string): string {
   return within === undefined ? `^${quoted(path)}$` : `(^|[(+])${quoted(within)}($|[)+])`;
 }
 
-/** The part of the path that begins with a region of a parallel state; undefined where nothing is parallel. */
+/**
+ * The part of the path that begins with a region of a parallel state; undefined where nothing is parallel, and for a state
+ * around others: its series has its path alone.
+ */
 function regionOf(chart: MachineChart, path: string): string | undefined {
+  if (chart.states.some((state) => state.path === path && state.kind === "compound")) return undefined;
   const parallel = chart.states.find((state) => state.kind === "parallel" && isInside(path, state));
   if (parallel === undefined) return undefined;
   return parallel.path === "" ? path : path.slice(parallel.path.length + 1);

@@ -28,6 +28,7 @@ const limits = {
   detach: 10_000,
   release: 30_000,
   pause: 30_000,
+  removal: 60_000,
 } as const;
 /** Wait before a removal is tried again. */
 const pauses = { firstMs: 1_000, mostMs: limits.pause };
@@ -204,67 +205,82 @@ export const podMachine = podSetup.createMachine({
         },
       },
     },
+    // Its limit counts on while attempts and pauses take turns: a removal that goes on for ever must ring.
     detaching: {
-      invoke: {
-        id: "detach",
-        src: "detach",
-        input: ({ context }) => ({ hostLink: context.plan.hostLink }),
-        onError: {
-          target: "pausing",
-          actions: {
-            type: "report",
-            params: ({ context, event }) => lingers(context.plan, toFailure(event.error)),
-          },
-        },
-      },
-      on: {
-        "detach.failed": {
-          target: "pausing",
-          actions: { type: "report", params: ({ context, event }) => lingers(context.plan, event.failure) },
-        },
-      },
-      initial: "unrouting",
+      meta: { limit: { ms: limits.removal, means: "what a pod left is still in the kernel: see the log" } },
+      initial: "trying",
       states: {
-        unrouting: {
-          meta: { limit: { ms: limits.detach, means: "the kernel worker does not answer a DEL" } },
-          on: {
-            "detach.unrouted": {
-              target: "releasing",
-              actions: { type: "report", params: ({ context }) => unrouted(context.plan, context.failure) },
-            },
-          },
-          after: {
-            detachLimit: {
-              target: "#pod.pausing",
+        trying: {
+          invoke: {
+            id: "detach",
+            src: "detach",
+            input: ({ context }) => ({ hostLink: context.plan.hostLink }),
+            onError: {
+              target: "pausing",
               actions: {
                 type: "report",
-                params: ({ context }) => lingers(context.plan, timeout("detaching", limits.detach)),
+                params: ({ context, event }) => lingers(context.plan, toFailure(event.error)),
               },
             },
           },
-        },
-        releasing: {
-          meta: { limit: { ms: limits.release, means: "a link that was deleted is still in the kernel" } },
           on: {
-            "detach.released": [
-              {
-                guard: "failed",
-                target: "#pod.failed",
-                actions: { type: "keepRelease", params: ({ event }) => event },
+            "detach.failed": {
+              target: "pausing",
+              actions: {
+                type: "report",
+                params: ({ context, event }) => lingers(context.plan, event.failure),
               },
-              { target: "#pod.gone", actions: { type: "keepRelease", params: ({ event }) => event } },
-            ],
+            },
           },
-          // Asking again is harmless: what is already so counts as done.
-          after: { releaseLimit: { target: "#pod.detaching", reenter: true } },
+          initial: "unrouting",
+          states: {
+            unrouting: {
+              meta: { limit: { ms: limits.detach, means: "the kernel worker does not answer a DEL" } },
+              on: {
+                "detach.unrouted": {
+                  target: "releasing",
+                  actions: {
+                    type: "report",
+                    params: ({ context }) => unrouted(context.plan, context.failure),
+                  },
+                },
+              },
+              after: {
+                detachLimit: {
+                  target: "#pod.detaching.pausing",
+                  actions: {
+                    type: "report",
+                    params: ({ context }) => lingers(context.plan, timeout("detaching", limits.detach)),
+                  },
+                },
+              },
+            },
+            releasing: {
+              meta: {
+                limit: { ms: limits.release, means: "a link that was deleted is still in the kernel" },
+              },
+              on: {
+                "detach.released": [
+                  {
+                    guard: "failed",
+                    target: "#pod.failed",
+                    actions: { type: "keepRelease", params: ({ event }) => event },
+                  },
+                  { target: "#pod.gone", actions: { type: "keepRelease", params: ({ event }) => event } },
+                ],
+              },
+              // Asking again is harmless: what is already so counts as done.
+              after: { releaseLimit: { target: "#pod.detaching.trying", reenter: true } },
+            },
+          },
+        },
+        pausing: {
+          meta: { limit: { ms: limits.pause, means: "waiting to remove an attachment again" }, log: "warn" },
+          entry: "countFailedRemoval",
+          on: { "pod.detach": "trying" },
+          after: { pause: "trying" },
         },
       },
-    },
-    pausing: {
-      meta: { limit: { ms: limits.pause, means: "waiting to remove an attachment again" }, log: "warn" },
-      entry: "countFailedRemoval",
-      on: { "pod.detach": "detaching" },
-      after: { pause: "detaching" },
     },
     gone: { type: "final" },
     failed: { type: "final" },

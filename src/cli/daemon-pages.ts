@@ -12,6 +12,9 @@ export const machineRowSchema = z.looseObject({
   sinceMs: z.number(),
   limitMs: z.number().nullable(),
   stuck: z.boolean(),
+  outer: z
+    .array(z.looseObject({ state: z.string(), sinceMs: z.number(), limitMs: z.number(), stuck: z.boolean() }))
+    .optional(),
   error: z.string().optional(),
   lastTransitions: z.array(
     z.looseObject({ at: z.number(), from: z.string(), to: z.string(), event: z.string() }),
@@ -33,6 +36,11 @@ export const machinesPageSchema = z.looseObject({
 });
 
 export type MachineRow = z.output<typeof machineRowSchema>;
+
+/** The state whose limit is over: that around the machine's own state where it is that one's, otherwise its own. */
+export function stuckState(row: MachineRow): Pick<MachineRow, "state" | "sinceMs" | "limitMs"> {
+  return row.outer?.find(({ stuck }) => stuck) ?? row;
+}
 
 /** A JSON page of the daemon, whatever its status. Throws CliError when the answer is of another shape. */
 export async function readPage<Schema extends z.ZodType>(

@@ -60,7 +60,17 @@ export interface MachineState {
   readonly sinceMs: number;
   readonly limitMs: number | null;
   readonly stuck: boolean;
+  /** The states around it that have a limit of their own, whose time goes on while the inner ones take turns. */
+  readonly outer?: readonly OuterState[];
   readonly error?: string;
+}
+
+/** A state with states in it, as long as one of them is active. */
+export interface OuterState {
+  readonly state: string;
+  readonly sinceMs: number;
+  readonly limitMs: number;
+  readonly stuck: boolean;
 }
 
 /** A row of `/debug/machines`. */
@@ -97,8 +107,17 @@ export function nearestLimit(
   return nearest;
 }
 
+function outerStates(machine: LiveMachine, now: number): readonly OuterState[] {
+  return [...machine.state.outer].map(([node, state]) => {
+    const limitMs = machine.state.limits.get(node) ?? 0;
+    const heldMs = now - (machine.nodesSince?.get(node) ?? machine.since);
+    return { state, sinceMs: Math.round(heldMs), limitMs, stuck: heldMs > limitMs };
+  });
+}
+
 export function stateOf(machine: LiveMachine, now: number): MachineState {
   const limit = nearestLimit(machine, now);
+  const outer = outerStates(machine, now);
   return {
     machine: machine.kind.name,
     actor: machine.actor,
@@ -108,6 +127,7 @@ export function stateOf(machine: LiveMachine, now: number): MachineState {
     sinceMs: Math.round(now - machine.since),
     limitMs: limit?.limitMs ?? null,
     stuck: limit !== null && limit.heldMs > limit.limitMs,
+    ...(outer.length > 0 && { outer }),
     ...(machine.error !== undefined && { error: machine.error }),
   };
 }

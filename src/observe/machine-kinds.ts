@@ -9,6 +9,8 @@ export interface StateKind {
   readonly paths: readonly string[];
   /** Time limits of the active state nodes, by node id; several only where states nest. */
   readonly limits: ReadonlyMap<string, number>;
+  /** Those of them around the innermost ones, with their dotted paths, by node id. */
+  readonly outer: ReadonlyMap<string, string>;
   readonly log: "debug" | "info" | "warn" | "error";
   /** Transitions to other states, by their name. */
   readonly left: Map<string, number>;
@@ -32,12 +34,16 @@ export function stateKindOf(machine: MachineKind, snapshot: AnyMachineSnapshot):
   const known = machine.states.get(name);
   if (known !== undefined) return known;
   const metas = Object.entries(snapshot.getMeta() as Readonly<Record<string, StateMeta | undefined>>);
+  const paths = leafPaths(snapshot.value);
+  const limits = new Map(
+    metas.flatMap(([node, meta]) => (typeof meta?.limit === "object" ? [[node, meta.limit.ms]] : [])),
+  );
+  const limited = [...limits.keys()].map((node) => [node, node.slice(machine.name.length + 1)] as const);
   const kind: StateKind = {
     name,
-    paths: leafPaths(snapshot.value),
-    limits: new Map(
-      metas.flatMap(([node, meta]) => (typeof meta?.limit === "object" ? [[node, meta.limit.ms]] : [])),
-    ),
+    paths,
+    limits,
+    outer: new Map(limited.filter(([, path]) => !paths.includes(path))),
     log: metas.map(([, meta]) => meta?.log).findLast((level) => level !== undefined) ?? "debug",
     left: new Map(),
   };

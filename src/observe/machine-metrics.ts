@@ -10,6 +10,8 @@ interface StateTally {
   oldestMs: number;
   stuck: number;
   limited: boolean;
+  /** A state around those that machines are counted in: only its own limit is told. */
+  outer: boolean;
 }
 
 /** The machines' metrics, all read from the observer when somebody scrapes. */
@@ -23,13 +25,13 @@ export function registerMachineMetrics(registry: Registry, observer: MachineObse
   gaugeOf(
     registry,
     { name: "headcni_machines", help: "Machines in this state now; failed ones are in state error.", labels },
-    perState(({ count }) => count),
+    perState(({ outer, count }) => (outer ? undefined : count)),
   );
   gaugeOf(
     registry,
     {
       name: "headcni_machine_oldest_seconds",
-      help: "Longest time a machine has been in this state.",
+      help: "Longest time a machine has been in this state, or in a state around it that has a time limit.",
       labels,
     },
     perState(({ count, oldestMs }) => (count === 0 ? undefined : oldestMs / 1000)),
@@ -78,22 +80,36 @@ export function registerMachineMetrics(registry: Registry, observer: MachineObse
 /** One tally per state ever seen, zeros included, so that a series falls to 0 instead of going stale. */
 function tallies(observer: MachineObserver): Iterable<StateTally> {
   const byState = new Map<string, StateTally>();
-  const tallyOf = (machine: string, state: string, limited: boolean) => {
+  const tallyOf = (machine: string, state: string, kind: Pick<StateTally, "limited" | "outer">) => {
     const key = `${machine} ${state}`;
     const known = byState.get(key);
     if (known !== undefined) return known;
-    const tally = { machine, state, count: 0, oldestMs: 0, stuck: 0, limited };
+    const tally = { machine, state, count: 0, oldestMs: 0, stuck: 0, ...kind };
     byState.set(key, tally);
     return tally;
   };
   for (const kind of observer.kinds())
-    for (const state of kind.states.values()) tallyOf(kind.name, state.name, state.limits.size > 0);
-  for (const row of observer.states()) count(tallyOf(row.machine, row.state, row.limitMs !== null), row);
+    for (const { name, limits, outer } of kind.states.values()) {
+      tallyOf(kind.name, name, { limited: limits.size > outer.size, outer: false });
+      for (const path of outer.values()) tallyOf(kind.name, path, outerState);
+    }
+  for (const row of observer.states()) {
+    const { machine, state, sinceMs, limitMs, stuck, outer = [] } = row;
+    for (const around of outer) count(tallyOf(machine, around.state, outerState), around);
+    // A limit of a state around it is told there, in a series that does not change while the inner states take turns.
+    const stuckHere = stuck && !outer.some((around) => around.stuck);
+    count(tallyOf(machine, state, { limited: limitMs !== null, outer: false }), {
+      sinceMs,
+      stuck: stuckHere,
+    });
+  }
   return byState.values();
 }
 
-function count(tally: StateTally, row: MachineState): void {
+const outerState = { limited: true, outer: true };
+
+function count(tally: StateTally, { sinceMs, stuck }: Pick<MachineState, "sinceMs" | "stuck">): void {
   tally.count += 1;
-  tally.oldestMs = Math.max(tally.oldestMs, row.sinceMs);
-  tally.stuck += row.stuck ? 1 : 0;
+  tally.oldestMs = Math.max(tally.oldestMs, sinceMs);
+  tally.stuck += stuck ? 1 : 0;
 }

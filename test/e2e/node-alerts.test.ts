@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { leavingLinkGroup } from "../../src/domain/kernel-constants.ts";
 import { startDaemon, waitForDaemon } from "../lab/daemon.ts";
 import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
@@ -14,6 +15,7 @@ import { intruder } from "./support/intruder.ts";
 import { callPlugin } from "./support/plugin-call.ts";
 import { startPrometheus, untilQuiet, untilRings, untilSilent } from "./support/prometheus.ts";
 import { repeat } from "./support/repeat.ts";
+import { runCtl } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** As in alerts.test.ts: real faults, a real Prometheus, the rules' own durations shorter by this factor. n3 is the intruder's. */
@@ -53,6 +55,39 @@ test(
     await failing;
     await leave();
     await untilSilent(node(), ["HeadcniPrefixConflict", "HeadcniNetworkErrors", "HeadcniCniCallsFail"]);
+  },
+  minutes(8),
+);
+
+test(
+  "a link among those of deleted pods that the kernel does not delete",
+  async () => {
+    const sandbox = `${netnsPrefix(lab().id)}p-kept`;
+    await addNetns(sandbox);
+    onTestFinished(() => removeNetns(sandbox));
+    const pod = { containerId: "kept", netns: netnsPath(sandbox) };
+    expect(await callPlugin(node(), { command: "ADD", ...pod })).toMatchObject({ exitCode: 0 });
+    // Links of a group are deleted all or none, and the kernel never deletes a loopback link.
+    const loopbackInGroup = (group: number) =>
+      run(["ip", "-n", node().netns, "link", "set", "dev", "lo", "group", String(group)]);
+    onTestFinished(async () => void (await loopbackInGroup(0)));
+    await loopbackInGroup(leavingLinkGroup);
+    expect(await callPlugin(node(), { command: "DEL", ...pod })).toMatchObject({ exitCode: 0 });
+    const alert = await untilRings(node(), "HeadcniPodNotRemoved", {
+      severity: "warning",
+      machine: "pod",
+      state: "detaching",
+    });
+    expect(alert.annotations["summary"]).toMatch(
+      /pod on 127\.0\.0\.1:\d+ has been in detaching for 1m .*, now in detaching\.trying\.releasing/,
+    );
+    const status = await runCtl(lab(), node(), ["status"]);
+    expect(status.stdout).toMatch(/1 stuck or failed:\n +pod \S+\/eth0 in detaching for 1 min/);
+    const machines = await runCtl(lab(), node(), ["machines", "--stuck"]);
+    expect(machines.stdout).toMatch(/pod +detaching\.trying\.releasing/);
+    expect(machines.exitCode).toBe(1);
+    await loopbackInGroup(0);
+    await untilSilent(node(), ["HeadcniPodNotRemoved"]);
   },
   minutes(8),
 );

@@ -34,6 +34,33 @@ describe("the machines' metrics", () => {
     ]);
   });
 
+  test("tell the limit of a state around others in a series of its own, whatever the inner ones do", async () => {
+    const { registry } = createMetrics();
+    const { observer, spawn, tell, clock } = observedSystem();
+    registerMachineMetrics(registry, observer);
+    spawn("a");
+    for (const event of ["go", "deeper"] as const) tell("a", event);
+    clock.now = 4000;
+    tell("a", "step");
+    clock.now = 5500;
+    const stuckNow = async () =>
+      (await samples(registry, "headcni_machine_stuck")).filter((line) => line.includes("nested"));
+    expect(await stuckNow()).toEqual([
+      'headcni_machine_stuck{machine="child",state="nested.first"} 0',
+      'headcni_machine_stuck{machine="child",state="nested"} 1',
+    ]);
+    expect(await samples(registry, "headcni_machine_oldest_seconds")).toEqual(
+      expect.arrayContaining([
+        'headcni_machine_oldest_seconds{machine="child",state="nested"} 5.5',
+        'headcni_machine_oldest_seconds{machine="child",state="nested.second"} 1.5',
+      ]),
+    );
+    const machines = await samples(registry, "headcni_machines");
+    expect(machines.filter((line) => line.includes('state="nested"'))).toEqual([]);
+    tell("a", "end");
+    expect(await stuckNow()).toContain('headcni_machine_stuck{machine="child",state="nested"} 0');
+  });
+
   test("count transitions and ignored events, the same at every scrape", async () => {
     const { registry } = createMetrics();
     const { observer, spawn, tell } = observedSystem();

@@ -1,5 +1,5 @@
 import type { CliContext } from "../command.ts";
-import type { MachineRow } from "../daemon-pages.ts";
+import { type MachineRow, stuckState } from "../daemon-pages.ts";
 import { formatDuration } from "../duration.ts";
 import { formatTable } from "../table.ts";
 
@@ -16,7 +16,7 @@ export function machinesText(
       row.machine,
       row.error === undefined ? (row.stuck ? style.bad(row.state) : row.state) : style.bad("error"),
       formatDuration(row.sinceMs),
-      row.limitMs === null ? "none" : formatDuration(row.limitMs),
+      limitText(row),
       row.actor,
       row.error ?? row.subject,
     ]),
@@ -25,6 +25,14 @@ export function machinesText(
   });
   const ill = rows.filter((row) => rank(row) < 2).length;
   return `${table}\n\n${rows.length} machine${rows.length === 1 ? "" : "s"}${ill === 0 ? "" : `, ${style.bad(`${ill} stuck or failed`)}`}`;
+}
+
+/** Past the limit of a state around its own a machine is stuck whatever its own state: then that one's time is told. */
+function limitText(row: MachineRow): string {
+  const { state, sinceMs, limitMs } = stuckState(row);
+  if (limitMs === null) return "none";
+  const limit = formatDuration(limitMs);
+  return state === row.state ? limit : `${limit} in ${state}, where it is for ${formatDuration(sinceMs)}`;
 }
 
 function rank(row: MachineRow): number {

@@ -1,4 +1,5 @@
 import type { CliContext } from "../command.ts";
+import { stuckState } from "../daemon-pages.ts";
 import { formatDuration } from "../duration.ts";
 import type { Style } from "../style.ts";
 import { formatTable, wrapText } from "../table.ts";
@@ -26,7 +27,9 @@ export function statusText(document: StatusDocument, paper: Paper, everything: b
     ["Guard", guardText(status, at, style)],
     ...kubernetesLines(status),
     ["Machines", stuck.length === 0 ? "none stuck" : style.bad(`${stuck.length} stuck or failed:`)],
-    ...stuck.map(({ machine, subject, state, sinceMs, limitMs, error }): Line => {
+    ...stuck.map((row): Line => {
+      const { machine, subject, error } = row;
+      const { state, sinceMs, limitMs } = stuckState(row);
       const since = `${formatDuration(sinceMs)}${limitMs === null ? "" : ` of ${formatDuration(limitMs)}`}`;
       return ["", `${machine} ${subject} in ${state} for ${since}${error === undefined ? "" : `: ${error}`}`];
     }),

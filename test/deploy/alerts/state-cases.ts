@@ -77,7 +77,7 @@ export const stateCases: readonly AlertCase[] = [
   round("HeadcniRouteNotServing", "ownRoute", ["lost", "awaitingApproval.waiting"], 300),
   round("HeadcniGuardFighting", "guard", ["fighting", "repairing"], 30),
   round("HeadcniGuardFighting", "guard", ["checking", "backingOff"], 30),
-  round("HeadcniPodNotRemoved", "pod", ["pausing", "pausing"], 30),
+  stuck("HeadcniPodNotRemoved", "pod", "detaching"),
   round("HeadcniConfigUnread", "config", ["following.validating", "backingOff"], 30),
   round("HeadcniApiServerAway", "watch", ["following.listing", "backingOff"], 30),
   stuck("HeadcniApiServerAway", "node", "working.(own.holding.unconfirmed+cluster.known.whole)"),

@@ -52,7 +52,7 @@ test("a DEL is told to the end of its link, which comes after the answer", async
   const told = call === undefined ? [] : story(call);
   expect(told).toContain("kernel: detach");
   expect(told).toContain("kernel: delete link");
-  expect(told.at(-1)).toBe("pod: detaching.releasing -> gone (detach.released)");
+  expect(told.at(-1)).toBe("pod: detaching.trying.releasing -> gone (detach.released)");
   expect(call?.steps.at(-1)?.atMs).toBeGreaterThan(call?.ms ?? Number.POSITIVE_INFINITY);
 });
 
