@@ -76,6 +76,8 @@ export interface HeadcniContext {
   readonly nodeConflict: string;
   readonly guardTrouble: string;
   readonly tailnetTrouble: string;
+  /** Headscale wants a login of this node and does not take it. */
+  readonly loginTrouble: string;
   readonly routeTrouble: string;
   /** tailscaled is in map poll with Headscale. */
   readonly controlled: boolean;

@@ -43,6 +43,7 @@ export const headcniMachine = headcniSetup.createMachine({
       nodeConflict: "",
       guardTrouble: "the guard has not looked yet",
       tailnetTrouble: "tailscaled has not been looked at yet",
+      loginTrouble: "",
       routeTrouble: "this node's route has not been proven yet",
       controlled: false,
       provenOnce: false,
@@ -243,6 +244,10 @@ export const headcniMachine = headcniSetup.createMachine({
             "tellNetwork",
           ],
         },
+        "tailscale.loginWanted": {
+          actions: [{ type: "noteLogin", params: ({ event }) => event }, "tellNetwork"],
+        },
+        "tailscale.loginEnded": { actions: ["noteLoggedIn", "tellNetwork"] },
         "routes.proven": {
           actions: [{ type: "noteProof", params: "" }, "tellReadinessProven", "tellNetwork"],
         },

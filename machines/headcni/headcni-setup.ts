@@ -2,6 +2,7 @@ import { assign, enqueueActions, sendTo, setup, stopChild } from "xstate";
 import type { ConfigChange } from "../../src/domain/config-change.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
+import { type LoginWanted, loginTrouble } from "../../src/domain/login-trouble.ts";
 import { networkCondition } from "../../src/domain/network-condition.ts";
 import type { RefusedCall } from "../../src/domain/pod-reports.ts";
 import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
@@ -65,6 +66,10 @@ export const headcniSetup = setup({
     noteRecovered: assign({ recovered: true }),
     noteGuard: assign((_, guardTrouble: string) => ({ guardTrouble })),
     noteTailnet: assign((_, tailnetTrouble: string) => ({ tailnetTrouble })),
+    noteLogin: assign(({ context }, wanted: LoginWanted) => ({
+      loginTrouble: loginTrouble(wanted, context.settings.tailscale.authKeyFrom),
+    })),
+    noteLoggedIn: assign({ loginTrouble: "" }),
     noteProof: assign((_, routeTrouble: string) => ({ routeTrouble })),
     noteProvenOnce: assign({ provenOnce: true }),
     keepPrefixes: assign((_, { prefixes }: { readonly prefixes: readonly string[] }) => ({
@@ -188,6 +193,7 @@ export const headcniSetup = setup({
       context.nodeTrouble === "" &&
       context.guardTrouble === "" &&
       context.tailnetTrouble === "" &&
+      context.loginTrouble === "" &&
       context.routeTrouble === "" &&
       context.controlled,
   },

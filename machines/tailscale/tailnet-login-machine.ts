@@ -1,16 +1,18 @@
 import { assign, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { AuthKeySource } from "../../src/domain/login-trouble.ts";
 import type { AuthKeyReply, HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import type { WantedTailnet } from "./tailscale-types.ts";
+import type { TailscaleEvent, WantedTailnet } from "./tailscale-types.ts";
 
 export interface TailnetLoginInput {
   readonly wanted: WantedTailnet;
-  readonly authKeyFrom: "credentials" | "headscale";
+  readonly authKeyFrom: AuthKeySource;
   readonly headscale: Recipient<HeadscaleEvent>;
+  readonly parent: Recipient<TailscaleEvent>;
 }
 
 interface TailnetLoginContext extends TailnetLoginInput {
@@ -53,6 +55,9 @@ export const tailnetLoginMachine = setup({
       ({ context }) => context.headscale,
       ({ self }): HeadscaleEvent => ({ type: "authKey.wanted", replyTo: self }),
     ),
+    tellUnanswered: sendTo(({ context }) => context.parent, {
+      type: "login.unanswered",
+    } satisfies TailscaleEvent),
     keepFailure: assign({ failure: (_, failure: Failure) => failure }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     startOver: assign({ attempt: 0 }),
@@ -132,7 +137,10 @@ export const tailnetLoginMachine = setup({
         },
       },
       after: {
-        register: { target: "hushing", actions: { type: "keepFailure", params: unanswered } },
+        register: {
+          target: "hushing",
+          actions: [{ type: "keepFailure", params: unanswered }, "tellUnanswered"],
+        },
       },
     },
     hushing: {

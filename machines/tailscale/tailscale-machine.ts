@@ -3,6 +3,11 @@ import { toFailure } from "../../src/domain/failure.ts";
 import { noTailnet, onlineAddresses } from "../../src/domain/tailnet-phase.ts";
 import { tailscaleLimits as limits, rejoin, restart, tailscaleSetup } from "./tailscale-setup.ts";
 
+const keepError = {
+  type: "keepFailure",
+  params: ({ event }: { readonly event: { readonly error: unknown } }) => toFailure(event.error),
+} as const;
+
 /**
  * Our tailscaled in X. It outlives the daemon: a running one is adopted, a dead one started again. Losing control is no reason
  * to touch it: what runs keeps running on the last netmap.
@@ -17,6 +22,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
     greeting: false,
     seen: false,
     reportedUp: false,
+    refusal: "",
     failures: 0,
     attempt: 0,
   }),
@@ -41,10 +47,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
           },
           { target: "starting" },
         ],
-        onError: {
-          target: "restarting",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-        },
+        onError: { target: "restarting", actions: keepError },
       },
     },
     awaitingWire: {
@@ -57,10 +60,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
       },
       invoke: {
         src: "seekWire",
-        onError: {
-          target: "restarting",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-        },
+        onError: { target: "restarting", actions: keepError },
       },
       on: {
         "wire.found": {
@@ -75,10 +75,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
       invoke: {
         src: "enter",
         onDone: { target: "attending", actions: "reportEntered" },
-        onError: {
-          target: "restarting",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-        },
+        onError: { target: "restarting", actions: keepError },
       },
     },
     starting: {
@@ -89,10 +86,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
           target: "attending",
           actions: [{ type: "takeNew", params: ({ event }) => event.output }, "reportStarted"],
         },
-        onError: {
-          target: "restarting",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-        },
+        onError: { target: "restarting", actions: keepError },
       },
     },
     attending: {
@@ -105,19 +99,18 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
             parent: self,
           }),
           onDone: "restarting",
-          onError: {
-            target: "restarting",
-            actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-          },
+          onError: { target: "restarting", actions: keepError },
         },
         {
           src: "greeter",
           id: "greeter",
-          onError: { actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) } },
+          onError: { actions: keepError },
         },
       ],
       on: {
-        "tailnet.read": { actions: { type: "keepStatus", params: ({ event }) => event.status } },
+        "tailnet.read": {
+          actions: [{ type: "keepStatus", params: ({ event }) => event.status }, "greetNew"],
+        },
         "peers.greeted": { actions: "endGreeting" },
         // The session with a peer that restarted is dropped when Headscale tells its new key, and only here.
         "peers.renewed": { actions: { type: "greetAgain", params: ({ event }) => event.nodeIds } },
@@ -129,39 +122,93 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
           on: {
             "tailnet.read": {
               target: "connecting",
-              actions: { type: "keepStatus", params: ({ event }) => event.status },
+              actions: [{ type: "keepStatus", params: ({ event }) => event.status }, "greetNew"],
             },
           },
         },
         needsLogin: {
           meta: {
-            limit: { ms: limits.away, means: "this node is not in the tailnet: see the login" },
-            log: "warn",
+            limit: { ms: limits.away, means: "Headscale takes no login of this node: /ready says why" },
           },
-          entry: [{ type: "reportDown", params: "NEEDS_LOGIN" }, "noteJoining"],
+          entry: "forgetRefusal",
+          exit: "reportLoginEnded",
           invoke: {
             src: "login",
             id: "login",
-            input: ({ context: { wanted, authKeyFrom, headscale } }) => ({ wanted, authKeyFrom, headscale }),
-            onError: {
-              target: "connecting",
-              actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-            },
+            input: ({ context: { wanted, authKeyFrom, headscale }, self }) => ({
+              wanted,
+              authKeyFrom,
+              headscale,
+              parent: self,
+            }),
+            onError: { target: "connecting", actions: keepError },
           },
           on: {
             "tailnet.read": {
               actions: [
                 { type: "keepStatus", params: ({ event }) => event.status },
                 { type: "tellLogin", params: ({ event }) => event.status.loginError },
+                "reportLoginWanted",
               ],
             },
             "credentials.replaced": { actions: "offerCredentials" },
           },
-          always: { guard: not("needsLogin"), target: "connecting" },
+          initial: "judging",
+          states: {
+            judging: { always: [{ guard: "forgotten", target: "forgotten" }, { target: "outside" }] },
+            outside: {
+              meta: {
+                limit: { ms: limits.away, means: "this node is not in the tailnet: see the login" },
+                log: "warn",
+              },
+              entry: [{ type: "reportDown", params: "NEEDS_LOGIN" }, "reportLoginWanted"],
+              always: [
+                { guard: "forgotten", target: "forgotten" },
+                {
+                  guard: not("needsLogin"),
+                  target: "#tailscale.attending.connecting",
+                  actions: ["noteJoining", "greetNew"],
+                },
+              ],
+            },
+            // tailscaled goes on with its last netmap, but peers that were told of a deletion have dropped this node. While a
+            // login is tried it looks as if control were away.
+            forgotten: {
+              meta: {
+                limit: { ms: limits.selfCheck, means: "Headscale does not know this node any more" },
+                log: "warn",
+              },
+              entry: "reportLoginWanted",
+              invoke: {
+                src: "checkPeers",
+                input: ({ context }) => ({ addresses: onlineAddresses(context.status) }),
+                onDone: [
+                  {
+                    guard: { type: "peersAnswer", params: ({ event }) => ({ answered: event.output }) },
+                    actions: "reportUp",
+                  },
+                  { actions: { type: "reportDown", params: "NEEDS_LOGIN" } },
+                ],
+                onError: { actions: keepError },
+              },
+              after: { selfCheck: { target: "forgotten", reenter: true } },
+              on: {
+                "login.unanswered": { guard: "offline", target: "#tailscale.attending.connecting" },
+              },
+              always: [
+                { guard: "needsLogin", target: "outside" },
+                {
+                  guard: "answers",
+                  target: "#tailscale.attending.connecting",
+                  actions: ["noteJoining", "greetNew"],
+                },
+              ],
+            },
+          },
         },
         connecting: {
           initial: "reconciling",
-          always: { guard: "needsLogin", target: "needsLogin" },
+          always: { guard: "wantsLogin", target: "needsLogin" },
           states: {
             reconciling: {
               meta: { limit: { ms: limits.look, means: "tailscaled does not take its preferences" } },
@@ -169,10 +216,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
                 src: "reconcile",
                 input: ({ context }) => ({ wanted: context.wanted }),
                 onDone: "awaiting",
-                onError: {
-                  target: "pausing",
-                  actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-                },
+                onError: { target: "pausing", actions: keepError },
               },
             },
             pausing: {
@@ -195,10 +239,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
               invoke: {
                 src: "rejoin",
                 onDone: "awaiting",
-                onError: {
-                  target: "awaiting",
-                  actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-                },
+                onError: { target: "awaiting", actions: keepError },
               },
               always: [
                 { guard: "online", target: "awaiting" },
@@ -217,7 +258,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
           initial: "resting",
           entry: ["reportUp", "forgetAttempts", "forgetFailures"],
           always: [
-            { guard: "needsLogin", target: "needsLogin" },
+            { guard: "wantsLogin", target: "needsLogin" },
             { guard: "offline", target: "degraded" },
             {
               guard: not("online"),
@@ -245,10 +286,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
                   { guard: "silentBefore", target: "rechecking" },
                   { target: "resting", actions: "countAttempt" },
                 ],
-                onError: {
-                  target: "resting",
-                  actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-                },
+                onError: { target: "resting", actions: keepError },
               },
             },
             rechecking: {
@@ -259,10 +297,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
               invoke: {
                 src: "recheck",
                 onDone: { target: "resting", actions: "forgetAttempts" },
-                onError: {
-                  target: "resting",
-                  actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-                },
+                onError: { target: "resting", actions: keepError },
               },
             },
           },
@@ -271,7 +306,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
           initial: "waiting",
           entry: ["reportUp", "forgetAttempts"],
           always: [
-            { guard: "needsLogin", target: "needsLogin" },
+            { guard: "wantsLogin", target: "needsLogin" },
             // Keys of before the outage may have been told first, and again dropped sessions.
             {
               guard: "online",
@@ -338,10 +373,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
       invoke: {
         src: "stop",
         onDone: "stopped",
-        onError: {
-          target: "stopped",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-        },
+        onError: { target: "stopped", actions: keepError },
       },
     },
     stopped: { type: "final", entry: ["forgetStatus", "reportStopped"] },

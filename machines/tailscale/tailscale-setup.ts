@@ -34,6 +34,8 @@ interface TailscaleContext extends TailscaleInput {
   readonly failures: number;
   /** Self-checks in a row in which no online peer answered, or attempts to come back to control. */
   readonly attempt: number;
+  /** Headscale's last refusal of the login it wants; empty while there is none. */
+  readonly refusal: string;
   readonly failure?: Failure;
 }
 
@@ -116,15 +118,19 @@ export const tailscaleSetup = setup({
         enqueue.sendTo(context.parent, { type: "tailscale.left" } satisfies TailscaleReport);
     }),
     reportEntered: sendTo(({ context }) => context.parent, { type: "tailscale.entered" }),
-    noteJoining: assign({ arrival: "joined" }),
+    /** After a login Headscale may give the numbers of former peers to others. */
+    noteJoining: assign({ arrival: "joined", greeted: {}, seen: false }),
     reportStarted: sendTo(({ context }) => context.parent, { type: "tailscale.started" }),
     keepStatus: enqueueActions(({ context, enqueue }, status: TailnetStatus) => {
       enqueue.assign({ status });
       // While paths are being opened nobody shall send packets yet: see `greeting`.
-      const stands = tailnetPhase(status) === "online" || tailnetPhase(status) === "offline";
-      if (context.reportedUp || !stands)
+      if (context.reportedUp || !hasPaths(status))
         enqueue.sendTo(context.parent, { type: "tailscale.changed", status } satisfies TailscaleReport);
-      if (!stands) return;
+    }),
+    /** Opens paths to peers that are new since the last time. */
+    greetNew: enqueueActions(({ context, enqueue }) => {
+      const { status } = context;
+      if (!hasPaths(status)) return;
       const { online, offline } = peersToGreet(status, context.greeted);
       const names = Object.fromEntries(status.peers.map(({ nodeId }) => [nodeId, true as const]));
       enqueue.assign({ seen: true, greeted: { ...context.greeted, ...names } });
@@ -155,6 +161,18 @@ export const tailscaleSetup = setup({
     tellLogin: enqueueActions(({ enqueue }, text: string) => {
       if (text !== "") enqueue.sendTo("login", { type: "login.refused", text });
     }),
+    forgetRefusal: assign({ refusal: "" }),
+    reportLoginWanted: enqueueActions(({ context, enqueue }) => {
+      const { loginError, backendState } = context.status;
+      const refusal = loginError === "" ? context.refusal : loginError;
+      enqueue.assign({ refusal });
+      enqueue.sendTo(context.parent, {
+        type: "tailscale.loginWanted",
+        forgotten: backendState === "Running",
+        refusal,
+      } satisfies TailscaleReport);
+    }),
+    reportLoginEnded: sendTo(({ context }) => context.parent, { type: "tailscale.loginEnded" }),
     offerCredentials: sendTo("login", { type: "credentials.replaced" }),
     reportUp: enqueueActions(({ context, enqueue }) => {
       if (context.reportedUp) return;
@@ -182,6 +200,10 @@ export const tailscaleSetup = setup({
     launchedByWire: ({ context }) => context.launcher === "wire",
     peersAnswer: (_, params: { readonly answered: boolean }) => params.answered,
     needsLogin: ({ context }) => tailnetPhase(context.status) === "needsLogin",
+    forgotten: ({ context }) => tailnetPhase(context.status) === "forgotten",
+    wantsLogin: ({ context }) => ["needsLogin", "forgotten"].includes(tailnetPhase(context.status)),
+    /** Neither unknown to control nor without it. */
+    answers: ({ context }) => !["needsLogin", "forgotten", "offline"].includes(tailnetPhase(context.status)),
     online: ({ context }) => tailnetPhase(context.status) === "online",
     offline: ({ context }) => tailnetPhase(context.status) === "offline",
     greeting: ({ context }) => context.greeting,
@@ -194,3 +216,7 @@ export const tailscaleSetup = setup({
     rejoinPause: ({ context }) => backoffDelay(context.attempt, rejoin, context.wanted.hostname),
   },
 });
+
+function hasPaths(status: TailnetStatus): boolean {
+  return ["online", "offline"].includes(tailnetPhase(status));
+}

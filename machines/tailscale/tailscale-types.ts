@@ -1,4 +1,5 @@
 import type { Failure } from "../../src/domain/failure.ts";
+import type { AuthKeySource, LoginWanted } from "../../src/domain/login-trouble.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -39,6 +40,10 @@ export type TailscaleReport =
   | { readonly type: "tailscale.entered" }
   /** headcni-wire is away, and X with it. */
   | { readonly type: "tailscale.left" }
+  /** Headscale does not know this node: told on the first sight of it, and again with each of its refusals. */
+  | ({ readonly type: "tailscale.loginWanted" } & LoginWanted)
+  /** It does not want a login any more, or tailscaled is gone. */
+  | { readonly type: "tailscale.loginEnded" }
   /** tailscaled was ended on request. */
   | { readonly type: "tailscale.stopped" };
 
@@ -47,8 +52,8 @@ export type TailscaleDownReason = "EXITED" | "NEEDS_LOGIN" | "NOT_RUNNING" | "ST
 
 export interface TailscaleInput {
   readonly wanted: WantedTailnet;
-  /** Where the key of a first login comes from: our configuration, or made by Headscale on request (approval `api`). */
-  readonly authKeyFrom: "credentials" | "headscale";
+  /** Where the key of a login comes from. */
+  readonly authKeyFrom: AuthKeySource;
   /** Who runs tailscaled and makes X: the daemon, or headcni-wire beside it. */
   readonly launcher: "daemon" | "wire";
   readonly headscale: Recipient<HeadscaleEvent>;
@@ -66,6 +71,8 @@ export type TailscaleEvent =
   | { readonly type: "wire.found"; readonly process: TailscaledIdentity }
   /** From the seeker: why there is none, whenever that changes. */
   | { readonly type: "wire.missed"; readonly failure: Failure }
+  /** From the login: Headscale neither took nor refused it. */
+  | { readonly type: "login.unanswered" }
   /** From the root: another auth key is in place. */
   | { readonly type: "credentials.replaced" }
   /** From the root, for clean-up: ends tailscaled. */

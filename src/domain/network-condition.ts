@@ -11,6 +11,7 @@ export interface NetworkHealth {
   readonly nodeConflict: string;
   readonly guardTrouble: string;
   readonly tailnetTrouble: string;
+  readonly loginTrouble: string;
   readonly routeTrouble: string;
 }
 
@@ -26,11 +27,11 @@ export function networkCondition(health: NetworkHealth): NetworkCondition {
 }
 
 function troubleOf(health: NetworkHealth): readonly [reason: string, message: string] {
-  const { nodeConflict, guardTrouble, tailnetTrouble, routeTrouble, controlled } = health;
+  const { nodeConflict, guardTrouble, tailnetTrouble, loginTrouble, routeTrouble, controlled } = health;
   if (nodeConflict !== "") return ["PodCIDRConflict", nodeConflict];
   if (!health.serving) return ["HeadcniStarting", "HeadCNI does not serve pods on this node yet"];
   if (guardTrouble !== "") return ["GuardBroken", guardTrouble];
-  if (tailnetTrouble !== "") return ["TailnetDown", tailnetTrouble];
+  if (tailnetTrouble !== "") return ["TailnetDown", loginTrouble || tailnetTrouble];
   if (!health.provenOnce || (routeTrouble !== "" && controlled)) return ["RouteUnproven", routeTrouble];
   return ["", ""];
 }

@@ -2,27 +2,30 @@ import type { TailnetPeer, TailnetStatus } from "./tailnet-status.ts";
 
 /**
  * What a status means for the tailscale machine. "online": data plane and control stand; "offline": the data plane
- * stands on the last netmap, control does not answer; "needsLogin": the data plane is down until a login.
+ * stands on the last netmap, control does not answer; "forgotten": the same, but control answers and does not know this node's
+ * key; "needsLogin": the data plane is down until a login.
  */
-export type TailnetPhase = "starting" | "needsLogin" | "stopped" | "online" | "offline";
+export type TailnetPhase = "starting" | "needsLogin" | "forgotten" | "stopped" | "online" | "offline";
 
 export function tailnetPhase(status: TailnetStatus): TailnetPhase {
-  // Also in Running: a node that was deleted keeps its last netmap, while its peers have dropped it.
-  if (status.loginWanted) return "needsLogin";
-  switch (status.backendState) {
+  const { backendState, loginWanted, loginError, self } = status;
+  // A node that was deleted keeps its last netmap, while its peers have dropped it; one of a lost database keeps its peers, too.
+  const unknown = loginWanted || (loginError !== "" && !self.online);
+  switch (backendState) {
     case "Running":
-      return status.self.online ? "online" : "offline";
+      if (unknown) return "forgotten";
+      return self.online ? "online" : "offline";
     case "NeedsLogin":
     case "NeedsMachineAuth":
     case "InUseOtherUser":
       return "needsLogin";
     case "Stopped":
-      return "stopped";
+      return loginWanted ? "needsLogin" : "stopped";
     case "NoState":
     case "Starting":
-      return "starting";
+      return loginWanted ? "needsLogin" : "starting";
     default: {
-      const unhandled: never = status.backendState;
+      const unhandled: never = backendState;
       return unhandled;
     }
   }

@@ -34,11 +34,14 @@ export function daemonView(root: Root): LiveSources {
 
 /** Body of `/ready`. Draining still serves DEL, but no new pod should come: it is not ready. */
 export function readinessOf(snapshot: SnapshotFrom<typeof headcniMachine>): Readiness {
-  const { nodeTrouble, guardTrouble, tailnetTrouble, routeTrouble, provenOnce, controlled } =
+  const { nodeTrouble, guardTrouble, tailnetTrouble, loginTrouble, routeTrouble, provenOnce, controlled } =
     snapshot.context;
   const serving = snapshot.matches({ live: "running" }) || snapshot.matches({ live: "degraded" });
-  const reasons = [nodeTrouble, guardTrouble, tailnetTrouble, routeTrouble].filter((reason) => reason !== "");
-  if (tailnetTrouble === "" && !controlled) reasons.push("Headscale is away; what runs keeps running");
+  const reasons = [nodeTrouble, guardTrouble, tailnetTrouble, loginTrouble, routeTrouble].filter(
+    (reason) => reason !== "",
+  );
+  if (tailnetTrouble === "" && loginTrouble === "" && !controlled)
+    reasons.push("Headscale is away; what runs keeps running");
   const state = snapshot.matches({ live: "running" })
     ? "proven"
     : provenOnce && routeTrouble === ""

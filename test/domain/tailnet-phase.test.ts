@@ -12,8 +12,11 @@ const away: TailnetStatus = { ...running, self: { ...running.self, online: false
 test.each([
   ["running with control", running, "online"],
   ["running on the last netmap", away, "offline"],
-  ["running, but asked for a login: deleted in Headscale", { ...away, loginWanted: true }, "needsLogin"],
+  ["running, but asked for a login: deleted in Headscale", { ...away, loginWanted: true }, "forgotten"],
+  ["running, and its login was refused", { ...away, loginError: "invalid pre auth key" }, "forgotten"],
+  ["running with control, after a refusal", { ...running, loginError: "invalid pre auth key" }, "online"],
   ["logged out", { ...noTailnet, backendState: "NeedsLogin" }, "needsLogin"],
+  ["asked for a login before its first netmap", { ...noTailnet, loginWanted: true }, "needsLogin"],
   ["not authorised", { ...noTailnet, backendState: "NeedsMachineAuth" }, "needsLogin"],
   ["just started", noTailnet, "starting"],
   ["with a netmap, before its first relay", { ...noTailnet, backendState: "Starting" }, "starting"],

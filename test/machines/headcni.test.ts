@@ -45,6 +45,8 @@ const events: readonly HeadcniEvent[] = [
   { type: "tailscale.changed", status: online },
   { type: "tailscale.up" },
   { type: "tailscale.down", reason: "EXITED" },
+  { type: "tailscale.loginWanted", forgotten: true, refusal: "invalid pre auth key" },
+  { type: "tailscale.loginEnded" },
   { type: "routes.proven" },
   { type: "routes.unproven", reason: "10.244.1.0/24 is lost" },
   { type: "peers.refused", prefixes: ["10.244.9.0/24"] },
@@ -75,12 +77,21 @@ describe("the root", () => {
       possible: ({ context, value }, { type }) =>
         (context.node !== null) === (value === "learning" || /^(node|attachments|call)\./.test(type)),
       stateKey: ({
-        context: { ownPrefixes, recovered, guardTrouble, tailnetTrouble, routeTrouble, controlled },
+        context: {
+          ownPrefixes,
+          recovered,
+          guardTrouble,
+          tailnetTrouble,
+          loginTrouble,
+          routeTrouble,
+          controlled,
+        },
       }) => [
         ownPrefixes.length,
         recovered,
         guardTrouble === "",
         tailnetTrouble === "",
+        loginTrouble === "",
         routeTrouble === "",
         controlled,
       ],

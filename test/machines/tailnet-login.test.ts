@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createActor, fromPromise } from "xstate";
 import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
 import { tailnetLoginMachine } from "../../machines/tailscale/tailnet-login-machine.ts";
-import type { WantedTailnet } from "../../machines/tailscale/tailscale-types.ts";
+import type { TailscaleEvent, WantedTailnet } from "../../machines/tailscale/tailscale-types.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
@@ -12,7 +12,12 @@ const wanted: WantedTailnet = { controlUrl: "http://hs", hostname: "n1", adverti
 const refusal = { type: "login.refused", text: "authkey expired" } as const;
 
 test("every transition of the tailnet login machine can be taken", async () => {
-  const input = { wanted, authKeyFrom: "headscale" as const, headscale: recorder<HeadscaleEvent>().ref };
+  const input = {
+    wanted,
+    authKeyFrom: "headscale" as const,
+    headscale: recorder<HeadscaleEvent>().ref,
+    parent: recorder<TailscaleEvent>().ref,
+  };
   await walkAllTransitions(tailnetLoginMachine, {
     input,
     moreInputs: [{ ...input, authKeyFrom: "credentials" as const }],
@@ -31,6 +36,7 @@ function start(
   options: { readonly hasNodeKey?: boolean; readonly authKeyFrom?: "credentials" | "headscale" } = {},
 ) {
   const headscale = recorder<HeadscaleEvent>();
+  const parent = recorder<TailscaleEvent>();
   const clock = manualClock();
   const keys: (string | undefined)[] = [];
   const counts = { hushed: 0 };
@@ -48,11 +54,19 @@ function start(
         ),
       },
     }),
-    { input: { wanted, authKeyFrom: options.authKeyFrom ?? "credentials", headscale: headscale.ref }, clock },
+    {
+      input: {
+        wanted,
+        authKeyFrom: options.authKeyFrom ?? "credentials",
+        headscale: headscale.ref,
+        parent: parent.ref,
+      },
+      clock,
+    },
   ).start();
   const at = (state: "confirming" | "asking" | "registering" | "waiting") =>
     until(() => actor.getSnapshot().matches(state), state);
-  return { actor, clock, keys, counts, headscale, at };
+  return { actor, clock, keys, counts, headscale, parent, at };
 }
 
 describe("tailnet login", () => {
@@ -90,6 +104,16 @@ describe("tailnet login", () => {
       code: "LOGIN_REFUSED",
       message: "authkey expired",
     });
+  });
+
+  test("a registration that is neither taken nor refused is told: Headscale may be away", async () => {
+    const { at, clock, counts, parent } = start();
+    await at("registering");
+    expect(parent.events).toEqual([]);
+    clock.fire(30_000);
+    expect(parent.events).toEqual([{ type: "login.unanswered" }]);
+    await at("waiting");
+    expect(counts.hushed).toBe(1);
   });
 
   test("another key ends the wait", async () => {

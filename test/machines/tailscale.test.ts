@@ -24,6 +24,8 @@ test("every transition of the tailscale machine can be taken", async () => {
     moreInputs: [{ ...inputOf(recorder<TailscaleReport>()), launcher: "wire" }],
     events: [
       ...[noTailnet, online, alone, offline, loggedOut].map(read),
+      read({ ...offline, loginError: "invalid pre auth key" }),
+      { type: "login.unanswered" },
       { type: "peers.greeted" },
       { type: "peers.renewed", nodeIds: ["8"] },
       { type: "credentials.replaced" },
@@ -40,6 +42,7 @@ test("every transition of the tailscale machine can be taken", async () => {
     stateKey: ({ context }) => [
       context.status.backendState,
       context.status.self.online,
+      context.status.loginError,
       context.greeting,
       context.arrival,
       context.seen,
@@ -181,7 +184,7 @@ describe("tailscale", () => {
   });
 
   test("logged out, it reports itself down and comes back after the login", async () => {
-    const { at, say, told } = startTailscale(true);
+    const { at, say, told, actor } = startTailscale(true);
     await at("attending.examining");
     say(online);
     await at("attending.up");
@@ -189,16 +192,9 @@ describe("tailscale", () => {
     await at("attending.needsLogin");
     expect(told()).toEqual(["tailscale.up", "tailscale.down"]);
     say(online);
+    await at("attending.greeting");
+    actor.send({ type: "peers.greeted" });
     await at("attending.up");
-  });
-
-  test("a node that Headscale asks to log in although it runs was deleted there", async () => {
-    const { at, say } = startTailscale(true);
-    await at("attending.examining");
-    say(online);
-    await at("attending.up");
-    say({ ...offline, loginWanted: true });
-    await at("attending.needsLogin");
   });
 
   test("no answer from any online peer twice in a row makes it ask Headscale anew", async () => {

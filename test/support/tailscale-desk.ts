@@ -125,8 +125,9 @@ export function startTailscale(running: boolean, launcher: "daemon" | "wire" = "
   });
   actor.start();
   const at = (state: string) => {
-    const [outer = "", inner] = state.split(".");
-    const value = inner === undefined ? outer : { [outer]: inner };
+    const value = state
+      .split(".")
+      .reduceRight<unknown>((inner, name) => (inner === undefined ? name : { [name]: inner }), undefined);
     return until(() => actor.getSnapshot().matches(value as never), state);
   };
   return {
@@ -140,7 +141,9 @@ export function startTailscale(running: boolean, launcher: "daemon" | "wire" = "
       parent.events.flatMap((event) =>
         event.type === "tailscale.changed" ? [event.status.backendState] : [],
       ),
-    told: () => parent.types().filter((type) => type !== "tailscale.changed"),
+    told: () =>
+      parent.types().filter((type) => type !== "tailscale.changed" && !type.startsWith("tailscale.login")),
+    logins: () => parent.events.filter(({ type }) => type.startsWith("tailscale.login")),
     say: (status: TailnetStatus) => actor.send(read(status) satisfies TailscaleEvent),
     die: () => {
       alive.process = undefined;

@@ -76,9 +76,12 @@ function tailnetText({ tailscale }: StatusPage, style: Style): string {
   return `${self.hostName}, ${self.addresses.join(", ")}; ${state}${netmap}`;
 }
 
-function headscaleText({ headscale }: StatusPage, style: Style): string {
+function headscaleText({ headscale, tailscale }: StatusPage, style: Style): string {
   const { url, approval, connected, failure, state } = headscale;
-  const head = connected ? style.good("connected") : style.warn("away; what runs keeps running");
+  const away = tailscale.state.startsWith("attending.needsLogin")
+    ? style.bad("answers, but does not know this node")
+    : style.warn("away; what runs keeps running");
+  const head = connected ? style.good("connected") : away;
   const ill = failure === "" ? "" : `; ${style.warn(failure)}`;
   return `${head}: ${url}, approval by ${approval}${connected ? "" : ` (${state})`}${ill}`;
 }

@@ -167,8 +167,10 @@ function clock({ clockSkewSeconds: fact }: HeadscaleFacts): Finding {
 function authKey({ headscale, tailnet }: DoctorFacts, { approval, tags }: DoctorSettings): Finding {
   const id = "headscale.authKey";
   const { authKeyPrefix: fact, admin } = headscale;
-  const joined = "value" in tailnet && tailnet.value.backendState === "Running";
-  if (joined) return ok(id, "this node is logged in; a key is needed only for another login");
+  const running = "value" in tailnet && tailnet.value.backendState === "Running";
+  // One that runs while Headscale answers, and is not connected, may have to log in again.
+  if (running && (tailnet.value.online || headscale.unreachable !== undefined))
+    return ok(id, "this node is logged in; a key is needed only for another login");
   if ("unknown" in fact) {
     if (approval === "api") return ok(id, "none; the API key makes one when the node joins");
     return fail(id, {

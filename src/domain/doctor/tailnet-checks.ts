@@ -1,9 +1,9 @@
-import type { DoctorFacts, DoctorSettings, TailnetFacts } from "./facts.ts";
+import type { DoctorFacts, DoctorSettings, HeadscaleFacts, TailnetFacts } from "./facts.ts";
 import { type Finding, fail, listed, ok, skipped, warn } from "./finding.ts";
 
 /** A running daemon and its tailscaled. */
 export function tailnetChecks(
-  { daemon, tailnet }: DoctorFacts,
+  { daemon, tailnet, headscale }: DoctorFacts,
   settings: DoctorSettings,
 ): readonly Finding[] {
   if ("unknown" in daemon && "unknown" in tailnet) return [skipped("tailnet.daemon", daemon.unknown)];
@@ -17,7 +17,7 @@ export function tailnetChecks(
             todo: "The daemon starts it again; if it does not come back, see its log: tailscaled.log in runtimeDir, or that of headcni-wire.",
           }),
         ]
-      : [login(tailnet.value), serving(tailnet.value, settings), peers(tailnet.value)]),
+      : [login(tailnet.value, headscale), serving(tailnet.value, settings), peers(tailnet.value)]),
   ];
 }
 
@@ -41,9 +41,15 @@ function daemonFinding(daemon: DoctorFacts["daemon"]): Finding {
   return serves ? warn(id, trouble) : fail(id, trouble);
 }
 
-function login({ backendState, online, hostname }: TailnetFacts): Finding {
+function login({ backendState, online, hostname }: TailnetFacts, { unreachable }: HeadscaleFacts): Finding {
   const id = "tailnet.login";
   if (backendState === "Running" && online) return ok(id, `in the tailnet as ${hostname}`);
+  if (backendState === "Running" && unreachable === undefined)
+    return warn(id, {
+      found: `on its last network map as ${hostname}: Headscale answers, but this node is not connected to it`,
+      why: "If that lasts, Headscale does not know this node any more: it was deleted there, or Headscale lost its database. Present paths go on working as far as other nodes still know this one.",
+      todo: "If the daemon's finding says so: headscale preauthkeys create, and put the key in headscale.authKeyFile of all nodes.",
+    });
   if (backendState === "Running")
     return warn(id, {
       found: `in the tailnet as ${hostname}, but without a connection to Headscale`,

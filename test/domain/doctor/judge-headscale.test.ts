@@ -111,6 +111,23 @@ judgeCases([
     "tag:k8s",
   ],
   [
+    "a used key on a node that Headscale does not know any more",
+    "headscale.authKey",
+    "fail",
+    {
+      ...admin({ authKeys: [{ ...key, used: true, reusable: false }] }),
+      tailnet: tailnet({ online: false }).tailnet,
+    },
+    "one login only",
+  ],
+  [
+    "a node that Headscale does not know any more",
+    "tailnet.login",
+    "warn",
+    tailnet({ online: false }),
+    "Headscale answers",
+  ],
+  [
     "a used key on a node that is in",
     "headscale.authKey",
     "ok",
@@ -183,7 +200,13 @@ judgeCases([
     { ...healthy, daemon: { value: { serving: true, state: "unproven", reason: "no peer answers" } } },
     "no peer answers",
   ],
-  ["a node without Headscale", "tailnet.login", "warn", tailnet({ online: false }), "without a connection"],
+  [
+    "a node without Headscale",
+    "tailnet.login",
+    "warn",
+    { ...headscale({ unreachable: "ECONNREFUSED" }), tailnet: tailnet({ online: false }).tailnet },
+    "without a connection",
+  ],
   [
     "a node that is logged out",
     "tailnet.login",

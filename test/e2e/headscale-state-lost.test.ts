@@ -1,0 +1,147 @@
+import { cp, mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeAll, expect, test } from "vitest";
+import { waitForDaemon } from "../lab/daemon.ts";
+import { readyPage } from "../lab/daemon-pages.ts";
+import { bootstrapHeadscale, headscale } from "../lab/headscale.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import { tailscaledStatus } from "../lab/local-api.ts";
+import { tailOf } from "../lab/log-tail.ts";
+import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
+import { killService, startService, stopService } from "../lab/services.ts";
+import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { metric } from "./support/daemon-view.ts";
+import { ctlDocument, runCtl } from "./support/run-ctl.ts";
+import { useLab } from "./support/use-lab.ts";
+
+/** Headscale that comes back without what it knew: no node is in its database, and no key of before is valid. */
+const lab = useLab({ nodes: 2 });
+const pods: { a: Pod; b: Pod } = {} as never;
+const minutes = (count: number) => count * 60_000;
+const server = { name: "headscale" } as const;
+
+beforeAll(async () => {
+  pods.a = await addPod(lab(), "n1", "a");
+  pods.b = await addPod(lab(), "n2", "b");
+  await startPodServer(lab(), pods.b);
+});
+
+afterEach(() => startService(lab(), server));
+
+const talk = () =>
+  waitUntil(
+    async () =>
+      (await execInPod(pods.a, ["ping", "-q", "-c", "1", "-W", "1", pods.b.address])).exitCode === 0,
+    { what: "pods talk", timeoutMs: minutes(1) },
+  );
+
+async function filesOfHeadscale(...names: readonly string[]): Promise<readonly string[]> {
+  const { folder } = lab().headscale;
+  const found = (await readdir(folder)).filter((file) => names.some((name) => file.startsWith(name)));
+  expect(found.length).toBeGreaterThanOrEqual(names.length);
+  return found.map((file) => join(folder, file));
+}
+
+async function restartWithout(...names: readonly string[]): Promise<void> {
+  await stopService(lab(), server);
+  for (const file of await filesOfHeadscale(...names)) await rm(file);
+  await startService(lab(), server);
+}
+
+/** Waits until the node says on /ready that Headscale does not know it and refuses its key. */
+async function untilForgotten(name: string): Promise<void> {
+  const reasons = async () => (await readyPage(nodeOf(lab(), name)))?.reasons ?? [];
+  await waitUntil(
+    async () =>
+      (await reasons()).some(
+        (reason) =>
+          reason.includes("does not know this node any more") &&
+          reason.includes("refuses another login (invalid pre auth key)") &&
+          reason.includes("headscale.authKeyFile"),
+      ),
+    {
+      what: `${name} names the cause`,
+      timeoutMs: minutes(1),
+      explain: async () => `${(await reasons()).join("; ")}\n${await tailOf(nodeOf(lab(), name).logFile)}`,
+    },
+  );
+}
+
+const nodeId = async (name: string) => {
+  const status = await tailscaledStatus(nodeOf(lab(), name).tailscaledSocket);
+  return (status as unknown as { readonly Self: { readonly ID: string } }).Self.ID;
+};
+
+test.each([
+  { lost: "its database", files: ["db.sqlite"] },
+  { lost: "its database and its private key", files: ["db.sqlite", "noise.key"] },
+])(
+  "Headscale lost $lost: nodes say so and what to do, pods lose nothing meanwhile, and a new key heals",
+  async ({ files }) => {
+    await talk();
+    const probe = await startProbe(pods.a, pods.b.address, 20);
+    await restartWithout(...files);
+    await untilForgotten("n1");
+    await untilForgotten("n2");
+    const node = nodeOf(lab(), "n1");
+    expect(await readyPage(node)).toMatchObject({ serving: true, state: "degraded" });
+    const state = "attending.needsLogin.forgotten";
+    expect(await metric(node, "headcni_machines", { machine: "tailscale", state })).toBe(1);
+    const status = await runCtl(lab(), node, ["status"]);
+    expect(status.stdout).toMatch(/Tailnet +login refused: invalid pre auth key/);
+    expect(status.stdout).toMatch(/Headscale +answers, but does not know this node/);
+    const { findings } = await ctlDocument<{
+      readonly findings: readonly { readonly id: string; readonly found: string }[];
+    }>(lab(), node, ["doctor"]);
+    const found = (id: string) => findings.find((finding) => finding.id === id)?.found;
+    expect(found("tailnet.daemon")).toContain("Headscale does not know this node any more");
+    expect(found("tailnet.login")).toContain("on its last network map as n1");
+
+    // A daemon that starts meanwhile finds the same, and new pods get their network.
+    await killService(lab(), { name: "daemon", node: "n1" });
+    await startService(lab(), { name: "daemon", node: "n1" });
+    await untilForgotten("n1");
+    await addPod(lab(), "n1", "late");
+    await deletePod(lab(), "late");
+    const { sent, received } = await probe.stop();
+    expect(sent).toBeGreaterThan(0);
+    expect(received).toBe(sent);
+
+    const returning = await startProbe(pods.a, pods.b.address, 20);
+    await bootstrapHeadscale(lab());
+    for (const each of lab().nodes) await waitForDaemon(lab(), each, minutes(2));
+    await talk();
+    const report = await returning.stop();
+    console.info(
+      `datagrams lost while nodes register anew: ${report.sent - report.received} of ${report.sent}, longest silence ${Math.round(report.longestSilenceMs)} ms`,
+    );
+  },
+  minutes(5),
+);
+
+test(
+  "Headscale's database comes back from a backup: the nodes are those of before, without another registration",
+  async () => {
+    await talk();
+    const ids = [await nodeId("n1"), await nodeId("n2")];
+    await stopService(lab(), server);
+    const backup = join(lab().folder, "backup");
+    await mkdir(backup);
+    for (const file of await filesOfHeadscale("db.sqlite"))
+      await cp(file, join(backup, file.slice(lab().headscale.folder.length + 1)));
+    await restartWithout("db.sqlite");
+    await untilForgotten("n1");
+    await untilForgotten("n2");
+    await stopService(lab(), server);
+    for (const file of await filesOfHeadscale("db.sqlite")) await rm(file);
+    await cp(backup, lab().headscale.folder, { recursive: true });
+    await startService(lab(), server);
+    for (const each of lab().nodes) await waitForDaemon(lab(), each, minutes(4));
+    await talk();
+    expect([await nodeId("n1"), await nodeId("n2")]).toEqual(ids);
+    const nodes = JSON.parse(await headscale(lab(), ["nodes", "list", "-o", "json"])) as readonly unknown[];
+    expect(nodes).toHaveLength(2);
+  },
+  minutes(8),
+);
