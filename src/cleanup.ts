@@ -1,8 +1,8 @@
 import { readdir, rm, rmdir } from "node:fs/promises";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { cleanUpGuard } from "./actors/guard-work.ts";
 import { removePlugin } from "./adapters/plugin-file/plugin-file.ts";
+import { somebodyAnswers } from "./adapters/unix-socket/somebody-answers.ts";
 import { findWire } from "./adapters/wire/find-wire.ts";
 import { wireRecordPath } from "./adapters/wire/wire-record.ts";
 import type { Config } from "./config/config-schema.ts";
@@ -22,7 +22,7 @@ const stopMs = 15_000;
  */
 export async function cleanUp(config: Config): Promise<number> {
   const paths = runtimePaths(config);
-  if (await answers(paths.cniSocket))
+  if (await somebodyAnswers(paths.cniSocket))
     throw new CleanUpError(`a daemon answers on ${paths.cniSocket}: stop it before cleaning up`, {
       code: "DAEMON_RUNS",
     });
@@ -97,15 +97,4 @@ async function openTailnet({ kernel }: NodePorts, path: string): Promise<boolean
     () => true,
     () => false,
   );
-}
-
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }

@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { somebodyAnswers } from "../../adapters/unix-socket/somebody-answers.ts";
 import { loadConfig } from "../../config/load-config.ts";
 import { runtimePaths } from "../../runtime-paths.ts";
 import { CliError } from "../cli-error.ts";
@@ -68,7 +68,7 @@ async function collect({ context, options }: CliCall): Promise<UninstallDocument
       );
     context.progress.step("Stopping the daemon");
     await stopUnits(context.signal);
-    if (await answers(runtimePaths(config).cniSocket))
+    if (await somebodyAnswers(runtimePaths(config).cniSocket))
       throw new CliError(
         `the daemon still runs (it answers on ${runtimePaths(config).cniSocket}): stop it first; in Kubernetes use helm uninstall`,
         { code: "FAILED" },
@@ -79,15 +79,4 @@ async function collect({ context, options }: CliCall): Promise<UninstallDocument
   context.progress.step("Looking for what is left");
   const remains = await findRemains(config);
   return { apiVersion: documentVersion, kind: "Uninstall", clean: remains.length === 0, remains, report };
-}
-
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }
