@@ -1,5 +1,4 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import type { GuardSettings } from "../../../src/domain/guard-settings.ts";
 import type { CommandLine } from "../../lab/run-command.ts";
@@ -79,11 +78,12 @@ test("a guard that takes over after a kill -9 finds all held, and its cleanup st
 test("another program that undoes every repair is named, and the guard comes back once it ends", async () => {
   node = await guardedNode("fight", sampleSettings);
   await node.start();
-  const enough = join(temporaryDirectory(), "enough");
+  // Ends with this directory, also when the test fails.
+  const fight = temporaryDirectory();
   const undo = node.inNode(
     "sh",
     "-c",
-    `until [ -e ${enough} ]; do ip rule del pref 5190 2>/dev/null; sleep 0.1; done`,
+    `while [ -d ${fight} ]; do ip rule del pref 5190 2>/dev/null; sleep 0.1; done`,
   );
   await until(() => node.view().state === "fighting", "the guard sees the fight");
   await node.inNode("ip", "rule", "del", "pref", "5180");
@@ -91,7 +91,7 @@ test("another program that undoes every repair is named, and the guard comes bac
     () => (node.view().repairs["node.ownRule"] ?? 0) > 0,
     "what is not fought over is mended meanwhile",
   );
-  await writeFile(enough, "");
+  await rm(fight, { recursive: true });
   await undo;
   await until(async () => (await node.inNode("ip", "rule")).includes("5190:"), "the rule is back");
   await node.settled();
