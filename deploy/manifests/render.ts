@@ -21,6 +21,8 @@ const installHead = `# HeadCNI without Helm. Rendered from deploy/chart/headcni 
 const uninstallHead = `# Takes HeadCNI from all nodes of a cluster. Rendered from deploy/chart/headcni by \`npm run manifests\`.
 # 1. kubectl apply -f uninstall.yaml
 # 2. kubectl -n kube-system wait --for=condition=Complete job/headcni-uninstall --timeout=5m
+#    If it fails: kubectl -n kube-system logs job/headcni-uninstall says on which node, and what to do. Before you do 1. again:
+#    kubectl -n kube-system delete job headcni-uninstall
 # 3. kubectl delete -f uninstall.yaml -f headcni.yaml
 `;
 

@@ -2,27 +2,26 @@ import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod";
 import type { ApiTransport } from "../adapters/kubernetes/api-transport.ts";
 import { HeadcniError } from "../domain/failure.ts";
+import { conditionReasons } from "../domain/network-condition.ts";
+import { awaitedNodes, type CleanupPod, type NodeCleanup, nodeCleanup } from "../domain/node-cleanup.ts";
 
-export class CleanNodesError extends HeadcniError<{
-  readonly code: "NOT_STOPPED" | "NOT_CLEANED";
-  readonly nodes: readonly string[];
-}> {}
-
+const conditionSchema = z.object({
+  type: z.string(),
+  status: z.string(),
+  reason: z.string().optional(),
+});
 const daemonSetSchema = z.object({
   metadata: z.object({ generation: z.number() }),
   status: z.object({
     observedGeneration: z.number().optional(),
     desiredNumberScheduled: z.number(),
-    numberReady: z.number(),
   }),
 });
 const podsSchema = z.object({
   items: z.array(
     z.object({
       spec: z.object({ nodeName: z.string().optional() }),
-      status: z.object({
-        conditions: z.array(z.object({ type: z.string(), status: z.string() })).optional(),
-      }),
+      status: z.object({ conditions: z.array(conditionSchema).optional() }),
     }),
   ),
 });
@@ -30,68 +29,92 @@ const nodesSchema = z.object({
   items: z.array(
     z.object({
       metadata: z.object({ name: z.string() }),
-      status: z.object({
-        conditions: z.array(z.object({ type: z.string(), reason: z.string().optional() })).optional(),
-      }),
+      status: z.object({ conditions: z.array(conditionSchema).optional() }),
     }),
   ),
 });
 
-const everyMs = 500;
+const reasons: readonly string[] = conditionReasons;
+const everyMs = 1_000;
 /** The controller looks at a new DaemonSet within moments; one that wants no node by then has none. */
 const settleMs = 10_000;
 
-/** The API calls of the clean-up, all in one namespace. Methods throw KubernetesRequestError or CleanNodesError. */
+/**
+ * The API calls of the clean-up, all in one namespace. No method waits for nodes whose kubelet does not report, or past
+ * its deadline (by `performance.now()`). Methods throw KubernetesRequestError.
+ */
 export function cleanUpCluster(transport: ApiTransport, namespace: string, signal: AbortSignal) {
   const sets = `/apis/apps/v1/namespaces/${namespace}/daemonsets`;
 
-  /** Deletes a DaemonSet and its pods; absent is fine. */
+  /** Deletes a DaemonSet and its pods; absent is fine. Gone at once, so that another may come while a pod hangs. */
   async function removeSet(name: string): Promise<void> {
     await transport
-      .call({ method: "DELETE", path: `${sets}/${name}`, body: { propagationPolicy: "Foreground" } }, signal)
+      .call({ method: "DELETE", path: `${sets}/${name}`, body: { propagationPolicy: "Background" } }, signal)
       .catch(unlessMissing);
   }
 
-  async function podsOf(selector: string) {
+  async function podsOf(selector: string): Promise<readonly CleanupPod[]> {
     const path = `/api/v1/namespaces/${namespace}/pods`;
     const answer = await transport.call({ method: "GET", path, query: { labelSelector: selector } }, signal);
-    return podsSchema.parse(answer).items;
+    return podsSchema.parse(answer).items.map(({ spec, status }) => ({
+      node: spec.nodeName ?? "(no node)",
+      ready: status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true,
+    }));
+  }
+
+  async function nodes() {
+    // From the API server's cache: this is asked again and again.
+    const query = { resourceVersion: "0" };
+    return nodesSchema.parse(await transport.call({ method: "GET", path: "/api/v1/nodes", query }, signal))
+      .items;
+  }
+
+  /** Names of the Nodes whose kubelet has not reported for so long that the control plane gave it up. */
+  async function silentNodes(): Promise<readonly string[]> {
+    const unknown = (await nodes()).filter(({ status }) =>
+      status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "Unknown"),
+    );
+    return unknown.map(({ metadata }) => metadata.name);
   }
 
   /** Waits until no pod with these labels is left. */
-  async function untilGone(selector: string): Promise<void> {
+  async function untilGone(selector: string, deadline: number): Promise<void> {
     for (;;) {
-      const pods = await podsOf(selector);
-      if (pods.length === 0) return;
-      await pause("NOT_STOPPED", "HeadCNI still runs", pods.map(nodeOf));
+      const pods = (await podsOf(selector)).map(({ node }) => ({ node, ready: false }));
+      if (pods.length === 0 || awaitedNodes(pods, await silentNodes()).length === 0) return;
+      if (performance.now() > deadline) return;
+      await delay(everyMs, undefined, { signal });
     }
   }
 
-  /** Creates the DaemonSet and waits until its pod is ready on every node that it wants; gives their number. */
-  async function runOnNodes(set: { readonly metadata: { readonly name: string } }, selector: string) {
+  /** Creates the DaemonSet and waits until its pod is ready on every node that it wants. */
+  async function runOnNodes(
+    set: { readonly metadata: { readonly name: string } },
+    selector: string,
+    deadline: number,
+  ): Promise<NodeCleanup> {
     await transport.call({ method: "POST", path: sets, body: set }, signal);
     const start = performance.now();
+    const path = `${sets}/${set.metadata.name}`;
     for (;;) {
-      const path = `${sets}/${set.metadata.name}`;
       const { metadata, status } = daemonSetSchema.parse(
         await transport.call({ method: "GET", path }, signal),
       );
+      const [pods, silent] = [await podsOf(selector), await silentNodes()];
       const seen = status.observedGeneration === metadata.generation;
       const settled = status.desiredNumberScheduled > 0 || performance.now() - start > settleMs;
-      if (seen && settled && status.numberReady === status.desiredNumberScheduled) return status.numberReady;
-      const waiting = (await podsOf(selector)).filter((pod) => !isReady(pod));
-      await pause("NOT_CLEANED", "these nodes are not cleaned up", waiting.map(nodeOf));
+      const complete = seen && settled && pods.length >= status.desiredNumberScheduled;
+      if (complete && awaitedNodes(pods, silent).length === 0) return nodeCleanup(pods, silent);
+      if (performance.now() > deadline) return nodeCleanup(pods, silent);
+      await delay(everyMs, undefined, { signal });
     }
   }
 
   /** Takes back the condition that the daemons kept in their Nodes. */
   async function removeConditions(): Promise<void> {
-    const { items } = nodesSchema.parse(
-      await transport.call({ method: "GET", path: "/api/v1/nodes" }, signal),
-    );
-    for (const { metadata, status } of items) {
+    for (const { metadata, status } of await nodes()) {
       const ours = status.conditions?.some(
-        ({ type, reason = "" }) => type === "NetworkUnavailable" && reason.startsWith("Headcni"),
+        ({ type, reason = "" }) => type === "NetworkUnavailable" && reasons.includes(reason),
       );
       if (ours !== true) continue;
       await transport
@@ -108,28 +131,7 @@ export function cleanUpCluster(transport: ApiTransport, namespace: string, signa
     }
   }
 
-  async function pause(
-    code: CleanNodesError["detail"]["code"],
-    text: string,
-    nodes: readonly string[],
-  ): Promise<void> {
-    await delay(everyMs, undefined, { signal }).catch((cause: unknown) => {
-      const where = nodes.length === 0 ? "" : `: ${nodes.join(", ")}`;
-      throw new CleanNodesError(`time is over and ${text}${where}`, { code, nodes }, { cause });
-    });
-  }
-
   return { removeSet, untilGone, runOnNodes, removeConditions };
-}
-
-type Pod = z.infer<typeof podsSchema>["items"][number];
-
-function nodeOf({ spec }: Pod): string {
-  return spec.nodeName ?? "(no node)";
-}
-
-function isReady({ status }: Pod): boolean {
-  return status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true;
 }
 
 function unlessMissing(error: unknown): void {

@@ -5,7 +5,11 @@ import { createApiTransport } from "../adapters/kubernetes/api-transport.ts";
 import { readServiceAccount } from "../adapters/kubernetes/cluster-access.ts";
 import { readKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import { HeadcniError } from "../domain/failure.ts";
+import { cleanupReport } from "../domain/node-cleanup.ts";
 import { cleanUpCluster } from "./cluster.ts";
+
+/** For the calls after the time for the nodes is over; the Job has 30 s more than that time. */
+const lastCallsMs = 20_000;
 
 const usage = `headcni-clean-nodes: ends HeadCNI on all nodes of a cluster and lets each be cleaned up
 
@@ -13,6 +17,7 @@ const usage = `headcni-clean-nodes: ends HeadCNI on all nodes of a cluster and l
   --daemonset NAME     a DaemonSet to delete; may be repeated
   --run FILE           manifest (JSON) of the DaemonSet whose pods clean up a node each and then are ready
   --timeout SECONDS    for all of it (default 240)
+  --advice TEXT        what to do about nodes that are not clean
   --kubeconfig FILE    by default the service account of this pod`;
 
 const setSchema = z.looseObject({
@@ -26,6 +31,7 @@ async function main(): Promise<void> {
       remove: { type: "string", default: "" },
       daemonset: { type: "string", multiple: true, default: [] },
       run: { type: "string", default: "" },
+      advice: { type: "string", default: "" },
       timeout: { type: "string", default: "240" },
       kubeconfig: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
@@ -40,18 +46,23 @@ async function main(): Promise<void> {
   const own = Object.entries(set.spec.selector.matchLabels)
     .map(([name, value]) => `${name}=${value}`)
     .join(",");
-  const signal = AbortSignal.timeout(Number(values.timeout) * 1000);
+  const timeoutMs = Number(values.timeout) * 1000;
+  const start = performance.now();
+  const deadline = start + timeoutMs;
+  const signal = AbortSignal.timeout(timeoutMs + lastCallsMs);
   try {
     const cluster = cleanUpCluster(transport, set.metadata.namespace, signal);
     for (const name of [...values.daemonset, set.metadata.name]) await cluster.removeSet(name);
-    await cluster.untilGone(values.remove);
-    await cluster.untilGone(own);
-    console.log("headcni-clean-nodes: HeadCNI has ended on all nodes");
-    const nodes = await cluster.runOnNodes(set, own);
+    // A node on which HeadCNI does not end costs the others no more than half of the time.
+    for (const selector of [values.remove, own]) await cluster.untilGone(selector, start + timeoutMs / 2);
+    const nodes = await cluster.runOnNodes(set, own, deadline);
     await cluster.removeConditions();
-    await cluster.removeSet(set.metadata.name);
-    await cluster.untilGone(own);
-    console.log(`headcni-clean-nodes: ${nodes} nodes are clean`);
+    if (nodes.failed.length === 0) {
+      await cluster.removeSet(set.metadata.name);
+      await cluster.untilGone(own, deadline);
+    }
+    for (const line of cleanupReport(nodes, values.advice)) console.log(`headcni-clean-nodes: ${line}`);
+    process.exitCode = nodes.silent.length + nodes.failed.length === 0 ? 0 : 1;
   } finally {
     await transport.close();
   }

@@ -26,7 +26,19 @@ export function networkCondition(health: NetworkHealth): NetworkCondition {
     : { status: "True", reason, message };
 }
 
-function troubleOf(health: NetworkHealth): readonly [reason: string, message: string] {
+/** Every reason that HeadCNI gives for the condition: by these it knows its own. */
+export const conditionReasons = [
+  "HeadcniServes",
+  "PodCIDRConflict",
+  "HeadcniStarting",
+  "GuardBroken",
+  "TailnetDown",
+  "RouteUnproven",
+] as const;
+
+type Reason = (typeof conditionReasons)[number];
+
+function troubleOf(health: NetworkHealth): readonly [reason: Reason | "", message: string] {
   const { nodeConflict, guardTrouble, tailnetTrouble, loginTrouble, routeTrouble, controlled } = health;
   if (nodeConflict !== "") return ["PodCIDRConflict", nodeConflict];
   if (!health.serving) return ["HeadcniStarting", "HeadCNI does not serve pods on this node yet"];

@@ -93,8 +93,18 @@ test("every pod starts before the cluster has a network", () => {
       dnsPolicy: "Default",
       enableServiceLinks: false,
       priorityClassName: "system-node-critical",
-      tolerations: [{ operator: "Exists" }],
     });
+});
+
+test("every pod may run on every node, but the one that looks after an uninstallation on none that is cut off", () => {
+  const tolerated = new Map(podSpecs().map((spec) => [spec.containers[0]?.name, spec["tolerations"]]));
+  const { uninstall, ...others } = Object.fromEntries(tolerated);
+  for (const [name, tolerations] of Object.entries(others))
+    expect(tolerations, name).toEqual([{ operator: "Exists" }]);
+  const keys = (uninstall as readonly { readonly key?: string }[]).map(({ key }) => key);
+  expect(keys).toContain("node.kubernetes.io/not-ready");
+  expect(keys).not.toContain("node.kubernetes.io/unreachable");
+  expect(keys).not.toContain(undefined);
 });
 
 test("an update replaces the daemon, and the wire only by hand", () => {

@@ -12,7 +12,9 @@ const kubernetesTables = " (filter|nat|mangle|kube-proxy)$";
 const commands = {
   links: "ip -o link show | sed -E 's/^[0-9]+: ([^:@]+).* mtu ([0-9]+) .*/\\1 mtu \\2/'",
   rules: "ip rule; ip -6 rule",
-  routes: "ip route show table all; ip -6 route show table all | sed -E 's/ expires [0-9]+sec//'",
+  // A boot gives eth0 another hardware address, and with it another address of its link.
+  routes: `{ ip route show table all; ip -6 route show table all; } |
+    sed -E 's/ expires [0-9]+sec//; s/fe80::[0-9a-f:]+ dev eth0/fe80:: dev eth0/'`,
   tables: `nft list tables | grep -vE '${kubernetesTables}' || true`,
   nftables: `nft list tables | grep -vE '${kubernetesTables}' |
     while read -r _ family name; do nft -s list table "$family" "$name"; done`,

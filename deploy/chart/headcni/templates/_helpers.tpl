@@ -75,6 +75,11 @@ appArmorProfile:
 {{- end }}
 {{- end }}
 
+{{- /* All that HeadCNI leaves on a node's disk; the rest of its work a reboot takes away. */ -}}
+{{- define "headcni.nodeFiles" -}}
+{{ .Values.cni.confDir }}/{{ dig "cni" "confName" "10-headcni.conflist" .Values.config }} {{ .Values.cni.binDir }}/headcni {{ .Values.runtimeDir }} {{ .Values.stateDir }}
+{{- end }}
+
 {{- /* What every pod of HeadCNI shares: on the node's network, everywhere, before anything else. */ -}}
 {{- define "headcni.podBasics" -}}
 hostNetwork: true
@@ -84,7 +89,7 @@ enableServiceLinks: false
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
-{{- with .Values.tolerations }}
+{{- with .tolerations | default .Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.nodeSelector }}
