@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Lab } from "./lab-types.ts";
+import { inNetns } from "./netns.ts";
 import { startProcess } from "./processes.ts";
+import { run } from "./run-command.ts";
 
 /** Writes the DERP map that Headscale hands to every tailscaled: one region, plain HTTP. YAML, for its numeric keys. */
 export async function writeDerpMap(lab: Lab): Promise<void> {
@@ -22,7 +24,27 @@ export async function startDerp(lab: Lab): Promise<void> {
     name: "derp",
     netns: lab.netns,
     command: [lab.tools.derper, "-dev", "-a", host, ...stun, "-c", config],
-    env: {},
+    // Its counters (`relayDrops`) are for loopback and for this address (tsweb.AllowDebugAccess).
+    env: { TS_ALLOW_DEBUG_IP: host.split(":")[0] ?? "" },
     logFile: lab.derp.logFile,
   });
+}
+
+/**
+ * How many packets on the way through the relay were thrown away since their program started: by `derper` (all its reasons:
+ * derp/derpserver/derpserver.go of tailscale.com 1.102.3, `dropReason`), and by each node's tailscaled, whose queue
+ * towards the relay holds 32 and drops the oldest (wgengine/magicsock/derp.go, `derpWriteQueueDepth`; magicsock.go, `sendAddr`).
+ */
+export async function relayDrops(lab: Lab): Promise<Readonly<Record<string, number>>> {
+  const script = `fetch("${lab.derp.url}/debug/vars").then((answer) => answer.text()).then(console.log)`;
+  const page = JSON.parse(await run(inNetns(lab.netns, [process.execPath, "-e", script])));
+  const { type: _, ...byReason } = (page as { readonly derp_packets_dropped: Record<string, number> })
+    .derp_packets_dropped;
+  const nodes = lab.nodes.map(async (node) => {
+    const socket = `--socket=${node.tailscaledSocket}`;
+    const metrics = await run([lab.tools.tailscale, socket, "debug", "metrics"]);
+    return [node.name, Number(/^magicsock_send_derp_dropped (\d+)$/m.exec(metrics)?.[1] ?? 0)] as const;
+  });
+  const derper = Object.values(byReason).reduce((sum, count) => sum + count, 0);
+  return { derper, ...Object.fromEntries(await Promise.all(nodes)) };
 }
