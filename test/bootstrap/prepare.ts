@@ -9,6 +9,7 @@ const singleNeeds: Needs = {
   prometheus: "prometheus",
   promtool: "prometheus",
   "systemd-analyze": "systemd",
+  "/lib/systemd/systemd": "systemd",
 };
 
 /**

@@ -11,6 +11,7 @@ import type { Lab, LabNode } from "./lab-types.ts";
 import { tailOf } from "./log-tail.ts";
 import { startLoopbackResolver } from "./loopback-resolver.ts";
 import { isAlive, type ProcessRecord, readProcess, requireAlive, startProcess } from "./processes.ts";
+import { runsSystemd } from "./systemd/systemd.ts";
 import { waitUntil } from "./wait-until.ts";
 import { asProgram } from "./wire.ts";
 
@@ -65,8 +66,9 @@ export async function daemonProcess(lab: Lab, node: LabNode): Promise<ProcessRec
  */
 export async function waitForDaemon(lab: Lab, node: LabNode, timeoutMs = 60_000): Promise<void> {
   const ready = async () => {
-    // A container that ended is started again by kubelet.
-    if (lab.options.kubernetes?.network !== "chart") await requireAlive(lab.processFolder, daemonName(node));
+    // A daemon that ended is started again by kubelet or systemd.
+    const supervised = lab.options.kubernetes?.network === "chart" || runsSystemd(lab, node);
+    if (!supervised) await requireAlive(lab.processFolder, daemonName(node));
     const page = await readyPage(node);
     return page?.serving === true && page.state === "proven" && (await hasConflist(node));
   };

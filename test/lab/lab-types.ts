@@ -32,6 +32,8 @@ export type LabOptions = {
    * that names nothing else. Not for clusters.
    */
   readonly nameOnLoopback?: string | undefined;
+  /** Nodes (by name) that run a systemd of their own, with HeadCNI's files in place and not installed (systemd/README.md). */
+  readonly systemd?: readonly string[] | undefined;
   /** The Kubernetes cluster on the nodes; without it pods are namespaces that cnitool attaches. */
   readonly kubernetes?: ClusterOptions | undefined;
 };

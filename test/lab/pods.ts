@@ -1,11 +1,13 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { inNode } from "./kubernetes/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { netnsPrefix } from "./layout.ts";
 import { addNetns, inNetns, netnsPath, removeNetns } from "./netns.ts";
 import { type CommandLine, type CommandOptions, type CommandResult, run, runResult } from "./run-command.ts";
+import { runsSystemd, systemdCnitool } from "./systemd/systemd.ts";
 
 /** A pod of a lab: a network namespace that a CNI plugin attached. */
 export type Pod = {
@@ -87,6 +89,8 @@ export async function execInNode(
 }
 
 async function cnitool(lab: Lab, node: LabNode, verb: "add" | "del", netns: string): Promise<string> {
+  if (runsSystemd(lab, node))
+    return await run(await inNode(lab, node, systemdCnitool(verb, networkName, netnsPath(netns))));
   return await run(inNetns(node.netns, [lab.tools.cnitool, verb, networkName, netnsPath(netns)]), {
     env: { NETCONFPATH: node.cniConfDir, CNI_PATH: node.cniBinDir, CNI_IFNAME: "eth0" },
     timeoutMs: 120_000,

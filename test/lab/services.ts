@@ -26,6 +26,8 @@ import {
   readProcess,
   signalProcess,
 } from "./processes.ts";
+import { runsSystemd } from "./systemd/systemd.ts";
+import { unitProcess } from "./systemd/systemd-node.ts";
 import { waitUntil } from "./wait-until.ts";
 import { runningWire, startWire } from "./wire.ts";
 
@@ -53,6 +55,10 @@ export async function serviceProcess(lab: Lab, service: Service): Promise<Proces
   if (service.name === "tailscaled") return await tailscaledProcess(lab, nodeOf(lab, service.node));
   if (service.name === "daemon" && isInstalled(lab))
     return await containerProcess(lab, nodeOf(lab, service.node), "headcni");
+  if ("node" in service && runsSystemd(lab, nodeOf(lab, service.node))) {
+    if (service.name === "daemon") return await unitProcess(lab, nodeOf(lab, service.node), "headcni");
+    if (service.name === "wire") return await unitProcess(lab, nodeOf(lab, service.node), "headcni-wire");
+  }
   if (service.name === "wire" && isInstalled(lab))
     return (await runningWire(nodeOf(lab, service.node)))?.launcher;
   const record = await readProcess(lab.processFolder, recordName(lab, service));
@@ -83,7 +89,7 @@ export async function resumeService(lab: Lab, service: Service): Promise<void> {
   if (found !== undefined) signalProcess(found, "SIGCONT");
 }
 
-/** Starts a service that does not run; one that runs is left alone. Headscale answers when this returns, a daemon may not yet. */
+/** Starts a service that does not run and that systemd does not keep running; one that runs is left alone. Headscale answers when this returns, a daemon may not yet. */
 export async function startService(lab: Lab, service: Service): Promise<void> {
   if ((await serviceProcess(lab, service)) !== undefined) return;
   switch (service.name) {
@@ -145,8 +151,8 @@ async function tailscaledProcess(lab: Lab, node: LabNode): Promise<ProcessIdenti
   if (wire !== undefined) return wire.tailscaled;
   const text = await readFile(join(node.runtimeDir, "tailscaled.pid"), "utf8").catch(() => "");
   const pid = Number.parseInt(text, 10);
-  const inCluster = lab.options.kubernetes !== undefined;
-  const found = inCluster ? await processOnNode(lab, node, pid) : identify(pid);
+  const machine = lab.options.kubernetes !== undefined || runsSystemd(lab, node);
+  const found = machine ? await processOnNode(lab, node, pid) : identify(pid);
   return found !== undefined && basename(programOf(found.pid) ?? "") === "tailscaled" ? found : undefined;
 }
 

@@ -15,6 +15,8 @@ import { labFolder, layOut } from "./layout.ts";
 import { type Progress, silent } from "./progress.ts";
 import { startStandIn } from "./stand-in.ts";
 import { stopLab } from "./stop-lab.ts";
+import { runsSystemd } from "./systemd/systemd.ts";
+import { startSystemdNode } from "./systemd/systemd-node.ts";
 import { buildUnderlay, cableNode } from "./underlay.ts";
 import { startWire } from "./wire.ts";
 
@@ -76,7 +78,9 @@ async function bringUp(lab: Lab, progress: Progress): Promise<void> {
   progress(`Lab ${lab.id}: an underlay with the nodes ${names}`);
   await buildUnderlay(lab);
   await cableNodes(lab);
-  await Promise.all(lab.nodes.map((node) => prepareNode(lab, node)));
+  await Promise.all(
+    lab.nodes.filter((node) => !runsSystemd(lab, node)).map((node) => prepareNode(lab, node)),
+  );
   if (kubernetes === undefined) return await bringUpTailnet(lab, progress);
   await Promise.all([makeCertificates(lab), ...lab.nodes.map((node) => bootNode(lab, node))]);
   const network =
@@ -118,6 +122,7 @@ async function bringUpHost(lab: Lab, node: LabNode): Promise<void> {
 
 /** Starts what connects a node to the tailnet, in a lab without a cluster or beside one, and waits until that is ready. */
 export async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise<void> {
+  if (runsSystemd(lab, node)) return await startSystemdNode(lab, node, progress);
   const start = performance.now();
   await startHostTailscaled(lab, node);
   const host = joinHostTailscaled(lab, node);
@@ -137,7 +142,8 @@ function checked(options: LabOptions): LabOptions {
     throw new LabError("BAD_OPTION", `a lab has 1 to 99 nodes, not ${options.nodes}`);
   }
   const names = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`);
-  for (const name of [...options.hostTailscaled, ...options.behindNat, ...options.relayOnly]) {
+  const { hostTailscaled, behindNat, relayOnly, systemd = [] } = options;
+  for (const name of [...hostTailscaled, ...behindNat, ...relayOnly, ...systemd]) {
     if (!names.includes(name))
       throw new LabError("NO_SUCH_NODE", `no node "${name}"; there are: ${names.join(", ")}`);
   }
@@ -152,5 +158,7 @@ function checked(options: LabOptions): LabOptions {
     throw new LabError("BAD_OPTION", "only HeadCNI gives a lab's pods IPv6 addresses");
   if (kubernetes?.network === "headcni" && daemon === "none")
     throw new LabError("BAD_OPTION", "a cluster without the daemon has another network than HeadCNI");
+  if (kubernetes !== undefined && systemd.length > 0)
+    throw new LabError("BAD_OPTION", "--systemd goes without --kubernetes");
   return options;
 }

@@ -37,7 +37,7 @@ export const installCommand: CliCommand = documentCommand<InstallDocument>({
     "For a node without Kubernetes; a cluster is installed with the Helm chart (deploy/chart/headcni).",
     "Write the configuration first (headcnictl config explain) and run headcnictl doctor.",
     "With tailscale.launcher: wire, headcni-wire is a second service: the tailnet then outlives the daemon.",
-    "May be repeated: what is as it should be is left alone.",
+    "May be repeated: what is as it should be is left alone. After an upgrade of its files: systemctl restart headcni.",
   ].join("\n"),
   collect,
   render: ({ dryRun, steps, serving, todo }, { style }) =>
@@ -78,8 +78,17 @@ async function collect({ context, options }: CliCall): Promise<InstallDocument> 
   await runChild(daemonCommand("--config", configFile, "--install-plugin", plugin), context.signal);
   if (!service) return { ...document, serving: null, todo };
   context.progress.step("Starting the daemon");
-  await startUnits(services, context.signal);
-  return { ...document, serving: await waitUntilServing(context), todo };
+  const outdated = await startUnits(services, context.signal);
+  return {
+    ...document,
+    serving: await waitUntilServing(context),
+    todo: outdated
+      .map(
+        (name) =>
+          `${name} runs by its old unit until it is restarted, which cuts the node off for some seconds`,
+      )
+      .join("\n"),
+  };
 }
 
 /** What must run, the first thing first: the wire is a service of its own if the configuration says so. */

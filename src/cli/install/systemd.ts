@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { runChild } from "../run-child.ts";
 import { readUnit, type ServiceName, unitText } from "./unit-text.ts";
 
@@ -21,13 +21,26 @@ export function hasSystemd(): boolean {
   return existsSync("/run/systemd/system");
 }
 
-/** Writes the units of these services, enables and starts them. */
-export async function startUnits(services: readonly Service[], signal: AbortSignal): Promise<void> {
+/**
+ * Writes the units of these services, enables and starts them. A daemon that runs by another unit than its new one is
+ * restarted, which costs no packet; a restart of headcni-wire would, so it is named in the answer instead.
+ */
+export async function startUnits(
+  services: readonly Service[],
+  signal: AbortSignal,
+): Promise<readonly ServiceName[]> {
   const wire = services.some(({ name }) => name === "headcni-wire");
-  for (const { name, command } of services)
-    await writeFile(unitFile(name), unitText(await readUnit(name), { command, wire }));
+  const replaced: ServiceName[] = [];
+  for (const { name, command } of services) {
+    const text = unitText(await readUnit(name), { command, wire });
+    const before = await readFile(unitFile(name), "utf8").catch(() => text);
+    if (before !== text) replaced.push(name);
+    await writeFile(unitFile(name), text);
+  }
   await systemctl(["daemon-reload"], signal);
   await systemctl(["enable", "--now", ...services.map(({ name }) => `${name}.service`)], signal);
+  if (replaced.includes("headcni")) await systemctl(["restart", "headcni.service"], signal);
+  return replaced.filter((name) => name === "headcni-wire");
 }
 
 /** Stops and removes the units that are there; without systemd, or without units, there is nothing to do. */

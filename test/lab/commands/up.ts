@@ -35,6 +35,7 @@ export const up: Command = {
     wire: { type: "boolean" },
     "dual-stack": { type: "boolean" },
     ipv6: { type: "boolean" },
+    systemd: { type: "string", multiple: true },
     "without-daemon": { type: "boolean" },
     "keep-broken": { type: "boolean" },
     kubernetes: { type: "boolean" },
@@ -65,6 +66,7 @@ export const up: Command = {
       relayOnly: texts(args, "relay-only"),
       ...(flag(args, "wire") ? { wire: true } : {}),
       families: families(args),
+      systemd: texts(args, "systemd"),
       cacheNetworkMaps: !flag(args, "no-cached-maps"),
       daemon:
         flag(args, "without-daemon") || flag(args, "reference-network")

@@ -15,9 +15,19 @@ import {
   startProcess,
 } from "../processes.ts";
 import type { CommandLine } from "../run-command.ts";
+import { onSystemd, runsSystemd, systemdProgram } from "../systemd/systemd.ts";
 import { waitUntil } from "../wait-until.ts";
 import { nodeCgroup } from "./cgroups.ts";
 import { clusterOf, nodeLogFile } from "./cluster.ts";
+
+/** The scripts and the programs that a node's first process is, one after another; it has booted when it is the last. */
+type Boot = { readonly initScript: string; readonly init: string };
+
+function bootOf(lab: Lab, node: LabNode): Boot {
+  return runsSystemd(lab, node)
+    ? { initScript: join(import.meta.dirname, "..", "systemd", "node-init.sh"), init: systemdProgram }
+    : { initScript: script("node-init.sh"), init: clusterOf(lab).tools.init };
+}
 
 function script(name: string): string {
   return join(import.meta.dirname, name);
@@ -37,10 +47,11 @@ export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
   // What a reboot would not leave.
   await rm(node.runtimeDir, { recursive: true, force: true });
   await mkdir(join(node.folder, "disk"), { recursive: true });
+  const { initScript, init } = bootOf(lab, node);
   await startProcess(lab.processFolder, {
     name: bootName(node),
     netns: node.netns,
-    command: ["sh", script("node-boot.sh"), script("node-init.sh"), clusterOf(lab).tools.init],
+    command: ["sh", script("node-boot.sh"), initScript, init],
     env: {
       NODE_NAME: node.name,
       NODE_FOLDER: node.folder,
@@ -63,40 +74,40 @@ export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
   });
 }
 
-/** The first process of a node of a cluster while it runs; all others of the node end with it. */
+/** The first process of a node that is a machine of its own, while it runs; all others of the node end with it. */
 export async function nodeInit(lab: Lab, node: LabNode): Promise<ProcessIdentity | undefined> {
   const record = await readProcess(lab.processFolder, bootName(node));
   const child = record !== undefined && isAlive(record) ? childOf(record.pid) : undefined;
   // The script becomes the init program only after its last mount.
-  return child !== undefined && programOf(child.pid) === clusterOf(lab).tools.init ? child : undefined;
+  return child !== undefined && programOf(child.pid) === bootOf(lab, node).init ? child : undefined;
 }
 
 /**
  * The command line that runs `command` as a process of a node, in all its namespaces. For `startProcess`, which sees
- * the program as the child of this line (`forks`). In a lab without a cluster nodes have a network namespace only.
+ * the program as the child of this line (`forks`). In a lab without a cluster nodes have a network namespace only,
+ * but for those that run systemd.
  */
 export async function onNode(
   lab: Lab,
   node: LabNode,
   command: CommandLine,
 ): Promise<{ readonly command: CommandLine; readonly forks: boolean }> {
-  if (lab.options.kubernetes === undefined) return { command, forks: false };
+  const systemd = runsSystemd(lab, node);
+  if (lab.options.kubernetes === undefined && !systemd) return { command, forks: false };
   const init = await nodeInit(lab, node);
   if (init === undefined) throw new LabError("NOT_READY", `${node.name} does not run`);
   const all = ["--mount", "--uts", "--pid", "--cgroup"] as const;
-  return {
-    command: ["nsenter", `--target=${init.pid}`, ...all, "--", "sh", script("node-enter.sh"), ...command],
-    forks: true,
-  };
+  const entered = systemd ? onSystemd(command) : ["sh", script("node-enter.sh"), ...command];
+  return { command: ["nsenter", `--target=${init.pid}`, ...all, "--", ...entered], forks: true };
 }
 
-/** The command line that runs `command` to its end as a process of a node of a cluster. */
+/** The command line that runs `command` to its end as a process of a node. */
 export async function inNode(lab: Lab, node: LabNode, command: CommandLine): Promise<CommandLine> {
   const entered = await onNode(lab, node, command);
   return ["nsenter", `--net=${netnsPath(node.netns)}`, "--", ...entered.command];
 }
 
-/** The process that a node of a cluster knows as `pid`, as the machine knows it (proc(5), `NSpid`). */
+/** The process that a node that is a machine of its own knows as `pid`, as the machine knows it (proc(5), `NSpid`). */
 export async function processOnNode(
   lab: Lab,
   node: LabNode,

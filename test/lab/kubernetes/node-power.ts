@@ -4,6 +4,8 @@ import type { Lab, LabNode } from "../lab-types.ts";
 import { removeNetns } from "../netns.ts";
 import { endProcess } from "../processes.ts";
 import { runResult } from "../run-command.ts";
+import { runsSystemd } from "../systemd/systemd.ts";
+import { waitForSystemd } from "../systemd/systemd-node.ts";
 import { cableNode, portOf } from "../underlay.ts";
 import { findCgroups, removeCgroup } from "./cgroups.ts";
 import { clusterOf } from "./cluster.ts";
@@ -12,7 +14,7 @@ import { bootNode, nodeInit } from "./node-machine.ts";
 import { provideReferenceNetwork } from "./reference-network.ts";
 import { startNodeServices } from "./start-cluster.ts";
 
-/** Takes the power from a node of a cluster: all its processes end at once, its namespaces and mounts are gone. */
+/** Takes the power from a node that is a machine of its own: all its processes end at once, its namespaces and mounts are gone. */
 export async function cutPower(lab: Lab, node: LabNode): Promise<void> {
   const init = await nodeInit(lab, node);
   // The kernel ends every process of a pid namespace before its first one is gone (pid_namespaces(7)).
@@ -29,6 +31,7 @@ export async function cutPower(lab: Lab, node: LabNode): Promise<void> {
 export async function powerOn(lab: Lab, node: LabNode): Promise<void> {
   await cableNode(lab, node);
   await bootNode(lab, node);
+  if (runsSystemd(lab, node)) return await waitForSystemd(lab, node);
   const { network } = clusterOf(lab).options;
   if (network === "reference") await provideReferenceNetwork(lab, node);
   if (network === "headcni") await startDaemon(lab, node);
