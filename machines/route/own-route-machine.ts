@@ -54,6 +54,16 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
               means: "Headscale's autoApprovers do not cover this prefix and tag",
             },
           },
+          // Headscale 0.29 tells everybody but this node itself when it serves now in the place of one that went offline.
+          after: { approve: "refreshing" },
+        },
+        refreshing: {
+          meta: { limit: { ms: limits.refresh, means: "tailscaled does not answer on its socket" } },
+          invoke: {
+            src: "refresh",
+            onDone: "waiting",
+            onError: { target: "waiting", actions: keepError },
+          },
         },
         asking: {
           meta: { limit: { ms: limits.approve, means: "Headscale's API does not approve this prefix" } },

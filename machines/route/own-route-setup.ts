@@ -103,6 +103,7 @@ export const ownRouteSetup = setup({
   },
   delays: {
     service: ({ context }) => backoffDelay(context.rounds, serviceRetry, context.prefix),
+    approve: ownRouteLimits.approve,
     recheck: ownRouteLimits.recheck,
     regain: ownRouteLimits.regain,
     leave: ownRouteLimits.leave,

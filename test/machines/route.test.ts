@@ -140,6 +140,18 @@ describe("own route", () => {
     expect(headscale.events).toEqual([]);
   });
 
+  test("what it does not hear of for half a minute it has Headscale tell it, again and again", async () => {
+    const { observe, reaches, counts, clock } = startOwn();
+    observe(ready);
+    for (const round of [1, 2]) {
+      await until(() => clock.running().includes(30_000), "the wait");
+      clock.fire(30_000);
+      await until(() => counts.refreshed === round, "the refresh");
+    }
+    observe(served);
+    await reaches("serving");
+  });
+
   test("with api approval it asks for itself, once", async () => {
     const { observe, headscale, actor, states } = startOwn({ approval: "api" });
     observe(ready);

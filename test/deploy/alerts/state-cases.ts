@@ -71,7 +71,12 @@ export const stateCases: readonly AlertCase[] = [
     60,
   ),
   round("HeadcniHeadscaleRefused", "headscale", ["refused", "refused"], 30),
-  round("HeadcniRouteNotApproved", "ownRoute", ["awaitingApproval.waiting", "awaitingApproval.waiting"], 60),
+  round(
+    "HeadcniRouteNotApproved",
+    "ownRoute",
+    ["awaitingApproval.waiting", "awaitingApproval.refreshing"],
+    60,
+  ),
   round("HeadcniRouteNotApproved", "ownRoute", ["awaitingApproval.asking", "awaitingApproval.pausing"], 60),
   round("HeadcniRouteNotServing", "ownRoute", ["awaitingService.waiting", "awaitingService.pausing"], 300),
   round("HeadcniRouteNotServing", "ownRoute", ["lost", "awaitingApproval.waiting"], 300),
