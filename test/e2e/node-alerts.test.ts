@@ -9,8 +9,10 @@ import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
 import { tailscaledStatus } from "../lab/local-api.ts";
 import { addNetns, netnsPath, removeNetns } from "../lab/netns.ts";
+import { addPod, deletePod } from "../lab/pods.ts";
 import { run } from "../lab/run-command.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
+import { evaluateInDaemon } from "./support/daemon-debugger.ts";
 import { intruder } from "./support/intruder.ts";
 import { callPlugin } from "./support/plugin-call.ts";
 import { startPrometheus, untilQuiet, untilRings, untilSilent } from "./support/prometheus.ts";
@@ -126,6 +128,34 @@ test(
     await untilSilent(node(), ["HeadcniMachineStuck"]);
   },
   minutes(10),
+);
+
+/** Throws once, in the middle of what the observer does with a step of a machine (src/observe/machine-observer.ts). */
+const observerFault = `(() => {
+  const { get } = Map.prototype;
+  Map.prototype.get = function (key) {
+    if (!/ stepped /.test(new Error().stack.split("\\n")[2])) return get.call(this, key);
+    Map.prototype.get = get;
+    throw new Error("a fault made by the test");
+  };
+})()`;
+
+test(
+  "a fault in the daemon's own observer, made in the running daemon by Node's debugger",
+  async () => {
+    await evaluateInDaemon(lab(), node(), observerFault);
+    const disabled = await untilRings(node(), "HeadcniObserverDisabled", { severity: "warning" });
+    expect(disabled.annotations["summary"]).toContain("no longer watches its machines");
+    expect(await readFile(node().logFile, "utf8")).toContain("a fault made by the test");
+    // Pods are served as before, and a restart mends it: what its page says.
+    await addPod(lab(), "n1", "unobserved");
+    await deletePod(lab(), "unobserved");
+    await stopService(lab(), daemon);
+    await startService(lab(), daemon);
+    await waitForDaemon(lab(), node(), minutes(2));
+    await untilSilent(node(), ["HeadcniObserverDisabled"]);
+  },
+  minutes(8),
 );
 
 test(
