@@ -64,7 +64,7 @@ export const stateAlerts: readonly StateAlert[] = [
     alert: "HeadcniHeadscaleAway",
     severity: "warning",
     matter: "Headscale does not answer; what runs keeps running",
-    states: { headscale: ["probing", "backingOff"], tailscale: ["attending.degraded"] },
+    states: { headscale: ["probing", "backingOff", "connected.working"], tailscale: ["attending.degraded"] },
   },
   {
     alert: "HeadcniHeadscaleRefused",
@@ -111,7 +111,7 @@ export const stateAlerts: readonly StateAlert[] = [
     states: {
       watch: ["following.listing", "following.resuming", "pausing", "backingOff"],
       node: ["working.own.holding.unconfirmed", "working.cluster.unknown"],
-      nodeCondition: ["setting", "backingOff"],
+      nodeCondition: ["doubting", "setting", "backingOff"],
       podWatch: ["working.pods.unknown", "working.pods.stale"],
       podReports: ["posting", "backingOff"],
     },

@@ -100,9 +100,22 @@ export const podWatchMachine = podWatchSetup.createMachine({
               always: { guard: "suspects", target: "suspecting" },
             },
             suspecting: {
-              meta: { limit: { ms: limits.grace, means: "an attachment's pod is gone and no DEL came yet" } },
+              meta: {
+                limit: {
+                  ms: limits.orphaned,
+                  means: "an attachment's pod is gone, and it cannot be removed",
+                },
+              },
               always: { guard: "suspectsNothing", target: "calm" },
-              after: { grace: { target: "suspecting", reenter: true, actions: "turn" } },
+              initial: "turning",
+              states: {
+                turning: {
+                  meta: {
+                    limit: { ms: limits.grace, means: "an attachment's pod is gone and no DEL came yet" },
+                  },
+                  after: { grace: { target: "turning", reenter: true, actions: "turn" } },
+                },
+              },
             },
           },
         },

@@ -41,6 +41,8 @@ export const podWatchLimits = {
   listing: 60_000,
   stale: 60_000,
   grace: 120_000,
+  // A suspect is examined after one to two grace periods.
+  orphaned: 300_000,
   examining: 5_000,
   detaching: 15_000,
   pacing: 200,

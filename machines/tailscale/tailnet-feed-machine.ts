@@ -23,7 +23,7 @@ interface TailnetFeedContext extends TailnetFeedInput {
 
 type TailnetFeedEvent = BusChange | { readonly type: "bus.closed" };
 
-const limits = { read: 12_000, find: 5000, settle: 100, retry: 500, reopen: 200 };
+const limits = { silence: 30_000, read: 12_000, find: 5000, settle: 100, retry: 500, reopen: 200 };
 
 /**
  * Follows one tailscaled: each hint of its bus, once they have calmed, leads to one reading of its status. When the bus ends,
@@ -75,7 +75,7 @@ export const tailnetFeedMachine = setup({
   states: {
     open: {
       invoke: { src: "bus", onError: "checking" },
-      initial: "reading",
+      initial: "looking",
       on: {
         "bus.changed": {
           actions: [
@@ -86,15 +86,30 @@ export const tailnetFeedMachine = setup({
         "bus.closed": "checking",
       },
       states: {
-        reading: {
-          meta: { limit: { ms: limits.read, means: "tailscaled does not answer on its socket" } },
-          invoke: {
-            src: "read",
-            input: ({ context }) => (context.reconciles ? { wanted: context.wanted } : {}),
-            onDone: { target: "resting", actions: { type: "report", params: ({ event }) => event.output } },
-            onError: "pausing",
+        looking: {
+          meta: {
+            limit: { ms: limits.silence, means: "tailscaled runs and does not answer, or only with errors" },
           },
-          entry: "lookBegins",
+          initial: "reading",
+          states: {
+            reading: {
+              meta: { limit: { ms: limits.read, means: "tailscaled does not answer on its socket" } },
+              invoke: {
+                src: "read",
+                input: ({ context }) => (context.reconciles ? { wanted: context.wanted } : {}),
+                onDone: {
+                  target: "#tailnetFeed.open.resting",
+                  actions: { type: "report", params: ({ event }) => event.output },
+                },
+                onError: "pausing",
+              },
+              entry: "lookBegins",
+            },
+            pausing: {
+              meta: { limit: { ms: limits.retry, means: "tailscaled answered with an error" } },
+              after: { retry: "reading" },
+            },
+          },
         },
         resting: {
           meta: { limit: "none", because: "nothing changed in the tailnet" },
@@ -102,11 +117,7 @@ export const tailnetFeedMachine = setup({
         },
         settling: {
           meta: { limit: { ms: limits.settle, means: "changes come in bursts: one look for all of them" } },
-          after: { settle: "reading" },
-        },
-        pausing: {
-          meta: { limit: { ms: limits.retry, means: "tailscaled answered with an error" } },
-          after: { retry: "reading" },
+          after: { settle: "looking" },
         },
       },
     },

@@ -86,7 +86,7 @@ test(
     const status = await runCtl(lab(), node(), ["status"]);
     expect(status.stdout).toMatch(/1 stuck or failed:\n +pod \S+\/eth0 in detaching for 1 min/);
     const machines = await runCtl(lab(), node(), ["machines", "--stuck"]);
-    expect(machines.stdout).toMatch(/pod +detaching\.trying\.releasing/);
+    expect(machines.stdout).toMatch(/pod +detaching \(now trying\.releasing\) +1 min +1 min/);
     expect(machines.exitCode).toBe(1);
     await loopbackInGroup(0);
     await untilSilent(node(), ["HeadcniPodNotRemoved"]);

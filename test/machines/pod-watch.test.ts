@@ -231,7 +231,7 @@ describe("the pod-watch machine", () => {
     send(listed(pod("a")));
     expect(at("suspicion")).toBe("calm");
     send(changed("removed", pod("a")));
-    expect(at("suspicion")).toBe("suspecting");
+    expect(at("suspicion")).toEqual({ suspecting: "turning" });
   });
 
   it("tells on a Pod what failed about it, at the latest when the watch shows the Pod", async () => {

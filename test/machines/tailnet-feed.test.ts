@@ -9,6 +9,8 @@ import type {
 } from "../../machines/tailscale/tailscale-types.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { createLogger } from "../../src/observe/logger.ts";
+import { createMachineObserver } from "../../src/observe/machine-observer.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
@@ -36,6 +38,10 @@ function start() {
   const reads: (WantedTailnet | undefined)[] = [];
   const alive: { process: TailscaledIdentity | undefined } = { process };
   const buses = { opened: 0 };
+  const answers = { value: true };
+  const now = { ms: 0 };
+  const { log } = createLogger({ level: "error", base: {}, destination: { write: () => undefined } });
+  const observer = createMachineObserver({ log, monotonicMs: () => now.ms });
   let bus: (event: BusEvent) => void = () => undefined;
   const actor = createActor(
     tailnetFeedMachine.provide({
@@ -46,15 +52,17 @@ function start() {
         }),
         read: fromPromise<TailnetStatus, { readonly wanted?: WantedTailnet }>(async ({ input }) => {
           reads.push(input.wanted);
+          if (!answers.value) throw new Error("tailscaled refused GET status: 500");
           return noTailnet;
         }),
         find: fromPromise<TailscaledIdentity | undefined, void>(async () => alive.process),
       },
     }),
-    { input: { process, wanted, parent: parent.ref }, clock },
+    { input: { process, wanted, parent: parent.ref }, clock, inspect: observer.inspect },
   ).start();
   const rests = () => until(() => actor.getSnapshot().matches({ open: "resting" }), "rest");
-  return { actor, clock, reads, alive, buses, rests, tell: (event: BusEvent) => bus(event), parent };
+  const tell = (event: BusEvent) => bus(event);
+  return { actor, clock, reads, alive, answers, now, observer, buses, rests, tell, parent };
 }
 
 describe("tailnet feed", () => {
@@ -87,6 +95,27 @@ describe("tailnet feed", () => {
     await rests();
     tell(change(false, "8", "9"));
     expect(parent.events.at(-1)).toEqual({ type: "peers.renewed", nodeIds: ["8", "9"] });
+  });
+
+  test("a tailscaled that answers with errors on and on is stuck, until it answers", async () => {
+    const { rests, tell, clock, actor, answers, now, observer } = start();
+    await rests();
+    answers.value = false;
+    tell(change(false));
+    clock.fire(100);
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      await until(() => actor.getSnapshot().matches({ open: { looking: "pausing" } }), "the pause");
+      now.ms += 10_000;
+      clock.fire(500);
+    }
+    expect(observer.states()).toMatchObject([
+      { stuck: true, outer: [{ state: "open.looking", sinceMs: 40_000, limitMs: 30_000 }] },
+    ]);
+    answers.value = true;
+    await until(() => actor.getSnapshot().matches({ open: { looking: "pausing" } }), "the pause");
+    clock.fire(500);
+    await rests();
+    expect(observer.states()).toMatchObject([{ stuck: false }]);
   });
 
   test("a bus that ends while tailscaled lives is opened again", async () => {

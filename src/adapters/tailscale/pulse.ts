@@ -6,7 +6,8 @@ const pulseMs = 2000;
 
 /**
  * The bus says nothing when the map poll with control ends or begins (a health warning follows 10 s later), so this
- * looks at the small status every two seconds and calls `changed` when that differs. Returns the way to end it.
+ * looks at the small status every two seconds and calls `changed` when that differs. A tailscaled that hangs keeps its bus open, too:
+ * silence is a difference like any other. Returns the way to end it.
  */
 export function watchPulse(api: LocalApi, changed: () => void): () => void {
   const ending = new AbortController();
@@ -19,12 +20,12 @@ export function watchPulse(api: LocalApi, changed: () => void): () => void {
     for (;;) {
       const now = await look();
       if (signal.aborted) return;
-      if (now !== undefined && last !== undefined && now !== last) changed();
-      last = now ?? last;
+      if (last !== undefined && now !== last) changed();
+      last = now;
       await delay(pulseMs, undefined, { signal, ref: false });
     }
   }
-  async function look(): Promise<string | undefined> {
+  async function look(): Promise<string> {
     try {
       const answer = await api.call(
         { method: "GET", path: "status?peers=false", timeoutMs: pulseMs },
@@ -33,8 +34,8 @@ export function watchPulse(api: LocalApi, changed: () => void): () => void {
       const { backendState, self, loginWanted } = readStatus(answer).status;
       return `${backendState} ${self.online} ${loginWanted}`;
     } catch {
-      // The bus and the readings report trouble; this only hints.
-      return undefined;
+      // The reading that follows reports the trouble; this only hints.
+      return "silent";
     }
   }
 }

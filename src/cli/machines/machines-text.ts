@@ -12,14 +12,7 @@ export function machinesText(
   const sorted = rows.toSorted((one, other) => rank(one) - rank(other));
   const table = formatTable({
     headings: ["MACHINE", "STATE", "SINCE", "LIMIT", "ACTOR", "SUBJECT"],
-    rows: sorted.map((row) => [
-      row.machine,
-      row.error === undefined ? (row.stuck ? style.bad(row.state) : row.state) : style.bad("error"),
-      formatDuration(row.sinceMs),
-      limitText(row),
-      row.actor,
-      row.error ?? row.subject,
-    ]),
+    rows: sorted.map((row) => [row.machine, ...timeCells(row, style), row.actor, row.error ?? row.subject]),
     width,
     paintHeading: style.bold,
   });
@@ -27,12 +20,16 @@ export function machinesText(
   return `${table}\n\n${rows.length} machine${rows.length === 1 ? "" : "s"}${ill === 0 ? "" : `, ${style.bad(`${ill} stuck or failed`)}`}`;
 }
 
-/** Past the limit of a state around its own a machine is stuck whatever its own state: then that one's time is told. */
-function limitText(row: MachineRow): string {
+/** State, time and limit: past the limit of a state around its own a machine is stuck whatever its own state. */
+function timeCells(row: MachineRow, style: CliContext["style"]): readonly string[] {
   const { state, sinceMs, limitMs } = stuckState(row);
-  if (limitMs === null) return "none";
-  const limit = formatDuration(limitMs);
-  return state === row.state ? limit : `${limit} in ${state}, where it is for ${formatDuration(sinceMs)}`;
+  const inner = row.state.startsWith(`${state}.`) ? ` (now ${row.state.slice(state.length + 1)})` : "";
+  const name = row.error === undefined ? `${state}${inner}` : "error";
+  return [
+    row.stuck || row.error !== undefined ? style.bad(name) : name,
+    formatDuration(sinceMs),
+    limitMs === null ? "none" : formatDuration(limitMs),
+  ];
 }
 
 function rank(row: MachineRow): number {
