@@ -10,6 +10,7 @@ import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { peerPaths } from "../lab/local-api.ts";
 import { execInPod, type Pod } from "../lab/pods.ts";
+import { stderrProgress } from "../lab/progress.ts";
 import { killService, startService } from "../lab/services.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
@@ -17,13 +18,14 @@ import { metric } from "./support/daemon-view.ts";
 import { podKernelState } from "./support/kernel-view.ts";
 import { useLab } from "./support/use-lab.ts";
 
-/** How long the API server is away at least; `HEADCNI_API_OUTAGE_SECONDS=120` for longer. */
+/** How long the API server is away at least; `HEADCNI_API_OUTAGE_SECONDS=600` for longer. */
 const { HEADCNI_API_OUTAGE_SECONDS = "30" } = process.env;
 const outageMs = Number(HEADCNI_API_OUTAGE_SECONDS) * 1000;
 
-const lab = useLab({ nodes: 2, kubernetes: { network: "headcni", proxyMode: "nftables" } });
+const lab = useLab({ nodes: 2, kubernetes: { network: "chart", proxyMode: "nftables" } });
 const node = (name: string): LabNode => nodeOf(lab(), name);
 const pods: { a: Pod; b: Pod } = {} as never;
+const progress = stderrProgress();
 const apiServer = { name: "kube-apiserver" } as const;
 
 beforeAll(async () => {
@@ -74,45 +76,51 @@ async function lives() {
   return items.map(({ metadata: { uid }, status }) => [uid, status.containerStatuses[0]?.restartCount]);
 }
 
-test("the API server away, the daemon restarted meanwhile: pods lose nothing, come and go", async () => {
-  const before = await lives();
-  const probes = [
-    await startProbe(pods.a, pods.b.address, 20),
-    await startProbe(pods.b, pods.a.address, 20),
-  ] as const;
-  await killService(lab(), apiServer);
-  const awayFrom = performance.now();
-  const lost = () => metric(node("n1"), "headcni_machines", { machine: "watch", state: "backingOff" });
-  await waitUntil(async () => (await lost()) > 0, {
-    what: "the outage shows as a state",
-    timeoutMs: 60_000,
-  });
-  await podComesAndGoes("n1", "during");
-  await killService(lab(), { name: "daemon", node: "n2" });
-  await startService(lab(), { name: "daemon", node: "n2" });
-  await waitUntil(async () => (await readyPage(node("n2")))?.serving === true, {
-    what: "the daemon of n2 serves without the API server",
-    timeoutMs: 60_000,
-  });
-  await podComesAndGoes("n2", "after-restart");
-  await delay(Math.max(0, outageMs - (performance.now() - awayFrom)));
-  await startService(lab(), apiServer);
-  await kubectl(lab(), ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
-  await waitUntil(async () => (await lost()) === 0, {
-    what: "the daemon hears the API server again",
-    timeoutMs: 90_000,
-  });
-  for (const { name } of lab().nodes) await waitForDaemon(lab(), node(name));
-  expect(await lives()).toEqual(before);
-  await kubectl(lab(), ["scale", "deployment/who", "--replicas=4"]);
-  await waitForWorkload(lab(), "who", 100);
-  for (const probe of probes) {
-    const report = await probe.stop();
-    expect(report.sent).toBeGreaterThan(0);
-    // The whole report, so that a failure tells when it was silent.
-    expect(report).toEqual({ ...report, received: report.sent });
-  }
-});
+test(
+  "the API server away, the daemon restarted meanwhile: pods lose nothing, come and go",
+  async () => {
+    const before = await lives();
+    const probes = [
+      await startProbe(pods.a, pods.b.address, 20),
+      await startProbe(pods.b, pods.a.address, 20),
+    ] as const;
+    await killService(lab(), apiServer);
+    const awayFrom = performance.now();
+    const lost = () => metric(node("n1"), "headcni_machines", { machine: "watch", state: "backingOff" });
+    await waitUntil(async () => (await lost()) > 0, {
+      what: "the outage shows as a state",
+      timeoutMs: 60_000,
+    });
+    await podComesAndGoes("n1", "during");
+    await killService(lab(), { name: "daemon", node: "n2" });
+    await startService(lab(), { name: "daemon", node: "n2" });
+    await waitUntil(async () => (await readyPage(node("n2")))?.serving === true, {
+      what: "the daemon of n2 serves without the API server",
+      timeoutMs: 60_000,
+    });
+    await podComesAndGoes("n2", "after-restart");
+    await delay(Math.max(0, outageMs - (performance.now() - awayFrom)));
+    await startService(lab(), apiServer);
+    progress(`the API server was away for ${((performance.now() - awayFrom) / 1000).toFixed(1)} s`);
+    await kubectl(lab(), ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
+    await waitUntil(async () => (await lost()) === 0, {
+      what: "the daemon hears the API server again",
+      timeoutMs: 90_000,
+    });
+    for (const { name } of lab().nodes) await waitForDaemon(lab(), node(name));
+    expect(await lives()).toEqual(before);
+    await kubectl(lab(), ["scale", "deployment/who", "--replicas=4"]);
+    await waitForWorkload(lab(), "who", 100);
+    const reports = [await probes[0].stop(), await probes[1].stop()];
+    for (const report of reports) progress(`probe: ${JSON.stringify(report)}`);
+    for (const report of reports) {
+      expect(report.sent).toBeGreaterThan(0);
+      // The whole report, so that a failure tells when it was silent.
+      expect(report).toEqual({ ...report, received: report.sent });
+    }
+  },
+  outageMs + 300_000,
+);
 
 test("afterwards the Nodes say that their network works, with the pod CIDR that they had", async () => {
   type Item = {

@@ -7,7 +7,7 @@ import { useLab } from "./support/use-lab.ts";
 
 const lab = useLab({
   nodes: 2,
-  kubernetes: { network: "headcni", proxyMode: "nftables" },
+  kubernetes: { network: "chart", proxyMode: "nftables" },
   config: { "ipam.restSeconds": 1 },
 });
 

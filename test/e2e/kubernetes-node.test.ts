@@ -15,7 +15,7 @@ import { waitUntil } from "../lab/wait-until.ts";
 import { nothingStray, strayKernelState } from "./support/stray-kernel-state.ts";
 import { useLab } from "./support/use-lab.ts";
 
-const lab = useLab({ nodes: 2, kubernetes: { network: "headcni", proxyMode: "iptables" } });
+const lab = useLab({ nodes: 2, kubernetes: { network: "chart", proxyMode: "iptables" } });
 const node = (name: string) => nodeOf(lab(), name);
 
 beforeAll(async () => {

@@ -7,7 +7,8 @@ import { isIPv6 } from "node:net";
  * "started" before it, once their first bytes are on the way.
  * - `fetch URL...`: gets each and reports bytes, milliseconds and the source address the server saw.
  * - `read URL`: reads until SIGTERM or the end and reports bytes, whether it broke, and the longest silence.
- * - `probe ADDRESS PORT INTERVAL_MS`: sends numbered datagrams until SIGTERM, waits for stragglers, reports losses.
+ * - `probe ADDRESS PORT INTERVAL_MS`: sends numbered datagrams until SIGTERM, waits for stragglers, reports losses and when
+ *   the first five lost ones were sent.
  */
 const startedLine = "started\n";
 const stopped = new Promise<void>((resolve) => {
@@ -104,7 +105,10 @@ async function probe(address: string, port: number, intervalMs: number): Promise
   socket.close();
   if (sentAt.size > 0) noteSilence(endedAt);
   const { sent, received, longestSilenceMs, silentFrom } = gaps;
-  return { sent, received, longestSilenceMs, silentFrom };
+  const lostAt = [...sentAt.values()]
+    .slice(0, 5)
+    .map((at) => new Date(performance.timeOrigin + at).toISOString());
+  return { sent, received, longestSilenceMs, silentFrom, lostAt };
 }
 
 async function main([mode, first = "", ...rest]: readonly string[]): Promise<unknown> {
