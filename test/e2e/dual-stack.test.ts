@@ -16,6 +16,7 @@ import { expectCleanNode } from "./support/clean-node.ts";
 import { metric, samples } from "./support/daemon-view.ts";
 import { heldByGuard, runInX } from "./support/guard-view.ts";
 import { podKernelState } from "./support/kernel-view.ts";
+import { pings } from "./support/pings.ts";
 import { callPlugin } from "./support/plugin-call.ts";
 import { ctlDocument, runCtl } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
@@ -39,13 +40,7 @@ beforeAll(async () => {
   for (const pod of Object.values(pods)) await startPodServer(lab(), pod);
 });
 
-const pings = async (from: Pod | LabNode, ...target: string[]) => {
-  const command = ["ping", "-q", "-c", "3", "-i", "0.1", "-W", "1", ...target] as const;
-  const result = "runtimeDir" in from ? await execInNode(from, command) : await execInPod(from, command);
-  return result.exitCode === 0;
-};
-
-/** Ends a capture once a packet that matches has come, and returns the lines. */
+/** Ends a capture and returns the packets that match, of which there must be some. */
 async function seen(capture: Capture, filter: string): Promise<readonly string[]> {
   const lines = await capture.stop(filter);
   expect(lines.length).toBeGreaterThan(0);

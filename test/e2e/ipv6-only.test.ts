@@ -4,13 +4,14 @@ import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { inNetns } from "../lab/netns.ts";
-import { addPod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
+import { addPod, execInNode, type Pod } from "../lab/pods.ts";
 import { run } from "../lab/run-command.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
 import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { bridgeAddress6 } from "../lab/underlay.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { expectCleanNode } from "./support/clean-node.ts";
+import { pings } from "./support/pings.ts";
 import { ctlDocument, runCtl } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
@@ -25,12 +26,6 @@ beforeAll(async () => {
   pods.b1 = await addPod(lab(), "n2", "b1");
   for (const pod of Object.values(pods)) await startPodServer(lab(), pod);
 });
-
-const pings = async (from: Pod | LabNode, ...target: string[]) => {
-  const command = ["ping", "-q", "-c", "3", "-i", "0.1", "-W", "1", ...target] as const;
-  const result = "runtimeDir" in from ? await execInNode(from, command) : await execInPod(from, command);
-  return result.exitCode === 0;
-};
 
 test("pods have one address, reach each other, and are seen with it", async () => {
   for (const from of Object.values(pods)) {

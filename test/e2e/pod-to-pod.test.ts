@@ -4,9 +4,10 @@ import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { peerPaths, tailscaledStatus } from "../lab/local-api.ts";
-import { addPod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
+import { addPod, execInNode, type Pod } from "../lab/pods.ts";
 import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
+import { pings } from "./support/pings.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** What must never cross the underlay in clear: any packet with a pod's address. */
@@ -23,13 +24,6 @@ beforeAll(async () => {
   pods.b1 = await addPod(lab(), "n2", "b1");
   for (const pod of Object.values(pods)) await startPodServer(lab(), pod);
 });
-
-const pings = async (from: Pod | LabNode, ...target: string[]) => {
-  const command = ["ping", "-q", "-c", "3", "-i", "0.1", "-W", "1", ...target] as const;
-  const result =
-    "runtimeDir" in from ? await execInNode(from, [...command]) : await execInPod(from, [...command]);
-  return result.exitCode === 0;
-};
 
 test("pods reach each other on one node and across nodes, each seen with its own address", async () => {
   const all = Object.values(pods);
