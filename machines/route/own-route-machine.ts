@@ -55,7 +55,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
             },
           },
           // Headscale 0.29 tells everybody but this node itself when it serves now in the place of one that went offline.
-          after: { approve: "refreshing" },
+          after: { refreshPause: { target: "refreshing", actions: "countAttempt" } },
         },
         refreshing: {
           meta: { limit: { ms: limits.refresh, means: "tailscaled does not answer on its socket" } },

@@ -37,6 +37,7 @@ export const ownRouteLimits = {
   leave: 10_000,
 };
 export const approvalRetry = { firstMs: 1000, mostMs: 60_000 };
+export const refreshRetry = { firstMs: 30_000, mostMs: 300_000 };
 export const serviceRetry = { firstMs: 10_000, mostMs: 300_000 };
 export const proofRetry = { firstMs: 250, mostMs: 4000 };
 export const unknownRoute: OwnRouteFacts = {
@@ -103,7 +104,7 @@ export const ownRouteSetup = setup({
   },
   delays: {
     service: ({ context }) => backoffDelay(context.rounds, serviceRetry, context.prefix),
-    approve: ownRouteLimits.approve,
+    refreshPause: ({ context }) => backoffDelay(context.attempt, refreshRetry, context.prefix),
     recheck: ownRouteLimits.recheck,
     regain: ownRouteLimits.regain,
     leave: ownRouteLimits.leave,

@@ -4,7 +4,7 @@ import type { TailnetStatus } from "../domain/tailnet-status.ts";
 export type TailnetFailure =
   | { readonly code: "BINARY_MISSING"; readonly binary: string }
   | { readonly code: "UNREACHABLE" }
-  /** A warning: the host's resolvers listen on loopback only, so names cannot be resolved in X. */
+  /** A warning: the host names no nameserver, so names cannot be resolved in X. */
   | { readonly code: "RESOLVER_MISSING" }
   | { readonly code: "REFUSED"; readonly status: number; readonly text: string }
   | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string }

@@ -2,8 +2,10 @@ import { describe, expect, test } from "vitest";
 import { createActor, fromPromise } from "xstate";
 import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
 import { ownRouteMachine } from "../../machines/route/own-route-machine.ts";
+import { refreshRetry } from "../../machines/route/own-route-setup.ts";
 import { peerRouteMachine } from "../../machines/route/peer-route-machine.ts";
 import type { RouteReport } from "../../machines/route/route-events.ts";
+import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { OwnRouteFacts, PeerRouteFacts } from "../../src/domain/route-facts.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
@@ -140,12 +142,13 @@ describe("own route", () => {
     expect(headscale.events).toEqual([]);
   });
 
-  test("what it does not hear of for half a minute it has Headscale tell it, again and again", async () => {
+  test("what it does not hear of it has Headscale tell it, again and again, ever more rarely", async () => {
     const { observe, reaches, counts, clock } = startOwn();
     observe(ready);
-    for (const round of [1, 2]) {
-      await until(() => clock.running().includes(30_000), "the wait");
-      clock.fire(30_000);
+    for (const round of [1, 2, 3, 4, 5]) {
+      const pause = backoffDelay(round - 1, refreshRetry, "10.244.1.0/24");
+      await until(() => clock.running().includes(pause), "the wait");
+      clock.fire(pause);
       await until(() => counts.refreshed === round, "the refresh");
     }
     observe(served);
