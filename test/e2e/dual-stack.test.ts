@@ -151,11 +151,11 @@ test("while the IPv6 route is withdrawn its traffic fails closed and IPv4 goes o
   await approve(slice4);
   await waitUntil(async () => !(await pings(pods.a1, v6(pods.b1))), {
     what: "the IPv6 route is gone",
-    timeoutMs: 60_000,
+    timeoutMs: 30_000,
   });
   expect(await pings(node("n1"), v6(pods.b1))).toBe(false);
   await approve(slice4, slice6);
-  await waitUntil(() => pings(pods.a1, v6(pods.b1)), { what: "the route is back", timeoutMs: 60_000 });
+  await waitUntil(() => pings(pods.a1, v6(pods.b1)), { what: "the route is back", timeoutMs: 30_000 });
   const [over4, over6] = await Promise.all(probes.map((probe) => probe.stop()));
   expect(over4?.received).toBe(over4?.sent);
   expect(over6?.received).toBeLessThan(over6?.sent ?? 0);
@@ -168,7 +168,7 @@ test("a pod is told at once that an IPv6 address of no node is unreachable", asy
     (await execInPod(pods.a1, ["ping", "-c", "1", "-W", "2", "fd00:10:244:77::2"])).stdout.includes(
       "unreachable",
     );
-  await waitUntil(told, { what: "Destination unreachable", timeoutMs: 60_000 });
+  await waitUntil(told, { what: "Destination unreachable", timeoutMs: 30_000 });
 });
 
 test.each([
@@ -190,7 +190,7 @@ test.each([
     await execInNode(node("n1"), undo);
   });
   expect(await execInNode(node("n1"), drop)).toMatchObject({ exitCode: 0 });
-  await waitUntil(() => pings(pods.a1, v6(pods.b1)), { what: "pods talk in spite of it", timeoutMs: 60_000 });
+  await waitUntil(() => pings(pods.a1, v6(pods.b1)), { what: "pods talk in spite of it", timeoutMs: 30_000 });
   expect(await pings(pods.b1, v6(pods.a1))).toBe(true);
   expect(await pings(pods.a1, v6(pods.a2))).toBe(true);
 });
@@ -225,13 +225,13 @@ test.each(spoiled)("$spoil in $where is repaired", async ({ where, spoil }) => {
   await (where === "X" ? runInX(node("n1"), [program, ...args]) : inNode("n1", program, ...args));
   await waitUntil(async () => (await heldByGuard(node("n1"))) === before && (await repairs()) > count, {
     what: `${spoil} is repaired and counted`,
-    timeoutMs: 60_000,
+    timeoutMs: 30_000,
     explain: async () => `before:\n${before}\nnow:\n${await heldByGuard(node("n1"))}`,
   });
   expect(await podKernelState(node("n1"))).toEqual(podsBefore);
   for (const address of pods.a1.addresses)
-    await waitUntil(() => pings(pods.b1, address), { what: `traffic to ${address}`, timeoutMs: 60_000 });
-  await waitUntil(() => pings(node("n1"), v6(pods.b1)), { what: "the node's traffic", timeoutMs: 60_000 });
+    await waitUntil(() => pings(pods.b1, address), { what: `traffic to ${address}`, timeoutMs: 30_000 });
+  await waitUntil(() => pings(node("n1"), v6(pods.b1)), { what: "the node's traffic", timeoutMs: 30_000 });
 });
 
 test("CHECK misses an IPv6 address and route, DEL takes both families", async () => {

@@ -41,12 +41,12 @@ test("a node that announces a slice of n1's prefix does not get n1's own traffic
       const { Peer } = await tailscaledStatus(node("n1").tailscaledSocket);
       return Object.values(Peer ?? {}).some(({ PrimaryRoutes }) => PrimaryRoutes?.includes(slice));
     },
-    { what: "n1 hears of the slice", timeoutMs: 60_000 },
+    { what: "n1 hears of the slice", timeoutMs: 30_000 },
   );
   expect(await reaches(pods.a1, pods.a2)).toBe(true);
   await waitUntil(async () => (await routeStates("n2", slice)).includes("conflicting"), {
     what: "n2 shows the conflict",
-    timeoutMs: 60_000,
+    timeoutMs: 30_000,
   });
   await leave();
   await waitUntil(() => reaches(pods.b, pods.a1), { what: "n2 reaches n1 again", timeoutMs: 30_000 });
@@ -65,7 +65,7 @@ test("a second node that took n1's prefix over is named as a conflict, and n1 se
   await startService(lab(), { name: "daemon", node: "n1" });
   await waitUntil(async () => (await readyPage(node("n1")))?.serving === true, {
     what: "n1 starts",
-    timeoutMs: 60_000,
+    timeoutMs: 30_000,
   });
   expect(await reaches(pods.a1, pods.a2)).toBe(true);
   expect(await routeStates("n1", podCIDR)).not.toContain("serving");

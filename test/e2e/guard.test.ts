@@ -42,14 +42,14 @@ test.each([
   await where(program, ...args);
   await waitUntil(async () => (await heldByGuard(node())) === before && (await repairs()) > count, {
     what: `${spoil} is repaired and counted`,
-    timeoutMs: 60_000,
+    timeoutMs: 30_000,
   });
   await waitUntil(
     async () =>
       (await execInNode(node(), ["ping", "-q", "-c", "1", "-W", "1", pods.b.address])).exitCode === 0,
     {
       what: "traffic flows",
-      timeoutMs: 60_000,
+      timeoutMs: 30_000,
     },
   );
   const { longestSilenceMs } = await probe.stop();

@@ -143,7 +143,7 @@ test("a pod's traffic to the outside carries its node's IPv6 address", async () 
   });
   for (const pod of pods) {
     const asked = () => askFromPod(lab(), pod, `[${bridgeAddress6}]:8081`);
-    const seen = await waitUntil(asked, { what: "the outside answers", timeoutMs: 60_000 });
+    const seen = await waitUntil(asked, { what: "the outside answers", timeoutMs: 30_000 });
     expect(seen.source).toBe(nodeOf(lab(), pod.node).address6);
   }
 });

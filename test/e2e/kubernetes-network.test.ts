@@ -168,7 +168,7 @@ test("a pod's traffic to the outside carries its node's address", async () => {
   });
   for (const pod of pods) {
     const asked = () => askFromPod(pod, "10.99.0.1:8081");
-    const seen = await waitUntil(asked, { what: "the outside answers", timeoutMs: 60_000 });
+    const seen = await waitUntil(asked, { what: "the outside answers", timeoutMs: 30_000 });
     expect(seen.source).toBe(nodeOf(lab(), pod.node).address);
   }
 });

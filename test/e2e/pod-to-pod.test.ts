@@ -81,7 +81,7 @@ test.each([
   expect(await execInNode(node("n1"), drop)).toMatchObject({ exitCode: 0 });
   await waitUntil(() => pings(pods.a1, pods.b1.address), {
     what: "pods talk in spite of it",
-    timeoutMs: 60_000,
+    timeoutMs: 30_000,
   });
   expect(await pings(pods.b1, pods.a1.address)).toBe(true);
   expect(await pings(pods.a1, pods.a2.address)).toBe(true);
@@ -109,11 +109,11 @@ test("while a route is withdrawn its traffic fails closed, and comes back with t
   await approve("");
   await waitUntil(async () => !(await pings(pods.a1, pods.b1.address)), {
     what: "the route is gone",
-    timeoutMs: 60_000,
+    timeoutMs: 30_000,
   });
   expect(await pings(node("n1"), pods.b1.address)).toBe(false);
   await approve(node("n2").podCIDR);
-  await waitUntil(() => pings(pods.a1, pods.b1.address), { what: "the route is back", timeoutMs: 60_000 });
+  await waitUntil(() => pings(pods.a1, pods.b1.address), { what: "the route is back", timeoutMs: 30_000 });
   const { sent, received } = await probe.stop();
   expect(received).toBeLessThan(sent);
   expect(await capture.stop(podPackets)).toEqual([]);

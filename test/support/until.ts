@@ -1,8 +1,11 @@
-/** Waits until `condition` gives something other than undefined or false, and gives that. Throws after `limitMs`, saying what was awaited: a limit for a hung program, far beyond what a slow machine takes. */
+/**
+ * Waits until `condition` gives something other than undefined or false, and gives that. Throws after `limitMs`, saying what was
+ * awaited: far beyond what a slow machine takes, and below the minute after which the guard looks again by itself.
+ */
 export async function until<T>(
   condition: () => T | Promise<T>,
   what: string,
-  limitMs = 60_000,
+  limitMs = 30_000,
 ): Promise<Exclude<T, undefined | false>> {
   const end = performance.now() + limitMs;
   for (;;) {
