@@ -19,8 +19,8 @@ export default defineConfig({
         test: {
           name: "lab",
           include: ["test/e2e/**/*.test.ts"],
-          // Labs side by side would slow each other down; the tests in one file share a lab.
-          fileParallelism: false,
+          // The tests in one file share a lab. They mostly wait, so that two labs fit side by side on two processors.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 300_000,
