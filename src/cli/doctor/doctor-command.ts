@@ -33,7 +33,7 @@ export const doctorCommand: CliCommand = documentCommand<DoctorDocument>({
     { flags: "--pod-cidr <prefix>", summary: "instead of network.podCIDR of the configuration" },
   ],
   notes:
-    "Run it as root on the node. Exit code 1 if a check fails, 0 with notes alone.\nExample: headcnictl doctor --api-key-file /root/headscale-api-key",
+    "Run it as root on the node. Exit code 1 if a check fails, 0 with notes alone.\nExample: headcnictl doctor --api-key-file headscale-api-key",
   collect: examineNode,
   render: ({ findings }, { style, width }, { all }) =>
     doctorText(findings, { style, width, all: all === true }),
