@@ -15,6 +15,16 @@ const keepError = {
   params: ({ event }: { readonly event: { readonly error: unknown } }) => toFailure(event.error),
 } as const;
 
+/** Has Headscale tell this node its own state anew, then waits on. */
+const refreshing = ownRouteSetup.createStateConfig({
+  meta: { limit: { ms: limits.refresh, means: "tailscaled does not answer on its socket" } },
+  invoke: {
+    src: "refresh",
+    onDone: "waiting",
+    onError: { target: "waiting", actions: keepError },
+  },
+});
+
 /**
  * One of this node's own prefixes, from its announcement to the proof that peers reach it. Losing control does not unprove it:
  * what Headscale said last still holds at the peers.
@@ -57,14 +67,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
           // Headscale 0.29 tells everybody but this node itself when it serves now in the place of one that went offline.
           after: { refreshPause: { target: "refreshing", actions: "countAttempt" } },
         },
-        refreshing: {
-          meta: { limit: { ms: limits.refresh, means: "tailscaled does not answer on its socket" } },
-          invoke: {
-            src: "refresh",
-            onDone: "waiting",
-            onError: { target: "waiting", actions: keepError },
-          },
-        },
+        refreshing,
         asking: {
           meta: { limit: { ms: limits.approve, means: "Headscale's API does not approve this prefix" } },
           entry: "askForApproval",
@@ -97,14 +100,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       always: { guard: not("fresh"), target: "announcing" },
       initial: "waiting",
       states: {
-        refreshing: {
-          meta: { limit: { ms: limits.refresh, means: "tailscaled does not answer on its socket" } },
-          invoke: {
-            src: "refresh",
-            onDone: "waiting",
-            onError: { target: "waiting", actions: keepError },
-          },
-        },
+        refreshing,
         waiting: {
           meta: {
             limit: {
