@@ -27,7 +27,7 @@ export interface HeadscaleInput {
 interface HeadscaleContext extends HeadscaleInput {
   readonly jobs: readonly HeadscaleJob[];
   readonly attempt: number;
-  readonly failure?: Failure;
+  readonly failure: Failure | null;
 }
 
 const limits = { exchange: 15_000, refused: 300_000 };
@@ -55,7 +55,7 @@ export const headscaleMachine = setup({
     queue: assign({ jobs: ({ context }, job: HeadscaleJob) => queueJob(context.jobs, job) }),
     keepFailure: assign({ failure: (_, failure: Failure) => failure }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
-    forgetFailure: assign(({ context: { failure: _, ...rest } }) => ({ ...rest, attempt: 0 })),
+    forgetFailure: assign({ failure: null, attempt: 0 }),
     refuseJob: enqueueActions(({ enqueue }, job: Exclude<HeadscaleJob, { kind: "departure" }>) => {
       const failure = { code: "CREDENTIALS_MISSING", message: "this node works without an API key" };
       if (job.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.failed", failure });
@@ -87,7 +87,7 @@ export const headscaleMachine = setup({
   },
 }).createMachine({
   id: "headscale",
-  context: ({ input }) => ({ ...input, jobs: [], attempt: 0 }),
+  context: ({ input }) => ({ ...input, jobs: [], attempt: 0, failure: null }),
   initial: "probing",
   on: {
     "approval.wanted": [

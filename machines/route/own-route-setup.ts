@@ -22,7 +22,7 @@ interface OwnRouteContext extends OwnRouteInput {
   readonly attempt: number;
   /** Waits for service in a row that came to nothing. */
   readonly rounds: number;
-  readonly failure?: Failure;
+  readonly failure: Failure | null;
 }
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
@@ -69,7 +69,7 @@ export const ownRouteSetup = setup({
   actions: {
     keepFacts: assign({ facts: (_, facts: OwnRouteFacts) => facts }),
     keepFailure: assign({ failure: (_, failure: Failure) => failure }),
-    forgetFailure: assign(({ context: { failure: _, ...rest } }) => ({ ...rest, attempt: 0, rounds: 0 })),
+    forgetFailure: assign({ failure: null, attempt: 0, rounds: 0 }),
     countRound: assign({ rounds: ({ context }) => context.rounds + 1 }),
     startCount: assign({ attempt: 0 }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),

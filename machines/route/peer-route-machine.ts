@@ -17,7 +17,7 @@ export interface PeerRouteInput {
 }
 
 interface PeerRouteContext extends PeerRouteInput {
-  readonly failure?: Failure;
+  readonly failure: Failure | null;
 }
 
 const limits = { install: 10_000, away: 300_000, conflict: 60_000, missing: 500, repair: 5000 };
@@ -39,7 +39,7 @@ export const peerRouteMachine = setup({
   },
   actions: {
     keepFacts: assign({ facts: (_, facts: PeerRouteFacts) => facts }),
-    remember: assign({ wasInstalled: true }),
+    remember: assign({ wasInstalled: true, failure: null }),
     keepFailure: assign({ failure: (_, failure: Failure) => failure }),
     report: enqueueActions(({ context: { parent, prefix }, enqueue }, state: PeerRouteState) => {
       if (parent !== undefined) enqueue.sendTo(parent, { type: "peerRoute.moved", prefix, state });
@@ -54,7 +54,7 @@ export const peerRouteMachine = setup({
   delays: { missing: limits.missing },
 }).createMachine({
   id: "peerRoute",
-  context: ({ input }) => input,
+  context: ({ input }) => ({ ...input, failure: null }),
   initial: "judging",
   on: {
     "peerRoute.observed": {

@@ -90,7 +90,7 @@ export function movedRow(prefix: string, row: PeerRow | undefined, facts: PeerRo
   const wasInstalled = row?.wasInstalled ?? false;
   const before = peerRouteMachine.resolveState({
     value: restingValue(row?.state ?? "expected"),
-    context: { prefix, facts: row?.facts ?? facts, wasInstalled },
+    context: { prefix, facts: row?.facts ?? facts, wasInstalled, failure: null },
   });
   const [after] = transition(peerRouteMachine, before, { type: "peerRoute.observed", facts });
   return {

@@ -25,7 +25,7 @@ export interface RoutesContext extends RoutesInput {
   readonly proven: boolean;
   /** As the root was told last. */
   readonly refused: readonly string[];
-  readonly failure?: Failure;
+  readonly failure: Failure | null;
 }
 
 /** Actors for peers' prefixes at once; XState slows down with thousands of children under one parent. */
@@ -50,6 +50,7 @@ export function initialRoutes(input: RoutesInput): RoutesContext {
     hinted: false,
     proven: false,
     refused: [],
+    failure: null,
   };
 }
 
@@ -86,6 +87,7 @@ export const routesSetup = setup({
     hint: assign({ hinted: true }),
     lookBegins: assign({ hinted: false }),
     keepTable: assign({
+      failure: null,
       installed: (_, prefixes: readonly string[]) =>
         Object.fromEntries(prefixes.map((prefix) => [prefix, true as const])),
     }),

@@ -17,7 +17,7 @@ export interface TailnetLoginInput {
 
 interface TailnetLoginContext extends TailnetLoginInput {
   readonly attempt: number;
-  readonly failure?: Failure;
+  readonly failure: Failure | null;
 }
 
 export type TailnetLoginEvent =
@@ -73,7 +73,7 @@ export const tailnetLoginMachine = setup({
   },
 }).createMachine({
   id: "tailnetLogin",
-  context: ({ input }) => ({ ...input, attempt: 0 }),
+  context: ({ input }) => ({ ...input, attempt: 0, failure: null }),
   initial: "examining",
   states: {
     examining: {

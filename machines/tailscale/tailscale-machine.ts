@@ -24,6 +24,7 @@ export const tailscaleMachine = tailscaleSetup.createMachine({
     reportedUp: false,
     refusal: "",
     failures: 0,
+    failure: null,
     attempt: 0,
   }),
   initial: "adopting",

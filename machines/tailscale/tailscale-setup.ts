@@ -36,7 +36,7 @@ interface TailscaleContext extends TailscaleInput {
   readonly attempt: number;
   /** Headscale's last refusal of the login it wants; empty while there is none. */
   readonly refusal: string;
-  readonly failure?: Failure;
+  readonly failure: Failure | null;
 }
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
@@ -191,7 +191,7 @@ export const tailscaleSetup = setup({
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     forgetAttempts: assign({ attempt: 0 }),
-    forgetFailures: assign(({ context: { failure: _, ...rest } }) => ({ ...rest, failures: 0 })),
+    forgetFailures: assign({ failure: null, failures: 0 }),
   },
   guards: {
     found: (_, params: { readonly found: TailscaledIdentity | undefined }) => params.found !== undefined,

@@ -13,7 +13,7 @@ interface WatchContext extends WatchInput {
   readonly retryAfterMs: number;
   /** The parent was told that the watch is lost. */
   readonly lost: boolean;
-  readonly failure?: Failure;
+  readonly failure: Failure | null;
 }
 
 const limits = { listing: 30_000, resuming: 15_000 };
@@ -49,7 +49,7 @@ export const watchMachine = setup({
     ),
     tellRestored: enqueueActions(({ context, enqueue }) => {
       if (!context.lost) return;
-      enqueue.assign({ lost: false });
+      enqueue.assign({ lost: false, failure: null });
       enqueue.sendTo(context.parent, { type: "watch.restored", source: context.source });
     }),
     tellLost: sendTo(
@@ -86,7 +86,7 @@ export const watchMachine = setup({
   },
 }).createMachine({
   id: "watch",
-  context: ({ input }) => ({ ...input, cursor: "", attempt: 0, retryAfterMs: 0, lost: false }),
+  context: ({ input }) => ({ ...input, cursor: "", attempt: 0, retryAfterMs: 0, lost: false, failure: null }),
   options: { maxIterations: 1_000 },
   initial: "following",
   states: {

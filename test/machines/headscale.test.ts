@@ -94,14 +94,16 @@ describe("headscale", () => {
   });
 
   test("a refused key is not tried again until it is replaced", async () => {
-    const { at, counts, clock, replaceKey } = start({
+    const { at, actor, counts, clock, replaceKey } = start({
       probe: [() => Promise.reject(refused), async () => undefined],
     });
     await at("refused");
     expect(clock.running()).toEqual([300_000]);
     expect(counts.probes).toBe(1);
+    expect(actor.getSnapshot().context.failure).toMatchObject({ code: "UNAUTHORIZED" });
     replaceKey();
     await at("connected");
+    expect(actor.getSnapshot().context.failure).toBeNull();
     expect(counts.probes).toBe(2);
   });
 

@@ -166,6 +166,18 @@ describe("own route", () => {
     expect(states().at(-1)).toBe("awaitingService");
   });
 
+  test("serving, it has forgotten why it was not approved at first", async () => {
+    const { observe, actor, clock, reaches } = startOwn({ approval: "api" });
+    observe(ready);
+    actor.send(failed);
+    expect(actor.getSnapshot().context.failure).toEqual(failed.failure);
+    for (const delayMs of clock.running()) clock.fire(delayMs);
+    actor.send(granted);
+    observe(served);
+    await reaches("serving");
+    expect(actor.getSnapshot().context.failure).toBeNull();
+  });
+
   test("approved by its own request, it has Headscale tell it so", async () => {
     const { observe, actor, counts, reaches } = startOwn({ approval: "api" });
     observe(ready);
@@ -279,16 +291,18 @@ describe("peer route", () => {
     const parent = recorder<RouteReport>();
     const clock = manualClock();
     const repaired: string[] = [];
+    const failing: { error?: Error } = {};
     const machine = peerRouteMachine.provide({
       actors: {
         reinstall: fromPromise<void, { readonly prefix: string }>(async ({ input }) => {
+          if (failing.error !== undefined) throw failing.error;
           repaired.push(input.prefix);
         }),
       },
     });
     const input = { prefix: "10.244.2.0/24", facts, wasInstalled, parent: parent.ref };
     const actor = createActor(machine, { input, clock }).start();
-    return { actor, clock, repaired, last: () => parent.events.at(-1)?.state };
+    return { actor, clock, repaired, failing, last: () => parent.events.at(-1)?.state };
   }
 
   test("is expected until it stands in the table", () => {
@@ -304,6 +318,15 @@ describe("peer route", () => {
     clock.fire(500);
     await until(() => repaired.length === 1, "the repair");
     expect(repaired).toEqual(["10.244.2.0/24"]);
+  });
+
+  test("installed, it has forgotten why it could not be put back", async () => {
+    const { actor, clock, failing } = startPeer({ ...settled, installed: false }, true);
+    failing.error = new Error("no");
+    clock.fire(500);
+    await until(() => actor.getSnapshot().context.failure !== null, "the failed repair");
+    actor.send(peerObserved(settled));
+    expect(actor.getSnapshot().context.failure).toBeNull();
   });
 
   test("no longer announced, it is lost and left alone", () => {

@@ -20,7 +20,7 @@ describe("tailscale with headcni-wire", () => {
   });
 
   test("waits for a wire that is not there, says why, and never starts tailscaled", async () => {
-    const { at, actor, told, counts, greeted, say } = startTailscale(false, "wire");
+    const { at, actor, clock, told, counts, greeted, say } = startTailscale(false, "wire");
     await at("awaitingWire");
     actor.send({ type: "wire.missed", failure: wireGone });
     expect(told()).toEqual(["tailscale.down", "tailscale.left"]);
@@ -31,6 +31,9 @@ describe("tailscale with headcni-wire", () => {
     await at("attending.greeting");
     expect(counts).toMatchObject({ starts: 0, seeks: 1, entered: 1 });
     expect(greeted).toEqual(["100.64.0.2 0"]);
+    fireAll(clock);
+    await at("attending.up");
+    expect(actor.getSnapshot().context.failure).toBeNull();
   });
 
   test("keeps the namespace while only tailscaled is away, and opens paths to peers after its return", async () => {

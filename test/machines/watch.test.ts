@@ -91,6 +91,15 @@ describe("the watch machine", () => {
     expect(cursors).toEqual(["", "10", ""]);
   });
 
+  it("remembers why the watch was lost until it is back", () => {
+    const { actor, fireBackoff, send } = start();
+    send(failed("UNREACHABLE"));
+    expect(actor.getSnapshot().context.failure).toMatchObject({ code: "UNREACHABLE" });
+    fireBackoff();
+    send(listed);
+    expect(actor.getSnapshot().context.failure).toBeNull();
+  });
+
   it("tells its parent once that the watch is lost and once that it is back", () => {
     const { parent, fireBackoff, send } = start();
     send(listed);
