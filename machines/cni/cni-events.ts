@@ -3,6 +3,7 @@ import type { CniRequest } from "../../src/protocol/wire-types.ts";
 import type { PodsCall } from "../pods/pods-events.ts";
 import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import type { Recipient } from "../support/recipient.ts";
+import type { ChildEnd } from "../support/slots.ts";
 
 export interface CniInput {
   readonly pods: Recipient<PodsCall>;
@@ -46,9 +47,4 @@ export type CniReport =
   | { readonly type: "cni.down"; readonly failure: Failure }
   | { readonly type: "cni.closed" };
 
-/** Ends of requests, whatever their slot (xstate's own events). */
-export type RequestEnd =
-  | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string }
-  | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
-
-export type CniEvent = CniSocketEvent | CniCommand | ExchangeReply | RequestEnd;
+export type CniEvent = CniSocketEvent | CniCommand | ExchangeReply | ChildEnd;

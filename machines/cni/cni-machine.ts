@@ -1,10 +1,11 @@
-import { assign, sendTo, setup, stopChild } from "xstate";
+import { assign, sendTo, setup } from "xstate";
 import { tryAgain } from "../../src/domain/cni-failure.ts";
 import { toFailure } from "../../src/domain/failure.ts";
 import { timeout } from "../pod/pod-reports.ts";
 import type { Readiness } from "../request/request-events.ts";
 import { requestMachine } from "../request/request-machine.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
+import { freeSlot, usedSlots } from "../support/slots.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type { CniEvent, CniInput, CniReport, CniSocketCommand } from "./cni-events.ts";
 import { type CniContext, refusal, slotActions } from "./request-slots.ts";
@@ -24,8 +25,8 @@ const cniSetup = setup({
     request: requestMachine,
   },
   guards: {
-    hasRoom: ({ context: { slots, mostRequests } }) => slots.length < mostRequests || slots.includes(null),
-    noneRuns: ({ context }) => context.slots.every((slot) => slot === null),
+    hasRoom: ({ context: { slots, mostRequests } }) => freeSlot(slots) < mostRequests,
+    noneRuns: ({ context }) => usedSlots(context.slots) === 0,
   },
   actions: {
     keepReadiness: assign({
@@ -36,7 +37,6 @@ const cniSetup = setup({
       (_, report: CniReport) => report,
     ),
     toSocket: sendTo("socket", (_, command: CniSocketCommand) => command),
-    stopRequest: stopChild((_, { actorId }: { readonly actorId: string }) => actorId),
   },
   delays: { bindLimit: limits.bind, pause: limits.pause, closeLimit: limits.close },
 }).extend({ actions: slotActions });
@@ -60,16 +60,10 @@ export const cniMachine = cniSetup.createMachine({
   on: {
     "cni.readiness": { actions: { type: "keepReadiness", params: ({ event }) => event } },
     "xstate.done.actor.*": {
-      actions: [
-        { type: "stopRequest", params: ({ event }) => event },
-        { type: "freeSlot", params: ({ event }) => event },
-      ],
+      actions: { type: "requestEnded", params: ({ event }) => event },
     },
     "xstate.error.actor.*": {
-      actions: [
-        { type: "stopRequest", params: ({ event }) => event },
-        { type: "freeSlot", params: ({ event }) => event },
-      ],
+      actions: { type: "requestEnded", params: ({ event }) => event },
     },
   },
   states: {

@@ -7,15 +7,16 @@ import type { PodsCall } from "../pods/pods-events.ts";
 import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import type { requestMachine } from "../request/request-machine.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { CniEvent, CniReport, CniSocketEvent, RequestEnd } from "./cni-events.ts";
+import { type ChildEnd, childId, freeSlot, type Slots, slotOfChild, withSlot } from "../support/slots.ts";
+import type { CniEvent, CniReport, CniSocketEvent } from "./cni-events.ts";
 
 export interface CniContext {
   readonly pods: Recipient<PodsCall>;
   readonly parent: Recipient<CniReport>;
   readonly readiness: Readiness;
   readonly mostRequests: number;
-  /** Exchange of each running request by slot, null for a free one. Slots repeat (DESIGN section 4). */
-  readonly slots: readonly (string | null)[];
+  /** The exchange of each running request. */
+  readonly slots: Slots<string>;
 }
 
 export type Received = Extract<CniSocketEvent, { type: "request.received" }>;
@@ -37,39 +38,29 @@ export function refusal(exchangeId: string, error: CniFailure): ExchangeReply {
 /** Spawns, tells and frees the requests of a `cni` machine; a request's id is that of its slot. */
 export const slotActions = {
   startRequest: acting(({ context, enqueue }, { exchangeId, request, atMs, replyTo }: Received) => {
-    const free = context.slots.indexOf(null);
-    const slot = free === -1 ? context.slots.length : free;
+    const slot = freeSlot(context.slots);
     const { readiness, pods } = context;
-    enqueue.assign({ slots: replaced(context.slots, slot, exchangeId) });
+    enqueue.assign({ slots: withSlot(context.slots, slot, exchangeId) });
     enqueue.spawnChild("request", {
-      id: requestId(slot),
+      id: childId("request", slot),
       input: { exchangeId, request, atMs, readiness, pods, replyTo },
     });
   }),
   abandonRequest: acting(({ context, enqueue }, { exchangeId }: { readonly exchangeId: string }) => {
     const slot = context.slots.indexOf(exchangeId);
-    if (slot !== -1) enqueue.sendTo(requestId(slot), { type: "exchange.closed" });
+    if (slot !== -1) enqueue.sendTo(childId("request", slot), { type: "exchange.closed" });
   }),
   /** The connections of all exchanges went with their socket. */
   abandonAll: acting(({ context, enqueue }, _: undefined) => {
     for (const [slot, exchangeId] of context.slots.entries())
-      if (exchangeId !== null) enqueue.sendTo(requestId(slot), { type: "exchange.closed" });
+      if (exchangeId !== null) enqueue.sendTo(childId("request", slot), { type: "exchange.closed" });
   }),
-  freeSlot: acting(({ context, enqueue }, end: RequestEnd) => {
-    const slot = Number(end.actorId.slice(requestId("").length));
+  requestEnded: acting(({ context, enqueue }, end: ChildEnd) => {
+    enqueue.stopChild(end.actorId);
+    const slot = slotOfChild("request", end.actorId);
     const exchangeId = context.slots[slot];
-    enqueue.assign({ slots: replaced(context.slots, slot, null) });
+    enqueue.assign({ slots: withSlot(context.slots, slot, null) });
     if ("error" in end && typeof exchangeId === "string")
       enqueue.raise(refusal(exchangeId, failureOf(toFailure(end.error), "the call")));
   }),
 };
-
-function requestId(slot: number | string): string {
-  return `request:${slot}`;
-}
-
-function replaced(slots: CniContext["slots"], slot: number, exchangeId: string | null): CniContext["slots"] {
-  const next = [...slots];
-  next[slot] = exchangeId;
-  return next;
-}

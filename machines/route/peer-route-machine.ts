@@ -61,6 +61,7 @@ export const peerRouteMachine = setup({
       target: ".judging",
       actions: { type: "keepFacts", params: ({ event }) => event.facts },
     },
+    "peerRoute.release": ".released",
   },
   states: {
     judging: {
@@ -123,5 +124,6 @@ export const peerRouteMachine = setup({
       },
       entry: { type: "report", params: "conflicting" },
     },
+    released: { type: "final" },
   },
 });

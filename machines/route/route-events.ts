@@ -22,4 +22,7 @@ export type OwnRouteEvent =
   | { readonly type: "ownRoute.observed"; readonly facts: OwnRouteFacts }
   | { readonly type: "ownRoute.withdraw" };
 
-export type PeerRouteEvent = { readonly type: "peerRoute.observed"; readonly facts: PeerRouteFacts };
+export type PeerRouteEvent =
+  | { readonly type: "peerRoute.observed"; readonly facts: PeerRouteFacts }
+  /** The registry follows the prefix as a row from here on. */
+  | { readonly type: "peerRoute.release" };

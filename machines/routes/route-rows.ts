@@ -12,12 +12,12 @@ export interface OwnRow {
   readonly takenBy: string;
 }
 
-/** A peer's prefix; `slot` names its actor while it has one. */
+/** A peer's prefix; `slot` is that of its actor while it has one. */
 export interface PeerRow {
   readonly state: PeerRouteState;
   readonly facts: PeerRouteFacts;
   readonly wasInstalled: boolean;
-  readonly slot?: string;
+  readonly slot?: number;
 }
 export type PeerRows = Readonly<Record<string, PeerRow>>;
 

@@ -2,6 +2,7 @@ import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { RouteReport } from "../route/route-events.ts";
 import type { Recipient } from "../support/recipient.ts";
+import type { ChildEnd } from "../support/slots.ts";
 
 export interface RoutesInput {
   /** This node's prefixes, one per family. */
@@ -33,5 +34,4 @@ export type RoutesEvent =
   /** From its own watch: routes of X changed. */
   | { readonly type: "routeTable.changed" }
   | RouteReport
-  | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string; readonly output: unknown }
-  | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
+  | ChildEnd;

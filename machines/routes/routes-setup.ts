@@ -8,6 +8,7 @@ import { peerRouteMachine } from "../route/peer-route-machine.ts";
 import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
+import { childId, freeSlot, type Slots, slotOfChild, withSlot } from "../support/slots.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { isSettled, movedRow, type OwnRow, type PeerRow, type PeerRows, rowChanges } from "./route-rows.ts";
 import type { RoutesEvent, RoutesInput, RoutesReport } from "./routes-events.ts";
@@ -18,8 +19,8 @@ export interface RoutesContext extends RoutesInput {
   readonly installed: Readonly<Record<string, true>>;
   readonly ownRows: readonly OwnRow[];
   readonly peers: PeerRows;
-  /** Ids of peers' actors that are free. */
-  readonly slots: readonly string[];
+  /** The prefix of each peer's actor, also of one that was released and has not ended yet. */
+  readonly slots: Slots<string>;
   /** The status or the table changed since the last look. */
   readonly hinted: boolean;
   readonly proven: boolean;
@@ -46,7 +47,7 @@ export function initialRoutes(input: RoutesInput): RoutesContext {
       takenBy: "",
     })),
     peers: {},
-    slots: Array.from({ length: mostPeerActors }, (_, index) => `peer-${index}`),
+    slots: [],
     hinted: false,
     proven: false,
     refused: [],
@@ -111,28 +112,28 @@ export const routesSetup = setup({
       }
       const { gone, changed } = rowChanges(context.peers, seen, hasNetmap(status));
       const peers: Record<string, PeerRow> = { ...context.peers };
-      const slots = [...context.slots];
+      let { slots } = context;
       for (const prefix of gone) {
         const slot = peers[prefix]?.slot;
-        if (slot !== undefined) {
-          enqueue.stopChild(slot);
-          slots.push(slot);
-        }
+        if (slot !== undefined) enqueue.sendTo(childId("peer", slot), { type: "peerRoute.release" });
         delete peers[prefix];
       }
       for (const { prefix, facts } of changed) {
         const before = peers[prefix];
         // An actor moves its row itself; until then the row only learns the facts.
-        if (before?.slot !== undefined) enqueue.sendTo(before.slot, { type: "peerRoute.observed", facts });
+        if (before?.slot !== undefined)
+          enqueue.sendTo(childId("peer", before.slot), { type: "peerRoute.observed", facts });
         peers[prefix] = before?.slot === undefined ? movedRow(prefix, before, facts) : { ...before, facts };
       }
       for (const [prefix, row] of Object.entries(peers)) {
         if (row.slot !== undefined || isSettled(row)) continue;
-        const slot = slots.pop();
-        if (slot === undefined) break;
+        const slot = freeSlot(slots);
+        if (slot === mostPeerActors) break;
         const { facts, wasInstalled } = row;
         peers[prefix] = { ...row, slot };
-        enqueue.spawnChild("peerRoute", { id: slot, input: { prefix, facts, wasInstalled, parent: self } });
+        slots = withSlot(slots, slot, prefix);
+        const id = childId("peer", slot);
+        enqueue.spawnChild("peerRoute", { id, input: { prefix, facts, wasInstalled, parent: self } });
       }
       enqueue.assign({ peers, slots });
     }),
@@ -154,14 +155,13 @@ export const routesSetup = setup({
           enqueue.assign({ peers: { ...context.peers, [prefix]: { ...row, state } } });
           return;
         }
-        // Settled: from here on it is a row again, and its slot serves another.
-        enqueue.stopChild(slot);
+        // Settled: from here on it is a row again, and once its actor has ended the slot serves another.
+        enqueue.sendTo(childId("peer", slot), { type: "peerRoute.release" });
         enqueue.assign({
           peers: {
             ...context.peers,
             [prefix]: { ...rest, state, wasInstalled: rest.wasInstalled || state === "installed" },
           },
-          slots: [...context.slots, slot],
         });
       },
     ),
@@ -188,10 +188,14 @@ export const routesSetup = setup({
           row.slot === actorId ? { ...row, state: "gone" as const } : row,
         ),
       });
-      const [prefix, row] = Object.entries(context.peers).find(([, { slot }]) => slot === actorId) ?? [];
-      if (prefix === undefined || row === undefined) return;
+      const ended = slotOfChild("peer", actorId);
+      const prefix = context.slots[ended];
+      if (typeof prefix !== "string") return;
+      enqueue.assign({ slots: withSlot(context.slots, ended, null) });
+      const row = context.peers[prefix];
+      if (row?.slot !== ended) return;
       const { slot: _, ...rest } = row;
-      enqueue.assign({ peers: { ...context.peers, [prefix]: rest }, slots: [...context.slots, actorId] });
+      enqueue.assign({ peers: { ...context.peers, [prefix]: rest } });
     }),
     reportWithdrawn: sendTo(({ context }) => context.parent, { type: "routes.withdrawn" }),
   },

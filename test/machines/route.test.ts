@@ -69,11 +69,14 @@ test("every transition of the peer route machine can be taken", async () => {
       parent: recorder<RouteReport>().ref,
     },
     events: [
-      settled,
-      { ...settled, installed: false },
-      { ...settled, announced: false, installed: false },
-      { ...settled, culprit: "n3" },
-    ].map(peerObserved),
+      ...[
+        settled,
+        { ...settled, installed: false },
+        { ...settled, announced: false, installed: false },
+        { ...settled, culprit: "n3" },
+      ].map(peerObserved),
+      { type: "peerRoute.release" },
+    ],
     stateKey: ({ context }) => [context.facts, context.wasInstalled],
   });
 });

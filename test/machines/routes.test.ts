@@ -126,7 +126,7 @@ function start(options: { readonly table?: readonly string[]; readonly answers?:
     reinstalled,
     rows,
     row,
-    actors: () => Object.keys(actor.getSnapshot().children).filter((id) => /^(peer|own)-/.test(id)),
+    actors: () => Object.keys(actor.getSnapshot().children).filter((id) => /^(peer:|own-)/.test(id)),
     see: (seen: TailnetStatus) => actor.send({ type: "tailnet.changed", status: seen }),
     change: (table: readonly string[]) => {
       kernel.table = table;
@@ -230,7 +230,7 @@ describe("routes", () => {
   });
 
   test("a thousand peers need at most 64 actors while they settle, and none afterwards", async () => {
-    const { see, rows, change, actors } = start();
+    const { see, rows, change, actors, actor } = start();
     const prefixes = Array.from(
       { length: 1000 },
       (_, index) => `10.244.${index >> 2}.${(index & 3) * 64}/26`,
@@ -244,6 +244,7 @@ describe("routes", () => {
       "all installed",
     );
     expect(actors()).toEqual(["own-0"]);
+    expect(actor.getSnapshot().context.slots).toEqual(Array.from({ length: 64 }, () => null));
   });
 
   test("peers that are away hold no actors, and those that wait for one get it when it is free", async () => {
