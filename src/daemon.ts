@@ -46,27 +46,32 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   const paths = runtimePaths(config);
   await mkdir(config.runtimeDir, { recursive: true, mode: 0o700 });
   const kernelWatch = createKernelWatch();
-  const ports = await openNodePorts(config, {
-    failed: kernelWatch.failed,
-    warned: (error) => log.warn({ err: error }, "going on despite trouble"),
-    rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
-    unreadable: (source) => log.warn({ source }, "left out a Kubernetes object that could not be read"),
+  const configSource = createFileConfigSource({
+    sources,
+    config,
+    apply: (next, changes) => {
+      hideKeys(next);
+      setLevel(next.logging.level);
+      log.info({ changes }, "configuration changed");
+    },
+    refused: ({ refused, problems }) =>
+      log.warn({ refused, problems }, "the configuration file is not followed in all it says"),
   });
+  const ports = await openNodePorts(
+    config,
+    {
+      failed: kernelWatch.failed,
+      warned: (error) => log.warn({ err: error }, "going on despite trouble"),
+      rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
+      unreadable: (source) => log.warn({ source }, "left out a Kubernetes object that could not be read"),
+    },
+    configSource.current,
+  );
   const observers = await openObservers(config, { log, redact });
   const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, observers.traces) };
   const machine = provideMachines(config, traced, {
     kernelWatch,
-    configSource: createFileConfigSource({
-      sources,
-      config,
-      apply: (next, changes) => {
-        hideKeys(next);
-        setLevel(next.logging.level);
-        log.info({ changes }, "configuration changed");
-      },
-      refused: ({ refused, problems }) =>
-        log.warn({ refused, problems }, "the configuration file is not followed in all it says"),
-    }),
+    configSource,
     conflistPublished: ({ path, changed, shadowedBy }) => {
       if (changed) log.info({ path }, "conflist written");
       if (shadowedBy.length > 0)

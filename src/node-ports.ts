@@ -13,7 +13,7 @@ import { createTailnet } from "./adapters/tailscale/tailnet-client.ts";
 import { createCniExchanges } from "./adapters/unix-socket/cni-exchanges.ts";
 import { createWireClient } from "./adapters/wire/wire-client.ts";
 import type { Config } from "./config/config-schema.ts";
-import { createKeyReader } from "./config/key-reader.ts";
+import { createKeyReaders } from "./config/key-reader.ts";
 import { HeadcniError } from "./domain/failure.ts";
 import type { WatchSource } from "./domain/kubernetes-watch.ts";
 import type { CniFailure } from "./protocol/wire-types.ts";
@@ -34,10 +34,18 @@ export interface PortsListener {
 
 export type NodePorts = Awaited<ReturnType<typeof openNodePorts>>;
 
-/** Every port of the daemon over its real adapter. `close` ends what this process holds and leaves the node as it is. */
-export async function openNodePorts(config: Config, listener: PortsListener) {
+/**
+ * Every port of the daemon over its real adapter. `close` ends what this process holds and leaves the node as it is. `current`
+ * says where the keys stand at the moment that one is needed.
+ */
+export async function openNodePorts(
+  config: Config,
+  listener: PortsListener,
+  current: () => Config = () => config,
+) {
   const { headscale, tailscale, kubernetes, cni, runtimeDir, nodeName } = config;
   const paths = runtimePaths(config);
+  const keys = createKeyReaders(current);
   const kernel: Kernel = await openKernel({
     onFailure: listener.failed,
     onWarning: listener.warned,
@@ -51,9 +59,8 @@ export async function openNodePorts(config: Config, listener: PortsListener) {
   );
   const api = createHeadscale({
     url: headscale.url,
-    readApiKey: createKeyReader({ file: headscale.apiKeyFile, value: headscale.apiKey }),
+    readApiKey: keys.apiKey,
   });
-  const readAuthKey = createKeyReader({ file: headscale.authKeyFile, value: headscale.authKey });
   const cluster = createKubernetes({
     nodeName,
     kubeconfig: kubernetes.kubeconfig,
@@ -90,7 +97,7 @@ export async function openNodePorts(config: Config, listener: PortsListener) {
     sandboxUsers: sandboxUsers(),
     /** The pre-auth key as it is now. Throws AuthKeyError when there is none to read. */
     readAuthKey: async () => {
-      const read = readAuthKey();
+      const read = keys.authKey();
       if ("key" in read) return read.key;
       throw new AuthKeyError(`no auth key: ${read.fault}`, { code: "AUTH_KEY_MISSING" });
     },

@@ -48,8 +48,6 @@ export const headscaleMachine = setup({
     /** /health, and with credentials one authenticated read. */
     probe: notProvided<void, { readonly authenticates: boolean }>("headscale.probe"),
     serve: notProvided<HeadscaleYield, { readonly task: HeadscaleTask }>("headscale.serve"),
-    /** Resolves when the key's source holds another key than the refused one. */
-    awaitCredentials: notProvided<void, void>("headscale.awaitCredentials"),
   },
   actions: {
     queue: assign({ jobs: ({ context }, job: HeadscaleJob) => queueJob(context.jobs, job) }),
@@ -191,7 +189,6 @@ export const headscaleMachine = setup({
         log: "error",
       },
       on: { "credentials.replaced": "probing" },
-      invoke: { src: "awaitCredentials", onDone: "probing", onError: {} },
       after: { refusedLimit: "probing" },
     },
   },

@@ -21,6 +21,5 @@ export function headscaleActors(headscale: Headscale) {
         return { serving: node.servingRoutes };
       },
     ),
-    awaitCredentials: fromPromise<void, void>(({ signal }) => headscale.credentialsChanged(signal)),
   };
 }

@@ -16,24 +16,40 @@ export interface FileConfigSourceOptions {
   readonly refused: (review: Pick<ConfigReview, "refused" | "problems">) => void;
 }
 
+export interface FileConfigSource extends ConfigSource {
+  /** What holds now. */
+  current(): Config;
+  /** Has everything read again, changed or not. */
+  reread(): void;
+}
+
 /** The configuration of the file, environment and flags, and who is told when its live part changes. */
 export function createFileConfigSource({
   sources,
   config,
   apply,
   refused,
-}: FileConfigSourceOptions): ConfigSource {
+}: FileConfigSourceOptions): FileConfigSource {
   let current = config;
   let reviewed: LiveChange | undefined;
+  let watching: { readonly look: () => void; readonly touched: () => void } | undefined;
+  const files = () => {
+    const { authKeyFile, apiKeyFile } = current.headscale;
+    return [sources.file, authKeyFile, apiKeyFile].filter((file) => file !== undefined);
+  };
   return {
-    watch: (touched, failed) =>
-      watchFiles(
-        [sources.file, config.headscale.authKeyFile, config.headscale.apiKeyFile].filter(
-          (file) => file !== undefined,
-        ),
-        touched,
-        failed,
-      ),
+    current: () => current,
+    // Without a watch nothing is lost: each begins with reading everything.
+    reread: () => watching?.touched(),
+    watch(touched, failed) {
+      const { stop, look } = watchFiles(files, touched, failed);
+      const own = { look, touched };
+      watching = own;
+      return () => {
+        stop();
+        if (watching === own) watching = undefined;
+      };
+    },
     async review() {
       reviewed = undefined;
       const next = loadOrProblems(sources);
@@ -51,6 +67,8 @@ export function createFileConfigSource({
       const { config: next, changes } = reviewed;
       await apply(next, changes);
       current = next;
+      // The keys may stand in other files now.
+      watching?.look();
     },
   };
 }

@@ -18,14 +18,19 @@ export function liveChange(previous: Config, next: Config): LiveChange {
   const changes: ConfigChange[] = [];
   const refused: RefusedChange[] = [];
   let config = previous;
+  const keyless = ({ headscale }: Config) => headscale.approval === "api" && headscale.authKey === undefined;
+  const otherSource = keyless(previous) !== keyless(next);
   for (const { path, about } of createKeyCatalogue().keys) {
     const [from, to] = [valueAt(previous, path), valueAt(next, path)];
     if (same(from, to)) continue;
     const change = { path, from: showValue(from), to: showValue(to) };
-    if (about.change === "live") {
+    if (about.change !== "live") refused.push({ ...change, because: about.change.restart });
+    else if (otherSource && path.startsWith("headscale.authKey"))
+      refused.push({ ...change, because: "it decides whether the key of a login comes from Headscale" });
+    else {
       changes.push(change);
       config = withValue(config, path, to);
-    } else refused.push({ ...change, because: about.change.restart });
+    }
   }
   if (!same(previous.headscale.apiKey, next.headscale.apiKey) && next.headscale.approval === "api") {
     changes.push({

@@ -33,18 +33,20 @@ const settleMs = 200;
  * Tells when any of the files may have changed: their directories are watched, because a rename (editors) or a swapped
  * symlink (Kubernetes volumes: `..data`) replaces the file itself; so are the directories that symlinks lead to. What
  * else is written there (a log, say) is looked at, and is no change.
- * `failed` is called at most once, and nothing after it. Returns the way to stop.
+ * `failed` is called at most once, and nothing after it. `look` is for the one who knows that `files` gives others now.
  */
 export function watchFiles(
-  files: readonly string[],
+  files: () => readonly string[],
   touched: () => void,
   failed: (error: Error) => void,
-): () => void {
+): { readonly stop: () => void; readonly look: () => void } {
   const watchers = new Map<string, FSWatcher>();
   let timer: NodeJS.Timeout | undefined;
-  let seen = files.map(fingerprint).join();
+  let seen = fingerprints(files());
+  let stopped = false;
 
   const stop = () => {
+    stopped = true;
     clearTimeout(timer);
     for (const watcher of watchers.values()) watcher.close();
     watchers.clear();
@@ -57,7 +59,7 @@ export function watchFiles(
     timer = undefined;
     try {
       follow();
-      const now = files.map(fingerprint).join();
+      const now = fingerprints(files());
       if (now === seen) return;
       seen = now;
       touched();
@@ -65,9 +67,16 @@ export function watchFiles(
       fail(error);
     }
   };
+  const look = () => {
+    if (!stopped) timer ??= setTimeout(settle, settleMs);
+  };
   /** Watches what the files' paths lead to now; a directory that was replaced under its name is another one. */
   const follow = () => {
-    const wanted = new Map(files.flatMap(directoriesOf).map((path) => [`${path}:${inode(path)}`, path]));
+    const wanted = new Map(
+      files()
+        .flatMap(directoriesOf)
+        .map((path) => [`${path}:${inode(path)}`, path]),
+    );
     for (const [key, watcher] of watchers) {
       if (wanted.has(key)) continue;
       watcher.close();
@@ -75,16 +84,14 @@ export function watchFiles(
     }
     for (const [key, path] of wanted) {
       if (watchers.has(key)) continue;
-      const watcher = watchDirectory(path, () => {
-        timer ??= setTimeout(settle, settleMs);
-      });
+      const watcher = watchDirectory(path, look);
       watcher.on("error", fail);
       watchers.set(key, watcher);
     }
   };
 
   follow();
-  return stop;
+  return { stop, look };
 }
 
 function watchDirectory(path: string, changed: () => void): FSWatcher {
@@ -101,6 +108,10 @@ function directoriesOf(file: string): readonly string[] {
   } catch {
     return [dirname(file)];
   }
+}
+
+function fingerprints(files: readonly string[]): string {
+  return files.map((file) => `${file}=${fingerprint(file)}`).join();
 }
 
 /** Differs whenever the file that the path leads to is another one or was written. */

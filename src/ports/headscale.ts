@@ -26,8 +26,6 @@ export interface Headscale {
   probe(signal: AbortSignal): Promise<void>;
   /** One authenticated read: proves the API key. */
   authenticate(signal: AbortSignal): Promise<void>;
-  /** Resolves once there is another API key than the one last used; looks at its source only, never asks the server. */
-  credentialsChanged(signal: AbortSignal): Promise<void>;
   /** The user of that name, made when there is none. Tagged nodes need none. */
   ensureUser(name: string, signal: AbortSignal): Promise<{ readonly id: string; readonly name: string }>;
   /** A one-shot, tagged pre-auth key that expires within 24 h. */

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { inspect } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
-import { createKeyReader } from "../../src/config/key-reader.ts";
+import { readKey } from "../../src/config/key-reader.ts";
 import { createSecret } from "../../src/config/secret.ts";
 import { openConfigDirectory } from "./config-fixture.ts";
 
@@ -82,16 +82,15 @@ test("a secret prints as [redacted] however it is printed", () => {
 describe("a key reader", () => {
   test("reads the file anew each time, so that a rotated key is found", () => {
     const file = directory.write("rotated", "key-1");
-    const read = createKeyReader({ file });
-    expect(read()).toEqual({ key: "key-1" });
+    expect(readKey({ file })).toEqual({ key: "key-1" });
     directory.write("rotated", "key-2");
-    expect(read()).toEqual({ key: "key-2" });
+    expect(readKey({ file })).toEqual({ key: "key-2" });
     rmSync(file);
-    expect(read()).toEqual({ fault: `${file}: ENOENT` });
+    expect(readKey({ file })).toEqual({ fault: `${file}: ENOENT` });
   });
 
   test("falls back to the value given directly, and says when there is none", () => {
-    expect(createKeyReader({ value: createSecret("key-3") })()).toEqual({ key: "key-3" });
-    expect(createKeyReader({})()).toEqual({ fault: "none was given" });
+    expect(readKey({ value: createSecret("key-3") })).toEqual({ key: "key-3" });
+    expect(readKey({})).toEqual({ fault: "none was given" });
   });
 });

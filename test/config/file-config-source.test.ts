@@ -16,6 +16,7 @@ import type { ConfigReport } from "../../machines/config/config-events.ts";
 import { configMachine } from "../../machines/config/config-machine.ts";
 import { configActors } from "../../src/actors/config-actors.ts";
 import { createFileConfigSource } from "../../src/config/file-config-source.ts";
+import { createKeyReaders } from "../../src/config/key-reader.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { watchFiles } from "../../src/config/watch-files.ts";
 import { recorder } from "../support/recorder.ts";
@@ -37,8 +38,8 @@ const content = (level: string, mtu = 1280) =>
 /** Counts what `watchFiles` tells about the file, with a way to wait for one more. */
 function watched(file: string) {
   const seen = { touched: 0, failed: 0 };
-  const stop = watchFiles(
-    [file],
+  const { stop } = watchFiles(
+    () => [file],
     () => {
       seen.touched += 1;
     },
@@ -134,6 +135,69 @@ describe("watching the configuration file", () => {
     expect(stopped.seen.touched).toBe(0);
     other.stop();
   });
+});
+
+test("credentials at a new path hold at once, and what is written there later, too", async () => {
+  const file = join(directory, "config.yaml");
+  mkdirSync(join(directory, "new"));
+  const write = (headscale: string) =>
+    writeFileSync(
+      file,
+      [
+        `headscale: { url: "http://10.99.0.1:8080", approval: api, ${headscale} }`,
+        `network: { podCIDR: 10.244.0.0/16, nodePodCIDR: 10.244.1.0/24 }`,
+      ].join("\n"),
+    );
+  const key = (name: string, text: string) => {
+    writeFileSync(join(directory, name), text);
+    return join(directory, name);
+  };
+  write(`authKeyFile: ${key("auth", "hskey-auth-1")}, apiKeyFile: ${key("api", "hskey-api-1")}`);
+  const sources = { file, environment: {}, flags: [] };
+  const source = createFileConfigSource({
+    sources,
+    config: loadConfig(sources),
+    apply: () => undefined,
+    refused: () => undefined,
+  });
+  const keys = createKeyReaders(source.current);
+  const parent = recorder<ConfigReport>();
+  const actor = createActor(configMachine.provide({ actors: configActors(source) }), {
+    input: { parent: parent.ref },
+  }).start();
+  const changed = (count: number) => until(() => parent.events.length === count, `${count} changes`);
+  write(`authKeyFile: ${key("new/auth", "hskey-auth-2")}, apiKeyFile: ${key("new/api", "hskey-api-2")}`);
+  await changed(1);
+  expect([keys.authKey(), keys.apiKey()]).toEqual([{ key: "hskey-auth-2" }, { key: "hskey-api-2" }]);
+  key("new/api", "hskey-api-3");
+  await changed(2);
+  expect(parent.events[1]).toMatchObject({ changes: [{ path: "headscale.apiKey" }] });
+  write(`authKey: hskey-auth-4, apiKeyFile: ${join(directory, "new/api")}`);
+  await changed(3);
+  expect([keys.authKey(), keys.apiKey()]).toEqual([{ key: "hskey-auth-4" }, { key: "hskey-api-3" }]);
+  actor.stop();
+});
+
+test("everything is read again on request, also where nothing was touched", async () => {
+  const file = join(directory, "config.yaml");
+  writeFileSync(join(directory, "auth-key"), "hskey-auth-1-secret");
+  writeFileSync(file, content("info"));
+  const sources = { file, environment: {}, flags: [] };
+  const source = createFileConfigSource({
+    sources,
+    config: loadConfig(sources),
+    apply: () => undefined,
+    refused: () => undefined,
+  });
+  const touched: string[] = [];
+  const stop = source.watch(
+    () => touched.push("once"),
+    () => touched.push("failed"),
+  );
+  source.reread();
+  stop();
+  source.reread();
+  expect(touched).toEqual(["once"]);
 });
 
 test("a running daemon takes a new log level from the file, and only that", async () => {

@@ -58,4 +58,23 @@ describe("a changed configuration", () => {
     expect(result.config.headscale.authKey?.reveal()).toBe("hskey-auth-new-newnewnew");
     expect(result.config.headscale.apiKey?.reveal()).toBe("hskey-api-new-newnewnew");
   });
+
+  test("does not move the key of a login to Headscale or away from it", () => {
+    const own = minimal().replace(
+      "authKeyFile",
+      `approval: api, apiKeyFile: ${directory.apiKeyFile}, authKeyFile`,
+    );
+    const made = own.replace(/, authKeyFile: [^ ,}]+/, "");
+    const previous = load(own);
+    const { config, changes, refused } = liveChange(previous, load(made));
+    expect(changes).toEqual([]);
+    expect(refused).toMatchObject([
+      { path: "headscale.authKey" },
+      {
+        path: "headscale.authKeyFile",
+        because: "it decides whether the key of a login comes from Headscale",
+      },
+    ]);
+    expect(config).toBe(previous);
+  });
 });

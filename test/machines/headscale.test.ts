@@ -54,7 +54,6 @@ function start(script: {
   readonly authenticates?: boolean;
 }) {
   const counts = { probes: 0, serves: 0, busy: 0, mostBusy: 0 };
-  const newKey = Promise.withResolvers<void>();
   const clock = manualClock();
   const actor = createActor(
     headscaleMachine.provide({
@@ -75,14 +74,13 @@ function start(script: {
             counts.busy -= 1;
           }
         }),
-        awaitCredentials: fromPromise<void, void>(() => newKey.promise),
       },
     }),
     { input: { ...input, authenticates: script.authenticates ?? true }, clock },
   ).start();
   const at = (state: "connected" | "backingOff" | "refused") =>
     until(() => actor.getSnapshot().matches(state), state);
-  return { actor, clock, counts, at, replaceKey: () => newKey.resolve() };
+  return { actor, clock, counts, at };
 }
 
 describe("headscale", () => {
@@ -94,14 +92,14 @@ describe("headscale", () => {
   });
 
   test("a refused key is not tried again until it is replaced", async () => {
-    const { at, actor, counts, clock, replaceKey } = start({
+    const { actor, at, counts, clock } = start({
       probe: [() => Promise.reject(refused), async () => undefined],
     });
     await at("refused");
     expect(clock.running()).toEqual([300_000]);
     expect(counts.probes).toBe(1);
     expect(actor.getSnapshot().context.failure).toMatchObject({ code: "UNAUTHORIZED" });
-    replaceKey();
+    actor.send({ type: "credentials.replaced" });
     await at("connected");
     expect(actor.getSnapshot().context.failure).toBeNull();
     expect(counts.probes).toBe(2);

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Headscale, HeadscaleNode } from "../../ports/headscale.ts";
 import { answers } from "./answers.ts";
 import { HeadscaleRequestError } from "./headscale-error.ts";
@@ -13,7 +12,6 @@ export interface HeadscaleOptions {
 
 /** A node asks for a key to use it at once; the design allows a day. */
 const authKeyLifeMs = 60 * 60 * 1000;
-const keyLookMs = 2000;
 
 /** A client for one Headscale, 0.29 or 0.30. */
 export function createHeadscale({
@@ -21,9 +19,6 @@ export function createHeadscale({
   readApiKey,
 }: HeadscaleOptions): Headscale & { close(): Promise<void> } {
   const transport = createTransport(url);
-  // The key of the last call that carried one: what `credentialsChanged` compares with.
-  let used = "";
-
   function apiKey(): string {
     const read = readApiKey();
     if ("fault" in read)
@@ -31,7 +26,6 @@ export function createHeadscale({
         code: "CREDENTIALS_MISSING",
         text: read.fault,
       });
-    used = read.key;
     return read.key;
   }
   const listNodes = (signal: AbortSignal) =>
@@ -44,13 +38,6 @@ export function createHeadscale({
     async authenticate(signal) {
       const call = { method: "GET", path: "/api/v1/user", query: { name: "-" } } as const;
       await transport.call({ ...call, apiKey: apiKey(), answer: answers.users }, signal);
-    },
-    async credentialsChanged(signal) {
-      for (;;) {
-        await delay(keyLookMs, undefined, { signal });
-        const read = readApiKey();
-        if ("key" in read && read.key !== used) return;
-      }
     },
     async ensureUser(name, signal) {
       const path = "/api/v1/user";

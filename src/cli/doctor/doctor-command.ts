@@ -2,7 +2,7 @@ import { createDoctorFactsReader } from "../../adapters/doctor/doctor-facts-read
 import { runKernelTrials } from "../../adapters/doctor/run-kernel-trials.ts";
 import { tailscaledPaths } from "../../adapters/tailscale/tailscaled-command.ts";
 import { explainProblem } from "../../config/config-error.ts";
-import { createKeyReader } from "../../config/key-reader.ts";
+import { readKey } from "../../config/key-reader.ts";
 import { type ExaminedConfig, examineConfig } from "../../config/load-config.ts";
 import { isSecret } from "../../config/secret.ts";
 import { type CheckResult, type Finding, fail, ok } from "../../domain/doctor/finding.ts";
@@ -59,11 +59,9 @@ async function examineNode({ context, options }: CliCall): Promise<DoctorDocumen
   const reader = createDoctorFactsReader({
     tailscaled: text("tailscale.binary") ?? "tailscaled",
     tailscaledSocket: tailscaledPaths(settings).socket,
-    authKey: createKeyReader({
-      file: text("headscale.authKeyFile"),
-      value: isSecret(inline) ? inline : undefined,
-    }),
-    apiKey: createKeyReader({ file: apiKeyFile }),
+    authKey: () =>
+      readKey({ file: text("headscale.authKeyFile"), value: isSecret(inline) ? inline : undefined }),
+    apiKey: () => readKey({ file: apiKeyFile }),
     kubeconfig: text("kubernetes.kubeconfig"),
     environment,
     askDaemon: () => askReadiness(context.daemon),
