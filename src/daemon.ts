@@ -4,7 +4,7 @@ import { createKernelWatch } from "./actors/kernel-watch.ts";
 import { requireCapabilities } from "./adapters/capabilities/capabilities.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createFileConfigSource } from "./config/file-config-source.ts";
-import type { ConfigSources } from "./config/load-config.ts";
+import { type ConfigSources, secretsOf } from "./config/load-config.ts";
 import { type NodePorts, openNodePorts } from "./node-ports.ts";
 import { daemonView } from "./observe/daemon-view.ts";
 import { openHttpServer } from "./observe/http-server.ts";
@@ -35,11 +35,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     base: { node: config.nodeName },
     copy: logRing.keep,
   });
-  const hideKeys = ({ headscale }: Config) => {
-    for (const secret of [headscale.authKey, headscale.apiKey])
-      if (secret !== undefined) hide(secret.reveal());
-  };
-  hideKeys(config);
+  for (const secret of secretsOf(config)) hide(secret);
   log.info({ version, pid: process.pid, config: sources.file }, "daemon starting");
 
   await requireCapabilities("headcni");
@@ -50,12 +46,17 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
     sources,
     config,
     apply: (next, changes) => {
-      hideKeys(next);
+      for (const secret of secretsOf(next)) hide(secret);
       setLevel(next.logging.level);
       log.info({ changes }, "configuration changed");
     },
     refused: ({ refused, problems }) =>
       log.warn({ refused, problems }, "the configuration file is not followed in all it says"),
+  });
+  // From here on: before the machines run the signal would end the process.
+  process.on("SIGHUP", () => {
+    log.info("SIGHUP: reading the configuration again");
+    configSource.reread();
   });
   const ports = await openNodePorts(
     config,

@@ -1,13 +1,17 @@
 import { cleanUp } from "./cleanup.ts";
 import { readCommandLine, usage } from "./command-line.ts";
-import { loadConfig } from "./config/load-config.ts";
+import { loadConfig, secretsOf } from "./config/load-config.ts";
 import { runDaemon } from "./daemon.ts";
 import { HeadcniError } from "./domain/failure.ts";
 import { installCniPlugin } from "./install-plugin.ts";
+import { logStartFailure } from "./observe/start-failure.ts";
 import { version } from "./version.ts";
 
 /** Exit code of a refused command line or configuration; 1 is a failure while running. */
 const refused = 2;
+
+/** What a failure is told with. People read those of `--cleanup` and `--install-plugin`, a log those of the daemon. */
+const telling: { forPeople: boolean; secrets: readonly string[] } = { forPeople: false, secrets: [] };
 
 async function main(): Promise<number> {
   const { action, configFile, overrides, plugin } = readCommandLine(process.argv.slice(2));
@@ -15,8 +19,10 @@ async function main(): Promise<number> {
     console.log(action === "help" ? usage : `headcni ${version}`);
     return 0;
   }
+  telling.forPeople = action !== "run";
   const sources = { file: configFile, environment: process.env, flags: overrides };
   const config = loadConfig(sources);
+  telling.secrets = secretsOf(config);
   if (action === "install-plugin") return installCniPlugin(config, plugin);
   return action === "cleanup" ? cleanUp(config) : runDaemon(config, sources);
 }
@@ -24,8 +30,9 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
+  if (!telling.forPeople) logStartFailure("headcni", error, telling.secrets);
   // What we throw on purpose explains itself; a stack would only bury it.
-  console.error(error instanceof HeadcniError ? `headcni: ${error.message}` : error);
+  else console.error(error instanceof HeadcniError ? `headcni: ${error.message}` : error);
   // Not only the exit code: what was opened before (the kernel's worker, sockets, machines) would keep the process alive.
   process.exit(
     error instanceof HeadcniError && ["CONFIG_INVALID", "BAD_COMMAND_LINE"].includes(error.detail.code)

@@ -4,11 +4,21 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { addNetns, inNetns, removeNetns } from "./lab/netns.ts";
 import { runResult } from "./lab/run-command.ts";
+import { loneConfig, startLoneDaemon } from "./support/lone-daemon.ts";
 import { temporaryDirectory } from "./support/temporary-directory.ts";
+import { until } from "./support/until.ts";
 
 const main = new URL("../src/main.ts", import.meta.url).pathname;
+const wireMain = new URL("../src/wire/main.ts", import.meta.url).pathname;
 
-test("a daemon that cannot start ends, whatever it had opened by then", async () => {
+/** The lines of a program's log, which is all that it wrote. */
+const linesOf = (stdout: string) =>
+  stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+test("a daemon that cannot start ends, whatever it had opened by then, and says why in one fatal line", async () => {
   const name = `hcg-${process.pid}-main`;
   await addNetns(name);
   onTestFinished(() => removeNetns(name));
@@ -16,17 +26,47 @@ test("a daemon that cannot start ends, whatever it had opened by then", async ()
   const other = createServer().listen(join(directory, "http.sock"));
   onTestFinished(() => void other.close());
   const file = join(directory, "config.yaml");
-  const config = {
-    nodeName: "n1",
-    runtimeDir: directory,
-    stateDir: join(directory, "state"),
-    headscale: { url: "http://10.99.0.1:8080", authKey: "hskey-auth-none-none" },
-    network: { podCIDR: "10.244.0.0/16", nodePodCIDR: "10.244.1.0/24" },
-  };
-  await writeFile(file, JSON.stringify(config));
+  await writeFile(file, JSON.stringify(loneConfig(directory)));
   // The kernel's worker runs by then. A process that stays would be killed, which is another exit code.
   const command = ["timeout", "--signal=KILL", "60", process.execPath, main, "--config", file] as const;
-  const { exitCode, stderr } = await runResult(inNetns(name, [...command]));
-  expect(stderr).toContain("http.sock is in use by another process");
+  const { exitCode, stdout, stderr } = await runResult(inNetns(name, [...command]));
+  const fatal = linesOf(stdout).filter(({ level }) => level === "fatal");
+  expect(fatal).toMatchObject([{ failure: { code: "ADDRESS_TAKEN" }, msg: "cannot start" }]);
+  expect(stderr).toBe("");
   expect(exitCode).toBe(1);
+});
+
+test.each([
+  ["headcni", main, "--config"],
+  ["headcni-wire", wireMain, "--config"],
+  ["headcni", main, "--konfig"],
+  ["headcni-wire", wireMain, "--konfig"],
+])("%s %s refuses what it is given in one fatal line without keys", async (program, entry, word) => {
+  const file = join(temporaryDirectory(), "config.yaml");
+  await writeFile(file, "headscale: { url: tskey-auth-geheim }");
+  const { exitCode, stdout, stderr } = await runResult([process.execPath, entry, word, file]);
+  const [fatal, ...others] = linesOf(stdout);
+  expect(others).toEqual([]);
+  expect(fatal).toMatchObject({ level: "fatal", program, msg: "cannot start" });
+  if (word === "--config")
+    expect(fatal).toMatchObject({
+      failure: { code: "CONFIG_INVALID" },
+      problems: expect.arrayContaining([expect.objectContaining({ path: "headscale.url" })]) as unknown,
+    });
+  expect(stdout + stderr).not.toContain("geheim");
+  expect(stderr).toBe("");
+  expect(exitCode).toBe(2);
+});
+
+test("SIGHUP makes the daemon read its configuration again, and nothing else", async () => {
+  const { child, log, configure } = await startLoneDaemon();
+  child.kill("SIGHUP");
+  await until(() => log().includes("reading the configuration again"), "the word of SIGHUP");
+  await configure({ logging: { level: "debug" } });
+  child.kill("SIGHUP");
+  await until(() => log().includes("configuration changed"), "the new level");
+  expect(child.exitCode).toBeNull();
+  child.kill("SIGTERM");
+  await until(() => child.exitCode !== null, "the end");
+  expect(child.exitCode).toBe(0);
 });

@@ -37,6 +37,11 @@ export function loadConfig(sources: ConfigSources, keys: KeyReading = { credenti
   return loadSourcedConfig(sources, keys).config;
 }
 
+/** The keys of a configuration, for those who have to keep them out of what they write. */
+export function secretsOf({ headscale: { authKey, apiKey } }: Config): readonly string[] {
+  return [authKey, apiKey].flatMap((secret) => (secret === undefined ? [] : [secret.reveal()]));
+}
+
 /** The same, with the source of every key. */
 export function loadSourcedConfig(
   sources: ConfigSources,

@@ -26,6 +26,10 @@ export async function runLauncher(config: Config): Promise<number> {
     }),
     { id: "wire", input: { seed: nodeName }, inspect: observer.inspect },
   );
+  // Its default would end the node's tailnet.
+  process.on("SIGHUP", () =>
+    log.warn("SIGHUP: nothing is read again; restart headcni-wire in a maintenance window"),
+  );
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.on(signal, () => root.send({ type: "wire.stop" }));
   const ended = toPromise(root);

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { requireCapabilities } from "../adapters/capabilities/capabilities.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { HeadcniError } from "../domain/failure.ts";
+import { logStartFailure } from "../observe/start-failure.ts";
 import { version } from "../version.ts";
 import { runLauncher } from "./launcher.ts";
 
@@ -42,8 +43,7 @@ try {
   process.exitCode = await main();
 } catch (error) {
   const code = error instanceof HeadcniError ? error.detail.code : (error as NodeJS.ErrnoException).code;
-  const ours = error instanceof HeadcniError || code?.startsWith("ERR_PARSE_ARGS") === true;
-  console.error(ours ? `headcni-wire: ${(error as Error).message}` : error);
+  logStartFailure("headcni-wire", error, []);
   // Not only the exit code: a machine that failed leaves the tailscaled that it ran, which ends with this process.
   process.exit(code === "CONFIG_INVALID" || code?.startsWith("ERR_PARSE_ARGS") === true ? refused : 1);
 }
