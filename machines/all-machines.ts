@@ -1,11 +1,12 @@
 import type { AnyStateMachine } from "xstate";
+import { clusterNodesMachine } from "./cluster-nodes/cluster-nodes-machine.ts";
 import { cniMachine } from "./cni/cni-machine.ts";
 import { configMachine } from "./config/config-machine.ts";
 import { guardMachine } from "./guard/guard-machine.ts";
 import { headcniMachine } from "./headcni/headcni-machine.ts";
 import { headscaleMachine } from "./headscale/headscale-machine.ts";
-import { nodeConditionMachine } from "./node/node-condition-machine.ts";
-import { nodeMachine } from "./node/node-machine.ts";
+import { nodeConditionMachine } from "./own-node/node-condition-machine.ts";
+import { ownNodeMachine } from "./own-node/own-node-machine.ts";
 import { podMachine } from "./pod/pod-machine.ts";
 import { podReportsMachine } from "./pod-watch/pod-reports-machine.ts";
 import { podWatchMachine } from "./pod-watch/pod-watch-machine.ts";
@@ -38,8 +39,9 @@ export const allMachines: readonly AnyStateMachine[] = [
   routesMachine,
   ownRouteMachine,
   peerRouteMachine,
-  nodeMachine,
+  ownNodeMachine,
   nodeConditionMachine,
+  clusterNodesMachine,
   podWatchMachine,
   podReportsMachine,
   watchMachine,

@@ -1,10 +1,11 @@
+import { clusterNodesMachine } from "../machines/cluster-nodes/cluster-nodes-machine.ts";
 import { cniMachine } from "../machines/cni/cni-machine.ts";
 import { configMachine } from "../machines/config/config-machine.ts";
 import { guardMachine } from "../machines/guard/guard-machine.ts";
 import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
 import { headscaleMachine } from "../machines/headscale/headscale-machine.ts";
-import { nodeConditionMachine } from "../machines/node/node-condition-machine.ts";
-import { nodeMachine } from "../machines/node/node-machine.ts";
+import { nodeConditionMachine } from "../machines/own-node/node-condition-machine.ts";
+import { ownNodeMachine } from "../machines/own-node/own-node-machine.ts";
 import { podMachine } from "../machines/pod/pod-machine.ts";
 import { podReportsMachine } from "../machines/pod-watch/pod-reports-machine.ts";
 import { podWatchMachine } from "../machines/pod-watch/pod-watch-machine.ts";
@@ -22,7 +23,7 @@ import { configActors } from "./actors/config-actors.ts";
 import { guardActors } from "./actors/guard-actors.ts";
 import { headscaleActors } from "./actors/headscale-actors.ts";
 import type { KernelWatch } from "./actors/kernel-watch.ts";
-import { nodeActors } from "./actors/node-actors.ts";
+import { ownNodeActors } from "./actors/own-node-actors.ts";
 import { podActors, podsActors } from "./actors/pod-actors.ts";
 import { podWatchActors } from "./actors/pod-watch-actors.ts";
 import { prepareNodeActor } from "./actors/prepare-node-actor.ts";
@@ -48,7 +49,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
   const now = Date.now;
   const tailscale = tailscaleActors(ports.tailnet, ports.headscale, ports.readAuthKey, ports.wire);
   const routes = routeActors(ports.kernel, ports.tailnet, { interfaceName: config.tailscale.interfaceName });
-  const node = nodeActors(ports.kubernetes, ports.nodeMemory);
+  const ownNode = ownNodeActors(ports.kubernetes, ports.nodeMemory);
   const podWatch = podWatchActors(ports.kubernetes, ports.sandboxUsers, now);
   const watch = watchMachine.provide({ actors: watchActors(ports.kubernetes) });
   return headcniMachine.provide({
@@ -60,11 +61,12 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
       config: configMachine.provide({ actors: configActors(wiring.configSource) }),
       guard: guardMachine.provide({ actors: guardActors(ports, guardSettings(config)) }),
       headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
-      node: nodeMachine.provide({
+      clusterNodes: clusterNodesMachine.provide({ actors: { watch } }),
+      ownNode: ownNodeMachine.provide({
         actors: {
-          ...node.node,
+          ...ownNode.ownNode,
           watch,
-          condition: nodeConditionMachine.provide({ actors: node.condition }),
+          condition: nodeConditionMachine.provide({ actors: ownNode.condition }),
         },
       }),
       podWatch: podWatchMachine.provide({

@@ -110,7 +110,8 @@ export const stateAlerts: readonly StateAlert[] = [
     matter: "the Kubernetes API server does not answer; what runs keeps running",
     states: {
       watch: ["following.listing", "following.resuming", "pausing", "backingOff"],
-      node: ["working.own.holding.unconfirmed", "working.cluster.unknown"],
+      ownNode: ["working.holding.unconfirmed"],
+      clusterNodes: ["working.unknown"],
       nodeCondition: ["doubting", "setting", "backingOff"],
       podWatch: ["working.pods.unknown", "working.pods.stale"],
       podReports: ["posting", "backingOff"],
@@ -127,19 +128,14 @@ export const stateAlerts: readonly StateAlert[] = [
     alert: "HeadcniNoPodCidr",
     severity: "critical",
     matter: "the node has no pod CIDR",
-    states: { node: ["working.own.recalling", "working.own.learning"] },
+    states: { ownNode: ["working.recalling", "working.learning"] },
   },
   {
     alert: "HeadcniNodeChanged",
     severity: "critical",
     matter: "the Node object is gone or has another pod CIDR than the running pods",
     states: {
-      node: [
-        "working.own.holding.absent",
-        "working.own.holding.conflicting",
-        "working.own.moving",
-        "working.own.moved",
-      ],
+      ownNode: ["working.holding.absent", "working.holding.conflicting", "working.moving", "working.moved"],
     },
   },
 ];

@@ -2,7 +2,7 @@ import type { ChartState, MachineChart } from "../../visualizations/machine-char
 
 /**
  * The label matcher for a machine in one of these states (paths of states without children). A state of a machine with
- * parallel regions is named like "working.(own.holding.agreed+cluster.known.whole)" (src/observe/state-name.ts).
+ * parallel regions is named like "working.(pods.current+suspicion.calm+reclaiming.resting)" (src/observe/state-name.ts).
  */
 export function stateMatcher(chart: MachineChart, paths: readonly string[]): string {
   const [only = ""] = paths;

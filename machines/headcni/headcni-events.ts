@@ -1,10 +1,11 @@
 import type { Failure } from "../../src/domain/failure.ts";
+import type { ClusterNodesReport } from "../cluster-nodes/cluster-nodes-machine.ts";
 import type { CniCommand, CniReport } from "../cni/cni-events.ts";
 import type { ConfigReport } from "../config/config-events.ts";
 import type { GuardReport } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { HeadscaleInput } from "../headscale/headscale-machine.ts";
-import type { NodeEvent, NodeInput, NodeReport } from "../node/node-events.ts";
+import type { OwnNodeEvent, OwnNodeInput, OwnNodeReport } from "../own-node/own-node-events.ts";
 import type { PodWatchEvent, PodWatchInput } from "../pod-watch/pod-watch-events.ts";
 import type { PodsCall, PodsCommand, PodsReport, PodsSettings } from "../pods/pods-events.ts";
 import type { ReadinessEvent, ReadinessReport } from "../readiness/readiness-machine.ts";
@@ -28,7 +29,7 @@ export interface HeadcniSettings {
   readonly provenBefore?: boolean;
   /** Null without Kubernetes. */
   readonly kubernetes: {
-    readonly node: Omit<NodeInput, "parent">;
+    readonly node: Omit<OwnNodeInput, "parent">;
     readonly podWatch: Omit<PodWatchInput, "pods">;
   } | null;
 }
@@ -46,7 +47,8 @@ export type HeadcniEvent =
   | ConfigReport
   | GuardReport
   | PodsReport
-  | NodeReport
+  | ClusterNodesReport
+  | OwnNodeReport
   | ReadinessReport
   | RoutesReport
   | TailscaleReport
@@ -60,7 +62,7 @@ export interface HeadcniContext {
   readonly cni: Recipient<CniCommand>;
   readonly readiness: Recipient<ReadinessEvent>;
   readonly headscale: Recipient<HeadscaleEvent>;
-  readonly node: Recipient<NodeEvent> | null;
+  readonly node: Recipient<OwnNodeEvent> | null;
   readonly podWatch: Recipient<PodWatchEvent> | null;
   /** This node's pod CIDRs; empty until they are known. */
   readonly ownPrefixes: readonly string[];

@@ -23,12 +23,15 @@ export const headcniMachine = headcniSetup.createMachine({
     const readiness = spawn("readiness", { id: "readiness", input: { parent: self } });
     const headscale = spawn("headscale", { id: "headscale", input: settings.headscale });
     const { kubernetes, ownPrefixes } = settings;
-    const node = kubernetes && spawn("node", { id: "node", input: { ...kubernetes.node, parent: self } });
+    const node =
+      kubernetes && spawn("ownNode", { id: "ownNode", input: { ...kubernetes.node, parent: self } });
+    if (kubernetes !== null)
+      spawn("clusterNodes", { id: "clusterNodes", input: { seed: kubernetes.node.seed, parent: self } });
     const podWatch =
       kubernetes && spawn("podWatch", { id: "podWatch", input: { ...kubernetes.podWatch, pods } });
     return {
       settings,
-      // With Kubernetes the node machine tells, also what the configuration pins: the Node must agree with it.
+      // With Kubernetes ownNode tells, also what the configuration pins: the Node must agree with it.
       ownPrefixes: kubernetes === null ? ownPrefixes : [],
       expected: null,
       node,
@@ -110,7 +113,7 @@ export const headcniMachine = headcniSetup.createMachine({
       meta: {
         limit: {
           ms: headcniLimits.learning,
-          means: "this node's pod CIDR is not known: see the node machine",
+          means: "this node's pod CIDR is not known: see the machine ownNode",
         },
         log: "info",
       },

@@ -7,11 +7,12 @@ import { networkCondition } from "../../src/domain/network-condition.ts";
 import type { RefusedCall } from "../../src/domain/pod-reports.ts";
 import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { clusterNodesMachine } from "../cluster-nodes/cluster-nodes-machine.ts";
 import { cniMachine } from "../cni/cni-machine.ts";
 import { configMachine } from "../config/config-machine.ts";
 import { guardMachine } from "../guard/guard-machine.ts";
 import { headscaleMachine } from "../headscale/headscale-machine.ts";
-import { nodeMachine } from "../node/node-machine.ts";
+import { ownNodeMachine } from "../own-node/own-node-machine.ts";
 import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../pods/pods-machine.ts";
 import { readinessMachine } from "../readiness/readiness-machine.ts";
@@ -54,7 +55,8 @@ export const headcniSetup = setup({
     config: configMachine,
     guard: guardMachine,
     headscale: headscaleMachine,
-    node: nodeMachine,
+    ownNode: ownNodeMachine,
+    clusterNodes: clusterNodesMachine,
     podWatch: podWatchMachine,
     pods: podsMachine,
     readiness: readinessMachine,

@@ -17,7 +17,7 @@ export interface PodWatchInput {
 
 /** What the machine is told. */
 export type PodWatchEvent =
-  | WatchReport
+  | WatchReport<"pods">
   /** From the registry of pods, through the root. */
   | AttachmentsChanged
   /** From the CNI calls, through the root. */

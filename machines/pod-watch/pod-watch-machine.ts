@@ -1,15 +1,11 @@
 import { toFailure } from "../../src/domain/failure.ts";
-import type { WatchReport } from "../watch/watch-events.ts";
-import {
-  initialPodWatch,
-  podWatchLimits as limits,
-  orphanOf,
-  type PodNews,
-  podWatchSetup,
-} from "./pod-watch-setup.ts";
+import type { WatchedChange } from "../watch/watch-events.ts";
+import { initialPodWatch, podWatchLimits as limits, orphanOf, podWatchSetup } from "./pod-watch-setup.ts";
 
-type News = Extract<WatchReport, { type: "watch.listed" | "watch.changed" }>;
-const keepPods = { type: "keepPods", params: ({ event }: { event: News }) => event as PodNews } as const;
+const keepPods = {
+  type: "keepPods",
+  params: ({ event }: { event: WatchedChange<"pods"> }) => event,
+} as const;
 const keepFailure = {
   type: "keepFailure",
   params: ({ event }: { event: { readonly error: unknown } }) => toFailure(event.error),

@@ -17,7 +17,7 @@ import { addWork, beginWork, dropWork, emptyQueue, endWork } from "../../src/dom
 import { wireVersion } from "../../src/protocol/wire-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import type { WatchReport } from "../watch/watch-events.ts";
+import type { WatchedChange } from "../watch/watch-events.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
 import { podReportsMachine } from "./pod-reports-machine.ts";
 import type {
@@ -27,11 +27,6 @@ import type {
   PodWatchEvent,
   PodWatchInput,
 } from "./pod-watch-events.ts";
-
-export type PodNews = Extract<
-  WatchReport,
-  { type: "watch.listed" | "watch.changed" } & { readonly source: "pods" }
->;
 
 /**
  * Limits of the states, in ms: for `meta` and for `after` alike. `grace`: a pod is gone from the API as soon as somebody
@@ -81,7 +76,7 @@ export const podWatchSetup = setup({
   },
   actions: {
     keepFailure: assign({ failure: (_, failure: Failure) => failure }),
-    keepPods: enqueueActions(({ context, enqueue }, news: PodNews) => {
+    keepPods: enqueueActions(({ context, enqueue }, news: WatchedChange<"pods">) => {
       const { join, early } = context;
       const next = news.type === "watch.listed" ? listPods(join, news.items) : changePods(join, news.changes);
       enqueue.assign({ join: next, early: early.filter(({ pod }) => next.pods[pod.uid] === undefined) });

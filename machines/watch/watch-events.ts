@@ -2,12 +2,15 @@ import type { Failure } from "../../src/domain/failure.ts";
 import type { WatchNews, WatchSource } from "../../src/domain/kubernetes-watch.ts";
 import type { Recipient } from "../support/recipient.ts";
 
-export interface WatchInput {
-  readonly source: WatchSource;
-  /** Spreads the waits of nodes: the node's name. */
-  readonly seed: string;
-  readonly parent: Recipient<WatchReport>;
-}
+/** A source, and a parent that takes what is told of it. */
+export type WatchInput = {
+  [Source in WatchSource]: {
+    readonly source: Source;
+    /** Spreads the waits of nodes: the node's name. */
+    readonly seed: string;
+    readonly parent: Recipient<WatchReport<Source>>;
+  };
+}[WatchSource];
 
 /** What the effect `follow` tells (src/actors/watch-actors.ts). */
 export type WatchEvent =
@@ -22,9 +25,14 @@ export type WatchEvent =
     };
 
 /** What the parent hears: lists and changes as they came, and whether they keep coming. */
-export type WatchReport =
-  | Extract<WatchNews, { type: "watch.listed" | "watch.changed" }>
+export type WatchReport<Source extends WatchSource = WatchSource> =
+  | WatchedChange<Source>
   /** What is known may be outdated from now on. */
-  | { readonly type: "watch.lost"; readonly source: WatchSource; readonly failure: Failure }
+  | { readonly type: "watch.lost"; readonly source: Source; readonly failure: Failure }
   /** After it was lost: what is known is current again, or is about to be. */
-  | { readonly type: "watch.restored"; readonly source: WatchSource };
+  | { readonly type: "watch.restored"; readonly source: Source };
+
+export type WatchedChange<Source extends WatchSource = WatchSource> = Extract<
+  WatchNews,
+  { readonly type: "watch.listed" | "watch.changed"; readonly source: Source }
+>;

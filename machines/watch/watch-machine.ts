@@ -1,12 +1,16 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
-import type { WatchNews, WatchSource } from "../../src/domain/kubernetes-watch.ts";
+import type { WatchSource } from "../../src/domain/kubernetes-watch.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import type { WatchEvent, WatchInput, WatchReport } from "./watch-events.ts";
+import type { WatchEvent, WatchedChange, WatchInput, WatchReport } from "./watch-events.ts";
 
-interface WatchContext extends WatchInput {
+interface WatchContext {
+  readonly source: WatchSource;
+  readonly seed: string;
+  readonly parent: Recipient<WatchReport>;
   /** Where to go on; empty: with a complete list. */
   readonly cursor: string;
   readonly attempt: number;
@@ -41,12 +45,10 @@ export const watchMachine = setup({
     ),
   },
   actions: {
-    forward: enqueueActions(
-      ({ context, enqueue }, news: Extract<WatchNews, { type: "watch.listed" | "watch.changed" }>) => {
-        enqueue.assign({ cursor: news.cursor, attempt: 0, retryAfterMs: 0 });
-        if (news.type === "watch.listed" || news.changes.length > 0) enqueue.sendTo(context.parent, news);
-      },
-    ),
+    forward: enqueueActions(({ context, enqueue }, news: WatchedChange) => {
+      enqueue.assign({ cursor: news.cursor, attempt: 0, retryAfterMs: 0 });
+      if (news.type === "watch.listed" || news.changes.length > 0) enqueue.sendTo(context.parent, news);
+    }),
     tellRestored: enqueueActions(({ context, enqueue }) => {
       if (!context.lost) return;
       enqueue.assign({ lost: false, failure: null });
@@ -86,7 +88,16 @@ export const watchMachine = setup({
   },
 }).createMachine({
   id: "watch",
-  context: ({ input }) => ({ ...input, cursor: "", attempt: 0, retryAfterMs: 0, lost: false, failure: null }),
+  context: ({ input }) => ({
+    ...input,
+    // What is followed and told is of this one source, which the parent takes.
+    parent: input.parent as Recipient<WatchReport>,
+    cursor: "",
+    attempt: 0,
+    retryAfterMs: 0,
+    lost: false,
+    failure: null,
+  }),
   options: { maxIterations: 1_000 },
   initial: "following",
   states: {

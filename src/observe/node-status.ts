@@ -49,6 +49,7 @@ export interface NodeStatus {
   readonly kubernetes: {
     readonly enabled: boolean;
     readonly nodeState: string;
+    readonly clusterNodesState: string;
     readonly podWatchState: string;
   };
 }
@@ -149,7 +150,8 @@ export function nodeStatus(
     },
     kubernetes: {
       enabled: config.kubernetes.enabled,
-      nodeState: stateOf("node"),
+      nodeState: stateOf("ownNode"),
+      clusterNodesState: stateOf("clusterNodes"),
       podWatchState: stateOf("podWatch"),
     },
   };

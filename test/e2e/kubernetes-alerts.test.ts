@@ -51,12 +51,12 @@ test(
       ),
     );
     const [noCidr, notServing] = await Promise.all([
-      untilRings(node(), "HeadcniNoPodCidr", { machine: "node", severity: "critical" }),
+      untilRings(node(), "HeadcniNoPodCidr", { machine: "ownNode", severity: "critical" }),
       untilRings(node(), "HeadcniNotServing", { machine: "headcni", severity: "critical" }),
       untilRings(node(), "HeadcniApiServerAway", { machine: "watch" }),
       untilRings(node(), "HeadcniCniCallsSlow", { command: "ADD", severity: "warning" }),
     ]);
-    expect(noCidr.annotations["summary"]).toContain("the node has no pod CIDR: node on 127.0.0.1");
+    expect(noCidr.annotations["summary"]).toContain("the node has no pod CIDR: ownNode on 127.0.0.1");
     expect(notServing.annotations["summary"]).toContain("new pods are not served: headcni on 127.0.0.1");
     stop.abort();
     await Promise.all(waiting);
@@ -103,8 +103,8 @@ test(
   async () => {
     onTestFinished(() => applyObjects(lab(), [nodeObject(node())]));
     await kubectl(lab(), ["delete", "node", "n1"]);
-    const gone = await untilRings(node(), "HeadcniNodeChanged", { machine: "node", severity: "critical" });
-    expect(gone.annotations["summary"]).toMatch(/is in \S*own\.holding\.absent/);
+    const gone = await untilRings(node(), "HeadcniNodeChanged", { machine: "ownNode", severity: "critical" });
+    expect(gone.annotations["summary"]).toMatch(/is in working\.holding\.absent/);
     await applyObjects(lab(), [nodeObject(node())]);
     await untilSilent(node(), ["HeadcniNodeChanged"]);
     await waitForDaemon(lab(), node(), minutes(2));

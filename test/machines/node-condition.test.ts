@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createActor, fromPromise } from "xstate";
-import { type NodeConditionEvent, nodeConditionMachine } from "../../machines/node/node-condition-machine.ts";
+import {
+  type NodeConditionEvent,
+  nodeConditionMachine,
+} from "../../machines/own-node/node-condition-machine.ts";
 import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { until } from "../support/until.ts";

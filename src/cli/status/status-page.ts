@@ -63,7 +63,12 @@ export const statusPageSchema = z.looseObject({
     repairs: z.record(z.string(), z.number()),
     lastRepairAt: z.number().nullable(),
   }),
-  kubernetes: z.looseObject({ enabled: z.boolean(), nodeState: z.string(), podWatchState: z.string() }),
+  kubernetes: z.looseObject({
+    enabled: z.boolean(),
+    nodeState: z.string(),
+    clusterNodesState: z.string().default("absent"),
+    podWatchState: z.string(),
+  }),
 });
 
 export type StatusPage = z.output<typeof statusPageSchema>;

@@ -127,7 +127,8 @@ function guardText({ guard }: StatusPage, at: number, style: Style): string {
 
 function kubernetesLines({ kubernetes }: StatusPage): readonly Line[] {
   if (!kubernetes.enabled) return [];
-  return [["Kubernetes", `node ${kubernetes.nodeState}, pods ${kubernetes.podWatchState}`]];
+  const { nodeState, clusterNodesState, podWatchState } = kubernetes;
+  return [["Kubernetes", `node ${nodeState}, nodes ${clusterNodesState}, pods ${podWatchState}`]];
 }
 
 const mostRows = 30;

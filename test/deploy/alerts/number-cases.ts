@@ -31,11 +31,11 @@ export const numberCases: readonly AlertCase[] = [
   {
     alert: "HeadcniPartCrashing",
     series: {
-      'headcni_machine_transitions_total{machine="node",from="working",to="crashed"}': "0 2 4 6 8x60",
+      'headcni_machine_transitions_total{machine="ownNode",from="working",to="crashed"}': "0 2 4 6 8x60",
     },
     quietAt: 15,
     ringsAt: 75,
-    labels: { machine: "node" },
+    labels: { machine: "ownNode" },
     quietAgainAt: 900,
   },
   {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createActor, fromCallback, fromPromise } from "xstate";
-import type { NodeEvent, NodeInput, NodeReport } from "../../machines/node/node-events.ts";
-import { nodeMachine } from "../../machines/node/node-machine.ts";
+import type { OwnNodeEvent, OwnNodeInput, OwnNodeReport } from "../../machines/own-node/own-node-events.ts";
+import { ownNodeMachine } from "../../machines/own-node/own-node-machine.ts";
 import { watchMachine } from "../../machines/watch/watch-machine.ts";
 import type { OwnNode } from "../../src/domain/kubernetes-objects.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -19,54 +19,41 @@ const own: OwnNode = {
 const moved: OwnNode = { ...own, podCidrs: ["10.244.7.0/24"] };
 const unassigned: OwnNode = { ...own, podCidrs: [] };
 const outside: OwnNode = { ...own, podCidrs: ["10.9.0.0/24"] };
-const peer = { name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] };
 
-const heard = (...items: OwnNode[]): NodeEvent => ({
+const heard = (...items: OwnNode[]): OwnNodeEvent => ({
   type: "watch.listed",
   source: "ownNode",
   items,
   cursor: "1",
 });
-const ownChanged = (kind: "put" | "removed", item: OwnNode): NodeEvent => ({
+const ownChanged = (kind: "put" | "removed", item: OwnNode): OwnNodeEvent => ({
   type: "watch.changed",
   source: "ownNode",
   changes: [{ kind, item }],
   cursor: "2",
 });
-const lost: NodeEvent = {
+const lost: OwnNodeEvent = {
   type: "watch.lost",
   source: "ownNode",
   failure: { code: "UNREACHABLE", message: "away" },
 };
-const nodes = (...items: (typeof peer)[]): NodeEvent => ({
-  type: "watch.listed",
-  source: "nodes",
-  items,
-  cursor: "1",
-});
-const peerChanged = (kind: "put" | "removed"): NodeEvent => ({
-  type: "watch.changed",
-  source: "nodes",
-  changes: [{ kind, item: peer }],
-  cursor: "2",
-});
-const counted = (count: number): NodeEvent => ({
+const counted = (count: number): OwnNodeEvent => ({
   type: "attachments.changed",
   added: [],
   removed: [],
   count,
 });
 
-const input: Omit<NodeInput, "parent"> = { seed: "n1", configured: [], supernets: ["10.244.0.0/16"] };
+const input: Omit<OwnNodeInput, "parent"> = { seed: "n1", configured: [], supernets: ["10.244.0.0/16"] };
 
-/** A node machine; `memory` is what an earlier life left, and what this one writes. */
+/** The machine; `memory` is what an earlier life left, and what this one writes. */
 function start({ memory = [] as readonly string[], configured = [] as readonly string[] } = {}) {
   const disk = { podCidrs: memory };
   const clock = manualClock();
-  const parent = recorder<NodeReport>();
+  const parent = recorder<OwnNodeReport>();
   const silent = watchMachine.provide({ actors: { follow: fromCallback(() => undefined) } });
   const actor = createActor(
-    nodeMachine.provide({
+    ownNodeMachine.provide({
       actors: {
         watch: silent,
         recall: fromPromise(() => Promise.resolve(disk.podCidrs)),
@@ -82,16 +69,16 @@ function start({ memory = [] as readonly string[], configured = [] as readonly s
     disk,
     clock,
     parent,
-    send: (event: NodeEvent) => actor.send(event),
+    send: (event: OwnNodeEvent) => actor.send(event),
     reaches: (path: string) => until(() => isAt(path), path),
-    last: (type: NodeReport["type"]) => parent.events.findLast((event) => event.type === type),
+    last: (type: OwnNodeReport["type"]) => parent.events.findLast((event) => event.type === type),
   };
 }
 
-describe("the node machine", () => {
+describe("the machine of the own Node", () => {
   it("takes every transition", async () => {
-    const parent = recorder<NodeReport>().ref;
-    await walkAllTransitions(nodeMachine, {
+    const parent = recorder<OwnNodeReport>().ref;
+    await walkAllTransitions(ownNodeMachine, {
       input: { ...input, parent },
       moreInputs: [{ ...input, configured: ["10.244.1.0/24"], parent }],
       events: [
@@ -103,9 +90,6 @@ describe("the node machine", () => {
         ownChanged("put", moved),
         ownChanged("removed", own),
         lost,
-        nodes(peer),
-        peerChanged("put"),
-        peerChanged("removed"),
         counted(0),
         counted(1),
         {
@@ -118,33 +102,19 @@ describe("the node machine", () => {
         condition: { done: [] },
         recall: { done: [[], ["10.244.1.0/24"]] },
       },
-      // The regions do not know each other: walking each while the other rests takes every transition of both.
-      possible: ({ value }, event) => {
-        if (value === "crashed") return true;
-        const { own, cluster } = value.working;
-        const resting = own.holding === "agreed";
-        if (/error.actor.(ownWatch|nodesWatch|condition)$/.test(event.type))
-          return resting && cluster === "unknown";
-        if (event.type.startsWith("xstate.")) return true;
-        const { source = "ownNode" } = event as { readonly source?: string };
-        return source === "nodes" ? resting : cluster === "unknown";
-      },
       stateKey: ({ context }) => [
         context.inForce.join(),
         // It matters until something is in force.
         context.inForce.length === 0 && context.remembered.join(),
         typeof context.own === "string" ? context.own : context.own.podCidrs.join(),
         context.attachments === 0,
-        context.ledger.missing,
-        context.listed,
       ],
-      limit: 200_000,
     });
   });
 
   it("takes the pod CIDR of the Node, and remembers it", async () => {
     const { send, reaches, last, disk } = start();
-    await reaches("hoping");
+    await reaches("awaitingApiServer");
     send(heard(own));
     await reaches("agreed");
     expect(last("node.podCIDRs")).toEqual({ type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] });
@@ -153,7 +123,7 @@ describe("the node machine", () => {
 
   it("waits for a Node that has none yet, and says what for", async () => {
     const { send, reaches, last, clock } = start();
-    await reaches("hoping");
+    await reaches("awaitingApiServer");
     clock.fire(500);
     expect(last("node.waiting")).toEqual({
       type: "node.waiting",
@@ -176,7 +146,7 @@ describe("the node machine", () => {
     ["after a moment when it does not answer", (at: ReturnType<typeof start>) => at.clock.fire(500)],
   ])("goes on with what it remembers: %s", async (_, happen) => {
     const at = start({ memory: ["10.244.1.0/24"] });
-    await at.reaches("hoping");
+    await at.reaches("awaitingApiServer");
     happen(at);
     await at.reaches("unconfirmed");
     expect(at.last("node.podCIDRs")).toEqual({ type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] });
@@ -186,7 +156,7 @@ describe("the node machine", () => {
 
   it("believes the Node rather than its memory while nothing is in force yet", async () => {
     const { send, reaches, last, disk } = start({ memory: ["10.244.1.0/24"] });
-    await reaches("hoping");
+    await reaches("awaitingApiServer");
     send(heard(moved));
     await reaches("agreed");
     expect(last("node.podCIDRs")).toEqual({ type: "node.podCIDRs", prefixes: ["10.244.7.0/24"] });
@@ -195,9 +165,9 @@ describe("the node machine", () => {
 
   it("does not take a memory that the configuration does not allow any more", async () => {
     const { send, reaches, last } = start({ memory: ["10.9.1.0/24"] });
-    await reaches("hoping");
+    await reaches("awaitingApiServer");
     send(lost);
-    await reaches("hoping");
+    await reaches("awaitingApiServer");
     expect(last("node.podCIDRs")).toBeUndefined();
   });
 
@@ -245,52 +215,5 @@ describe("the node machine", () => {
     send(ownChanged("put", moved));
     await reaches("conflicting");
     expect(last("node.moved")).toBeUndefined();
-  });
-
-  it("tells the cluster's Nodes, also when there is none, and not what it told before", () => {
-    const { send, parent } = start();
-    const told = () => parent.events.filter(({ type }) => type === "nodes.changed").length;
-    send(nodes());
-    expect(told()).toBe(1);
-    send(peerChanged("put"));
-    expect(told()).toBe(2);
-    send(peerChanged("put"));
-    send(nodes(peer));
-    expect(told()).toBe(2);
-  });
-
-  it("counts a Node that disappeared for one to two grace periods, and one that came back for ever", () => {
-    const { send, clock, last } = start();
-    const names = () => {
-      const event = last("nodes.changed");
-      return event?.type === "nodes.changed" ? event.nodes.map(({ name }) => name) : [];
-    };
-    send(nodes(peer));
-    send(peerChanged("removed"));
-    clock.fire(60_000);
-    expect(names()).toEqual(["n2"]);
-    send(peerChanged("put"));
-    send(peerChanged("removed"));
-    clock.fire(60_000);
-    expect(names()).toEqual(["n2"]);
-    clock.fire(60_000);
-    expect(names()).toEqual([]);
-  });
-
-  it("tells of a Node that left for good once, and of none while its own is away", () => {
-    const self = { name: "n1", podCidrs: ["10.244.1.0/24"], addresses: [] };
-    const { send, clock, last } = start();
-    send(nodes(self, peer));
-    send(peerChanged("removed"));
-    clock.fire(60_000);
-    expect(last("nodes.departed")).toBeUndefined();
-    clock.fire(60_000);
-    expect(last("nodes.departed")).toEqual({ type: "nodes.departed", nodes: [peer] });
-    const alone = start();
-    alone.send(nodes(peer));
-    alone.send(peerChanged("removed"));
-    alone.clock.fire(60_000);
-    alone.clock.fire(60_000);
-    expect(alone.last("nodes.departed")).toBeUndefined();
   });
 });

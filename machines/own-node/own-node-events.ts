@@ -1,29 +1,28 @@
 import type { Failure } from "../../src/domain/failure.ts";
-import type { ClusterNode, NetworkCondition, OwnNode } from "../../src/domain/kubernetes-objects.ts";
-import type { NodeLedger } from "../../src/domain/node-ledger.ts";
+import type { NetworkCondition, OwnNode } from "../../src/domain/kubernetes-objects.ts";
 import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { WatchReport } from "../watch/watch-events.ts";
 
-export interface NodeInput {
+export interface OwnNodeInput {
   /** Spreads the waits of nodes: the node's name. */
   readonly seed: string;
   /** `network.nodePodCIDR` of the configuration; empty: the Node says. */
   readonly configured: readonly string[];
   readonly supernets: readonly string[];
-  readonly parent: Recipient<NodeReport>;
+  readonly parent: Recipient<OwnNodeReport>;
 }
 
 /** What the machine is told. */
-export type NodeEvent =
-  | WatchReport
+export type OwnNodeEvent =
+  | WatchReport<"ownNode">
   /** From the registry of pods: how many attachments use the pod CIDRs; until told, somebody might. */
   | AttachmentsChanged
   /** From the root: what the Node's condition should say. */
   | { readonly type: "node.networkWanted"; readonly condition: NetworkCondition };
 
 /** What the root hears. */
-export type NodeReport =
+export type OwnNodeReport =
   /** This node's pod CIDRs, IPv4 first; once, they stay for the life of the daemon. */
   | { readonly type: "node.podCIDRs"; readonly prefixes: readonly string[] }
   /** There are none yet, and why. */
@@ -33,22 +32,15 @@ export type NodeReport =
   /** The Node has other pod CIDRs than the pods that run here. */
   | { readonly type: "node.conflicting"; readonly reason: string }
   /** The Node has other pod CIDRs and no pod uses the old ones: the daemon has to begin anew, with these. */
-  | { readonly type: "node.moved"; readonly prefixes: readonly string[] }
-  /** The cluster's Nodes; the own one and those in their grace period included. */
-  | { readonly type: "nodes.changed"; readonly nodes: readonly ClusterNode[] }
-  /** Nodes that are gone for good, and whose place in the tailnet it is on this node to clear. */
-  | { readonly type: "nodes.departed"; readonly nodes: readonly ClusterNode[] };
+  | { readonly type: "node.moved"; readonly prefixes: readonly string[] };
 
-export interface NodeContext extends NodeInput {
+export interface OwnNodeContext extends OwnNodeInput {
   /** Empty until known. */
   readonly inForce: readonly string[];
   readonly remembered: readonly string[];
   /** The Node as the API server last showed it: "unheard" before it was, "absent" when there is none. */
   readonly own: OwnNode | "unheard" | "absent";
   readonly attachments: number | "unknown";
-  readonly ledger: NodeLedger;
-  /** The list of Nodes is complete. */
-  readonly listed: boolean;
   readonly wanted: NetworkCondition | null;
   readonly failure: Failure | null;
 }

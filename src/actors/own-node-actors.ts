@@ -3,10 +3,10 @@ import type { NetworkCondition } from "../domain/kubernetes-objects.ts";
 import type { Kubernetes } from "../ports/kubernetes.ts";
 import type { NodeMemory } from "../ports/node-memory.ts";
 
-/** Effects of the node machine, and under `condition` those of its child. */
-export function nodeActors(kubernetes: Pick<Kubernetes, "setNetworkCondition">, memory: NodeMemory) {
+/** Effects of the machine of the own Node, and under `condition` those of its child. */
+export function ownNodeActors(kubernetes: Pick<Kubernetes, "setNetworkCondition">, memory: NodeMemory) {
   return {
-    node: {
+    ownNode: {
       recall: fromPromise<readonly string[], void>(() => memory.recall()),
       remember: fromPromise<void, { readonly podCidrs: readonly string[] }>(({ input, signal }) =>
         memory.remember(input.podCidrs, signal),

@@ -1,0 +1,132 @@
+import { assign, enqueueActions, setup } from "xstate";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
+import { departuresFor } from "../../src/domain/node-departure.ts";
+import {
+  changeNodes,
+  emptyLedger,
+  listNodes,
+  type NodeLedger,
+  turnLedger,
+} from "../../src/domain/node-ledger.ts";
+import type { Recipient } from "../support/recipient.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import type { WatchedChange, WatchReport } from "../watch/watch-events.ts";
+import { watchMachine } from "../watch/watch-machine.ts";
+
+/** What the root hears. */
+export type ClusterNodesReport =
+  /** The cluster's Nodes; the own one and those in their grace period included. */
+  | { readonly type: "nodes.changed"; readonly nodes: readonly ClusterNode[] }
+  /** Nodes that are gone for good, and whose place in the tailnet it is on this node to clear. */
+  | { readonly type: "nodes.departed"; readonly nodes: readonly ClusterNode[] };
+
+interface ClusterNodesInput {
+  /** This node's name. */
+  readonly seed: string;
+  readonly parent: Recipient<ClusterNodesReport>;
+}
+
+interface ClusterNodesContext extends ClusterNodesInput {
+  /** Null until the list of Nodes is complete. */
+  readonly ledger: NodeLedger | null;
+  readonly failure: Failure | null;
+}
+
+const limits = { listing: 60_000, grace: 60_000, crashed: 5_000 };
+
+const keepNodes = {
+  type: "keepNodes",
+  params: ({ event }: { event: WatchedChange<"nodes"> }) => event,
+} as const;
+
+/** The cluster's Nodes: which prefixes peers may announce, and who left for good. */
+export const clusterNodesMachine = setup({
+  types: {
+    input: {} as ClusterNodesInput,
+    context: {} as ClusterNodesContext,
+    events: {} as WatchReport<"nodes">,
+    meta: {} as StateMeta,
+    children: {} as { watch: "watch" },
+  },
+  actors: { watch: watchMachine },
+  actions: {
+    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepNodes: enqueueActions(({ context, enqueue }, news: WatchedChange<"nodes">) => {
+      const before = context.ledger ?? emptyLedger;
+      const ledger =
+        news.type === "watch.listed" ? listNodes(before, news.items) : changeNodes(before, news.changes);
+      if (ledger === context.ledger) return;
+      enqueue.assign({ ledger });
+      enqueue.sendTo(context.parent, { type: "nodes.changed", nodes: Object.values(ledger.nodes) });
+    }),
+    turn: enqueueActions(({ context: { seed, parent, ledger: before }, enqueue }) => {
+      if (before === null) return;
+      const ledger = turnLedger(before);
+      enqueue.assign({ ledger });
+      if (ledger.nodes === before.nodes) return;
+      enqueue.sendTo(parent, { type: "nodes.changed", nodes: Object.values(ledger.nodes) });
+      const nodes = departuresFor(seed, before, ledger);
+      if (nodes.length > 0) enqueue.sendTo(parent, { type: "nodes.departed", nodes });
+    }),
+  },
+  guards: {
+    isKnown: ({ context }) => context.ledger !== null,
+    someMissing: ({ context }) => Object.keys(context.ledger?.missing ?? {}).length > 0,
+    noneMissing: ({ context }) => Object.keys(context.ledger?.missing ?? {}).length === 0,
+  },
+  delays: limits,
+}).createMachine({
+  id: "clusterNodes",
+  context: ({ input }) => ({ ...input, ledger: null, failure: null }),
+  options: { maxIterations: 1_000 },
+  on: { "watch.lost": {}, "watch.restored": {} },
+  initial: "working",
+  states: {
+    working: {
+      invoke: {
+        id: "watch",
+        src: "watch",
+        input: ({ context: { seed }, self }) => ({ source: "nodes" as const, seed, parent: self }),
+        onError: {
+          target: "crashed",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+      on: { "watch.listed": { actions: keepNodes }, "watch.changed": { actions: keepNodes } },
+      initial: "unknown",
+      states: {
+        unknown: {
+          meta: {
+            limit: { ms: limits.listing, means: "the cluster's Nodes are not known: peers are not judged" },
+          },
+          always: { guard: "isKnown", target: "known" },
+        },
+        known: {
+          initial: "whole",
+          states: {
+            whole: {
+              meta: { limit: "none", because: "every Node that was there is still there" },
+              always: { guard: "someMissing", target: "parting" },
+            },
+            parting: {
+              meta: {
+                limit: { ms: limits.grace, means: "a Node disappeared; its prefix is soon withdrawn" },
+                log: "info",
+              },
+              always: { guard: "noneMissing", target: "whole" },
+              after: { grace: { target: "parting", reenter: true, actions: "turn" } },
+            },
+          },
+        },
+      },
+    },
+    crashed: {
+      meta: {
+        limit: { ms: limits.crashed, means: "the watch of Nodes failed and is started again" },
+        log: "error",
+      },
+      after: { crashed: "working" },
+    },
+  },
+});

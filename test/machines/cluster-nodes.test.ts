@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import { createActor, fromCallback } from "xstate";
+import {
+  type ClusterNodesReport,
+  clusterNodesMachine,
+} from "../../machines/cluster-nodes/cluster-nodes-machine.ts";
+import type { WatchReport } from "../../machines/watch/watch-events.ts";
+import { watchMachine } from "../../machines/watch/watch-machine.ts";
+import { manualClock } from "../support/manual-clock.ts";
+import { recorder } from "../support/recorder.ts";
+import { walkAllTransitions } from "../support/walk-all-transitions.ts";
+
+const peer = { name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] };
+const nodes = (...items: (typeof peer)[]): WatchReport<"nodes"> => ({
+  type: "watch.listed",
+  source: "nodes",
+  items,
+  cursor: "1",
+});
+const peerChanged = (kind: "put" | "removed"): WatchReport<"nodes"> => ({
+  type: "watch.changed",
+  source: "nodes",
+  changes: [{ kind, item: peer }],
+  cursor: "2",
+});
+
+function start() {
+  const clock = manualClock();
+  const parent = recorder<ClusterNodesReport>();
+  const silent = watchMachine.provide({ actors: { follow: fromCallback(() => undefined) } });
+  const actor = createActor(clusterNodesMachine.provide({ actors: { watch: silent } }), {
+    input: { seed: "n1", parent: parent.ref },
+    clock,
+  }).start();
+  return {
+    clock,
+    parent,
+    send: (event: WatchReport<"nodes">) => actor.send(event),
+    state: () => actor.getSnapshot().value,
+    last: (type: ClusterNodesReport["type"]) => parent.events.findLast((event) => event.type === type),
+  };
+}
+
+describe("the machine of the cluster's Nodes", () => {
+  it("takes every transition", async () => {
+    await walkAllTransitions(clusterNodesMachine, {
+      input: { seed: "n1", parent: recorder<ClusterNodesReport>().ref },
+      events: [
+        nodes(),
+        nodes(peer),
+        peerChanged("put"),
+        peerChanged("removed"),
+        { type: "watch.lost", source: "nodes", failure: { code: "UNREACHABLE", message: "away" } },
+        { type: "watch.restored", source: "nodes" },
+      ],
+      outcomes: { watch: { done: [] } },
+    });
+  });
+
+  it("knows them once they are listed, also when there is none", () => {
+    const { send, state } = start();
+    expect(state()).toEqual({ working: "unknown" });
+    send(nodes());
+    expect(state()).toEqual({ working: { known: "whole" } });
+  });
+
+  it("tells the cluster's Nodes, also when there is none, and not what it told before", () => {
+    const { send, parent } = start();
+    const told = () => parent.events.filter(({ type }) => type === "nodes.changed").length;
+    send(nodes());
+    expect(told()).toBe(1);
+    send(peerChanged("put"));
+    expect(told()).toBe(2);
+    send(peerChanged("put"));
+    send(nodes(peer));
+    expect(told()).toBe(2);
+  });
+
+  it("counts a Node that disappeared for one to two grace periods, and one that came back for ever", () => {
+    const { send, clock, last } = start();
+    const names = () => {
+      const event = last("nodes.changed");
+      return event?.type === "nodes.changed" ? event.nodes.map(({ name }) => name) : [];
+    };
+    send(nodes(peer));
+    send(peerChanged("removed"));
+    clock.fire(60_000);
+    expect(names()).toEqual(["n2"]);
+    send(peerChanged("put"));
+    send(peerChanged("removed"));
+    clock.fire(60_000);
+    expect(names()).toEqual(["n2"]);
+    clock.fire(60_000);
+    expect(names()).toEqual([]);
+  });
+
+  it("tells of a Node that left for good once, and of none while its own is away", () => {
+    const self = { name: "n1", podCidrs: ["10.244.1.0/24"], addresses: [] };
+    const { send, clock, last } = start();
+    send(nodes(self, peer));
+    send(peerChanged("removed"));
+    clock.fire(60_000);
+    expect(last("nodes.departed")).toBeUndefined();
+    clock.fire(60_000);
+    expect(last("nodes.departed")).toEqual({ type: "nodes.departed", nodes: [peer] });
+    const alone = start();
+    alone.send(nodes(peer));
+    alone.send(peerChanged("removed"));
+    alone.clock.fire(60_000);
+    alone.clock.fire(60_000);
+    expect(alone.last("nodes.departed")).toBeUndefined();
+  });
+});
