@@ -35,9 +35,14 @@ interface ClusterNodesContext extends ClusterNodesInput {
 
 const limits = { listing: 60_000, grace: 60_000, crashed: 5_000 };
 
-const keepNodes = {
-  type: "keepNodes",
-  params: ({ event }: { event: WatchedChange<"nodes"> }) => event,
+const keepNews = {
+  type: "keepLedger",
+  params: ({ context, event }: { context: ClusterNodesContext; event: WatchedChange<"nodes"> }) => {
+    const before = context.ledger ?? emptyLedger;
+    return event.type === "watch.listed"
+      ? listNodes(before, event.items)
+      : changeNodes(before, event.changes);
+  },
 } as const;
 
 /** The cluster's Nodes: which prefixes peers may announce, and who left for good. */
@@ -52,23 +57,15 @@ export const clusterNodesMachine = setup({
   actors: { watch: watchMachine },
   actions: {
     keepFailure: assign({ failure: (_, failure: Failure) => failure }),
-    keepNodes: enqueueActions(({ context, enqueue }, news: WatchedChange<"nodes">) => {
-      const before = context.ledger ?? emptyLedger;
-      const ledger =
-        news.type === "watch.listed" ? listNodes(before, news.items) : changeNodes(before, news.changes);
-      if (ledger === context.ledger) return;
-      enqueue.assign({ ledger });
-      enqueue.sendTo(context.parent, { type: "nodes.changed", nodes: Object.values(ledger.nodes) });
-    }),
-    turn: enqueueActions(({ context: { seed, parent, ledger: before }, enqueue }) => {
-      if (before === null) return;
-      const ledger = turnLedger(before);
-      enqueue.assign({ ledger });
-      if (ledger.nodes === before.nodes) return;
-      enqueue.sendTo(parent, { type: "nodes.changed", nodes: Object.values(ledger.nodes) });
-      const nodes = departuresFor(seed, before, ledger);
-      if (nodes.length > 0) enqueue.sendTo(parent, { type: "nodes.departed", nodes });
-    }),
+    keepLedger: enqueueActions(
+      ({ context: { seed, parent, ledger: before }, enqueue }, ledger: NodeLedger) => {
+        enqueue.assign({ ledger });
+        if (ledger.nodes === before?.nodes) return;
+        enqueue.sendTo(parent, { type: "nodes.changed", nodes: Object.values(ledger.nodes) });
+        const nodes = departuresFor(seed, before ?? emptyLedger, ledger);
+        if (nodes.length > 0) enqueue.sendTo(parent, { type: "nodes.departed", nodes });
+      },
+    ),
   },
   guards: {
     isKnown: ({ context }) => context.ledger !== null,
@@ -93,7 +90,7 @@ export const clusterNodesMachine = setup({
           actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
         },
       },
-      on: { "watch.listed": { actions: keepNodes }, "watch.changed": { actions: keepNodes } },
+      on: { "watch.listed": { actions: keepNews }, "watch.changed": { actions: keepNews } },
       initial: "unknown",
       states: {
         unknown: {
@@ -115,7 +112,16 @@ export const clusterNodesMachine = setup({
                 log: "info",
               },
               always: { guard: "noneMissing", target: "whole" },
-              after: { grace: { target: "parting", reenter: true, actions: "turn" } },
+              after: {
+                grace: {
+                  target: "parting",
+                  reenter: true,
+                  actions: {
+                    type: "keepLedger",
+                    params: ({ context }) => turnLedger(context.ledger ?? emptyLedger),
+                  },
+                },
+              },
             },
           },
         },

@@ -79,6 +79,7 @@ export const podWatchSetup = setup({
     keepPods: enqueueActions(({ context, enqueue }, news: WatchedChange<"pods">) => {
       const { join, early } = context;
       const next = news.type === "watch.listed" ? listPods(join, news.items) : changePods(join, news.changes);
+      if (next === join) return;
       enqueue.assign({ join: next, early: early.filter(({ pod }) => next.pods[pod.uid] === undefined) });
       for (const report of early)
         if (next.pods[report.pod.uid] !== undefined)

@@ -32,9 +32,6 @@ export interface NodePod {
   readonly runtimeUid: string;
   readonly namespace: string;
   readonly name: string;
-  readonly hostNetwork: boolean;
-  /** Being deleted; its sandbox still stands until the kubelet has ended it. */
-  readonly leaving: boolean;
 }
 
 /** A failure on a pod's network, told to people as an Event on the Pod (events.k8s.io/v1). */

@@ -25,21 +25,19 @@ export function listNodes(ledger: NodeLedger, items: readonly ClusterNode[]): No
 
 /** Changes came. The same ledger when they say nothing new: a kubelet's reports every five minutes do not. */
 export function changeNodes(ledger: NodeLedger, changes: readonly ObjectChange<ClusterNode>[]): NodeLedger {
-  const wanted = changes.filter(({ kind, item }) =>
-    kind === "put"
-      ? !sameNode(ledger.nodes[item.name], item) || ledger.missing[item.name] !== undefined
-      : ledger.nodes[item.name] !== undefined,
-  );
-  if (wanted.length === 0) return ledger;
   const nodes: Record<string, ClusterNode> = { ...ledger.nodes };
   const missing: Record<string, "new" | "old"> = { ...ledger.missing };
-  for (const { kind, item } of wanted) {
+  let changed = false;
+  for (const { kind, item } of changes) {
+    const counts = nodes[item.name] !== undefined && missing[item.name] === undefined;
+    if (kind === "put" ? counts && sameNode(nodes[item.name], item) : !counts) continue;
+    changed = true;
     if (kind === "put") {
       nodes[item.name] = item;
       delete missing[item.name];
-    } else missing[item.name] ??= "new";
+    } else missing[item.name] = "new";
   }
-  return { nodes, missing };
+  return changed ? { nodes, missing } : ledger;
 }
 
 /** The clock turned: who was missing at the last turn already does not count any more. */

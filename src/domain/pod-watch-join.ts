@@ -42,47 +42,35 @@ export function emptyJoin(selective: boolean): PodJoin {
   return { selective, pods: {}, attachments: {}, suspects: {} };
 }
 
-/** A complete list of this node's pods: handled as the additions, updates and deletions that lead to it. */
+/** A complete list of this node's pods: handled as the additions and deletions that lead to it. */
 export function listPods(join: PodJoin, items: readonly NodePod[]): PodJoin {
   const seen = new Set(items.map(({ uid }) => uid));
   const gone = Object.values(join.pods).filter(({ uid }) => !seen.has(uid));
-  const changes = [
+  return changePods(join, [
     ...gone.map((item) => ({ kind: "removed" as const, item })),
     ...items.map((item) => ({ kind: "put" as const, item })),
-  ];
-  return changePods(join, changes);
+  ]);
 }
 
-/** Pods were added, updated or deleted. */
+/** Pods came or went. The same join when they did not: of a pod nothing is kept that an update could change. */
 export function changePods(join: PodJoin, changes: readonly ObjectChange<NodePod>[]): PodJoin {
-  const table: Table = { pods: { ...join.pods }, attachments: { ...join.attachments } };
+  const pods: Record<string, NodePod> = { ...join.pods };
+  const attachments: Record<string, JoinedAttachment> = { ...join.attachments };
+  let changed = false;
   for (const { kind, item } of changes) {
-    if (kind === "removed") onDelete(table, item);
-    else if (table.pods[item.runtimeUid] === undefined) onAdd(table, item);
-    else onUpdate(table, item);
+    // A mirror may be deleted and made anew under another UID while its static pod runs on.
+    const isKnown = pods[item.runtimeUid]?.uid === item.uid;
+    if (isKnown === (kind === "put")) continue;
+    changed = true;
+    if (kind === "removed") delete pods[item.runtimeUid];
+    else {
+      pods[item.runtimeUid] = item;
+      for (const attachment of Object.values(attachments))
+        if (attachment.podUid === item.runtimeUid)
+          attachments[attachment.key] = { ...attachment, joined: true };
+    }
   }
-  return withSuspects({ ...join, ...table });
-}
-
-interface Table {
-  readonly pods: Record<string, NodePod>;
-  readonly attachments: Record<string, JoinedAttachment>;
-}
-
-function onAdd(table: Table, pod: NodePod): void {
-  table.pods[pod.runtimeUid] = pod;
-  for (const attachment of Object.values(table.attachments))
-    if (attachment.podUid === pod.runtimeUid)
-      table.attachments[attachment.key] = { ...attachment, joined: true };
-}
-
-function onUpdate(table: Table, pod: NodePod): void {
-  table.pods[pod.runtimeUid] = pod;
-}
-
-/** A mirror may be deleted and made anew under another UID while its static pod runs on. */
-function onDelete(table: Table, pod: NodePod): void {
-  if (table.pods[pod.runtimeUid]?.uid === pod.uid) delete table.pods[pod.runtimeUid];
+  return changed ? withSuspects({ ...join, pods, attachments }) : join;
 }
 
 /** Attachments began or ended. */

@@ -94,6 +94,14 @@ describe("the machine of the cluster's Nodes", () => {
     expect(names()).toEqual([]);
   });
 
+  it("does not miss a Node that was deleted and registered again within one piece of the stream", () => {
+    const { send, state } = start();
+    send(nodes(peer));
+    const changes = (["removed", "put"] as const).map((kind) => ({ kind, item: peer }));
+    send({ type: "watch.changed", source: "nodes", changes, cursor: "2" });
+    expect(state()).toEqual({ working: { known: "whole" } });
+  });
+
   it("tells of a Node that left for good once, and of none while its own is away", () => {
     const self = { name: "n1", podCidrs: ["10.244.1.0/24"], addresses: [] };
     const { send, clock, last } = start();

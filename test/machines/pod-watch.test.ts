@@ -22,8 +22,6 @@ const pod = (uid: string, more: Partial<NodePod> = {}): NodePod => ({
   runtimeUid: uid,
   namespace: "default",
   name: `pod-${uid}`,
-  hostNetwork: false,
-  leaving: false,
   ...more,
 });
 const attachment = (podUid: string): KnownAttachment => ({
@@ -104,6 +102,7 @@ function start({ selective = false, inUse = [] as readonly boolean[] } = {}) {
     examined,
     reports,
     wait,
+    join: () => actor.getSnapshot().context.join,
     reclaimed: () => actor.getSnapshot().context.reclaimed,
     send: (event: PodWatchEvent) => actor.send(event),
     reaches: (region: string, state: string) => until(() => value().working[region] === state, state),
@@ -222,6 +221,25 @@ describe("the pod-watch machine", () => {
     expect(at("suspicion")).toBe("calm");
     send(changed("put", pod("mirror-2", { runtimeUid: "static" })));
     send(changed("removed", pod("mirror-1", { runtimeUid: "static" })));
+    expect(at("suspicion")).toBe("calm");
+  });
+
+  it("keeps what it knows as it is when a pod was only updated, or is listed again", () => {
+    const { send, join } = start();
+    send(attached(attachment("a")));
+    send(listed(pod("a")));
+    const before = join();
+    send(changed("put", pod("a")));
+    send(listed(pod("a")));
+    expect(join()).toBe(before);
+  });
+
+  it("knows a pod that a selector left out and took in again within one piece of the stream", () => {
+    const { send, at } = start({ selective: true });
+    send(attached(attachment("a")));
+    send(listed(pod("a")));
+    const changes = (["removed", "put"] as const).map((kind) => ({ kind, item: pod("a") }));
+    send({ type: "watch.changed", source: "pods", changes, cursor: "2" });
     expect(at("suspicion")).toBe("calm");
   });
 

@@ -39,9 +39,7 @@ const podSchema = z.object({
   metadata: metadata.extend({
     namespace: z.string().min(1),
     annotations: z.record(z.string(), z.string()).nullish(),
-    deletionTimestamp: z.string().nullish(),
   }),
-  spec: z.object({ hostNetwork: z.boolean().default(false) }),
 });
 
 /** A static pod's mirror carries here the UID under which the kubelet runs the pod (pkg/kubelet/types, ConfigMirrorAnnotationKey). */
@@ -92,13 +90,6 @@ function canonical(text: string): string | undefined {
 function trimPod(value: unknown): NodePod | undefined {
   const parsed = podSchema.safeParse(value).data;
   if (parsed === undefined) return undefined;
-  const { uid, namespace, name, annotations, deletionTimestamp } = parsed.metadata;
-  return {
-    uid,
-    runtimeUid: annotations?.[mirrorOf] ?? uid,
-    namespace,
-    name,
-    hostNetwork: parsed.spec.hostNetwork,
-    leaving: typeof deletionTimestamp === "string",
-  };
+  const { uid, namespace, name, annotations } = parsed.metadata;
+  return { uid, runtimeUid: annotations?.[mirrorOf] ?? uid, namespace, name };
 }

@@ -70,18 +70,12 @@ describe("a pod", () => {
   const pod = (more: object = {}, spec: object = {}) =>
     trim.pods({ metadata: { ...metadata, namespace: "default", ...more }, spec });
 
-  it("is cut down to who it is and whether it has a network of its own", () => {
+  it("is cut down to who it is", () => {
     expect(pod({ labels: { a: "b" } }, { containers: [{ image: "large" }] })).toEqual({
       uid: "u1",
       runtimeUid: "u1",
       namespace: "default",
       name: "n1",
-      hostNetwork: false,
-      leaving: false,
-    });
-    expect(pod({ deletionTimestamp: "2026-11-24T10:00:00Z" }, { hostNetwork: true })).toMatchObject({
-      hostNetwork: true,
-      leaving: true,
     });
   });
 
