@@ -16,9 +16,11 @@ import { requestMachine } from "./request/request-machine.ts";
 import { ownRouteMachine } from "./route/own-route-machine.ts";
 import { peerRouteMachine } from "./route/peer-route-machine.ts";
 import { routesMachine } from "./routes/routes-machine.ts";
-import { tailnetFeedMachine } from "./tailscale/tailnet-feed-machine.ts";
-import { tailnetLoginMachine } from "./tailscale/tailnet-login-machine.ts";
-import { tailscaleMachine } from "./tailscale/tailscale-machine.ts";
+import { rejoinMachine } from "./tailnet/rejoin-machine.ts";
+import { tailnetFeedMachine } from "./tailnet/tailnet-feed-machine.ts";
+import { tailnetLoginMachine } from "./tailnet/tailnet-login-machine.ts";
+import { tailnetMachine } from "./tailnet/tailnet-machine.ts";
+import { tailscaledMachine } from "./tailscaled/tailscaled-machine.ts";
 import { watchMachine } from "./watch/watch-machine.ts";
 import { wireMachine } from "./wire/wire-machine.ts";
 
@@ -32,9 +34,11 @@ export const allMachines: readonly AnyStateMachine[] = [
   podMachine,
   cniMachine,
   requestMachine,
-  tailscaleMachine,
+  tailscaledMachine,
+  tailnetMachine,
   tailnetFeedMachine,
   tailnetLoginMachine,
+  rejoinMachine,
   headscaleMachine,
   routesMachine,
   ownRouteMachine,

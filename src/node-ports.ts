@@ -12,10 +12,12 @@ import { tailnetNamespace } from "./adapters/tailnet-namespace/tailnet-namespace
 import { createTailnet } from "./adapters/tailscale/tailnet-client.ts";
 import { createCniExchanges } from "./adapters/unix-socket/cni-exchanges.ts";
 import { createWireClient } from "./adapters/wire/wire-client.ts";
+import { WireError } from "./adapters/wire/wire-error.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createKeyReaders } from "./config/key-reader.ts";
-import { HeadcniError } from "./domain/failure.ts";
+import { HeadcniError, toFailure } from "./domain/failure.ts";
 import type { WatchSource } from "./domain/kubernetes-watch.ts";
+import type { Wire } from "./ports/wire.ts";
 import type { CniFailure } from "./protocol/wire-types.ts";
 import { runtimePaths } from "./runtime-paths.ts";
 import { guardSettings, tailscaledOptions } from "./settings.ts";
@@ -57,6 +59,18 @@ export async function openNodePorts(
     { ...tailscaledOptions(config), warned: listener.warned },
     byWire ? wire.keeper : undefined,
   );
+  // Until headcni-wire is the only launcher: what this process starts is found in the same way.
+  const own: Wire = {
+    find: async () => {
+      const running = await tailnet.findProcess();
+      if (running !== undefined) return running;
+      const started = await tailnet.startProcess(AbortSignal.timeout(20_000)).catch((error: unknown) => {
+        throw new WireError(toFailure(error).message, { code: "TAILSCALED_AWAY" });
+      });
+      return { ...started, attended: false };
+    },
+    enter: async () => undefined,
+  };
   const api = createHeadscale({
     url: headscale.url,
     readApiKey: keys.apiKey,
@@ -78,7 +92,7 @@ export async function openNodePorts(
     tailnetNamespace: byWire
       ? wire.namespace
       : tailnetNamespace(kernel.state, { settings: guardSettings(config), path: paths.tailnetNetns }),
-    wire,
+    wire: byWire ? wire : own,
     tailnet,
     headscale: api,
     conflist: createConflistFile({

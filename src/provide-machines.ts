@@ -14,9 +14,11 @@ import { readinessMachine } from "../machines/readiness/readiness-machine.ts";
 import { ownRouteMachine } from "../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../machines/route/peer-route-machine.ts";
 import { routesMachine } from "../machines/routes/routes-machine.ts";
-import { tailnetFeedMachine } from "../machines/tailscale/tailnet-feed-machine.ts";
-import { tailnetLoginMachine } from "../machines/tailscale/tailnet-login-machine.ts";
-import { tailscaleMachine } from "../machines/tailscale/tailscale-machine.ts";
+import { rejoinMachine } from "../machines/tailnet/rejoin-machine.ts";
+import { tailnetFeedMachine } from "../machines/tailnet/tailnet-feed-machine.ts";
+import { tailnetLoginMachine } from "../machines/tailnet/tailnet-login-machine.ts";
+import { tailnetMachine } from "../machines/tailnet/tailnet-machine.ts";
+import { tailscaledMachine } from "../machines/tailscaled/tailscaled-machine.ts";
 import { watchMachine } from "../machines/watch/watch-machine.ts";
 import { cniActors } from "./actors/cni-socket-actor.ts";
 import { configActors } from "./actors/config-actors.ts";
@@ -29,7 +31,7 @@ import { podWatchActors } from "./actors/pod-watch-actors.ts";
 import { prepareNodeActor } from "./actors/prepare-node-actor.ts";
 import { readinessActors, recallProofActor } from "./actors/readiness-actors.ts";
 import { routeActors } from "./actors/route-actors.ts";
-import { tailscaleActors } from "./actors/tailscale-actors.ts";
+import { tailnetActors } from "./actors/tailnet-actors.ts";
 import { watchActors } from "./actors/watch-actors.ts";
 import type { Config } from "./config/config-schema.ts";
 import type { NodePorts } from "./node-ports.ts";
@@ -47,7 +49,7 @@ export interface MachineWiring {
 /** Every machine with its effects: the one place where statecharts and ports meet. */
 export function provideMachines(config: Config, ports: NodePorts, wiring: MachineWiring) {
   const now = Date.now;
-  const tailscale = tailscaleActors(ports.tailnet, ports.headscale, ports.readAuthKey, ports.wire);
+  const tailnet = tailnetActors(ports.tailnet, ports.headscale, ports.readAuthKey, ports.wire);
   const routes = routeActors(ports.kernel, ports.tailnet, { interfaceName: config.tailscale.interfaceName });
   const ownNode = ownNodeActors(ports.kubernetes, ports.nodeMemory);
   const podWatch = podWatchActors(ports.kubernetes, ports.sandboxUsers, now);
@@ -92,11 +94,17 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
           peerRoute: peerRouteMachine.provide({ actors: routes.peerRoute }),
         },
       }),
-      tailscale: tailscaleMachine.provide({
+      tailscaled: tailscaledMachine.provide({
         actors: {
-          ...tailscale.tailscale,
-          feed: tailnetFeedMachine.provide({ actors: tailscale.feed }),
-          login: tailnetLoginMachine.provide({ actors: tailscale.login }),
+          ...tailnet.tailscaled,
+          tailnet: tailnetMachine.provide({
+            actors: {
+              ...tailnet.tailnet,
+              feed: tailnetFeedMachine.provide({ actors: tailnet.feed }),
+              login: tailnetLoginMachine.provide({ actors: tailnet.login }),
+              rejoin: rejoinMachine.provide({ actors: tailnet.rejoin }),
+            },
+          }),
         },
       }),
     },

@@ -40,7 +40,6 @@ export function machineSettings(config: Config): HeadcniSettings {
     tailscale: {
       wanted: { controlUrl: headscale.url, hostname },
       authKeyFrom: headscale.authKey === undefined && api ? "headscale" : "credentials",
-      launcher: tailscale.launcher,
     },
     headscale: {
       authenticates: api,

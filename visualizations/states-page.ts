@@ -16,10 +16,11 @@ const purposes: Readonly<Record<string, string>> = {
   pod: "One attachment of one pod, from its ADD to the moment its link is gone.",
   cni: "The socket that the plugin talks to; one `request` machine per call.",
   request: "One CNI call with its deadline.",
-  tailscale:
-    "tailscaled: finds or starts it, logs it in, brings it into the tailnet, notices when it is lost.",
+  tailscaled: "The process: which tailscaled headcni-wire runs, and one `tailnet` machine for each.",
+  tailnet: "The session with one tailscaled: logs it in, brings it into the tailnet, notices what is lost.",
   tailnetFeed: "Follows one tailscaled: its bus of hints, and its status after each.",
   tailnetLogin: "Logs tailscaled in with a pre-auth key, as long as it needs that.",
+  rejoin: "Looks for a lost Headscale at the same instants as all nodes, and comes back to it with them.",
   headscale:
     "The connection to Headscale's API: approves routes and makes keys on request, and probes only after a loss.",
   routes: "The registry of routes: own prefixes and those of peers.",

@@ -41,14 +41,9 @@ export const stateAlerts: readonly StateAlert[] = [
     severity: "critical",
     matter: "the tailnet does not stand",
     states: {
-      tailscale: [
-        "adopting",
-        "starting",
-        "restarting",
-        "attending.examining",
-        "attending.connecting",
-        "attending.greeting",
-      ],
+      // A tailscaled that ends again and again goes round through all of these.
+      tailscaled: ["away", "entering", "attending.settling"],
+      tailnet: ["examining", "connecting", "greeting"],
     },
   },
   {
@@ -56,7 +51,7 @@ export const stateAlerts: readonly StateAlert[] = [
     severity: "critical",
     matter: "the node is not in the tailnet",
     states: {
-      tailscale: ["attending.needsLogin"],
+      tailnet: ["needsLogin"],
       tailnetLogin: ["examining", "confirming", "asking", "loggingIn", "registering", "hushing", "waiting"],
     },
   },
@@ -64,7 +59,11 @@ export const stateAlerts: readonly StateAlert[] = [
     alert: "HeadcniHeadscaleAway",
     severity: "warning",
     matter: "Headscale does not answer; what runs keeps running",
-    states: { headscale: ["probing", "backingOff", "connected.working"], tailscale: ["attending.degraded"] },
+    states: {
+      headscale: ["probing", "backingOff", "connected.working"],
+      tailnet: ["degraded"],
+      rejoin: ["readingClock", "awaitingTick", "probing", "aligning", "asking", "pausing"],
+    },
   },
   {
     alert: "HeadcniHeadscaleRefused",

@@ -11,7 +11,8 @@ import type { PodsCall, PodsCommand, PodsReport, PodsSettings } from "../pods/po
 import type { ReadinessEvent, ReadinessReport } from "../readiness/readiness-machine.ts";
 import type { RoutesInput, RoutesReport } from "../routes/routes-events.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { TailscaleInput, TailscaleReport, WantedTailnet } from "../tailscale/tailscale-types.ts";
+import type { WantedTailnet } from "../tailnet/tailnet-events.ts";
+import type { TailscaledInput, TailscaledReport } from "../tailscaled/tailscaled-events.ts";
 
 /** The parts of the configuration that the machines decide by; plain data. */
 export interface HeadcniSettings {
@@ -19,7 +20,7 @@ export interface HeadcniSettings {
   readonly ownPrefixes: readonly string[];
   readonly pods: PodsSettings;
   readonly routes: Omit<RoutesInput, "own" | "expected" | "headscale" | "parent">;
-  readonly tailscale: Omit<TailscaleInput, "wanted" | "headscale" | "parent"> & {
+  readonly tailscale: Omit<TailscaledInput, "wanted" | "headscale" | "parent"> & {
     readonly wanted: Omit<WantedTailnet, "advertiseRoutes">;
   };
   readonly headscale: HeadscaleInput;
@@ -51,7 +52,7 @@ export type HeadcniEvent =
   | OwnNodeReport
   | ReadinessReport
   | RoutesReport
-  | TailscaleReport
+  | TailscaledReport
   | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string }
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
 

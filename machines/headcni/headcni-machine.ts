@@ -166,7 +166,6 @@ export const headcniMachine = headcniSetup.createMachine({
       },
     },
     live: {
-      entry: "openGuardOnOwn",
       invoke: [
         {
           id: "guard",
@@ -178,9 +177,8 @@ export const headcniMachine = headcniSetup.createMachine({
           onError: { target: "failed", actions: keepFailureOf },
         },
         {
-          id: "tailscale",
-          src: "tailscale",
-          onDone: { target: "failed", actions: { type: "keepEnd", params: { actorId: "tailscale" } } },
+          id: "tailscaled",
+          src: "tailscaled",
           input: ({ context: { settings, headscale, ownPrefixes }, self }) => ({
             ...settings.tailscale,
             wanted: { ...settings.tailscale.wanted, advertiseRoutes: ownPrefixes },

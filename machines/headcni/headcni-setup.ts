@@ -20,7 +20,7 @@ import { routesMachine } from "../routes/routes-machine.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import { tailscaleMachine } from "../tailscale/tailscale-machine.ts";
+import { tailscaledMachine } from "../tailscaled/tailscaled-machine.ts";
 import type { HeadcniContext, HeadcniEvent, HeadcniInput, HeadcniOutput } from "./headcni-events.ts";
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
@@ -42,7 +42,7 @@ export const headcniSetup = setup({
     input: {} as HeadcniInput,
     output: {} as HeadcniOutput,
     meta: {} as StateMeta,
-    children: {} as { guard: "guard"; routes: "routes"; tailscale: "tailscale"; pods: "pods" },
+    children: {} as { guard: "guard"; routes: "routes"; tailscaled: "tailscaled"; pods: "pods" },
   },
   actors: {
     /** Makes X, the namespace of our tailscaled, and joins it to the node; keeps what is right. */
@@ -61,7 +61,7 @@ export const headcniSetup = setup({
     pods: podsMachine,
     readiness: readinessMachine,
     routes: routesMachine,
-    tailscale: tailscaleMachine,
+    tailscaled: tailscaledMachine,
   },
   actions: {
     keepFailure: assign((_, failure: Failure) => ({ failure })),
@@ -128,11 +128,6 @@ export const headcniSetup = setup({
     closeCni: sendTo(({ context }) => context.cni, { type: "cni.close" }),
     openGuard: sendTo("guard", { type: "tailnetNamespace.opened" }),
     closeGuard: sendTo("guard", { type: "tailnetNamespace.closed" }),
-    /** X of our own making stands; that of headcni-wire is reported by tailscale. */
-    openGuardOnOwn: enqueueActions(({ context, enqueue }) => {
-      if (context.settings.tailscale.launcher === "daemon")
-        enqueue.sendTo("guard", { type: "tailnetNamespace.opened" });
-    }),
     tellReadinessServing: sendTo(
       ({ context }) => context.readiness,
       ({ context }) => servingNews(context),
@@ -174,7 +169,7 @@ export const headcniSetup = setup({
           enqueue.sendTo(context.headscale, { type: "credentials.replaced" });
       }
     }),
-    offerCredentials: sendTo("tailscale", { type: "credentials.replaced" }),
+    offerCredentials: sendTo("tailscaled", { type: "credentials.replaced" }),
     keepMove: assign((_, { prefixes }: { readonly prefixes: readonly string[] }) => ({
       failure: {
         code: "POD_CIDR_CHANGED",

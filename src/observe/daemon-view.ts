@@ -19,7 +19,7 @@ export function daemonView(root: Root): LiveSources {
       return routes === undefined ? [] : routeRows(routes.ownRows, routes.peers);
     },
     peerPaths: () =>
-      (children().tailscale?.getSnapshot().context.status.peers ?? []).map((peer) => ({
+      (tailnetOf(root)?.context.status.peers ?? []).map((peer) => ({
         peer: peer.hostName,
         path: pathOf(peer),
       })),
@@ -30,6 +30,11 @@ export function daemonView(root: Root): LiveSources {
     },
     readiness: () => readinessOf(root.getSnapshot()),
   };
+}
+
+/** The session with the tailscaled that runs, while there is one. */
+export function tailnetOf(root: Root) {
+  return root.getSnapshot().children.tailscaled?.getSnapshot().children.tailnet?.getSnapshot();
 }
 
 /** Body of `/ready`. Draining still serves DEL, but no new pod should come: it is not ready. */

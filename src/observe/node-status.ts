@@ -6,7 +6,7 @@ import { type PoolNumbers, poolNumbers } from "../domain/address-pool.ts";
 import type { Failure } from "../domain/failure.ts";
 import type { TailnetSelf } from "../domain/tailnet-status.ts";
 import { version } from "../version.ts";
-import { pathOf, readinessOf } from "./daemon-view.ts";
+import { pathOf, readinessOf, tailnetOf } from "./daemon-view.ts";
 import type { Readiness } from "./readiness.ts";
 import { stateName } from "./state-name.ts";
 
@@ -83,7 +83,8 @@ export function nodeStatus(
   const { children, context } = root.getSnapshot();
   const pods = children.pods?.getSnapshot().context;
   const routes = children.routes?.getSnapshot().context;
-  const tailnet = children.tailscale?.getSnapshot().context.status;
+  const session = tailnetOf(root);
+  const tailnet = session?.context.status;
   const guard = children.guard?.getSnapshot().context;
   const machineOf = (child: string) =>
     (children as Readonly<Record<string, AnyActorRef | undefined>>)[child]?.getSnapshot() as
@@ -124,7 +125,7 @@ export function nodeStatus(
       failure: failure?.message ?? "",
     },
     tailscale: {
-      state: stateOf("tailscale"),
+      state: session === undefined ? stateOf("tailscaled") : stateName(session.value),
       backendState: tailnet?.backendState ?? "NoState",
       loginError: tailnet?.loginError ?? "",
       fresh: tailnet?.fresh ?? false,

@@ -178,7 +178,7 @@ test(
     await rm(own("tailscaled"));
     await symlink("/bin/false", own("tailscaled"));
     await killService(lab(), { name: "tailscaled", node: "n1" });
-    await untilRings(node(), "HeadcniTailnetDown", { machine: "tailscale", severity: "critical" });
+    await untilRings(node(), "HeadcniTailnetDown", { machine: "tailscaled", severity: "critical" });
     await rm(own("tailscaled"));
     await symlink(lab().tools.tailscaled, own("tailscaled"));
     await untilSilent(node(), ["HeadcniTailnetDown"]);

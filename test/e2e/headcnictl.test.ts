@@ -55,9 +55,9 @@ test("machines lists them, filters them, and tells scripts whether one is ill", 
   const all = await document(["machines"]);
   expect(all).toMatchObject({ exitCode: 0, kind: "Machines" });
   expect(all.machines.map(({ machine }: { machine: string }) => machine)).toEqual(
-    expect.arrayContaining(["headcni", "pods", "guard", "tailscale", "routes", "cni"]),
+    expect.arrayContaining(["headcni", "pods", "guard", "tailscaled", "tailnet", "routes", "cni"]),
   );
-  const some = await document(["machines", "--machine", "tailscale", "--state", "attending"]);
+  const some = await document(["machines", "--machine", "tailnet", "--state", "up"]);
   expect(some.machines).toHaveLength(1);
   expect((await headcnictl(["machines"])).stdout).toContain("MACHINE");
 });

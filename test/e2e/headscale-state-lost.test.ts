@@ -86,8 +86,8 @@ test.each([
     await untilForgotten("n2");
     const node = nodeOf(lab(), "n1");
     expect(await readyPage(node)).toMatchObject({ serving: true, state: "degraded" });
-    const state = "attending.needsLogin.forgotten";
-    expect(await metric(node, "headcni_machines", { machine: "tailscale", state })).toBe(1);
+    const state = "needsLogin.forgotten";
+    expect(await metric(node, "headcni_machines", { machine: "tailnet", state })).toBe(1);
     const status = await runCtl(lab(), node, ["status"]);
     expect(status.stdout).toMatch(/Tailnet +login refused: invalid pre auth key/);
     expect(status.stdout).toMatch(/Headscale +answers, but does not know this node/);

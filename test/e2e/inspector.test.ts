@@ -77,13 +77,13 @@ test("the keyboard finds a machine, reads its context, pauses and goes on", asyn
     });
   };
   await page.keyboard.press("/");
-  await page.keyboard.type("tailscale");
+  await page.keyboard.type("tailscaled");
   await page.keyboard.press("Enter");
-  await machine("tailscale");
+  await machine("tailscaled");
   await page.keyboard.press("ArrowDown");
-  await machine("tailnetFeed");
+  await machine("tailnet");
   await page.keyboard.press("ArrowUp");
-  await machine("tailscale");
+  await machine("tailscaled");
   await page.waitForSelector("#details .json .key");
   await page.keyboard.press(" ");
   await page.waitForSelector('#stream[data-kind="paused"]');

@@ -113,7 +113,7 @@ test(
     await startDaemon(lab(), { ...node(), configFile });
     const [down] = await Promise.all([
       untilRings(node(), "HeadcniCniSocketDown", { machine: "cni", severity: "critical" }),
-      untilRings(node(), "HeadcniMachineStuck", { machine: "tailscale", state: "awaitingWire" }, minutes(4)),
+      untilRings(node(), "HeadcniTailnetDown", { machine: "tailscaled", severity: "critical" }, minutes(4)),
     ]);
     expect(down.annotations["description"]).toContain("the CNI socket cannot be bound");
     await rename(own("etc"), own("etc-gone"));
@@ -125,7 +125,7 @@ test(
     await stopService(lab(), daemon);
     await startService(lab(), daemon);
     await waitForDaemon(lab(), node(), minutes(2));
-    await untilSilent(node(), ["HeadcniMachineStuck"]);
+    await untilSilent(node(), ["HeadcniTailnetDown"]);
   },
   minutes(10),
 );

@@ -15,7 +15,6 @@ const settings: HeadcniSettings = {
   tailscale: {
     wanted: { controlUrl: "http://10.99.0.1:8080", hostname: "n1" },
     authKeyFrom: "credentials",
-    launcher: "daemon",
   },
   headscale: { authenticates: false, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: "n1" },
   routeProof: "required",

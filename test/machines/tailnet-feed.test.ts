@@ -1,14 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { createActor, fromCallback, fromPromise } from "xstate";
-import { tailnetFeedMachine } from "../../machines/tailscale/tailnet-feed-machine.ts";
 import type {
   BusChange,
+  TailnetEvent,
   TailscaledIdentity,
-  TailscaleEvent,
   WantedTailnet,
-} from "../../machines/tailscale/tailscale-types.ts";
+} from "../../machines/tailnet/tailnet-events.ts";
+import { type ReadTailnet, tailnetFeedMachine } from "../../machines/tailnet/tailnet-feed-machine.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
-import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { createLogger } from "../../src/observe/logger.ts";
 import { createMachineObserver } from "../../src/observe/machine-observer.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -23,17 +22,22 @@ const change = (prefs: boolean, ...renewed: string[]): BusChange => ({ type: "bu
 
 test("every transition of the tailnet feed machine can be taken", async () => {
   await walkAllTransitions(tailnetFeedMachine, {
-    input: { process, wanted, parent: recorder<TailscaleEvent>().ref },
+    input: { process, wanted, parent: recorder<TailnetEvent>().ref },
     events: [change(true, "8"), { type: "bus.closed" }],
     outcomes: {
-      read: { done: [noTailnet] },
+      read: {
+        done: [
+          { status: noTailnet, process },
+          { status: noTailnet, process: undefined },
+        ],
+      },
       find: { done: [process, { pid: 43, startTime: "1000" }, undefined] },
     },
   });
 });
 
 function start() {
-  const parent = recorder<TailscaleEvent>();
+  const parent = recorder<TailnetEvent>();
   const clock = manualClock();
   const reads: (WantedTailnet | undefined)[] = [];
   const alive: { process: TailscaledIdentity | undefined } = { process };
@@ -50,10 +54,10 @@ function start() {
           buses.opened += 1;
           bus = sendBack;
         }),
-        read: fromPromise<TailnetStatus, { readonly wanted?: WantedTailnet }>(async ({ input }) => {
+        read: fromPromise<ReadTailnet, { readonly wanted?: WantedTailnet }>(async ({ input }) => {
           reads.push(input.wanted);
           if (!answers.value) throw new Error("tailscaled refused GET status: 500");
-          return noTailnet;
+          return { status: noTailnet, process: alive.process };
         }),
         find: fromPromise<TailscaledIdentity | undefined, void>(async () => alive.process),
       },
@@ -88,6 +92,16 @@ describe("tailnet feed", () => {
     clock.fire(100);
     await rests();
     expect(reads).toEqual([undefined, wanted, undefined]);
+  });
+
+  test("what another tailscaled answers is not told, and ends it", async () => {
+    const { rests, tell, clock, alive, parent, actor } = start();
+    await rests();
+    alive.process = { pid: 43, startTime: "2000" };
+    tell(change(false));
+    clock.fire(100);
+    await until(() => actor.getSnapshot().status === "done", "the end");
+    expect(parent.types()).toEqual(["tailnet.read"]);
   });
 
   test("peers that restarted are told at once, before the status is read again", async () => {

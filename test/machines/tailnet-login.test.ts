@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createActor, fromPromise } from "xstate";
 import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
-import { tailnetLoginMachine } from "../../machines/tailscale/tailnet-login-machine.ts";
-import type { TailscaleEvent, WantedTailnet } from "../../machines/tailscale/tailscale-types.ts";
+import type { TailnetEvent, WantedTailnet } from "../../machines/tailnet/tailnet-events.ts";
+import { tailnetLoginMachine } from "../../machines/tailnet/tailnet-login-machine.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
@@ -16,7 +16,7 @@ test("every transition of the tailnet login machine can be taken", async () => {
     wanted,
     authKeyFrom: "headscale" as const,
     headscale: recorder<HeadscaleEvent>().ref,
-    parent: recorder<TailscaleEvent>().ref,
+    parent: recorder<TailnetEvent>().ref,
   };
   await walkAllTransitions(tailnetLoginMachine, {
     input,
@@ -36,7 +36,7 @@ function start(
   options: { readonly hasNodeKey?: boolean; readonly authKeyFrom?: "credentials" | "headscale" } = {},
 ) {
   const headscale = recorder<HeadscaleEvent>();
-  const parent = recorder<TailscaleEvent>();
+  const parent = recorder<TailnetEvent>();
   const clock = manualClock();
   const keys: (string | undefined)[] = [];
   const counts = { hushed: 0 };

@@ -54,7 +54,7 @@ async function watch(call: CliCall): Promise<ExitCode> {
 function wanted(row: MachineRow, { machine, state, subject, stuck }: CliCall["options"]): boolean {
   return (
     (machine === undefined || machine === row.machine) &&
-    // A nested state is "attending.up" and parallel ones are joined: each part can be asked for.
+    // A nested state is "up.resting" and parallel ones are joined: each part can be asked for.
     (state === undefined || state === row.state || row.state.split(/[^\w]+/).includes(String(state))) &&
     (typeof subject !== "string" || row.subject.includes(subject)) &&
     (stuck !== true || row.stuck || row.error !== undefined)

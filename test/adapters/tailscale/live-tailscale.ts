@@ -1,67 +1,82 @@
 import { readFile } from "node:fs/promises";
-import { type ActorRefFrom, createActor } from "xstate";
+import { createActor } from "xstate";
 import { headscaleMachine } from "../../../machines/headscale/headscale-machine.ts";
-import { tailnetFeedMachine } from "../../../machines/tailscale/tailnet-feed-machine.ts";
-import { tailnetLoginMachine } from "../../../machines/tailscale/tailnet-login-machine.ts";
-import { tailscaleMachine } from "../../../machines/tailscale/tailscale-machine.ts";
-import type { TailscaleInput, TailscaleReport } from "../../../machines/tailscale/tailscale-types.ts";
+import { rejoinMachine } from "../../../machines/tailnet/rejoin-machine.ts";
+import { tailnetFeedMachine } from "../../../machines/tailnet/tailnet-feed-machine.ts";
+import { tailnetLoginMachine } from "../../../machines/tailnet/tailnet-login-machine.ts";
+import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
+import type { TailscaledInput, TailscaledReport } from "../../../machines/tailscaled/tailscaled-events.ts";
+import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machine.ts";
 import { headscaleActors } from "../../../src/actors/headscale-actors.ts";
-import { tailscaleActors } from "../../../src/actors/tailscale-actors.ts";
+import { tailnetActors } from "../../../src/actors/tailnet-actors.ts";
+import { noTailnet } from "../../../src/domain/tailnet-phase.ts";
+import type { Tailnet } from "../../../src/ports/tailnet.ts";
 import type { Wire } from "../../../src/ports/wire.ts";
 import { recorder } from "../../support/recorder.ts";
 import type { TailnetRig } from "./tailnet-rig.ts";
 
-const noWire: Wire = {
-  find: () => Promise.reject(new Error("the daemon runs tailscaled itself")),
-  enter: () => Promise.reject(new Error("the daemon runs tailscaled itself")),
-};
+/** Runs tailscaled as headcni-wire would, in the namespace that the rig made. */
+function inPlaceOfWire(tailnet: Tailnet): Wire {
+  return {
+    find: async () =>
+      (await tailnet.findProcess()) ?? {
+        ...(await tailnet.startProcess(AbortSignal.timeout(20_000))),
+        attended: false,
+      },
+    enter: async () => undefined,
+  };
+}
 
 /** The tailscale machine of one node on the real thing, wired as the daemon wires it, with what it told its parent. */
 export function liveTailscale(
   rig: TailnetRig,
   index: number,
-  options: { readonly authKeyFile?: string; readonly authKeyFrom?: TailscaleInput["authKeyFrom"] } = {},
+  options: { readonly authKeyFile?: string; readonly authKeyFrom?: TailscaledInput["authKeyFrom"] } = {},
 ) {
   const tailnet = rig.tailnet(index);
   const client = rig.headscale();
   const node = rig.node(index);
   const readKey = async () =>
     (await readFile(options.authKeyFile ?? rig.lab.headscale.authKeyFile, "utf8")).trim();
-  const actors = tailscaleActors(tailnet, client, readKey, noWire);
-  const parent = recorder<TailscaleReport>();
+  const actors = tailnetActors(tailnet, client, readKey, inPlaceOfWire(tailnet));
+  const parent = recorder<TailscaledReport>();
   const headscale = createActor(headscaleMachine.provide({ actors: headscaleActors(client) }), {
     input: { authenticates: true, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: node.name },
   }).start();
   const actor = createActor(
-    tailscaleMachine.provide({
+    tailscaledMachine.provide({
       actors: {
-        ...actors.tailscale,
-        feed: tailnetFeedMachine.provide({ actors: actors.feed }),
-        login: tailnetLoginMachine.provide({ actors: actors.login }),
+        ...actors.tailscaled,
+        tailnet: tailnetMachine.provide({
+          actors: {
+            ...actors.tailnet,
+            feed: tailnetFeedMachine.provide({ actors: actors.feed }),
+            login: tailnetLoginMachine.provide({ actors: actors.login }),
+            rejoin: rejoinMachine.provide({ actors: actors.rejoin }),
+          },
+        }),
       },
     }),
     {
       input: {
         wanted: { controlUrl: rig.headscaleUrl, hostname: node.name, advertiseRoutes: [node.podCIDR] },
         authKeyFrom: options.authKeyFrom ?? "credentials",
-        launcher: "daemon",
         headscale,
         parent: parent.ref,
       },
     },
   ).start();
+  const session = () => actor.getSnapshot().children.tailnet?.getSnapshot();
   return {
     tailnet,
     actor,
     headscale,
     reports: parent.events,
-    status: () => actor.getSnapshot().context.status,
-    process: () => actor.getSnapshot().context.process,
+    status: () => session()?.context.status ?? noTailnet,
+    process: () => session()?.context.process,
     /** State of the login machine while there is one. */
-    login: () =>
-      (actor.getSnapshot().children["login"] as ActorRefFrom<typeof tailnetLoginMachine>)?.getSnapshot()
-        .value,
-    isIn: (state: "up" | "degraded" | "needsLogin") => actor.getSnapshot().matches({ attending: state }),
+    login: () => session()?.children.login?.getSnapshot().value,
+    isIn: (state: "up" | "degraded" | "needsLogin") => session()?.matches(state) === true,
     stop: () => {
       actor.stop();
       headscale.stop();

@@ -51,10 +51,10 @@ function startRoutes() {
     },
   ).start();
   const send = () => actor.send({ type: "tailnet.changed", status: near.status() });
-  const status = near.actor.subscribe(({ context }) => {
-    if (context.status !== last) send();
-    last = context.status;
-  });
+  const told = setInterval(() => {
+    if (near.status() !== last) send();
+    last = near.status();
+  }, 100);
   let last: unknown;
   send();
   const row = (prefix: string, kind: "own" | "peer" = "peer") => {
@@ -68,7 +68,7 @@ function startRoutes() {
     reaches: (prefix: string, state: string, kind: "own" | "peer" = "peer") =>
       until(() => row(prefix, kind)?.state === state, `${prefix} ${state}`, limitMs),
     stop: () => {
-      status.unsubscribe();
+      clearInterval(told);
       actor.stop();
     },
   };

@@ -12,7 +12,16 @@ type Transition = {
 };
 
 /** The machines on the way to a node that serves, and which actor of several. */
-const machines = ["node", "headcni", "guard", "tailscale", "headscale", "ownRoute", "readiness"] as const;
+const machines = [
+  "node",
+  "headcni",
+  "guard",
+  "tailscaled",
+  "tailnet",
+  "headscale",
+  "ownRoute",
+  "readiness",
+] as const;
 /** Of each machine, the states in which it was longest. */
 const statesShown = 3;
 

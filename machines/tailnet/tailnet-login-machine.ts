@@ -6,13 +6,13 @@ import type { AuthKeyReply, HeadscaleEvent } from "../headscale/headscale-jobs.t
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import type { TailscaleEvent, WantedTailnet } from "./tailscale-types.ts";
+import type { TailnetEvent, WantedTailnet } from "./tailnet-events.ts";
 
 export interface TailnetLoginInput {
   readonly wanted: WantedTailnet;
   readonly authKeyFrom: AuthKeySource;
   readonly headscale: Recipient<HeadscaleEvent>;
-  readonly parent: Recipient<TailscaleEvent>;
+  readonly parent: Recipient<TailnetEvent>;
 }
 
 interface TailnetLoginContext extends TailnetLoginInput {
@@ -42,13 +42,11 @@ export const tailnetLoginMachine = setup({
     meta: {} as StateMeta,
   },
   actors: {
-    hasNodeKey: notProvided<boolean, void>("tailscale.hasNodeKey"),
+    hasNodeKey: notProvided<boolean, void>("tailnet.hasNodeKey"),
     /** With the key given, or with that of the configuration as it is now. */
-    login: notProvided<void, { readonly wanted: WantedTailnet; readonly authKey?: string }>(
-      "tailscale.login",
-    ),
+    login: notProvided<void, { readonly wanted: WantedTailnet; readonly authKey?: string }>("tailnet.login"),
     /** Keeps tailscaled from repeating a refused login by itself, several times a second at first. */
-    hush: notProvided<void, void>("tailscale.hush"),
+    hush: notProvided<void, void>("tailnet.hush"),
   },
   actions: {
     askForKey: sendTo(
@@ -57,7 +55,7 @@ export const tailnetLoginMachine = setup({
     ),
     tellUnanswered: sendTo(({ context }) => context.parent, {
       type: "login.unanswered",
-    } satisfies TailscaleEvent),
+    } satisfies TailnetEvent),
     keepFailure: assign({ failure: (_, failure: Failure) => failure }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     startOver: assign({ attempt: 0 }),

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { offline, online, startTailscale } from "../support/tailscale-desk.ts";
+import { offline, online, startTailnet } from "../support/tailnet-desk.ts";
 import { until } from "../support/until.ts";
 
-describe("tailscale with a Headscale that does not know this node any more", () => {
-  const forgotten = "attending.needsLogin.forgotten";
+describe("tailnet with a Headscale that does not know this node any more", () => {
+  const forgotten = "needsLogin.forgotten";
   const refused = { ...offline, loginError: "invalid pre auth key" };
 
   test("a node that Headscale does not know any more stays up, and says so until a login succeeds", async () => {
-    const { at, say, told, logins, greeted, actor } = startTailscale(true);
-    await at("attending.examining");
+    const { at, say, told, logins, greeted, actor } = startTailnet();
+    await at("examining");
     say(online);
-    await at("attending.up");
+    await at("up");
     say({ ...offline, loginWanted: true });
     await at(forgotten);
     // While a login is tried tailscaled tells no difference from an outage of control.
@@ -28,27 +28,27 @@ describe("tailscale with a Headscale that does not know this node any more", () 
     expect(greeted).toEqual([]);
     // A Headscale that begins anew counts its nodes from 1: the peer of this number may be another.
     say(online);
-    await at("attending.greeting");
+    await at("greeting");
     expect(greeted).toEqual(["100.64.0.2 400"]);
     actor.send({ type: "peers.greeted" });
-    await at("attending.up");
+    await at("up");
     expect(logins().at(-1)).toEqual({ type: "tailscale.loginEnded" });
     expect(told()).toEqual(["tailscale.up"]);
   });
 
   test("a daemon that starts while Headscale does not know its node is up on what tailscaled still has", async () => {
-    const { at, say, told } = startTailscale(true);
-    await at("attending.examining");
+    const { at, say, told } = startTailnet();
+    await at("examining");
     say({ ...refused, fresh: false });
     await at(forgotten);
     await until(() => told().includes("tailscale.up"), "the report");
   });
 
   test("one that Headscale deleted, so that no peer answers it any more, is down", async () => {
-    const { at, say, told, peersAnswer, clock } = startTailscale(true);
-    await at("attending.examining");
+    const { at, say, told, peersAnswer, clock } = startTailnet();
+    await at("examining");
     say(online);
-    await at("attending.up");
+    await at("up");
     peersAnswer.value = false;
     say({ ...offline, loginWanted: true });
     await at(forgotten);
@@ -59,16 +59,16 @@ describe("tailscale with a Headscale that does not know this node any more", () 
   });
 
   test("a login that stays unanswered, because Headscale went away, leaves it waiting for Headscale", async () => {
-    const { at, say, actor } = startTailscale(true);
-    await at("attending.examining");
+    const { at, say, actor } = startTailnet();
+    await at("examining");
     say(online);
-    await at("attending.up");
+    await at("up");
     say({ ...offline, loginWanted: true });
     await at(forgotten);
     actor.send({ type: "login.unanswered" });
     await at(forgotten);
     say(offline);
     actor.send({ type: "login.unanswered" });
-    await at("attending.degraded");
+    await at("degraded");
   });
 });

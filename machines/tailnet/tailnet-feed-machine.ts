@@ -4,12 +4,12 @@ import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import type { BusChange, TailscaledIdentity, TailscaleEvent, WantedTailnet } from "./tailscale-types.ts";
+import type { BusChange, TailnetEvent, TailscaledIdentity, WantedTailnet } from "./tailnet-events.ts";
 
 export interface TailnetFeedInput {
   readonly process: TailscaledIdentity;
   readonly wanted: WantedTailnet;
-  readonly parent: Recipient<TailscaleEvent>;
+  readonly parent: Recipient<TailnetEvent>;
 }
 
 interface TailnetFeedContext extends TailnetFeedInput {
@@ -21,13 +21,19 @@ interface TailnetFeedContext extends TailnetFeedInput {
   readonly reconciles: boolean;
 }
 
+/** `process` was found after the status: alive then, it was the one that answered. */
+export interface ReadTailnet {
+  readonly status: TailnetStatus;
+  readonly process: TailscaledIdentity | undefined;
+}
+
 type TailnetFeedEvent = BusChange | { readonly type: "bus.closed" };
 
 const limits = { silence: 30_000, read: 12_000, find: 5000, settle: 100, retry: 500, reopen: 200 };
 
 /**
  * Follows one tailscaled: each hint of its bus, once they have calmed, leads to one reading of its status. When the bus ends,
- * the process decides: alive, the bus is opened again; dead, the feed is over.
+ * the process decides: alive, the bus is opened again; dead, the feed is over. What another process answers is never told.
  */
 export const tailnetFeedMachine = setup({
   types: {
@@ -38,10 +44,10 @@ export const tailnetFeedMachine = setup({
   },
   actors: {
     /** The IPN bus: sends `bus.changed` and at its end `bus.closed`. */
-    bus: notProvidedSource<TailnetFeedEvent, undefined>("tailscale.bus"),
-    /** Puts preferences right when given some, then reads the status. */
-    read: notProvided<TailnetStatus, { readonly wanted?: WantedTailnet }>("tailscale.read"),
-    find: notProvided<TailscaledIdentity | undefined, void>("tailscale.find"),
+    bus: notProvidedSource<TailnetFeedEvent, undefined>("tailnet.bus"),
+    /** Puts preferences right when given some, then reads the status, and after it which process it is of. */
+    read: notProvided<ReadTailnet, { readonly wanted?: WantedTailnet }>("tailnet.read"),
+    find: notProvided<TailscaledIdentity | undefined, void>("tailnet.find"),
   },
   actions: {
     keepHint: assign({
@@ -50,7 +56,7 @@ export const tailnetFeedMachine = setup({
     }),
     passRenewed: enqueueActions(({ context, enqueue }, nodeIds: readonly string[]) => {
       if (nodeIds.length > 0)
-        enqueue.sendTo(context.parent, { type: "peers.renewed", nodeIds } satisfies TailscaleEvent);
+        enqueue.sendTo(context.parent, { type: "peers.renewed", nodeIds } satisfies TailnetEvent);
     }),
     lookBegins: assign({
       hinted: false,
@@ -59,7 +65,7 @@ export const tailnetFeedMachine = setup({
     }),
     report: sendTo(
       ({ context }) => context.parent,
-      (_, status: TailnetStatus): TailscaleEvent => ({ type: "tailnet.read", status }),
+      (_, status: TailnetStatus): TailnetEvent => ({ type: "tailnet.read", status }),
     ),
   },
   guards: {
@@ -97,10 +103,14 @@ export const tailnetFeedMachine = setup({
               invoke: {
                 src: "read",
                 input: ({ context }) => (context.reconciles ? { wanted: context.wanted } : {}),
-                onDone: {
-                  target: "#tailnetFeed.open.resting",
-                  actions: { type: "report", params: ({ event }) => event.output },
-                },
+                onDone: [
+                  {
+                    guard: { type: "isSameProcess", params: ({ event }) => event.output.process },
+                    target: "#tailnetFeed.open.resting",
+                    actions: { type: "report", params: ({ event }) => event.output.status },
+                  },
+                  { target: "#tailnetFeed.gone" },
+                ],
                 onError: "pausing",
               },
               entry: "lookBegins",

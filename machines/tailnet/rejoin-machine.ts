@@ -1,0 +1,111 @@
+import { assign, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { notProvided } from "../support/not-provided.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+
+export interface RejoinInput {
+  readonly hostname: string;
+}
+
+interface RejoinContext extends RejoinInput {
+  /** The node's wall clock in ms, when it was read last. */
+  readonly clockMs: number;
+  /** Times that Headscale was asked in vain. */
+  readonly attempt: number;
+  readonly failure: Failure | null;
+}
+
+/** Nodes look for Headscale at whole multiples of `tick` on their clocks; it must answer within `probe`, the moment to come back in. */
+const limits = { clock: 1000, tick: 1000, probe: 500, ask: 12_000 };
+const pause = { firstMs: 5000, mostMs: 60_000 };
+
+/**
+ * Waits until Headscale answers, then asks it to take this node back, until the parent sees that it did. Left to itself
+ * tailscaled comes back within half a minute, each node at its own moment; but Headscale starts with every node offline and
+ * tells the first comers so: they drop the routes of the others until those have come too (measured: 8.7 s without pod traffic).
+ * So all nodes look at the same instants, and come back in the same one, which is why there is no jitter here.
+ */
+export const rejoinMachine = setup({
+  types: { input: {} as RejoinInput, context: {} as RejoinContext, meta: {} as StateMeta },
+  actors: {
+    readClock: notProvided<number, void>("tailnet.readClock"),
+    /** Resolves with the clock at its end once Headscale has answered; fails when it does not in `limitMs`. */
+    probe: notProvided<number, { readonly limitMs: number }>("tailnet.probe"),
+    /** Asks Headscale again with the key there is, which leaves the data plane as it is. */
+    recheck: notProvided<void, void>("tailnet.recheck"),
+  },
+  actions: {
+    keepClock: assign((_, clockMs: number) => ({ clockMs })),
+    noteAnswer: assign((_, clockMs: number) => ({ clockMs, failure: null })),
+    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
+  },
+  delays: {
+    untilTick: ({ context }) => untilPhase(context.clockMs, 0),
+    untilMoment: ({ context }) => untilPhase(context.clockMs, limits.probe),
+    pause: ({ context }) => backoffDelay(context.attempt, pause, context.hostname),
+  },
+}).createMachine({
+  id: "rejoin",
+  context: ({ input }) => ({ ...input, clockMs: 0, attempt: 0, failure: null }),
+  initial: "readingClock",
+  states: {
+    readingClock: {
+      meta: { limit: { ms: limits.clock, means: "this process does not get on" } },
+      invoke: {
+        src: "readClock",
+        onDone: {
+          target: "awaitingTick",
+          actions: { type: "keepClock", params: ({ event }) => event.output },
+        },
+        onError: {
+          target: "pausing",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+    },
+    awaitingTick: {
+      meta: { limit: { ms: limits.tick, means: "the moment at which all nodes look for Headscale" } },
+      after: { untilTick: "probing" },
+    },
+    probing: {
+      meta: { limit: { ms: limits.tick, means: "Headscale does not answer, and the probe does not end" } },
+      invoke: {
+        src: "probe",
+        input: { limitMs: limits.probe },
+        onDone: { target: "aligning", actions: { type: "noteAnswer", params: ({ event }) => event.output } },
+        onError: {
+          target: "readingClock",
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+    },
+    aligning: {
+      meta: { limit: { ms: limits.tick, means: "the moment at which all nodes come back" } },
+      after: { untilMoment: "asking" },
+    },
+    asking: {
+      meta: { limit: { ms: limits.ask, means: "tailscaled does not answer on its socket" } },
+      invoke: {
+        src: "recheck",
+        onDone: { target: "pausing", actions: "countAttempt" },
+        onError: {
+          target: "pausing",
+          actions: ["countAttempt", { type: "keepFailure", params: ({ event }) => toFailure(event.error) }],
+        },
+      },
+    },
+    pausing: {
+      meta: {
+        limit: { ms: pause.mostMs, means: "Headscale answers but does not take this node back" },
+      },
+      after: { pause: "readingClock" },
+    },
+  },
+});
+
+/** Until the clock is `phaseMs` past a tick. */
+function untilPhase(nowMs: number, phaseMs: number): number {
+  return limits.tick - ((nowMs - phaseMs) % limits.tick);
+}

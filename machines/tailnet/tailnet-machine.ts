@@ -1,0 +1,280 @@
+import { not } from "xstate";
+import { toFailure } from "../../src/domain/failure.ts";
+import { noTailnet, onlineAddresses } from "../../src/domain/tailnet-phase.ts";
+import { tailnetLimits as limits, tailnetSetup } from "./tailnet-setup.ts";
+
+const keepError = {
+  type: "keepFailure",
+  params: ({ event }: { readonly event: { readonly error: unknown } }) => toFailure(event.error),
+} as const;
+
+/**
+ * The session with one tailscaled, from its first answer to its end. It alone hears that process' bus and tells the root of it,
+ * so what it told is over with it.
+ */
+export const tailnetMachine = tailnetSetup.createMachine({
+  id: "tailnet",
+  context: ({ input }) => ({
+    ...input,
+    status: noTailnet,
+    greeted: {},
+    greeting: false,
+    seen: false,
+    reportedUp: false,
+    refusal: "",
+    silentChecks: 0,
+    failure: null,
+  }),
+  invoke: [
+    {
+      src: "feed",
+      id: "feed",
+      input: ({ context: { process, wanted }, self }) => ({ process, wanted, parent: self }),
+      onDone: ".ended",
+      onError: { target: ".ended", actions: keepError },
+    },
+    { src: "greeter", id: "greeter", onError: { actions: keepError } },
+  ],
+  on: {
+    "tailnet.read": {
+      actions: [{ type: "keepStatus", params: ({ event }) => event.status }, "greetNew"],
+    },
+    "peers.greeted": { actions: "endGreeting" },
+    // The session with a peer that restarted is dropped when Headscale tells its new key, and only here.
+    "peers.renewed": { actions: { type: "greetAgain", params: ({ event }) => event.nodeIds } },
+  },
+  initial: "examining",
+  states: {
+    examining: {
+      meta: { limit: { ms: limits.look, means: "tailscaled does not answer on its socket" } },
+      on: {
+        "tailnet.read": {
+          target: "connecting",
+          actions: [{ type: "keepStatus", params: ({ event }) => event.status }, "greetNew"],
+        },
+      },
+    },
+    needsLogin: {
+      meta: {
+        limit: { ms: limits.away, means: "Headscale takes no login of this node: /ready says why" },
+      },
+      entry: ["forgetRefusal", "reportSettled"],
+      exit: "reportLoginEnded",
+      invoke: {
+        src: "login",
+        id: "login",
+        input: ({ context: { wanted, authKeyFrom, headscale }, self }) => ({
+          wanted,
+          authKeyFrom,
+          headscale,
+          parent: self,
+        }),
+        onError: { target: "connecting", actions: keepError },
+      },
+      on: {
+        "tailnet.read": {
+          actions: [
+            { type: "keepStatus", params: ({ event }) => event.status },
+            { type: "tellLogin", params: ({ event }) => event.status.loginError },
+            "reportLoginWanted",
+          ],
+        },
+        "credentials.replaced": { actions: "offerCredentials" },
+      },
+      initial: "judging",
+      states: {
+        judging: { always: [{ guard: "forgotten", target: "forgotten" }, { target: "outside" }] },
+        outside: {
+          meta: {
+            limit: { ms: limits.away, means: "this node is not in the tailnet: see the login" },
+            log: "warn",
+          },
+          entry: [{ type: "reportDown", params: "NEEDS_LOGIN" }, "reportLoginWanted"],
+          always: [
+            { guard: "forgotten", target: "forgotten" },
+            {
+              guard: not("needsLogin"),
+              target: "#tailnet.connecting",
+              actions: ["noteJoining", "greetNew"],
+            },
+          ],
+        },
+        // tailscaled goes on with its last netmap, but peers that were told of a deletion have dropped this node. While a
+        // login is tried it looks as if control were away.
+        forgotten: {
+          meta: {
+            limit: { ms: limits.selfCheck, means: "Headscale does not know this node any more" },
+            log: "warn",
+          },
+          entry: "reportLoginWanted",
+          invoke: {
+            src: "checkPeers",
+            input: ({ context }) => ({ addresses: onlineAddresses(context.status) }),
+            onDone: [
+              {
+                guard: { type: "peersAnswer", params: ({ event }) => ({ answered: event.output }) },
+                actions: "reportUp",
+              },
+              { actions: { type: "reportDown", params: "NEEDS_LOGIN" } },
+            ],
+            onError: { actions: keepError },
+          },
+          after: { selfCheck: { target: "forgotten", reenter: true } },
+          on: {
+            "login.unanswered": { guard: "offline", target: "#tailnet.connecting" },
+          },
+          always: [
+            { guard: "needsLogin", target: "outside" },
+            {
+              guard: "answers",
+              target: "#tailnet.connecting",
+              actions: ["noteJoining", "greetNew"],
+            },
+          ],
+        },
+      },
+    },
+    connecting: {
+      initial: "reconciling",
+      always: { guard: "wantsLogin", target: "needsLogin" },
+      states: {
+        reconciling: {
+          meta: { limit: { ms: limits.look, means: "tailscaled does not take its preferences" } },
+          invoke: {
+            src: "reconcile",
+            input: ({ context }) => ({ wanted: context.wanted }),
+            onDone: "awaiting",
+            onError: { target: "pausing", actions: keepError },
+          },
+        },
+        pausing: {
+          meta: { limit: { ms: limits.pause, means: "tailscaled refused its preferences" }, log: "warn" },
+          after: { pause: "reconciling" },
+        },
+        awaiting: {
+          meta: { limit: { ms: limits.netmap, means: "tailscaled has no netmap yet" } },
+          always: [
+            { guard: "online", target: "#tailnet.greeting" },
+            { guard: "offline", target: "#tailnet.greeting" },
+          ],
+          after: { netmap: "rejoining" },
+        },
+        rejoining: {
+          meta: {
+            limit: { ms: limits.away, means: "without Headscale tailscaled has no netmap" },
+            log: "warn",
+          },
+          invoke: {
+            src: "rejoin",
+            input: ({ context: { wanted } }) => ({ hostname: wanted.hostname }),
+            onError: { target: "awaiting", actions: keepError },
+          },
+          always: [
+            { guard: "online", target: "awaiting" },
+            { guard: "offline", target: "awaiting" },
+          ],
+        },
+      },
+    },
+    // Packets before a path is open cost WireGuard's first handshake: 5 s, and after a restart 15 s.
+    greeting: {
+      meta: { limit: { ms: limits.greet, means: "peers that are online do not answer pings" } },
+      always: { guard: not("greeting"), target: "up" },
+      after: { greet: "up" },
+    },
+    up: {
+      initial: "resting",
+      entry: ["reportUp", "endSilence", "forgetFailure", "reportSettled"],
+      always: [
+        { guard: "wantsLogin", target: "needsLogin" },
+        { guard: "offline", target: "degraded" },
+        {
+          guard: not("online"),
+          target: "connecting",
+          actions: { type: "reportDown", params: "NOT_RUNNING" },
+        },
+      ],
+      states: {
+        resting: {
+          meta: { limit: "none", because: "the tailnet stands", log: "info" },
+          after: { selfCheck: "checking" },
+        },
+        // Headscale 0.29 leaves a deleted node's map poll open: only its peers' silence tells.
+        checking: {
+          meta: { limit: { ms: limits.check, means: "pings to peers do not end" } },
+          invoke: {
+            src: "checkPeers",
+            input: ({ context }) => ({ addresses: onlineAddresses(context.status) }),
+            onDone: [
+              {
+                guard: { type: "peersAnswer", params: ({ event }) => ({ answered: event.output }) },
+                target: "resting",
+                actions: "endSilence",
+              },
+              { guard: "silentBefore", target: "rechecking" },
+              { target: "resting", actions: "countSilence" },
+            ],
+            onError: { target: "resting", actions: keepError },
+          },
+        },
+        rechecking: {
+          meta: {
+            limit: { ms: limits.look, means: "no peer answers, and tailscaled neither" },
+            log: "warn",
+          },
+          invoke: {
+            src: "recheck",
+            onDone: { target: "resting", actions: "endSilence" },
+            onError: { target: "resting", actions: keepError },
+          },
+        },
+      },
+    },
+    degraded: {
+      initial: "waiting",
+      entry: ["reportUp", "endSilence", "reportSettled"],
+      always: [
+        { guard: "wantsLogin", target: "needsLogin" },
+        // Keys of before the outage may have been told first, and again dropped sessions.
+        {
+          guard: "online",
+          target: "up",
+          actions: {
+            type: "greetAgain",
+            params: ({ context }) => context.status.peers.map(({ nodeId }) => nodeId),
+          },
+        },
+        {
+          guard: not("offline"),
+          target: "connecting",
+          actions: { type: "reportDown", params: "NOT_RUNNING" },
+        },
+      ],
+      states: {
+        waiting: {
+          // Control was away before this daemon was there: that is no short loss, and the others may return at the next tick.
+          always: { guard: "adoptedAway", target: "rejoining" },
+          meta: {
+            limit: { ms: limits.lossConfirm, means: "tailscaled comes back from short losses itself" },
+          },
+          after: { lossConfirm: "rejoining" },
+        },
+        rejoining: {
+          meta: {
+            limit: {
+              ms: limits.away,
+              means: "Headscale is away; what runs keeps running on the last netmap",
+            },
+            log: "warn",
+          },
+          invoke: {
+            src: "rejoin",
+            input: ({ context: { wanted } }) => ({ hostname: wanted.hostname }),
+            onError: { target: "waiting", actions: keepError },
+          },
+        },
+      },
+    },
+    ended: { type: "final" },
+  },
+});

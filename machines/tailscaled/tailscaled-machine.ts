@@ -1,0 +1,183 @@
+import { assign, enqueueActions, sendTo, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { noTailnet } from "../../src/domain/tailnet-phase.ts";
+import { notProvided } from "../support/not-provided.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+import type { TailscaledIdentity } from "../tailnet/tailnet-events.ts";
+import { tailnetMachine } from "../tailnet/tailnet-machine.ts";
+import type {
+  FoundTailscaled,
+  TailscaledEvent,
+  TailscaledInput,
+  TailscaledReport,
+} from "./tailscaled-events.ts";
+
+interface TailscaledContext extends TailscaledInput {
+  readonly found: FoundTailscaled;
+  /** Why headcni-wire was not found at the last look; empty once it was. */
+  readonly missed: string;
+  /** Ends of a session in a row that never knew where it stands. */
+  readonly failures: number;
+  readonly failure: Failure | null;
+}
+
+/** `pause` is short enough that a new tailscaled is attended before its peers are missed; a look costs two reads. */
+const limits = { away: 60_000, seek: 5000, enter: 5000, settle: 60_000, pause: 200 };
+const restart = { firstMs: 100, mostMs: 30_000 };
+const nobody: FoundTailscaled = { pid: 0, startTime: "", attended: false };
+
+const keepError = {
+  type: "keepFailure",
+  params: ({ event }: { readonly event: { readonly error: unknown } }) => toFailure(event.error),
+} as const;
+
+/**
+ * The process: which tailscaled headcni-wire runs. Each one gets a `tailnet` of its own, so that nothing which is told of
+ * one is ever taken for another. Losing control is no reason to touch it: what runs keeps running on the last netmap.
+ */
+export const tailscaledMachine = setup({
+  types: {
+    input: {} as TailscaledInput,
+    context: {} as TailscaledContext,
+    events: {} as TailscaledEvent,
+    meta: {} as StateMeta,
+    children: {} as { tailnet: "tailnet" },
+  },
+  actors: {
+    /** One look for headcni-wire; fails with the reason why it runs no tailscaled. */
+    seek: notProvided<FoundTailscaled, void>("tailscaled.seek"),
+    /** Opens the X that headcni-wire made. */
+    enter: notProvided<void, void>("tailscaled.enter"),
+    tailnet: tailnetMachine,
+  },
+  actions: {
+    takeFound: assign((_, found: FoundTailscaled) => ({ found, missed: "", failure: null })),
+    noteMissed: enqueueActions(({ context, enqueue }, failure: Failure) => {
+      enqueue.assign({ failure, missed: failure.message });
+      enqueue.sendTo(context.parent, {
+        type: "tailscale.down",
+        reason: failure.code,
+      } satisfies TailscaledReport);
+      // With headcni-wire alive X stands, and the guard holds it.
+      if (failure.code !== "TAILSCALED_AWAY")
+        enqueue.sendTo(context.parent, { type: "tailscale.left" } satisfies TailscaledReport);
+    }),
+    reportEntered: sendTo(({ context }) => context.parent, {
+      type: "tailscale.entered",
+    } satisfies TailscaledReport),
+    /** However the session ended: nothing that it told holds any more. */
+    reportEnded: enqueueActions(({ context: { parent }, enqueue }) => {
+      enqueue.sendTo(parent, { type: "tailscale.down", reason: "EXITED" } satisfies TailscaledReport);
+      enqueue.sendTo(parent, { type: "tailscale.changed", status: noTailnet } satisfies TailscaledReport);
+    }),
+    offerCredentials: sendTo("tailnet", { type: "credentials.replaced" }),
+    keepFailure: assign((_, failure: Failure) => ({ failure })),
+    countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
+    forgetFailures: assign({ failures: 0, failure: null }),
+  },
+  guards: {
+    isNews: ({ context }, failure: Failure) => failure.message !== context.missed,
+  },
+  delays: {
+    pause: limits.pause,
+    restart: ({ context }) => backoffDelay(context.failures - 1, restart, context.wanted.hostname),
+  },
+}).createMachine({
+  id: "tailscaled",
+  context: ({ input }) => ({ ...input, found: nobody, missed: "", failures: 0, failure: null }),
+  initial: "away",
+  states: {
+    away: {
+      meta: {
+        limit: {
+          ms: limits.away,
+          means: "headcni-wire does not run tailscaled on this node: see the reason on /ready and its log",
+        },
+      },
+      initial: "seeking",
+      states: {
+        seeking: {
+          meta: { limit: { ms: limits.seek, means: "/proc does not answer" } },
+          invoke: {
+            src: "seek",
+            onDone: {
+              target: "#tailscaled.entering",
+              actions: { type: "takeFound", params: ({ event }) => event.output },
+            },
+            onError: [
+              {
+                guard: { type: "isNews", params: ({ event }) => toFailure(event.error) },
+                target: "missing",
+                actions: { type: "noteMissed", params: ({ event }) => toFailure(event.error) },
+              },
+              { target: "pausing" },
+            ],
+          },
+        },
+        missing: {
+          meta: {
+            limit: { ms: limits.pause, means: "headcni-wire runs no tailscaled, for a reason that is new" },
+            log: "warn",
+          },
+          after: { pause: "seeking" },
+        },
+        pausing: {
+          meta: { limit: { ms: limits.pause, means: "headcni-wire still runs no tailscaled" } },
+          after: { pause: "seeking" },
+        },
+        backingOff: {
+          meta: { limit: { ms: restart.mostMs, means: "tailscaled does not stay up" }, log: "warn" },
+          entry: "countFailure",
+          after: { restart: "seeking" },
+        },
+      },
+    },
+    entering: {
+      meta: { limit: { ms: limits.enter, means: "the tailnet namespace of headcni-wire cannot be opened" } },
+      invoke: {
+        src: "enter",
+        onDone: { target: "attending", actions: "reportEntered" },
+        onError: { target: "away.backingOff", actions: keepError },
+      },
+    },
+    attending: {
+      exit: "reportEnded",
+      invoke: {
+        src: "tailnet",
+        id: "tailnet",
+        input: ({ context: { found, wanted, authKeyFrom, headscale, parent }, self }) => ({
+          process: identityOf(found),
+          arrival: found.attended ? ("adopted" as const) : ("restarted" as const),
+          wanted,
+          authKeyFrom,
+          headscale,
+          root: parent,
+          parent: self,
+        }),
+        onDone: "away.backingOff",
+        onError: { target: "away.backingOff", actions: keepError },
+      },
+      on: {
+        "session.settled": { target: ".steady", actions: "forgetFailures" },
+        "credentials.replaced": { actions: "offerCredentials" },
+      },
+      initial: "settling",
+      states: {
+        settling: {
+          meta: {
+            limit: {
+              ms: limits.settle,
+              means: "tailscaled runs and the tailnet does not stand: see tailnet",
+            },
+          },
+        },
+        steady: { meta: { limit: "none", because: "how the tailnet is, the machine tailnet says" } },
+      },
+    },
+  },
+});
+
+function identityOf({ pid, startTime }: FoundTailscaled): TailscaledIdentity {
+  return { pid, startTime };
+}
