@@ -1,4 +1,4 @@
-import { assign, enqueueActions, sendTo, setup } from "xstate";
+import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import type { WatchSource } from "../../src/domain/kubernetes-watch.ts";
@@ -19,6 +19,8 @@ interface WatchContext {
   readonly lost: boolean;
   readonly failure: Failure | null;
 }
+
+type Loss = Pick<Extract<WatchEvent, { type: "watch.failed" }>, "failure" | "retryAfterMs">;
 
 const limits = { listing: 30_000, resuming: 15_000 };
 const retry = { firstMs: 250, mostMs: 30_000 };
@@ -54,21 +56,10 @@ export const watchMachine = setup({
       enqueue.assign({ lost: false, failure: null });
       enqueue.sendTo(context.parent, { type: "watch.restored", source: context.source });
     }),
-    tellLost: sendTo(
-      ({ context }) => context.parent,
-      ({ context }, failure: Failure): WatchReport => ({
-        type: "watch.lost",
-        source: context.source,
-        failure,
-      }),
-    ),
-    keepFailure: assign(
-      (_, event: { readonly failure: Failure; readonly retryAfterMs?: number | undefined }) => ({
-        failure: event.failure,
-        retryAfterMs: event.retryAfterMs ?? 0,
-        lost: true,
-      }),
-    ),
+    lose: enqueueActions(({ context: { parent, source }, enqueue }, { failure, retryAfterMs = 0 }: Loss) => {
+      enqueue.assign({ failure, retryAfterMs, lost: true });
+      enqueue.sendTo(parent, { type: "watch.lost", source, failure });
+    }),
     dropCursor: assign({ cursor: "" }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
   },
@@ -107,10 +98,7 @@ export const watchMachine = setup({
         input: ({ context: { source, cursor } }) => ({ source, cursor }),
         onError: {
           target: "backingOff",
-          actions: [
-            { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
-            { type: "tellLost", params: ({ event }) => toFailure(event.error) },
-          ],
+          actions: { type: "lose", params: ({ event }) => ({ failure: toFailure(event.error) }) },
         },
       },
       on: {
@@ -119,26 +107,16 @@ export const watchMachine = setup({
           {
             guard: { type: "expired", params: ({ event }) => event },
             target: "backingOff",
-            actions: [
-              "dropCursor",
-              { type: "keepFailure", params: ({ event }) => event },
-              { type: "tellLost", params: ({ event }) => event.failure },
-            ],
+            actions: ["dropCursor", { type: "lose", params: ({ event }) => event }],
           },
           {
             guard: { type: "isRefusal", params: ({ event }) => event },
             target: "refused",
-            actions: [
-              { type: "keepFailure", params: ({ event }) => event },
-              { type: "tellLost", params: ({ event }) => event.failure },
-            ],
+            actions: { type: "lose", params: ({ event }) => event },
           },
           {
             target: "backingOff",
-            actions: [
-              { type: "keepFailure", params: ({ event }) => event },
-              { type: "tellLost", params: ({ event }) => event.failure },
-            ],
+            actions: { type: "lose", params: ({ event }) => event },
           },
         ],
       },
