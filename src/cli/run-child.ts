@@ -1,27 +1,22 @@
-import { execFile } from "node:child_process";
+import { execa } from "execa";
 import { CliError } from "./cli-error.ts";
 
 const longestMs = 120_000;
 
 /** Runs a program to its end, at most two minutes, and gives its stdout. Throws CliError FAILED with what it said. */
-export function runChild(command: readonly string[], signal: AbortSignal): Promise<string> {
+export async function runChild(command: readonly string[], signal: AbortSignal): Promise<string> {
   const [program = "", ...args] = command;
-  return new Promise((resolve, reject) => {
-    execFile(
-      program,
-      args,
-      { signal, timeout: longestMs, killSignal: "SIGKILL" },
-      (error, stdout, stderr) => {
-        if (error === null) return resolve(stdout);
-        const said = stderr.trim() || error.message;
-        reject(
-          new CliError(
-            `${program} ${args.at(-1) ?? ""} failed: ${said}`,
-            { code: "FAILED" },
-            { cause: error },
-          ),
-        );
-      },
-    );
+  const ended = await execa(program, args, {
+    cancelSignal: signal,
+    timeout: longestMs,
+    killSignal: "SIGKILL",
+    reject: false,
   });
+  if (!ended.failed) return ended.stdout;
+  const said = ended.stderr?.trim() || ended.shortMessage;
+  throw new CliError(
+    `${program} ${args.at(-1) ?? ""} failed: ${said}`,
+    { code: "FAILED" },
+    { cause: ended.cause },
+  );
 }

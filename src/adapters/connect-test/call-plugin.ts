@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execa } from "execa";
 import * as z from "zod";
 import { ConnectTestError } from "./connect-test-error.ts";
 
@@ -34,37 +34,32 @@ export async function callPlugin(call: PluginCall): Promise<readonly string[]> {
   throw new ConnectTestError(`${text} (CNI code ${cniCode})`, { code: "PLUGIN_FAILED", cniCode });
 }
 
-function runPlugin(call: PluginCall): Promise<{ readonly code: number | string; readonly stdout: string }> {
+async function runPlugin(
+  call: PluginCall,
+): Promise<{ readonly code: number | string; readonly stdout: string }> {
   const { command, plugin, containerId, netns, networkName, socketPath } = call;
-  return new Promise((resolve, reject) => {
-    const child = spawn(plugin, [], {
-      env: {
-        CNI_COMMAND: command,
-        CNI_CONTAINERID: containerId,
-        CNI_NETNS: netns,
-        CNI_IFNAME: "eth0",
-        CNI_PATH: plugin.slice(0, plugin.lastIndexOf("/")),
-      },
-      stdio: ["pipe", "pipe", "ignore"],
-      timeout: answerMs,
-    });
-    const chunks: string[] = [];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => chunks.push(text));
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(JSON.stringify({ cniVersion: "1.0.0", name: networkName, type: "headcni", socketPath }));
-    child.once("error", (cause: NodeJS.ErrnoException) =>
-      reject(
-        new ConnectTestError(
-          `the CNI plugin ${plugin} does not start: ${cause.code}`,
-          { code: "PLUGIN_FAILED" },
-          { cause },
-        ),
-      ),
-    );
-    child.once("close", (code, signal) =>
-      resolve({ code: code ?? signal ?? "no code", stdout: chunks.join("") }),
-    );
+  const ended = await execa(plugin, [], {
+    env: {
+      CNI_COMMAND: command,
+      CNI_CONTAINERID: containerId,
+      CNI_NETNS: netns,
+      CNI_IFNAME: "eth0",
+      CNI_PATH: plugin.slice(0, plugin.lastIndexOf("/")),
+    },
+    extendEnv: false,
+    input: JSON.stringify({ cniVersion: "1.0.0", name: networkName, type: "headcni", socketPath }),
+    stderr: "ignore",
+    timeout: answerMs,
+    reject: false,
   });
+  const { exitCode, signal, code, cause, stdout = "" } = ended;
+  if (exitCode === undefined && signal === undefined)
+    throw new ConnectTestError(
+      `the CNI plugin ${plugin} does not start: ${code}`,
+      { code: "PLUGIN_FAILED" },
+      { cause },
+    );
+  return { code: exitCode ?? signal ?? "no code", stdout };
 }
 
 function parseJson(text: string): unknown {

@@ -1,8 +1,6 @@
-import { spawn } from "node:child_process";
 import * as z from "zod";
 import type { TestNode, TestTarget, WayObservation } from "../../domain/connect-test/observation.ts";
-import { type JsonLinesClient, jsonLinesClient } from "./json-lines.ts";
-import { lastWords } from "./last-words.ts";
+import { startHelperProgram } from "./helper-program.ts";
 
 const echo = z.number().nullable();
 const echoPair = z.object({ small: echo, full: echo });
@@ -52,10 +50,7 @@ const closeMs = 30_000;
 
 /** Starts `command`, which must lead to `headcnictl connect-test --agent` on some node. */
 export function openRemoteNode(command: readonly string[]): RemoteNode {
-  const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
-  const ended = lastWords(child);
-  const client: JsonLinesClient = jsonLinesClient(child.stdin, child.stdout, ended);
+  const { client, end } = startHelperProgram(command);
   return {
     begin: async () => await client.ask("begin", null, testNode),
     way: async (target) => {
@@ -67,11 +62,6 @@ export function openRemoteNode(command: readonly string[]): RemoteNode {
       const { bytes, milliseconds: taken } = await client.ask("send", { address, port, milliseconds }, sent);
       return (bytes * 8 * 1000) / taken;
     },
-    close: async () => {
-      child.stdin.end();
-      const timer = setTimeout(() => child.kill("SIGTERM"), closeMs);
-      await ended;
-      clearTimeout(timer);
-    },
+    close: () => end(closeMs),
   };
 }

@@ -1,11 +1,10 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { KernelState } from "../../ports/kernel-state.ts";
 import { callPlugin } from "./call-plugin.ts";
-import { type JsonLinesClient, jsonLinesClient } from "./json-lines.ts";
-import { lastWords } from "./last-words.ts";
+import { startHelperProgram } from "./helper-program.ts";
+import type { JsonLinesClient } from "./json-lines.ts";
 
 export interface TestPodOptions {
   readonly runtimeDir: string;
@@ -37,14 +36,12 @@ export async function openTestPod(options: TestPodOptions): Promise<TestPod> {
   await kernel.createNamespace(netns);
   try {
     const addresses = await callPlugin(pluginCall(options, "ADD", name));
-    const child = spawn("nsenter", [`--net=${netns}`, "--", ...worker], { stdio: ["pipe", "pipe", "pipe"] });
-    const ended = lastWords(child);
+    const helper = startHelperProgram(["nsenter", `--net=${netns}`, "--", ...worker]);
     return {
       addresses,
-      worker: jsonLinesClient(child.stdin, child.stdout, ended),
+      worker: helper.client,
       close: async () => {
-        child.stdin.end();
-        await ended;
+        await helper.end();
         await detach(options, name);
       },
     };

@@ -1,10 +1,9 @@
-import { spawn } from "node:child_process";
 import { access, constants, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import * as z from "zod";
 import type { CniFacts, DoctorSettings } from "../../domain/doctor/facts.ts";
 import { configurationsIn, namesBefore } from "../conflist/conflist-file.ts";
-import { errnoOf } from "./fact.ts";
 
 const versionAnswer = z.object({ supportedVersions: z.array(z.string()) });
 const answerMs = 5000;
@@ -46,24 +45,26 @@ export async function readCni(
 }
 
 /** The VERSION command needs no daemon and changes nothing (CNI specification 1.1.0). */
-function askVersion(file: string): Promise<{ readonly fault: string; readonly versions: readonly string[] }> {
-  return new Promise((resolve) => {
-    const child = spawn(file, [], {
-      env: { CNI_COMMAND: "VERSION" },
-      stdio: ["pipe", "pipe", "ignore"],
-      timeout: answerMs,
-    });
-    const chunks: string[] = [];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => chunks.push(text));
-    child.stdin.on("error", () => undefined);
-    child.stdin.end('{"cniVersion":"1.0.0"}');
-    child.once("error", (error) => resolve({ fault: errnoOf(error), versions: [] }));
-    child.once("close", (code, signal) => {
-      const answer = versionAnswer.safeParse(parseJson(chunks.join("")));
-      if (answer.success) return resolve({ fault: "", versions: answer.data.supportedVersions });
-      return resolve({ fault: `it ended with ${signal ?? code} and no answer`, versions: [] });
-    });
+async function askVersion(
+  file: string,
+): Promise<{ readonly fault: string; readonly versions: readonly string[] }> {
+  const {
+    exitCode,
+    signal,
+    code,
+    stdout = "",
+  } = await execa(file, [], {
+    env: { CNI_COMMAND: "VERSION" },
+    extendEnv: false,
+    input: '{"cniVersion":"1.0.0"}',
+    stderr: "ignore",
+    timeout: answerMs,
+    reject: false,
   });
+  if (exitCode === undefined && signal === undefined) return { fault: String(code), versions: [] };
+  const answer = versionAnswer.safeParse(parseJson(stdout));
+  if (answer.success) return { fault: "", versions: answer.data.supportedVersions };
+  return { fault: `it ended with ${signal ?? exitCode} and no answer`, versions: [] };
 }
 
 function parseJson(text: string): unknown {

@@ -1,7 +1,6 @@
-import { execFile } from "node:child_process";
 import { open, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { execa } from "execa";
 import * as z from "zod";
 import { redactLine } from "../../observe/redaction.ts";
 import { CliError } from "../cli-error.ts";
@@ -44,7 +43,7 @@ export async function readDaemonLogs({ daemon, signal }: CliContext): Promise<Re
 async function readJournal(signal: AbortSignal): Promise<readonly LogEntry[] | undefined> {
   try {
     const args = ["-u", "headcni", "-o", "cat", "-n", "5000", "--no-pager", "-q"];
-    const { stdout } = await promisify(execFile)("journalctl", args, { signal, maxBuffer: maxFileBytes * 4 });
+    const { stdout } = await execa("journalctl", args, { cancelSignal: signal });
     const entries = parseLines(stdout);
     return entries.length === 0 ? undefined : entries;
   } catch {

@@ -1,9 +1,8 @@
-import { spawn } from "node:child_process";
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { startHelperProgram } from "../../../src/adapters/connect-test/helper-program.ts";
 import { answerJsonLines, jsonLinesClient } from "../../../src/adapters/connect-test/json-lines.ts";
-import { lastWords } from "../../../src/adapters/connect-test/last-words.ts";
 
 const never = new Promise<string>(() => undefined);
 
@@ -49,12 +48,15 @@ test("the other side ends when its input does", async () => {
   await served;
 });
 
-test("a process that ends answers with its last words", async () => {
-  const child = spawn("sh", ["-c", "echo no route to host >&2; exit 7"], { stdio: ["pipe", "pipe", "pipe"] });
-  const client = jsonLinesClient(child.stdin, child.stdout, lastWords(child));
+test("a program that ends answers with its last words", async () => {
+  const { client } = startHelperProgram(["sh", "-c", "echo no route to host >&2; exit 7"]);
   await expect(client.ask("begin", null, z.null())).rejects.toThrow("no route to host");
-  const silent = spawn("sh", ["-c", "exit 7"], { stdio: ["pipe", "pipe", "pipe"] });
-  const mute = jsonLinesClient(silent.stdin, silent.stdout, lastWords(silent));
+  const { client: mute } = startHelperProgram(["sh", "-c", "exit 7"]);
   await expect(mute.ask("begin", null, z.null())).rejects.toThrow("it ended with 7");
   await expect(mute.ask("begin", null, z.null())).rejects.toThrow("it ended with 7");
+});
+
+test("a program that is not there is named", async () => {
+  const { client } = startHelperProgram(["no-such-program"]);
+  await expect(client.ask("begin", null, z.null())).rejects.toThrow("no-such-program ENOENT");
 });
