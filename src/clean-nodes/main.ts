@@ -2,8 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import * as z from "zod";
 import { createApiTransport } from "../adapters/kubernetes/api-transport.ts";
-import { readServiceAccount } from "../adapters/kubernetes/cluster-access.ts";
-import { readKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import { nodeConfigReader } from "../adapters/kubernetes/kube-config.ts";
 import { HeadcniError } from "../domain/failure.ts";
 import { cleanupReport } from "../domain/node-cleanup.ts";
 import { cleanUpCluster } from "./cluster.ts";
@@ -39,9 +38,7 @@ async function main(): Promise<void> {
   });
   if (values.help) return console.log(usage);
   const { kubeconfig } = values;
-  const transport = createApiTransport(() =>
-    kubeconfig === undefined ? readServiceAccount(process.env) : readKubeconfig(kubeconfig),
-  );
+  const transport = createApiTransport(nodeConfigReader(kubeconfig, process.env));
   const set = setSchema.parse(JSON.parse(readFileSync(values.run, "utf8")));
   const own = Object.entries(set.spec.selector.matchLabels)
     .map(([name, value]) => `${name}=${value}`)

@@ -2,8 +2,7 @@ import * as z from "zod";
 import type { KubernetesFacts } from "../../domain/doctor/facts.ts";
 import { toFailure } from "../../domain/failure.ts";
 import { type ApiTransport, createApiTransport } from "../kubernetes/api-transport.ts";
-import { readServiceAccount } from "../kubernetes/cluster-access.ts";
-import { readKubeconfig } from "../kubernetes/kubeconfig.ts";
+import { nodeConfigReader } from "../kubernetes/kube-config.ts";
 import { factOf } from "./fact.ts";
 
 export interface ReadClusterOptions {
@@ -37,9 +36,7 @@ export async function readCluster(
   signal: AbortSignal,
 ): Promise<KubernetesFacts> {
   const { kubeconfig, environment, nodeName } = options;
-  const transport = createApiTransport(() =>
-    kubeconfig === undefined ? readServiceAccount(environment) : readKubeconfig(kubeconfig),
-  );
+  const transport = createApiTransport(nodeConfigReader(kubeconfig, environment));
   try {
     const unreachable = await transport.call({ method: "GET", path: "/version" }, signal).then(
       () => "",

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { Agent, type Dispatcher, request } from "undici";
-import type { ClusterAccess } from "./cluster-access.ts";
+import { Agent, type Dispatcher, ProxyAgent, request } from "undici";
+import { type ClusterAccess, clusterAccess } from "./cluster-access.ts";
+import type { KubeConfigReader } from "./kube-config.ts";
 import { KubernetesRequestError } from "./kubernetes-error.ts";
 import { type Refusal, refusalError } from "./read-refusal.ts";
 
@@ -22,6 +23,9 @@ export interface ApiTransport {
   close(): Promise<void>;
 }
 
+/** What a connection depends on; the rest of the access goes into each request. */
+type Way = { readonly tls: ClusterAccess["tls"]; readonly proxy?: string | undefined };
+
 const exchangeMs = 10_000;
 const connectMs = 5_000;
 /**
@@ -30,40 +34,39 @@ const connectMs = 5_000;
  */
 const probeAfterMs = 15_000;
 
-/** HTTPS to the API server. `readAccess` is asked before each request, so rotated files count at once. */
-export function createApiTransport(readAccess: () => ClusterAccess): ApiTransport {
-  let current: { readonly tls: ClusterAccess["tls"]; readonly agent: Agent } | undefined;
+/** HTTPS to the API server. `readConfig` is asked before each request, so rotated files count at once. */
+export function createApiTransport(readConfig: KubeConfigReader): ApiTransport {
+  let current: { readonly way: Way; readonly agent: Dispatcher } | undefined;
 
   /** Connections are made with the certificates of now; streams on earlier ones go on until they end. */
-  function agentFor(tls: ClusterAccess["tls"]): Agent {
-    if (current !== undefined && isDeepStrictEqual(current.tls, tls)) return current.agent;
+  function agentFor({ tls, proxy }: Way): Dispatcher {
+    const way = { tls, proxy };
+    if (current !== undefined && isDeepStrictEqual(current.way, way)) return current.agent;
     current?.agent.close().catch(() => undefined);
-    const connect = { ...tls, timeout: connectMs, keepAlive: true, keepAliveInitialDelay: probeAfterMs };
-    // HTTP/1.1: a stream of its own for each watch, so that a slow one holds up nobody.
-    const agent = new Agent({ allowH2: false, connect, headersTimeout: exchangeMs });
-    current = { tls, agent };
+    const agent = openAgent(way);
+    current = { way, agent };
     return agent;
   }
 
   async function send(call: ApiCall, bodyTimeout: number, signal: AbortSignal) {
-    const access = readAccess();
+    const { server, headers, ...way } = await clusterAccess(readConfig());
     try {
-      return await request(new URL(access.server + call.path), {
-        dispatcher: agentFor(access.tls),
+      return await request(new URL(server + call.path), {
+        dispatcher: agentFor(way),
         method: call.method,
         bodyTimeout,
         ...(call.query === undefined ? {} : { query: { ...call.query } }),
         headers: {
+          ...headers,
           accept: "application/json",
           "user-agent": "headcni",
-          ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
           ...(call.body === undefined ? {} : { "content-type": call.contentType ?? "application/json" }),
         },
         ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
         signal,
       });
     } catch (cause) {
-      throw unreachable(access.server, cause);
+      throw unreachable(server, cause);
     }
   }
 
@@ -84,6 +87,16 @@ export function createApiTransport(readAccess: () => ClusterAccess): ApiTranspor
       current = undefined;
     },
   };
+}
+
+/** HTTP/1.1: a stream of its own for each watch, so that a slow one holds up nobody. */
+function openAgent({ tls, proxy }: Way): Dispatcher {
+  const common = { allowH2: false, headersTimeout: exchangeMs };
+  const socket = { timeout: connectMs, keepAlive: true, keepAliveInitialDelay: probeAfterMs };
+  const ours = { ...tls, ...socket };
+  return proxy === undefined
+    ? new Agent({ ...common, connect: ours })
+    : new ProxyAgent({ ...common, uri: proxy, requestTls: ours, connect: socket });
 }
 
 /** The error of a stream that broke off. */

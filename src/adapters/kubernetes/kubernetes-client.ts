@@ -1,9 +1,8 @@
 import type { WatchSource } from "../../domain/kubernetes-watch.ts";
 import type { Kubernetes } from "../../ports/kubernetes.ts";
 import { createApiTransport } from "./api-transport.ts";
-import { readServiceAccount } from "./cluster-access.ts";
 import { createFollower, type WatchTarget } from "./follow-objects.ts";
-import { readKubeconfig } from "./kubeconfig.ts";
+import { nodeConfigReader } from "./kube-config.ts";
 import { conditionPatch } from "./node-condition.ts";
 import { newEvent, repeatedEvent } from "./pod-events.ts";
 
@@ -21,9 +20,7 @@ export interface KubernetesOptions {
 /** The Kubernetes API for this node. Nothing is read or connected before the first call. */
 export function createKubernetes(options: KubernetesOptions): Kubernetes & { close(): Promise<void> } {
   const { nodeName, kubeconfig, environment, podSelector, rejected } = options;
-  const transport = createApiTransport(() =>
-    kubeconfig === undefined ? readServiceAccount(environment) : readKubeconfig(kubeconfig),
-  );
+  const transport = createApiTransport(nodeConfigReader(kubeconfig, environment));
   const targets: Readonly<Record<WatchSource, WatchTarget>> = {
     ownNode: { path: "/api/v1/nodes", query: { fieldSelector: `metadata.name=${nodeName}` } },
     nodes: { path: "/api/v1/nodes", query: {} },

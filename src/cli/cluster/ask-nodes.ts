@@ -91,7 +91,7 @@ async function askNode(
 ): Promise<NodeAnswer> {
   const { node } = pod;
   try {
-    const ran = await execInPod(cluster.access(), {
+    const ran = await execInPod(cluster.config(), {
       ...call,
       pod,
       container: daemonContainer,

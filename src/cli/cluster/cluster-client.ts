@@ -2,8 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import { type ApiTransport, createApiTransport } from "../../adapters/kubernetes/api-transport.ts";
-import type { ClusterAccess } from "../../adapters/kubernetes/cluster-access.ts";
-import { readKubeconfig } from "../../adapters/kubernetes/kubeconfig.ts";
+import { type KubeConfigReader, kubeConfigReader } from "../../adapters/kubernetes/kube-config.ts";
 import { HeadcniError } from "../../domain/failure.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliContext } from "../command.ts";
@@ -20,7 +19,7 @@ export interface NodePod {
 
 /** A cluster whose API server leads to HeadCNI's pods. Throws CliError. */
 export interface ClusterClient {
-  readonly access: () => ClusterAccess;
+  readonly config: KubeConfigReader;
   /** By node name. */
   nodePods(): Promise<readonly NodePod[]>;
   /** What the API server says to those whose role lacks a pod's subresource; WebSocket hides it. Otherwise undefined. */
@@ -63,10 +62,10 @@ const podListSchema = z.object({
 });
 
 export function openCluster({ target, environment, signal }: CliContext): ClusterClient {
-  const access = () => readAccess(target, environment);
-  const transport = createApiTransport(access);
+  const config = configReader(target, environment);
+  const transport = createApiTransport(config);
   return {
-    access,
+    config,
     nodePods: async () => {
       const list = await listPods(transport, target.namespace, signal);
       return list.items
@@ -136,11 +135,12 @@ export function clusterError(error: unknown, what: string): CliError {
   );
 }
 
-function readAccess(
+/** As kubectl finds it: the option, the files of KUBECONFIG, the one in the home directory. */
+function configReader(
   { kubeconfig, kubeContext }: CliContext["target"],
   environment: CliContext["environment"],
-): ClusterAccess {
-  const [first = ""] = (environment["KUBECONFIG"] ?? "").split(":");
-  const fallback = first === "" ? join(environment["HOME"] ?? homedir(), ".kube", "config") : first;
-  return readKubeconfig(kubeconfig ?? fallback, kubeContext);
+): KubeConfigReader {
+  const named = (kubeconfig ?? environment["KUBECONFIG"] ?? "").split(":").filter((path) => path !== "");
+  const paths = named.length > 0 ? named : [join(environment["HOME"] ?? homedir(), ".kube", "config")];
+  return kubeConfigReader(kubeconfig === undefined ? paths : [kubeconfig], kubeContext);
 }

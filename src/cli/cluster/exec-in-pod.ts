@@ -1,8 +1,8 @@
-import type { WebSocket } from "undici";
-import * as z from "zod";
-import type { ClusterAccess } from "../../adapters/kubernetes/cluster-access.ts";
+import { Writable } from "node:stream";
+import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
+import { Exec } from "@kubernetes/client-node/dist/exec.js";
 import type { NodePod } from "./cluster-client.ts";
-import { openPodSocket, podRefusal } from "./pod-socket.ts";
+import { connectionError, podRefusal } from "./pod-refusal.ts";
 
 export interface Executed {
   readonly exitCode: number;
@@ -18,84 +18,71 @@ export interface ExecCall {
   readonly signal: AbortSignal;
 }
 
-/** Channels of the remote command protocol (k8s.io/apimachinery pkg/util/remotecommand): the first byte of each message. */
-const channels = { stdout: 1, stderr: 2, status: 3 } as const;
-const protocols = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
+/** The part of a Status (meta/v1) that ends the exchange; a command that ran and failed has the cause ExitCode. */
+type ExecStatus = Parameters<NonNullable<Parameters<Exec["exec"]>[8]>>[0];
+type ExecSocket = Awaited<ReturnType<Exec["exec"]>>;
+
 const maxBytes = 64 * 1024 * 1024;
 
-/** The status that ends the exchange; a command that ran and failed has the cause ExitCode. */
-const statusSchema = z.looseObject({
-  status: z.string(),
-  message: z.string().optional(),
-  details: z
-    .looseObject({
-      causes: z
-        .array(z.looseObject({ reason: z.string().optional(), message: z.string().optional() }))
-        .optional(),
-    })
-    .optional(),
-});
-
 /** Runs a command in a pod over the API server's exec, without its standard input. Throws CliError when it did not run. */
-export async function execInPod(access: ClusterAccess, call: ExecCall): Promise<Executed> {
-  const { pod, signal, timeoutMs } = call;
-  const words = call.command.map((word) => ["command", word] as const);
-  const { socket, close } = openPodSocket(access, {
-    pod,
-    subresource: "exec",
-    query: [...words, ["container", call.container], ["stdout", "true"], ["stderr", "true"]],
-    protocols,
-  });
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  try {
-    return await converse(socket, pod, limit);
-  } finally {
-    await close();
-  }
-}
-
-function converse(socket: WebSocket, pod: NodePod, limit: AbortSignal): Promise<Executed> {
+export async function execInPod(config: KubeConfig, call: ExecCall): Promise<Executed> {
+  const { pod, container, command, signal, timeoutMs } = call;
   const refuse = (why: string) => podRefusal(pod, why);
-  return new Promise((resolve, reject) => {
-    const chunks: Record<number, Buffer[]> = {
-      [channels.stdout]: [],
-      [channels.stderr]: [],
-      [channels.status]: [],
-    };
-    const textOf = (channel: number) => Buffer.concat(chunks[channel] ?? []).toString("utf8");
-    let bytes = 0;
-    limit.addEventListener("abort", () => reject(refuse("the command did not end in time")), { once: true });
-    socket.addEventListener("message", ({ data }) => {
-      const message = Buffer.from(data as ArrayBuffer);
-      bytes += message.length;
-      if (bytes > maxBytes) return reject(refuse("the command's output has no end"));
-      chunks[message[0] ?? 0]?.push(message.subarray(1));
-    });
-    socket.addEventListener("error", ({ message, error }) =>
-      reject(refuse(`the API server does not exec there: ${message || String(error ?? "refused")}`)),
-    );
-    socket.addEventListener("close", ({ reason }) => {
-      const status = readStatus(textOf(channels.status));
-      if (status === undefined) return reject(refuse(`the connection ended early ${reason}`.trim()));
-      if ("refused" in status) return reject(refuse(status.refused));
-      resolve({ ...status, stdout: textOf(channels.stdout), stderr: textOf(channels.stderr) });
-    });
+  const ended = Promise.withResolvers<ExecStatus>();
+  // Whoever waits for the socket hears of the limit first.
+  ended.promise.catch(() => undefined);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  limit.addEventListener("abort", () => ended.reject(refuse("the command did not end in time")), {
+    once: true,
   });
-}
-
-function readStatus(text: string): { readonly exitCode: number } | { readonly refused: string } | undefined {
-  const parsed = statusSchema.safeParse(jsonOf(text));
-  if (!parsed.success) return undefined;
-  const { status, message = "refused", details } = parsed.data;
-  if (status === "Success") return { exitCode: 0 };
-  const code = details?.causes?.find(({ reason }) => reason === "ExitCode")?.message;
-  return code === undefined ? { refused: message } : { exitCode: Number(code) };
-}
-
-function jsonOf(text: string): unknown {
+  let bytes = 0;
+  const keepIn = (chunks: Buffer[]) =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        bytes += chunk.length;
+        if (bytes > maxBytes) ended.reject(refuse("the command's output has no end"));
+        else chunks.push(chunk);
+        done();
+      },
+    });
+  const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
+  const opening = new Exec(config)
+    .exec(
+      pod.namespace,
+      pod.pod,
+      container,
+      [...command],
+      keepIn(stdout),
+      keepIn(stderr),
+      null,
+      false,
+      (status) => ended.resolve(status),
+    )
+    .catch((error: unknown) => {
+      throw refuse(`the API server does not exec there: ${connectionError(error)}`);
+    });
+  opening.then(
+    (socket) => {
+      socket.onclose = ({ reason }: { readonly reason: string }) =>
+        ended.reject(refuse(`the connection ended early ${reason}`.trim()));
+    },
+    (error: unknown) => ended.reject(error),
+  );
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    const exitCode = exitCodeOf(await ended.promise, refuse);
+    const text = (chunks: readonly Buffer[]) => Buffer.concat(chunks).toString("utf8");
+    return { exitCode, stdout: text(stdout), stderr: text(stderr) };
+  } finally {
+    opening.then(
+      (socket: ExecSocket) => socket.terminate(),
+      () => undefined,
+    );
   }
+}
+
+function exitCodeOf({ status, message, details }: ExecStatus, refuse: (why: string) => Error): number {
+  if (status === "Success") return 0;
+  const code = details?.causes?.find(({ reason }) => reason === "ExitCode")?.message;
+  if (code === undefined) throw refuse(message ?? "refused");
+  return Number(code);
 }

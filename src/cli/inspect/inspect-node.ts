@@ -74,7 +74,7 @@ export async function inspectNode(
 
 async function carryTo(cluster: ClusterClient, pod: NodePod, local: Socket): Promise<void> {
   try {
-    await forwardToPod(cluster.access(), { pod, port: pod.pages.port, local });
+    await forwardToPod(cluster.config(), { pod, port: pod.pages.port, local });
   } catch (error) {
     local.destroy();
     const pods = await cluster.nodePods();

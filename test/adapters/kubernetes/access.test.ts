@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readServiceAccount } from "../../../src/adapters/kubernetes/cluster-access.ts";
-import { readKubeconfig } from "../../../src/adapters/kubernetes/kubeconfig.ts";
+import { clusterAccess } from "../../../src/adapters/kubernetes/cluster-access.ts";
+import { kubeConfigReader, serviceAccountReader } from "../../../src/adapters/kubernetes/kube-config.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
@@ -35,10 +35,30 @@ function kubeconfig(user: object, cluster: object = {}, more: object = {}) {
   return { path, folder };
 }
 
+const accessOf = async (...paths: readonly string[]) => {
+  const access = await clusterAccess(kubeConfigReader(paths)());
+  const { ca, cert, key, ...tls } = access.tls;
+  const text = (value: unknown) => (value === undefined ? undefined : String(value));
+  return { ...access, tls: { ...tls, ca: text(ca), cert: text(cert), key: text(key) } };
+};
+
+/** A program as the kubeconfig's users name it: prints a credential with this token. */
+function plugin(folder: string, script: string): string {
+  writeFileSync(join(folder, "plugin"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return "./plugin";
+}
+const credential = (token: string) =>
+  `echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"${token}"}}'`;
+
 describe("a kubeconfig", () => {
   it.each([
-    ["a token", { token: "t" }, {}, { token: "t", tls: { ca: "CA" } }],
-    ["a token's file, which wins", { token: "t", tokenFile: "token" }, {}, { token: "from-file" }],
+    ["a token", { token: "t" }, {}, { headers: { authorization: "Bearer t" }, tls: { ca: "CA" } }],
+    [
+      "a token's file, which wins",
+      { token: "t", tokenFile: "token" },
+      {},
+      { headers: { authorization: "Bearer from-file" } },
+    ],
     [
       "a client certificate",
       { "client-certificate-data": base64("CERT"), "client-key-data": base64("KEY") },
@@ -57,34 +77,120 @@ describe("a kubeconfig", () => {
       { "insecure-skip-tls-verify": true },
       { tls: { rejectUnauthorized: false } },
     ],
-  ])("gives access by %s", (_, user, cluster, access) => {
+    [
+      "a password",
+      { username: "a", password: "b" },
+      {},
+      { headers: { authorization: `Basic ${base64("a:b")}` } },
+    ],
+    [
+      "another user's name",
+      { token: "t", as: "jane" },
+      {},
+      { headers: { authorization: "Bearer t", "impersonate-user": "jane" } },
+    ],
+    ["a proxy", { token: "t" }, { "proxy-url": "http://p:3128" }, { proxy: "http://p:3128" }],
+    [
+      "an OIDC provider",
+      { "auth-provider": { name: "oidc", config: { "id-token": idToken() } } },
+      {},
+      { headers: { authorization: `Bearer ${idToken()}` } },
+    ],
+  ])("gives access by %s", async (_, user, cluster, access) => {
     const { path } = kubeconfig(user, cluster);
-    expect(readKubeconfig(path)).toMatchObject({ server: "https://10.99.0.1:6443", ...access });
+    expect(await accessOf(path)).toMatchObject({ server: "https://10.99.0.1:6443", ...access });
   });
 
-  it("is read anew each time: a token that was replaced counts at once", () => {
+  it("gives access by a program beside it, which runs once", async () => {
+    const { path, folder } = kubeconfig({ exec: { command: "./plugin" } });
+    plugin(folder, `[ ! -e ${folder}/ran ] || exit 1; touch ${folder}/ran; ${credential("by-plugin")}`);
+    const read = kubeConfigReader([path]);
+    for (const _ of [1, 2])
+      expect(await clusterAccess(read())).toMatchObject({ headers: { authorization: "Bearer by-plugin" } });
+  });
+
+  it("tells what its program said when it failed", async () => {
+    const { path, folder } = kubeconfig({ exec: { command: "./plugin" } });
+    plugin(folder, "echo 'please log in first' >&2; exit 3");
+    await expect(accessOf(path)).rejects.toThrow('user "u": please log in first');
+  });
+
+  it("is read anew each time: what was replaced counts at once", async () => {
     const { path, folder } = kubeconfig({ tokenFile: "token" });
-    expect(readKubeconfig(path).token).toBe("from-file");
+    const read = kubeConfigReader([path]);
+    const token = async () => (await clusterAccess(read())).headers["authorization"];
+    expect(await token()).toBe("Bearer from-file");
     writeFileSync(join(folder, "token"), "newer");
-    expect(readKubeconfig(path).token).toBe("newer");
+    expect(await token()).toBe("Bearer newer");
+    writeFileSync(path, JSON.stringify({ ...oneUser("u2"), "current-context": "c-u2" }));
+    expect(await token()).toBe("Bearer token-of-u2");
+  });
+
+  it("is joined with others as kubectl does: the first of a name counts, absent files are passed over", async () => {
+    const folder = temporaryDirectory();
+    const [first, second] = [join(folder, "first"), join(folder, "second")];
+    writeFileSync(first, JSON.stringify({ users: oneUser("a").users }));
+    writeFileSync(
+      second,
+      JSON.stringify({
+        ...oneUser("a"),
+        users: [{ name: "a", user: { token: "the second's" } }],
+        "current-context": "c-a",
+      }),
+    );
+    expect(await accessOf(join(folder, "absent"), first, second)).toMatchObject({
+      server: "https://a.example:6443",
+      headers: { authorization: "Bearer token-of-a" },
+    });
+  });
+
+  it("serves a named context although its other entries are broken and no context is current", async () => {
+    const good = oneUser("a");
+    const { path } = kubeconfig(
+      {},
+      {},
+      {
+        "current-context": undefined,
+        contexts: [{ name: "half", context: null }, ...good.contexts],
+        clusters: [
+          { name: "half", cluster: {} },
+          { name: "http", cluster: { server: "http://x" } },
+          ...good.clusters,
+        ],
+        users: [{ name: "half", user: { "client-key": "gone", exec: {} } }, ...good.users],
+      },
+    );
+    expect(await clusterAccess(kubeConfigReader([path], "c-a")())).toMatchObject({
+      headers: { authorization: "Bearer token-of-a" },
+    });
   });
 
   it.each([
-    ["a program to run", { exec: { command: "aws" } }, {}, {}, 'logs in by "exec"'],
-    ["a provider", { "auth-provider": { name: "gcp" } }, {}, {}, 'logs in by "auth-provider"'],
-    ["a password", { username: "a", password: "b" }, {}, {}, 'logs in by "username"'],
-    ["another user's name", { token: "t", as: "root" }, {}, {}, 'logs in by "as"'],
-    ["a proxy", { token: "t" }, { "proxy-url": "http://p" }, {}, "proxy-url"],
-    ["nothing", {}, {}, {}, "neither a client certificate nor a token"],
+    [
+      "groups to act as",
+      { token: "t", as: "a", "as-groups": ["b"] },
+      {},
+      {},
+      '"as-groups", which is not supported',
+    ],
+    ["a SOCKS proxy", { token: "t" }, { "proxy-url": "socks5://p" }, {}, "only HTTP proxies"],
+    ["nothing", {}, {}, {}, "no client certificate, token"],
     ["half a certificate", { "client-key-data": base64("KEY") }, {}, {}, "without its certificate"],
-    ["plain HTTP", { token: "t" }, { server: "http://10.99.0.1" }, {}, "clusters.0.cluster.server"],
-    ["no such context", { token: "t" }, {}, { "current-context": "gone" }, 'no context "gone"'],
+    ["plain HTTP", { token: "t" }, { server: "http://10.99.0.1" }, {}, "must begin with https://"],
+    [
+      "no such context",
+      { token: "t" },
+      {},
+      { "current-context": "gone" },
+      'no context "gone", only other, now',
+    ],
     ["no such cluster", { token: "t" }, {}, { clusters: [] }, 'no cluster "c"'],
     ["no such user", { token: "t" }, {}, { users: [] }, 'no user "u"'],
     ["a missing file", { tokenFile: "gone" }, {}, {}, "gone: ENOENT"],
-  ])("is refused with %s", (_, user, cluster, more, words) => {
+    ["users that are no list", { token: "t" }, {}, { users: 7 }, "users is wrong"],
+  ])("is refused with %s", async (_, user, cluster, more, words) => {
     const { path } = kubeconfig(user, cluster, more);
-    expect(() => readKubeconfig(path)).toThrow(
+    await expect(accessOf(path)).rejects.toThrow(
       expect.objectContaining({
         detail: expect.objectContaining({ code: "ACCESS_INVALID" }),
         message: expect.stringContaining(words),
@@ -92,36 +198,32 @@ describe("a kubeconfig", () => {
     );
   });
 
-  it("that is no YAML is refused without a word of its content", () => {
+  it("that is no YAML is refused without a word of its content", async () => {
     const { path } = kubeconfig({});
     writeFileSync(path, "token: [secret-token");
-    expect(() => readKubeconfig(path)).toThrow(
+    await expect(accessOf(path)).rejects.toThrow(
       expect.objectContaining({ message: expect.not.stringContaining("secret-token") }),
     );
   });
 });
 
-describe("a service account", () => {
-  const folder = () => {
-    const path = temporaryDirectory();
-    writeFileSync(join(path, "ca.crt"), "CA");
-    writeFileSync(join(path, "token"), "sa-token\n");
-    return path;
+/** A context c-NAME with a cluster and a user of that name. */
+function oneUser(name: string) {
+  return {
+    contexts: [{ name: `c-${name}`, context: { cluster: name, user: name } }],
+    clusters: [{ name, cluster: { server: `https://${name}.example:6443` } }],
+    users: [{ name, user: { token: `token-of-${name}` } }],
   };
+}
 
-  it.each([
-    ["10.96.0.1", "https://10.96.0.1:6443"],
-    ["fd00::1", "https://[fd00::1]:6443"],
-  ])("gives access to the API server at %s", (host, server) => {
-    const environment = { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: "6443" };
-    expect(readServiceAccount(environment, folder())).toEqual({
-      server,
-      tls: { ca: "CA" },
-      token: "sa-token",
-    });
-  });
+/** A token that is valid for long; its signature is the API server's to judge. */
+function idToken(): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${part({ alg: "none" })}.${part({ exp: 4_000_000_000 })}.sig`;
+}
 
+describe("a service account", () => {
   it("is none outside of a pod", () => {
-    expect(() => readServiceAccount({}, folder())).toThrow(/kubernetes.kubeconfig must name a file/);
+    expect(() => serviceAccountReader({})()).toThrow(/kubernetes.kubeconfig must name a file/);
   });
 });
