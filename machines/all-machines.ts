@@ -5,6 +5,7 @@ import { configMachine } from "./config/config-machine.ts";
 import { guardMachine } from "./guard/guard-machine.ts";
 import { headcniMachine } from "./headcni/headcni-machine.ts";
 import { headscaleMachine } from "./headscale/headscale-machine.ts";
+import { healthMachine } from "./health/health-machine.ts";
 import { nodeConditionMachine } from "./own-node/node-condition-machine.ts";
 import { ownNodeMachine } from "./own-node/own-node-machine.ts";
 import { podMachine } from "./pod/pod-machine.ts";
@@ -27,6 +28,7 @@ import { wireMachine } from "./wire/wire-machine.ts";
 /** Every machine of the daemon and of headcni-wire, by its id: what the coverage tests, the diagrams and the metrics go through. */
 export const allMachines: readonly AnyStateMachine[] = [
   headcniMachine,
+  healthMachine,
   configMachine,
   readinessMachine,
   guardMachine,

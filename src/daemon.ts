@@ -5,7 +5,7 @@ import { requireCapabilities } from "./adapters/capabilities/capabilities.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createFileConfigSource } from "./config/file-config-source.ts";
 import { type ConfigSources, secretsOf } from "./config/load-config.ts";
-import { type NodePorts, openNodePorts } from "./node-ports.ts";
+import { openNodePorts } from "./node-ports.ts";
 import { daemonView } from "./observe/daemon-view.ts";
 import { openHttpServer } from "./observe/http-server.ts";
 import { registerLiveMetrics } from "./observe/live-metrics.ts";
@@ -20,12 +20,6 @@ import { provideMachines } from "./provide-machines.ts";
 import { runtimePaths } from "./runtime-paths.ts";
 import { machineSettings } from "./settings.ts";
 import { version } from "./version.ts";
-
-/** Whether this node was proven with the pod CIDRs that it last had. */
-async function provenBefore({ network }: Config, { proof, nodeMemory }: NodePorts): Promise<boolean> {
-  const { nodePodCIDR } = network;
-  return await proof.isProven(nodePodCIDR.length > 0 ? nodePodCIDR : await nodeMemory.recall());
-}
 
 /** Runs the daemon until it is told to end (SIGTERM, SIGINT) or cannot go on. Gives the process's exit code. */
 export async function runDaemon(config: Config, sources: ConfigSources): Promise<number> {
@@ -81,7 +75,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   });
   const root = createActor(machine, {
     id: "headcni",
-    input: { settings: { ...machineSettings(config), provenBefore: await provenBefore(config, ports) } },
+    input: { settings: machineSettings(config, await ports.proof.recall()) },
     inspect: observers.inspect,
   });
   const startedAt = Date.now();

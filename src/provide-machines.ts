@@ -29,7 +29,7 @@ import { ownNodeActors } from "./actors/own-node-actors.ts";
 import { podActors, podsActors } from "./actors/pod-actors.ts";
 import { podWatchActors } from "./actors/pod-watch-actors.ts";
 import { prepareNodeActor } from "./actors/prepare-node-actor.ts";
-import { readinessActors, recallProofActor } from "./actors/readiness-actors.ts";
+import { readinessActors } from "./actors/readiness-actors.ts";
 import { routeActors } from "./actors/route-actors.ts";
 import { tailnetActors } from "./actors/tailnet-actors.ts";
 import { watchActors } from "./actors/watch-actors.ts";
@@ -57,7 +57,6 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
   return headcniMachine.provide({
     actors: {
       prepareNode: prepareNodeActor(ports.tailnetNamespace),
-      recallProof: recallProofActor(ports.proof),
       kernel: wiring.kernelWatch.actor,
       cni: cniMachine.provide({ actors: cniActors(ports.exchanges, now) }),
       config: configMachine.provide({ actors: configActors(wiring.configSource) }),

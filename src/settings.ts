@@ -20,8 +20,8 @@ export function tailscaledOptions({ tailscale, runtimeDir, stateDir, sysctlDir }
   return { runtimeDir, stateDir, sysctlDir, binary, interfaceName, port, staticEndpoints, environment };
 }
 
-/** What the machines decide by, out of the configuration. */
-export function machineSettings(config: Config): HeadcniSettings {
+/** What the machines decide by: the configuration, and the pod CIDRs that an earlier life proved. */
+export function machineSettings(config: Config, provenPrefixes: readonly string[]): HeadcniSettings {
   const { nodeName, headscale, tailscale, network, ipam, readiness, kubernetes } = config;
   const hostname = `${tailscale.hostnamePrefix}${nodeName}`;
   const api = headscale.approval === "api";
@@ -47,7 +47,7 @@ export function machineSettings(config: Config): HeadcniSettings {
       hostnamePrefix: tailscale.hostnamePrefix,
       seed: nodeName,
     },
-    routeProof: readiness.routeProof,
+    readiness: { proofWanted: readiness.routeProof === "required", provenPrefixes },
     kubernetes: kubernetes.enabled
       ? {
           node: { seed: nodeName, configured: network.nodePodCIDR, supernets: network.podCIDR },

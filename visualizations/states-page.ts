@@ -4,8 +4,9 @@ import type { ChartState, MachineChart } from "./machine-chart.ts";
 
 /** What each machine is there for, in one sentence. */
 const purposes: Readonly<Record<string, string>> = {
-  headcni:
-    "The root: starts everything in its order, knows whether the node serves pods and is whole, and ends it in order.",
+  headcni: "The root: starts everything in its order, opens the node for pods, and ends it in order.",
+  health:
+    "What makes the node degraded: the last word of each owner. One level of it all for `/ready`, STATUS and the Node's condition.",
   config:
     "Follows the configuration file; what may change live is applied, the rest is refused with its reason.",
   readiness:

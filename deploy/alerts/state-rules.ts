@@ -26,7 +26,9 @@ export function stateRule(
   terms: RuleTerms,
 ): AlertRule {
   const named = Object.keys(alert.states).length > 0;
-  const goesRound = named && states.some(({ path }) => leavesByTimer(chart, path));
+  // Where all of a machine is parallel, its state's name changes with each region, while trouble in one of them lasts.
+  const isParallel = chart.states.some(({ path, kind }) => path === "" && kind === "parallel");
+  const goesRound = named && (isParallel || states.some(({ path }) => leavesByTimer(chart, path)));
   const certain = alert.certain === true;
   const around = named ? states.find((state) => isAround(state, states)) : undefined;
   const rule =

@@ -7,12 +7,11 @@ import type { ChildEnd } from "../support/slots.ts";
 
 export interface CniInput {
   readonly pods: Recipient<PodsCall>;
+  readonly health: Recipient<CniFact>;
   /** The root. */
   readonly parent: Recipient<CniReport>;
   /** Calls that run at once (default 256): a runtime starts far fewer, and each costs memory. */
   readonly mostRequests?: number;
-  /** What STATUS answers until the root says more. */
-  readonly provenBefore?: boolean;
 }
 
 /** What the socket server tells (src/actors/cni-socket-actor.ts); spooled DELs come as exchanges too. */
@@ -38,13 +37,15 @@ export type CniSocketCommand =
   /** Accept nothing new; exchanges that run are still answered. */
   | { readonly type: "socket.close" };
 
-/** What the root tells. */
+/** From `health`, what STATUS answers; from the root, the end. */
 export type CniCommand = ({ readonly type: "cni.readiness" } & Readiness) | { readonly type: "cni.close" };
 
-/** What the root is told. */
-export type CniReport =
+/** What `health` is told: whether the socket listens. */
+export type CniFact =
   | { readonly type: "cni.serving" }
-  | { readonly type: "cni.down"; readonly failure: Failure }
-  | { readonly type: "cni.closed" };
+  | { readonly type: "cni.down"; readonly failure: Failure };
+
+/** What the root is told. */
+export type CniReport = { readonly type: "cni.closed" };
 
 export type CniEvent = CniSocketEvent | CniCommand | ExchangeReply | ChildEnd;

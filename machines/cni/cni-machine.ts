@@ -7,7 +7,7 @@ import { requestMachine } from "../request/request-machine.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import { freeSlot, usedSlots } from "../support/slots.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import type { CniEvent, CniInput, CniReport, CniSocketCommand } from "./cni-events.ts";
+import type { CniEvent, CniFact, CniInput, CniSocketCommand } from "./cni-events.ts";
 import { type CniContext, refusal, slotActions } from "./request-slots.ts";
 
 const limits = { bind: 5_000, pause: 1_000, close: 12_000 } as const;
@@ -32,10 +32,11 @@ const cniSetup = setup({
     keepReadiness: assign({
       readiness: (_, { ready, reason }: Readiness) => ({ ready, reason }),
     }),
-    report: sendTo(
-      ({ context }) => context.parent,
-      (_, report: CniReport) => report,
+    tellHealth: sendTo(
+      ({ context }) => context.health,
+      (_, fact: CniFact) => fact,
     ),
+    reportClosed: sendTo(({ context }) => context.parent, { type: "cni.closed" }),
     toSocket: sendTo("socket", (_, command: CniSocketCommand) => command),
   },
   delays: { bindLimit: limits.bind, pause: limits.pause, closeLimit: limits.close },
@@ -52,7 +53,7 @@ export const cniMachine = cniSetup.createMachine({
   context: ({ input }) => ({
     mostRequests: 256,
     ...input,
-    readiness: { ready: input.provenBefore === true, reason: "the daemon is starting" },
+    readiness: { ready: false, reason: "the daemon is starting" },
     slots: [],
   }),
   options: { maxIterations: 1_000 },
@@ -74,7 +75,7 @@ export const cniMachine = cniSetup.createMachine({
         onError: {
           target: "backingOff",
           actions: {
-            type: "report",
+            type: "tellHealth",
             params: ({ event }) => ({ type: "cni.down", failure: toFailure(event.error) }),
           },
         },
@@ -88,7 +89,10 @@ export const cniMachine = cniSetup.createMachine({
         ],
         "socket.failed": {
           target: "backingOff",
-          actions: { type: "report", params: ({ event }) => ({ type: "cni.down", failure: event.failure }) },
+          actions: {
+            type: "tellHealth",
+            params: ({ event }) => ({ type: "cni.down", failure: event.failure }),
+          },
         },
         "cni.close": ".closing",
       },
@@ -101,7 +105,7 @@ export const cniMachine = cniSetup.createMachine({
             bindLimit: {
               target: "#cni.backingOff",
               actions: {
-                type: "report",
+                type: "tellHealth",
                 params: () => ({ type: "cni.down", failure: timeout("listening", limits.bind) }),
               },
             },
@@ -109,7 +113,7 @@ export const cniMachine = cniSetup.createMachine({
         },
         serving: {
           meta: { limit: "none", because: "this is where calls come in", log: "info" },
-          entry: { type: "report", params: { type: "cni.serving" } },
+          entry: { type: "tellHealth", params: { type: "cni.serving" } },
         },
         closing: {
           meta: { limit: { ms: limits.close, means: "a call does not end" }, log: "info" },
@@ -125,6 +129,6 @@ export const cniMachine = cniSetup.createMachine({
       on: { "cni.close": "closed" },
       after: { pause: "open" },
     },
-    closed: { type: "final", entry: { type: "report", params: { type: "cni.closed" } } },
+    closed: { type: "final", entry: "reportClosed" },
   },
 });

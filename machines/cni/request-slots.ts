@@ -8,10 +8,11 @@ import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import type { requestMachine } from "../request/request-machine.ts";
 import type { Recipient } from "../support/recipient.ts";
 import { type ChildEnd, childId, freeSlot, type Slots, slotOfChild, withSlot } from "../support/slots.ts";
-import type { CniEvent, CniReport, CniSocketEvent } from "./cni-events.ts";
+import type { CniEvent, CniFact, CniReport, CniSocketEvent } from "./cni-events.ts";
 
 export interface CniContext {
   readonly pods: Recipient<PodsCall>;
+  readonly health: Recipient<CniFact>;
   readonly parent: Recipient<CniReport>;
   readonly readiness: Readiness;
   readonly mostRequests: number;

@@ -16,6 +16,7 @@ export type GuardEvent =
   | { readonly type: "kernel.changed"; readonly scope: GuardScope };
 
 export interface GuardInput {
+  readonly health: Recipient<GuardReport>;
   readonly parent: Recipient<GuardReport>;
   readonly terms: GuardTerms;
 }
@@ -39,12 +40,12 @@ export interface GuardContext extends GuardInput {
   /** Wait of `backingOff`; a look at something else meanwhile (`retryAt`, ms, monotonic) does not start it anew. */
   readonly retryMs: number;
   readonly retryAt: number | null;
-  /** Whether `guard.held` was ever reported, and whether it is the last word to the root. */
+  /** Whether `guard.held` was ever reported, and whether it is the last word. */
   readonly everHeld: boolean;
   readonly reportedHeld: boolean;
 }
 
-/** What the root learns. */
+/** What `health` and the root learn. */
 export type GuardReport =
   /** All invariants hold, in both namespaces while there is an X; again after each time they did not. */
   | { readonly type: "guard.held" }

@@ -1,4 +1,4 @@
-import { assign, enqueueActions, raise, sendTo, setup } from "xstate";
+import { assign, enqueueActions, raise, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { widerScope } from "../../src/domain/guard-changes.ts";
@@ -83,7 +83,8 @@ export const guardMachine = setup({
         attempts: context.attempts + 1,
         reportedHeld: false,
       });
-      enqueue.sendTo(context.parent, { type: "guard.failed", failure });
+      for (const to of [context.health, context.parent])
+        enqueue.sendTo(to, { type: "guard.failed", failure });
     }),
     keepRetry: assign(({ context }, { at }: CheckResult) => {
       const retryAt = context.retryAt ?? at + context.retryMs;
@@ -93,16 +94,18 @@ export const guardMachine = setup({
       enqueue.assign({ broken: [], contested: [], truceMs: 0, failure: null, attempts: 0 });
       if (context.tailnetAwaited || context.reportedHeld) return;
       enqueue.assign({ everHeld: true, reportedHeld: true });
-      enqueue.sendTo(context.parent, { type: "guard.held" });
+      for (const to of [context.health, context.parent]) enqueue.sendTo(to, { type: "guard.held" });
     }),
     announceRepairing: enqueueActions(({ context, enqueue }) => {
       enqueue.assign({ reportedHeld: false });
-      enqueue.sendTo(context.parent, { type: "guard.repairing", invariants: context.broken });
+      for (const to of [context.health, context.parent])
+        enqueue.sendTo(to, { type: "guard.repairing", invariants: context.broken });
     }),
-    announceFighting: sendTo(
-      ({ context }) => context.parent,
-      ({ context }) => ({ type: "guard.fighting" as const, invariants: context.contested }),
-    ),
+    announceFighting: enqueueActions(({ context, enqueue }) => {
+      enqueue.assign({ reportedHeld: false });
+      for (const to of [context.health, context.parent])
+        enqueue.sendTo(to, { type: "guard.fighting", invariants: context.contested });
+    }),
   },
   guards: {
     isMendable: ({ context }, { broken, at }: CheckResult) =>

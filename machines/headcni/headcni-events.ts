@@ -5,10 +5,11 @@ import type { ConfigReport } from "../config/config-events.ts";
 import type { GuardReport } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { HeadscaleInput } from "../headscale/headscale-machine.ts";
+import type { HealthEvent } from "../health/health-events.ts";
 import type { OwnNodeEvent, OwnNodeInput, OwnNodeReport } from "../own-node/own-node-events.ts";
 import type { PodWatchEvent, PodWatchInput } from "../pod-watch/pod-watch-events.ts";
 import type { PodsCall, PodsCommand, PodsReport, PodsSettings } from "../pods/pods-events.ts";
-import type { ReadinessEvent, ReadinessReport } from "../readiness/readiness-machine.ts";
+import type { ReadinessEvent, ReadinessSettings } from "../readiness/readiness-events.ts";
 import type { RoutesInput, RoutesReport } from "../routes/routes-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { WantedTailnet } from "../tailnet/tailnet-events.ts";
@@ -19,15 +20,12 @@ export interface HeadcniSettings {
   /** This node's pod CIDRs of the configuration; empty: its Node says. */
   readonly ownPrefixes: readonly string[];
   readonly pods: PodsSettings;
-  readonly routes: Omit<RoutesInput, "own" | "expected" | "headscale" | "parent">;
+  readonly routes: Omit<RoutesInput, "own" | "expected" | "headscale" | "health" | "parent">;
   readonly tailscale: Omit<TailscaledInput, "wanted" | "headscale" | "parent"> & {
     readonly wanted: Omit<WantedTailnet, "advertiseRoutes">;
   };
   readonly headscale: HeadscaleInput;
-  /** Whether STATUS and the conflist wait for the proof of this node's routes, unless an earlier life has it. */
-  readonly routeProof: "required" | "off";
-  /** An earlier life proved what this node last was: STATUS says yes from the first moment, so that no restart costs readiness. */
-  readonly provenBefore?: boolean;
+  readonly readiness: ReadinessSettings;
   /** Null without Kubernetes. */
   readonly kubernetes: {
     readonly node: Omit<OwnNodeInput, "parent">;
@@ -50,15 +48,14 @@ export type HeadcniEvent =
   | PodsReport
   | ClusterNodesReport
   | OwnNodeReport
-  | ReadinessReport
   | RoutesReport
   | TailscaledReport
   | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string }
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
 
-/** Of each `…Trouble`: empty when there is none, else the reason in words, shown on /ready. */
 export interface HeadcniContext {
   readonly settings: HeadcniSettings;
+  readonly health: Recipient<HealthEvent>;
   readonly pods: Recipient<PodsCall | PodsCommand>;
   readonly cni: Recipient<CniCommand>;
   readonly readiness: Recipient<ReadinessEvent>;
@@ -71,21 +68,10 @@ export interface HeadcniContext {
   readonly expected: Readonly<Record<string, true>> | null;
   /** The kernel's attachments are known. */
   readonly recovered: boolean;
-  /** ADD is served. */
-  readonly serving: boolean;
-  /** Why there are no pod CIDRs, or why they are not certain. */
-  readonly nodeTrouble: string;
-  /** The Node has other pod CIDRs than the pods that run here. */
-  readonly nodeConflict: string;
-  readonly guardTrouble: string;
-  readonly tailnetTrouble: string;
-  /** Headscale wants a login of this node and does not take it. */
-  readonly loginTrouble: string;
-  readonly routeTrouble: string;
-  /** tailscaled is in map poll with Headscale. */
-  readonly controlled: boolean;
-  /** In this life or an earlier one: the node may be used. */
-  readonly provenOnce: boolean;
+  /** The guard's last word is that everything holds. */
+  readonly guarded: boolean;
+  /** tailscaled is in map poll with Headscale; null before it said so. */
+  readonly controlled: boolean | null;
   /** What ended the daemon. */
   readonly failure: Failure | null;
 }

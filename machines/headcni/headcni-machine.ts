@@ -1,4 +1,3 @@
-import { not } from "xstate";
 import { toFailure } from "../../src/domain/failure.ts";
 import { headcniLimits, headcniSetup } from "./headcni-setup.ts";
 
@@ -9,51 +8,45 @@ const keepFailureOf = {
 
 /**
  * The whole daemon. Its children run from its first moment (the socket listens while the kernel is still being read) to its
- * last; `degraded` serves pods like `running`, and says what is missing.
+ * last. It supervises and hands on; what is missing on a node that serves says `health`.
  */
 export const headcniMachine = headcniSetup.createMachine({
   id: "headcni",
   context: ({ input: { settings }, spawn, self }) => {
-    const pods = spawn("pods", { id: "pods", input: { settings: settings.pods, parent: self } });
-    const cni = spawn("cni", {
-      id: "cni",
-      input: { pods, parent: self, provenBefore: settings.provenBefore === true },
+    const { kubernetes, ownPrefixes, tailscale, readiness } = settings;
+    const health = spawn("health", {
+      id: "health",
+      input: {
+        authKeyFrom: tailscale.authKeyFrom,
+        kubernetes: kubernetes !== null,
+        provenBefore: readiness.provenPrefixes.length > 0,
+      },
     });
+    const pods = spawn("pods", { id: "pods", input: { settings: settings.pods, parent: self } });
+    const cni = spawn("cni", { id: "cni", input: { pods, health, parent: self } });
     spawn("config", { id: "config", input: { parent: self } });
-    const readiness = spawn("readiness", { id: "readiness", input: { parent: self } });
-    const headscale = spawn("headscale", { id: "headscale", input: settings.headscale });
-    const { kubernetes, ownPrefixes } = settings;
-    const node =
-      kubernetes && spawn("ownNode", { id: "ownNode", input: { ...kubernetes.node, parent: self } });
     if (kubernetes !== null)
       spawn("clusterNodes", { id: "clusterNodes", input: { seed: kubernetes.node.seed, parent: self } });
-    const podWatch =
-      kubernetes && spawn("podWatch", { id: "podWatch", input: { ...kubernetes.podWatch, pods } });
     return {
       settings,
       // With Kubernetes ownNode tells, also what the configuration pins: the Node must agree with it.
       ownPrefixes: kubernetes === null ? ownPrefixes : [],
       expected: null,
-      node,
-      podWatch,
+      node: kubernetes && spawn("ownNode", { id: "ownNode", input: { ...kubernetes.node, parent: self } }),
+      podWatch: kubernetes && spawn("podWatch", { id: "podWatch", input: { ...kubernetes.podWatch, pods } }),
+      health,
       pods,
       cni,
-      readiness,
-      headscale,
+      readiness: spawn("readiness", { id: "readiness", input: { ...readiness, health } }),
+      headscale: spawn("headscale", { id: "headscale", input: settings.headscale }),
       recovered: false,
-      serving: false,
-      nodeTrouble: "",
-      nodeConflict: "",
-      guardTrouble: "the guard has not looked yet",
-      tailnetTrouble: "tailscaled has not been looked at yet",
-      loginTrouble: "",
-      routeTrouble: "this node's route has not been proven yet",
-      controlled: false,
-      provenOnce: false,
+      guarded: false,
+      controlled: null,
       failure: null,
     };
   },
   options: { maxIterations: 1_000 },
+  entry: "introduce",
   initial: "learning",
   invoke: { src: "kernel", onError: { target: ".failed", actions: keepFailureOf } },
   on: {
@@ -86,26 +79,24 @@ export const headcniMachine = headcniSetup.createMachine({
     "call.refused": { actions: { type: "forwardRefusal", params: ({ event }) => event } },
     "nodes.changed": { actions: { type: "keepExpected", params: ({ event }) => event } },
     "nodes.departed": { actions: { type: "tellDeparted", params: ({ event }) => event } },
-    "node.waiting": {
-      actions: [{ type: "noteNode", params: ({ event }) => event.reason }, "tellCni"],
-    },
+    "node.waiting": { actions: { type: "tellHealth", params: ({ event }) => event } },
     "node.agreed": {
       actions: [
-        { type: "noteConflict", params: "" },
-        { type: "noteNode", params: ({ event }) => event.note },
-        "refuseAttach",
-        "tellNetwork",
+        { type: "tellHealth", params: ({ event }) => event },
+        { type: "refuseAttach", params: "" },
       ],
     },
     "node.conflicting": {
-      actions: [{ type: "noteConflict", params: ({ event }) => event.reason }, "refuseAttach", "tellNetwork"],
+      actions: [
+        { type: "tellHealth", params: ({ event }) => event },
+        { type: "refuseAttach", params: ({ event }) => event.reason },
+      ],
     },
     "node.moved": {
       target: ".failed",
       actions: { type: "keepMove", params: ({ event }) => event },
     },
     "config.changed": { actions: { type: "applyChanges", params: ({ event }) => event.changes } },
-    "readiness.published": { actions: ["noteProvenOnce", "tellCni", "tellNetwork"] },
   },
   output: ({ context }) => ({ failure: context.failure }),
   states: {
@@ -117,37 +108,18 @@ export const headcniMachine = headcniSetup.createMachine({
         },
         log: "info",
       },
-      entry: ["tellCni", "tellNetwork"],
-      always: { guard: "knowsPrefixes", target: "recalling" },
+      always: { guard: "knowsPrefixes", target: "starting" },
       on: {
         "node.podCIDRs": { actions: { type: "keepPrefixes", params: ({ event }) => event } },
         "daemon.stop": "stopped",
       },
-    },
-    recalling: {
-      meta: { limit: { ms: headcniLimits.recalling, means: "the state directory cannot be read" } },
-      invoke: {
-        src: "recallProof",
-        input: ({ context }) => ({ prefixes: context.ownPrefixes }),
-        onDone: [
-          {
-            guard: { type: "wasProven", params: ({ event }) => ({ proven: event.output }) },
-            target: "starting",
-            actions: "noteProvenOnce",
-          },
-          { target: "starting" },
-        ],
-        onError: "starting",
-      },
-      on: { "daemon.stop": "stopped" },
-      after: { recalling: "starting" },
     },
     starting: {
       meta: {
         limit: { ms: headcniLimits.preparing, means: "the tailnet namespace cannot be made" },
         log: "info",
       },
-      entry: ["recoverPods", "tellCni"],
+      entry: ["recoverPods", "beginReadiness"],
       invoke: {
         src: "prepareNode",
         input: ({ context }) => ({ prefixes: context.ownPrefixes }),
@@ -170,8 +142,9 @@ export const headcniMachine = headcniSetup.createMachine({
         {
           id: "guard",
           src: "guard",
-          input: ({ context: { ownPrefixes }, self }) => ({
+          input: ({ context: { ownPrefixes, health }, self }) => ({
             terms: { ownPrefixes, refusedPrefixes: [] },
+            health,
             parent: self,
           }),
           onError: { target: "failed", actions: keepFailureOf },
@@ -191,8 +164,9 @@ export const headcniMachine = headcniSetup.createMachine({
           id: "routes",
           src: "routes",
           onDone: { target: "failed", actions: { type: "keepEnd", params: { actorId: "routes" } } },
-          input: ({ context: { settings, headscale, ownPrefixes, expected }, self }) => ({
+          input: ({ context: { settings, headscale, health, ownPrefixes, expected }, self }) => ({
             ...settings.routes,
+            health,
             own: ownPrefixes,
             expected,
             headscale,
@@ -202,34 +176,10 @@ export const headcniMachine = headcniSetup.createMachine({
         },
       ],
       on: {
-        "guard.held": { actions: [{ type: "noteGuard", params: "" }, "tellNetwork"] },
-        "guard.repairing": {
-          actions: [
-            {
-              type: "noteGuard",
-              params: ({ event }) => `the guard mends ${event.invariants.join(", ")}`,
-            },
-            "tellNetwork",
-          ],
-        },
-        "guard.fighting": {
-          actions: [
-            {
-              type: "noteGuard",
-              params: ({ event }) => `somebody undoes what the guard mends: ${event.invariants.join(", ")}`,
-            },
-            "tellNetwork",
-          ],
-        },
-        "guard.failed": {
-          actions: [
-            {
-              type: "noteGuard",
-              params: ({ event }) => `the guard cannot mend: ${event.failure.message}`,
-            },
-            "tellNetwork",
-          ],
-        },
+        "guard.held": { actions: { type: "noteGuarded", params: true } },
+        "guard.repairing": { actions: { type: "noteGuarded", params: false } },
+        "guard.fighting": { actions: { type: "noteGuarded", params: false } },
+        "guard.failed": { actions: { type: "noteGuarded", params: false } },
         "tailscale.changed": {
           actions: [
             { type: "tellHeadscale", params: ({ event }) => event.status },
@@ -238,26 +188,13 @@ export const headcniMachine = headcniSetup.createMachine({
         },
         "tailscale.entered": { actions: "openGuard" },
         "tailscale.left": { actions: "closeGuard" },
-        "tailscale.up": { actions: [{ type: "noteTailnet", params: "" }, "tellNetwork"] },
-        "tailscale.down": {
-          actions: [
-            { type: "noteTailnet", params: ({ event }) => `the tailnet is down: ${event.reason}` },
-            "tellNetwork",
-          ],
-        },
-        "tailscale.loginWanted": {
-          actions: [{ type: "noteLogin", params: ({ event }) => event }, "tellNetwork"],
-        },
-        "tailscale.loginEnded": { actions: ["noteLoggedIn", "tellNetwork"] },
-        "routes.proven": {
-          actions: [{ type: "noteProof", params: "" }, "tellReadinessProven", "tellNetwork"],
-        },
+        "tailscale.up": { actions: { type: "tellHealth", params: ({ event }) => event } },
+        "tailscale.down": { actions: { type: "tellHealth", params: ({ event }) => event } },
+        "tailscale.loginWanted": { actions: { type: "tellHealth", params: ({ event }) => event } },
+        "tailscale.loginEnded": { actions: { type: "tellHealth", params: ({ event }) => event } },
         "peers.refused": { actions: { type: "tellRefused", params: ({ event }) => event } },
         "nodes.changed": {
           actions: [{ type: "keepExpected", params: ({ event }) => event }, "tellExpected"],
-        },
-        "routes.unproven": {
-          actions: [{ type: "noteProof", params: ({ event }) => event.reason }, "tellCni", "tellNetwork"],
         },
         "config.changed": {
           actions: [{ type: "applyChanges", params: ({ event }) => event.changes }, "offerCredentials"],
@@ -273,26 +210,20 @@ export const headcniMachine = headcniSetup.createMachine({
           always: { guard: "canServe", target: "serving" },
         },
         serving: {
-          entry: ["openPods", "tellReadinessServing", "noteServing", "tellNetwork"],
-          always: [{ guard: "isWhole", target: "running" }, { target: "degraded" }],
-        },
-        running: {
-          meta: { limit: "none", because: "this is where everything is as it should be", log: "info" },
-          always: { guard: not("isWhole"), target: "degraded" },
-        },
-        degraded: {
           meta: {
-            limit: {
-              ms: headcniLimits.degraded,
-              means: "pods are served, but something is missing: see the reasons on /ready",
-            },
-            log: "warn",
+            limit: "none",
+            because: "pods are served; what is missing the health machine says",
+            log: "info",
           },
-          always: { guard: "isWhole", target: "running" },
+          entry: [
+            "openPods",
+            "tellReadinessServing",
+            { type: "tellHealth", params: { type: "service.opened" } },
+          ],
         },
         draining: {
           meta: { limit: { ms: headcniLimits.draining, means: "a CNI call does not end" }, log: "info" },
-          entry: "drainPods",
+          entry: ["drainPods", { type: "tellHealth", params: { type: "service.closed" } }],
           on: { "pods.drained": "closing", "daemon.stop": {} },
           after: { draining: "closing" },
         },

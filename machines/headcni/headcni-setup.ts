@@ -2,8 +2,6 @@ import { assign, enqueueActions, sendTo, setup, stopChild } from "xstate";
 import type { ConfigChange } from "../../src/domain/config-change.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
-import { type LoginWanted, loginTrouble } from "../../src/domain/login-trouble.ts";
-import { networkCondition } from "../../src/domain/network-condition.ts";
 import type { RefusedCall } from "../../src/domain/pod-reports.ts";
 import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
@@ -12,6 +10,8 @@ import { cniMachine } from "../cni/cni-machine.ts";
 import { configMachine } from "../config/config-machine.ts";
 import { guardMachine } from "../guard/guard-machine.ts";
 import { headscaleMachine } from "../headscale/headscale-machine.ts";
+import type { HealthFact } from "../health/health-events.ts";
+import { healthMachine } from "../health/health-machine.ts";
 import { ownNodeMachine } from "../own-node/own-node-machine.ts";
 import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../pods/pods-machine.ts";
@@ -26,10 +26,8 @@ import type { HeadcniContext, HeadcniEvent, HeadcniInput, HeadcniOutput } from "
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
 export const headcniLimits = {
   learning: 60_000,
-  recalling: 5_000,
   preparing: 15_000,
   recovering: 20_000,
-  degraded: 60_000,
   draining: 12_000,
   closing: 12_000,
 };
@@ -42,19 +40,24 @@ export const headcniSetup = setup({
     input: {} as HeadcniInput,
     output: {} as HeadcniOutput,
     meta: {} as StateMeta,
-    children: {} as { guard: "guard"; routes: "routes"; tailscaled: "tailscaled"; pods: "pods" },
+    children: {} as {
+      health: "health";
+      guard: "guard";
+      routes: "routes";
+      tailscaled: "tailscaled";
+      pods: "pods";
+    },
   },
   actors: {
     /** Makes X, the namespace of our tailscaled, and joins it to the node; keeps what is right. */
     prepareNode: notProvided<void, { readonly prefixes: readonly string[] }>("headcni.prepareNode"),
-    /** Whether an earlier life proved this identity with these pod CIDRs. */
-    recallProof: notProvided<boolean, { readonly prefixes: readonly string[] }>("headcni.recallProof"),
     /** Sends `kernel.failed` when the kernel worker dies. */
     kernel: notProvidedSource<HeadcniEvent, undefined>("headcni.kernel"),
     cni: cniMachine,
     config: configMachine,
     guard: guardMachine,
     headscale: headscaleMachine,
+    health: healthMachine,
     ownNode: ownNodeMachine,
     clusterNodes: clusterNodesMachine,
     podWatch: podWatchMachine,
@@ -66,21 +69,18 @@ export const headcniSetup = setup({
   actions: {
     keepFailure: assign((_, failure: Failure) => ({ failure })),
     noteRecovered: assign({ recovered: true }),
-    noteGuard: assign((_, guardTrouble: string) => ({ guardTrouble })),
-    noteTailnet: assign((_, tailnetTrouble: string) => ({ tailnetTrouble })),
-    noteLogin: assign(({ context }, wanted: LoginWanted) => ({
-      loginTrouble: loginTrouble(wanted, context.settings.tailscale.authKeyFrom),
-    })),
-    noteLoggedIn: assign({ loginTrouble: "" }),
-    noteProof: assign((_, routeTrouble: string) => ({ routeTrouble })),
-    noteProvenOnce: assign({ provenOnce: true }),
-    keepPrefixes: assign((_, { prefixes }: { readonly prefixes: readonly string[] }) => ({
-      ownPrefixes: prefixes,
-      nodeTrouble: "",
-    })),
-    noteNode: assign((_, nodeTrouble: string) => ({ nodeTrouble })),
-    noteConflict: assign((_, nodeConflict: string) => ({ nodeConflict, nodeTrouble: nodeConflict })),
-    noteServing: assign({ serving: true }),
+    noteGuarded: assign((_, guarded: boolean) => ({ guarded })),
+    keepPrefixes: assign({
+      ownPrefixes: (_, { prefixes }: { readonly prefixes: readonly string[] }) => prefixes,
+    }),
+    introduce: sendTo(
+      ({ context }) => context.health,
+      ({ context: { cni, node, readiness } }) => ({ type: "health.followed" as const, cni, node, readiness }),
+    ),
+    tellHealth: sendTo(
+      ({ context }) => context.health,
+      (_, fact: HealthFact) => fact,
+    ),
     keepExpected: assign({
       expected: (_, { nodes }: { readonly nodes: readonly ClusterNode[] }) =>
         Object.fromEntries(nodes.flatMap(({ podCidrs }) => podCidrs.map((text) => [text, true as const]))),
@@ -104,7 +104,7 @@ export const headcniSetup = setup({
     ),
     refuseAttach: sendTo(
       ({ context }) => context.pods,
-      ({ context }) => ({ type: "pods.refuseAttach" as const, reason: context.nodeConflict }),
+      (_, reason: string) => ({ type: "pods.refuseAttach" as const, reason }),
     ),
     /** Both watch Kubernetes, and only then are there. */
     forwardAttachments: enqueueActions(
@@ -118,30 +118,16 @@ export const headcniSetup = setup({
         if (podWatch !== null) enqueue.sendTo(podWatch, call);
       },
     ),
-    tellNetwork: enqueueActions(({ context, enqueue }) => {
-      const { node } = context;
-      if (node !== null)
-        enqueue.sendTo(node, { type: "node.networkWanted", condition: networkCondition(context) });
-    }),
     openPods: sendTo(({ context }) => context.pods, { type: "pods.open" }),
     drainPods: sendTo(({ context }) => context.pods, { type: "pods.drain" }),
     closeCni: sendTo(({ context }) => context.cni, { type: "cni.close" }),
     openGuard: sendTo("guard", { type: "tailnetNamespace.opened" }),
     closeGuard: sendTo("guard", { type: "tailnetNamespace.closed" }),
-    tellReadinessServing: sendTo(
+    beginReadiness: sendTo(
       ({ context }) => context.readiness,
-      ({ context }) => servingNews(context),
+      ({ context }) => ({ type: "readiness.begun" as const, prefixes: context.ownPrefixes }),
     ),
-    tellReadinessProven: sendTo(({ context }) => context.readiness, { type: "readiness.proven" }),
-    /** What STATUS answers: this node may be used once it was proven, in this life or an earlier one. */
-    tellCni: sendTo(
-      ({ context }) => context.cni,
-      ({ context }) => ({
-        type: "cni.readiness" as const,
-        ready: context.provenOnce || context.settings.provenBefore === true,
-        reason: context.nodeTrouble === "" ? context.routeTrouble : context.nodeTrouble,
-      }),
-    ),
+    tellReadinessServing: sendTo(({ context }) => context.readiness, { type: "readiness.serving" }),
     tellRoutes: sendTo("routes", (_, status: TailnetStatus) => ({
       type: "tailnet.changed" as const,
       status,
@@ -151,20 +137,16 @@ export const headcniSetup = setup({
       const controlled = self.online;
       if (controlled === context.controlled || backendState === "NoState") return;
       enqueue.assign({ controlled });
-      enqueue.sendTo(({ context }) => context.headscale, {
-        type: controlled ? "control.restored" : "control.lost",
-      });
+      const type = controlled ? "control.restored" : "control.lost";
+      enqueue.sendTo(context.headscale, { type });
+      enqueue.sendTo(context.health, { type });
     }),
     applyChanges: enqueueActions(({ context, enqueue }, changes: readonly ConfigChange[]) => {
       for (const { path, to } of changes) {
         if (path === "ipam.restSeconds")
           enqueue.sendTo(context.pods, { type: "pods.restChanged", restMs: Number(to) * 1000 });
-        if (path === "readiness.routeProof") {
-          const settings = { ...context.settings, routeProof: to === '"off"' ? "off" : "required" } as const;
-          enqueue.assign({ settings });
-          // Otherwise it is told once ADD is served.
-          if (context.serving) enqueue.sendTo(context.readiness, servingNews({ ...context, settings }));
-        }
+        if (path === "readiness.routeProof")
+          enqueue.sendTo(context.readiness, { type: "readiness.proofWanted", wanted: to !== '"off"' });
         if (path.startsWith("headscale."))
           enqueue.sendTo(context.headscale, { type: "credentials.replaced" });
       }
@@ -183,28 +165,7 @@ export const headcniSetup = setup({
   },
   guards: {
     knowsPrefixes: ({ context }) => context.ownPrefixes.length > 0,
-    wasProven: ({ context }, { proven }: { readonly proven: boolean }) =>
-      proven || context.settings.routeProof === "off",
-    canServe: ({ context }) => context.recovered && context.guardTrouble === "",
-    isWhole: ({ context }) =>
-      context.nodeTrouble === "" &&
-      context.guardTrouble === "" &&
-      context.tailnetTrouble === "" &&
-      context.loginTrouble === "" &&
-      context.routeTrouble === "" &&
-      context.controlled,
+    canServe: ({ context }) => context.recovered && context.guarded,
   },
   delays: headcniLimits,
 });
-
-function servingNews({
-  provenOnce,
-  settings,
-  ownPrefixes,
-}: Pick<HeadcniContext, "provenOnce" | "settings" | "ownPrefixes">) {
-  return {
-    type: "readiness.serving" as const,
-    proofNeeded: !provenOnce && settings.routeProof === "required",
-    prefixes: ownPrefixes,
-  };
-}

@@ -1,41 +1,18 @@
 import { assign, sendTo, setup } from "xstate";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { samePodCidrs } from "../../src/domain/node-pod-cidrs.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
+import type { ReadinessEvent, ReadinessInput } from "./readiness-events.ts";
 
-/** What the root learns: from now on the container runtime finds us. */
-export type ReadinessReport = { readonly type: "readiness.published" };
-
-export type ReadinessEvent =
-  /** ADD can be served: the kernel is recovered and the guard holds. */
-  | {
-      readonly type: "readiness.serving";
-      /** False when an earlier life proved this identity and pod CIDR, or the operator switched the proof off. */
-      readonly proofNeeded: boolean;
-      /** This node's pod CIDRs: part of what is proven. */
-      readonly prefixes: readonly string[];
-    }
-  /** This node's own prefixes were proven to serve. */
-  | { readonly type: "readiness.proven" };
-
-export interface ReadinessInput {
-  readonly parent: Recipient<ReadinessReport>;
-}
-
-interface ReadinessContext {
-  readonly parent: Recipient<ReadinessReport>;
+interface ReadinessContext extends ReadinessInput {
+  /** Proven in this life. */
   readonly proven: boolean;
   readonly prefixes: readonly string[];
   readonly failure: Failure | null;
 }
 
 const limits = { serving: 20_000, proof: 60_000, recording: 5_000, publishing: 5_000, retry: 5_000 };
-
-const keepPrefixes = {
-  type: "keepPrefixes",
-  params: ({ event }: { event: { readonly prefixes: readonly string[] } }) => event,
-} as const;
 
 /**
  * Decides when the container runtime may find this plugin: the conflist is written last, once ADD can be served and
@@ -55,41 +32,41 @@ export const readinessMachine = setup({
     publishConflist: notProvided<void, void>("readiness.publishConflist"),
   },
   actions: {
-    keepPrefixes: assign({ prefixes: (_, params: { prefixes: readonly string[] }) => params.prefixes }),
+    keepPrefixes: assign({
+      prefixes: (_, { prefixes }: { readonly prefixes: readonly string[] }) => prefixes,
+    }),
     keepProof: assign({ proven: true }),
-    keepFailure: assign({ failure: (_, params: { failure: Failure }) => params.failure }),
+    keepWanted: assign({ proofWanted: (_, { wanted }: { readonly wanted: boolean }) => wanted }),
+    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
     forgetFailure: assign({ failure: null }),
-    reportPublished: sendTo(({ context }) => context.parent, { type: "readiness.published" }),
+    reportGiven: sendTo(({ context }) => context.health, { type: "proof.given" }),
+    reportProof: sendTo(
+      ({ context }) => context.health,
+      ({ context }) => ({ type: mayPublish(context) ? ("proof.given" as const) : ("proof.wanted" as const) }),
+    ),
   },
   guards: {
-    proofNotNeeded: (_, params: { proofNeeded: boolean }) => !params.proofNeeded,
-    alreadyProven: ({ context }) => context.proven,
+    mayPublish: ({ context }) => mayPublish(context),
+    proven: ({ context }) => context.proven,
   },
   delays: limits,
 }).createMachine({
   id: "readiness",
   context: ({ input }) => ({ ...input, proven: false, prefixes: [], failure: null }),
   initial: "notServing",
-  on: { "readiness.proven": { actions: "keepProof" } },
+  on: {
+    "readiness.begun": {
+      actions: [{ type: "keepPrefixes", params: ({ event }) => event }, "reportProof"],
+    },
+    "readiness.proven": { actions: "keepProof" },
+    "readiness.proofWanted": { actions: { type: "keepWanted", params: ({ event }) => event } },
+  },
   states: {
     notServing: {
       meta: {
         limit: { ms: limits.serving, means: "ADD cannot be served yet: look at the guard and the pods" },
       },
-      on: {
-        "readiness.serving": [
-          { guard: "alreadyProven", target: "recording", actions: keepPrefixes },
-          {
-            guard: {
-              type: "proofNotNeeded",
-              params: ({ event }) => ({ proofNeeded: event.proofNeeded }),
-            },
-            target: "publishing",
-            actions: keepPrefixes,
-          },
-          { target: "awaitingProof", actions: keepPrefixes },
-        ],
-      },
+      on: { "readiness.serving": "awaitingProof" },
     },
     awaitingProof: {
       meta: {
@@ -99,17 +76,10 @@ export const readinessMachine = setup({
         },
         log: "info",
       },
-      on: {
-        "readiness.proven": { target: "recording", actions: "keepProof" },
-        // The operator switched the proof off meanwhile.
-        "readiness.serving": {
-          guard: {
-            type: "proofNotNeeded",
-            params: ({ event }) => ({ proofNeeded: event.proofNeeded }),
-          },
-          target: "publishing",
-        },
-      },
+      always: [
+        { guard: "proven", target: "recording" },
+        { guard: "mayPublish", target: "publishing" },
+      ],
     },
     recording: {
       meta: { limit: { ms: limits.recording, means: "the state directory takes no writes" } },
@@ -119,7 +89,7 @@ export const readinessMachine = setup({
         onDone: "publishing",
         onError: {
           target: "backingOff",
-          actions: { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
         },
       },
       after: { recording: "backingOff" },
@@ -131,7 +101,7 @@ export const readinessMachine = setup({
         onDone: { target: "published", actions: "forgetFailure" },
         onError: {
           target: "backingOff",
-          actions: { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
         },
       },
       after: { publishing: "backingOff" },
@@ -141,11 +111,16 @@ export const readinessMachine = setup({
         limit: { ms: limits.retry, means: "waits before it writes proof and conflist again" },
         log: "warn",
       },
-      after: { retry: [{ guard: "alreadyProven", target: "recording" }, { target: "publishing" }] },
+      after: { retry: [{ guard: "proven", target: "recording" }, { target: "publishing" }] },
     },
     published: {
       meta: { limit: "none", because: "the conflist stays for as long as the node has pods", log: "info" },
-      entry: "reportPublished",
+      entry: "reportGiven",
     },
   },
 });
+
+/** An earlier life proved this node with these pod CIDRs, or nobody asks for a proof. */
+function mayPublish({ proofWanted, provenPrefixes, prefixes }: ReadinessContext): boolean {
+  return !proofWanted || (provenPrefixes.length > 0 && samePodCidrs(provenPrefixes, prefixes));
+}

@@ -13,14 +13,17 @@ export interface RoutesInput {
   readonly expected: Readonly<Record<string, true>> | null;
   readonly approval: "policy" | "api";
   readonly headscale: Recipient<HeadscaleEvent>;
+  readonly health: Recipient<RoutesFact>;
   readonly parent: Recipient<RoutesReport>;
 }
 
+/** What `health` hears. */
+export type RoutesFact =
+  /** Every own prefix serves, proven. */
+  { readonly type: "routes.proven" } | { readonly type: "routes.unproven"; readonly reason: string };
+
 /** What the root hears. */
 export type RoutesReport =
-  /** Every own prefix serves, proven. */
-  | { readonly type: "routes.proven" }
-  | { readonly type: "routes.unproven"; readonly reason: string }
   /** What peers announce and may not: other than last time. */
   | { readonly type: "peers.refused"; readonly prefixes: readonly string[] }
   /** After `routes.withdraw`: no own prefix is announced any more. */

@@ -11,7 +11,7 @@ import { notProvidedSource } from "../support/not-provided-source.ts";
 import { childId, freeSlot, type Slots, slotOfChild, withSlot } from "../support/slots.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { isSettled, movedRow, type OwnRow, type PeerRow, type PeerRows, rowChanges } from "./route-rows.ts";
-import type { RoutesEvent, RoutesInput, RoutesReport } from "./routes-events.ts";
+import type { RoutesEvent, RoutesInput } from "./routes-events.ts";
 
 export interface RoutesContext extends RoutesInput {
   readonly status: TailnetStatus;
@@ -170,11 +170,12 @@ export const routesSetup = setup({
       const proven = unproven === undefined;
       if (proven === context.proven) return;
       enqueue.assign({ proven });
-      const report: RoutesReport =
+      enqueue.sendTo(
+        context.health,
         unproven === undefined
           ? { type: "routes.proven" }
-          : { type: "routes.unproven", reason: reasonOf(unproven) };
-      enqueue.sendTo(context.parent, report);
+          : { type: "routes.unproven", reason: reasonOf(unproven) },
+      );
     }),
     withdrawOwn: enqueueActions(({ context, enqueue }) => {
       for (const { slot, state } of context.ownRows)

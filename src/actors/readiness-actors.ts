@@ -15,10 +15,3 @@ export function readinessActors(
     publishConflist: fromPromise<void, void>(async ({ signal }) => published(await conflist.publish(signal))),
   };
 }
-
-/** Effect of the root: whether an earlier life proved this identity with these pod CIDRs. */
-export function recallProofActor(proof: ProofRecord) {
-  return fromPromise<boolean, { readonly prefixes: readonly string[] }>(({ input }) =>
-    proof.isProven(input.prefixes),
-  );
-}

@@ -1,18 +1,16 @@
 import type { NetworkCondition } from "./kubernetes-objects.ts";
 
-/** What the daemon knows of itself; a `…Trouble` is empty when there is none. */
-export interface NetworkHealth {
-  /** ADD is served. */
-  readonly serving: boolean;
-  /** In this life or an earlier one the node's route was proven. */
+/** What the daemon knows of itself; of each subject what is wrong with it, in words, or "". */
+interface NetworkHealth {
+  readonly service: "starting" | "serving" | "draining";
   readonly provenOnce: boolean;
-  /** tailscaled is in map poll with Headscale. */
-  readonly controlled: boolean;
-  readonly nodeConflict: string;
-  readonly guardTrouble: string;
-  readonly tailnetTrouble: string;
-  readonly loginTrouble: string;
-  readonly routeTrouble: string;
+  readonly conflict: string;
+  readonly cni: string;
+  readonly guard: string;
+  readonly tailnet: string;
+  readonly login: string;
+  readonly route: string;
+  readonly control: string;
 }
 
 /**
@@ -31,6 +29,7 @@ export const conditionReasons = [
   "HeadcniServes",
   "PodCIDRConflict",
   "HeadcniStarting",
+  "CniSocketDown",
   "GuardBroken",
   "TailnetDown",
   "RouteUnproven",
@@ -39,11 +38,13 @@ export const conditionReasons = [
 type Reason = (typeof conditionReasons)[number];
 
 function troubleOf(health: NetworkHealth): readonly [reason: Reason | "", message: string] {
-  const { nodeConflict, guardTrouble, tailnetTrouble, loginTrouble, routeTrouble, controlled } = health;
-  if (nodeConflict !== "") return ["PodCIDRConflict", nodeConflict];
-  if (!health.serving) return ["HeadcniStarting", "HeadCNI does not serve pods on this node yet"];
-  if (guardTrouble !== "") return ["GuardBroken", guardTrouble];
-  if (tailnetTrouble !== "") return ["TailnetDown", loginTrouble || tailnetTrouble];
-  if (!health.provenOnce || (routeTrouble !== "" && controlled)) return ["RouteUnproven", routeTrouble];
+  const { conflict, cni, guard, tailnet, login, route, control } = health;
+  if (conflict !== "") return ["PodCIDRConflict", conflict];
+  if (health.service === "starting")
+    return ["HeadcniStarting", "HeadCNI does not serve pods on this node yet"];
+  if (cni !== "") return ["CniSocketDown", cni];
+  if (guard !== "") return ["GuardBroken", guard];
+  if (tailnet !== "") return ["TailnetDown", login || tailnet];
+  if (!health.provenOnce || (route !== "" && control === "")) return ["RouteUnproven", route];
   return ["", ""];
 }

@@ -3,9 +3,9 @@ import type { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
 import { routeRows } from "../../machines/routes/route-rows.ts";
 import { poolNumbers } from "../domain/address-pool.ts";
 import { guardInvariants } from "../domain/guard-invariants.ts";
+import type { Readiness } from "../domain/health-level.ts";
 import type { TailnetPeer } from "../domain/tailnet-status.ts";
 import type { LiveSources } from "./live-metrics.ts";
-import type { Readiness } from "./readiness.ts";
 
 type Root = ActorRefFrom<typeof headcniMachine>;
 
@@ -37,22 +37,10 @@ export function tailnetOf(root: Root) {
   return root.getSnapshot().children.tailscaled?.getSnapshot().children.tailnet?.getSnapshot();
 }
 
-/** Body of `/ready`. Draining still serves DEL, but no new pod should come: it is not ready. */
+/** Body of `/ready`. */
 export function readinessOf(snapshot: SnapshotFrom<typeof headcniMachine>): Readiness {
-  const { nodeTrouble, guardTrouble, tailnetTrouble, loginTrouble, routeTrouble, provenOnce, controlled } =
-    snapshot.context;
-  const serving = snapshot.matches({ live: "running" }) || snapshot.matches({ live: "degraded" });
-  const reasons = [nodeTrouble, guardTrouble, tailnetTrouble, loginTrouble, routeTrouble].filter(
-    (reason) => reason !== "",
-  );
-  if (tailnetTrouble === "" && loginTrouble === "" && !controlled)
-    reasons.push("Headscale is away; what runs keeps running");
-  const state = snapshot.matches({ live: "running" })
-    ? "proven"
-    : provenOnce && routeTrouble === ""
-      ? "degraded"
-      : "unproven";
-  return { serving, state, reasons };
+  const health = snapshot.children.health?.getSnapshot().context.level;
+  return health?.readiness ?? { serving: false, state: "unproven", reasons: ["the daemon has ended"] };
 }
 
 /** A peer without a direct address in use is reached through its relay, or idle: the status does not tell these apart. */

@@ -1,5 +1,6 @@
+import type { Readiness } from "../domain/health-level.ts";
 import type { MachineRow, Transition } from "./live-machine.ts";
-import type { Health, Readiness } from "./readiness.ts";
+import type { Health } from "./machine-health.ts";
 
 /** What the pages show; the functions are called per request. */
 export interface HttpSources {

@@ -1,6 +1,6 @@
 import type { Registry } from "prom-client";
+import type { Readiness } from "../domain/health-level.ts";
 import { counterOf, gaugeOf } from "./metrics.ts";
-import type { Readiness } from "./readiness.ts";
 
 /** What the daemon can tell about itself when somebody scrapes; each function is cheap and does not throw. */
 export interface LiveSources {

@@ -1,5 +1,10 @@
 import type { MachineObserver } from "./machine-observer.ts";
-import type { Health } from "./readiness.ts";
+
+/** Body of `/healthz`. */
+export interface Health {
+  readonly alive: boolean;
+  readonly reasons: readonly string[];
+}
 
 /** Alive while no machine has failed without its parent dealing with it; that an answer comes shows the event loop turns. */
 export function machineHealth(observer: MachineObserver): Health {

@@ -4,10 +4,10 @@ import { type RouteRow, routeRows } from "../../machines/routes/route-rows.ts";
 import type { Config } from "../config/config-schema.ts";
 import { type PoolNumbers, poolNumbers } from "../domain/address-pool.ts";
 import type { Failure } from "../domain/failure.ts";
+import type { Readiness } from "../domain/health-level.ts";
 import type { TailnetSelf } from "../domain/tailnet-status.ts";
 import { version } from "../version.ts";
 import { pathOf, readinessOf, tailnetOf } from "./daemon-view.ts";
-import type { Readiness } from "./readiness.ts";
 import { stateName } from "./state-name.ts";
 
 /** Body of `/debug/status`: one node at one moment, for people and `headcnictl status`. States are "absent" without their machine. */
@@ -121,7 +121,7 @@ export function nodeStatus(
       url: config.headscale.url,
       approval: config.headscale.approval,
       state: stateOf("headscale"),
-      connected: context.controlled,
+      connected: context.controlled === true,
       failure: failure?.message ?? "",
     },
     tailscale: {

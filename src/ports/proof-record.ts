@@ -8,8 +8,8 @@ export type ProofRecordFailure = {
 
 /** Whether the routes of this identity were ever proven to serve, across restarts and reboots (DESIGN section 5). */
 export interface ProofRecord {
-  /** True when the record is of exactly this identity with these pod CIDRs; an unreadable or foreign record counts as none. */
-  isProven(podCidrs: readonly string[]): Promise<boolean>;
+  /** The pod CIDRs that were proven; empty when the record is absent, unreadable or of another identity. */
+  recall(): Promise<readonly string[]>;
   /** Repeatable. Throws ProofRecordFailure NOT_WRITTEN. */
   record(podCidrs: readonly string[], signal: AbortSignal): Promise<void>;
   /** Absent is fine. */

@@ -99,8 +99,7 @@ test(
       untilRings(node(), "HeadcniPoolNearlyFull"),
       untilRings(node(), "HeadcniCniCallsFail", { command: "ADD" }),
       untilRings(node(), "HeadcniRouteNotServing"),
-      // Stuck beyond the daemon's own limit of a minute.
-      untilRings(node(), "HeadcniDegraded", { state: "live.degraded" }),
+      untilRings(node(), "HeadcniDegraded", { machine: "health" }),
     ]);
     stop.abort();
     await failing;

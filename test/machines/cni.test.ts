@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type ActorRefFrom, createActor, fromCallback } from "xstate";
-import type { CniReport, CniSocketCommand, CniSocketEvent } from "../../machines/cni/cni-events.ts";
+import type { CniFact, CniReport, CniSocketCommand, CniSocketEvent } from "../../machines/cni/cni-events.ts";
 import { cniMachine } from "../../machines/cni/cni-machine.ts";
 import type { PodsCall } from "../../machines/pods/pods-events.ts";
 import type { ExchangeReply } from "../../machines/request/request-events.ts";
@@ -16,9 +16,9 @@ const received = (exchangeId: string, command: "ADD" | "STATUS" = "ADD") =>
 type Said = Exclude<CniSocketEvent, { type: "request.received" }> | ReturnType<typeof received>;
 
 /** A cni machine over a socket that is played by the test. */
-function startCni(more: { readonly provenBefore?: boolean } = {}) {
+function startCni() {
   const pods = recorder<PodsCall>();
-  const root = recorder<CniReport>();
+  const root = recorder<CniFact | CniReport>();
   const written: CniSocketCommand[] = [];
   const sockets: ((event: Said) => void)[] = [];
   const socket = fromCallback<CniSocketCommand, undefined>(({ sendBack, receive, self }) => {
@@ -32,7 +32,7 @@ function startCni(more: { readonly provenBefore?: boolean } = {}) {
     actors: { socket: Object.assign(socket, { neverDone: true as const }) },
   });
   const actor: ActorRefFrom<typeof cniMachine> = createActor(machine, {
-    input: { pods: pods.ref, parent: root.ref, ...more },
+    input: { pods: pods.ref, health: root.ref, parent: root.ref },
     clock,
   });
   actor.start();
@@ -73,13 +73,6 @@ describe("the way in for CNI calls", () => {
     actor.send({ type: "cni.readiness", ready: true, reason: "" });
     fromSocket(received("x3", "STATUS"));
     expect(written).toHaveLength(2);
-  });
-
-  test("a node that was proven in an earlier life says so while the daemon starts", () => {
-    const { fromSocket, written, pods } = startCni({ provenBefore: true });
-    fromSocket(received("x1", "STATUS"));
-    expect(written).toEqual([]);
-    expect(pods.types()).toEqual(["pods.statusWanted"]);
   });
 
   test("refuses call 257 with code 11", () => {
@@ -124,7 +117,8 @@ describe("the way in for CNI calls", () => {
   });
 
   test("walks all its transitions", async () => {
-    const input = { pods: recorder<PodsCall>().ref, parent: recorder<CniReport>().ref, mostRequests: 1 };
+    const root = recorder<CniFact | CniReport>().ref;
+    const input = { pods: recorder<PodsCall>().ref, health: root, parent: root, mostRequests: 1 };
     await walkAllTransitions(cniMachine, {
       input,
       events: [

@@ -53,7 +53,7 @@ function start() {
   const parent = recorder<GuardReport>();
   const clock = manualClock();
   const actor = createActor(guardMachine.provide({ actors: { check, repair, watch } }), {
-    input: { parent: parent.ref, terms },
+    input: { health: recorder<GuardReport>().ref, parent: parent.ref, terms },
     clock,
   });
   const rests = (state: string) => until(() => actor.getSnapshot().value === state, `the guard is ${state}`);
@@ -73,7 +73,7 @@ describe("guard", () => {
     const result = (broken: readonly GuardInvariant[], at: number): CheckResult => ({ broken, at });
     const rule: GuardInvariant = "node.ownRule";
     await walkAllTransitions(guardMachine, {
-      input: { parent: recorder<GuardReport>().ref, terms },
+      input: { health: recorder<GuardReport>().ref, parent: recorder<GuardReport>().ref, terms },
       events: [
         opened,
         changed("kernel"),
@@ -242,7 +242,7 @@ describe("guard", () => {
 
   it("keeps its context plain", async () => {
     const { actor } = await startHeld();
-    const { parent: _parent, ...context } = actor.getSnapshot().context;
+    const { parent: _parent, health: _health, ...context } = actor.getSnapshot().context;
     expect(JSON.parse(JSON.stringify(context))).toEqual(context);
   });
 });

@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { createActor, fromCallback, fromPromise } from "xstate";
+import { type AnyActorRef, createActor, fromCallback, fromPromise } from "xstate";
 import type { HeadcniEvent, HeadcniSettings } from "../../machines/headcni/headcni-events.ts";
 import { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
+import type { PodAnswer, Recovered } from "../../machines/pods/pods-events.ts";
+import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import { readinessMachine } from "../../machines/readiness/readiness-machine.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
+import { cniRequest } from "../support/cni-requests.ts";
 import { manualClock } from "../support/manual-clock.ts";
+import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
@@ -17,7 +21,7 @@ const settings: HeadcniSettings = {
     authKeyFrom: "credentials",
   },
   headscale: { authenticates: false, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: "n1" },
-  routeProof: "required",
+  readiness: { proofWanted: true, provenPrefixes: [] },
   kubernetes: null,
 };
 const kubernetes: HeadcniSettings["kubernetes"] = {
@@ -36,7 +40,6 @@ const events: readonly HeadcniEvent[] = [
   { type: "tailscale.left" },
   { type: "cni.closed" },
   { type: "config.changed", changes: [{ path: "ipam.restSeconds", from: "30", to: "60" }] },
-  { type: "readiness.published" },
   { type: "guard.held" },
   { type: "guard.repairing", invariants: ["node.rules"] } as unknown as HeadcniEvent,
   { type: "guard.fighting", invariants: ["node.rules"] } as unknown as HeadcniEvent,
@@ -46,8 +49,6 @@ const events: readonly HeadcniEvent[] = [
   { type: "tailscale.down", reason: "EXITED" },
   { type: "tailscale.loginWanted", forgotten: true, refusal: "invalid pre auth key" },
   { type: "tailscale.loginEnded" },
-  { type: "routes.proven" },
-  { type: "routes.unproven", reason: "10.244.1.0/24 is lost" },
   { type: "peers.refused", prefixes: ["10.244.9.0/24"] },
   { type: "nodes.changed", nodes: [{ name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] }] },
   { type: "nodes.departed", nodes: [{ name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] }] },
@@ -71,82 +72,98 @@ describe("the root", () => {
       input: { settings },
       moreInputs: [{ settings: { ...settings, ownPrefixes: [], kubernetes } }],
       events,
-      outcomes: { recallProof: { done: [true, false] } },
       // With Kubernetes only learning differs; what else it brings is the same in every state.
       possible: ({ context, value }, { type }) =>
         (context.node !== null) === (value === "learning" || /^(node|attachments|call)\./.test(type)),
-      stateKey: ({
-        context: {
-          ownPrefixes,
-          recovered,
-          guardTrouble,
-          tailnetTrouble,
-          loginTrouble,
-          routeTrouble,
-          controlled,
-        },
-      }) => [
+      stateKey: ({ context: { ownPrefixes, recovered, guarded } }) => [
         ownPrefixes.length,
         recovered,
-        guardTrouble === "",
-        tailnetTrouble === "",
-        loginTrouble === "",
-        routeTrouble === "",
-        controlled,
+        guarded,
       ],
     });
     expect(walked.paths).toBeGreaterThan(20);
   });
 
-  const routeProof = (from: string, to: string): HeadcniEvent => ({
-    type: "config.changed",
-    changes: [{ path: "readiness.routeProof", from: `"${from}"`, to: `"${to}"` }],
-  });
-
   it("publishes without the proof once the operator switches it off, whenever that is", async () => {
     for (const whileServing of [true, false]) {
-      const { root, published, serve } = await startRoot({ recallProof: async () => false });
-      if (!whileServing) root.send(routeProof("required", "off"));
-      expect(published()).toBe(0);
+      const { root, published, serve, readiness } = await startRoot();
+      const off = () =>
+        root.send({
+          type: "config.changed",
+          changes: [{ path: "readiness.routeProof", from: '"required"', to: '"off"' }],
+        });
+      if (!whileServing) off();
       serve();
       if (whileServing) {
-        expect(published()).toBe(0);
-        root.send(routeProof("required", "off"));
+        expect(readiness()).toBe("awaitingProof");
+        off();
       }
-      await until(() => root.getSnapshot().context.provenOnce, "published");
+      await until(() => readiness() === "published", "published");
       expect(published()).toBe(1);
       root.stop();
     }
   });
 
-  it("awaits the proof again when the operator asks for it before pods are served", async () => {
-    const { root, published, serve } = await startRoot({ recallProof: async () => false });
-    root.send(routeProof("required", "off"));
-    root.send(routeProof("off", "required"));
+  it("serves pods once the kernel is read and the guard holds, not before", async () => {
+    const { root, level } = await startRoot(false);
+    root.send({ type: "pods.recovered", count: 0 });
+    root.send({ type: "guard.held" });
+    root.send({ type: "guard.repairing", invariants: ["node.ownRule"] });
+    expect(root.getSnapshot().value).toEqual({ live: "serving" });
+    expect(level().condition.reason).not.toBe("HeadcniStarting");
+    root.stop();
+    const guarded = await startRoot(false);
+    guarded.root.send({ type: "guard.held" });
+    guarded.root.send({ type: "guard.repairing", invariants: ["node.ownRule"] });
+    guarded.root.send({ type: "pods.recovered", count: 0 });
+    expect(guarded.root.getSnapshot().value).toEqual({ live: "recovering" });
+    expect(guarded.level()).toMatchObject({
+      readiness: { serving: false },
+      condition: { reason: "HeadcniStarting" },
+    });
+    guarded.root.send({ type: "guard.held" });
+    expect(guarded.root.getSnapshot().value).toEqual({ live: "serving" });
+    guarded.root.stop();
+  });
+
+  it("answers STATUS with yes from the proof on, and not before", async () => {
+    const { root, serve, status, readiness } = await startRoot();
+    expect(status()).toEqual({ ready: false, reason: "this node's route has not been proven yet" });
     serve();
-    expect(root.getSnapshot().children["readiness"]?.getSnapshot()).toMatchObject({ value: "awaitingProof" });
-    expect(published()).toBe(0);
+    expect(status().ready).toBe(false);
+    const { health } = root.getSnapshot().context;
+    health.send({ type: "tailscale.up" });
+    health.send({ type: "routes.proven" });
+    await until(() => readiness() === "published", "published");
+    expect(status().ready).toBe(true);
     root.stop();
   });
 
-  it("needs no readable state directory where the proof is switched off", async () => {
-    const { root, published, serve } = await startRoot(
-      { recallProof: () => Promise.reject(new Error("EIO")) },
-      { ...settings, routeProof: "off" },
-    );
+  it("refuses ADD for as long as the Node has other pod CIDRs than the pods here", async () => {
+    const { root, serve, add } = await startRoot();
     serve();
-    await until(() => root.getSnapshot().context.provenOnce, "published");
-    expect(published()).toBe(1);
+    const reason = "the Node's pod CIDR is 10.244.7.0/24";
+    root.send({ type: "node.conflicting", reason });
+    expect(await add("c1")).toMatchObject({ code: 11, msg: reason });
+    root.send({ type: "node.agreed", note: "" });
+    expect((await add("c2")).msg).not.toBe(reason);
     root.stop();
   });
 });
 
-/** A root without timers whose children fail at all they try, but for the readiness machine. */
-async function startRoot(
-  { recallProof }: { readonly recallProof: () => Promise<boolean> },
-  given: HeadcniSettings = settings,
-) {
+type Children = Readonly<Record<string, AnyActorRef | undefined>>;
+
+/** A root without timers whose children fail at all they try, but for the readiness machine and the look at the pods that run. */
+async function startRoot(recovers = true) {
   let conflists = 0;
+  const pods = podsMachine.provide({
+    actors: {
+      recover: fromPromise<Recovered, { routerAddresses: readonly string[] }>(async () => {
+        if (!recovers) throw new Error("the kernel does not answer");
+        return { attachments: [], hints: [] };
+      }),
+    },
+  });
   const readiness = readinessMachine.provide({
     actors: {
       recordProof: fromPromise<void, { readonly podCidrs: readonly string[] }>(async () => undefined),
@@ -162,15 +179,38 @@ async function startRoot(
         { neverDone: true as const },
       ),
       prepareNode: fromPromise<void, { readonly prefixes: readonly string[] }>(async () => undefined),
-      recallProof: fromPromise<boolean, { readonly prefixes: readonly string[] }>(recallProof),
+      pods,
       readiness,
     },
   });
-  const root = createActor(machine, { input: { settings: given }, clock: manualClock() }).start();
+  const root = createActor(machine, { input: { settings }, clock: manualClock() }).start();
   await until(() => root.getSnapshot().matches({ live: "recovering" }), "live");
-  const serve = () => {
-    root.send({ type: "pods.recovered", count: 0 });
-    root.send({ type: "guard.held" });
+  const contextOf = (child: string) =>
+    (root.getSnapshot().children as Children)[child]?.getSnapshot().context;
+  return {
+    root,
+    published: () => conflists,
+    serve: () => {
+      root.send({ type: "pods.recovered", count: 0 });
+      root.send({ type: "guard.held" });
+    },
+    readiness: () => (root.getSnapshot().children as Children)["readiness"]?.getSnapshot().value,
+    status: () => contextOf("cni").readiness,
+    add: async (id: string) => {
+      const replies = recorder<PodAnswer>();
+      const { pods } = root.getSnapshot().context;
+      pods.send({
+        type: "pod.attachWanted",
+        request: cniRequest("ADD", id),
+        requestId: id,
+        replyTo: replies.ref,
+        atMs: 0,
+      });
+      await until(() => replies.events.length > 0, "an answer");
+      const [reply] = replies.events;
+      if (reply?.type !== "pod.failed") throw new Error(`${reply?.type} instead of a refusal`);
+      return reply.failure;
+    },
+    level: () => contextOf("health").level,
   };
-  return { root, published: () => conflists, serve };
 }

@@ -4,7 +4,7 @@ import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts"
 import { ownRouteMachine } from "../../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../../machines/route/peer-route-machine.ts";
 import { routeRows } from "../../machines/routes/route-rows.ts";
-import type { RoutesEvent, RoutesReport } from "../../machines/routes/routes-events.ts";
+import type { RoutesEvent, RoutesFact, RoutesReport } from "../../machines/routes/routes-events.ts";
 import { routesMachine } from "../../machines/routes/routes-machine.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetPeer, TailnetStatus } from "../../src/domain/tailnet-status.ts";
@@ -37,13 +37,14 @@ function status(peers: readonly TailnetPeer[], primaryRoutes: readonly string[] 
   return { ...noTailnet, backendState: "Running", self: { ...self, primaryRoutes }, peers, fresh: true };
 }
 
-function inputOf(parent: ReturnType<typeof recorder<RoutesReport>>) {
+function inputOf(parent: ReturnType<typeof recorder<RoutesFact | RoutesReport>>) {
   return {
     own: [own],
     expected: null,
     supernets: ["10.244.0.0/16"],
     approval: "policy" as const,
     headscale: recorder<HeadscaleEvent>().ref,
+    health: parent.ref,
     parent: parent.ref,
   };
 }
@@ -51,7 +52,7 @@ function inputOf(parent: ReturnType<typeof recorder<RoutesReport>>) {
 test("every transition of the routes machine can be taken", async () => {
   const announced = status([peer(2, "10.244.2.0/24")]);
   await walkAllTransitions(routesMachine, {
-    input: inputOf(recorder<RoutesReport>()),
+    input: inputOf(recorder<RoutesFact | RoutesReport>()),
     events: [
       { type: "tailnet.changed", status: announced },
       { type: "routeTable.changed" },
@@ -73,7 +74,7 @@ test("every transition of the routes machine can be taken", async () => {
 
 /** The registry with its real children over a table and packets that the test decides about. */
 function start(options: { readonly table?: readonly string[]; readonly answers?: boolean } = {}) {
-  const parent = recorder<RoutesReport>();
+  const parent = recorder<RoutesFact | RoutesReport>();
   const kernel = { table: options.table ?? [], reads: 0, answers: options.answers ?? true };
   const withdrawn: string[] = [];
   const reinstalled: string[] = [];

@@ -4,9 +4,10 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Readiness } from "../../src/domain/health-level.ts";
 import type { HttpSources } from "../../src/observe/http-routes.ts";
 import { type HttpServer, openHttpServer } from "../../src/observe/http-server.ts";
-import type { Health, Readiness } from "../../src/observe/readiness.ts";
+import type { Health } from "../../src/observe/machine-health.ts";
 
 interface Answer {
   readonly status: number | undefined;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { createActor } from "xstate";
-import type { CniReport } from "../../machines/cni/cni-events.ts";
+import type { CniFact, CniReport } from "../../machines/cni/cni-events.ts";
 import { cniMachine } from "../../machines/cni/cni-machine.ts";
 import { cniActors } from "../../src/actors/cni-socket-actor.ts";
 import { createCniExchanges } from "../../src/adapters/unix-socket/cni-exchanges.ts";
@@ -16,12 +16,12 @@ export async function startCniStack(
   settings: Parameters<typeof startPods>[1] = {},
 ) {
   const desk = startPods(kernel, settings);
-  const root = recorder<CniReport>();
+  const root = recorder<CniFact | CniReport>();
   const exchanges = createCniExchanges({ runtimeDir, rejected: () => undefined });
   const machine = cniMachine.provide({ actors: cniActors(exchanges, Date.now) });
   const { inspect } = settings;
   const cni = createActor(machine, {
-    input: { pods: desk.pods, parent: root.ref },
+    input: { pods: desk.pods, health: root.ref, parent: root.ref },
     ...(inspect && { inspect }),
   });
   cni.start();

@@ -21,19 +21,22 @@ export interface ProofFileOptions {
 
 /** The proof in a file of the state directory, bound to the identity it is of. */
 export function createProofFile({ path, identity }: ProofFileOptions): ProofRecord {
-  const content = (nodePodCidrs: readonly string[]) => serialize({ ...identity, nodePodCidrs });
   return {
-    async isProven(podCidrs) {
+    async recall() {
       try {
-        return serialize(recordSchema.parse(JSON.parse(await readFile(path, "utf8")))) === content(podCidrs);
+        const record = recordSchema.parse(JSON.parse(await readFile(path, "utf8")));
+        const { nodeName, headscaleUrl } = identity;
+        return record.nodeName === nodeName && record.headscaleUrl === headscaleUrl
+          ? record.nodePodCidrs
+          : [];
       } catch {
-        return false;
+        return [];
       }
     },
     async record(podCidrs, signal) {
       try {
         await mkdir(dirname(path), { recursive: true });
-        await replaceFile(path, content(podCidrs), signal);
+        await replaceFile(path, serialize({ ...identity, nodePodCidrs: podCidrs }), signal);
       } catch (error) {
         throw failure("NOT_WRITTEN", path, error);
       }

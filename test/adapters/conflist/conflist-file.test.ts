@@ -85,22 +85,18 @@ describe("the proof", () => {
     const { nodePodCidrs, ...rest } = { ...identity, ...overrides };
     const file = createProofFile({ path: join(directory, "state", "proven.json"), identity: rest });
     return {
-      isProven: () => file.isProven(nodePodCidrs),
+      recall: file.recall,
       record: (signal: AbortSignal) => file.record(nodePodCidrs, signal),
       remove: file.remove,
     };
   };
 
   test("holds for the identity it was made for, and for no other", async () => {
-    expect(await proof().isProven()).toBe(false);
+    expect(await proof().recall()).toEqual([]);
     await proof().record(signal);
-    expect(await proof({ nodePodCidrs: ["fd00::/64", "10.244.1.0/24"] }).isProven()).toBe(true);
-    for (const other of [
-      { nodeName: "n2" },
-      { headscaleUrl: "http://i" },
-      { nodePodCidrs: ["10.244.2.0/24"] },
-    ])
-      expect(await proof(other).isProven()).toBe(false);
+    expect(await proof().recall()).toEqual(["10.244.1.0/24", "fd00::/64"]);
+    for (const other of [{ nodeName: "n2" }, { headscaleUrl: "http://i" }])
+      expect(await proof(other).recall()).toEqual([]);
   });
 
   test.each(["", "{", "[]", '{"nodeName":1}', "null"])(
@@ -108,9 +104,9 @@ describe("the proof", () => {
     async (content) => {
       mkdirSync(join(directory, "state"));
       writeFileSync(join(directory, "state", "proven.json"), content);
-      expect(await proof().isProven()).toBe(false);
+      expect(await proof().recall()).toEqual([]);
       await proof().record(signal);
-      expect(await proof().isProven()).toBe(true);
+      expect(await proof().recall()).not.toEqual([]);
     },
   );
 
@@ -118,6 +114,6 @@ describe("the proof", () => {
     await proof().record(signal);
     await proof().remove();
     await proof().remove();
-    expect(await proof().isProven()).toBe(false);
+    expect(await proof().recall()).toEqual([]);
   });
 });

@@ -37,7 +37,7 @@ const namespace = tailnetNamespace(kernel.state, { settings, path });
 
 const root = recorder<GuardReport>();
 const guard = createActor(guardMachine.provide({ actors: guardActors(ports, settings) }), {
-  input: { parent: root.ref, terms: settings },
+  input: { health: recorder<GuardReport>().ref, parent: root.ref, terms: settings },
 });
 let told = 0;
 guard.subscribe((snapshot) => {

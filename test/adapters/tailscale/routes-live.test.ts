@@ -3,7 +3,7 @@ import { createActor } from "xstate";
 import { ownRouteMachine } from "../../../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../../../machines/route/peer-route-machine.ts";
 import { routeRows } from "../../../machines/routes/route-rows.ts";
-import type { RoutesReport } from "../../../machines/routes/routes-events.ts";
+import type { RoutesFact, RoutesReport } from "../../../machines/routes/routes-events.ts";
 import { routesMachine } from "../../../machines/routes/routes-machine.ts";
 import { routeActors } from "../../../src/actors/route-actors.ts";
 import { type Kernel, openKernel } from "../../../src/adapters/netlink/open-kernel.ts";
@@ -24,7 +24,7 @@ let routes: ReturnType<typeof startRoutes>;
 
 /** The routes machine of node 0. Here X is the node too, so its echoes are sent in X. */
 function startRoutes() {
-  const parent = recorder<RoutesReport>();
+  const parent = recorder<RoutesFact | RoutesReport>();
   const { netns, podCIDR } = rig.node(0);
   const echo = async (source: string, destination: string) => {
     const ping = inNetns(netns, ["ping", "-c", "1", "-W", "1", "-I", source, destination]);
@@ -46,6 +46,7 @@ function startRoutes() {
         supernets: [rig.lab.supernet],
         approval: "api",
         headscale: near.headscale,
+        health: parent.ref,
         parent: parent.ref,
       },
     },

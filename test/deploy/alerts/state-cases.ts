@@ -48,9 +48,17 @@ export function stuck(alert: string, machine: string, state: string): AlertCase 
 }
 
 export const stateCases: readonly AlertCase[] = [
-  round("HeadcniNotServing", "headcni", ["recalling", "live.recovering"], 60),
+  round("HeadcniNotServing", "headcni", ["learning", "live.recovering"], 60),
   round("HeadcniNotServing", "pods", ["recovering", "recoveryFailed"], 30),
-  stuck("HeadcniDegraded", "headcni", "live.degraded"),
+  round(
+    "HeadcniDegraded",
+    "health",
+    [
+      "(service.serving+proof.given+guard.repairing+tailnet.ok+control.ok+login.ok+route.ok+node.ok+cni.ok)",
+      "(service.serving+proof.given+guard.ok+tailnet.ok+control.ok+login.ok+route.unproven+node.ok+cni.ok)",
+    ],
+    60,
+  ),
   round("HeadcniUnproven", "readiness", ["notServing", "awaitingProof"], 60),
   round("HeadcniUnproven", "readiness", ["publishing", "backingOff"], 60),
   round("HeadcniCniSocketDown", "cni", ["open.binding", "backingOff"], 30),

@@ -60,9 +60,9 @@ async function recordOf(node: LabNode): Promise<readonly Transition[]> {
   return recentTransitions;
 }
 
-/** When the root reached `running`; the last record if it did not. */
+/** When the route was first proven; the last record if it was not. */
 function provenAt(record: readonly Transition[]): number {
-  const proven = record.find(({ machine, to }) => machine === "headcni" && to === "live.running");
+  const proven = record.find(({ machine, to }) => machine === "health" && to.includes("route.ok"));
   return (proven ?? record.at(-1))?.at ?? 0;
 }
 

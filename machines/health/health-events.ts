@@ -1,0 +1,57 @@
+import type { HealthFacts, HealthLevel } from "../../src/domain/health-level.ts";
+import type { AuthKeySource } from "../../src/domain/login-trouble.ts";
+import type { CniCommand, CniFact } from "../cni/cni-events.ts";
+import type { GuardReport } from "../guard/guard-events.ts";
+import type { OwnNodeEvent, OwnNodeReport } from "../own-node/own-node-events.ts";
+import type { ReadinessEvent, ReadinessFact } from "../readiness/readiness-events.ts";
+import type { RoutesFact } from "../routes/routes-events.ts";
+import type { Recipient } from "../support/recipient.ts";
+import type { TailnetReport } from "../tailnet/tailnet-events.ts";
+
+/** What owners say of themselves: levels, sent on change. */
+export type HealthFact =
+  | GuardReport
+  | Extract<TailnetReport, { type: `tailscale.${"up" | "down" | "loginWanted" | "loginEnded"}` }>
+  /** tailscaled is in map poll with Headscale, or lost it. */
+  | { readonly type: "control.restored" }
+  | { readonly type: "control.lost" }
+  | RoutesFact
+  | Extract<OwnNodeReport, { type: "node.waiting" | "node.agreed" | "node.conflicting" }>
+  | CniFact
+  | ReadinessFact
+  /** From the root: ADD is served from now on, or not any more. */
+  | { readonly type: "service.opened" }
+  | { readonly type: "service.closed" };
+
+/** Who is told by event; the others read the level. */
+export interface HealthListeners {
+  readonly cni: Recipient<CniCommand>;
+  /** Null without Kubernetes. */
+  readonly node: Recipient<OwnNodeEvent> | null;
+  readonly readiness: Recipient<ReadinessEvent>;
+}
+
+export type HealthEvent =
+  | HealthFact
+  /** From the root, first of all: these want to know, now and on each change. */
+  | ({ readonly type: "health.followed" } & HealthListeners);
+
+export interface HealthInput {
+  /** Where the key of a login comes from: decides what a refused login asks of the operator. */
+  readonly authKeyFrom: AuthKeySource;
+  /** Whether there is a Node to agree with. */
+  readonly kubernetes: boolean;
+  /** An earlier life proved what this node last was: no restart costs readiness. */
+  readonly provenBefore: boolean;
+}
+
+export interface HealthContext extends Pick<HealthInput, "authKeyFrom"> {
+  readonly facts: HealthFacts;
+  readonly level: HealthLevel;
+  readonly listeners: HealthListeners | null;
+  /** What was heard of route and login while the tailnet was down: it counts once the tailnet is back. */
+  readonly held: {
+    readonly route?: RoutesFact;
+    readonly login?: Extract<TailnetReport, { type: "tailscale.loginEnded" }>;
+  };
+}
