@@ -14,6 +14,7 @@ import { createLogger } from "./observe/logger.ts";
 import { machineHealth } from "./observe/machine-health.ts";
 import { nodeStatus } from "./observe/node-status.ts";
 import { tracedPodNetwork } from "./observe/trace/traced-pod-network.ts";
+import { createWireMachines } from "./observe/wire-machines.ts";
 import { withoutSecrets } from "./observe/without-secrets.ts";
 import { openObservers } from "./observers.ts";
 import { provideMachines } from "./provide-machines.ts";
@@ -82,22 +83,33 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   const view = daemonView(root);
   const { registry, machines, traces } = observers;
   registerLiveMetrics(registry, view);
+  const wire = createWireMachines(paths.wireHttpSocket);
+  machines.registerRows(wire.rows);
   const http = await openHttpServer(
     {
       health: () => machineHealth(machines),
       readiness: view.readiness,
-      metrics: async () => ({
-        contentType: registry.contentType,
-        body: await registry.metrics(),
-      }),
-      machines: () => ({ machines: machines.rows(), recentTransitions: machines.recentTransitions() }),
+      metrics: async () => {
+        await wire.refresh();
+        return { contentType: registry.contentType, body: await registry.metrics() };
+      },
+      machines: async () => {
+        await wire.refresh();
+        return { machines: machines.rows(), recentTransitions: machines.recentTransitions() };
+      },
       pages: {
         "/debug/status": () => withoutSecrets(nodeStatus(root, config, startedAt), redact),
         "/debug/logs": () => logRing.page(),
         "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
       },
     },
-    { ...config.monitoring, socketPath: paths.httpSocket, taker: observers.taker },
+    {
+      address: config.monitoring.address,
+      port: config.monitoring.port,
+      socketPath: paths.httpSocket,
+      taker: observers.taker,
+      commands: observers.commands,
+    },
   );
   const stop = () => root.send({ type: "daemon.stop" });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);

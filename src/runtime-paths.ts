@@ -8,6 +8,8 @@ export function runtimePaths({ runtimeDir, stateDir }: Pick<Config, "runtimeDir"
     /** What the address pools remember over a restart. */
     addressHints: join(runtimeDir, "address-hints.json"),
     httpSocket: join(runtimeDir, "http.sock"),
+    /** headcni-wire's own. */
+    wireHttpSocket: join(runtimeDir, "wire-http.sock"),
     /** Where X is mounted. */
     tailnetNetns: join(runtimeDir, "tailnet.netns"),
     /** The node's own sysctls, for clean-up. */

@@ -70,3 +70,21 @@ test("SIGHUP makes the daemon read its configuration again, and nothing else", a
   await until(() => child.exitCode !== null, "the end");
   expect(child.exitCode).toBe(0);
 });
+
+test("the inspector is switched on in the running daemon, which loses nothing, and over its unix socket only", async () => {
+  const { ask, child } = await startLoneDaemon({ monitoring: { port: 9797 } });
+  const rows = async () => {
+    const { body } = await ask("/debug/machines");
+    return (JSON.parse(body.toString()) as { machines: { machine: string; sinceMs: number }[] }).machines;
+  };
+  await until(async () => (await rows()).some(({ machine }) => machine === "cni"), "its machines");
+  const before = await rows();
+  expect((await ask("/inspect")).status).toBe(404);
+  expect((await ask("/inspect", "POST")).status).toBe(200);
+  expect((await ask("/inspect")).status).toBe(200);
+  const after = await rows();
+  expect(after.find(({ machine }) => machine === "headcni")?.sinceMs).toBeGreaterThanOrEqual(
+    before.find(({ machine }) => machine === "headcni")?.sinceMs ?? 0,
+  );
+  expect(child.exitCode).toBeNull();
+});

@@ -10,6 +10,8 @@ export interface DaemonAnswer {
 export interface DaemonClient {
   readonly socketPath: string;
   get(path: string, options?: DaemonQuestion): Promise<DaemonAnswer>;
+  /** Has the daemon do something. */
+  post(path: string, options?: DaemonQuestion): Promise<DaemonAnswer>;
 }
 
 export interface DaemonQuestion {
@@ -21,14 +23,20 @@ export interface DaemonQuestion {
 const maxBodyBytes = 256 * 1024 * 1024;
 
 export function createDaemonClient(socketPath: string): DaemonClient {
-  return {
-    socketPath,
-    get: (path, { timeoutMs = 10_000, signal } = {}) =>
+  const ask =
+    (method: string): DaemonClient["get"] =>
+    (path, { timeoutMs = 10_000, signal } = {}) =>
       new Promise((resolve, reject) => {
         const limit = AbortSignal.timeout(timeoutMs);
         const fail = (error: Error) => reject(unreachable(socketPath, error, limit.aborted, timeoutMs));
         const asked = request(
-          { socketPath, path, agent: false, signal: signal ? AbortSignal.any([signal, limit]) : limit },
+          {
+            socketPath,
+            path,
+            method,
+            agent: false,
+            signal: signal ? AbortSignal.any([signal, limit]) : limit,
+          },
           (answer) => {
             const chunks: Buffer[] = [];
             let bytes = 0;
@@ -45,8 +53,8 @@ export function createDaemonClient(socketPath: string): DaemonClient {
         );
         asked.on("error", fail);
         asked.end();
-      }),
-  };
+      });
+  return { socketPath, get: ask("GET"), post: ask("POST") };
 }
 
 function unreachable(socketPath: string, error: Error, late: boolean, timeoutMs: number): CliError {

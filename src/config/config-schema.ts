@@ -72,10 +72,10 @@ export const configSchema = z.strictObject({
       }),
       inspector: key(z.boolean().prefault(false), {
         description:
-          "Whether the page /inspect shows the live machines; it answers on loopback and on <runtimeDir>/http.sock only.",
+          "Whether the page /inspect is on from the start; headcnictl inspect switches it on in a running daemon.",
         mustBe: "true or false",
         example: true,
-        change: { restart: "the machines are observed from their start" },
+        change: { restart: "headcnictl inspect switches it on without one" },
       }),
       statelyInspect: key(webSocketUrl.optional(), {
         description:

@@ -5,10 +5,11 @@ import type { Health } from "./machine-health.ts";
 /** What the pages show; the functions are called per request. */
 export interface HttpSources {
   health(): Health;
-  readiness(): Readiness;
+  /** A program that serves no pods has none. */
+  readonly readiness?: () => Readiness;
   /** Prometheus text format and its content type. */
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
-  machines(): MachinesPage;
+  machines(): MachinesPage | Promise<MachinesPage>;
   /** Further JSON pages by path, called per request. */
   readonly pages?: Readonly<Record<string, () => unknown>>;
 }
@@ -36,20 +37,24 @@ export function httpRoutes(sources: HttpSources): ReadonlyMap<string, HttpRoute>
         return jsonAnswer(health.alive ? 200 : 503, health);
       },
     ],
-    [
-      "/ready",
-      () => {
-        const readiness = sources.readiness();
-        return jsonAnswer(readiness.serving ? 200 : 503, readiness);
-      },
-    ],
+    ...(sources.readiness === undefined ? [] : [readyRoute(sources.readiness)]),
     ["/metrics", async () => ({ status: 200, ...(await sources.metrics()) })],
-    ["/debug/machines", () => jsonAnswer(200, sources.machines())],
+    ["/debug/machines", async () => jsonAnswer(200, await sources.machines())],
     ...Object.entries(sources.pages ?? {}).map(([path, page]): [string, HttpRoute] => [
       path,
       () => jsonAnswer(200, page()),
     ]),
   ]);
+}
+
+function readyRoute(read: () => Readiness): [string, HttpRoute] {
+  return [
+    "/ready",
+    () => {
+      const readiness = read();
+      return jsonAnswer(readiness.serving ? 200 : 503, readiness);
+    },
+  ];
 }
 
 /** Pretty-printed, keys in the order they were written: stable for people and for diffs. */

@@ -8,9 +8,8 @@ export interface Health {
 
 /** Alive while no machine has failed without its parent dealing with it; that an answer comes shows the event loop turns. */
 export function machineHealth(observer: MachineObserver): Health {
-  const reasons = observer
-    .states()
+  const reasons = [...observer.live()]
     .filter(({ error }) => error !== undefined)
-    .map(({ machine, actor, error }) => `${machine} (${actor}) failed: ${error}`);
+    .map(({ kind, actor, error }) => `${kind.name} (${actor}) failed: ${error}`);
   return { alive: reasons.length === 0, reasons };
 }

@@ -40,7 +40,7 @@ export interface MachineObserver {
   live(): Iterable<LiveMachine>;
   /** The rows without the last transitions. */
   states(): readonly MachineState[];
-  /** Machines without actors (settled routes are rows of their registry) join the table and the gauges. */
+  /** Machines of another program on this node join the table and the gauges. */
   registerRows(provider: () => Iterable<MachineRow>): void;
   /** The last transitions of all machines, oldest first. */
   recentTransitions(): readonly Transition[];

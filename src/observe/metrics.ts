@@ -26,9 +26,8 @@ const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 
 /** Counters and histograms that parts of the daemon push into; what can be read on demand is in live-metrics.ts. */
 export function createMetrics({ podNames = false }: MetricsOptions = {}): Metrics {
-  const registry = new Registry();
+  const registry = createRegistry();
   const registers = [registry];
-  collectProcessMetrics(registry);
 
   const podSetup = new Histogram<"namespace" | "pod_name">({
     name: "headcni_pod_network_setup_duration_seconds",
@@ -67,13 +66,15 @@ export function createMetrics({ podNames = false }: MetricsOptions = {}): Metric
 }
 
 /**
- * CPU, memory, handles and garbage collection of the process. The percentiles of prom-client's event loop lag are
+ * A registry with CPU, memory, handles and garbage collection of the process. The percentiles of prom-client's event loop lag are
  * left out: they hold the sampling period itself, and sampling often enough for them costs 0.12 % of a core at rest.
  */
-function collectProcessMetrics(registry: Registry): void {
+export function createRegistry(): Registry {
+  const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "headcni_", eventLoopMonitoringPrecision: 1000 });
   for (const part of ["min", "max", "mean", "stddev", "p50", "p90", "p99"])
     registry.removeSingleMetric(`headcni_nodejs_eventloop_lag_${part}_seconds`);
+  return registry;
 }
 
 /** A gauge whose series are rebuilt at each scrape, so that nothing is paid between scrapes and no series outlives its subject. */

@@ -4,27 +4,47 @@ import { wireMachine } from "../../machines/wire/wire-machine.ts";
 import { wireActors } from "../actors/wire-actors.ts";
 import { createWireHost } from "../adapters/wire/wire-host.ts";
 import type { Config } from "../config/config-schema.ts";
+import { openHttpServer } from "../observe/http-server.ts";
+import { createLogRing } from "../observe/log-ring.ts";
 import { createLogger } from "../observe/logger.ts";
-import { createMachineObserver } from "../observe/machine-observer.ts";
+import { machineHealth } from "../observe/machine-health.ts";
+import { createRegistry } from "../observe/metrics.ts";
+import { openProgramObservers } from "../observe/program-observers.ts";
+import { runtimePaths } from "../runtime-paths.ts";
 import { tailscaledOptions } from "../settings.ts";
 import { version } from "../version.ts";
 
 /** Holds X and runs tailscaled in it until SIGTERM or SIGINT. Gives the process's exit code. */
 export async function runLauncher(config: Config): Promise<number> {
-  const { nodeName, network, tailscale, runtimeDir } = config;
-  const { log } = createLogger({ level: config.logging.level, base: { node: nodeName } });
+  const { nodeName, network, tailscale, runtimeDir, monitoring } = config;
+  const logRing = createLogRing();
+  const { log, redact } = createLogger({
+    level: config.logging.level,
+    base: { node: nodeName },
+    copy: logRing.keep,
+  });
   log.info({ version, pid: process.pid }, "headcni-wire starting");
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
   const host = createWireHost(
     { ...tailscaledOptions(config), warned: (error) => log.warn({ err: error }, "tailscaled may not work") },
     { linkPrefix: tailscale.linkCIDR, supernets: network.podCIDR },
   );
-  const observer = createMachineObserver({ log });
+  const registry = createRegistry();
+  const { inspector, statelyInspect } = monitoring;
+  const observers = await openProgramObservers({
+    node: nodeName,
+    inspector,
+    statelyInspect,
+    registry,
+    log,
+    redact,
+  });
+  const { machines } = observers;
   const root = createActor(
     wireMachine.provide({
       actors: wireActors(host, (failure) => log.warn({ failure }, "tailscaled ended")),
     }),
-    { id: "wire", input: { seed: nodeName }, inspect: observer.inspect },
+    { id: "wire", input: { seed: nodeName }, inspect: observers.inspect },
   );
   // Its default would end the node's tailnet.
   process.on("SIGHUP", () =>
@@ -32,9 +52,25 @@ export async function runLauncher(config: Config): Promise<number> {
   );
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.on(signal, () => root.send({ type: "wire.stop" }));
+  const http = await openHttpServer(
+    {
+      health: () => machineHealth(machines),
+      metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+      machines: () => ({ machines: machines.rows(), recentTransitions: machines.recentTransitions() }),
+      pages: { "/debug/logs": () => logRing.page() },
+    },
+    {
+      socketPath: runtimePaths(config).wireHttpSocket,
+      taker: observers.taker,
+      commands: observers.commands,
+    },
+    // The tailnet matters more than being watched.
+  ).catch((error: unknown) => log.error({ err: error }, "headcni-wire serves no pages"));
   const ended = toPromise(root);
   root.start();
   await ended;
+  observers.close();
+  await http?.close();
   log.info("headcni-wire ended, tailscaled and the tailnet namespace with it");
   return 0;
 }

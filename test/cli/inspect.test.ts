@@ -1,16 +1,17 @@
 import { createServer } from "node:http";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { runWords } from "./run-words.ts";
 
-/** A daemon's socket that knows the page, or does not. */
-async function startDaemonSocket(status: number): Promise<string> {
-  const socket = join(temporaryDirectory(), "http.sock");
-  const server = createServer((request, response) => {
+/** A program's socket that knows the page, or does not. */
+async function startDaemonSocket(status: number, asked: string[] = [], name = "http.sock"): Promise<string> {
+  const socket = join(temporaryDirectory(), name);
+  const server = createServer(({ method, url, headers }, response) => {
+    asked.push(`${method} ${url}`);
     response
       .writeHead(status, { "content-type": "text/html" })
-      .end(`page ${request.url} of ${request.headers.host}`);
+      .end(method === "POST" ? '{"until":"2026-01-01T00:00:00.000Z"}' : `page ${url} of ${headers.host}`);
   });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   onTestFinished(() => {
@@ -37,12 +38,33 @@ test("inspect leads a browser to the daemon's socket until Ctrl-C", async () => 
   await expect(fetch(url)).rejects.toThrow();
 });
 
-test("a daemon without the page says how to get it", async () => {
-  const socket = await startDaemonSocket(404);
+test("inspect switches the inspector on first, for as long as it was asked to", async () => {
+  const asked: string[] = [];
+  const socket = await startDaemonSocket(200, asked);
+  const { exitCode, stdout } = await runWords(["inspect", "--on", "--minutes=7", "--socket", socket]);
+  expect(asked).toEqual(["POST /inspect?minutes=7"]);
+  expect(stdout).toContain("on until 2026-01-01T00:00:00.000Z");
+  expect(exitCode).toBe(0);
+});
+
+test.each([
+  [405, "monitoring.inspector: true", 4],
+  [400, "not switched on (status 400)", 2],
+  [503, "not switched on (status 503)", 5],
+])("a daemon that answers %i says what to do", async (status, words, exitCode) => {
+  const socket = await startDaemonSocket(status);
   expect(await runWords(["inspect", "--socket", socket])).toMatchObject({
-    exitCode: 4,
-    stderr: expect.stringContaining("monitoring.inspector: true"),
+    exitCode,
+    stderr: expect.stringContaining(words) as string,
   });
+});
+
+test("inspect --wire asks headcni-wire beside the daemon", async () => {
+  const asked: string[] = [];
+  const socket = await startDaemonSocket(200, asked, "wire-http.sock");
+  const daemon = join(dirname(socket), "http.sock");
+  expect(await runWords(["inspect", "--on", "--wire", "--socket", daemon])).toMatchObject({ exitCode: 0 });
+  expect(asked).toEqual(["POST /inspect"]);
 });
 
 test.each(["x", "70000", "-1"])("port %s is refused", async (port) => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
+import { daemonGet } from "../lab/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import { inNetns } from "../lab/netns.ts";
 import { addPod, deletePod } from "../lab/pods.ts";
@@ -136,9 +137,10 @@ test("a daemon that is down is told from one that is ill, and comes back", async
   expect((await headcnictl(["status"])).exitCode).toBe(0);
 });
 
-test("inspect leads a browser's TCP connection to the daemon's socket, or says that the page is off", async () => {
-  const off = await headcnictl(["inspect"]);
-  expect(off).toMatchObject({ exitCode: 4, stderr: expect.stringContaining("monitoring.inspector") });
+test("inspect switches the page on in the running daemon", async () => {
+  expect((await daemonGet(node(), "/inspect")).status).toBe(404);
+  expect(await document(["inspect", "--on"])).toMatchObject({ exitCode: 0, kind: "Inspect" });
+  expect((await daemonGet(node(), "/inspect")).status).toBe(200);
 });
 
 async function unpacked(archive: string): Promise<ReadonlyMap<string, string>> {

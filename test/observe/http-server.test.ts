@@ -60,6 +60,32 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+describe("a command", () => {
+  const commands = {
+    "/inspect": async (url: URL) => ({ status: 200, contentType: "text/plain", body: url.search }),
+    "/broken": () => Promise.reject(new Error("no")),
+  };
+
+  test("is taken over the unix socket, and nowhere else", async () => {
+    await server.close();
+    server = await open({ commands });
+    expect(await ask("/inspect?minutes=3", { method: "POST", over: "socket" })).toMatchObject({
+      status: 200,
+      body: "?minutes=3",
+    });
+    expect(await ask("/inspect", { method: "POST", over: "tcp" })).toMatchObject({ status: 405 });
+    expect(await ask("/broken", { method: "POST", over: "socket" })).toMatchObject({ status: 500 });
+    expect(await ask("/ready", { method: "POST", over: "socket" })).toMatchObject({ status: 405 });
+  });
+});
+
+test("without a port the pages are on the unix socket alone", async () => {
+  await server.close();
+  server = await openHttpServer(sources, { socketPath });
+  expect(server.port).toBe(0);
+  expect(await ask("/healthz", { over: "socket" })).toMatchObject({ status: 200 });
+});
+
 describe.each(["tcp", "socket"] as const)("over %s", (over) => {
   test("/healthz answers 200 while alive and 503 with the reason otherwise", async () => {
     expect(await ask("/healthz", { over })).toMatchObject({ status: 200 });

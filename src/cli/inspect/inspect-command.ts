@@ -1,20 +1,31 @@
 import { connect, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { runtimePaths } from "../../runtime-paths.ts";
 import { CliError } from "../cli-error.ts";
-import { asksCluster } from "../cluster/ask-nodes.ts";
+import { askNodes, asksCluster } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
+import { createDaemonClient, type DaemonClient } from "../daemon-client.ts";
 import { documentVersion, printJson } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { inspectNode } from "./inspect-node.ts";
 import { mostConnections, openListener } from "./local-listener.ts";
 
+const options: NonNullable<CliCommand["options"]> = [
+  { flags: "--port <port>", summary: "local port (default: any free one)" },
+  { flags: "--minutes <count>", summary: "how long the inspector stays on at most, 1 to 120 (default 30)" },
+  { flags: "--wire", summary: "of headcni-wire on this node instead of the daemon" },
+  { flags: "--on", summary: "only switches it on, says until when, and ends" },
+];
+
 export const inspectCommand: CliCommand = {
   name: "inspect",
   summary: "opens a way to the daemon's inspector page and prints its address",
   synonyms: ["inspector", "open", "ui", "web"],
-  options: [{ flags: "--port <port>", summary: "local port (default: any free one)" }],
+  options,
   notes: [
-    "Listens on 127.0.0.1 until Ctrl-C. The page must be enabled: monitoring.inspector: true.",
+    "Listens on 127.0.0.1 until Ctrl-C. Switches the inspector on in the running program, which loses no state; it goes off by",
+    "itself after --minutes, or five minutes after its last viewer left, unless monitoring.inspector is true.",
     "With --node NAME the way leads through the Kubernetes API server to that node's daemon.",
     "From another machine without Kubernetes: ssh -L 9797:127.0.0.1:9797 NODE.",
   ].join("\n"),
@@ -22,35 +33,77 @@ export const inspectCommand: CliCommand = {
 };
 
 async function runInspect(call: CliCall): Promise<ExitCode> {
-  const { context, options } = call;
-  const port = portOf(options["port"]);
+  const { context, options: given } = call;
+  const port = portOf(given["port"]);
   const refused = warnOnce(context, `more than ${mostConnections} connections at once: one was refused`);
-  const print = (url: string, node: Readonly<Record<string, string>>) =>
+  const print = (about: Readonly<Record<string, string | null>>) =>
     context.out(
       context.json
-        ? printJson({ apiVersion: documentVersion, kind: "Inspect", url, ...node })
-        : `${context.style.bold(url)}\nopen until Ctrl-C`,
+        ? printJson({ apiVersion: documentVersion, kind: "Inspect", ...about })
+        : [
+            ...(about["url"] === undefined
+              ? []
+              : [`${context.style.bold(about["url"] ?? "")}\nopen until Ctrl-C`]),
+            ...(typeof about["until"] === "string"
+              ? [`the inspector is on until ${about["until"]} at the latest`]
+              : []),
+          ].join("\n"),
     );
   if (asksCluster(call)) {
-    await inspectNode(context, { port, refused, print });
+    if (given["wire"] === true)
+      throw new CliError("--wire shows headcni-wire of this node: run it there, without --node", {
+        code: "USAGE",
+      });
+    // Who may not run commands in pods may still look at an inspector that is on.
+    const on = { ...given, on: true };
+    await askNodes(
+      { ...call, options: on },
+      options.filter(({ flags }) => !flags.startsWith("--port")),
+    ).catch(() => undefined);
+    await inspectNode(context, { port, refused, print: (url, node) => print({ url, ...node }) });
     return exitCodes.ok;
   }
-  const { status } = await context.daemon.get("/inspect");
-  if (status === 404)
-    throw new CliError(
-      "the daemon's inspector is off: set monitoring.inspector: true and restart the daemon",
-      { code: "NOT_FOUND" },
-    );
-  const carry = (incoming: Socket) => join(incoming, connect(context.daemon.socketPath));
+  const { daemon } = context;
+  const program =
+    given["wire"] === true
+      ? createDaemonClient(
+          runtimePaths({ runtimeDir: dirname(daemon.socketPath), stateDir: "" }).wireHttpSocket,
+        )
+      : daemon;
+  const until = await switchOn(program, given["minutes"]);
+  if (given["on"] === true) {
+    print({ until });
+    return exitCodes.ok;
+  }
+  const carry = (incoming: Socket) => pair(incoming, connect(program.socketPath));
   const listener = await openListener({ port, carry, refused });
-  print(listener.url, {});
+  print({ url: listener.url, until });
   await untilAborted(context.signal);
   listener.close();
   return exitCodes.ok;
 }
 
+/** Gives until when the inspector is on at the latest; null: for good. Throws CliError. */
+async function switchOn(
+  program: DaemonClient,
+  minutes: string | boolean | undefined,
+): Promise<string | null> {
+  const query = minutes === undefined ? "" : `?minutes=${encodeURIComponent(minutes)}`;
+  const { status, body } = await program.post(`/inspect${query}`);
+  if (status === 200) return (JSON.parse(body) as { readonly until: string | null }).until;
+  // An earlier release: only its configuration switches it on.
+  if (status === 405 && (await program.get("/inspect")).status === 200) return null;
+  if (status === 405)
+    throw new CliError(
+      "this daemon's inspector cannot be switched on while it runs: set monitoring.inspector: true and restart the daemon",
+      { code: "NOT_FOUND" },
+    );
+  const code = status === 400 ? "USAGE" : "FAILED";
+  throw new CliError(`the inspector was not switched on (status ${status}): ${body.trim()}`, { code });
+}
+
 /** Bytes both ways; the end of one is the end of the other. */
-function join(incoming: Socket, daemon: Socket): void {
+function pair(incoming: Socket, daemon: Socket): void {
   const end = (one: Socket, other: Socket) => {
     one.on("error", () => other.destroy());
     one.on("close", () => other.destroy());

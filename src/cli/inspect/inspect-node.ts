@@ -93,10 +93,7 @@ async function carryTo(cluster: ClusterClient, pod: NodePod, local: Socket): Pro
 function refusal(node: string, status: number, body: string): CliError {
   if (status === 404)
     return new CliError(
-      [
-        `the inspector of the daemon on ${node} is off: set monitoring.inspector: true and restart the daemon`,
-        "with the chart: helm upgrade headcni deploy/chart/headcni --reuse-values --set config.monitoring.inspector=true",
-      ].join("\n"),
+      `the inspector of the daemon on ${node} is off, and switching it on needs a user who may use pods/exec; monitoring.inspector: true has it on from the start`,
       { code: "NOT_FOUND" },
     );
   return new CliError(`the daemon on ${node} refuses its inspector with status ${status}: ${body.trim()}`, {

@@ -1,5 +1,6 @@
+import { type MachineRow, machinesPageSchema } from "../../observe/machines-page.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { type MachineRow, machinesPageSchema, readPage } from "../daemon-pages.ts";
+import { readPage } from "../daemon-pages.ts";
 import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";

@@ -1,5 +1,6 @@
+import type { MachineRow } from "../../observe/machines-page.ts";
 import type { CliContext } from "../command.ts";
-import { type MachineRow, stuckState } from "../daemon-pages.ts";
+import { stuckState } from "../daemon-pages.ts";
 import { formatDuration } from "../duration.ts";
 import { formatTable } from "../table.ts";
 

@@ -1,5 +1,6 @@
+import { machinesPageSchema } from "../../observe/machines-page.ts";
 import type { CliCommand } from "../command.ts";
-import { machinesPageSchema, readPage } from "../daemon-pages.ts";
+import { readPage } from "../daemon-pages.ts";
 import { documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";

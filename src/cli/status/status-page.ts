@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { MachineRow } from "../daemon-pages.ts";
+import type { MachineRow } from "../../observe/machines-page.ts";
 import type { DocumentHead } from "../document.ts";
 
 /** Body of the daemon's `/debug/status`; what a newer daemon adds passes. */

@@ -6,7 +6,7 @@ import { boundedCopy } from "./bounded-copy.ts";
 import { createFeed, type FeedOptions } from "./feed.ts";
 import { isLocal, isLocalName } from "./loopback.ts";
 import type { PageFiles } from "./page-files.ts";
-import { createViewers } from "./viewers.ts";
+import { createViewers, usualLimits } from "./viewers.ts";
 import type { WireDetails } from "./wire.ts";
 
 /** The inspector's parts, for those who feed it and who serve it. */
@@ -32,10 +32,14 @@ const safeHeaders = {
   "referrer-policy": "no-referrer",
 };
 
-/** The inspector of one daemon. `files` are the page's. */
-export function createInspector(options: FeedOptions, files: PageFiles): Inspector {
+/** The inspector of one program. `files` are the page's; `watched` hears how many viewers there are. */
+export function createInspector(
+  options: FeedOptions,
+  files: PageFiles,
+  watched?: (count: number) => void,
+): Inspector {
   const feed = createFeed(options);
-  const viewers = createViewers(feed);
+  const viewers = createViewers(feed, usualLimits, watched);
 
   function stream(request: IncomingMessage, response: ServerResponse): void {
     // An exchange ends after ten seconds without traffic; this one goes on as long as its viewer reads.

@@ -1,30 +1,99 @@
 import { version } from "../../version.ts";
+import { type HttpAnswer, jsonAnswer } from "../http-routes.ts";
 import type { LiveMachine } from "../live-machine.ts";
 import type { Logger } from "../logger.ts";
 import { createInspector, type Inspector } from "./inspector.ts";
 import { loadPageFiles } from "./page-files.ts";
 
-/** Loads the page and makes the inspector. Without the page (an incomplete installation) there is a warning and none. */
-export async function openInspector(options: {
+/** An inspector that can be switched on while the machines run, which do not notice. */
+export interface InspectorSwitch extends Inspector {
+  /** Switches it on, or has it stay longer: `?minutes=` from 1 to 120. Answers with when it goes off at the latest. */
+  switchOn(url: URL): Promise<HttpAnswer>;
+}
+
+export interface InspectorOptions {
   readonly node: string;
   readonly log: Logger;
   readonly redact: (line: string) => string;
   readonly live: () => Iterable<LiveMachine>;
-}): Promise<Inspector | undefined> {
-  const { node, log, redact, live } = options;
-  try {
-    const files = await loadPageFiles();
-    return createInspector(
-      {
-        daemon: { node, version, pid: process.pid },
-        live,
-        redact,
-        broke: (error) => log.error({ err: error }, "inspector disabled"),
-      },
-      files,
-    );
-  } catch (error) {
-    log.warn({ err: error }, "no inspector: its page is not part of this installation");
-    return undefined;
+  /** On from the start, and for good. */
+  readonly always: boolean;
+  /** How long it stays on without a viewer. */
+  readonly idleMs?: number;
+}
+
+const usualIdleMs = 5 * 60_000;
+const usualMinutes = 30;
+const maxMinutes = 120;
+
+/**
+ * Off, it costs a look at a variable per event and holds nothing, the page neither. Who switches it on late sees the machines
+ * as they are, for the baseline comes from the observer, which always watches; messages it has from then on.
+ */
+export async function openInspector(options: InspectorOptions): Promise<InspectorSwitch> {
+  const { node, log, redact, live, always, idleMs = usualIdleMs } = options;
+  let current: Inspector | undefined;
+  let opening: Promise<void> | undefined;
+  let latest: NodeJS.Timeout | undefined;
+  let idle: NodeJS.Timeout | undefined;
+
+  function switchOff(reason: string): void {
+    clearTimeout(latest);
+    clearTimeout(idle);
+    if (current === undefined) return;
+    current.close();
+    current = undefined;
+    log.info({ reason }, "inspector switched off");
   }
+
+  function watched(count: number): void {
+    clearTimeout(idle);
+    if (count === 0 && !always && current !== undefined)
+      idle = setTimeout(() => switchOff("nobody watches"), idleMs).unref();
+  }
+
+  /** Without the page (an incomplete installation) there is a warning and no inspector. */
+  async function open(): Promise<void> {
+    try {
+      const files = await loadPageFiles();
+      const broke = (error: unknown) => log.error({ err: error }, "inspector disabled");
+      const daemon = { node, version, pid: process.pid };
+      current = createInspector({ daemon, live, redact, broke }, files, watched);
+    } catch (error) {
+      log.warn({ err: error }, "no inspector: its page is not part of this installation");
+    }
+  }
+
+  if (always) await open();
+  return {
+    listener: {
+      began: (machine) => current?.listener.began(machine),
+      moved: (machine, from, step) => current?.listener.moved(machine, from, step),
+      failed: (machine) => current?.listener.failed(machine),
+      ended: (machine) => current?.listener.ended(machine),
+    },
+    inspect: (event) => current?.inspect(event),
+    taker: (request, response, url) => current?.taker(request, response, url) ?? false,
+    async switchOn(url) {
+      const minutes = Number(url.searchParams.get("minutes") ?? usualMinutes);
+      if (!Number.isInteger(minutes) || minutes < 1 || minutes > maxMinutes)
+        return jsonAnswer(400, { error: `minutes must be a whole number from 1 to ${maxMinutes}` });
+      if (always) return jsonAnswer(200, { until: null, idleMinutes: null });
+      const isNew = current === undefined;
+      if (isNew) {
+        opening ??= open();
+        await opening;
+        opening = undefined;
+      }
+      if (current === undefined)
+        return jsonAnswer(503, { error: "the inspector's page is not part of this installation" });
+      const until = new Date(Date.now() + minutes * 60_000).toISOString();
+      clearTimeout(latest);
+      latest = setTimeout(() => switchOff("its time is over"), minutes * 60_000).unref();
+      if (isNew) watched(0);
+      log.info({ until }, "inspector switched on");
+      return jsonAnswer(200, { until, idleMinutes: idleMs / 60_000 });
+    },
+    close: () => switchOff("the program ends"),
+  };
 }

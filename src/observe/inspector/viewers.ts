@@ -26,7 +26,7 @@ export interface ViewerLimits {
   readonly patienceMs: number;
 }
 
-const usualLimits: ViewerLimits = {
+export const usualLimits: ViewerLimits = {
   viewers: 4,
   unsentBytes: 512 * 1024,
   frameMs: 40,
@@ -45,9 +45,13 @@ interface Viewer {
 /**
  * Sends the feed's frames to its viewers. A frame is made once for all. Nobody waits for a slow viewer: what it has not
  * read is bounded, beyond that it gets nothing, and once it has read all it gets a fresh baseline and is told how many
- * entries it missed.
+ * entries it missed. `watched` hears how many there are, whenever that changes.
  */
-export function createViewers(feed: Feed, limits: ViewerLimits = usualLimits): Viewers {
+export function createViewers(
+  feed: Feed,
+  limits: ViewerLimits = usualLimits,
+  watched: (count: number) => void = () => undefined,
+): Viewers {
   const viewers = new Set<Viewer>();
   let frameTimer: NodeJS.Timeout | undefined;
   let beatTimer: NodeJS.Timeout | undefined;
@@ -97,7 +101,9 @@ export function createViewers(feed: Feed, limits: ViewerLimits = usualLimits): V
   }
 
   function remove(viewer: Viewer): void {
-    if (!viewers.delete(viewer) || viewers.size > 0) return;
+    if (!viewers.delete(viewer)) return;
+    watched(viewers.size);
+    if (viewers.size > 0) return;
     feed.watch(undefined);
     clearTimeout(frameTimer);
     clearInterval(beatTimer);
@@ -124,6 +130,7 @@ export function createViewers(feed: Feed, limits: ViewerLimits = usualLimits): V
         beatTimer.unref();
       }
       sendBaseline(viewer);
+      watched(viewers.size);
       return true;
     },
     count: () => viewers.size,

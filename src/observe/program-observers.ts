@@ -1,0 +1,68 @@
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import type { InspectionEvent } from "xstate";
+import type { HttpServerOptions, RequestTaker } from "./http-server.ts";
+import { openInspector } from "./inspector/open-inspector.ts";
+import type { MachineListener } from "./live-machine.ts";
+import { registerMachineMetrics } from "./machine-metrics.ts";
+import { createMachineObserver, type MachineObserver } from "./machine-observer.ts";
+import { createPprofPages, firstTaker } from "./pprof/pprof-pages.ts";
+import { createStatelyBridge } from "./stately/stately-bridge.ts";
+import { subjectOf } from "./subject-of.ts";
+import { severalListeners } from "./trace/several-listeners.ts";
+
+/** What watches the machines of any of our programs. None of it changes what they do. */
+export interface ProgramObservers {
+  readonly machines: MachineObserver;
+  /** For XState's `inspect`. */
+  inspect(event: InspectionEvent): void;
+  /** Answers the pages that are more than one text: the inspector's and the profiles. */
+  readonly taker: RequestTaker;
+  readonly commands: NonNullable<HttpServerOptions["commands"]>;
+  close(): void;
+}
+
+export interface ProgramObserverOptions {
+  readonly node: string;
+  /** Whether the inspector is on from the start. */
+  readonly inspector: boolean;
+  /** A server of @statelyai/inspect. */
+  readonly statelyInspect?: string | undefined;
+  readonly registry: Registry;
+  readonly log: Logger;
+  readonly redact: (line: string) => string;
+  readonly listener?: MachineListener;
+}
+
+/** Opens log lines, metrics, profiles and inspectors of a program's machines. */
+export async function openProgramObservers(options: ProgramObserverOptions): Promise<ProgramObservers> {
+  const { node, statelyInspect, registry, log, redact } = options;
+  const live = () => machines.live();
+  const inspector = await openInspector({ node, log, redact, live, always: options.inspector });
+  const listener = severalListeners([options.listener, inspector.listener]);
+  const machines = createMachineObserver({ log, subjectOf, listener });
+  const bridge =
+    statelyInspect === undefined
+      ? undefined
+      : createStatelyBridge({
+          url: statelyInspect,
+          live,
+          redact,
+          warn: (fields, text) => log.warn(fields, text),
+        });
+  registerMachineMetrics(registry, machines);
+  return {
+    machines,
+    inspect: (event) => {
+      machines.inspect(event);
+      inspector.inspect(event);
+      bridge?.inspect(event);
+    },
+    taker: firstTaker(inspector.taker, createPprofPages()),
+    commands: { "/inspect": inspector.switchOn },
+    close: () => {
+      inspector.close();
+      bridge?.close();
+    },
+  };
+}
