@@ -1,12 +1,12 @@
 import { assign, sendTo, setup } from "xstate";
 import { tryAgain } from "../../src/domain/cni-failure.ts";
 import { toFailure } from "../../src/domain/failure.ts";
-import { timeout } from "../pod/pod-reports.ts";
 import type { Readiness } from "../request/request-events.ts";
 import { requestMachine } from "../request/request-machine.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import { freeSlot, usedSlots } from "../support/slots.ts";
 import type { StateMeta } from "../support/state-limit.ts";
+import { timeout } from "../support/timeout.ts";
 import type { CniEvent, CniFact, CniInput, CniSocketCommand } from "./cni-events.ts";
 import { type CniContext, refusal, slotActions } from "./request-slots.ts";
 

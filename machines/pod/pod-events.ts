@@ -1,45 +1,61 @@
 import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment.ts";
 import type { Failure } from "../../src/domain/failure.ts";
+import type { CniFailure, CniRequest, CniResult } from "../../src/protocol/wire-types.ts";
 import type { Recipient } from "../support/recipient.ts";
+
+/** A call that wants an answer: `atMs` is the time it came in, ms since the epoch. */
+export interface PodCall {
+  readonly request: CniRequest;
+  /** Told apart by this alone: must be different for every call that is under way. */
+  readonly requestId: string;
+  readonly replyTo: Recipient<AttachmentAnswer>;
+  readonly atMs: number;
+  /** Addresses that were tried in vain for this ADD; absent at first. */
+  readonly tries?: number;
+}
+
+/** A call about one attachment. */
+export type AttachmentCall =
+  | ({ readonly type: "pod.attachWanted" } & PodCall)
+  | ({ readonly type: "pod.detachWanted" } & PodCall)
+  | ({ readonly type: "pod.checkWanted" } & PodCall);
+
+/** What a call about one attachment is told; exactly one of these. */
+export type AttachmentAnswer =
+  | { readonly type: "pod.attached"; readonly requestId: string; readonly result: CniResult }
+  | { readonly type: "pod.detached"; readonly requestId: string }
+  | { readonly type: "pod.checked"; readonly requestId: string; readonly mismatches: readonly Mismatch[] }
+  | { readonly type: "pod.failed"; readonly requestId: string; readonly failure: CniFailure };
 
 /** How a pod machine begins: with an ADD, as an attachment found in the kernel, or to remove what may be there. */
 export type PodStart = "attach" | "attached" | "detach";
 
 export interface PodInput {
+  /** Names the pod in what it reports. */
+  readonly slot: number;
   readonly plan: AttachmentPlan;
   readonly start: PodStart;
-  readonly registry: Recipient<PodReport>;
+  /** The call it begins with; null when nobody asked. */
+  readonly call: AttachmentCall | null;
+  readonly registry: Recipient<AttachmentReport>;
 }
 
-/** What the registry tells a pod. One thing at a time; only `pod.detach` may interrupt. */
+/** What the registry tells a pod. */
 export type PodCommand =
-  /** CHECK: compare the kernel with the plan (the stored one, with the netns path of this call). */
-  | { readonly type: "pod.check"; readonly netns: string }
-  /** The same ADD again: if the kernel is as planned the attachment stands, otherwise it is removed to be made anew. */
-  | { readonly type: "pod.verify"; readonly netns: string }
-  | { readonly type: "pod.detach" };
+  | AttachmentCall
+  /** Nobody waits for this call any more: a running ADD is undone. Answered with `pod.failed` that says how far it was. */
+  | { readonly type: "pod.withdrawn"; readonly requestId: string }
+  /** To a pod that is idle: its ADD gets new addresses, or none; or nothing is left to do and it ends. */
+  | { readonly type: "pod.planned"; readonly requestId: string; readonly plan: AttachmentPlan }
+  | { readonly type: "pod.refused"; readonly requestId: string; readonly failure: CniFailure }
+  | { readonly type: "pod.release" };
 
-/** What a pod tells the registry. */
-export type PodReport =
-  | { readonly type: "attachment.attached"; readonly key: string; readonly plan: AttachmentPlan }
-  | {
-      readonly type: "attachment.checked";
-      readonly key: string;
-      readonly plan: AttachmentPlan;
-      readonly mismatches: readonly Mismatch[];
-    }
-  /** The comparison itself failed; the attachment stays. */
-  | { readonly type: "attachment.checkFailed"; readonly key: string; readonly failure: Failure }
-  /** The kernel answers for the addresses no more; `failure` says why an ADD ended here, absent after DEL or to redo. */
-  | { readonly type: "attachment.unrouted"; readonly key: string; readonly failure?: Failure }
-  /** Removing failed for now; the pod goes on trying. */
-  | { readonly type: "attachment.lingers"; readonly key: string; readonly failure: Failure };
-
-/** How a pod ends: its link is gone from the kernel and the addresses may rest. */
-export interface PodOutput {
-  readonly key: string;
-  readonly releasedAtMs: number;
-}
+/** What a pod reports to its registry. */
+export type AttachmentReport =
+  /** A call was told this. */
+  | { readonly type: "pod.answered"; readonly slot: number; readonly answer: AttachmentAnswer }
+  /** Nothing is left in the kernel: the addresses may rest. The pod waits for an answer, so that no call is lost. */
+  | { readonly type: "pod.idle"; readonly slot: number; readonly releasedAtMs: number };
 
 /** What the effects send back (src/actors/pod-actors.ts). */
 export type PodEffectEvent =

@@ -1,53 +1,66 @@
+import { type AttachmentPlan, attachmentKey } from "../../src/domain/attachment.ts";
+import { tryAgain } from "../../src/domain/cni-failure.ts";
 import { aliasNetwork } from "../../src/domain/link-alias.ts";
 import type { CniRequest } from "../../src/protocol/wire-types.ts";
-import type { Recipient } from "../support/recipient.ts";
-import { admit } from "./admit-call.ts";
-import { answer, type Desk } from "./desk.ts";
-import type { Collection, HeldCollection, Row } from "./pods-context.ts";
-import type { PodAnswer } from "./pods-events.ts";
+import type { AttachmentAnswer } from "../pod/pod-events.ts";
+import { handOn } from "./hand-on.ts";
+import type { Collection } from "./pods-context.ts";
+import type { CollectCall } from "./pods-events.ts";
+import type { RegistryDraft } from "./registry-draft.ts";
 
 /**
  * GC (CNI specification 1.1.0): removes what stands on this network and the runtime does not know, goes on after
  * errors and reports all of them. What is under way is left alone: its runtime cannot know it yet.
  */
-export function collect(desk: Desk, call: HeldCollection, registry: Recipient<PodAnswer>): void {
-  const valid = new Set(call.valid);
+export function collect(draft: RegistryDraft, { requestId, replyTo, atMs, ...call }: CollectCall): void {
+  const valid = new Set(call.valid.map(({ containerId, ifname }) => attachmentKey(containerId, ifname)));
   const network = aliasNetwork(call.network);
-  const unwanted = desk.rows.filter(
-    (row) => row !== null && isIdle(row) && aliasNetwork(row.plan.network) === network && !valid.has(row.key),
-  );
-  const { requestId, replyTo } = call;
-  desk.collections = [
-    ...desk.collections,
-    { requestId, replyTo, open: unwanted.length, removed: 0, failures: [] },
-  ];
-  for (const row of unwanted) {
-    if (row === null) continue;
-    const common = { requestId: collectionCall(requestId), replyTo: registry, atMs: call.atMs, tries: 0 };
-    admit(desk, { ...common, kind: "detach", request: detachRequest(row) });
-  }
-  finishCollections(desk);
+  const unwanted = draft.slots.flatMap((attachment) => {
+    if (attachment?.plan == null || !attachment.standing || attachment.calls.length > 0) return [];
+    const { plan } = attachment;
+    return aliasNetwork(plan.network) === network && !valid.has(plan.key) ? [plan] : [];
+  });
+  const begun = { requestId, replyTo, open: unwanted.length, removed: 0, failures: [] };
+  draft.collections = [...draft.collections, begun];
+  for (const plan of unwanted)
+    handOn(draft, {
+      type: "pod.detachWanted",
+      request: detachRequest(plan),
+      requestId: collectionCall(requestId),
+      replyTo: draft.self,
+      atMs,
+    });
+  finishCollections(draft);
 }
 
 /** One removal of a GC ended; the last one answers it. */
-export function settleCollected(
-  desk: Desk,
-  event: Extract<PodAnswer, { type: "pod.detached" | "pod.failed" }>,
-): void {
-  desk.collections = desk.collections.map((collection) => {
-    if (collectionCall(collection.requestId) !== event.requestId) return collection;
+export function settleCollected(draft: RegistryDraft, answer: AttachmentAnswer): void {
+  draft.collections = draft.collections.map((collection) => {
+    if (collectionCall(collection.requestId) !== answer.requestId) return collection;
     const open = collection.open - 1;
-    if (event.type === "pod.detached") return { ...collection, open, removed: collection.removed + 1 };
-    return { ...collection, open, failures: [...collection.failures, event.failure] };
+    if (answer.type !== "pod.failed") return { ...collection, open, removed: collection.removed + 1 };
+    return { ...collection, open, failures: [...collection.failures, answer.failure] };
   });
-  finishCollections(desk);
+  finishCollections(draft);
 }
 
-function finishCollections(desk: Desk): void {
+/** Nobody waits for a GC any more: what it began goes on. */
+export function withdrawCollection(draft: RegistryDraft, requestId: string): void {
+  const collection = draft.collections.find((other) => other.requestId === requestId);
+  if (collection === undefined) return;
+  draft.collections = draft.collections.filter((other) => other !== collection);
+  const failure = tryAgain(
+    `GC still removes ${collection.open} attachments`,
+    "It goes on; GC may be repeated.",
+  );
+  draft.send(collection.replyTo, { type: "pod.failed", requestId, failure });
+}
+
+function finishCollections(draft: RegistryDraft): void {
   const isDone = ({ open }: Collection) => open === 0;
-  for (const { requestId, replyTo, removed, failures } of desk.collections.filter(isDone))
-    answer(desk, { requestId, replyTo }, { type: "pods.collected", requestId, removed, failures });
-  desk.collections = desk.collections.filter((collection) => !isDone(collection));
+  for (const { requestId, replyTo, removed, failures } of draft.collections.filter(isDone))
+    draft.send(replyTo, { type: "pods.collected", requestId, removed, failures });
+  draft.collections = draft.collections.filter((collection) => !isDone(collection));
 }
 
 /** The requestId of a GC's own removals. */
@@ -55,12 +68,7 @@ function collectionCall(requestId: string): string {
   return `gc ${requestId}`;
 }
 
-function isIdle(row: Row): boolean {
-  return row.state === "attached" && row.job === null;
-}
-
-function detachRequest({ plan }: Row): CniRequest {
-  const { network, containerId, ifname, podUid } = plan;
+function detachRequest({ network, containerId, ifname, podUid }: AttachmentPlan): CniRequest {
   const pod = { namespace: "", name: "", uid: podUid };
   return { wire: 1, command: "DEL", cniVersion: "1.1.0", network, containerId, netns: "", ifname, pod };
 }

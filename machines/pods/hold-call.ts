@@ -2,43 +2,15 @@ import { withHints } from "../../src/domain/address-hints.ts";
 import { adoptAddress } from "../../src/domain/address-pool.ts";
 import { tryAgain } from "../../src/domain/cni-failure.ts";
 import { planOfObserved } from "../../src/domain/pod-network-plan.ts";
-import type { Recipient } from "../support/recipient.ts";
-import { admit } from "./admit-call.ts";
-import { collect } from "./collect-garbage.ts";
-import { type Desk, openRow, refuse, slotOf } from "./desk.ts";
-import type { Held } from "./pods-context.ts";
-import type { PodAnswer, Recovered } from "./pods-events.ts";
+import { freeSlot } from "../support/slots.ts";
+import { collect, withdrawCollection } from "./collect-garbage.ts";
+import { handOn, open } from "./hand-on.ts";
+import type { HeldCall } from "./pods-context.ts";
+import type { Recovered } from "./pods-events.ts";
+import { type RegistryDraft, refuse } from "./registry-draft.ts";
 
 /** More calls than this do not wait for the start: a runtime with so many open ones has other troubles. */
-const mostHeld = 512;
-
-/** Keeps a call until it can be served; the caller's own deadline may end the wait (`pod.withdrawn`). */
-export function hold(desk: Desk, call: Held): void {
-  if (desk.held.length < mostHeld) desk.held = [...desk.held, call];
-  else
-    refuse(
-      desk,
-      call,
-      tryAgain(`${mostHeld} calls wait for the daemon's start already`, "Repeat the call later."),
-    );
-}
-
-/** Serves in order what was held: all of it, or before the registry is open everything but ADDs. */
-export function serveHeld(desk: Desk, registry: Recipient<PodAnswer>): void {
-  const mayServe = (call: Held) => desk.opened || call.kind !== "attach";
-  const calls = desk.held.filter(mayServe);
-  desk.held = desk.held.filter((call) => !mayServe(call));
-  for (const call of calls) {
-    if (call.kind === "collect") collect(desk, call, registry);
-    else admit(desk, call);
-  }
-}
-
-/** The daemon is ending: no ADD begins any more, nor anything that still waits for the start. */
-export function refuseHeld(desk: Desk): void {
-  for (const call of desk.held) refuse(desk, call, ending);
-  desk.held = [];
-}
+const maxHeld = 512;
 
 /** The answer to an ADD while the daemon ends. */
 export const ending = tryAgain(
@@ -46,14 +18,58 @@ export const ending = tryAgain(
   "The next daemon serves the call.",
 );
 
-/** Takes over what earlier daemons left `ready` in the kernel, and what their address pools remembered. */
-export function adopt(desk: Desk, { attachments, hints }: Recovered): void {
-  for (const observed of attachments) {
-    if (slotOf(desk.rows, observed.key) !== -1) continue;
-    for (const address of observed.addresses)
-      desk.pools = desk.pools.map((pool) => adoptAddress(pool, address));
-    const plan = planOfObserved(observed, desk.routerAddresses);
-    openRow(desk, { key: observed.key, plan, state: "attached", job: null, queue: [] }, "attached");
+/** Keeps a call until it can be served; the caller's own deadline may end the wait (`pod.withdrawn`). */
+export function hold(draft: RegistryDraft, call: HeldCall): void {
+  if (draft.held.length < maxHeld) draft.held = [...draft.held, call];
+  else
+    refuse(
+      draft,
+      call,
+      tryAgain(`${maxHeld} calls wait for the daemon's start already`, "Repeat the call later."),
+    );
+}
+
+/** Serves in order what was held: all of it, or before the registry is open everything but ADDs. */
+export function serveHeld(draft: RegistryDraft): void {
+  const mayServe = (call: HeldCall) => draft.opened || call.type !== "pod.attachWanted";
+  const calls = draft.held.filter(mayServe);
+  draft.held = draft.held.filter((call) => !mayServe(call));
+  for (const call of calls) {
+    if (call.type === "pods.collectWanted") collect(draft, call);
+    else handOn(draft, call);
   }
-  desk.pools = desk.pools.map((pool) => withHints(pool, hints));
+}
+
+/** The daemon is ending: nothing that still waits for the start begins any more. */
+export function refuseHeld(draft: RegistryDraft): void {
+  for (const call of draft.held) refuse(draft, call, ending);
+  draft.held = [];
+}
+
+/** Nobody waits for a call any more: its deadline passed, or its client is gone. A call that a pod has is the pod's to end. */
+export function withdraw(draft: RegistryDraft, requestId: string): void {
+  const mine = (call: { readonly requestId: string }) => call.requestId === requestId;
+  const held = draft.held.find(mine);
+  if (held !== undefined) {
+    draft.held = draft.held.filter((call) => call !== held);
+    const starting = "the daemon is still starting: pods cannot be served yet";
+    refuse(draft, held, tryAgain(starting, "The runtime may repeat the call."));
+    return;
+  }
+  withdrawCollection(draft, requestId);
+  const slot = draft.slots.findIndex((attachment) => attachment?.calls.some(mine));
+  if (slot !== -1) draft.tellPod(slot, { type: "pod.withdrawn", requestId });
+}
+
+/** Takes over what earlier daemons left `ready` in the kernel, and what their address pools remembered. */
+export function adopt(draft: RegistryDraft, { attachments, hints }: Recovered): void {
+  const known = new Set(draft.slots.map((attachment) => attachment?.key));
+  for (const observed of attachments) {
+    if (known.has(observed.key)) continue;
+    known.add(observed.key);
+    for (const address of observed.addresses)
+      draft.pools = draft.pools.map((pool) => adoptAddress(pool, address));
+    open(draft, freeSlot(draft.slots), planOfObserved(observed, draft.routerAddresses), "attached", null);
+  }
+  draft.pools = draft.pools.map((pool) => withHints(pool, hints));
 }

@@ -1,16 +1,12 @@
 import type { AddressHint } from "../../src/domain/address-hints.ts";
 import type { AddressPool, PoolStrategy } from "../../src/domain/address-pool.ts";
-import type { Mismatch, ObservedAttachment } from "../../src/domain/attachment.ts";
+import type { ObservedAttachment } from "../../src/domain/attachment.ts";
 import type { RefusedCall } from "../../src/domain/pod-reports.ts";
 import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
-import type {
-  AttachmentReference,
-  CniFailure,
-  CniRequest,
-  CniResult,
-} from "../../src/protocol/wire-types.ts";
-import type { PodOutput, PodReport } from "../pod/pod-events.ts";
+import type { AttachmentReference, CniFailure } from "../../src/protocol/wire-types.ts";
+import type { AttachmentAnswer, AttachmentCall, AttachmentReport } from "../pod/pod-events.ts";
 import type { Recipient } from "../support/recipient.ts";
+import type { ChildEnd } from "../support/slots.ts";
 
 export interface PodsSettings {
   readonly mtu: number;
@@ -26,21 +22,6 @@ export interface PodsInput {
   /** The root; told of recovery and drain. */
   readonly parent: Recipient<PodsReport>;
 }
-
-/** A call that wants an answer: `atMs` is the time it came in, ms since the epoch. */
-export interface PodCall {
-  readonly request: CniRequest;
-  /** Told apart by this alone: must be different for every call that is under way. */
-  readonly requestId: string;
-  readonly replyTo: Recipient<PodAnswer>;
-  readonly atMs: number;
-}
-
-/** A call about one attachment. */
-export type AttachmentCall =
-  | ({ readonly type: "pod.attachWanted" } & PodCall)
-  | ({ readonly type: "pod.detachWanted" } & PodCall)
-  | ({ readonly type: "pod.checkWanted" } & PodCall);
 
 /** GC: remove what stands on `network` and is not in `valid`. */
 export interface CollectCall {
@@ -72,9 +53,7 @@ export type PodsCommand =
 
 /** What a call is told; exactly one of these per `requestId`. */
 export type PodAnswer =
-  | { readonly type: "pod.attached"; readonly requestId: string; readonly result: CniResult }
-  | { readonly type: "pod.detached"; readonly requestId: string }
-  | { readonly type: "pod.checked"; readonly requestId: string; readonly mismatches: readonly Mismatch[] }
+  | AttachmentAnswer
   | {
       readonly type: "pods.collected";
       readonly requestId: string;
@@ -87,8 +66,7 @@ export type PodAnswer =
       readonly requestId: string;
       readonly ready: boolean;
       readonly reason: string;
-    }
-  | { readonly type: "pod.failed"; readonly requestId: string; readonly failure: CniFailure };
+    };
 
 /** What the registry tells the root. */
 export type PodsReport =
@@ -98,13 +76,8 @@ export type PodsReport =
   /** A call about a pod failed; its caller was told too. */
   | ({ readonly type: "call.refused" } & RefusedCall);
 
-/** Ends of pods, whatever their slot (xstate's own events). */
-export type PodEnd =
-  | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string; readonly output: PodOutput }
-  | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
-
-/** Everything the registry receives: calls, commands, its pods' reports, and answers to its own calls (GC). */
-export type PodsEvent = PodsCall | PodsCommand | PodReport | PodAnswer | PodEnd;
+/** Everything the registry receives: calls, commands, its pods' reports and ends, and answers to its own calls (GC). */
+export type PodsEvent = PodsCall | PodsCommand | AttachmentReport | AttachmentAnswer | ChildEnd;
 
 /** What `recover` gives of earlier daemons: what is left in the kernel, and what their address pools remembered. */
 export interface Recovered {

@@ -1,16 +1,19 @@
-import { assign, sendTo, setup, stopChild } from "xstate";
+import { assign, sendTo, setup } from "xstate";
 import { createPool } from "../../src/domain/address-pool.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
+import type { AttachmentCall } from "../pod/pod-events.ts";
 import { podMachine } from "../pod/pod-machine.ts";
-import { timeout } from "../pod/pod-reports.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import type { PodsContext } from "./pods-context.ts";
+import { timeout } from "../support/timeout.ts";
+import { collect, settleCollected } from "./collect-garbage.ts";
+import { answered, handOn, idle, podEnded } from "./hand-on.ts";
+import { adopt, ending, hold, refuseHeld, serveHeld, withdraw } from "./hold-call.ts";
+import type { HeldCall, PodsContext } from "./pods-context.ts";
 import type {
-  AttachmentCall,
   CollectCall,
   HintsChanged,
   PodAnswer,
@@ -19,7 +22,7 @@ import type {
   PodsReport,
   Recovered,
 } from "./pods-events.ts";
-import { registryActions } from "./registry-actions.ts";
+import { decide, refuse } from "./registry-draft.ts";
 
 const limits = { start: 30_000, recovery: 10_000, pause: 1_000, drain: 10_000 } as const;
 
@@ -39,9 +42,8 @@ const podsSetup = setup({
   },
   guards: {
     opened: ({ context }) => context.opened,
-    allAnswered: ({ context }) =>
-      context.collections.length === 0 &&
-      context.rows.every((row) => row === null || (row.job === null && row.queue.length === 0)),
+    allAnswered: ({ context: { collections, slots } }) =>
+      collections.length === 0 && slots.every((attachment) => !attachment?.calls.length),
   },
   actions: {
     keepFailure: assign({ failure: (_, params: { failure: Failure }) => params.failure }),
@@ -70,7 +72,18 @@ const podsSetup = setup({
       ({ context }) => context.parent,
       (_, report: PodsReport) => report,
     ),
-    stopPod: stopChild((_, { actorId }: { readonly actorId: string }) => actorId),
+    handOn: decide(handOn),
+    collect: decide(collect),
+    hold: decide(hold),
+    serveHeld: decide<undefined>(serveHeld),
+    refuse: decide((draft, call: AttachmentCall) => refuse(draft, call, ending)),
+    refuseHeld: decide<undefined>(refuseHeld),
+    withdraw: decide((draft, { requestId }: { readonly requestId: string }) => withdraw(draft, requestId)),
+    adopt: decide(adopt),
+    answered: decide(answered),
+    idle: decide(idle),
+    settleCollected: decide(settleCollected),
+    podEnded: decide(podEnded),
   },
   delays: {
     startLimit: limits.start,
@@ -78,31 +91,37 @@ const podsSetup = setup({
     pause: limits.pause,
     drainLimit: limits.drain,
   },
-}).extend({ actions: registryActions });
+});
 
-type HoldableCall = AttachmentCall | CollectCall;
-const hold = { type: "hold", params: ({ event }: { event: HoldableCall }) => event } as const;
-const admit = { type: "admit", params: ({ event }: { event: AttachmentCall }) => event } as const;
-const collect = { type: "collect", params: ({ event }: { event: CollectCall }) => event } as const;
-const refuse = { type: "refuse", params: ({ event }: { event: AttachmentCall }) => event } as const;
+const held = { actions: { type: "hold", params: ({ event }: { event: HeldCall }) => event } } as const;
+const handedOn = {
+  actions: { type: "handOn", params: ({ event }: { event: AttachmentCall }) => event },
+} as const;
+const collected = {
+  actions: { type: "collect", params: ({ event }: { event: CollectCall }) => event },
+} as const;
+const refused = {
+  actions: { type: "refuse", params: ({ event }: { event: AttachmentCall }) => event },
+} as const;
 
 /** Nothing is served before the kernel's attachments are known. */
 const holdAll = {
-  "pod.attachWanted": { actions: hold },
-  "pod.detachWanted": { actions: hold },
-  "pod.checkWanted": { actions: hold },
-  "pods.collectWanted": { actions: hold },
+  "pod.attachWanted": held,
+  "pod.detachWanted": held,
+  "pod.checkWanted": held,
+  "pods.collectWanted": held,
 } as const;
 
 const serveAllButAttach = {
-  "pod.detachWanted": { actions: admit },
-  "pod.checkWanted": { actions: admit },
-  "pods.collectWanted": { actions: collect },
+  "pod.detachWanted": handedOn,
+  "pod.checkWanted": handedOn,
+  "pods.collectWanted": collected,
 } as const;
 
 /**
- * The registry of this node's attachments: gives addresses, runs one `pod` per attachment, lets the calls of one key wait
- * for each other, and answers every call once. What it decides is in the plain functions of this folder.
+ * The registry of this node's attachments: gives addresses, runs one `pod` per attachment, hands each call to the pod of
+ * its key and collects garbage. It answers only calls that no pod has; what a pod has was handed on and is kept until
+ * the pod says that it answered, so that nothing is lost when a pod ends or dies.
  */
 export const podsMachine = podsSetup.createMachine({
   id: "pods",
@@ -111,7 +130,7 @@ export const podsMachine = podsSetup.createMachine({
     parent,
     routerAddresses: [],
     pools: [],
-    rows: [],
+    slots: [],
     held: [],
     collections: [],
     opened: false,
@@ -123,7 +142,8 @@ export const podsMachine = podsSetup.createMachine({
   // Losing hints costs nothing but hints.
   invoke: { id: "hints", src: "keepHints", onError: {} },
   on: {
-    "attachment.*": { actions: { type: "settle", params: ({ event }) => event } },
+    "pod.answered": { actions: { type: "answered", params: ({ event }) => event } },
+    "pod.idle": { actions: { type: "idle", params: ({ event }) => event } },
     "pod.detached": { actions: { type: "settleCollected", params: ({ event }) => event } },
     "pod.failed": { actions: { type: "settleCollected", params: ({ event }) => event } },
     "pod.withdrawn": { actions: { type: "withdraw", params: ({ event }) => event } },
@@ -132,19 +152,8 @@ export const podsMachine = podsSetup.createMachine({
     "pods.open": { actions: "rememberOpen" },
     "pods.refuseAttach": { actions: { type: "keepRefusal", params: ({ event }) => event } },
     "pods.drain": ".draining",
-    "xstate.done.actor.*": {
-      // The slot must be empty before the row is closed: what waited for the key may begin in it at once.
-      actions: [
-        { type: "stopPod", params: ({ event }) => event },
-        { type: "closeRow", params: ({ event }) => event },
-      ],
-    },
-    "xstate.error.actor.*": {
-      actions: [
-        { type: "stopPod", params: ({ event }) => event },
-        { type: "closeRow", params: ({ event }) => event },
-      ],
-    },
+    "xstate.done.actor.*": { actions: { type: "podEnded", params: ({ event }) => event } },
+    "xstate.error.actor.*": { actions: { type: "podEnded", params: ({ event }) => event } },
   },
   states: {
     closed: {
@@ -203,24 +212,24 @@ export const podsMachine = podsSetup.createMachine({
       meta: { limit: { ms: limits.start, means: "the guard does not hold yet, ADDs wait" }, log: "info" },
       entry: "serveHeld",
       always: { guard: "opened", target: "ready" },
-      on: { ...serveAllButAttach, "pod.attachWanted": { actions: hold } },
+      on: { ...serveAllButAttach, "pod.attachWanted": held },
     },
     ready: {
       meta: { limit: "none", because: "this is where pods are served", log: "info" },
       entry: "serveHeld",
-      on: { ...serveAllButAttach, "pod.attachWanted": { actions: admit } },
+      on: { ...serveAllButAttach, "pod.attachWanted": handedOn },
     },
     draining: {
       meta: { limit: { ms: limits.drain, means: "a call does not end" }, log: "info" },
       entry: "refuseHeld",
       always: { guard: "allAnswered", target: "drained" },
-      on: { ...serveAllButAttach, "pod.attachWanted": { actions: refuse } },
+      on: { ...serveAllButAttach, "pod.attachWanted": refused },
       after: { drainLimit: "drained" },
     },
     drained: {
       meta: { limit: "none", because: "the root ends the process", log: "info" },
       entry: { type: "report", params: { type: "pods.drained" } },
-      on: { ...serveAllButAttach, "pod.attachWanted": { actions: refuse } },
+      on: { ...serveAllButAttach, "pod.attachWanted": refused },
     },
   },
 });

@@ -1,6 +1,7 @@
 import { sendTo, setup } from "xstate";
 import { type CniReply, deadlineMs, type WireCommand } from "../../src/protocol/wire-types.ts";
-import type { AttachmentCall, PodAnswer } from "../pods/pods-events.ts";
+import type { AttachmentCall } from "../pod/pod-events.ts";
+import type { PodAnswer } from "../pods/pods-events.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { notAvailable, replyOf, silentReply } from "./reply-of.ts";
 import type { RequestEvent, RequestInput } from "./request-events.ts";

@@ -1,5 +1,6 @@
 import type { ActorRefFrom, AnyActorRef, AnyMachineSnapshot } from "xstate";
 import type { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
+import type { PodContext } from "../../machines/pod/pod-setup.ts";
 import { type RouteRow, routeRows } from "../../machines/routes/route-rows.ts";
 import type { Config } from "../config/config-schema.ts";
 import { type PoolNumbers, poolNumbers } from "../domain/address-pool.ts";
@@ -81,7 +82,7 @@ export function nodeStatus(
   startedAt: number,
 ): NodeStatus {
   const { children, context } = root.getSnapshot();
-  const pods = children.pods?.getSnapshot().context;
+  const pods = children.pods?.getSnapshot();
   const routes = children.routes?.getSnapshot().context;
   const session = tailnetOf(root);
   const tailnet = session?.context.status;
@@ -103,20 +104,8 @@ export function nodeStatus(
     startedAt,
     readiness: readinessOf(root.getSnapshot()),
     podCIDRs: context.ownPrefixes,
-    pools: (pods?.pools ?? []).map(poolNumbers),
-    attachments: (pods?.rows ?? []).flatMap((row) =>
-      row === null
-        ? []
-        : [
-            {
-              key: row.key,
-              podUid: row.plan.podUid,
-              state: row.state,
-              addresses: row.plan.addresses,
-              hostLink: row.plan.hostLink,
-            },
-          ],
-    ),
+    pools: (pods?.context.pools ?? []).map(poolNumbers),
+    attachments: Object.values(pods?.children ?? {}).flatMap((child) => attachmentRow(child?.getSnapshot())),
     headscale: {
       url: config.headscale.url,
       approval: config.headscale.approval,
@@ -156,4 +145,13 @@ export function nodeStatus(
       podWatchState: stateOf("podWatch"),
     },
   };
+}
+
+/** What a pod says of itself; nothing for the registry's other children. */
+function attachmentRow(snapshot: unknown): readonly AttachmentRow[] {
+  const { value, context } = snapshot as AnyMachineSnapshot;
+  const plan = (context as Partial<PodContext> | undefined)?.plan;
+  if (plan === undefined) return [];
+  const { key, podUid, addresses, hostLink } = plan;
+  return [{ key, podUid, state: stateName(value), addresses, hostLink }];
 }

@@ -19,7 +19,7 @@ const failed: TracedCall = {
   addresses: [],
   steps: [
     { kind: "transition", atMs: 0.1, machine: "request", from: "", to: "adding", event: "xstate.init" },
-    { kind: "wait", atMs: 0.2, ms: 1.5, why: "behind the detach of the same attachment" },
+    { kind: "wait", atMs: 0.2, ms: 1.5, why: "behind the DEL of the same attachment" },
     {
       kind: "operation",
       atMs: 2,
@@ -42,7 +42,7 @@ test("a failed call shows what it waited for, where it failed, and what the call
       "  code 11: the kernel refused route.add. EEXIST: somebody else has it",
       "  AT    TOOK  WHO      WHAT",
       "  0.10        request  begins in adding",
-      "  0.20  1.50  waits    behind the detach of the same attachment",
+      "  0.20  1.50  waits    behind the DEL of the same attachment",
       "  2.00  4.00  kernel   attach: route.add: EEXIST",
       "        3.00           to the worker and back",
       "        1.00           open the namespace",

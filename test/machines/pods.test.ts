@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { Row } from "../../machines/pods/pods-context.ts";
+import type { Attachment } from "../../machines/pods/pods-context.ts";
 import type { PodAnswer, PodsReport } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
-import { planAttachment } from "../../src/domain/pod-network-plan.ts";
 import { add, cniRequest, del } from "../support/cni-requests.ts";
 import { openPods, podsSettings } from "../support/pods-desk.ts";
 import { recorder } from "../support/recorder.ts";
@@ -151,11 +150,10 @@ describe("DEL", () => {
     expect(counts()).toMatchObject({ rows: 0, used: 0 });
   });
 
-  test("of an unknown key asks the kernel and succeeds", async () => {
-    const { call, kernel, counts } = await openPods();
-    expect(await call(del("c1", { netns: "" })).answer()).toMatchObject({ type: "pod.detached" });
-    expect(kernel.calls.filter((line) => line.startsWith("detach hc"))).toHaveLength(1);
-    await until(() => counts().children === 0, "the pod to end");
+  test("of an unknown key succeeds at once and takes no slot", async () => {
+    const { call, counts } = await openPods();
+    expect(call(del("c1", { netns: "" })).answers).toMatchObject([{ type: "pod.detached" }]);
+    expect(counts()).toMatchObject({ slots: 0, children: 0 });
   });
 
   test("twice at once and twice in a row succeeds", async () => {
@@ -242,14 +240,34 @@ describe("CHECK", () => {
   });
 });
 
-test("a pod that dies of a mistake is answered with 999, its addresses are not given again", async () => {
-  const { call, pods, counts } = await openPods();
-  await call(add("c1")).answer();
-  const waiting = call(cniRequest("CHECK", "c1"));
-  pods.send({ type: "xstate.error.actor.pod:0", actorId: "pod:0", error: new Error("a mistake") });
-  expect(waiting.answers).toMatchObject([{ type: "pod.failed", failure: { code: 999 } }]);
-  expect(counts()).toMatchObject({ rows: 0, children: 0, used: 1 });
-  expect(await call(del("c1")).answer()).toMatchObject({ type: "pod.detached" });
+describe("a pod that dies of a mistake", () => {
+  async function dead() {
+    const desk = await openPods();
+    await desk.call(add("c1")).answer();
+    const waiting = desk.call(cniRequest("CHECK", "c1"));
+    const queued = desk.call(add("c1"));
+    desk.pods.send({ type: "xstate.error.actor.pod:0", actorId: "pod:0", error: new Error("a mistake") });
+    for (const { answers } of [waiting, queued])
+      expect(answers).toMatchObject([{ type: "pod.failed", failure: { code: 999 } }]);
+    expect(desk.counts()).toMatchObject({ children: 0, used: 1 });
+    return desk;
+  }
+
+  test("leaves its addresses in use until a DEL has asked the kernel", async () => {
+    const { call, kernel, counts } = await dead();
+    expect(await call(cniRequest("CHECK", "c1")).answer()).toMatchObject({ failure: { code: 3 } });
+    expect(kernel.links.size).toBe(1);
+    expect(await call(del("c1")).answer()).toMatchObject({ type: "pod.detached" });
+    await until(() => counts().rows === 0, "the pod to end");
+    expect(kernel.links.size).toBe(0);
+    expect(counts()).toMatchObject({ children: 0, used: 0 });
+  });
+
+  test("is cleaned up before the same ADD is served anew", async () => {
+    const { call, kernel } = await dead();
+    expect(await call(add("c1")).answer()).toMatchObject({ type: "pod.attached" });
+    expect(kernel.violations).toEqual([]);
+  });
 });
 
 describe("what the root hears", () => {
@@ -285,13 +303,8 @@ describe("what the root hears", () => {
 
 test("walks all its transitions", async () => {
   const replyTo = recorder<PodAnswer>().ref;
-  const plan = planAttachment(
-    add("c1"),
-    { routerAddresses: ["10.244.1.1"], mtu: 1280 },
-    { addresses: ["10.244.1.2"], order: 0 },
-  );
   const common = { requestId: "r", replyTo, atMs: 0 };
-  const failure = { code: "CLOSED", message: "closed" };
+  const failure = { code: 11, msg: "", details: "" } as const;
   await walkAllTransitions(podsMachine, {
     input: { settings: podsSettings, parent: recorder<PodsReport>().ref },
     events: [
@@ -307,26 +320,27 @@ test("walks all its transitions", async () => {
       { type: "pods.statusWanted", requestId: "r", replyTo },
       { type: "pod.withdrawn", requestId: "r" },
       { type: "pod.detached", requestId: "r" },
-      { type: "pod.failed", requestId: "r", failure: { code: 11, msg: "", details: "" } },
-      { type: "attachment.attached", key: plan.key, plan },
-      { type: "attachment.unrouted", key: plan.key },
-      { type: "attachment.lingers", key: plan.key, failure },
+      { type: "pod.failed", requestId: "r", failure },
+      { type: "pod.answered", slot: 0, answer: { type: "pod.detached", requestId: "r" } },
+      { type: "pod.idle", slot: 0, releasedAtMs: 1 },
     ],
-    outcomes: {
-      pod: { done: [{ key: plan.key, releasedAtMs: 1 }] },
-      recover: { done: [{ attachments: [], hints: [] }] },
-    },
+    outcomes: { recover: { done: [{ attachments: [], hints: [] }] } },
     stateKey: ({ context }) => [
       context.opened,
       context.held.length,
       context.collections.length,
-      context.rows.map((row: Row | null) => row && [row.state, row.job?.kind, row.queue.length]),
+      context.slots.map(
+        (one: Attachment | null) => one && [one.key, one.plan === null, one.standing, one.calls.length],
+      ),
     ],
     possible: ({ context }, event) =>
       !event.type.endsWith("Wanted") ||
       context.held.length +
         context.collections.length +
-        context.rows.reduce((sum: number, row: Row | null) => sum + (row ? 1 + row.queue.length : 0), 0) <
+        context.slots.reduce(
+          (sum: number, one: Attachment | null) => sum + (one ? Math.max(1, one.calls.length) : 0),
+          0,
+        ) <
         2,
   });
 });

@@ -2,6 +2,7 @@ import { createActor, type InspectionEvent } from "xstate";
 import { podMachine } from "../../machines/pod/pod-machine.ts";
 import type { PodAnswer, PodsReport, PodsSettings } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
+import { usedSlots } from "../../machines/support/slots.ts";
 import { podActors, podsActors } from "../../src/actors/pod-actors.ts";
 import type { AddressHints } from "../../src/ports/address-hints.ts";
 import type { CniRequest } from "../../src/protocol/wire-types.ts";
@@ -78,8 +79,8 @@ export function startPods(
     counts: () => {
       const { context, children } = pods.getSnapshot();
       return {
-        rows: context.rows.filter((row) => row !== null).length,
-        slots: context.rows.length,
+        rows: usedSlots(context.slots),
+        slots: context.slots.length,
         children: Object.keys(children).filter((id) => id.startsWith("pod:")).length,
         used: context.pools.reduce((sum, pool) => sum + pool.used.length, 0),
         waiting: context.held.length + context.collections.length,

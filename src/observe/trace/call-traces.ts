@@ -1,6 +1,7 @@
 import type { AnyActorRef, AnyMachineSnapshot, InspectionEvent } from "xstate";
+import type { PodContext } from "../../../machines/pod/pod-setup.ts";
 import type { PodsContext } from "../../../machines/pods/pods-context.ts";
-import type { AttachmentPlan, WorkPart } from "../../domain/attachment.ts";
+import type { WorkPart } from "../../domain/attachment.ts";
 import { toFailure } from "../../domain/failure.ts";
 import type { CniReply, CniRequest } from "../../protocol/wire-types.ts";
 import type { LiveMachine, MachineListener } from "../live-machine.ts";
@@ -45,12 +46,6 @@ type Told =
   | { readonly type: "exchange.closed"; readonly exchangeId: string };
 
 const callTypes: ReadonlySet<string> = new Set(["pod.attachWanted", "pod.detachWanted", "pod.checkWanted"]);
-/** What the registry sends a pod to begin a call, by the call's command. */
-const beginnings: Readonly<Record<string, string>> = {
-  "pod.check": "CHECK",
-  "pod.verify": "ADD",
-  "pod.detach": "DEL",
-};
 
 /** Gathers each call's transitions, kernel work and waits from the machine observer, the events and the pods' port. */
 export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
@@ -95,34 +90,39 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
     else byKey.set(trace.key, others);
   }
 
-  /** Where the registry put a call: it may be held until the daemon is ready, or stand behind another of its key. */
-  function placed(requestId: string, pods: PodsContext): void {
+  /** Where a call is put: the registry may hold it until the daemon is ready, a pod behind another of its key. */
+  function placed(requestId: string, { machine, context, value }: AnyMachineSnapshot): void {
     const trace = running.get(requestId);
     if (trace === undefined || trace.wait !== undefined) return;
+    const waits = (calls: readonly { readonly requestId: string }[]) =>
+      calls.some((call) => call.requestId === requestId);
     const now = monotonicMs();
-    if (pods.held.some((call) => call.requestId === requestId))
-      beginWait(
-        trace,
-        now,
-        pods.opened ? "until the kernel's attachments are known" : "until the node can take pods",
-      );
-    else {
-      const row = pods.rows.find((one) => one?.key === trace.key);
-      if (row?.queue.some((job) => job.requestId === requestId))
-        beginWait(trace, now, `behind the ${row.job?.kind ?? row.state} of the same attachment`);
+    if (machine.id === "pods") {
+      const { held, opened } = context as PodsContext;
+      if (waits(held))
+        beginWait(
+          trace,
+          now,
+          opened ? "until the kernel's attachments are known" : "until the node can take pods",
+        );
+    } else {
+      const { call, queue } = context as PodContext;
+      // An attached pod takes it in the same step.
+      if (value !== "attached" && waits(queue))
+        beginWait(trace, now, `behind the ${call?.request.command ?? "removal"} of the same attachment`);
     }
+  }
+
+  /** A pod works for this call now. */
+  function taken({ call }: PodContext): void {
+    const trace = call === null ? undefined : running.get(call.requestId);
+    if (trace?.wait !== undefined) endWait(trace, monotonicMs());
   }
 
   function podMoved(machine: LiveMachine, from: string, event: string): void {
     const now = monotonicMs();
-    const traces = byKey.get(machine.subject) ?? [];
-    const begins = from === "" ? undefined : beginnings[event];
-    if (from === "" || begins !== undefined) {
-      const next = traces.find(({ wait, command }) => wait !== undefined && command === (begins ?? command));
-      if (next !== undefined) endWait(next, now);
-    }
     // What happens while a call waits belongs to the call before it.
-    for (const trace of traces)
+    for (const trace of byKey.get(machine.subject) ?? [])
       if (trace.wait === undefined) transition(trace, machine, from, { event, now });
   }
 
@@ -140,9 +140,11 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
     inspect(inspected) {
       if (inspected.type === "@xstate.microstep") {
         const { event } = inspected;
+        const snapshot = inspected.snapshot as AnyMachineSnapshot;
+        if (snapshot.machine.id === "pod") taken(snapshot.context as PodContext);
         if (!callTypes.has(event.type)) return;
         const { requestId } = event as unknown as { readonly requestId: string };
-        placed(requestId, (inspected.snapshot as AnyMachineSnapshot).context as PodsContext);
+        placed(requestId, snapshot);
         return;
       }
       if (inspected.type !== "@xstate.event") return;
@@ -159,9 +161,10 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
         if (name !== "request" && name !== "pod") return;
         const { context } = machine.ref.getSnapshot() as AnyMachineSnapshot;
         if (name === "pod") {
-          const { plan } = context as { readonly plan: AttachmentPlan };
+          const { plan } = context as PodContext;
           keys.set(plan.hostLink, plan.key);
           links.set(plan.key, plan.hostLink);
+          taken(context as PodContext);
           podMoved(machine, "", "xstate.init");
           return;
         }

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { createActor, type EventObject, fromCallback, SimulatedClock } from "xstate";
 import { rulesText } from "../../../deploy/alerts/rules-file.ts";
-import type { PodReport } from "../../../machines/pod/pod-events.ts";
+import type { AttachmentReport } from "../../../machines/pod/pod-events.ts";
 import { podMachine } from "../../../machines/pod/pod-machine.ts";
 import { planAttachment } from "../../../src/domain/pod-network-plan.ts";
 import { createLogger } from "../../../src/observe/logger.ts";
@@ -33,7 +33,7 @@ function watchedRemoval(kernel: { says: readonly EventObject[] }) {
     { neverDone: true as const },
   );
   const pod = createActor(podMachine.provide({ actors: { detach } }), {
-    input: { plan, start: "detach", registry: recorder<PodReport>().ref },
+    input: { slot: 0, plan, start: "detach", call: null, registry: recorder<AttachmentReport>().ref },
     clock,
     inspect: observer.inspect,
   });
@@ -72,7 +72,8 @@ test.each([
     ]);
     kernel.says = [{ type: "detach.unrouted" }, { type: "detach.released", atMs: 1 } as EventObject];
     clock.increment(2 * scrapeMs);
-    expect(pod.getSnapshot().value).toBe("gone");
+    expect(pod.getSnapshot().value).toBe("idle");
+    pod.send({ type: "pod.release" });
     for (let at = 0; at < 60; at += 15) scrapes.push(await scrape());
 
     const names = [...new Set(scrapes.flatMap((each) => [...each.keys()]))];

@@ -52,7 +52,7 @@ test("a DEL is told to the end of its link, which comes after the answer", async
   const told = call === undefined ? [] : story(call);
   expect(told).toContain("kernel: detach");
   expect(told).toContain("kernel: delete link");
-  expect(told.at(-1)).toBe("pod: detaching.trying.releasing -> gone (detach.released)");
+  expect(told.at(-1)).toBe("pod: idle -> gone (pod.release)");
   expect(call?.steps.at(-1)?.atMs).toBeGreaterThan(call?.ms ?? Number.POSITIVE_INFINITY);
 });
 
@@ -92,10 +92,10 @@ test("a call behind another of its key shows whom it waits for, and not the othe
   const call = traces.calls().at(-1);
   expect(call && story(call)).toEqual([
     "request:  -> adding (xstate.init)",
-    "waits behind the attach of the same attachment",
-    "pod: attached -> verifying (pod.verify)",
+    "waits behind the ADD of the same attachment",
+    "pod: attached -> checking (attach.done)",
     "kernel: check",
-    expect.stringMatching(/^pod: verifying -> attached/),
+    expect.stringMatching(/^pod: checking -> attached/),
     "request: adding -> answered (pod.attached)",
   ]);
 });
