@@ -1,4 +1,5 @@
 import type { AnyStateMachine } from "xstate";
+import { cleanupMachine } from "./cleanup/cleanup-machine.ts";
 import { clusterNodesMachine } from "./cluster-nodes/cluster-nodes-machine.ts";
 import { cniMachine } from "./cni/cni-machine.ts";
 import { configMachine } from "./config/config-machine.ts";
@@ -25,7 +26,7 @@ import { tailscaledMachine } from "./tailscaled/tailscaled-machine.ts";
 import { watchMachine } from "./watch/watch-machine.ts";
 import { wireMachine } from "./wire/wire-machine.ts";
 
-/** Every machine of the daemon and of headcni-wire, by its id: what the coverage tests, the diagrams and the metrics go through. */
+/** Every machine of the daemon, of headcni-wire and of `headcni --cleanup`, by its id: what the coverage tests, the diagrams and the metrics go through. */
 export const allMachines: readonly AnyStateMachine[] = [
   headcniMachine,
   healthMachine,
@@ -52,4 +53,5 @@ export const allMachines: readonly AnyStateMachine[] = [
   podReportsMachine,
   watchMachine,
   wireMachine,
+  cleanupMachine,
 ];

@@ -93,6 +93,7 @@ export async function openNodePorts(
       ? wire.namespace
       : tailnetNamespace(kernel.state, { settings: guardSettings(config), path: paths.tailnetNetns }),
     wire: byWire ? wire : own,
+    wireEnd: wire,
     tailnet,
     headscale: api,
     conflist: createConflistFile({

@@ -1,4 +1,5 @@
 import { allMachines } from "../../machines/all-machines.ts";
+import { cleanupMachine } from "../../machines/cleanup/cleanup-machine.ts";
 import { type ChartState, type MachineChart, machineChart } from "../../visualizations/machine-chart.ts";
 import type { AlertRule, MetricAlert, StateAlert } from "./alert-types.ts";
 import { metricAlerts } from "./metric-alerts.ts";
@@ -17,7 +18,9 @@ export interface WatchedState {
 
 /** Every state with a limit, of every machine, with each alert that watches it: `stuckAlert` where none names it. */
 export function watchedStates(): readonly WatchedState[] {
-  return allMachines.map(machineChart).flatMap((chart) =>
+  // A cleanup is over in a minute and is never scraped.
+  const scraped = allMachines.filter((machine) => machine !== cleanupMachine);
+  return scraped.map(machineChart).flatMap((chart) =>
     chart.states
       .filter(({ limitMs }) => typeof limitMs === "number")
       .flatMap((state) => {

@@ -35,7 +35,6 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
   initial: "announcing",
   on: {
     "ownRoute.observed": { actions: { type: "keepFacts", params: ({ event }) => event.facts } },
-    "ownRoute.withdraw": ".withdrawing",
   },
   states: {
     announcing: {
@@ -183,39 +182,5 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       always: { guard: "served", target: "awaitingService" },
       after: { regain: "awaitingApproval" },
     },
-    withdrawing: {
-      entry: ["startCount", { type: "report", params: "withdrawing" }],
-      on: { "ownRoute.withdraw": {} },
-      initial: "telling",
-      states: {
-        telling: {
-          meta: { limit: { ms: limits.withdraw, means: "tailscaled does not take back the announcement" } },
-          invoke: {
-            src: "withdraw",
-            input: ({ context: { prefix } }) => ({ prefix }),
-            onDone: "leaving",
-            onError: [
-              { guard: "tired", target: "#ownRoute.gone" },
-              {
-                target: "pausing",
-                actions: ["countAttempt", keepError],
-              },
-            ],
-          },
-        },
-        pausing: {
-          meta: {
-            limit: { ms: proofRetry.mostMs, means: "tailscaled refused to take back the announcement" },
-          },
-          after: { withdrawPause: "telling" },
-        },
-        leaving: {
-          meta: { limit: { ms: limits.leave, means: "Headscale still makes this node serve its prefix" } },
-          always: { guard: not("served"), target: "#ownRoute.gone" },
-          after: { leave: "#ownRoute.gone" },
-        },
-      },
-    },
-    gone: { type: "final", entry: { type: "report", params: "gone" } },
   },
 });

@@ -33,8 +33,6 @@ export const ownRouteLimits = {
   recheck: 60_000,
   prove: 6000,
   regain: 5000,
-  withdraw: 5000,
-  leave: 10_000,
 };
 export const approvalRetry = { firstMs: 1000, mostMs: 60_000 };
 export const refreshRetry = { firstMs: 30_000, mostMs: 300_000 };
@@ -64,7 +62,6 @@ export const ownRouteSetup = setup({
     ),
     /** Has Headscale send this node its own state anew; the data plane does not notice. */
     refresh: notProvided<void, void>("route.refresh"),
-    withdraw: notProvided<void, { readonly prefix: string }>("route.withdraw"),
   },
   actions: {
     keepFacts: assign({ facts: (_, facts: OwnRouteFacts) => facts }),
@@ -100,15 +97,12 @@ export const ownRouteSetup = setup({
     servesSince: ({ context }, serving: readonly string[]) => serving.includes(context.prefix),
     approvesItself: ({ context }) => context.approval === "api",
     proven: (_, proven: boolean) => proven,
-    tired: ({ context }) => context.attempt >= 2,
   },
   delays: {
     service: ({ context }) => backoffDelay(context.rounds, serviceRetry, context.prefix),
     refreshPause: ({ context }) => backoffDelay(context.attempt, refreshRetry, context.prefix),
     recheck: ownRouteLimits.recheck,
     regain: ownRouteLimits.regain,
-    leave: ownRouteLimits.leave,
-    withdrawPause: ({ context }) => backoffDelay(context.attempt, proofRetry, context.prefix),
     approvalPause: ({ context }) => backoffDelay(context.attempt, approvalRetry, context.prefix),
     proofPause: ({ context }) => backoffDelay(context.attempt, proofRetry, context.prefix),
   },

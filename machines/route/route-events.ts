@@ -6,21 +6,13 @@ export type RouteReport =
   | { readonly type: "ownRoute.moved"; readonly slot: string; readonly state: OwnRouteState }
   | { readonly type: "peerRoute.moved"; readonly prefix: string; readonly state: PeerRouteState };
 
-export type OwnRouteState =
-  | "announcing"
-  | "awaitingApproval"
-  | "awaitingService"
-  | "serving"
-  | "lost"
-  | "withdrawing"
-  | "gone";
+export type OwnRouteState = "announcing" | "awaitingApproval" | "awaitingService" | "serving" | "lost";
 
 export type PeerRouteState = "expected" | "installed" | "lost" | "conflicting";
 
 export type OwnRouteEvent =
   | ApprovalReply
-  | { readonly type: "ownRoute.observed"; readonly facts: OwnRouteFacts }
-  | { readonly type: "ownRoute.withdraw" };
+  | { readonly type: "ownRoute.observed"; readonly facts: OwnRouteFacts };
 
 export type PeerRouteEvent =
   | { readonly type: "peerRoute.observed"; readonly facts: PeerRouteFacts }

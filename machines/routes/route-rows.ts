@@ -7,7 +7,8 @@ import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
 export interface OwnRow {
   readonly prefix: string;
   readonly slot: string;
-  readonly state: OwnRouteState;
+  /** `failed`: its actor ended. */
+  readonly state: OwnRouteState | "failed";
   /** Host that serves the prefix in our place; empty when none. */
   readonly takenBy: string;
 }
@@ -30,7 +31,7 @@ export function isSettled({ state, facts }: PeerRow): boolean {
 export interface RouteRow {
   readonly prefix: string;
   readonly kind: "own" | "peer";
-  readonly state: OwnRouteState | PeerRouteState;
+  readonly state: OwnRow["state"] | PeerRouteState;
   /** Host that announces the prefix; empty for our own. */
   readonly host: string;
   /** Host whose announcement conflicts with this one; empty when none. */

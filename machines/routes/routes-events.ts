@@ -25,15 +25,12 @@ export type RoutesFact =
 /** What the root hears. */
 export type RoutesReport =
   /** What peers announce and may not: other than last time. */
-  | { readonly type: "peers.refused"; readonly prefixes: readonly string[] }
-  /** After `routes.withdraw`: no own prefix is announced any more. */
-  | { readonly type: "routes.withdrawn" };
+  | { readonly type: "peers.refused"; readonly prefixes: readonly string[] };
 
 /** What the registry is told. */
 export type RoutesEvent =
   | { readonly type: "tailnet.changed"; readonly status: TailnetStatus }
   | { readonly type: "nodes.expected"; readonly expected: Readonly<Record<string, true>> }
-  | { readonly type: "routes.withdraw" }
   /** From its own watch: routes of X changed. */
   | { readonly type: "routeTable.changed" }
   | RouteReport

@@ -9,9 +9,10 @@ export const routesMachine = routesSetup.createMachine({
   id: "routes",
   context: ({ input }) => initialRoutes(input),
   entry: "spawnOwn",
-  initial: "following",
+  initial: "resting",
   on: {
     "tailnet.changed": { actions: { type: "keepStatus", params: ({ event }) => event.status } },
+    "routeTable.changed": { actions: "hint" },
     "nodes.expected": { actions: { type: "keepExpected", params: ({ event }) => event } },
     "ownRoute.moved": { actions: [{ type: "moveOwn", params: ({ event }) => event }, "judgeProof"] },
     "peerRoute.moved": { actions: { type: "movePeer", params: ({ event }) => event } },
@@ -32,66 +33,38 @@ export const routesMachine = routesSetup.createMachine({
     onError: { actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) } },
   },
   states: {
-    following: {
-      initial: "resting",
-      on: {
-        "routeTable.changed": { actions: "hint" },
-        "routes.withdraw": "withdrawing",
-      },
-      states: {
-        resting: {
-          meta: { limit: "none", because: "nothing changed in the tailnet or in the table" },
-          always: [
-            { guard: "hinted", target: "settling" },
-            { guard: "awaits", target: "awaiting" },
-          ],
+    resting: {
+      meta: { limit: "none", because: "nothing changed in the tailnet or in the table" },
+      always: [
+        { guard: "hinted", target: "settling" },
+        { guard: "awaits", target: "awaiting" },
+      ],
+    },
+    settling: {
+      meta: { limit: { ms: limits.settle, means: "changes come in bursts: one look for all of them" } },
+      after: { settle: "reading" },
+    },
+    reading: {
+      meta: { limit: { ms: limits.read, means: "the kernel does not list X's routes" } },
+      entry: "lookBegins",
+      invoke: {
+        src: "readTable",
+        onDone: {
+          target: "resting",
+          actions: [{ type: "keepTable", params: ({ event }) => event.output }, "observeOwn", "observePeers"],
         },
-        settling: {
-          meta: { limit: { ms: limits.settle, means: "changes come in bursts: one look for all of them" } },
-          after: { settle: "reading" },
-        },
-        reading: {
-          meta: { limit: { ms: limits.read, means: "the kernel does not list X's routes" } },
-          entry: "lookBegins",
-          invoke: {
-            src: "readTable",
-            onDone: {
-              target: "resting",
-              actions: [
-                { type: "keepTable", params: ({ event }) => event.output },
-                "observeOwn",
-                "observePeers",
-              ],
-            },
-            // The own routes do not depend on the table.
-            onError: {
-              target: "awaiting",
-              actions: [{ type: "keepFailure", params: ({ event }) => toFailure(event.error) }, "observeOwn"],
-            },
-          },
-        },
-        // tailscaled installs routes a moment after the netmap; a missed notification must not last for ever either.
-        awaiting: {
-          meta: { limit: { ms: limits.again, means: "tailscaled has yet to install a peer's prefix" } },
-          always: { guard: "hinted", target: "settling" },
-          after: { again: "reading" },
+        // The own routes do not depend on the table.
+        onError: {
+          target: "awaiting",
+          actions: [{ type: "keepFailure", params: ({ event }) => toFailure(event.error) }, "observeOwn"],
         },
       },
     },
-    withdrawing: {
-      meta: {
-        limit: { ms: limits.withdraw, means: "Headscale still makes this node serve its prefixes" },
-        log: "info",
-      },
-      entry: "withdrawOwn",
-      on: {
-        "tailnet.changed": {
-          actions: [{ type: "keepStatus", params: ({ event }) => event.status }, "observeOwn"],
-        },
-      },
-      always: { guard: "allGone", target: "withdrawn" },
-      after: { withdraw: "withdrawn" },
+    // tailscaled installs routes a moment after the netmap; a missed notification must not last for ever either.
+    awaiting: {
+      meta: { limit: { ms: limits.again, means: "tailscaled has yet to install a peer's prefix" } },
+      always: { guard: "hinted", target: "settling" },
+      after: { again: "reading" },
     },
-    withdrawn: { type: "final", entry: "reportWithdrawn" },
   },
 });

@@ -1,4 +1,4 @@
-import { assign, enqueueActions, sendTo, setup } from "xstate";
+import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import { hasNetmap, ownRouteFacts, peerRoutes } from "../../src/domain/route-facts.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
@@ -33,7 +33,7 @@ export interface RoutesContext extends RoutesInput {
 const mostPeerActors = 64;
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
-export const routesLimits = { read: 5000, settle: 50, again: 1000, withdraw: 20_000 };
+export const routesLimits = { read: 5000, settle: 50, again: 1000 };
 
 export function initialRoutes(input: RoutesInput): RoutesContext {
   return {
@@ -96,7 +96,7 @@ export const routesSetup = setup({
     observeOwn: enqueueActions(({ context, enqueue }) => {
       const { supernets, status, installed } = context;
       const rows = context.ownRows.map((row) => {
-        if (row.state === "gone") return row;
+        if (row.state === "failed") return row;
         const facts = ownRouteFacts(row.prefix, supernets, status, installed);
         enqueue.sendTo(row.slot, { type: "ownRoute.observed", facts });
         return { ...row, takenBy: facts.takenBy };
@@ -140,7 +140,7 @@ export const routesSetup = setup({
     moveOwn: assign({
       ownRows: ({ context }, moved: { readonly slot: string; readonly state: OwnRouteState }) =>
         context.ownRows.map((row) =>
-          row.slot === moved.slot && row.state !== "gone" ? { ...row, state: moved.state } : row,
+          row.slot === moved.slot && row.state !== "failed" ? { ...row, state: moved.state } : row,
         ),
     }),
     movePeer: enqueueActions(
@@ -177,16 +177,12 @@ export const routesSetup = setup({
           : { type: "routes.unproven", reason: reasonOf(unproven) },
       );
     }),
-    withdrawOwn: enqueueActions(({ context, enqueue }) => {
-      for (const { slot, state } of context.ownRows)
-        if (state !== "gone") enqueue.sendTo(slot, { type: "ownRoute.withdraw" });
-    }),
-    /** A child that ended or failed: a peer's slot is free and its row stays as it was, an own prefix is gone. */
+    /** A child that ended or failed: a peer's slot is free and its row stays as it was, an own prefix failed. */
     dropChild: enqueueActions(({ context, enqueue }, actorId: string) => {
       enqueue.stopChild(actorId);
       enqueue.assign({
         ownRows: context.ownRows.map((row) =>
-          row.slot === actorId ? { ...row, state: "gone" as const } : row,
+          row.slot === actorId ? { ...row, state: "failed" as const } : row,
         ),
       });
       const ended = slotOfChild("peer", actorId);
@@ -198,14 +194,12 @@ export const routesSetup = setup({
       const { slot: _, ...rest } = row;
       enqueue.assign({ peers: { ...context.peers, [prefix]: rest } });
     }),
-    reportWithdrawn: sendTo(({ context }) => context.parent, { type: "routes.withdrawn" }),
   },
   guards: {
     hinted: ({ context }) => context.hinted,
     /** A prefix in the netmap is not in the table yet. */
     awaits: ({ context }) =>
       Object.values(context.peers).some(({ facts }) => facts.announced && !facts.installed),
-    allGone: ({ context }) => context.ownRows.every(({ state }) => state === "gone"),
   },
   delays: routesLimits,
 });

@@ -66,15 +66,13 @@ export async function repairInvariants(
 }
 
 /**
- * Takes everything of the guard out of the node and X; what the guard held is then open. Does all it can, then throws the
- * first of the ports' errors; repeatable.
+ * Takes everything of the guard out of the node; what the guard held is then open. What it made in X goes with X. Does all it can,
+ * then throws the first of the ports' errors; repeatable.
  */
-export async function cleanUpGuard(ports: GuardPorts, tailnetOpen: boolean): Promise<void> {
+export async function cleanUpGuard(ports: GuardPorts): Promise<void> {
   const node = await observe(ports, "node", "all");
-  const tailnet = tailnetOpen ? await observe(ports, "tailnet", "all") : undefined;
-  const observation = { node, ...(tailnet === undefined ? {} : { tailnet }) };
   const errors: unknown[] = [];
-  for (const mend of planCleanup(observation, await ports.sysctlMemory.recall()))
+  for (const mend of planCleanup(node, await ports.sysctlMemory.recall()))
     await applyMend(ports, mend).catch((error: unknown) => errors.push(error));
   if (errors.length > 0) throw errors[0];
   await ports.sysctlMemory.forget();

@@ -14,7 +14,7 @@ const pathAttempts = 3;
 /** Effects of the routes machine, and under `ownRoute` and `peerRoute` those of its children. */
 export function routeActors(
   kernel: Pick<KernelState, "observe" | "watch" | "apply" | "echo">,
-  tailnet: Pick<Tailnet, "withdrawRoutes" | "recheckLogin" | "discoPing">,
+  tailnet: Pick<Tailnet, "recheckLogin" | "discoPing">,
   options: { readonly interfaceName: string },
 ) {
   return {
@@ -48,9 +48,6 @@ export function routeActors(
         },
       ),
       refresh: fromPromise<void, void>(({ signal }) => tailnet.recheckLogin(signal)),
-      withdraw: fromPromise<void, { readonly prefix: string }>(({ input, signal }) =>
-        tailnet.withdrawRoutes([input.prefix], signal),
-      ),
     },
     peerRoute: {
       reinstall: fromPromise<void, { readonly prefix: string }>(async ({ input: { prefix } }) => {

@@ -1,44 +1,34 @@
 import { removeLeftovers } from "./guard-leftovers.ts";
-import type { GuardObservation, Mend, NamespaceObservation } from "./guard-observation.ts";
+import type { Mend, NamespaceObservation } from "./guard-observation.ts";
 import type { Sysctls } from "./guard-sysctls.ts";
 import { tailnetLink } from "./kernel-constants.ts";
-import type { KernelOperation, NamespaceName } from "./kernel-state.ts";
+import type { KernelOperation } from "./kernel-state.ts";
 import { cleanForeignChain } from "./nft-foreign.ts";
 import { nftTableName } from "./nft-node-table.ts";
 import { removeTable } from "./nft-table.ts";
 
 /**
- * Takes everything of the guard out of both namespaces and gives the node its sysctls back. Needs no settings: ours
- * is what carries our protocol number, our table's name, our comments and our link's name.
+ * Takes everything of the guard out of the node and gives it its sysctls back. Needs no settings: ours is what carries our protocol
+ * number, our table's name, our comments and our link's name.
  */
-export function planCleanup(observation: GuardObservation, remembered: Sysctls): readonly Mend[] {
-  const { node, tailnet } = observation;
-  const links = new Set(node.kernel.links.map(({ name }) => name));
-  const values = Object.fromEntries(Object.entries(remembered).filter(([name]) => restorable(name, links)));
-  return [
-    ...cleanNamespace("node", node),
-    ...(tailnet === undefined ? [] : cleanNamespace("tailnet", tailnet)),
-    ...(Object.keys(values).length === 0
-      ? []
-      : [{ kind: "sysctls" as const, namespace: "node" as const, values }]),
-  ];
-}
-
-function cleanNamespace(
-  namespace: NamespaceName,
+export function planCleanup(
   { kernel, firewall }: NamespaceObservation,
+  remembered: Sysctls,
 ): readonly Mend[] {
-  const operations: KernelOperation[] = [...removeLeftovers(kernel, [], tailnetLink[namespace])];
-  if (kernel.links.some(({ name }) => name === tailnetLink[namespace]))
-    operations.push({ op: "link.remove", link: tailnetLink[namespace] });
+  const namespace = "node" as const;
+  const links = new Set(kernel.links.map(({ name }) => name));
+  const values = Object.fromEntries(Object.entries(remembered).filter(([name]) => restorable(name, links)));
+  const operations: KernelOperation[] = [...removeLeftovers(kernel, [], tailnetLink.node)];
+  if (links.has(tailnetLink.node)) operations.push({ op: "link.remove", link: tailnetLink.node });
   // Our table always: one without chains shows in no listing of chains.
   const changes = [
     ...(firewall?.foreign.flatMap(cleanForeignChain) ?? []),
     { tool: "nft" as const, document: removeTable(nftTableName) },
   ];
   return [
-    ...(operations.length === 0 ? [] : [{ kind: "kernel" as const, namespace, operations }]),
+    ...(operations.length === 0 ? [] : ([{ kind: "kernel" as const, namespace, operations }] as const)),
     ...changes.map((change) => ({ kind: "firewall" as const, namespace, changes: [change] })),
+    ...(Object.keys(values).length === 0 ? [] : ([{ kind: "sysctls" as const, namespace, values }] as const)),
   ];
 }
 

@@ -48,7 +48,7 @@ export interface Tailnet {
     },
     signal: AbortSignal,
   ): Promise<void>;
-  /** Stops announcing these prefixes, also when preferences are reconciled later, and keeps all others. */
+  /** Stops announcing these prefixes until preferences are reconciled again, and keeps all others. */
   withdrawRoutes(prefixes: readonly string[], signal: AbortSignal): Promise<void>;
   /** Ends tailscaled's talk with Headscale until the next login: it would repeat a refused one by itself. */
   disconnectControl(signal: AbortSignal): Promise<void>;

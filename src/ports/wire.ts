@@ -37,6 +37,14 @@ export interface Wire {
   enter(): Promise<void>;
 }
 
+export interface WireEnd {
+  /**
+   * Ends headcni-wire, and on a node from before it the tailscaled that the daemon ran; resolves once it is gone, false when none
+   * ran. Throws WireFailure WIRE_UNREADABLE.
+   */
+  end(signal: AbortSignal): Promise<boolean>;
+}
+
 /** What the launcher does on its node. */
 export interface WireHost {
   /**

@@ -117,7 +117,7 @@ describe("the guard's work", () => {
   test("cleanup writes the remembered values back and forgets them", async () => {
     const { ports, log } = notingPorts();
     await repairInvariants(ports, settings, { ...nodeOnly, leave: [] });
-    await cleanUpGuard(ports, false);
+    await cleanUpGuard(ports);
     expect(log).toContain("node net/ipv4/ip_forward=0");
     expect(log.at(-1)).toBe("forget");
   });

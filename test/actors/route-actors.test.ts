@@ -30,7 +30,6 @@ function actors(
       },
     },
     {
-      withdrawRoutes: async () => undefined,
       recheckLogin: async () => undefined,
       discoPing: async (address) =>
         options.pathless?.includes(address) === true ? undefined : { latencyMs: 1, direct: true },

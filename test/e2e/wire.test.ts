@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { beforeAll, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { liveMachines, readyPage } from "../lab/daemon-pages.ts";
+import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { inNetns } from "../lab/netns.ts";
@@ -129,13 +130,26 @@ test("a daemon that starts without a wire waits for it and says so", async () =>
   await podsTalk();
 });
 
-test("--cleanup is refused while the wire runs, and leaves nothing once it has ended", async () => {
+test("--cleanup withdraws the route, ends the wire, and leaves nothing", async () => {
   const [program = "", ...args] = lab().daemon ?? [];
   const cleanup = confined(lab(), [program, ...args, "--config", node("n1").configFile, "--cleanup"]);
+  const announced = node("n1").podCIDR;
+  const served = async () =>
+    (
+      JSON.parse(await headscale(lab(), ["nodes", "list-routes", "-o", "json"])) as {
+        subnet_routes?: string[];
+      }[]
+    ).flatMap(({ subnet_routes }) => subnet_routes ?? []);
+  expect(await served()).toContain(announced);
   await stopService(lab(), daemon);
-  const refused = await runResult(inNetns(node("n1").netns, cleanup));
-  expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("headcni-wire") as string });
-  await stopService(lab(), wire);
-  expect(await runResult(inNetns(node("n1").netns, cleanup))).toMatchObject({ exitCode: 0 });
+  const cleaned = await runResult(inNetns(node("n1").netns, cleanup));
+  expect(cleaned, cleaned.stdout + cleaned.stderr).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(cleaned.stdout).toContain(`withdrew the routes: ${announced}\n`);
+  expect(await served()).not.toContain(announced);
+  expect(cleaned.stdout).toContain("ended headcni-wire and tailscaled\n");
+  expect(await serviceProcess(lab(), wire)).toBeUndefined();
+  expect(await serviceProcess(lab(), tailscaled)).toBeUndefined();
   await expectCleanNode(node("n1"));
+  const again = await runResult(inNetns(node("n1").netns, cleanup));
+  expect(again, again.stdout + again.stderr).toMatchObject({ exitCode: 0, stderr: "" });
 });

@@ -39,13 +39,7 @@ test("every transition of the own route machine can be taken", async () => {
   await walkAllTransitions(ownRouteMachine, {
     input,
     moreInputs: [{ ...input, approval: "policy" as const }],
-    events: [
-      ...[down, ready, served, away].map(observed),
-      granted,
-      serving,
-      failed,
-      { type: "ownRoute.withdraw" },
-    ],
+    events: [...[down, ready, served, away].map(observed), granted, serving, failed],
     outcomes: { prove: { done: [true, false] } },
     stateKey: ({ context }) => [context.approval, context.facts, Math.min(context.attempt, 2)],
   });
@@ -88,7 +82,6 @@ function startOwn(
   const parent = recorder<RouteReport>();
   const headscale = recorder<HeadscaleEvent>();
   const asked: { readonly source: string; readonly witnesses: readonly string[] }[] = [];
-  const withdrawn: string[] = [];
   const counts = { refreshed: 0 };
   const clock = manualClock();
   const proofs = options.proofs ?? [true];
@@ -103,9 +96,6 @@ function startOwn(
         ),
         refresh: fromPromise<void, void>(async () => {
           counts.refreshed += 1;
-        }),
-        withdraw: fromPromise<void, { readonly prefix: string }>(async ({ input }) => {
-          withdrawn.push(input.prefix);
         }),
       },
     }),
@@ -126,7 +116,6 @@ function startOwn(
     clock,
     asked,
     counts,
-    withdrawn,
     headscale,
     states,
     observe: (facts: OwnRouteFacts) => actor.send(observed(facts)),
@@ -274,18 +263,6 @@ describe("own route", () => {
     observe(served);
     await until(() => asked.length === 2, "the second proof");
     await reaches("serving");
-  });
-
-  test("withdrawn, it tells tailscaled and is gone once Headscale lets it go", async () => {
-    const { observe, reaches, actor, withdrawn, states } = startOwn();
-    observe(served);
-    await reaches("serving");
-    actor.send({ type: "ownRoute.withdraw" });
-    await until(() => withdrawn.length === 1, "the withdrawal");
-    expect(states().at(-1)).toBe("withdrawing");
-    observe(ready);
-    await reaches("gone");
-    expect(actor.getSnapshot().status).toBe("done");
   });
 });
 

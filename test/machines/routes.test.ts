@@ -57,9 +57,7 @@ test("every transition of the routes machine can be taken", async () => {
       { type: "tailnet.changed", status: announced },
       { type: "routeTable.changed" },
       { type: "nodes.expected", expected: { "10.244.2.0/24": true } },
-      { type: "routes.withdraw" },
       { type: "ownRoute.moved", slot: "own-0", state: "serving" },
-      { type: "ownRoute.moved", slot: "own-0", state: "gone" },
       { type: "peerRoute.moved", prefix: "10.244.2.0/24", state: "installed" },
     ],
     outcomes: { readTable: { done: [[], ["10.244.2.0/24"]] } },
@@ -76,7 +74,6 @@ test("every transition of the routes machine can be taken", async () => {
 function start(options: { readonly table?: readonly string[]; readonly answers?: boolean } = {}) {
   const parent = recorder<RoutesFact | RoutesReport>();
   const kernel = { table: options.table ?? [], reads: 0, answers: options.answers ?? true };
-  const withdrawn: string[] = [];
   const reinstalled: string[] = [];
   let hint: (event: RoutesEvent) => void = () => undefined;
   const actor = createActor(
@@ -95,9 +92,6 @@ function start(options: { readonly table?: readonly string[]; readonly answers?:
               async ({ input }) => input.witnesses.length === 0 || kernel.answers,
             ),
             refresh: fromPromise<void, void>(async () => undefined),
-            withdraw: fromPromise<void, { readonly prefix: string }>(async ({ input }) => {
-              withdrawn.push(input.prefix);
-            }),
           },
         }),
         peerRoute: peerRouteMachine.provide({
@@ -123,7 +117,6 @@ function start(options: { readonly table?: readonly string[]; readonly answers?:
     actor,
     kernel,
     parent,
-    withdrawn,
     reinstalled,
     rows,
     row,
@@ -259,17 +252,5 @@ describe("routes", () => {
     see(status(prefixes.map((prefix, index) => peer(index + 2, ...(index === 79 ? [] : [prefix])))));
     await reaches(prefixes[79] ?? "", "lost");
     expect(actors().length).toBe(10);
-  });
-
-  test("asked to withdraw, it stops announcing and says when Headscale has let go", async () => {
-    const { see, actor, parent, withdrawn, reaches } = start();
-    see(status([]));
-    await reaches(own, "serving", "own");
-    actor.send({ type: "routes.withdraw" });
-    await until(() => withdrawn.length === 1, "the withdrawal");
-    expect(parent.types()).not.toContain("routes.withdrawn");
-    see(status([], []));
-    await until(() => parent.types().at(-1) === "routes.withdrawn", "the end");
-    expect(withdrawn).toEqual([own]);
   });
 });

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { createMachine } from "xstate";
 import { allMachines } from "../../machines/all-machines.ts";
+import { cleanupMachine } from "../../machines/cleanup/cleanup-machine.ts";
 import { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
 import { wireMachine } from "../../machines/wire/wire-machine.ts";
 import { type ActorTree, actorTree } from "../../visualizations/actor-tree.ts";
@@ -70,8 +71,8 @@ it("the tree of actors holds every machine of the daemon, and its picture every 
   const tree = actorTree(headcniMachine);
   const all = (actor: ActorTree): readonly ActorTree[] => [actor, ...actor.children.flatMap(all)];
   const actors = all(tree);
-  // headcni-wire is a process of its own.
-  const daemons = allMachines.filter((machine) => machine !== wireMachine);
+  // headcni-wire and headcni --cleanup are processes of their own.
+  const daemons = allMachines.filter((machine) => machine !== wireMachine && machine !== cleanupMachine);
   expect(new Set(actors.map(({ machine }) => machine))).toEqual(new Set(daemons.map(({ id }) => id)));
   const svg = treeSvg(tree);
   for (const { name, effects } of actors) for (const text of [name, ...effects]) expect(svg).toContain(text);

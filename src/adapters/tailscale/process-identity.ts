@@ -1,5 +1,8 @@
 import { readFile, readlink, stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import type { TailscaledProcess } from "../../ports/tailnet.ts";
+
+const goneEveryMs = 20;
 
 /** Field 22 of /proc/PID/stat (proc_pid_stat(5)) of a live process; undefined for none and for zombies. */
 export async function startTimeOf(pid: number): Promise<string | undefined> {
@@ -12,6 +15,18 @@ export async function startTimeOf(pid: number): Promise<string | undefined> {
 /** Whether exactly this process runs. */
 export async function isRunning(process: TailscaledProcess): Promise<boolean> {
   return (await startTimeOf(process.pid)) === process.startTime;
+}
+
+/** Asks exactly this process to end (SIGTERM), and resolves once it is gone. */
+export async function endProcess(process_: TailscaledProcess, signal: AbortSignal): Promise<void> {
+  if (!(await isRunning(process_))) return;
+  try {
+    process.kill(process_.pid, "SIGTERM");
+  } catch (error) {
+    // It may have ended between the look and the signal.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+  while (await isRunning(process_)) await delay(goneEveryMs, undefined, { signal });
 }
 
 /** Whether the process lives in the network namespace mounted at `netnsPath`. */

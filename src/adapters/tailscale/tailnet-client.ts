@@ -34,7 +34,6 @@ export function createTailnet(
   let known: TailscaledProcess | undefined;
   let fresh = false;
   let discoKeys: DiscoKeys = {};
-  const withdrawn = new Set<string>();
 
   function follow(process: TailscaledProcess | undefined): void {
     if (process?.pid === known?.pid && process?.startTime === known?.startTime) return;
@@ -91,15 +90,13 @@ export function createTailnet(
     },
     async reconcilePrefs(wanted, signal) {
       const current = await prefs(signal);
-      const advertiseRoutes = wanted.advertiseRoutes.filter((prefix) => !withdrawn.has(prefix));
-      const difference = prefsDifference(current, { ...wanted, advertiseRoutes });
+      const difference = prefsDifference(current, wanted);
       if (difference === undefined) return;
       await patch(difference, signal);
       // tailscaled reads its control URL at start only.
       if ("ControlURL" in difference) await post("start", {}, signal);
     },
     async withdrawRoutes(prefixes, signal) {
-      for (const prefix of prefixes) withdrawn.add(prefix);
       const edit = withoutRoutes(await prefs(signal), prefixes);
       if (edit !== undefined) await patch(edit, signal);
     },

@@ -59,7 +59,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   }
   if (line !== "cleanup") continue;
   guard.stop();
-  await cleanUpGuard(ports, true);
+  await cleanUpGuard(ports);
   await namespace.remove();
   await kernel.close();
   say({ type: "clean" });

@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createActor } from "xstate";
+import { cleanupMachine } from "../../../machines/cleanup/cleanup-machine.ts";
 import { ownRouteMachine } from "../../../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../../../machines/route/peer-route-machine.ts";
 import { routeRows } from "../../../machines/routes/route-rows.ts";
 import type { RoutesFact, RoutesReport } from "../../../machines/routes/routes-events.ts";
 import { routesMachine } from "../../../machines/routes/routes-machine.ts";
+import { type CleanupOptions, type CleanupPorts, cleanupActors } from "../../../src/actors/cleanup-actors.ts";
 import { routeActors } from "../../../src/actors/route-actors.ts";
 import { type Kernel, openKernel } from "../../../src/adapters/netlink/open-kernel.ts";
 import { headscale as commandLine } from "../../lab/headscale.ts";
 import { inNetns, ipBatch } from "../../lab/netns.ts";
 import { runResult } from "../../lab/run-command.ts";
+import { cleanupEffects } from "../../support/cleanup-effects.ts";
 import { recorder } from "../../support/recorder.ts";
 import { until } from "../../support/until.ts";
 import { liveTailscale } from "./live-tailscale.ts";
@@ -158,9 +161,24 @@ describe("routes over a real tailnet, approved through the API", () => {
     await routes.reaches(rig.node(1).podCIDR, "installed");
   });
 
-  test("withdrawn, the prefix is no longer served", async () => {
-    routes.actor.send({ type: "routes.withdraw" });
-    await until(() => routes.parent.types().at(-1) === "routes.withdrawn", "the end", limitMs);
+  test("cleanup withdraws the prefix, and waits until Headscale no longer makes the node serve it", async () => {
+    const { podCIDR } = rig.node(0);
+    // A daemon would announce it again.
+    routes.stop();
+    near.stop();
+    const { actors, world } = cleanupEffects();
+    const tailnet: CleanupPorts["tailnet"] = near.tailnet;
+    const { withdraw, confirm } = cleanupActors(
+      { tailnet } as CleanupPorts,
+      { prefixes: [podCIDR] as readonly string[] } as CleanupOptions,
+    );
+    const actor = createActor(cleanupMachine.provide({ actors: { ...actors, withdraw, confirm } })).start();
+    await until(() => world.asked.includes("detach"), "the withdrawal", limitMs);
     expect(await servedByNear()).toEqual([]);
+    expect(actor.getSnapshot().context.report).toContainEqual({
+      step: "routes",
+      text: `withdrew ${podCIDR}`,
+    });
+    actor.stop();
   });
 });

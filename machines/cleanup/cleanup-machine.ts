@@ -1,0 +1,143 @@
+import { type CleanupStep, failedStep, leftOf } from "../../src/domain/cleanup-report.ts";
+import { cleanupSetup, lateStep, cleanupLimits as limits } from "./cleanup-setup.ts";
+
+function failed(name: CleanupStep, target: string) {
+  return {
+    target,
+    actions: {
+      type: "note",
+      params: ({ event }: { readonly event: { readonly error: unknown } }) => failedStep(name, event.error),
+    },
+  } as const;
+}
+
+function late(name: CleanupStep, target: string) {
+  return { target, actions: { type: "note", params: lateStep(name) } } as const;
+}
+
+/**
+ * Takes HeadCNI off a node. A step that fails is noted and does not keep the others from their work; done again, it takes what was
+ * left. Ends `clean`, or `incomplete` with what is left.
+ */
+export const cleanupMachine = cleanupSetup.createMachine({
+  id: "cleanup",
+  context: { prefixes: [], ended: false, report: [] },
+  output: ({ context }) => ({ left: leftOf(context.report) }),
+  initial: "unpublishing",
+  states: {
+    // First, so that no new pod comes.
+    unpublishing: {
+      meta: { limit: limits.plugin },
+      invoke: {
+        src: "unpublish",
+        onDone: {
+          target: "withdrawing",
+          actions: { type: "note", params: { step: "plugin", text: "removed the conflist and the plugin" } },
+        },
+        onError: failed("plugin", "withdrawing"),
+      },
+      after: { plugin: late("plugin", "withdrawing") },
+    },
+    // While tailscaled still answers: peers then forget the routes at once.
+    withdrawing: {
+      meta: { limit: limits.routes },
+      invoke: {
+        src: "withdraw",
+        onDone: [
+          {
+            guard: { type: "isToldNobody", params: ({ event }) => event.output },
+            target: "detaching",
+            actions: "noteUntold",
+          },
+          {
+            target: "confirming",
+            actions: { type: "keepPrefixes", params: ({ event }) => event.output ?? [] },
+          },
+        ],
+        onError: failed("routes", "detaching"),
+      },
+      after: { routes: late("routes", "detaching") },
+    },
+    confirming: {
+      meta: { limit: limits.confirmation },
+      invoke: {
+        src: "confirm",
+        input: ({ context: { prefixes } }) => ({ prefixes }),
+        onDone: { target: "detaching", actions: "noteWithdrawn" },
+        onError: { target: "detaching", actions: "noteUnconfirmed" },
+      },
+      after: { confirmation: { target: "detaching", actions: "noteUnconfirmed" } },
+    },
+    detaching: {
+      meta: { limit: limits.attachments },
+      invoke: {
+        src: "detach",
+        onDone: {
+          target: "leaving",
+          actions: {
+            type: "note",
+            params: ({ event }) => ({
+              step: "attachments",
+              text: `removed the attachments: ${event.output}`,
+            }),
+          },
+        },
+        onError: failed("attachments", "leaving"),
+      },
+      after: { attachments: late("attachments", "leaving") },
+    },
+    leaving: {
+      meta: { limit: limits.tailnet },
+      invoke: {
+        src: "end",
+        onDone: [
+          {
+            guard: { type: "isStartedAgain", params: ({ event }) => event.output },
+            target: "removingGuard",
+            actions: { type: "note", params: lateStep("tailnet", "STARTED_AGAIN") },
+          },
+          {
+            guard: { type: "isEnded", params: ({ event }) => event.output },
+            target: "settling",
+            actions: "noteEnded",
+          },
+          { target: "removingGuard" },
+        ],
+        onError: failed("tailnet", "removingGuard"),
+      },
+      after: { tailnet: late("tailnet", "removingGuard") },
+    },
+    // A service manager that keeps headcni-wire running starts another, which makes all of it anew.
+    settling: {
+      meta: { limit: limits.restart },
+      after: { restart: "leaving" },
+    },
+    removingGuard: {
+      meta: { limit: limits.guard },
+      invoke: {
+        src: "removeGuard",
+        onDone: [
+          // What stands in the directories is what the next cleanup finds the rest by.
+          { guard: "leaves", target: "incomplete", actions: "noteGuard" },
+          { target: "removingRecords", actions: "noteGuard" },
+        ],
+        onError: failed("guard", "incomplete"),
+      },
+      after: { guard: late("guard", "incomplete") },
+    },
+    removingRecords: {
+      meta: { limit: limits.records },
+      invoke: {
+        src: "removeRecords",
+        onDone: {
+          target: "clean",
+          actions: { type: "note", params: { step: "records", text: "removed the directories" } },
+        },
+        onError: failed("records", "incomplete"),
+      },
+      after: { records: late("records", "incomplete") },
+    },
+    clean: { type: "final" },
+    incomplete: { type: "final" },
+  },
+});

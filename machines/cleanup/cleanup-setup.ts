@@ -1,0 +1,95 @@
+import { assign, setup } from "xstate";
+import { type CleanupEntry, type CleanupStep, leftOf } from "../../src/domain/cleanup-report.ts";
+import { notProvided } from "../support/not-provided.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+
+interface CleanupContext {
+  /** What tailscaled no longer announces. */
+  readonly prefixes: readonly string[];
+  /** headcni-wire was ended. */
+  readonly ended: boolean;
+  readonly report: readonly CleanupEntry[];
+}
+
+/** How long each step may last, by its name. */
+export const cleanupLimits = {
+  plugin: { ms: 5000, means: "the conflist or the plugin cannot be removed" },
+  routes: { ms: 5000, means: "tailscaled does not stop announcing the routes" },
+  confirmation: { ms: 5000, means: "Headscale still makes this node serve its routes" },
+  attachments: { ms: 20_000, means: "the kernel does not remove the pods' links" },
+  tailnet: { ms: 15_000, means: "headcni-wire does not end" },
+  restart: { ms: 3000, means: "headcni-wire may be started again" },
+  guard: { ms: 15_000, means: "the kernel does not remove rules, routes and tables" },
+  records: { ms: 10_000, means: "the directories cannot be removed" },
+} as const;
+
+/** Vocabulary of the cleanup machine: what its chart in cleanup-machine.ts is written with. */
+export const cleanupSetup = setup({
+  types: {
+    context: {} as CleanupContext,
+    output: {} as { readonly left: readonly CleanupEntry[] },
+    meta: {} as StateMeta,
+  },
+  actors: {
+    /** Removes conflist and plugin. Like each of the others, it succeeds where nothing is left to remove. */
+    unpublish: notProvided<void, void>("cleanup.unpublish"),
+    /** Has tailscaled stop announcing this node's prefixes, which it returns; null: no tailscaled answers. */
+    withdraw: notProvided<readonly string[] | null, void>("cleanup.withdraw"),
+    /** Resolves once Headscale no longer makes this node serve them. */
+    confirm: notProvided<void, { readonly prefixes: readonly string[] }>("cleanup.confirm"),
+    /** Returns how many there were. */
+    detach: notProvided<number, void>("cleanup.detach"),
+    /** Ends headcni-wire and with it tailscaled; resolves once it is gone, false when there was none. */
+    end: notProvided<boolean, void>("cleanup.end"),
+    removeGuard: notProvided<void, void>("cleanup.removeGuard"),
+    /** Removes the runtime and the state directory. */
+    removeRecords: notProvided<void, void>("cleanup.removeRecords"),
+  },
+  actions: {
+    keepPrefixes: assign({ prefixes: (_, prefixes: readonly string[]) => prefixes }),
+    note: assign({ report: ({ context }, entry: CleanupEntry) => [...context.report, entry] }),
+    // Whatever Headscale says or does not say, nothing of it stays on the node.
+    noteUntold: assign(noted("routes", () => `withdrew no route, no tailscaled answers: ${missed}`)),
+    noteUnconfirmed: assign(
+      noted("routes", ({ prefixes }) => `withdrew ${prefixes.join(", ")}, not confirmed: ${missed}`),
+    ),
+    noteWithdrawn: assign(
+      noted("routes", ({ prefixes }) => `withdrew the routes: ${prefixes.join(", ") || "there were none"}`),
+    ),
+    noteEnded: assign({ ...noted("tailnet", () => "ended headcni-wire and tailscaled"), ended: true }),
+    noteGuard: assign(noted("guard", () => "removed rules, routes, tables and the tailnet namespace")),
+  },
+  guards: {
+    isToldNobody: (_, prefixes: readonly string[] | null) => prefixes === null,
+    isEnded: (_, ended: boolean) => ended,
+    isStartedAgain: ({ context }, ended: boolean) => ended && context.ended,
+    leaves: ({ context }) => leftOf(context.report).length > 0,
+  },
+  delays: {
+    plugin: cleanupLimits.plugin.ms,
+    routes: cleanupLimits.routes.ms,
+    confirmation: cleanupLimits.confirmation.ms,
+    attachments: cleanupLimits.attachments.ms,
+    tailnet: cleanupLimits.tailnet.ms,
+    restart: cleanupLimits.restart.ms,
+    guard: cleanupLimits.guard.ms,
+    records: cleanupLimits.records.ms,
+  },
+});
+
+const missed = "Headscale drops them when it misses the node";
+
+function noted(step: CleanupStep, text: (context: CleanupContext) => string) {
+  return {
+    report: ({ context }: { readonly context: CleanupContext }): readonly CleanupEntry[] => [
+      ...context.report,
+      { step, text: text(context) },
+    ],
+  };
+}
+
+/** What the report says of a step that does not come to its end. */
+export function lateStep(step: CleanupStep, code: "TIMED_OUT" | "STARTED_AGAIN" = "TIMED_OUT"): CleanupEntry {
+  const message = code === "TIMED_OUT" ? cleanupLimits[step].means : "headcni-wire was ended and runs again";
+  return { step, text: message, failure: { code, message } };
+}

@@ -1,0 +1,96 @@
+import { fromPromise } from "xstate";
+import { HeadcniError, toFailure } from "../domain/failure.ts";
+import type { Conflist } from "../ports/conflist.ts";
+import type { NodeMemory } from "../ports/node-memory.ts";
+import type { PodNetwork } from "../ports/pod-network.ts";
+import type { ProofRecord } from "../ports/proof-record.ts";
+import type { Tailnet } from "../ports/tailnet.ts";
+import type { WireEnd } from "../ports/wire.ts";
+import { cleanUpGuard, type GuardPorts } from "./guard-work.ts";
+
+export interface CleanupPorts extends GuardPorts {
+  readonly conflist: Pick<Conflist, "remove">;
+  readonly nodeMemory: Pick<NodeMemory, "recall">;
+  readonly podNetwork: Pick<PodNetwork, "list" | "detach">;
+  readonly proof: Pick<ProofRecord, "remove">;
+  readonly tailnet: Pick<Tailnet, "withdrawRoutes" | "status" | "watch">;
+  readonly wireEnd: WireEnd;
+}
+
+export interface CleanupOptions {
+  /** As configured; empty: those that the node remembers. */
+  readonly prefixes: readonly string[];
+  /** Where an earlier version mounted the tailnet namespace. */
+  readonly tailnetNetns: string;
+  /** Of the runtime and the state directory. */
+  readonly directories: readonly string[];
+  readonly removePlugin: () => Promise<void>;
+  /** Empties a directory and removes it, if nothing is mounted on it. */
+  readonly removeDirectory: (path: string) => Promise<void>;
+}
+
+class DetachError extends HeadcniError<{ readonly code: "NOT_DETACHED" }> {}
+
+/** Effects of the cleanup machine. */
+export function cleanupActors(ports: CleanupPorts, options: CleanupOptions) {
+  const { conflist, kernel, nodeMemory, podNetwork, proof, tailnet, wireEnd } = ports;
+  return {
+    unpublish: fromPromise<void, void>(async () => {
+      await conflist.remove();
+      await options.removePlugin();
+    }),
+    withdraw: fromPromise<readonly string[] | null, void>(async ({ signal }) => {
+      const prefixes = options.prefixes.length > 0 ? options.prefixes : await nodeMemory.recall();
+      try {
+        await tailnet.withdrawRoutes(prefixes, signal);
+        return prefixes;
+      } catch (error) {
+        if (error instanceof HeadcniError && error.detail.code === "UNREACHABLE") return null;
+        throw error;
+      }
+    }),
+    confirm: fromPromise<void, { readonly prefixes: readonly string[] }>(
+      async ({ input: { prefixes }, signal }) => {
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        const look = async () => {
+          const { self } = await tailnet.status(signal);
+          if (!self.primaryRoutes.some((route) => prefixes.includes(route))) resolve();
+        };
+        const hear = () => void look().catch(reject);
+        const stop = tailnet.watch(hear, reject);
+        signal.addEventListener("abort", reject);
+        hear();
+        await promise.finally(stop);
+      },
+    ),
+    detach: fromPromise<number, void>(async () => {
+      const attachments = await podNetwork.list();
+      const ends = await Promise.allSettled(
+        attachments.map(
+          ({ hostLink }) =>
+            new Promise<void>((resolve, reject) => {
+              podNetwork.detach(hostLink, resolve).catch(reject);
+            }),
+        ),
+      );
+      const reasons = ends.flatMap((end) =>
+        end.status === "rejected" ? [toFailure(end.reason).message] : [],
+      );
+      if (reasons.length > 0)
+        throw new DetachError(
+          `${reasons.length} of ${ends.length} attachments: ${[...new Set(reasons)].join("; ")}`,
+          { code: "NOT_DETACHED" },
+        );
+      return ends.length;
+    }),
+    end: fromPromise<boolean, void>(({ signal }) => wireEnd.end(signal)),
+    removeGuard: fromPromise<void, void>(async () => {
+      await cleanUpGuard(ports);
+      await kernel.removeNamespace(options.tailnetNetns);
+    }),
+    removeRecords: fromPromise<void, void>(async () => {
+      await proof.remove();
+      for (const directory of options.directories) await options.removeDirectory(directory);
+    }),
+  };
+}
