@@ -13,7 +13,7 @@ export interface CleanupPorts extends GuardPorts {
   readonly nodeMemory: Pick<NodeMemory, "recall">;
   readonly podNetwork: Pick<PodNetwork, "list" | "detach">;
   readonly proof: Pick<ProofRecord, "remove">;
-  readonly tailnet: Pick<Tailnet, "withdrawRoutes" | "status" | "watch">;
+  readonly tailnet: Pick<Tailnet, "withdrawRoutes" | "recheckLogin" | "status" | "watch">;
   readonly wireEnd: WireEnd;
 }
 
@@ -56,10 +56,10 @@ export function cleanupActors(ports: CleanupPorts, options: CleanupOptions) {
           const { self } = await tailnet.status(signal);
           if (!self.primaryRoutes.some((route) => prefixes.includes(route))) resolve();
         };
-        const hear = () => void look().catch(reject);
-        const stop = tailnet.watch(hear, reject);
+        const stop = tailnet.watch(() => void look().catch(reject), reject);
         signal.addEventListener("abort", reject);
-        hear();
+        // Headscale 0.29 tells everybody but this node itself, until it is asked anew.
+        tailnet.recheckLogin(signal).then(look).catch(reject);
         await promise.finally(stop);
       },
     ),

@@ -74,6 +74,8 @@ describe.each([
     await deletePod(lab(), "a");
     const removed = await onNode("headcnictl", "uninstall", "--yes");
     expect(removed, removed.stdout + removed.stderr).toMatchObject({ exitCode: 0 });
+    expect(removed.stdout).toContain(`withdrew the routes: ${node().podCIDR}`);
+    expect(removed.stdout).toContain("ended headcni-wire and tailscaled");
     expect(removed.stdout).toContain("nothing of HeadCNI is left");
     await expectCleanNode(node());
     expect(await readdir(node().runtimeDir)).toEqual([]);

@@ -43,12 +43,15 @@ export async function startUnits(
   return replaced.filter((name) => name === "headcni-wire");
 }
 
-/** Stops and removes the units that are there; without systemd, or without units, there is nothing to do. */
-export async function stopUnits(signal: AbortSignal): Promise<void> {
+/**
+ * Removes the units that are there and stops the daemon; without systemd, or without units, there is nothing to do. headcni-wire runs
+ * on, for cleanup needs its tailscaled and ends it: without its unit systemd does not start it again.
+ */
+export async function removeUnits(signal: AbortSignal): Promise<void> {
   const present = serviceNames.filter((name) => existsSync(unitFile(name)));
   if (!hasSystemd() || present.length === 0) return;
   for (const name of present) {
-    await systemctl(["disable", "--now", `${name}.service`], signal);
+    await systemctl(["disable", ...(name === "headcni" ? ["--now"] : []), `${name}.service`], signal);
     await rm(unitFile(name), { force: true });
   }
   await systemctl(["daemon-reload"], signal);

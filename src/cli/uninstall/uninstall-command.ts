@@ -1,22 +1,25 @@
+import { execa } from "execa";
 import { somebodyAnswers } from "../../adapters/unix-socket/somebody-answers.ts";
 import { loadConfig } from "../../config/load-config.ts";
 import { runtimePaths } from "../../runtime-paths.ts";
 import { CliError } from "../cli-error.ts";
-import type { CliCall, CliCommand } from "../command.ts";
+import type { CliCall, CliCommand, CliContext } from "../command.ts";
 import { daemonCommand } from "../daemon-command.ts";
 import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { stopUnits } from "../install/systemd.ts";
-import { runChild } from "../run-child.ts";
+import { removeUnits } from "../install/systemd.ts";
 import { formatTable } from "../table.ts";
 import { findRemains } from "./find-remains.ts";
 import type { Remain } from "./remains.ts";
 
+/** Longer than all limits of a cleanup together. */
+const longestMs = 120_000;
+
 export interface UninstallDocument extends DocumentHead<"Uninstall"> {
   readonly clean: boolean;
   readonly remains: readonly Remain[];
-  /** What the daemon's clean-up said; empty with --check. */
+  /** What `headcni --cleanup` said; empty with --check. */
   readonly report: string;
 }
 
@@ -29,13 +32,14 @@ export const uninstallCommand: CliCommand = documentCommand<UninstallDocument>({
     { flags: "--check", summary: "only look whether the node is clean; changes nothing" },
   ],
   notes: [
-    "Exit code 1 if something is left. The node stays registered in Headscale, and the configuration file stays.",
+    "Exit code 1 if something is left: then do what it says and repeat it. The node stays registered in Headscale, and the configuration file stays.",
     "In Kubernetes `helm uninstall` does this on every node; `--check` proves it here.",
   ].join("\n"),
   collect,
   render: ({ clean, remains, report }, { style, width }) => {
     const head = report === "" ? [] : [report];
     if (clean) return [...head, style.good("nothing of HeadCNI is left on this node")].join("\n");
+    if (remains.length === 0) return [...head, style.bad("the cleanup is incomplete")].join("\n");
     const table = formatTable({
       headings: ["LEFT", "WHAT"],
       rows: remains.map(({ what, name }) => [what, name]),
@@ -59,7 +63,7 @@ async function collect({ context, options }: CliCall): Promise<UninstallDocument
   const sources = { file: configFile, environment: context.environment, flags: [] };
   // The keys may be gone already.
   const config = loadConfig(sources, { credentials: "unread" });
-  let report = "";
+  let cleanup = { complete: true, report: "" };
   if (options["check"] !== true) {
     if (options["yes"] !== true)
       throw new CliError(
@@ -67,16 +71,33 @@ async function collect({ context, options }: CliCall): Promise<UninstallDocument
         { code: "USAGE" },
       );
     context.progress.step("Stopping the daemon");
-    await stopUnits(context.signal);
+    await removeUnits(context.signal);
     if (await somebodyAnswers(runtimePaths(config).cniSocket))
       throw new CliError(
         `the daemon still runs (it answers on ${runtimePaths(config).cniSocket}): stop it first; in Kubernetes use helm uninstall`,
         { code: "FAILED" },
       );
     context.progress.step("Cleaning up");
-    report = (await runChild(daemonCommand("--config", configFile, "--cleanup"), context.signal)).trim();
+    cleanup = await runCleanup(configFile, context);
   }
   context.progress.step("Looking for what is left");
   const remains = await findRemains(config);
-  return { apiVersion: documentVersion, kind: "Uninstall", clean: remains.length === 0, remains, report };
+  const { complete, report } = cleanup;
+  const clean = complete && remains.length === 0;
+  return { apiVersion: documentVersion, kind: "Uninstall", clean, remains, report };
+}
+
+/** Runs `headcni --cleanup` and shows each of its lines as progress. */
+async function runCleanup(configFile: string, { progress, signal }: CliContext) {
+  const [program = "", ...args] = daemonCommand("--config", configFile, "--cleanup");
+  const child = execa(program, args, {
+    cancelSignal: signal,
+    timeout: longestMs,
+    killSignal: "SIGKILL",
+    reject: false,
+    all: true,
+  });
+  for await (const line of child.iterable({ from: "all" })) progress.step(line);
+  const { exitCode, all } = await child;
+  return { complete: exitCode === 0, report: all };
 }
