@@ -2,7 +2,8 @@ import * as z from "zod";
 import type { Lab, LabNode } from "../lab/lab-types.ts";
 import { inNetns } from "../lab/netns.ts";
 import type { Pod } from "../lab/pods.ts";
-import { type CommandLine, run } from "../lab/run-command.ts";
+import { run } from "../lab/run-command.ts";
+import { intoTailnet } from "../lab/wire.ts";
 import { BenchError } from "./bench-error.ts";
 import type { Endpoint, Path } from "./datapath-bench.ts";
 
@@ -43,12 +44,7 @@ function podEnd(pod: Pod): Endpoint {
 }
 
 async function tailnetEnd(node: LabNode): Promise<Endpoint> {
-  const enter = (command: CommandLine): CommandLine => [
-    "nsenter",
-    `--net=${node.tailnetNetns}`,
-    "--",
-    ...command,
-  ];
+  const enter = await intoTailnet(node);
   const stdout = await run(enter(["ip", "-4", "-j", "address", "show", "dev", "tailscale0"]));
   const address = addressesSchema.parse(JSON.parse(stdout))[0]?.addr_info?.[0]?.local;
   if (address === undefined)

@@ -26,10 +26,12 @@ const lab = useLab({ nodes: 2, approval: "api", config: { "ipam.restSeconds": 1 
 const node = (): LabNode => nodeOf(lab(), "n1");
 const own = (file: string) => join(node().folder, file);
 const daemon = { name: "daemon", node: "n1" } as const;
+const wire = { name: "wire", node: "n1" } as const;
 
 /** n1 has files of its own to break: its key, its tailscaled, and a pod CIDR that five pods fill. */
 beforeAll(async () => {
   await stopService(lab(), daemon);
+  await stopService(lab(), wire);
   await copyFile(lab().headscale.apiKeyFile, own("api.key"));
   await symlink(lab().tools.tailscaled, own("tailscaled"));
   await changeConfig((config) => {
@@ -37,6 +39,7 @@ beforeAll(async () => {
     Object.assign(config.tailscale, { binary: own("tailscaled") });
     Object.assign(config.network, { nodePodCIDR: "10.244.1.0/29" });
   });
+  await startService(lab(), wire);
   await startService(lab(), daemon);
   await waitForDaemon(lab(), node(), minutes(2));
   await startPrometheus(lab(), node(), speed);
@@ -123,7 +126,7 @@ test(
   "another program that undoes the guard's repairs, a peer that is gone, and a configuration that does not hold",
   async () => {
     await stopService(lab(), { name: "daemon", node: "n2" });
-    await killService(lab(), { name: "tailscaled", node: "n2" });
+    await killService(lab(), { name: "wire", node: "n2" });
     const config = await readFile(node().configFile, "utf8");
     await writeFile(node().configFile, JSON.stringify({ ...(JSON.parse(config) as object), nonsense: true }));
     const vandal = await startProcess(lab().processFolder, {
@@ -143,6 +146,7 @@ test(
     expect(fighting.annotations["summary"]).toMatch(/guard on 127\.0\.0\.1:\d+ is in \w+/);
     await endProcess(vandal);
     await writeFile(node().configFile, config);
+    await startService(lab(), { name: "wire", node: "n2" });
     await startService(lab(), { name: "daemon", node: "n2" });
     await untilSilent(node(), [
       "HeadcniGuardFighting",

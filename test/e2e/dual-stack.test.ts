@@ -8,11 +8,11 @@ import type { LabNode } from "../lab/lab-types.ts";
 import { inNetns, netnsPath } from "../lab/netns.ts";
 import { addPod, deletePod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
 import { type CommandLine, run } from "../lab/run-command.ts";
-import { killService, startService, stopService } from "../lab/services.ts";
+import { killService, startService } from "../lab/services.ts";
 import { fetchFrom, startPodServer, startProbe, startRead } from "../lab/traffic/traffic.ts";
 import { bridgeAddress6 } from "../lab/underlay.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { expectCleanNode } from "./support/clean-node.ts";
+import { cleanUp, expectCleanNode } from "./support/clean-node.ts";
 import { metric, samples } from "./support/daemon-view.ts";
 import { heldByGuard, runInX } from "./support/guard-view.ts";
 import { podKernelState } from "./support/kernel-view.ts";
@@ -293,8 +293,6 @@ test("connect-test follows both families", async () => {
 });
 
 test("--cleanup leaves nothing of either family", async () => {
-  const [program, ...args] = lab().daemon ?? [""];
-  await stopService(lab(), { name: "daemon", node: "n1" });
-  await inNode("n1", program, ...args, "--config", node("n1").configFile, "--cleanup");
+  await cleanUp(lab(), node("n1"));
   await expectCleanNode(node("n1"));
 });

@@ -57,11 +57,12 @@ test("a second node that took n1's prefix over is named as a conflict, and n1 se
   const { leave } = await intruder(lab(), node("n3"), "double", podCIDR);
   // Headscale keeps the first who served until that one is offline for 10 s.
   await killService(lab(), { name: "daemon", node: "n1" });
-  await killService(lab(), { name: "tailscaled", node: "n1" });
+  await killService(lab(), { name: "wire", node: "n1" });
   await waitUntil(async () => (await routeStates("n2", podCIDR)).includes("conflicting"), {
     what: "n2 shows the conflict",
     timeoutMs: 60_000,
   });
+  await startService(lab(), { name: "wire", node: "n1" });
   await startService(lab(), { name: "daemon", node: "n1" });
   await waitUntil(async () => (await readyPage(node("n1")))?.serving === true, {
     what: "n1 starts",

@@ -6,10 +6,12 @@ import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
-import { addNetns, inNetns, netnsPath, removeNetns } from "../lab/netns.ts";
+import { addNetns, netnsPath, removeNetns } from "../lab/netns.ts";
 import { run } from "../lab/run-command.ts";
-import { killService, serviceProcess, startService, stopService } from "../lab/services.ts";
+import { killService, serviceProcess, startService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
+import { wireLog } from "../lab/wire.ts";
+import { cleanUp } from "./support/clean-node.ts";
 import { podKernelState } from "./support/kernel-view.ts";
 import { addressIn, callPlugin } from "./support/plugin-call.ts";
 import { useLab } from "./support/use-lab.ts";
@@ -18,15 +20,15 @@ import { useLab } from "./support/use-lab.ts";
 const lab = useLab({ nodes: 1 });
 const node = (): LabNode => nodeOf(lab(), "n1");
 const daemon = { name: "daemon", node: "n1" } as const;
+const wire = { name: "wire", node: "n1" } as const;
 const tailscaled = { name: "tailscaled", node: "n1" } as const;
 const filler = () => join(node().runtimeDir, "filler");
 
 beforeAll(async () => {
-  const [program = "", ...args] = lab().daemon ?? [];
-  await stopService(lab(), daemon);
-  await run(inNetns(node().netns, [program, ...args, "--config", node().configFile, "--cleanup"]));
+  await cleanUp(lab(), node());
   await mkdir(node().runtimeDir, { recursive: true });
   await run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", node().runtimeDir]);
+  await startService(lab(), wire);
   await startService(lab(), daemon);
   await waitForDaemon(lab(), node());
 });
@@ -51,13 +53,12 @@ async function sandbox(name: string) {
   };
 }
 
-const daemonLog = () => readFile(node().logFile, "utf8");
-
-async function logSays(text: string): Promise<void> {
-  await waitUntil(async () => (await daemonLog()).includes(text), {
-    what: `the daemon's log says "${text}"`,
+async function logSays(file: string, text: string): Promise<void> {
+  const log = () => readFile(file, "utf8");
+  await waitUntil(async () => (await log()).includes(text), {
+    what: `${file} says "${text}"`,
     timeoutMs: 30_000,
-    explain: async () => (await daemonLog()).slice(-2000),
+    explain: async () => (await log()).slice(-2000),
   });
 }
 
@@ -67,7 +68,7 @@ test("with a full runtime directory pods come and go, also through a new daemon;
   await fillDisk();
   expect(addressIn(await goes.add())).toBeDefined();
   expect(await goes.del()).toMatchObject({ exitCode: 0 });
-  await logSays(`${join(node().runtimeDir, "address-hints.json")} was not written: ENOSPC`);
+  await logSays(node().logFile, `${join(node().runtimeDir, "address-hints.json")} was not written: ENOSPC`);
 
   await killService(lab(), daemon);
   const refused = await stays.del();
@@ -94,7 +95,7 @@ test("tailscaled that dies on a full disk comes back when there is space, and sa
   const before = await serviceProcess(lab(), tailscaled);
   await fillDisk();
   await killService(lab(), tailscaled);
-  await logSays(`${join(node().runtimeDir, "tailnet-resolv.conf")} was not written: ENOSPC`);
+  await logSays(wireLog(node()), `${join(node().runtimeDir, "wire.json")} was not written: ENOSPC`);
   await rm(filler());
   await waitUntil(
     async () => {

@@ -224,8 +224,9 @@ test("install puts the plugin in its place; uninstall takes everything back and 
   const before = await document(["uninstall", "--check"]);
   expect(before).toMatchObject({ exitCode: 1, clean: false });
   const kinds = new Set(before.remains.map(({ what }: { what: string }) => what));
-  expect([...kinds].toSorted()).toEqual(["file", "firewall", "link", "mount", "process", "route", "rule"]);
+  expect([...kinds].toSorted()).toEqual(["file", "firewall", "link", "process", "route", "rule"]);
   await stopService(lab(), daemon);
+  await stopService(lab(), { name: "wire", node: "n1" });
   expect(await headcnictl(["uninstall", "--yes"])).toMatchObject({
     exitCode: 0,
     stdout: expect.stringContaining("nothing of HeadCNI is left"),

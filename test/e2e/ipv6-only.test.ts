@@ -3,20 +3,18 @@ import { captureUnderlay } from "../lab/capture.ts";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { inNetns } from "../lab/netns.ts";
 import { addPod, execInNode, type Pod } from "../lab/pods.ts";
-import { run } from "../lab/run-command.ts";
-import { killService, startService, stopService } from "../lab/services.ts";
+import { killService, startService } from "../lab/services.ts";
 import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { bridgeAddress6 } from "../lab/underlay.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { expectCleanNode } from "./support/clean-node.ts";
+import { cleanUp, expectCleanNode } from "./support/clean-node.ts";
 import { pings } from "./support/pings.ts";
 import { ctlDocument, runCtl } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** Pods have IPv6 alone; what tailscaled finds in its namespace is IPv4 all the same. */
-const lab = useLab({ nodes: 2, families: [6], wire: true });
+const lab = useLab({ nodes: 2, families: [6] });
 const pods: { a1: Pod; a2: Pod; b1: Pod } = {} as never;
 const node = (name: string): LabNode => nodeOf(lab(), name);
 
@@ -78,9 +76,6 @@ test("doctor finds nothing wrong and connect-test follows the one family", async
 });
 
 test("--cleanup leaves nothing", async () => {
-  const [program, ...args] = lab().daemon ?? [""];
-  await stopService(lab(), { name: "daemon", node: "n1" });
-  await stopService(lab(), { name: "wire", node: "n1" });
-  await run(inNetns(node("n1").netns, [program, ...args, "--config", node("n1").configFile, "--cleanup"]));
+  await cleanUp(lab(), node("n1"));
   await expectCleanNode(node("n1"));
 });

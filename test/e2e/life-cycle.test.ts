@@ -2,12 +2,10 @@ import { beforeAll, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { inNetns } from "../lab/netns.ts";
 import { addPod, deletePod, type Pod } from "../lab/pods.ts";
-import { run } from "../lab/run-command.ts";
 import { serviceProcess, startService, stopService } from "../lab/services.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
-import { expectCleanNode } from "./support/clean-node.ts";
+import { cleanUp, expectCleanNode } from "./support/clean-node.ts";
 import { addressIn, callPlugin } from "./support/plugin-call.ts";
 import { useLab } from "./support/use-lab.ts";
 
@@ -45,10 +43,7 @@ test("an ADD that meets a starting daemon waits for it", async () => {
 });
 
 test("--cleanup leaves the node as it was before HeadCNI", async () => {
-  const [program, ...args] = lab().daemon ?? [""];
-  const inNode = (...command: [string, ...string[]]) => run(inNetns(node("n1").netns, command));
-  await stopService(lab(), daemon);
-  await inNode(program, ...args, "--config", node("n1").configFile, "--cleanup");
+  await cleanUp(lab(), node("n1"));
   expect(await serviceProcess(lab(), tailscaled)).toBeUndefined();
   await expectCleanNode(node("n1"));
   expect(

@@ -7,10 +7,9 @@ import { inNetns, netnsPath } from "../lab/netns.ts";
 import { addPod, type Pod } from "../lab/pods.ts";
 import { identify, type ProcessIdentity, signalProcess } from "../lab/processes.ts";
 import { type CommandLine, run, runResult } from "../lab/run-command.ts";
-import { killService, serviceProcess, startService, stopService } from "../lab/services.ts";
+import { killService, serviceProcess, startService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { asProgram } from "../lab/wire.ts";
-import { expectCleanNode } from "./support/clean-node.ts";
+import { cleanUp, expectCleanNode } from "./support/clean-node.ts";
 import { useLab } from "./support/use-lab.ts";
 
 const name = "headscale.lab.test";
@@ -20,9 +19,9 @@ const daemon = { name: "daemon", node: "n1" } as const;
 const tailscaled = { name: "tailscaled", node: "n1" } as const;
 
 /** The nodes' only resolver is on their 127.0.0.1, and alone knows the name by which Headscale is addressed. */
-describe.each(["daemon", "wire"] as const)("tailscaled run by the %s", (launcher) => {
+describe("a node whose resolver is on loopback", () => {
   const config = { "headscale.url": `http://${name}:8080` };
-  const lab = useLab({ nodes: 1, wire: launcher === "wire", nameOnLoopback: name, config });
+  const lab = useLab({ nodes: 1, nameOnLoopback: name, config });
   const node = () => nodeOf(lab(), "n1");
   const ready = () => waitForDaemon(lab(), node(), 120_000);
   let pod: Pod;
@@ -123,13 +122,7 @@ describe.each(["daemon", "wire"] as const)("tailscaled run by the %s", (launcher
   });
 
   test("--cleanup leaves nothing of it", async () => {
-    const [program = "", ...args] = lab().daemon ?? [];
-    await stopService(lab(), daemon);
-    if (launcher === "wire") await stopService(lab(), { name: "wire", node: "n1" });
-    const cleanup = [program, ...args, "--config", node().configFile, "--cleanup"] as const;
-    expect(await runResult(inNetns(node().netns, asProgram(lab(), node(), cleanup)))).toMatchObject({
-      exitCode: 0,
-    });
+    await cleanUp(lab(), node());
     await waitUntil(async () => (await resolvers()).length === 0, {
       what: "no resolver is left",
       timeoutMs: 60_000,

@@ -27,6 +27,7 @@ const lab = useLab({ nodes: 3 });
 const node = (): LabNode => nodeOf(lab(), "n1");
 const own = (file: string) => join(node().folder, file);
 const daemon = { name: "daemon", node: "n1" } as const;
+const wire = { name: "wire", node: "n1" } as const;
 
 beforeAll(async () => {
   await startPrometheus(lab(), node(), speed);
@@ -98,18 +99,12 @@ test(
   "a socket that cannot be made, a headcni-wire that is not there, and a configuration whose folder goes",
   async () => {
     await stopService(lab(), daemon);
-    await killService(lab(), { name: "tailscaled", node: "n1" });
+    await killService(lab(), wire);
     await rm(node().cniSocket, { force: true });
     await mkdir(join(node().cniSocket, "in-the-way"), { recursive: true });
-    const config = JSON.parse(await readFile(node().configFile, "utf8")) as {
-      readonly tailscale: object;
-    };
     await mkdir(own("etc"));
     const configFile = join(own("etc"), "config.json");
-    await writeFile(
-      configFile,
-      JSON.stringify({ ...config, tailscale: { ...config.tailscale, launcher: "wire" } }),
-    );
+    await copyFile(node().configFile, configFile);
     await startDaemon(lab(), { ...node(), configFile });
     const [down] = await Promise.all([
       untilRings(node(), "HeadcniCniSocketDown", { machine: "cni", severity: "critical" }),
@@ -123,6 +118,7 @@ test(
     await rm(node().cniSocket, { recursive: true });
     await untilSilent(node(), ["HeadcniConfigUnread", "HeadcniCniSocketDown"]);
     await stopService(lab(), daemon);
+    await startService(lab(), wire);
     await startService(lab(), daemon);
     await waitForDaemon(lab(), node(), minutes(2));
     await untilSilent(node(), ["HeadcniTailnetDown"]);
@@ -165,7 +161,7 @@ test(
       readonly Self: { readonly ID: string };
     };
     await stopService(lab(), daemon);
-    await killService(lab(), { name: "tailscaled", node: "n1" });
+    await stopService(lab(), wire);
     await headscale(lab(), ["nodes", "delete", "-i", Self.ID, "--force"]);
     for (const name of await readdir(node().cniConfDir)) await rm(join(node().cniConfDir, name));
     await rm(node().stateDir, { recursive: true });
@@ -178,6 +174,7 @@ test(
       node().configFile,
       JSON.stringify({ ...config, headscale: { ...config.headscale, authKeyFile } }),
     );
+    await startService(lab(), wire);
     await startService(lab(), daemon);
     const [notLoggedIn, unproven] = await Promise.all([
       untilRings(node(), "HeadcniNotLoggedIn", { machine: "tailnetLogin", severity: "critical" }),

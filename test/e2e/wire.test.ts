@@ -5,20 +5,18 @@ import { liveMachines, readyPage } from "../lab/daemon-pages.ts";
 import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { inNetns } from "../lab/netns.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
 import { isAlive } from "../lab/processes.ts";
-import { runResult } from "../lab/run-command.ts";
 import { killService, serviceProcess, startService, stopService } from "../lab/services.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { confined, runningWire } from "../lab/wire.ts";
-import { expectCleanNode } from "./support/clean-node.ts";
+import { runningWire } from "../lab/wire.ts";
+import { expectCleanNode, runCleanup } from "./support/clean-node.ts";
 import { podKernelState } from "./support/kernel-view.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** headcni-wire and the daemon as separate processes, each with the three capabilities of the chart's containers. */
-const lab = useLab({ nodes: 2, wire: true });
+const lab = useLab({ nodes: 2 });
 const node = (name: string): LabNode => nodeOf(lab(), name);
 const pods: { a: Pod; beside: Pod; b: Pod } = {} as never;
 const daemon = { name: "daemon", node: "n1" } as const;
@@ -131,8 +129,6 @@ test("a daemon that starts without a wire waits for it and says so", async () =>
 });
 
 test("--cleanup withdraws the route, ends the wire, and leaves nothing", async () => {
-  const [program = "", ...args] = lab().daemon ?? [];
-  const cleanup = confined(lab(), [program, ...args, "--config", node("n1").configFile, "--cleanup"]);
   const announced = node("n1").podCIDR;
   const served = async () =>
     (
@@ -142,7 +138,7 @@ test("--cleanup withdraws the route, ends the wire, and leaves nothing", async (
     ).flatMap(({ subnet_routes }) => subnet_routes ?? []);
   expect(await served()).toContain(announced);
   await stopService(lab(), daemon);
-  const cleaned = await runResult(inNetns(node("n1").netns, cleanup));
+  const cleaned = await runCleanup(lab(), node("n1"));
   expect(cleaned, cleaned.stdout + cleaned.stderr).toMatchObject({ exitCode: 0, stderr: "" });
   expect(cleaned.stdout).toContain(`withdrew the routes: ${announced}\n`);
   expect(await served()).not.toContain(announced);
@@ -150,6 +146,6 @@ test("--cleanup withdraws the route, ends the wire, and leaves nothing", async (
   expect(await serviceProcess(lab(), wire)).toBeUndefined();
   expect(await serviceProcess(lab(), tailscaled)).toBeUndefined();
   await expectCleanNode(node("n1"));
-  const again = await runResult(inNetns(node("n1").netns, cleanup));
+  const again = await runCleanup(lab(), node("n1"));
   expect(again, again.stdout + again.stderr).toMatchObject({ exitCode: 0, stderr: "" });
 });

@@ -21,7 +21,7 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
     tailscale: {
       binary: lab.tools.tailscaled,
       tags: [nodeTag],
-      ...(lab.options.wire === true ? { launcher: "wire" } : {}),
+      launcher: "wire",
       ...(node.natNetns === undefined ? { staticEndpoints: [`${node.address}:41642`] } : {}),
       environment: { ...tailscaledEnvironment, ...relayOnly },
     },

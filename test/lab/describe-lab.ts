@@ -46,7 +46,7 @@ export async function describeNode(lab: Lab, node: LabNode): Promise<Record<stri
     httpSocket: node.httpSocket,
     metricsUrl: node.metricsUrl,
     tailscaledSocket: node.tailscaledSocket,
-    tailnetNetns: wire === undefined ? node.tailnetNetns : `/proc/${wire.launcher.pid}/ns/net`,
+    tailnetNetns: wire === undefined ? null : `/proc/${wire.launcher.pid}/ns/net`,
     wirePid: wire?.launcher.pid ?? null,
     ...(lab.options.kubernetes === undefined ? {} : { containerdSocket: containerdSocket(node) }),
     hostTailscaledSocket: node.hostTailscaledSocket ?? null,

@@ -25,8 +25,6 @@ export type LabOptions = {
   readonly families: readonly (4 | 6)[];
   /** Overrides for the daemon's config by dotted path, for example `{"ipam.strategy": "random"}`. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** tailscaled is run by headcni-wire beside the daemon, both with the capabilities of the chart's containers only. */
-  readonly wire?: boolean | undefined;
   /**
    * Gives each node a resolver on its 127.0.0.1 alone that knows this one name, that of the underlay's 10.99.0.1, and a resolv.conf
    * that names nothing else. Not for clusters.
@@ -79,9 +77,8 @@ export type LabNode = {
   readonly cniSocket: string;
   readonly httpSocket: string;
   readonly metricsUrl: string;
-  /** LocalAPI of HeadCNI's tailscaled and the bind mount of the namespace it runs in. */
+  /** LocalAPI of HeadCNI's tailscaled. */
   readonly tailscaledSocket: string;
-  readonly tailnetNetns: string;
   /** LocalAPI of the node's own tailscaled, if it has one. */
   readonly hostTailscaledSocket: string | undefined;
 };

@@ -105,7 +105,6 @@ function layOutNode(id: string, index: number, options: LabOptions): LabNode {
     httpSocket: join(runtimeDir, "http.sock"),
     metricsUrl: "http://127.0.0.1:9797/metrics",
     tailscaledSocket: join(runtimeDir, "tailscaled.sock"),
-    tailnetNetns: join(runtimeDir, "tailnet.netns"),
     hostTailscaledSocket: options.hostTailscaled.includes(name)
       ? join(folder, "host", "tailscaled.sock")
       : undefined,

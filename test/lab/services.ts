@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
 import { startDaemon } from "./daemon.ts";
 import { startDerp } from "./derp.ts";
 import { startHeadscale, waitForHeadscale } from "./headscale.ts";
@@ -13,19 +11,10 @@ import {
 import { containerProcess } from "./kubernetes/install.ts";
 import { startKubeProxy } from "./kubernetes/kube-proxy.ts";
 import { startKubelet } from "./kubernetes/kubelet.ts";
-import { processOnNode } from "./kubernetes/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf } from "./lab-store.ts";
-import type { Lab, LabNode } from "./lab-types.ts";
-import {
-  endProcess,
-  identify,
-  isAlive,
-  type ProcessIdentity,
-  programOf,
-  readProcess,
-  signalProcess,
-} from "./processes.ts";
+import type { Lab } from "./lab-types.ts";
+import { endProcess, isAlive, type ProcessIdentity, readProcess, signalProcess } from "./processes.ts";
 import { runsSystemd } from "./systemd/systemd.ts";
 import { unitProcess } from "./systemd/systemd-node.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -34,7 +23,7 @@ import { runningWire, startWire } from "./wire.ts";
 /** The programs of a lab that faults can hit and that exist once; those of the control plane only with a cluster. */
 export const labServiceNames = ["headscale", "derp", ...controlPlanePrograms] as const;
 
-/** The programs that exist once per node. `tailscaled` is HeadCNI's, run by the daemon or by `wire`; the last three are a cluster's. */
+/** The programs that exist once per node. `tailscaled` is HeadCNI's, run by `wire`; the last three are a cluster's. */
 export const nodeServiceNames = [
   "daemon",
   "wire",
@@ -52,7 +41,7 @@ export type Service =
 
 /** The process of a service while it runs. */
 export async function serviceProcess(lab: Lab, service: Service): Promise<ProcessIdentity | undefined> {
-  if (service.name === "tailscaled") return await tailscaledProcess(lab, nodeOf(lab, service.node));
+  if (service.name === "tailscaled") return (await runningWire(nodeOf(lab, service.node)))?.tailscaled;
   if (service.name === "daemon" && isInstalled(lab))
     return await containerProcess(lab, nodeOf(lab, service.node), "headcni");
   if ("node" in service && runsSystemd(lab, nodeOf(lab, service.node))) {
@@ -122,7 +111,7 @@ export async function startService(lab: Lab, service: Service): Promise<void> {
     case "tailscaled":
       throw new LabError(
         "BAD_OPTION",
-        "HeadCNI's tailscaled is started by the daemon of its node, or by its wire: start that",
+        "HeadCNI's tailscaled is started by headcni-wire of its node: start that",
       );
     default: {
       const unhandled: never = service;
@@ -143,17 +132,6 @@ async function untilKubeletStarts(lab: Lab, service: Service): Promise<void> {
     timeoutMs: 120_000,
     everyMs: 200,
   });
-}
-
-/** The tailscaled that headcni-wire runs, or that the daemon started, by its pid file; the program behind the pid must be a tailscaled. */
-async function tailscaledProcess(lab: Lab, node: LabNode): Promise<ProcessIdentity | undefined> {
-  const wire = await runningWire(node);
-  if (wire !== undefined) return wire.tailscaled;
-  const text = await readFile(join(node.runtimeDir, "tailscaled.pid"), "utf8").catch(() => "");
-  const pid = Number.parseInt(text, 10);
-  const machine = lab.options.kubernetes !== undefined || runsSystemd(lab, node);
-  const found = machine ? await processOnNode(lab, node, pid) : identify(pid);
-  return found !== undefined && basename(programOf(found.pid) ?? "") === "tailscaled" ? found : undefined;
 }
 
 function recordName(lab: Lab, service: Service): string {

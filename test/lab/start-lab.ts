@@ -129,7 +129,7 @@ export async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): 
   if (lab.daemon === undefined) {
     await Promise.all([host, startStandIn(lab, node)]);
   } else {
-    if (lab.options.wire === true) await startWire(lab, node);
+    await startWire(lab, node);
     await startDaemon(lab, node);
     await Promise.all([host, waitForDaemon(lab, node)]);
   }

@@ -10,16 +10,15 @@ import type { CommandLine } from "./run-command.ts";
 /** All that the containers of the chart may do. */
 const capabilities = ["net_admin", "net_raw", "sys_admin"];
 
-/** A command line with the capabilities of the chart's containers and no others, as it is without `--wire`. */
-export function confined(lab: Lab, command: CommandLine): CommandLine {
-  if (lab.options.wire !== true) return command;
+/** A command line with the capabilities of the chart's containers and no others. */
+function confined(command: CommandLine): CommandLine {
   const bounding = ["-all", ...capabilities.map((name) => `+${name}`)].join(",");
   return ["setpriv", "--inh-caps=-all", `--bounding-set=${bounding}`, "--no-new-privs", ...command];
 }
 
 /** A command line of a program of HeadCNI as a node runs it: with its capabilities, and the node's resolv.conf. */
 export function asProgram(lab: Lab, node: LabNode, command: CommandLine): CommandLine {
-  return withOwnResolver(lab, node, confined(lab, command));
+  return withOwnResolver(lab, node, confined(command));
 }
 
 /** Starts a node's headcni-wire; the daemon finds it by itself. */
@@ -38,6 +37,13 @@ export function wireLog(node: LabNode): string {
   return join(node.folder, "wire.log");
 }
 
+/** What makes a command line run in X, the network namespace of a node's tailscaled. Throws LabError NOT_READY without headcni-wire. */
+export async function intoTailnet(node: LabNode): Promise<(command: CommandLine) => CommandLine> {
+  const wire = await runningWire(node);
+  if (wire === undefined) throw new LabError("NOT_READY", `headcni-wire of ${node.name} does not run`);
+  return (command) => ["nsenter", `--net=/proc/${wire.launcher.pid}/ns/net`, "--", ...command];
+}
+
 /** A node's headcni-wire as it runs now, if it does. */
 export async function runningWire(node: LabNode): Promise<FoundWire | undefined> {
   return await findWire(join(node.runtimeDir, "wire.json")).catch(() => undefined);
@@ -45,7 +51,8 @@ export async function runningWire(node: LabNode): Promise<FoundWire | undefined>
 
 /** The launcher stands beside the daemon, in the bundle and in the source. */
 function launcherOf(lab: Lab): CommandLine {
-  if (lab.daemon === undefined) throw new LabError("BAD_OPTION", "--wire needs the daemon");
+  if (lab.daemon === undefined)
+    throw new LabError("BAD_OPTION", `lab "${lab.id}" was started without HeadCNI`);
   const [program, ...args] = lab.daemon;
   const daemon = args.at(-1) ?? "";
   const launcher = daemon.endsWith(".ts")

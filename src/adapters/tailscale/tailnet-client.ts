@@ -12,15 +12,12 @@ import { TailscaleError } from "./tailscale-error.ts";
 import { ownTailscaled } from "./tailscaled.ts";
 import { type TailscaledOptions, tailscaledPaths } from "./tailscaled-command.ts";
 import type { TailscaledKeeper } from "./tailscaled-keeper.ts";
-import { boundLog } from "./tailscaled-log.ts";
 
 const pingSchema = z.object({
   Err: z.string().default(""),
   LatencySeconds: z.number().default(0),
   Endpoint: z.string().default(""),
 });
-
-const logCheckMs = 60_000;
 
 /** Our own tailscaled, by default started by us; `close` ends connections, never the process. */
 export function createTailnet(
@@ -108,12 +105,6 @@ export function createTailnet(
     },
     watch(changed, closed) {
       const stopPulse = watchPulse(api, () => changed({ prefs: false, renewed: [] }));
-      const logCheck = setInterval(() => void boundLog(paths.log).catch(() => undefined), logCheckMs);
-      logCheck.unref();
-      const stopTimers = () => {
-        clearInterval(logCheck);
-        stopPulse();
-      };
       const stop = followBus(
         api,
         (message) => {
@@ -125,12 +116,12 @@ export function createTailnet(
           changed({ prefs: message.prefs, renewed });
         },
         (error) => {
-          stopTimers();
+          stopPulse();
           closed(error);
         },
       );
       return () => {
-        stopTimers();
+        stopPulse();
         stop();
       };
     },

@@ -1,17 +1,26 @@
-import { copyFile, stat, truncate } from "node:fs/promises";
+import { appendFileSync, renameSync, statSync } from "node:fs";
+import type { Readable } from "node:stream";
 
-const mostLogBytes = 4 * 1024 * 1024;
+const maxLogBytes = 4 * 1024 * 1024;
 
 /**
- * Keeps a log that another process appends to (O_APPEND) below a few megabytes: past the bound its content moves to
- * `<file>.old`. Lines written between copy and cut are lost.
+ * Passes a program's output on to ours and to `file`, which becomes `<file>.old` when it holds some megabytes. A file that takes
+ * nothing, as on a full disk, holds up nothing.
  */
-export async function boundLog(file: string): Promise<void> {
-  const size = await stat(file).then(
-    (about) => about.size,
-    () => 0,
-  );
-  if (size <= mostLogBytes) return;
-  await copyFile(file, `${file}.old`);
-  await truncate(file);
+export function passOn(output: readonly (Readable | null)[], file: string): void {
+  for (const stream of output)
+    stream?.on("data", (chunk: Buffer) => {
+      process.stdout.write(chunk);
+      append(file, chunk);
+    });
+}
+
+function append(file: string, chunk: Buffer): void {
+  try {
+    const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > maxLogBytes) renameSync(file, `${file}.old`);
+    appendFileSync(file, chunk, { mode: 0o600 });
+  } catch {
+    // Our own output has it.
+  }
 }

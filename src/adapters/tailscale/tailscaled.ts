@@ -17,7 +17,6 @@ import {
   tailscaledPaths,
 } from "./tailscaled-command.ts";
 import type { TailscaledKeeper } from "./tailscaled-keeper.ts";
-import { boundLog } from "./tailscaled-log.ts";
 
 /** The tailscaled that this process starts itself, found again by its record. */
 export function ownTailscaled(options: TailscaledOptions): TailscaledKeeper {
@@ -52,7 +51,6 @@ async function startTailscaled(
   const resolver = await hostResolver();
   if (resolver.direct.length + resolver.forwarded.length === 0) options.warned?.(resolverMissing());
   await writeWhole(paths.resolver, resolver.text, { synced: false });
-  await boundLog(paths.log);
   const log = openSync(paths.log, "a", 0o600);
   // Each of these replaces itself with the next one, so the pid stays.
   const intoX = [`--net=${paths.netns}`, "--", "unshare", "--mount", "--propagation", "slave", "--"];

@@ -14,6 +14,7 @@ import {
   type TailscaledOptions,
   tailscaledPaths,
 } from "../tailscale/tailscaled-command.ts";
+import { passOn } from "../tailscale/tailscaled-log.ts";
 import { launchScript } from "./launch-script.ts";
 
 const termMs = 5000;
@@ -22,8 +23,8 @@ const askMs = 50;
 const parentDescriptor = 3;
 
 /**
- * Starts tailscaled in the network namespace of the calling thread, with our own output. It ends when this process does, however
- * that ends: X must not live on with a tailscaled that nobody knows.
+ * Starts tailscaled in the network namespace of the calling thread; its output goes to ours and to its own log. It ends when this
+ * process does, however that ends: X must not live on with a tailscaled that nobody knows.
  */
 export function launchTailscaled(
   options: TailscaledOptions,
@@ -45,13 +46,14 @@ export function launchTailscaled(
     if (ending) return finish({ code: "EXITED", message: "ended before it started" });
     const args = ["-c", launchScript, "headcni", paths.lock, paths.socket, binary, ...commandLine(options)];
     child = spawn("sh", args, {
-      stdio: ["ignore", "inherit", "inherit", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
       env: { ...environmentOf(options), TS_PARENT_DEATH_FD: String(parentDescriptor) },
       cwd: "/",
     });
     child.once("error", (error) => finish({ code: "EXITED", message: error.message }));
     child.once("exit", (code, signal) => finish({ code: "EXITED", message: describeEnd(code, signal) }));
-    const { pid } = child;
+    const { pid, stdout, stderr } = child;
+    passOn([stdout, stderr], paths.log);
     const startTime = pid === undefined ? undefined : await startTimeOf(pid);
     if (pid === undefined || startTime === undefined) return;
     await untilAnswering(paths.socket, over.signal);

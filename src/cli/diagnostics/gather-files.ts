@@ -3,7 +3,8 @@ import { version as kernelVersion, release } from "node:os";
 import { dirname, join } from "node:path";
 import { runProgram } from "../../adapters/nftables/run-program.ts";
 import { createLocalApi } from "../../adapters/tailscale/local-api.ts";
-import { runtimePaths } from "../../runtime-paths.ts";
+import { findWire } from "../../adapters/wire/find-wire.ts";
+import { wireRecordPath } from "../../adapters/wire/wire-record.ts";
 import { version } from "../../version.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { configShow } from "../config/config-show.ts";
@@ -39,9 +40,9 @@ export const plannedFiles: readonly PlannedFile[] = [
   },
   { path: "doctor.json", make: (call) => answerOf(doctorCommand, call, { all: true }) },
   { path: "kernel/node.json", make: () => kernelText() },
-  { path: "kernel/tailnet.json", make: (call) => kernelText(tailnetNetns(call)) },
+  { path: "kernel/tailnet.json", make: async (call) => kernelText(await tailnetNetns(call)) },
   { path: "nftables/node.txt", make: () => ruleset() },
-  { path: "nftables/tailnet.txt", make: (call) => ruleset(tailnetNetns(call)) },
+  { path: "nftables/tailnet.txt", make: async (call) => ruleset(await tailnetNetns(call)) },
   { path: "tailscale-status.json", make: tailscaleStatus },
   { path: "runtime-files.txt", make: (call) => listing(dirname(call.context.target.socketPath)) },
 ];
@@ -74,8 +75,10 @@ async function versions() {
   };
 }
 
-function tailnetNetns({ context }: CliCall): string {
-  return runtimePaths({ runtimeDir: dirname(context.target.socketPath), stateDir: "" }).tailnetNetns;
+/** Where X can be entered. Throws WireError while headcni-wire does not run. */
+async function tailnetNetns({ context }: CliCall): Promise<string> {
+  const { launcher } = await findWire(wireRecordPath(dirname(context.target.socketPath)));
+  return `/proc/${launcher.pid}/ns/net`;
 }
 
 /** Links, addresses, routes and rules as the kernel tells them. */

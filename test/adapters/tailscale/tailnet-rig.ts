@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir, readFile, symlink } from "node:fs/promises";
+import { join } from "node:path";
 import { createHeadscale, type HeadscaleOptions } from "../../../src/adapters/headscale/headscale-client.ts";
 import { createTailnet } from "../../../src/adapters/tailscale/tailnet-client.ts";
 import { ensureTools } from "../../lab/build/tools.ts";
@@ -71,7 +72,7 @@ export async function startTailnetRig(changes: Partial<LabOptions> = {}): Promis
 async function cableAsX(lab: Lab, node: LabNode): Promise<void> {
   await cableNode(lab, node);
   await mkdir(node.runtimeDir, { recursive: true });
-  await symlink(netnsPath(node.netns), node.tailnetNetns);
+  await symlink(netnsPath(node.netns), join(node.runtimeDir, "tailnet.netns"));
 }
 
 function rigOf(lab: Lab, tunnel: Tunnel, closing: (() => unknown)[]): TailnetRig {

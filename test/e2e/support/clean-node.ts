@@ -1,8 +1,23 @@
 import { readdir } from "node:fs/promises";
 import { expect } from "vitest";
-import type { LabNode } from "../../lab/lab-types.ts";
+import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";
-import { type CommandLine, run } from "../../lab/run-command.ts";
+import { type CommandLine, type CommandResult, run, runResult } from "../../lab/run-command.ts";
+import { stopService } from "../../lab/services.ts";
+import { asProgram } from "../../lab/wire.ts";
+
+/** Ends the daemon of a node, and has `headcni --cleanup` take away the rest. */
+export async function cleanUp(lab: Lab, node: LabNode): Promise<void> {
+  await stopService(lab, { name: "daemon", node: node.name });
+  expect(await runCleanup(lab, node)).toMatchObject({ exitCode: 0 });
+}
+
+/** What `headcni --cleanup` says on a node as it is. */
+export async function runCleanup(lab: Lab, node: LabNode): Promise<CommandResult> {
+  const [program = "", ...args] = lab.daemon ?? [];
+  const command = asProgram(lab, node, [program, ...args, "--config", node.configFile, "--cleanup"]);
+  return await runResult(inNetns(node.netns, command));
+}
 
 /** Nothing of HeadCNI is left in a node's network namespace and its CNI folder, seen with iproute2 and nft. */
 export async function expectCleanNode(node: LabNode): Promise<void> {

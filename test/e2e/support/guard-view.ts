@@ -2,14 +2,11 @@ import { tailnetTable } from "../../../src/domain/kernel-constants.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
+import { intoTailnet } from "../../lab/wire.ts";
 
 /** Runs a command in X, the namespace of a node's tailscaled. */
 export async function runInX(node: LabNode, command: CommandLine): Promise<string> {
-  return await run(inTailnet(node, command));
-}
-
-function inTailnet(node: LabNode, command: CommandLine): CommandLine {
-  return ["nsenter", `--net=${node.tailnetNetns}`, "--", ...command];
+  return await run((await intoTailnet(node))(command));
 }
 
 /** Of both families all rules, refusals, routes and addresses that the guard is meant to hold, as iproute2 prints them. */
@@ -20,7 +17,8 @@ export async function heldByGuard(node: LabNode): Promise<string> {
     return stdout + stderr;
   };
   const inNode = (command: CommandLine) => said(inNetns(node.netns, command));
-  const inX = (command: CommandLine) => said(inTailnet(node, command));
+  const enter = await intoTailnet(node);
+  const inX = (command: CommandLine) => said(enter(command));
   const views: Promise<string>[] = [];
   for (const family of ["-4", "-6"])
     views.push(

@@ -7,6 +7,7 @@ import { runResult } from "../run-command.ts";
 import { runsSystemd } from "../systemd/systemd.ts";
 import { waitForSystemd } from "../systemd/systemd-node.ts";
 import { cableNode, portOf } from "../underlay.ts";
+import { startWire } from "../wire.ts";
 import { findCgroups, removeCgroup } from "./cgroups.ts";
 import { clusterOf } from "./cluster.ts";
 import { startContainerd } from "./containerd.ts";
@@ -34,7 +35,10 @@ export async function powerOn(lab: Lab, node: LabNode): Promise<void> {
   if (runsSystemd(lab, node)) return await waitForSystemd(lab, node);
   const { network } = clusterOf(lab).options;
   if (network === "reference") await provideReferenceNetwork(lab, node);
-  if (network === "headcni") await startDaemon(lab, node);
+  if (network === "headcni") {
+    await startWire(lab, node);
+    await startDaemon(lab, node);
+  }
   await startContainerd(lab, node);
   await startNodeServices(lab, node);
 }
