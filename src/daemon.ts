@@ -2,9 +2,11 @@ import { mkdir } from "node:fs/promises";
 import { createActor, toPromise } from "xstate";
 import { createKernelWatch } from "./actors/kernel-watch.ts";
 import { requireCapabilities } from "./adapters/capabilities/capabilities.ts";
+import { explainProblem } from "./config/config-error.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createFileConfigSource } from "./config/file-config-source.ts";
 import { type ConfigSources, secretsOf } from "./config/load-config.ts";
+import type { ConfigProblem } from "./domain/config-change.ts";
 import { openNodePorts } from "./node-ports.ts";
 import { daemonView } from "./observe/daemon-view.ts";
 import { openHttpServer } from "./observe/http-server.ts";
@@ -23,7 +25,11 @@ import { machineSettings } from "./settings.ts";
 import { version } from "./version.ts";
 
 /** Runs the daemon until it is told to end (SIGTERM, SIGINT) or cannot go on. Gives the process's exit code. */
-export async function runDaemon(config: Config, sources: ConfigSources): Promise<number> {
+export async function runDaemon(
+  config: Config,
+  sources: ConfigSources,
+  retired: readonly ConfigProblem[],
+): Promise<number> {
   const logRing = createLogRing();
   const { log, setLevel, hide, redact } = createLogger({
     level: config.logging.level,
@@ -32,6 +38,7 @@ export async function runDaemon(config: Config, sources: ConfigSources): Promise
   });
   for (const secret of secretsOf(config)) hide(secret);
   log.info({ version, pid: process.pid, config: sources.file }, "daemon starting");
+  for (const key of retired) log.warn(explainProblem(key));
 
   await requireCapabilities("headcni");
   const paths = runtimePaths(config);

@@ -1,6 +1,6 @@
 import { cleanUp } from "./cleanup.ts";
 import { readCommandLine, usage } from "./command-line.ts";
-import { loadConfig, secretsOf } from "./config/load-config.ts";
+import { loadSourcedConfig, secretsOf } from "./config/load-config.ts";
 import { runDaemon } from "./daemon.ts";
 import { HeadcniError } from "./domain/failure.ts";
 import { installCniPlugin } from "./install-plugin.ts";
@@ -21,10 +21,10 @@ async function main(): Promise<number> {
   }
   telling.forPeople = action !== "run";
   const sources = { file: configFile, environment: process.env, flags: overrides };
-  const config = loadConfig(sources);
+  const { config, retired } = loadSourcedConfig(sources);
   telling.secrets = secretsOf(config);
   if (action === "install-plugin") return installCniPlugin(config, plugin);
-  return action === "cleanup" ? cleanUp(config) : runDaemon(config, sources);
+  return action === "cleanup" ? cleanUp(config) : runDaemon(config, sources, retired);
 }
 
 try {

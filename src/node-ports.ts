@@ -8,19 +8,16 @@ import { sandboxUsers } from "./adapters/kubernetes/sandbox-users.ts";
 import { type Kernel, openKernel } from "./adapters/netlink/open-kernel.ts";
 import { openFirewall } from "./adapters/nftables/open-firewall.ts";
 import { sysctlMemory } from "./adapters/sysctl-memory/sysctl-memory.ts";
-import { tailnetNamespace } from "./adapters/tailnet-namespace/tailnet-namespace.ts";
 import { createTailnet } from "./adapters/tailscale/tailnet-client.ts";
+import { tailscaledSocket } from "./adapters/tailscale/tailscaled-command.ts";
 import { createCniExchanges } from "./adapters/unix-socket/cni-exchanges.ts";
 import { createWireClient } from "./adapters/wire/wire-client.ts";
-import { WireError } from "./adapters/wire/wire-error.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createKeyReaders } from "./config/key-reader.ts";
-import { HeadcniError, toFailure } from "./domain/failure.ts";
+import { HeadcniError } from "./domain/failure.ts";
 import type { WatchSource } from "./domain/kubernetes-watch.ts";
-import type { Wire } from "./ports/wire.ts";
 import type { CniFailure } from "./protocol/wire-types.ts";
 import { runtimePaths } from "./runtime-paths.ts";
-import { guardSettings, tailscaledOptions } from "./settings.ts";
 
 class AuthKeyError extends HeadcniError<{ readonly code: "AUTH_KEY_MISSING" }> {}
 
@@ -45,7 +42,7 @@ export async function openNodePorts(
   listener: PortsListener,
   current: () => Config = () => config,
 ) {
-  const { headscale, tailscale, kubernetes, cni, runtimeDir, nodeName } = config;
+  const { headscale, kubernetes, cni, runtimeDir, nodeName } = config;
   const paths = runtimePaths(config);
   const keys = createKeyReaders(current);
   const kernel: Kernel = await openKernel({
@@ -54,23 +51,7 @@ export async function openNodePorts(
     sysctlRoot: config.sysctlDir,
   });
   const wire = createWireClient(kernel.state, runtimeDir);
-  const byWire = tailscale.launcher === "wire";
-  const tailnet = createTailnet(
-    { ...tailscaledOptions(config), warned: listener.warned },
-    byWire ? wire.keeper : undefined,
-  );
-  // Until headcni-wire is the only launcher: what this process starts is found in the same way.
-  const own: Wire = {
-    find: async () => {
-      const running = await tailnet.findProcess();
-      if (running !== undefined) return running;
-      const started = await tailnet.startProcess(AbortSignal.timeout(20_000)).catch((error: unknown) => {
-        throw new WireError(toFailure(error).message, { code: "TAILSCALED_AWAY" });
-      });
-      return { ...started, attended: false };
-    },
-    enter: async () => undefined,
-  };
+  const tailnet = createTailnet(tailscaledSocket(runtimeDir), wire.running);
   const api = createHeadscale({
     url: headscale.url,
     readApiKey: keys.apiKey,
@@ -87,12 +68,9 @@ export async function openNodePorts(
     podNetwork: kernel.podNetwork,
     addressHints: createHintFile(paths.addressHints, listener.warned),
     kernel: kernel.state,
-    firewall: openFirewall({ tailnetPath: byWire ? wire.path : () => paths.tailnetNetns }),
+    firewall: openFirewall({ tailnetPath: wire.path }),
     sysctlMemory: sysctlMemory(paths.sysctls),
-    tailnetNamespace: byWire
-      ? wire.namespace
-      : tailnetNamespace(kernel.state, { settings: guardSettings(config), path: paths.tailnetNetns }),
-    wire: byWire ? wire : own,
+    wire,
     wireEnd: wire,
     tailnet,
     headscale: api,

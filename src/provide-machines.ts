@@ -28,7 +28,6 @@ import type { KernelWatch } from "./actors/kernel-watch.ts";
 import { ownNodeActors } from "./actors/own-node-actors.ts";
 import { podActors, podsActors } from "./actors/pod-actors.ts";
 import { podWatchActors } from "./actors/pod-watch-actors.ts";
-import { prepareNodeActor } from "./actors/prepare-node-actor.ts";
 import { readinessActors } from "./actors/readiness-actors.ts";
 import { routeActors } from "./actors/route-actors.ts";
 import { tailnetActors } from "./actors/tailnet-actors.ts";
@@ -56,7 +55,6 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
   const watch = watchMachine.provide({ actors: watchActors(ports.kubernetes) });
   return headcniMachine.provide({
     actors: {
-      prepareNode: prepareNodeActor(ports.tailnetNamespace),
       kernel: wiring.kernelWatch.actor,
       cni: cniMachine.provide({ actors: cniActors(ports.exchanges, now) }),
       config: configMachine.provide({ actors: configActors(wiring.configSource) }),

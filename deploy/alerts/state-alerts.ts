@@ -14,7 +14,7 @@ export const stateAlerts: readonly StateAlert[] = [
     severity: "critical",
     matter: "new pods are not served",
     states: {
-      headcni: ["learning", "starting", "live.recovering"],
+      headcni: ["learning", "live.recovering"],
       pods: ["closed", "recovering", "recoveryFailed", "recovered"],
     },
   },

@@ -108,36 +108,14 @@ export const headcniMachine = headcniSetup.createMachine({
         },
         log: "info",
       },
-      always: { guard: "knowsPrefixes", target: "starting" },
+      always: { guard: "knowsPrefixes", target: "live" },
       on: {
         "node.podCIDRs": { actions: { type: "keepPrefixes", params: ({ event }) => event } },
         "daemon.stop": "stopped",
       },
     },
-    starting: {
-      meta: {
-        limit: { ms: headcniLimits.preparing, means: "the tailnet namespace cannot be made" },
-        log: "info",
-      },
-      entry: ["recoverPods", "beginReadiness"],
-      invoke: {
-        src: "prepareNode",
-        input: ({ context }) => ({ prefixes: context.ownPrefixes }),
-        onDone: "live",
-        onError: { target: "failed", actions: keepFailureOf },
-      },
-      on: { "daemon.stop": "stopped" },
-      after: {
-        preparing: {
-          target: "failed",
-          actions: {
-            type: "keepFailure",
-            params: { code: "TIMEOUT", message: "the node was not prepared in time" },
-          },
-        },
-      },
-    },
     live: {
+      entry: ["recoverPods", "beginReadiness"],
       invoke: [
         {
           id: "guard",

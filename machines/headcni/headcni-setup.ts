@@ -17,7 +17,6 @@ import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../pods/pods-machine.ts";
 import { readinessMachine } from "../readiness/readiness-machine.ts";
 import { routesMachine } from "../routes/routes-machine.ts";
-import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { tailscaledMachine } from "../tailscaled/tailscaled-machine.ts";
@@ -26,7 +25,6 @@ import type { HeadcniContext, HeadcniEvent, HeadcniInput, HeadcniOutput } from "
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
 export const headcniLimits = {
   learning: 60_000,
-  preparing: 15_000,
   recovering: 20_000,
   draining: 12_000,
   closing: 12_000,
@@ -49,8 +47,6 @@ export const headcniSetup = setup({
     },
   },
   actors: {
-    /** Makes X, the namespace of our tailscaled, and joins it to the node; keeps what is right. */
-    prepareNode: notProvided<void, { readonly prefixes: readonly string[] }>("headcni.prepareNode"),
     /** Sends `kernel.failed` when the kernel worker dies. */
     kernel: notProvidedSource<HeadcniEvent, undefined>("headcni.kernel"),
     cni: cniMachine,

@@ -25,7 +25,7 @@ export type RoutesFact =
 /** What the root hears. */
 export type RoutesReport =
   /** What peers announce and may not: other than last time. */
-  | { readonly type: "peers.refused"; readonly prefixes: readonly string[] };
+  { readonly type: "peers.refused"; readonly prefixes: readonly string[] };
 
 /** What the registry is told. */
 export type RoutesEvent =

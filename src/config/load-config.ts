@@ -8,6 +8,7 @@ import { judgeValues } from "./judge-values.ts";
 import { createKeyCatalogue, type KeyCatalogue } from "./key-catalogue.ts";
 import { readEnvironmentValues, readFlagValues } from "./override-values.ts";
 import { type Credentials, readCredentials } from "./read-credentials.ts";
+import { splitRetired } from "./retired-keys.ts";
 import { readYamlValues } from "./yaml-values.ts";
 
 /** Everything a configuration is made from; the same object serves a later reload. */
@@ -25,6 +26,8 @@ const maxFileBytes = 1_048_576;
 export interface SourcedConfig {
   readonly config: Config;
   readonly sourceOf: (path: string) => string;
+  /** Keys of an earlier release: nobody reads them any more, and the log says so. */
+  readonly retired: readonly ConfigProblem[];
 }
 
 /** A program that needs no keys leaves them unread, and runs where there are none. */
@@ -47,13 +50,13 @@ export function loadSourcedConfig(
   sources: ConfigSources,
   keys: KeyReading = { credentials: "read" },
 ): SourcedConfig {
-  const { config, sourceOf, problems } = examineConfig(sources, keys);
+  const { config, sourceOf, retired, problems } = examineConfig(sources, keys);
   if (config === undefined) throw new ConfigError(problems);
-  return { config, sourceOf };
+  return { config, sourceOf, retired };
 }
 
 /** What there is of a configuration, right or wrong. */
-export interface ExaminedConfig extends Pick<SourcedConfig, "sourceOf"> {
+export interface ExaminedConfig extends Pick<SourcedConfig, "sourceOf" | "retired"> {
   /** The parsed value of a key, its default included; undefined where it is missing or wrong. */
   readonly get: (path: string) => unknown;
   readonly problems: readonly ConfigProblem[];
@@ -72,12 +75,13 @@ export function examineConfig(
     readEnvironmentValues(catalogue, sources.environment),
     readFlagValues(catalogue, sources.flags),
   ];
-  const unread = given.flatMap((part) => part.problems);
+  const { problems: unread, retired } = splitRetired(given.flatMap((part) => part.problems));
   const values = new Map(given.flatMap((part) => [...part.values]));
   const judged = judgeValues(catalogue, values);
   const view = {
     get: (path: string) => judged.parsed.get(path),
     sourceOf: (path: string) => values.get(path)?.source ?? "default",
+    retired,
   };
   // Without the file everything required would seem to be missing as well.
   if (unread.some(({ path }) => path === "")) return { ...view, problems: unread, config: undefined };

@@ -54,13 +54,6 @@ export const tailnetKeys = {
       example: "daemon",
       change: { restart: "it decides where the tailnet interface stands" },
     }),
-    launcher: key(z.enum(["daemon", "wire"]).prefault("daemon"), {
-      description:
-        "Who runs tailscaled: the daemon, or headcni-wire beside it, so that it outlives the daemon's container.",
-      mustBe: "daemon or wire",
-      example: "wire",
-      change: { restart: "a running tailscaled is never taken over: run headcni --cleanup in between" },
-    }),
     binary: key(text(/^(\/?[^/\0\s]+)+$/).prefault("tailscaled"), {
       description: "tailscaled's executable: a path, or a name on PATH.",
       mustBe: "a path or a name on PATH",

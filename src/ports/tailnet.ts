@@ -7,8 +7,7 @@ export type TailnetFailure =
   /** A warning: the host names no nameserver, so names cannot be resolved in X. */
   | { readonly code: "RESOLVER_MISSING" }
   | { readonly code: "REFUSED"; readonly status: number; readonly text: string }
-  | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string }
-  | { readonly code: "EXITED"; readonly exitCode: number | null };
+  | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string };
 export type TailnetError = HeadcniError<TailnetFailure>;
 
 /** The running tailscaled as a process. */
@@ -16,7 +15,7 @@ export interface TailscaledProcess {
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: with the pid it names one process for ever. */
   readonly startTime: string;
-  /** False for one that headcni-wire started and no daemon has attended yet. */
+  /** False for one that no daemon has attended yet. */
   readonly attended?: boolean;
 }
 
@@ -28,13 +27,10 @@ export interface LoginRequest {
   readonly advertiseRoutes: readonly string[];
 }
 
-/** Our own tailscaled in X, driven over its LocalAPI (reference D). */
+/** Our own tailscaled in X, driven over its LocalAPI. */
 export interface Tailnet {
-  /** The process a previous daemon left running in X, if it still is that very process. */
+  /** The process that headcni-wire runs in X now. */
   findProcess(): Promise<TailscaledProcess | undefined>;
-  /** Starts tailscaled in X, detached: it outlives the daemon. Resolves when its LocalAPI answers. */
-  startProcess(signal: AbortSignal): Promise<TailscaledProcess>;
-  stopProcess(process: TailscaledProcess, signal: AbortSignal): Promise<void>;
   status(signal: AbortSignal): Promise<TailnetStatus>;
   /** True when state on disk holds a node key: then no login is made. */
   hasNodeKey(signal: AbortSignal): Promise<boolean>;

@@ -3,7 +3,9 @@ import { createActor, toPromise } from "xstate";
 import { wireMachine } from "../../machines/wire/wire-machine.ts";
 import { wireActors } from "../actors/wire-actors.ts";
 import { createWireHost } from "../adapters/wire/wire-host.ts";
+import { explainProblem } from "../config/config-error.ts";
 import type { Config } from "../config/config-schema.ts";
+import type { ConfigProblem } from "../domain/config-change.ts";
 import { openHttpServer } from "../observe/http-server.ts";
 import { createLogRing } from "../observe/log-ring.ts";
 import { createLogger } from "../observe/logger.ts";
@@ -15,7 +17,7 @@ import { tailscaledOptions } from "../settings.ts";
 import { version } from "../version.ts";
 
 /** Holds X and runs tailscaled in it until SIGTERM or SIGINT. Gives the process's exit code. */
-export async function runLauncher(config: Config): Promise<number> {
+export async function runLauncher(config: Config, retired: readonly ConfigProblem[]): Promise<number> {
   const { nodeName, network, tailscale, runtimeDir, monitoring } = config;
   const logRing = createLogRing();
   const { log, redact } = createLogger({
@@ -24,6 +26,7 @@ export async function runLauncher(config: Config): Promise<number> {
     copy: logRing.keep,
   });
   log.info({ version, pid: process.pid }, "headcni-wire starting");
+  for (const key of retired) log.warn(explainProblem(key));
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
   const host = createWireHost(
     { ...tailscaledOptions(config), warned: (error) => log.warn({ err: error }, "tailscaled may not work") },

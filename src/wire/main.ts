@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
 import { requireCapabilities } from "../adapters/capabilities/capabilities.ts";
-import { loadConfig } from "../config/load-config.ts";
+import { loadSourcedConfig } from "../config/load-config.ts";
 import { HeadcniError } from "../domain/failure.ts";
 import { logStartFailure } from "../observe/start-failure.ts";
 import { version } from "../version.ts";
 import { runLauncher } from "./launcher.ts";
 
-const usage = `headcni-wire: makes the tailnet namespace and runs tailscaled in it, for a daemon with tailscale.launcher: wire
+const usage = `headcni-wire: makes the tailnet namespace and runs tailscaled in it, for the daemon beside it
 
   --config FILE      the daemon's configuration (default /etc/headcni/config.yaml); its credentials are not read
   --set PATH=VALUE   overrides one key; may be repeated
@@ -31,12 +31,12 @@ async function main(): Promise<number> {
     console.log(values.help ? usage : `headcni-wire ${version}`);
     return 0;
   }
-  const config = loadConfig(
+  const { config, retired } = loadSourcedConfig(
     { file: values.config, environment: process.env, flags: values.set },
     { credentials: "unread" },
   );
   await requireCapabilities("headcni-wire");
-  return await runLauncher(config);
+  return await runLauncher(config, retired);
 }
 
 try {

@@ -1,5 +1,7 @@
 import { hostname } from "node:os";
 import { afterAll, describe, expect, test } from "vitest";
+import { explainProblem } from "../../src/config/config-error.ts";
+import { loadSourcedConfig } from "../../src/config/load-config.ts";
 import { openConfigDirectory } from "./config-fixture.ts";
 
 const directory = openConfigDirectory();
@@ -16,7 +18,6 @@ describe("a valid configuration", () => {
     expect(config.stateDir).toBe("/var/lib/headcni");
     expect(config.tailscale).toEqual({
       mode: "daemon",
-      launcher: "daemon",
       binary: "tailscaled",
       interfaceName: "tailscale0",
       port: 41642,
@@ -46,6 +47,28 @@ describe("a valid configuration", () => {
     expect(config.network.podCIDR).toEqual(["10.244.0.0/16", "fd00:10:244::/56"]);
     expect(config.network.nodePodCIDR).toEqual(["10.244.1.0/24", "fd00:10:244:1::/64"]);
   });
+
+  test.each(["tailscale: { launcher: daemon }", "tailscale: { launcher: wire }", "tailscale: { launcher: }"])(
+    "may still have what an earlier release knew, %s: it is ignored, and said",
+    (line) => {
+      const { config, retired } = loadSourcedConfig({
+        file: directory.write("retired.yaml", minimal(line)),
+        environment: { HEADCNI_TAILSCALE_LAUNCHER: "daemon" },
+        flags: ["tailscale.launcher=wire"],
+      });
+      expect(config.tailscale).toEqual(load(minimal()).tailscale);
+      expect(retired.map(explainProblem)).toEqual(
+        [
+          "tailscale.launcher (retired.yaml:3:14)",
+          "HEADCNI_TAILSCALE_LAUNCHER (environment)",
+          "tailscale.launcher (--set tailscale.launcher)",
+        ].map(
+          (where) =>
+            `${where}: found a key of an earlier release; it may be removed: headcni-wire always runs tailscaled`,
+        ),
+      );
+    },
+  );
 
   test("may leave sections and values empty", () => {
     expect(load(minimal("logging:", "ipam: { strategy: }")).ipam.strategy).toBe("sequential");

@@ -123,7 +123,7 @@ test("the daemon takes the configuration that the chart writes", async () => {
   expect(config).toMatchObject({
     nodeName: "n1",
     headscale: { url: "https://headscale.example.org", authKeyFile: "/etc/headcni-credentials/auth-key" },
-    tailscale: { launcher: "wire", staticEndpoints: ["10.0.0.1:41642"] },
+    tailscale: { staticEndpoints: ["10.0.0.1:41642"] },
     kubernetes: { enabled: true },
   });
 });

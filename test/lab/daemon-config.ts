@@ -21,7 +21,6 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
     tailscale: {
       binary: lab.tools.tailscaled,
       tags: [nodeTag],
-      launcher: "wire",
       ...(node.natNetns === undefined ? { staticEndpoints: [`${node.address}:41642`] } : {}),
       environment: { ...tailscaledEnvironment, ...relayOnly },
     },

@@ -178,7 +178,6 @@ async function startRoot(recovers = true) {
         fromCallback<HeadcniEvent, undefined>(() => undefined),
         { neverDone: true as const },
       ),
-      prepareNode: fromPromise<void, { readonly prefixes: readonly string[] }>(async () => undefined),
       pods,
       readiness,
     },

@@ -7,6 +7,7 @@ import { addressAt, containsPrefix, parseAddress, parsePrefix, routerAddress } f
 import type { TailnetStatus } from "../../domain/tailnet-status.ts";
 import { openKernel } from "../netlink/open-kernel.ts";
 import { createTailnet } from "../tailscale/tailnet-client.ts";
+import { tailscaledSocket } from "../tailscale/tailscaled-command.ts";
 import { ConnectTestError } from "./connect-test-error.ts";
 import type { Answerers } from "./json-lines.ts";
 import { openTestPod, type TestPod } from "./test-pod.ts";
@@ -17,7 +18,6 @@ export interface AgentOptions {
   /** What stands before the nodes' names in the tailnet. */
   readonly hostnamePrefix: string;
   readonly runtimeDir: string;
-  readonly stateDir: string;
   readonly supernets: readonly string[];
   readonly ownPrefixes: readonly string[];
   /** Which address family is tested; undefined: that of the first pod CIDR. */
@@ -52,21 +52,13 @@ const smallBytes = 64;
 
 /** Tests one address family. */
 export async function openAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
-  const { runtimeDir, stateDir, supernets, mtu } = options;
+  const { runtimeDir, supernets, mtu } = options;
   const { state: kernel, close: closeKernel } = await openKernel({
     onFailure: () => undefined,
     sysctlRoot: options.sysctlDir,
   });
-  // It is only asked, never started: the options of a start do not count.
-  const unused = {
-    binary: "",
-    interfaceName: "",
-    port: 0,
-    staticEndpoints: [],
-    environment: {},
-    sysctlDir: options.sysctlDir,
-  };
-  const tailnet = createTailnet({ runtimeDir, stateDir, ...unused });
+  // Which process answers makes no difference here.
+  const tailnet = createTailnet(tailscaledSocket(runtimeDir), async () => undefined);
   let pod: TestPod | undefined;
   let began: TestNode | undefined;
 

@@ -12,7 +12,7 @@ import type {
 import type { KernelSnapshot } from "../../domain/kernel-state.ts";
 import { openKernel } from "../netlink/open-kernel.ts";
 import { runProgram } from "../nftables/run-program.ts";
-import { hostResolver } from "../tailscale/resolv-conf.ts";
+import { readNameservers } from "../tailscale/resolv-conf.ts";
 import { errnoOf, factOf } from "./fact.ts";
 
 export interface ReadNodeOptions {
@@ -24,7 +24,7 @@ export interface ReadNodeOptions {
 
 /** Bits of CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN (linux/capability.h). */
 const capabilities = { NET_ADMIN: 12n, NET_RAW: 13n, SYS_ADMIN: 21n } as const;
-/** What the firewall adapter, tailscaled's start script and connect-test run. */
+/** What the firewall adapter, headcni-wire and connect-test run. */
 const programs = ["nft", "nsenter", "unshare", "flock", "mount", "umount"];
 /** tmpfs and ramfs (linux/magic.h). */
 const memoryFileSystems = [0x01021994, 0x858458f6];
@@ -57,7 +57,7 @@ export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions
     directories,
     udpPorts: [...udp, ...udp6],
     tcpPorts: [...tcp, ...tcp6],
-    nameservers: await hostResolver(),
+    nameservers: await readNameservers(),
   };
 }
 

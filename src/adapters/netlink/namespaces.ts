@@ -75,12 +75,6 @@ export function threadNamespaces(libc: Libc): Namespaces {
     if (error !== undefined) throw error;
   };
 
-  const remove = (path: string): void => {
-    // Each umount takes the topmost mount; EINVAL says that none is left.
-    while (libc.umount2(path, detachMount) === 0);
-    rmSync(path, { force: true });
-  };
-
   const make = (): OpenNamespace => {
     if (libc.unshare(cloneNewNet) < 0) throw failed(libc, "unshare", ownNamespace);
     try {
@@ -102,8 +96,15 @@ export function threadNamespaces(libc: Libc): Namespaces {
     close: (namespace) => closeSync(namespace.fd),
     inside,
     create,
-    remove,
+    remove: (path) => unmountNamespace(libc, path),
   };
+}
+
+/** Unmounts and unlinks; absent is fine. */
+export function unmountNamespace(libc: Libc, path: string): void {
+  // Each umount takes the topmost mount; EINVAL says that none is left.
+  while (libc.umount2(path, detachMount) === 0);
+  rmSync(path, { force: true });
 }
 
 function openNamespace(libc: Libc, path: string): OpenNamespace {

@@ -1,4 +1,4 @@
-import { readFile, readlink, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TailscaledProcess } from "../../ports/tailnet.ts";
 
@@ -13,15 +13,19 @@ export async function startTimeOf(pid: number): Promise<string | undefined> {
 }
 
 /** Whether exactly this process runs. */
-export async function isRunning(process: TailscaledProcess): Promise<boolean> {
+async function isRunning(process: TailscaledProcess): Promise<boolean> {
   return (await startTimeOf(process.pid)) === process.startTime;
 }
 
-/** Asks exactly this process to end (SIGTERM), and resolves once it is gone. */
-export async function endProcess(process_: TailscaledProcess, signal: AbortSignal): Promise<void> {
+/** Signals exactly this process, and resolves once it is gone. */
+export async function endProcess(
+  process_: TailscaledProcess,
+  how: "SIGTERM" | "SIGKILL",
+  signal: AbortSignal,
+): Promise<void> {
   if (!(await isRunning(process_))) return;
   try {
-    process.kill(process_.pid, "SIGTERM");
+    process.kill(process_.pid, how);
   } catch (error) {
     // It may have ended between the look and the signal.
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
@@ -29,16 +33,7 @@ export async function endProcess(process_: TailscaledProcess, signal: AbortSigna
   while (await isRunning(process_)) await delay(goneEveryMs, undefined, { signal });
 }
 
-/** Whether the process lives in the network namespace mounted at `netnsPath`. */
-export async function isInNetns(pid: number, netnsPath: string): Promise<boolean> {
-  const [link, mounted] = await Promise.all([
-    readlink(`/proc/${pid}/ns/net`).catch(() => ""),
-    stat(netnsPath).catch(() => undefined),
-  ]);
-  return mounted !== undefined && link === `net:[${mounted.ino}]`;
-}
-
-/** The record that tailscaled's start script leaves: "PID STARTTIME". */
+/** A process in a file: "PID STARTTIME". */
 export async function readRecord(file: string): Promise<TailscaledProcess | undefined> {
   const text = await readFile(file, "utf8").catch(() => "");
   const [, pid, startTime] = /^(\d{1,10}) (\d{1,20})\n?$/.exec(text) ?? [];

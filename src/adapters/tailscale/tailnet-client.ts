@@ -9,9 +9,6 @@ import { mergePrefs, type Prefs, prefsDifference, readPrefs, withoutRoutes } fro
 import { watchPulse } from "./pulse.ts";
 import { type ReadStatus, readStatus } from "./read-status.ts";
 import { TailscaleError } from "./tailscale-error.ts";
-import { ownTailscaled } from "./tailscaled.ts";
-import { type TailscaledOptions, tailscaledPaths } from "./tailscaled-command.ts";
-import type { TailscaledKeeper } from "./tailscaled-keeper.ts";
 
 const pingSchema = z.object({
   Err: z.string().default(""),
@@ -19,13 +16,12 @@ const pingSchema = z.object({
   Endpoint: z.string().default(""),
 });
 
-/** Our own tailscaled, by default started by us; `close` ends connections, never the process. */
+/** Our own tailscaled, which answers on `socket` and is the process that `find` finds; `close` ends connections. */
 export function createTailnet(
-  options: TailscaledOptions,
-  keeper: TailscaledKeeper = ownTailscaled(options),
+  socket: string,
+  find: () => Promise<TailscaledProcess | undefined>,
 ): Tailnet & { close(): void } {
-  const paths = tailscaledPaths(options);
-  const api = createLocalApi(paths.socket);
+  const api = createLocalApi(socket);
   // What GET status does not tell, remembered for the process it was seen on.
   let loginError = "";
   let known: TailscaledProcess | undefined;
@@ -55,21 +51,10 @@ export function createTailnet(
 
   return {
     async findProcess() {
-      const process = await keeper.find();
+      const process = await find();
       follow(process);
       return process;
     },
-    async startProcess(signal) {
-      const answers = () =>
-        api.call({ method: "GET", path: "status?peers=false", timeoutMs: 1000 }, signal).then(
-          () => true,
-          () => false,
-        );
-      const process = await keeper.start(answers, signal);
-      follow(process);
-      return process;
-    },
-    stopProcess: (process, signal) => keeper.stop(process, signal),
     async status(signal): Promise<TailnetStatus> {
       const { status } = await look(signal);
       return { ...status, loginError, fresh };

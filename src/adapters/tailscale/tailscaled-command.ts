@@ -5,7 +5,7 @@ import { TailscaleError } from "./tailscale-error.ts";
 
 /** Where and how our tailscaled runs. All paths absolute. */
 export interface TailscaledOptions {
-  /** Holds tailnet.netns (X), tailscaled.sock, tailscaled.pid, tailscaled.lock, tailscaled.log, tailnet-resolv.conf. */
+  /** Holds tailscaled.sock, tailscaled.lock and tailscaled.log. */
   readonly runtimeDir: string;
   /** State is kept in its folder `tailscale`, and never deleted here. */
   readonly stateDir: string;
@@ -23,18 +23,20 @@ export interface TailscaledOptions {
   readonly warned?: (error: TailscaleError) => void;
 }
 
+/** tailscaled's LocalAPI. */
+export function tailscaledSocket(runtimeDir: string): string {
+  return join(runtimeDir, "tailscaled.sock");
+}
+
 /** Paths of one tailscaled. */
 export function tailscaledPaths({
   runtimeDir,
   stateDir,
 }: Pick<TailscaledOptions, "runtimeDir" | "stateDir">) {
   return {
-    netns: join(runtimeDir, "tailnet.netns"),
-    socket: join(runtimeDir, "tailscaled.sock"),
-    record: join(runtimeDir, "tailscaled.pid"),
+    socket: tailscaledSocket(runtimeDir),
     lock: join(runtimeDir, "tailscaled.lock"),
     log: join(runtimeDir, "tailscaled.log"),
-    resolver: join(runtimeDir, "tailnet-resolv.conf"),
     state: join(stateDir, "tailscale"),
   };
 }

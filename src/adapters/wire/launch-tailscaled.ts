@@ -6,7 +6,6 @@ import type { TailscaledProcess } from "../../ports/tailnet.ts";
 import type { WireHost } from "../../ports/wire.ts";
 import { createLocalApi } from "../tailscale/local-api.ts";
 import { startTimeOf } from "../tailscale/process-identity.ts";
-import { scriptExits } from "../tailscale/start-script.ts";
 import {
   commandLine,
   environmentOf,
@@ -15,7 +14,8 @@ import {
   tailscaledPaths,
 } from "../tailscale/tailscaled-command.ts";
 import { passOn } from "../tailscale/tailscaled-log.ts";
-import { launchScript } from "./launch-script.ts";
+import { endPredecessor } from "./end-predecessor.ts";
+import { launchScript, scriptExits } from "./launch-script.ts";
 
 const termMs = 5000;
 const askMs = 50;
@@ -43,6 +43,7 @@ export function launchTailscaled(
     const paths = tailscaledPaths(options);
     const binary = await findBinary(options.binary);
     await mkdir(paths.state, { recursive: true, mode: 0o700 });
+    await endPredecessor(options.runtimeDir);
     if (ending) return finish({ code: "EXITED", message: "ended before it started" });
     const args = ["-c", launchScript, "headcni", paths.lock, paths.socket, binary, ...commandLine(options)];
     child = spawn("sh", args, {

@@ -6,7 +6,7 @@ import { keptNamespaces } from "../netlink/kept-namespaces.ts";
 import { loadLibc } from "../netlink/libc.ts";
 import { threadNamespaces } from "../netlink/namespaces.ts";
 import { startTimeOf } from "../tailscale/process-identity.ts";
-import { containerResolver } from "../tailscale/resolv-conf.ts";
+import { readNameservers } from "../tailscale/resolv-conf.ts";
 import { resolverMissing } from "../tailscale/tailscale-error.ts";
 import { type TailscaledOptions, tailscaledPaths } from "../tailscale/tailscaled-command.ts";
 import { keepResolver } from "./keep-resolver.ts";
@@ -27,7 +27,7 @@ export function createWireHost(
   return {
     prepare: async () => {
       held = { netnsInode: makeTailnetNamespace(settings), startedAt: new Date(now()).toISOString() };
-      const { direct, forwarded } = await containerResolver();
+      const { direct, forwarded } = await readNameservers();
       if (forwarded.length > 0) keepResolver(forwarded, { node, sysctlDir: tailscaled.sysctlDir });
       if (direct.length + forwarded.length === 0) tailscaled.warned?.(resolverMissing());
     },

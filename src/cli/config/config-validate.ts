@@ -1,5 +1,4 @@
-import { ConfigError } from "../../config/config-error.ts";
-import { loadConfig } from "../../config/load-config.ts";
+import { examineConfig } from "../../config/load-config.ts";
 import type { ConfigProblem } from "../../domain/config-change.ts";
 import type { CliCommand } from "../command.ts";
 import { type DocumentHead, documentVersion } from "../document.ts";
@@ -11,6 +10,8 @@ export interface ConfigValidationDocument extends DocumentHead<"ConfigValidation
   readonly file: string;
   readonly valid: boolean;
   readonly problems: readonly ConfigProblem[];
+  /** Keys of an earlier release, which are ignored. */
+  readonly retired: readonly ConfigProblem[];
 }
 
 export const configValidate: CliCommand = documentCommand<ConfigValidationDocument>({
@@ -21,33 +22,24 @@ export const configValidate: CliCommand = documentCommand<ConfigValidationDocume
   notes: "Exit code 1 if it would not. HEADCNI_* variables count, as they do for the daemon.",
   collect: async ({ context, words }) => {
     const file = words[0] ?? context.target.configFile;
-    const problems = problemsOf(() => loadConfig({ file, environment: context.environment, flags: [] }));
+    const sources = { file, environment: context.environment, flags: [] };
+    const { problems, retired } = examineConfig(sources);
     return {
       apiVersion: documentVersion,
       kind: "ConfigValidation",
       file,
       valid: problems.length === 0,
       problems,
+      retired,
     };
   },
-  render: ({ file, valid, problems }, { style, width }) => {
-    if (valid) return `${file}: ${style.good("valid")}`;
+  render: ({ file, valid, problems, retired }, { style, width }) => {
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-    const each = problems.flatMap(({ path, source, found, wanted }) => [
+    const each = [...problems, ...retired].flatMap(({ path, source, found, wanted }) => [
       `${style.bold(path === "" ? source : path)}${path === "" ? "" : `  ${style.dim(source)}`}`,
       ...wrapText(`found ${found}; ${wanted}`, width - 2).map((line) => `  ${line}`),
     ]);
-    return [`${file}: ${style.bad(count)}`, ...each].join("\n");
+    return [`${file}: ${valid ? style.good("valid") : style.bad(count)}`, ...each].join("\n");
   },
   exitCode: ({ valid }) => (valid ? exitCodes.ok : exitCodes.problem),
 });
-
-function problemsOf(load: () => unknown): readonly ConfigProblem[] {
-  try {
-    load();
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.detail.problems;
-    throw error;
-  }
-}

@@ -134,7 +134,6 @@ async function runAgent({ context, options }: CliCall): Promise<ExitCode> {
       nodeName: settings.nodeName,
       hostnamePrefix: String(examined.get("tailscale.hostnamePrefix") ?? ""),
       runtimeDir: settings.runtimeDir,
-      stateDir: settings.stateDir,
       supernets: settings.supernets,
       ownPrefixes: settings.ownPrefixes,
       family: familyIn(options),

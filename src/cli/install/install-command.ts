@@ -26,7 +26,7 @@ const pollMs = 500;
 
 export const installCommand: CliCommand = documentCommand<InstallDocument>({
   name: "install",
-  summary: "puts HeadCNI on this node: the CNI plugin, and the daemon as a service",
+  summary: "puts HeadCNI on this node: the CNI plugin, and headcni-wire and the daemon as services",
   synonyms: ["setup", "init", "bootstrap"],
   options: [
     { flags: "--plugin <file>", summary: "the CNI plugin (default: the one beside headcnictl)" },
@@ -36,7 +36,6 @@ export const installCommand: CliCommand = documentCommand<InstallDocument>({
   notes: [
     "For a node without Kubernetes; a cluster is installed with the Helm chart (deploy/chart/headcni).",
     "Write the configuration first (headcnictl config explain) and run headcnictl doctor.",
-    "With tailscale.launcher: wire, headcni-wire is a second service: the tailnet then outlives the daemon.",
     "May be repeated: what is as it should be is left alone. After an upgrade of its files: systemctl restart headcni.",
   ].join("\n"),
   collect,
@@ -59,7 +58,7 @@ async function collect({ context, options }: CliCall): Promise<InstallDocument> 
         code: "USAGE",
       },
     );
-  const services = servicesOf(config.tailscale.launcher, resolve(configFile));
+  const services = servicesOf(resolve(configFile));
   const service = options["service"] !== false && hasSystemd();
   const steps = [
     `${plugin} to ${config.cni.binDir}/headcni`,
@@ -91,11 +90,12 @@ async function collect({ context, options }: CliCall): Promise<InstallDocument> 
   };
 }
 
-/** What must run, the first thing first: the wire is a service of its own if the configuration says so. */
-function servicesOf(launcher: "daemon" | "wire", configFile: string): readonly Service[] {
-  const daemon: Service = { name: "headcni", command: daemonCommand("--config", configFile) };
-  if (launcher === "daemon") return [daemon];
-  return [{ name: "headcni-wire", command: wireCommand("--config", configFile) }, daemon];
+/** What must run, the first thing first. */
+function servicesOf(configFile: string): readonly Service[] {
+  return [
+    { name: "headcni-wire", command: wireCommand("--config", configFile) },
+    { name: "headcni", command: daemonCommand("--config", configFile) },
+  ];
 }
 
 async function waitUntilServing(context: CliCall["context"]): Promise<boolean> {

@@ -29,17 +29,17 @@ export async function startUnits(
   services: readonly Service[],
   signal: AbortSignal,
 ): Promise<readonly ServiceName[]> {
-  const wire = services.some(({ name }) => name === "headcni-wire");
   const replaced: ServiceName[] = [];
   for (const { name, command } of services) {
-    const text = unitText(await readUnit(name), { command, wire });
+    const text = unitText(await readUnit(name), command);
     const before = await readFile(unitFile(name), "utf8").catch(() => text);
     if (before !== text) replaced.push(name);
     await writeFile(unitFile(name), text);
   }
+  // By its old unit: that of an earlier release keeps the tailscaled that the daemon ran, until headcni-wire has its own.
+  if (replaced.includes("headcni")) await systemctl(["stop", "headcni.service"], signal);
   await systemctl(["daemon-reload"], signal);
   await systemctl(["enable", "--now", ...services.map(({ name }) => `${name}.service`)], signal);
-  if (replaced.includes("headcni")) await systemctl(["restart", "headcni.service"], signal);
   return replaced.filter((name) => name === "headcni-wire");
 }
 

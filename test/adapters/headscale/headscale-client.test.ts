@@ -15,7 +15,7 @@ beforeAll(async () => {
   rig = await startTailnetRig({ nodes: 1, approval: "api" });
   client = rig.headscale();
   const tailnet = rig.tailnet(0);
-  await tailnet.startProcess(signal);
+  await waitUntil(() => tailnet.findProcess(), { what: "tailscaled", timeoutMs: 20_000 });
   const [authKey] = [await client.createAuthKey(["tag:k8s-node"], signal)];
   const advertiseRoutes = [rig.node(0).podCIDR];
   await tailnet.login({ controlUrl: rig.headscaleUrl, authKey, hostname: "n1", advertiseRoutes }, signal);

@@ -12,8 +12,9 @@ import { cleanUpGuard } from "../../../src/actors/guard-work.ts";
 import { openKernel } from "../../../src/adapters/netlink/open-kernel.ts";
 import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { sysctlMemory } from "../../../src/adapters/sysctl-memory/sysctl-memory.ts";
-import { tailnetNamespace } from "../../../src/adapters/tailnet-namespace/tailnet-namespace.ts";
 import type { GuardSettings } from "../../../src/domain/guard-settings.ts";
+import { tailnetLink } from "../../../src/domain/kernel-constants.ts";
+import { wireOperations } from "../../../src/domain/wire-operations.ts";
 import { recorder } from "../../support/recorder.ts";
 
 const [settingsText = "{}", runtimeDir = ""] = process.argv.slice(2);
@@ -33,7 +34,6 @@ const ports = {
   firewall: openFirewall({ tailnetPath: () => path }),
   sysctlMemory: sysctlMemory(join(runtimeDir, "sysctls-before.json")),
 };
-const namespace = tailnetNamespace(kernel.state, { settings, path });
 
 const root = recorder<GuardReport>();
 const guard = createActor(guardMachine.provide({ actors: guardActors(ports, settings) }), {
@@ -46,7 +46,11 @@ guard.subscribe((snapshot) => {
   say({ type: "state", value: snapshot.value, repairs: snapshot.context.ledger.repairs });
 });
 guard.start();
-await namespace.ensure(settings.ownPrefixes);
+// What headcni-wire does.
+await kernel.state.createNamespace(path);
+await kernel.state.openNamespace("tailnet", path);
+const operations = wireOperations(settings);
+for (const name of ["node", "tailnet"] as const) await kernel.state.apply(name, operations[name]);
 guard.send({ type: "tailnetNamespace.opened" });
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -60,7 +64,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (line !== "cleanup") continue;
   guard.stop();
   await cleanUpGuard(ports);
-  await namespace.remove();
+  await kernel.state.apply("node", [{ op: "link.remove", link: tailnetLink.node }]);
+  await kernel.state.removeNamespace(path);
   await kernel.close();
   say({ type: "clean" });
   break;

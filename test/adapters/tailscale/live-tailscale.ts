@@ -10,22 +10,8 @@ import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machi
 import { headscaleActors } from "../../../src/actors/headscale-actors.ts";
 import { tailnetActors } from "../../../src/actors/tailnet-actors.ts";
 import { noTailnet } from "../../../src/domain/tailnet-phase.ts";
-import type { Tailnet } from "../../../src/ports/tailnet.ts";
-import type { Wire } from "../../../src/ports/wire.ts";
 import { recorder } from "../../support/recorder.ts";
 import type { TailnetRig } from "./tailnet-rig.ts";
-
-/** Runs tailscaled as headcni-wire would, in the namespace that the rig made. */
-function inPlaceOfWire(tailnet: Tailnet): Wire {
-  return {
-    find: async () =>
-      (await tailnet.findProcess()) ?? {
-        ...(await tailnet.startProcess(AbortSignal.timeout(20_000))),
-        attended: false,
-      },
-    enter: async () => undefined,
-  };
-}
 
 /** The tailscale machine of one node on the real thing, wired as the daemon wires it, with what it told its parent. */
 export function liveTailscale(
@@ -38,7 +24,7 @@ export function liveTailscale(
   const node = rig.node(index);
   const readKey = async () =>
     (await readFile(options.authKeyFile ?? rig.lab.headscale.authKeyFile, "utf8")).trim();
-  const actors = tailnetActors(tailnet, client, readKey, inPlaceOfWire(tailnet));
+  const actors = tailnetActors(tailnet, client, readKey, rig.wire(index));
   const parent = recorder<TailscaledReport>();
   const headscale = createActor(headscaleMachine.provide({ actors: headscaleActors(client) }), {
     input: { authenticates: true, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: node.name },

@@ -11,7 +11,6 @@ function recordingKernel() {
   return {
     opened,
     openNamespace: async (...call: unknown[]) => void opened.push(call),
-    apply: async () => undefined,
   };
 }
 
@@ -40,5 +39,5 @@ test("without tailscaled the daemon is told that, and finds no process", async (
   await writeWireRecord(wireRecordPath(folder), recordOf(inner, startTime, inode));
   const wire = createWireClient(recordingKernel(), folder);
   await expect(wire.find()).rejects.toMatchObject({ detail: { code: "TAILSCALED_AWAY" } });
-  expect(await wire.keeper.find()).toBeUndefined();
+  expect(await wire.running()).toBeUndefined();
 });

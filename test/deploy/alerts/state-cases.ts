@@ -48,7 +48,7 @@ export function stuck(alert: string, machine: string, state: string): AlertCase 
 }
 
 export const stateCases: readonly AlertCase[] = [
-  round("HeadcniNotServing", "headcni", ["learning", "live.recovering"], 60),
+  stuck("HeadcniNotServing", "headcni", "live.recovering"),
   round("HeadcniNotServing", "pods", ["recovering", "recoveryFailed"], 30),
   round(
     "HeadcniDegraded",

@@ -34,7 +34,6 @@ app.kubernetes.io/instance: {{ .Release.Name }}
       "headscale" $headscale
       "network" (dict "podCIDR" .Values.network.podCIDR "serviceCIDR" .Values.network.serviceCIDR)
       "cni" .Values.cni
-      "tailscale" (dict "launcher" "wire")
       "kubernetes" (dict "enabled" true) }}
 {{- toYaml (mergeOverwrite $known (deepCopy .Values.config)) }}
 {{- end }}
