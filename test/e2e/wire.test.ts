@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { beforeAll, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { liveMachines, readyPage } from "../lab/daemon-pages.ts";
@@ -13,6 +13,7 @@ import { waitUntil } from "../lab/wait-until.ts";
 import { runningWire } from "../lab/wire.ts";
 import { expectCleanNode, runCleanup } from "./support/clean-node.ts";
 import { podKernelState } from "./support/kernel-view.ts";
+import { leaveOldTailscaled } from "./support/old-tailscaled.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** headcni-wire and the daemon as separate processes, each with the three capabilities of the chart's containers. */
@@ -126,6 +127,24 @@ test("a daemon that starts without a wire waits for it and says so", async () =>
   await startService(lab(), wire);
   await ready();
   await podsTalk();
+});
+
+test("a tailscaled that the daemon of an earlier release ran is replaced, and pods miss it no longer than any other", async () => {
+  const old = await leaveOldTailscaled(lab(), node("n1"));
+  await podsTalk();
+  const probe = await startProbe(pods.a, pods.b.address, 20);
+  await startService(lab(), wire);
+  await startService(lab(), daemon);
+  await waitUntil(() => !isAlive(old), { what: "the old tailscaled has ended", timeoutMs: 60_000 });
+  await ready();
+  await podsTalk();
+  const { longestSilenceMs } = await probe.stop();
+  console.info(`silence while headcni-wire takes over: ${Math.round(longestSilenceMs)} ms`);
+  const left = ["tailnet.netns", "tailnet-resolv.conf", "tailscaled.pid"];
+  expect((await readdir(node("n1").runtimeDir)).filter((name) => left.includes(name))).toEqual([]);
+  expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(node("n1").runtimeDir);
+  // What a restart costs at most: a path that was not opened in time waits for WireGuard's second handshake.
+  expect(longestSilenceMs).toBeLessThan(8_000);
 });
 
 test("--cleanup withdraws the route, ends the wire, and leaves nothing", async () => {
