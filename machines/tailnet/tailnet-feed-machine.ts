@@ -1,4 +1,5 @@
-import { assign, enqueueActions, sendTo, setup } from "xstate";
+import { assign, enqueueActions, setup } from "xstate";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
@@ -17,8 +18,9 @@ interface TailnetFeedContext extends TailnetFeedInput {
   readonly hinted: boolean;
   /** Somebody may have changed preferences: the next look puts ours right first. */
   readonly prefsHinted: boolean;
-  /** The look under way puts preferences right. */
+  /** The look under way puts preferences right, as one in vain did not. */
   readonly reconciles: boolean;
+  readonly failure: Failure | null;
 }
 
 /** `process` was found after the status: alive then, it was the one that answered. */
@@ -61,12 +63,13 @@ export const tailnetFeedMachine = setup({
     lookBegins: assign({
       hinted: false,
       prefsHinted: false,
-      reconciles: ({ context }) => context.prefsHinted,
+      reconciles: ({ context }) => context.prefsHinted || context.reconciles,
     }),
-    report: sendTo(
-      ({ context }) => context.parent,
-      (_, status: TailnetStatus): TailnetEvent => ({ type: "tailnet.read", status }),
-    ),
+    report: enqueueActions(({ context, enqueue }, status: TailnetStatus) => {
+      enqueue.assign({ reconciles: false, failure: null });
+      enqueue.sendTo(context.parent, { type: "tailnet.read", status } satisfies TailnetEvent);
+    }),
+    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
   },
   guards: {
     hinted: ({ context }) => context.hinted,
@@ -76,7 +79,7 @@ export const tailnetFeedMachine = setup({
   delays: limits,
 }).createMachine({
   id: "tailnetFeed",
-  context: ({ input }) => ({ ...input, hinted: false, prefsHinted: false, reconciles: false }),
+  context: ({ input }) => ({ ...input, hinted: false, prefsHinted: true, reconciles: false, failure: null }),
   initial: "open",
   states: {
     open: {
@@ -111,7 +114,10 @@ export const tailnetFeedMachine = setup({
                   },
                   { target: "#tailnetFeed.gone" },
                 ],
-                onError: "pausing",
+                onError: {
+                  target: "pausing",
+                  actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+                },
               },
               entry: "lookBegins",
             },

@@ -135,22 +135,9 @@ export const tailnetMachine = tailnetSetup.createMachine({
       },
     },
     connecting: {
-      initial: "reconciling",
+      initial: "awaiting",
       always: { guard: "wantsLogin", target: "needsLogin" },
       states: {
-        reconciling: {
-          meta: { limit: { ms: limits.look, means: "tailscaled does not take its preferences" } },
-          invoke: {
-            src: "reconcile",
-            input: ({ context }) => ({ wanted: context.wanted }),
-            onDone: "awaiting",
-            onError: { target: "pausing", actions: keepError },
-          },
-        },
-        pausing: {
-          meta: { limit: { ms: limits.pause, means: "tailscaled refused its preferences" }, log: "warn" },
-          after: { pause: "reconciling" },
-        },
         awaiting: {
           meta: { limit: { ms: limits.netmap, means: "tailscaled has no netmap yet" } },
           always: [

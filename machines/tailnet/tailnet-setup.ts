@@ -14,7 +14,6 @@ import type {
   TailnetEvent,
   TailnetInput,
   TailnetReport,
-  WantedTailnet,
 } from "./tailnet-events.ts";
 import { tailnetFeedMachine } from "./tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "./tailnet-login-machine.ts";
@@ -39,7 +38,6 @@ interface TailnetContext extends Omit<TailnetInput, "arrival"> {
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
 export const tailnetLimits = {
   look: 12_000,
-  pause: 1000,
   netmap: 5000,
   greet: 3000,
   selfCheck: 60_000,
@@ -60,7 +58,6 @@ export const tailnetSetup = setup({
     children: {} as { login: "login"; feed: "feed"; greeter: "greeter" },
   },
   actors: {
-    reconcile: notProvided<void, { readonly wanted: WantedTailnet }>("tailnet.reconcile"),
     feed: tailnetFeedMachine,
     login: tailnetLoginMachine,
     rejoin: rejoinMachine,

@@ -32,9 +32,6 @@ export function tailnetActors(
       }),
     },
     tailnet: {
-      reconcile: fromPromise<void, { readonly wanted: WantedTailnet }>(({ input, signal }) =>
-        tailnet.reconcilePrefs(input.wanted, signal),
-      ),
       greeter: fromCallback<GreeterEvent, undefined>(({ receive, sendBack }) => {
         const ending = new AbortController();
         const { signal } = ending;

@@ -81,8 +81,11 @@ describe("tailnet feed", () => {
     expect(parent.types()).toEqual(["tailnet.read", "tailnet.read"]);
   });
 
-  test("puts preferences right when somebody may have changed them, and only then", async () => {
+  test("puts preferences right at first and when somebody may have changed them, and only then", async () => {
     const { rests, tell, clock, reads } = start();
+    await rests();
+    tell(change(false));
+    clock.fire(100);
     await rests();
     tell(change(true));
     tell(change(false));
@@ -91,7 +94,22 @@ describe("tailnet feed", () => {
     tell(change(false));
     clock.fire(100);
     await rests();
-    expect(reads).toEqual([undefined, wanted, undefined]);
+    expect(reads).toEqual([wanted, undefined, wanted, undefined]);
+  });
+
+  test("preferences that could not be put right are tried again", async () => {
+    const { rests, tell, clock, reads, answers, actor } = start();
+    await rests();
+    answers.value = false;
+    tell(change(true));
+    clock.fire(100);
+    await until(() => actor.getSnapshot().matches({ open: { looking: "pausing" } }), "the pause");
+    expect(actor.getSnapshot().context.failure?.message).toBe("tailscaled refused GET status: 500");
+    answers.value = true;
+    clock.fire(500);
+    await rests();
+    expect(reads.slice(1)).toEqual([wanted, wanted]);
+    expect(actor.getSnapshot().context.failure).toBeNull();
   });
 
   test("what another tailscaled answers is not told, and ends it", async () => {

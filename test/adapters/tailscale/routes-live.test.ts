@@ -137,11 +137,12 @@ describe("routes over a real tailnet, approved through the API", () => {
         "set",
         `--advertise-routes=${prefixes.join()}`,
       ]);
+    const { nodeId } = far.status().self;
     // The far machine would put its preferences right at once.
     far.stop();
     await announce(rig.node(1).podCIDR, slice);
     await commandLine(rig.lab, [
-      ...["nodes", "approve-routes", "-i", far.status().self.nodeId],
+      ...["nodes", "approve-routes", "-i", nodeId],
       ...["-r", `${rig.node(1).podCIDR},${slice}`],
     ]);
     await routes.reaches(slice, "conflicting");
