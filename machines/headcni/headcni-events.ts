@@ -21,7 +21,7 @@ export interface HeadcniSettings {
   readonly ownPrefixes: readonly string[];
   readonly pods: PodsSettings;
   readonly routes: Omit<RoutesInput, "own" | "expected" | "headscale" | "health" | "parent">;
-  readonly tailscale: Omit<TailscaledInput, "wanted" | "headscale" | "parent"> & {
+  readonly tailscale: Omit<TailscaledInput, "wanted" | "headscale" | "health" | "parent"> & {
     readonly wanted: Omit<WantedTailnet, "advertiseRoutes">;
   };
   readonly headscale: HeadscaleInput;

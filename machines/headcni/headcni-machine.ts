@@ -130,10 +130,11 @@ export const headcniMachine = headcniSetup.createMachine({
         {
           id: "tailscaled",
           src: "tailscaled",
-          input: ({ context: { settings, headscale, ownPrefixes }, self }) => ({
+          input: ({ context: { settings, headscale, health, ownPrefixes }, self }) => ({
             ...settings.tailscale,
             wanted: { ...settings.tailscale.wanted, advertiseRoutes: ownPrefixes },
             headscale,
+            health,
             parent: self,
           }),
           onError: { target: "failed", actions: keepFailureOf },
@@ -166,10 +167,6 @@ export const headcniMachine = headcniSetup.createMachine({
         },
         "tailscale.entered": { actions: "openGuard" },
         "tailscale.left": { actions: "closeGuard" },
-        "tailscale.up": { actions: { type: "tellHealth", params: ({ event }) => event } },
-        "tailscale.down": { actions: { type: "tellHealth", params: ({ event }) => event } },
-        "tailscale.loginWanted": { actions: { type: "tellHealth", params: ({ event }) => event } },
-        "tailscale.loginEnded": { actions: { type: "tellHealth", params: ({ event }) => event } },
         "peers.refused": { actions: { type: "tellRefused", params: ({ event }) => event } },
         "nodes.changed": {
           actions: [{ type: "keepExpected", params: ({ event }) => event }, "tellExpected"],

@@ -6,12 +6,12 @@ import type { OwnNodeEvent, OwnNodeReport } from "../own-node/own-node-events.ts
 import type { ReadinessEvent, ReadinessFact } from "../readiness/readiness-events.ts";
 import type { RoutesFact } from "../routes/routes-events.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { TailnetReport } from "../tailnet/tailnet-events.ts";
+import type { TailnetFact } from "../tailnet/tailnet-events.ts";
 
 /** What owners say of themselves: levels, sent on change. */
 export type HealthFact =
   | GuardReport
-  | Extract<TailnetReport, { type: `tailscale.${"up" | "down" | "loginWanted" | "loginEnded"}` }>
+  | TailnetFact
   /** tailscaled is in map poll with Headscale, or lost it. */
   | { readonly type: "control.restored" }
   | { readonly type: "control.lost" }
@@ -52,6 +52,6 @@ export interface HealthContext extends Pick<HealthInput, "authKeyFrom"> {
   /** What was heard of route and login while the tailnet was down: it counts once the tailnet is back. */
   readonly held: {
     readonly route?: RoutesFact;
-    readonly login?: Extract<TailnetReport, { type: "tailscale.loginEnded" }>;
+    readonly login?: Extract<TailnetFact, { type: "tailscale.loginEnded" }>;
   };
 }

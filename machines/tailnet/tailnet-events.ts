@@ -25,9 +25,14 @@ export interface BusChange {
   readonly renewed: readonly string[];
 }
 
-/** What the root hears of a session. */
-export type TailnetReport =
-  | { readonly type: "tailscale.changed"; readonly status: TailnetStatus }
+/** What the root hears of a session: what tailscaled says, once paths to the peers are open. */
+export interface TailnetReport {
+  readonly type: "tailscale.changed";
+  readonly status: TailnetStatus;
+}
+
+/** What `health` hears of it. */
+export type TailnetFact =
   /** The data plane stands (also when it stands on the last netmap, without control). */
   | { readonly type: "tailscale.up" }
   | { readonly type: "tailscale.down"; readonly reason: TailnetDownReason }
@@ -49,6 +54,7 @@ export interface TailnetSettings {
   /** Where the key of a login comes from. */
   readonly authKeyFrom: AuthKeySource;
   readonly headscale: Recipient<HeadscaleEvent>;
+  readonly health: Recipient<TailnetFact>;
 }
 
 export interface TailnetInput extends TailnetSettings {

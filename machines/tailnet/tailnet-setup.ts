@@ -12,6 +12,7 @@ import type {
   TailnetArrival,
   TailnetDownReason,
   TailnetEvent,
+  TailnetFact,
   TailnetInput,
   TailnetReport,
 } from "./tailnet-events.ts";
@@ -26,7 +27,7 @@ interface TailnetContext extends Omit<TailnetInput, "arrival"> {
   readonly greeting: boolean;
   /** A netmap was seen since the session began or this node joined: peers that come after it are newcomers. */
   readonly seen: boolean;
-  /** What the root was told last: `tailscale.up`, or not. */
+  /** What health was told last: `tailscale.up`, or not. */
   readonly reportedUp: boolean;
   /** Self-checks in a row in which no online peer answered. */
   readonly silentChecks: number;
@@ -109,27 +110,27 @@ export const tailnetSetup = setup({
       const { loginError, backendState } = context.status;
       const refusal = loginError === "" ? context.refusal : loginError;
       enqueue.assign({ refusal });
-      enqueue.sendTo(context.root, {
+      enqueue.sendTo(context.health, {
         type: "tailscale.loginWanted",
         forgotten: backendState === "Running",
         refusal,
-      } satisfies TailnetReport);
+      } satisfies TailnetFact);
     }),
-    reportLoginEnded: sendTo(({ context }) => context.root, {
+    reportLoginEnded: sendTo(({ context }) => context.health, {
       type: "tailscale.loginEnded",
-    } satisfies TailnetReport),
+    } satisfies TailnetFact),
     offerCredentials: sendTo("login", { type: "credentials.replaced" }),
     reportUp: enqueueActions(({ context, enqueue }) => {
       if (context.reportedUp) return;
       enqueue.assign({ reportedUp: true });
-      const { root, status } = context;
+      const { health, root, status } = context;
       enqueue.sendTo(root, { type: "tailscale.changed", status } satisfies TailnetReport);
-      enqueue.sendTo(root, { type: "tailscale.up" } satisfies TailnetReport);
+      enqueue.sendTo(health, { type: "tailscale.up" } satisfies TailnetFact);
     }),
     reportDown: enqueueActions(({ context, enqueue }, reason: TailnetDownReason) => {
       if (!context.reportedUp) return;
       enqueue.assign({ reportedUp: false });
-      enqueue.sendTo(context.root, { type: "tailscale.down", reason } satisfies TailnetReport);
+      enqueue.sendTo(context.health, { type: "tailscale.down", reason } satisfies TailnetFact);
     }),
     reportSettled: sendTo(({ context }) => context.parent, {
       type: "session.settled",

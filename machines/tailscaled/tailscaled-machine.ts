@@ -4,7 +4,7 @@ import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import type { TailscaledIdentity } from "../tailnet/tailnet-events.ts";
+import type { TailnetFact, TailscaledIdentity } from "../tailnet/tailnet-events.ts";
 import { tailnetMachine } from "../tailnet/tailnet-machine.ts";
 import type {
   FoundTailscaled,
@@ -55,10 +55,10 @@ export const tailscaledMachine = setup({
     takeFound: assign((_, found: FoundTailscaled) => ({ found, missed: "", failure: null })),
     noteMissed: enqueueActions(({ context, enqueue }, failure: Failure) => {
       enqueue.assign({ failure, missed: failure.message });
-      enqueue.sendTo(context.parent, {
+      enqueue.sendTo(context.health, {
         type: "tailscale.down",
         reason: failure.code,
-      } satisfies TailscaledReport);
+      } satisfies TailnetFact);
       // With headcni-wire alive X stands, and the guard holds it.
       if (failure.code !== "TAILSCALED_AWAY")
         enqueue.sendTo(context.parent, { type: "tailscale.left" } satisfies TailscaledReport);
@@ -67,8 +67,8 @@ export const tailscaledMachine = setup({
       type: "tailscale.entered",
     } satisfies TailscaledReport),
     /** However the session ended: nothing that it told holds any more. */
-    reportEnded: enqueueActions(({ context: { parent }, enqueue }) => {
-      enqueue.sendTo(parent, { type: "tailscale.down", reason: "EXITED" } satisfies TailscaledReport);
+    reportEnded: enqueueActions(({ context: { health, parent }, enqueue }) => {
+      enqueue.sendTo(health, { type: "tailscale.down", reason: "EXITED" } satisfies TailnetFact);
       enqueue.sendTo(parent, { type: "tailscale.changed", status: noTailnet } satisfies TailscaledReport);
     }),
     offerCredentials: sendTo("tailnet", { type: "credentials.replaced" }),
@@ -146,12 +146,13 @@ export const tailscaledMachine = setup({
       invoke: {
         src: "tailnet",
         id: "tailnet",
-        input: ({ context: { found, wanted, authKeyFrom, headscale, parent }, self }) => ({
+        input: ({ context: { found, wanted, authKeyFrom, headscale, health, parent }, self }) => ({
           process: identityOf(found),
           arrival: found.attended ? ("adopted" as const) : ("restarted" as const),
           wanted,
           authKeyFrom,
           headscale,
+          health,
           root: parent,
           parent: self,
         }),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createActor, fromPromise } from "xstate";
 import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
+import type { TailnetFact } from "../../machines/tailnet/tailnet-events.ts";
 import type {
   FoundTailscaled,
   TailscaledInput,
@@ -18,18 +19,19 @@ const found: FoundTailscaled = { pid: 42, startTime: "1000", attended: true };
 const gone = new WireError("headcni-wire is gone", { code: "WIRE_GONE", pid: 1 });
 const silent = new WireError("its tailscaled does not answer", { code: "TAILSCALED_AWAY" });
 
-function inputOf(parent: ReturnType<typeof recorder<TailscaledReport>>): TailscaledInput {
+function inputOf(parent: ReturnType<typeof recorder<TailscaledReport | TailnetFact>>): TailscaledInput {
   return {
     wanted,
     authKeyFrom: "credentials",
     headscale: recorder<HeadscaleEvent>().ref,
+    health: parent.ref,
     parent: parent.ref,
   };
 }
 
 test("every transition of the tailscaled machine can be taken", async () => {
   await walkAllTransitions(tailscaledMachine, {
-    input: inputOf(recorder<TailscaledReport>()),
+    input: inputOf(recorder<TailscaledReport | TailnetFact>()),
     events: [{ type: "session.settled" }, { type: "credentials.replaced" }],
     outcomes: { seek: { done: [found], error: [gone] } },
     stateKey: ({ context }) => [context.missed, Math.min(context.failures, 1)],
@@ -38,7 +40,7 @@ test("every transition of the tailscaled machine can be taken", async () => {
 
 /** The machine over a headcni-wire that runs `wire.runs`, or does not for that reason. */
 function start(runs: FoundTailscaled | Error) {
-  const parent = recorder<TailscaledReport>();
+  const parent = recorder<TailscaledReport | TailnetFact>();
   const clock = manualClock();
   const wire = { runs };
   const sessions: { readonly process: unknown; readonly arrival: string }[] = [];

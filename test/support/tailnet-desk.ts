@@ -4,6 +4,7 @@ import type {
   GreeterEvent,
   SessionSettled,
   TailnetEvent,
+  TailnetFact,
   TailnetInput,
   TailnetReport,
   TailscaledIdentity,
@@ -51,13 +52,14 @@ export const offline: TailnetStatus = { ...online, self: { ...self, online: fals
 export const loggedOut: TailnetStatus = { ...noTailnet, backendState: "NeedsLogin" };
 export const read = (status: TailnetStatus) => ({ type: "tailnet.read", status }) as const;
 
-export function inputOf(root: ReturnType<typeof recorder<TailnetReport>>) {
+export function inputOf(root: ReturnType<typeof recorder<TailnetReport | TailnetFact>>) {
   return {
     process,
     arrival: "adopted",
     wanted,
     authKeyFrom: "credentials",
     headscale: recorder<HeadscaleEvent>().ref,
+    health: root.ref,
     root: root.ref,
     parent: recorder<SessionSettled>().ref,
   } satisfies TailnetInput;
@@ -65,7 +67,7 @@ export function inputOf(root: ReturnType<typeof recorder<TailnetReport>>) {
 
 /** A session with tailscaled; effects are settled by the test. */
 export function startTailnet(arrival: TailnetInput["arrival"] = "adopted") {
-  const root = recorder<TailnetReport>();
+  const root = recorder<TailnetReport | TailnetFact>();
   const parent = recorder<SessionSettled>();
   const greeted: string[] = [];
   const counts = { rejoins: 0, rechecks: 0 };

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createActor } from "xstate";
 import { headscaleMachine } from "../../../machines/headscale/headscale-machine.ts";
 import { rejoinMachine } from "../../../machines/tailnet/rejoin-machine.ts";
+import type { TailnetFact } from "../../../machines/tailnet/tailnet-events.ts";
 import { tailnetFeedMachine } from "../../../machines/tailnet/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "../../../machines/tailnet/tailnet-login-machine.ts";
 import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
@@ -25,7 +26,7 @@ export function liveTailscale(
   const readKey = async () =>
     (await readFile(options.authKeyFile ?? rig.lab.headscale.authKeyFile, "utf8")).trim();
   const actors = tailnetActors(tailnet, client, readKey, rig.wire(index));
-  const parent = recorder<TailscaledReport>();
+  const parent = recorder<TailscaledReport | TailnetFact>();
   const headscale = createActor(headscaleMachine.provide({ actors: headscaleActors(client) }), {
     input: { authenticates: true, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: node.name },
   }).start();
@@ -48,6 +49,7 @@ export function liveTailscale(
         wanted: { controlUrl: rig.headscaleUrl, hostname: node.name, advertiseRoutes: [node.podCIDR] },
         authKeyFrom: options.authKeyFrom ?? "credentials",
         headscale,
+        health: parent.ref,
         parent: parent.ref,
       },
     },
