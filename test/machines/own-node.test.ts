@@ -191,6 +191,29 @@ describe("the machine of the own Node", () => {
     expect(last("node.moved")).toEqual({ type: "node.moved", prefixes: ["10.244.7.0/24"] });
   });
 
+  it("judges a Node by the last of its changes that came together", async () => {
+    const { send, reaches } = start();
+    send(heard(own));
+    await reaches("agreed");
+    const changes = [moved, own].map((item) => ({ kind: "put" as const, item }));
+    send({ type: "watch.changed", source: "ownNode", changes, cursor: "2" });
+    await reaches("agreed");
+    send({ type: "watch.changed", source: "ownNode", changes: changes.toReversed(), cursor: "3" });
+    await reaches("conflicting");
+  });
+
+  it("takes no pod CIDR without room for a router address and a pod", async () => {
+    const { send, reaches, last, clock } = start();
+    await reaches("awaitingApiServer");
+    clock.fire(500);
+    send(heard({ ...own, podCidrs: ["10.244.1.0/31"] }));
+    expect(last("node.waiting")).toMatchObject({
+      reason: expect.stringContaining("10.244.1.0/31 is too small"),
+    });
+    send(heard({ ...own, podCidrs: ["10.244.1.0/30"] }));
+    await reaches("agreed");
+  });
+
   it("goes back to rest when the Node gets its old pod CIDR again", async () => {
     const { send, reaches, last } = start();
     send(heard(own));

@@ -175,11 +175,12 @@ describe("the pod-watch machine", () => {
   });
 
   it("suspects anew after the watch was lost: what happened meanwhile may not be known yet", async () => {
-    const { send, clock, wait, reaches, examined } = start();
+    const { send, at, clock, wait, reaches, examined } = start();
     send(attached(attachment("a")));
     send(listed());
     clock.fire(graceMs);
     send(lost);
+    expect(at("suspicion")).toBe("calm");
     send(restored);
     clock.fire(graceMs);
     expect(examined).toEqual([]);
