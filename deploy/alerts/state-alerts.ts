@@ -14,7 +14,7 @@ export const stateAlerts: readonly StateAlert[] = [
     severity: "critical",
     matter: "new pods are not served",
     states: {
-      headcni: ["learning", "live.recovering"],
+      headcni: ["learning", "starting"],
       pods: ["closed", "recovering", "recoveryFailed", "recovered"],
     },
   },

@@ -49,14 +49,6 @@ export const configMachine = setup({
       ({ context }) => context.parent,
       ({ context }) => ({ type: "config.changed" as const, changes: context.review.changes }),
     ),
-    reportRefusal: sendTo(
-      ({ context }) => context.parent,
-      ({ context: { review } }) => ({
-        type: "config.refused" as const,
-        refused: review.refused,
-        problems: review.problems,
-      }),
-    ),
   },
   guards: {
     touchedAgain: ({ context }) => context.touched,
@@ -148,7 +140,6 @@ export const configMachine = setup({
             because: "the daemon goes on with its old values until the file is right or the daemon restarts",
             log: "warn",
           },
-          entry: "reportRefusal",
         },
       },
     },

@@ -2,7 +2,7 @@ import type { Failure } from "../../src/domain/failure.ts";
 import type { ClusterNodesReport } from "../cluster-nodes/cluster-nodes-machine.ts";
 import type { CniCommand, CniReport } from "../cni/cni-events.ts";
 import type { ConfigReport } from "../config/config-events.ts";
-import type { GuardReport } from "../guard/guard-events.ts";
+import type { GuardEvent, GuardReport } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { HeadscaleInput } from "../headscale/headscale-machine.ts";
 import type { HealthEvent } from "../health/health-events.ts";
@@ -10,25 +10,25 @@ import type { OwnNodeEvent, OwnNodeInput, OwnNodeReport } from "../own-node/own-
 import type { PodWatchEvent, PodWatchInput } from "../pod-watch/pod-watch-events.ts";
 import type { PodsCall, PodsCommand, PodsReport, PodsSettings } from "../pods/pods-events.ts";
 import type { ReadinessEvent, ReadinessSettings } from "../readiness/readiness-events.ts";
-import type { RoutesInput, RoutesReport } from "../routes/routes-events.ts";
+import type { RoutesEvent, RoutesInput } from "../routes/routes-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { WantedTailnet } from "../tailnet/tailnet-events.ts";
-import type { TailscaledInput, TailscaledReport } from "../tailscaled/tailscaled-events.ts";
+import type { TailscaledEvent, TailscaledInput } from "../tailscaled/tailscaled-events.ts";
 
 /** The parts of the configuration that the machines decide by; plain data. */
 export interface HeadcniSettings {
   /** This node's pod CIDRs of the configuration; empty: its Node says. */
   readonly ownPrefixes: readonly string[];
   readonly pods: PodsSettings;
-  readonly routes: Omit<RoutesInput, "own" | "expected" | "headscale" | "health" | "parent">;
-  readonly tailscale: Omit<TailscaledInput, "wanted" | "headscale" | "health" | "parent"> & {
+  readonly routes: Omit<RoutesInput, "own" | "expected" | "headscale" | "health" | "guard">;
+  readonly tailscale: Omit<TailscaledInput, "wanted" | "headscale" | "health" | "guard" | "routes"> & {
     readonly wanted: Omit<WantedTailnet, "advertiseRoutes">;
   };
   readonly headscale: HeadscaleInput;
   readonly readiness: ReadinessSettings;
   /** Null without Kubernetes. */
   readonly kubernetes: {
-    readonly node: Omit<OwnNodeInput, "parent">;
+    readonly node: Omit<OwnNodeInput, "health" | "pods" | "parent">;
     readonly podWatch: Omit<PodWatchInput, "pods">;
   } | null;
 }
@@ -48,8 +48,6 @@ export type HeadcniEvent =
   | PodsReport
   | ClusterNodesReport
   | OwnNodeReport
-  | RoutesReport
-  | TailscaledReport
   | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string }
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
 
@@ -62,6 +60,10 @@ export interface HeadcniContext {
   readonly headscale: Recipient<HeadscaleEvent>;
   readonly node: Recipient<OwnNodeEvent> | null;
   readonly podWatch: Recipient<PodWatchEvent> | null;
+  /** All that stands on the node's pod CIDRs: null until they are known. */
+  readonly guard: Recipient<GuardEvent> | null;
+  readonly routes: Recipient<RoutesEvent> | null;
+  readonly tailscaled: Recipient<TailscaledEvent> | null;
   /** This node's pod CIDRs; empty until they are known. */
   readonly ownPrefixes: readonly string[];
   /** The pod CIDRs of all Nodes; null until they are known. */
@@ -70,8 +72,6 @@ export interface HeadcniContext {
   readonly recovered: boolean;
   /** The guard's last word is that everything holds. */
   readonly guarded: boolean;
-  /** tailscaled is in map poll with Headscale; null before it said so. */
-  readonly controlled: boolean | null;
   /** What ended the daemon. */
   readonly failure: Failure | null;
 }

@@ -32,16 +32,20 @@ export const headcniMachine = headcniSetup.createMachine({
       // With Kubernetes ownNode tells, also what the configuration pins: the Node must agree with it.
       ownPrefixes: kubernetes === null ? ownPrefixes : [],
       expected: null,
-      node: kubernetes && spawn("ownNode", { id: "ownNode", input: { ...kubernetes.node, parent: self } }),
+      node:
+        kubernetes &&
+        spawn("ownNode", { id: "ownNode", input: { ...kubernetes.node, health, pods, parent: self } }),
       podWatch: kubernetes && spawn("podWatch", { id: "podWatch", input: { ...kubernetes.podWatch, pods } }),
       health,
       pods,
       cni,
       readiness: spawn("readiness", { id: "readiness", input: { ...readiness, health } }),
       headscale: spawn("headscale", { id: "headscale", input: settings.headscale }),
+      guard: null,
+      routes: null,
+      tailscaled: null,
       recovered: false,
       guarded: false,
-      controlled: null,
       failure: null,
     };
   },
@@ -77,21 +81,14 @@ export const headcniMachine = headcniSetup.createMachine({
     },
     "attachments.changed": { actions: { type: "forwardAttachments", params: ({ event }) => event } },
     "call.refused": { actions: { type: "forwardRefusal", params: ({ event }) => event } },
-    "nodes.changed": { actions: { type: "keepExpected", params: ({ event }) => event } },
+    "guard.held": { actions: { type: "noteGuarded", params: true } },
+    "guard.repairing": { actions: { type: "noteGuarded", params: false } },
+    "guard.fighting": { actions: { type: "noteGuarded", params: false } },
+    "guard.failed": { actions: { type: "noteGuarded", params: false } },
+    "nodes.changed": {
+      actions: [{ type: "keepExpected", params: ({ event }) => event }, "tellExpected"],
+    },
     "nodes.departed": { actions: { type: "tellDeparted", params: ({ event }) => event } },
-    "node.waiting": { actions: { type: "tellHealth", params: ({ event }) => event } },
-    "node.agreed": {
-      actions: [
-        { type: "tellHealth", params: ({ event }) => event },
-        { type: "refuseAttach", params: "" },
-      ],
-    },
-    "node.conflicting": {
-      actions: [
-        { type: "tellHealth", params: ({ event }) => event },
-        { type: "refuseAttach", params: ({ event }) => event.reason },
-      ],
-    },
     "node.moved": {
       target: ".failed",
       actions: { type: "keepMove", params: ({ event }) => event },
@@ -108,107 +105,41 @@ export const headcniMachine = headcniSetup.createMachine({
         },
         log: "info",
       },
-      always: { guard: "knowsPrefixes", target: "live" },
+      always: { guard: "knowsPrefixes", target: "starting" },
       on: {
         "node.podCIDRs": { actions: { type: "keepPrefixes", params: ({ event }) => event } },
         "daemon.stop": "stopped",
       },
     },
+    starting: {
+      meta: {
+        limit: { ms: headcniLimits.starting, means: "pods cannot be served yet: see guard and pods" },
+        log: "info",
+      },
+      entry: ["recoverPods", "beginReadiness", "startNetwork"],
+      always: { guard: "canServe", target: "live" },
+      on: { "daemon.stop": "draining" },
+    },
     live: {
-      entry: ["recoverPods", "beginReadiness"],
-      invoke: [
-        {
-          id: "guard",
-          src: "guard",
-          input: ({ context: { ownPrefixes, health }, self }) => ({
-            terms: { ownPrefixes, refusedPrefixes: [] },
-            health,
-            parent: self,
-          }),
-          onError: { target: "failed", actions: keepFailureOf },
-        },
-        {
-          id: "tailscaled",
-          src: "tailscaled",
-          input: ({ context: { settings, headscale, health, ownPrefixes }, self }) => ({
-            ...settings.tailscale,
-            wanted: { ...settings.tailscale.wanted, advertiseRoutes: ownPrefixes },
-            headscale,
-            health,
-            parent: self,
-          }),
-          onError: { target: "failed", actions: keepFailureOf },
-        },
-        {
-          id: "routes",
-          src: "routes",
-          onDone: { target: "failed", actions: { type: "keepEnd", params: { actorId: "routes" } } },
-          input: ({ context: { settings, headscale, health, ownPrefixes, expected }, self }) => ({
-            ...settings.routes,
-            health,
-            own: ownPrefixes,
-            expected,
-            headscale,
-            parent: self,
-          }),
-          onError: { target: "failed", actions: keepFailureOf },
-        },
-      ],
-      on: {
-        "guard.held": { actions: { type: "noteGuarded", params: true } },
-        "guard.repairing": { actions: { type: "noteGuarded", params: false } },
-        "guard.fighting": { actions: { type: "noteGuarded", params: false } },
-        "guard.failed": { actions: { type: "noteGuarded", params: false } },
-        "tailscale.changed": {
-          actions: [
-            { type: "tellHeadscale", params: ({ event }) => event.status },
-            { type: "tellRoutes", params: ({ event }) => event.status },
-          ],
-        },
-        "tailscale.entered": { actions: "openGuard" },
-        "tailscale.left": { actions: "closeGuard" },
-        "peers.refused": { actions: { type: "tellRefused", params: ({ event }) => event } },
-        "nodes.changed": {
-          actions: [{ type: "keepExpected", params: ({ event }) => event }, "tellExpected"],
-        },
-        "config.changed": {
-          actions: [{ type: "applyChanges", params: ({ event }) => event.changes }, "offerCredentials"],
-        },
-        "daemon.stop": ".draining",
+      meta: {
+        limit: "none",
+        because: "pods are served; what is missing says the machine health",
+        log: "info",
       },
-      initial: "recovering",
-      states: {
-        recovering: {
-          meta: {
-            limit: { ms: headcniLimits.recovering, means: "pods cannot be served yet: see guard and pods" },
-          },
-          always: { guard: "canServe", target: "serving" },
-        },
-        serving: {
-          meta: {
-            limit: "none",
-            because: "pods are served; what is missing the health machine says",
-            log: "info",
-          },
-          entry: [
-            "openPods",
-            "tellReadinessServing",
-            { type: "tellHealth", params: { type: "service.opened" } },
-          ],
-        },
-        draining: {
-          meta: { limit: { ms: headcniLimits.draining, means: "a CNI call does not end" }, log: "info" },
-          entry: ["drainPods", { type: "tellHealth", params: { type: "service.closed" } }],
-          on: { "pods.drained": "closing", "daemon.stop": {} },
-          after: { draining: "closing" },
-        },
-        closing: {
-          meta: { limit: { ms: headcniLimits.closing, means: "the CNI socket does not close" }, log: "info" },
-          entry: "closeCni",
-          on: { "cni.closed": "#headcni.stopped", "daemon.stop": {} },
-          after: { closing: "#headcni.stopped" },
-        },
-      },
+      entry: ["openPods", "tellReadinessServing", { type: "tellHealth", params: { type: "service.opened" } }],
+      on: { "daemon.stop": "draining" },
+    },
+    draining: {
+      meta: { limit: { ms: headcniLimits.draining, means: "a CNI call does not end" }, log: "info" },
+      entry: ["drainPods", { type: "tellHealth", params: { type: "service.closed" } }],
+      on: { "pods.drained": "closing", "daemon.stop": {} },
+      after: { draining: "closing" },
+    },
+    closing: {
+      meta: { limit: { ms: headcniLimits.closing, means: "the CNI socket does not close" }, log: "info" },
+      entry: "closeCni",
+      on: { "cni.closed": "stopped", "daemon.stop": {} },
+      after: { closing: "stopped" },
     },
     stopped: { type: "final" },
     failed: { type: "final" },

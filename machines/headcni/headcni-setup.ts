@@ -4,7 +4,6 @@ import type { Failure } from "../../src/domain/failure.ts";
 import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
 import type { RefusedCall } from "../../src/domain/pod-reports.ts";
 import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
-import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { clusterNodesMachine } from "../cluster-nodes/cluster-nodes-machine.ts";
 import { cniMachine } from "../cni/cni-machine.ts";
 import { configMachine } from "../config/config-machine.ts";
@@ -25,7 +24,7 @@ import type { HeadcniContext, HeadcniEvent, HeadcniInput, HeadcniOutput } from "
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
 export const headcniLimits = {
   learning: 60_000,
-  recovering: 20_000,
+  starting: 20_000,
   draining: 12_000,
   closing: 12_000,
 };
@@ -71,7 +70,13 @@ export const headcniSetup = setup({
     }),
     introduce: sendTo(
       ({ context }) => context.health,
-      ({ context: { cni, node, readiness } }) => ({ type: "health.followed" as const, cni, node, readiness }),
+      ({ context: { cni, node, readiness, headscale } }) => ({
+        type: "health.followed" as const,
+        cni,
+        node,
+        readiness,
+        headscale,
+      }),
     ),
     tellHealth: sendTo(
       ({ context }) => context.health,
@@ -81,8 +86,8 @@ export const headcniSetup = setup({
       expected: (_, { nodes }: { readonly nodes: readonly ClusterNode[] }) =>
         Object.fromEntries(nodes.flatMap(({ podCidrs }) => podCidrs.map((text) => [text, true as const]))),
     }),
-    tellExpected: enqueueActions(({ context: { expected }, enqueue }) => {
-      if (expected !== null) enqueue.sendTo("routes", { type: "nodes.expected", expected });
+    tellExpected: enqueueActions(({ context: { expected, routes }, enqueue }) => {
+      if (expected !== null && routes !== null) enqueue.sendTo(routes, { type: "nodes.expected", expected });
     }),
     tellDeparted: enqueueActions(
       ({ context, enqueue }, { nodes }: { readonly nodes: readonly ClusterNode[] }) => {
@@ -90,17 +95,29 @@ export const headcniSetup = setup({
           enqueue.sendTo(context.headscale, { type: "node.departed", name, prefixes: podCidrs });
       },
     ),
-    tellRefused: sendTo("guard", (_, { prefixes }: { readonly prefixes: readonly string[] }) => ({
-      type: "peers.refused" as const,
-      prefixes,
-    })),
+    /** All that stands on the node's pod CIDRs. */
+    startNetwork: assign(
+      ({ context: { settings, headscale, health, ownPrefixes, expected }, spawn, self }) => {
+        const guard = spawn("guard", {
+          id: "guard",
+          input: { terms: { ownPrefixes, refusedPrefixes: [] }, health, parent: self },
+        });
+        const routes = spawn("routes", {
+          id: "routes",
+          input: { ...settings.routes, own: ownPrefixes, expected, headscale, guard, health },
+        });
+        const { tailscale } = settings;
+        const wanted = { ...tailscale.wanted, advertiseRoutes: ownPrefixes };
+        const tailscaled = spawn("tailscaled", {
+          id: "tailscaled",
+          input: { ...tailscale, wanted, headscale, health, guard, routes },
+        });
+        return { guard, routes, tailscaled };
+      },
+    ),
     recoverPods: sendTo(
       ({ context }) => context.pods,
       ({ context }) => ({ type: "pods.recover" as const, prefixes: context.ownPrefixes }),
-    ),
-    refuseAttach: sendTo(
-      ({ context }) => context.pods,
-      (_, reason: string) => ({ type: "pods.refuseAttach" as const, reason }),
     ),
     /** Both watch Kubernetes, and only then are there. */
     forwardAttachments: enqueueActions(
@@ -117,26 +134,11 @@ export const headcniSetup = setup({
     openPods: sendTo(({ context }) => context.pods, { type: "pods.open" }),
     drainPods: sendTo(({ context }) => context.pods, { type: "pods.drain" }),
     closeCni: sendTo(({ context }) => context.cni, { type: "cni.close" }),
-    openGuard: sendTo("guard", { type: "tailnetNamespace.opened" }),
-    closeGuard: sendTo("guard", { type: "tailnetNamespace.closed" }),
     beginReadiness: sendTo(
       ({ context }) => context.readiness,
       ({ context }) => ({ type: "readiness.begun" as const, prefixes: context.ownPrefixes }),
     ),
     tellReadinessServing: sendTo(({ context }) => context.readiness, { type: "readiness.serving" }),
-    tellRoutes: sendTo("routes", (_, status: TailnetStatus) => ({
-      type: "tailnet.changed" as const,
-      status,
-    })),
-    /** Headscale is probed only after tailscaled lost it: no polling in steady state. */
-    tellHeadscale: enqueueActions(({ context, enqueue }, { backendState, self }: TailnetStatus) => {
-      const controlled = self.online;
-      if (controlled === context.controlled || backendState === "NoState") return;
-      enqueue.assign({ controlled });
-      const type = controlled ? "control.restored" : "control.lost";
-      enqueue.sendTo(context.headscale, { type });
-      enqueue.sendTo(context.health, { type });
-    }),
     applyChanges: enqueueActions(({ context, enqueue }, changes: readonly ConfigChange[]) => {
       for (const { path, to } of changes) {
         if (path === "ipam.restSeconds")
@@ -146,8 +148,8 @@ export const headcniSetup = setup({
         if (path.startsWith("headscale."))
           enqueue.sendTo(context.headscale, { type: "credentials.replaced" });
       }
+      if (context.tailscaled !== null) enqueue.sendTo(context.tailscaled, { type: "credentials.replaced" });
     }),
-    offerCredentials: sendTo("tailscaled", { type: "credentials.replaced" }),
     keepMove: assign((_, { prefixes }: { readonly prefixes: readonly string[] }) => ({
       failure: {
         code: "POD_CIDR_CHANGED",

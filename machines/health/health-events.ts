@@ -2,7 +2,8 @@ import type { HealthFacts, HealthLevel } from "../../src/domain/health-level.ts"
 import type { AuthKeySource } from "../../src/domain/login-trouble.ts";
 import type { CniCommand, CniFact } from "../cni/cni-events.ts";
 import type { GuardReport } from "../guard/guard-events.ts";
-import type { OwnNodeEvent, OwnNodeReport } from "../own-node/own-node-events.ts";
+import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
+import type { OwnNodeEvent, OwnNodeFact } from "../own-node/own-node-events.ts";
 import type { ReadinessEvent, ReadinessFact } from "../readiness/readiness-events.ts";
 import type { RoutesFact } from "../routes/routes-events.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -12,11 +13,8 @@ import type { TailnetFact } from "../tailnet/tailnet-events.ts";
 export type HealthFact =
   | GuardReport
   | TailnetFact
-  /** tailscaled is in map poll with Headscale, or lost it. */
-  | { readonly type: "control.restored" }
-  | { readonly type: "control.lost" }
   | RoutesFact
-  | Extract<OwnNodeReport, { type: "node.waiting" | "node.agreed" | "node.conflicting" }>
+  | OwnNodeFact
   | CniFact
   | ReadinessFact
   /** From the root: ADD is served from now on, or not any more. */
@@ -29,6 +27,7 @@ export interface HealthListeners {
   /** Null without Kubernetes. */
   readonly node: Recipient<OwnNodeEvent> | null;
   readonly readiness: Recipient<ReadinessEvent>;
+  readonly headscale: Recipient<HeadscaleEvent>;
 }
 
 export type HealthEvent =

@@ -10,6 +10,10 @@ const wanted = {
     login: loginTrouble(event, context.authKeyFrom),
   }),
 } as const;
+const away = {
+  type: "learn",
+  params: { control: "Headscale is away; what runs keeps running" },
+} as const;
 const asLogin = { params: ({ event }: { event: LoginWanted }) => event } as const;
 const agreed = {
   type: "learn",
@@ -25,7 +29,11 @@ export const healthMachine = healthSetup.createMachine({
   context: ({ input }) => initialHealth(input),
   options: { maxIterations: 1_000 },
   type: "parallel",
-  on: { "health.followed": { actions: { type: "keepFollowers", params: ({ event }) => event } } },
+  on: {
+    "health.followed": {
+      actions: { type: "keepFollowers", params: ({ event: { type: _, ...listeners } }) => listeners },
+    },
+  },
   states: {
     service: {
       initial: "starting",
@@ -116,14 +124,21 @@ export const healthMachine = healthSetup.createMachine({
     control: {
       initial: "unknown",
       on: {
-        "control.restored": { target: ".ok", actions: { type: "learn", params: { control: "" } } },
+        "control.restored": {
+          target: ".ok",
+          actions: [
+            { type: "learn", params: { control: "" } },
+            { type: "tellHeadscale", params: "control.restored" },
+          ],
+        },
         "control.lost": {
           target: ".away",
-          actions: { type: "learn", params: { control: "Headscale is away; what runs keeps running" } },
+          actions: [away, { type: "tellHeadscale", params: "control.lost" }],
         },
       },
       states: {
-        unknown: { meta: unheard },
+        // A tailscaled that was never there has lost nothing.
+        unknown: { meta: unheard, on: { "control.lost": { target: "away", actions: away } } },
         ok: { meta: well },
         away: problem("Headscale is away; what runs keeps running"),
       },

@@ -57,16 +57,21 @@ export const healthSetup = setup({
       if (node !== null && !same(condition, level.condition))
         enqueue.sendTo(node, { type: "node.networkWanted", condition: level.condition });
     }),
-    keepFollowers: enqueueActions(
-      ({ context: { level }, enqueue }, { cni, node, readiness }: HealthListeners) => {
-        enqueue.assign({ listeners: { cni, node, readiness } });
-        enqueue.sendTo(cni, { type: "cni.readiness", ...level.status });
-        if (node !== null) enqueue.sendTo(node, { type: "node.networkWanted", condition: level.condition });
-      },
-    ),
+    keepFollowers: enqueueActions(({ context: { level }, enqueue }, listeners: HealthListeners) => {
+      enqueue.assign({ listeners });
+      enqueue.sendTo(listeners.cni, { type: "cni.readiness", ...level.status });
+      if (listeners.node !== null)
+        enqueue.sendTo(listeners.node, { type: "node.networkWanted", condition: level.condition });
+    }),
     tellReadiness: enqueueActions(({ context: { listeners }, enqueue }) => {
       if (listeners !== null) enqueue.sendTo(listeners.readiness, { type: "readiness.proven" });
     }),
+    /** Headscale is probed only after tailscaled lost it: no polling in steady state. */
+    tellHeadscale: enqueueActions(
+      ({ context: { listeners }, enqueue }, type: "control.lost" | "control.restored") => {
+        if (listeners !== null) enqueue.sendTo(listeners.headscale, { type });
+      },
+    ),
     /** What is heard of these while the tailnet is down follows from that; it counts once the tailnet is back. */
     hold: assign({
       held: ({ context }, held: HealthContext["held"]) => ({ ...context.held, ...held }),

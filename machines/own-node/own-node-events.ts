@@ -1,6 +1,7 @@
 import type { Failure } from "../../src/domain/failure.ts";
 import type { NetworkCondition, OwnNode } from "../../src/domain/kubernetes-objects.ts";
 import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
+import type { PodsCommand } from "../pods/pods-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { WatchReport } from "../watch/watch-events.ts";
 
@@ -10,6 +11,8 @@ export interface OwnNodeInput {
   /** `network.nodePodCIDR` of the configuration; empty: the Node says. */
   readonly configured: readonly string[];
   readonly supernets: readonly string[];
+  readonly health: Recipient<OwnNodeFact>;
+  readonly pods: Recipient<PodsCommand>;
   readonly parent: Recipient<OwnNodeReport>;
 }
 
@@ -18,19 +21,22 @@ export type OwnNodeEvent =
   | WatchReport<"ownNode">
   /** From the registry of pods: how many attachments use the pod CIDRs; until told, somebody might. */
   | AttachmentsChanged
-  /** From the root: what the Node's condition should say. */
+  /** From `health`: what the Node's condition should say. */
   | { readonly type: "node.networkWanted"; readonly condition: NetworkCondition };
+
+/** What `health` hears. */
+export type OwnNodeFact =
+  /** There are no pod CIDRs yet, and why. */
+  | { readonly type: "node.waiting"; readonly reason: string }
+  /** The Node says what is in force, or cannot be asked; then `note` says so. */
+  | { readonly type: "node.agreed"; readonly note: string }
+  /** The Node has other pod CIDRs than the pods that run here. */
+  | { readonly type: "node.conflicting"; readonly reason: string };
 
 /** What the root hears. */
 export type OwnNodeReport =
   /** This node's pod CIDRs, IPv4 first; once, they stay for the life of the daemon. */
   | { readonly type: "node.podCIDRs"; readonly prefixes: readonly string[] }
-  /** There are none yet, and why. */
-  | { readonly type: "node.waiting"; readonly reason: string }
-  /** The Node says what is in force, or cannot be asked; then `note` says so. */
-  | { readonly type: "node.agreed"; readonly note: string }
-  /** The Node has other pod CIDRs than the pods that run here. */
-  | { readonly type: "node.conflicting"; readonly reason: string }
   /** The Node has other pod CIDRs and no pod uses the old ones: the daemon has to begin anew, with these. */
   | { readonly type: "node.moved"; readonly prefixes: readonly string[] };
 

@@ -225,10 +225,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
         },
         moved: {
           meta: { limit: { ms: limits.moved, means: "the daemon does not end to begin anew" }, log: "warn" },
-          entry: {
-            type: "report",
-            params: ({ context }) => ({ type: "node.moved", prefixes: foundPrefixes(context) ?? [] }),
-          },
+          entry: "reportMoved",
         },
       },
     },

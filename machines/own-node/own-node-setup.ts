@@ -7,7 +7,13 @@ import type { StateMeta } from "../support/state-limit.ts";
 import type { WatchedChange } from "../watch/watch-events.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
 import { nodeConditionMachine } from "./node-condition-machine.ts";
-import type { OwnNodeContext, OwnNodeEvent, OwnNodeInput, OwnNodeReport } from "./own-node-events.ts";
+import type {
+  OwnNodeContext,
+  OwnNodeEvent,
+  OwnNodeFact,
+  OwnNodeInput,
+  OwnNodeReport,
+} from "./own-node-events.ts";
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
 export const ownNodeLimits = {
@@ -67,9 +73,15 @@ export const ownNodeSetup = setup({
       enqueue.assign({ inForce: prefixes });
       enqueue.sendTo(context.parent, { type: "node.podCIDRs", prefixes });
     }),
-    report: sendTo(
+    /** Under a conflict new pods would get addresses that peers do not route here. */
+    report: enqueueActions(({ context: { health, pods }, enqueue }, fact: OwnNodeFact) => {
+      enqueue.sendTo(health, fact);
+      const reason = fact.type === "node.conflicting" ? fact.reason : "";
+      if (fact.type !== "node.waiting") enqueue.sendTo(pods, { type: "pods.refuseAttach", reason });
+    }),
+    reportMoved: sendTo(
       ({ context }) => context.parent,
-      (_, report: OwnNodeReport) => report,
+      ({ context }): OwnNodeReport => ({ type: "node.moved", prefixes: foundPrefixes(context) ?? [] }),
     ),
     keepWanted: assign({ wanted: (_, condition: NetworkCondition) => condition }),
     tellWanted: enqueueActions(({ context: { wanted }, enqueue }) => {

@@ -1,4 +1,5 @@
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import type { GuardEvent } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { RouteReport } from "../route/route-events.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -14,18 +15,13 @@ export interface RoutesInput {
   readonly approval: "policy" | "api";
   readonly headscale: Recipient<HeadscaleEvent>;
   readonly health: Recipient<RoutesFact>;
-  readonly parent: Recipient<RoutesReport>;
+  readonly guard: Recipient<GuardEvent>;
 }
 
 /** What `health` hears. */
 export type RoutesFact =
   /** Every own prefix serves, proven. */
   { readonly type: "routes.proven" } | { readonly type: "routes.unproven"; readonly reason: string };
-
-/** What the root hears. */
-export type RoutesReport =
-  /** What peers announce and may not: other than last time. */
-  { readonly type: "peers.refused"; readonly prefixes: readonly string[] };
 
 /** What the registry is told. */
 export type RoutesEvent =

@@ -108,7 +108,7 @@ export const routesSetup = setup({
       const seen = peerRoutes(own, supernets, status, installed, expected);
       if (hasNetmap(status) && seen.refused.join() !== context.refused.join()) {
         enqueue.assign({ refused: seen.refused });
-        enqueue.sendTo(context.parent, { type: "peers.refused", prefixes: seen.refused });
+        enqueue.sendTo(context.guard, { type: "peers.refused", prefixes: seen.refused });
       }
       const { gone, changed } = rowChanges(context.peers, seen, hasNetmap(status));
       const peers: Record<string, PeerRow> = { ...context.peers };

@@ -25,14 +25,11 @@ export interface BusChange {
   readonly renewed: readonly string[];
 }
 
-/** What the root hears of a session: what tailscaled says, once paths to the peers are open. */
-export interface TailnetReport {
-  readonly type: "tailscale.changed";
-  readonly status: TailnetStatus;
-}
-
-/** What `health` hears of it. */
+/** What `health` hears of a session. */
 export type TailnetFact =
+  /** tailscaled is in map poll with Headscale, or lost it. */
+  | { readonly type: "control.restored" }
+  | { readonly type: "control.lost" }
   /** The data plane stands (also when it stands on the last netmap, without control). */
   | { readonly type: "tailscale.up" }
   | { readonly type: "tailscale.down"; readonly reason: TailnetDownReason }
@@ -55,13 +52,19 @@ export interface TailnetSettings {
   readonly authKeyFrom: AuthKeySource;
   readonly headscale: Recipient<HeadscaleEvent>;
   readonly health: Recipient<TailnetFact>;
+  readonly routes: Recipient<StatusChanged>;
+}
+
+/** What `routes` hears; a netmap only once paths to the peers are open. */
+export interface StatusChanged {
+  readonly type: "tailnet.changed";
+  readonly status: TailnetStatus;
 }
 
 export interface TailnetInput extends TailnetSettings {
   /** The one tailscaled that this session speaks of, and ends with. */
   readonly process: TailscaledIdentity;
   readonly arrival: "adopted" | "restarted";
-  readonly root: Recipient<TailnetReport>;
   readonly parent: Recipient<SessionSettled>;
 }
 

@@ -20,6 +20,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
     greeted: {},
     greeting: false,
     seen: false,
+    controlled: null,
     reportedUp: false,
     refusal: "",
     silentChecks: 0,

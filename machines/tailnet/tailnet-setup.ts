@@ -12,9 +12,7 @@ import type {
   TailnetArrival,
   TailnetDownReason,
   TailnetEvent,
-  TailnetFact,
   TailnetInput,
-  TailnetReport,
 } from "./tailnet-events.ts";
 import { tailnetFeedMachine } from "./tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "./tailnet-login-machine.ts";
@@ -27,7 +25,9 @@ interface TailnetContext extends Omit<TailnetInput, "arrival"> {
   readonly greeting: boolean;
   /** A netmap was seen since the session began or this node joined: peers that come after it are newcomers. */
   readonly seen: boolean;
-  /** What health was told last: `tailscale.up`, or not. */
+  /** tailscaled is in map poll with Headscale; null before it said so. */
+  readonly controlled: boolean | null;
+  /** What `health` was told last: `tailscale.up`, or not. */
   readonly reportedUp: boolean;
   /** Self-checks in a row in which no online peer answered. */
   readonly silentChecks: number;
@@ -73,10 +73,15 @@ export const tailnetSetup = setup({
     /** After a login Headscale may give the numbers of former peers to others. */
     noteJoining: assign({ arrival: "joined", greeted: {}, seen: false }),
     keepStatus: enqueueActions(({ context, enqueue }, status: TailnetStatus) => {
+      const controlled = status.self.online;
       enqueue.assign({ status });
+      if (status.backendState !== "NoState" && controlled !== context.controlled) {
+        enqueue.assign({ controlled });
+        enqueue.sendTo(context.health, { type: controlled ? "control.restored" : "control.lost" });
+      }
       // While paths are being opened nobody shall send packets yet: see `greeting`.
       if (context.reportedUp || !hasPaths(status))
-        enqueue.sendTo(context.root, { type: "tailscale.changed", status } satisfies TailnetReport);
+        enqueue.sendTo(context.routes, { type: "tailnet.changed", status });
     }),
     /** Opens paths to peers that are new since the last time. */
     greetNew: enqueueActions(({ context, enqueue }) => {
@@ -114,23 +119,20 @@ export const tailnetSetup = setup({
         type: "tailscale.loginWanted",
         forgotten: backendState === "Running",
         refusal,
-      } satisfies TailnetFact);
+      });
     }),
-    reportLoginEnded: sendTo(({ context }) => context.health, {
-      type: "tailscale.loginEnded",
-    } satisfies TailnetFact),
+    reportLoginEnded: sendTo(({ context }) => context.health, { type: "tailscale.loginEnded" }),
     offerCredentials: sendTo("login", { type: "credentials.replaced" }),
     reportUp: enqueueActions(({ context, enqueue }) => {
       if (context.reportedUp) return;
       enqueue.assign({ reportedUp: true });
-      const { health, root, status } = context;
-      enqueue.sendTo(root, { type: "tailscale.changed", status } satisfies TailnetReport);
-      enqueue.sendTo(health, { type: "tailscale.up" } satisfies TailnetFact);
+      enqueue.sendTo(context.routes, { type: "tailnet.changed", status: context.status });
+      enqueue.sendTo(context.health, { type: "tailscale.up" });
     }),
     reportDown: enqueueActions(({ context, enqueue }, reason: TailnetDownReason) => {
       if (!context.reportedUp) return;
       enqueue.assign({ reportedUp: false });
-      enqueue.sendTo(context.health, { type: "tailscale.down", reason } satisfies TailnetFact);
+      enqueue.sendTo(context.health, { type: "tailscale.down", reason });
     }),
     reportSettled: sendTo(({ context }) => context.parent, {
       type: "session.settled",

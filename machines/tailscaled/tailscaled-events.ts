@@ -1,10 +1,6 @@
+import type { GuardEvent } from "../guard/guard-events.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type {
-  SessionSettled,
-  TailnetReport,
-  TailnetSettings,
-  TailscaledIdentity,
-} from "../tailnet/tailnet-events.ts";
+import type { SessionSettled, TailnetSettings, TailscaledIdentity } from "../tailnet/tailnet-events.ts";
 
 /** The tailscaled that headcni-wire runs. */
 export interface FoundTailscaled extends TailscaledIdentity {
@@ -12,16 +8,9 @@ export interface FoundTailscaled extends TailscaledIdentity {
   readonly attended: boolean;
 }
 
-/** What the root hears. */
-export type TailscaledReport =
-  | TailnetReport
-  /** X, which headcni-wire made, is open in the kernel port; again for each tailscaled. */
-  | { readonly type: "tailscale.entered" }
-  /** headcni-wire is away, and X with it. */
-  | { readonly type: "tailscale.left" };
-
 export interface TailscaledInput extends TailnetSettings {
-  readonly parent: Recipient<TailscaledReport>;
+  /** Told whether X, which headcni-wire made, is open in the kernel port: again for each tailscaled. */
+  readonly guard: Recipient<GuardEvent>;
 }
 
 export type TailscaledEvent =

@@ -4,14 +4,9 @@ import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
-import type { TailnetFact, TailscaledIdentity } from "../tailnet/tailnet-events.ts";
+import type { TailscaledIdentity } from "../tailnet/tailnet-events.ts";
 import { tailnetMachine } from "../tailnet/tailnet-machine.ts";
-import type {
-  FoundTailscaled,
-  TailscaledEvent,
-  TailscaledInput,
-  TailscaledReport,
-} from "./tailscaled-events.ts";
+import type { FoundTailscaled, TailscaledEvent, TailscaledInput } from "./tailscaled-events.ts";
 
 interface TailscaledContext extends TailscaledInput {
   readonly found: FoundTailscaled;
@@ -55,21 +50,16 @@ export const tailscaledMachine = setup({
     takeFound: assign((_, found: FoundTailscaled) => ({ found, missed: "", failure: null })),
     noteMissed: enqueueActions(({ context, enqueue }, failure: Failure) => {
       enqueue.assign({ failure, missed: failure.message });
-      enqueue.sendTo(context.health, {
-        type: "tailscale.down",
-        reason: failure.code,
-      } satisfies TailnetFact);
+      enqueue.sendTo(context.health, { type: "tailscale.down", reason: failure.code });
       // With headcni-wire alive X stands, and the guard holds it.
       if (failure.code !== "TAILSCALED_AWAY")
-        enqueue.sendTo(context.parent, { type: "tailscale.left" } satisfies TailscaledReport);
+        enqueue.sendTo(context.guard, { type: "tailnetNamespace.closed" });
     }),
-    reportEntered: sendTo(({ context }) => context.parent, {
-      type: "tailscale.entered",
-    } satisfies TailscaledReport),
+    reportEntered: sendTo(({ context }) => context.guard, { type: "tailnetNamespace.opened" }),
     /** However the session ended: nothing that it told holds any more. */
-    reportEnded: enqueueActions(({ context: { health, parent }, enqueue }) => {
-      enqueue.sendTo(health, { type: "tailscale.down", reason: "EXITED" } satisfies TailnetFact);
-      enqueue.sendTo(parent, { type: "tailscale.changed", status: noTailnet } satisfies TailscaledReport);
+    reportEnded: enqueueActions(({ context: { health, routes }, enqueue }) => {
+      enqueue.sendTo(health, { type: "tailscale.down", reason: "EXITED" });
+      enqueue.sendTo(routes, { type: "tailnet.changed", status: noTailnet });
     }),
     offerCredentials: sendTo("tailnet", { type: "credentials.replaced" }),
     keepFailure: assign((_, failure: Failure) => ({ failure })),
@@ -146,14 +136,14 @@ export const tailscaledMachine = setup({
       invoke: {
         src: "tailnet",
         id: "tailnet",
-        input: ({ context: { found, wanted, authKeyFrom, headscale, health, parent }, self }) => ({
+        input: ({ context: { found, wanted, authKeyFrom, headscale, health, routes }, self }) => ({
           process: identityOf(found),
           arrival: found.attended ? ("adopted" as const) : ("restarted" as const),
           wanted,
           authKeyFrom,
           headscale,
           health,
-          root: parent,
+          routes,
           parent: self,
         }),
         onDone: "away.backingOff",

@@ -110,7 +110,7 @@ export function nodeStatus(
       url: config.headscale.url,
       approval: config.headscale.approval,
       state: stateOf("headscale"),
-      connected: context.controlled === true,
+      connected: children.health?.getSnapshot().context.facts.control === "",
       failure: failure?.message ?? "",
     },
     tailscale: {

@@ -1,10 +1,14 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
+import { readyPage } from "../lab/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { addPod, deletePod, type Pod } from "../lab/pods.ts";
 import { serviceProcess, startService, stopService } from "../lab/services.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
+import { waitUntil } from "../lab/wait-until.ts";
 import { cleanUp, expectCleanNode } from "./support/clean-node.ts";
 import { addressIn, callPlugin } from "./support/plugin-call.ts";
 import { useLab } from "./support/use-lab.ts";
@@ -40,6 +44,28 @@ test("an ADD that meets a starting daemon waits for it", async () => {
   await startService(lab(), daemon);
   expect((await added).address).toMatch(/^10\.244\.1\./);
   await deletePod(lab(), "early");
+});
+
+test("a daemon whose CNI socket cannot listen serves nobody, names the socket, and serves once it can", async () => {
+  const { cniSocket } = node("n1");
+  const page = (serving: boolean) =>
+    waitUntil(
+      async () => {
+        const ready = await readyPage(node("n1"));
+        return ready?.serving === serving && ready.state !== "unproven" ? ready : undefined;
+      },
+      { what: `/ready says ${serving ? "serving" : "not serving"}`, timeoutMs: 30_000 },
+    );
+  await stopService(lab(), daemon);
+  await rm(cniSocket, { force: true });
+  await mkdir(join(cniSocket, "in-the-way"), { recursive: true });
+  await startService(lab(), daemon);
+  const { reasons } = await page(false);
+  expect(reasons).toContainEqual(
+    expect.stringContaining(`the CNI socket is down: cannot listen on ${cniSocket}`),
+  );
+  await rm(cniSocket, { recursive: true });
+  expect(await page(true)).toMatchObject({ state: "proven", reasons: [] });
 });
 
 test("--cleanup leaves the node as it was before HeadCNI", async () => {

@@ -5,7 +5,6 @@ import { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
 import type { PodAnswer, Recovered } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import { readinessMachine } from "../../machines/readiness/readiness-machine.ts";
-import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
@@ -28,30 +27,23 @@ const kubernetes: HeadcniSettings["kubernetes"] = {
   node: { seed: "n1", configured: [], supernets: ["10.244.0.0/16"] },
   podWatch: { seed: "n1", selective: false },
 };
+const own = { name: "n1", addresses: [], uid: "u1", network: null };
 const failure = { code: "WORKER_DIED", message: "the kernel worker died" };
-const online = { ...noTailnet, backendState: "Running" as const, self: { ...noTailnet.self, online: true } };
 
 const events: readonly HeadcniEvent[] = [
   { type: "daemon.stop" },
   { type: "kernel.failed", failure },
   { type: "pods.recovered", count: 2 },
   { type: "pods.drained" },
-  { type: "tailscale.entered" },
-  { type: "tailscale.left" },
   { type: "cni.closed" },
   { type: "config.changed", changes: [{ path: "ipam.restSeconds", from: "30", to: "60" }] },
   { type: "guard.held" },
   { type: "guard.repairing", invariants: ["node.rules"] } as unknown as HeadcniEvent,
   { type: "guard.fighting", invariants: ["node.rules"] } as unknown as HeadcniEvent,
   { type: "guard.failed", failure },
-  { type: "tailscale.changed", status: online },
-  { type: "peers.refused", prefixes: ["10.244.9.0/24"] },
   { type: "nodes.changed", nodes: [{ name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] }] },
   { type: "nodes.departed", nodes: [{ name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] }] },
   { type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] },
-  { type: "node.waiting", reason: "no Node" },
-  { type: "node.agreed", note: "" },
-  { type: "node.conflicting", reason: "another pod CIDR" },
   { type: "node.moved", prefixes: ["10.244.7.0/24"] },
   { type: "attachments.changed", added: [], removed: [], count: 1 },
   {
@@ -101,24 +93,24 @@ describe("the root", () => {
   });
 
   it("serves pods once the kernel is read and the guard holds, not before", async () => {
-    const { root, level } = await startRoot(false);
+    const { root, level } = await startRoot({ recovers: false });
     root.send({ type: "pods.recovered", count: 0 });
     root.send({ type: "guard.held" });
     root.send({ type: "guard.repairing", invariants: ["node.ownRule"] });
-    expect(root.getSnapshot().value).toEqual({ live: "serving" });
+    expect(root.getSnapshot().value).toEqual("live");
     expect(level().condition.reason).not.toBe("HeadcniStarting");
     root.stop();
-    const guarded = await startRoot(false);
+    const guarded = await startRoot({ recovers: false });
     guarded.root.send({ type: "guard.held" });
     guarded.root.send({ type: "guard.repairing", invariants: ["node.ownRule"] });
     guarded.root.send({ type: "pods.recovered", count: 0 });
-    expect(guarded.root.getSnapshot().value).toEqual({ live: "recovering" });
+    expect(guarded.root.getSnapshot().value).toEqual("starting");
     expect(guarded.level()).toMatchObject({
       readiness: { serving: false },
       condition: { reason: "HeadcniStarting" },
     });
     guarded.root.send({ type: "guard.held" });
-    expect(guarded.root.getSnapshot().value).toEqual({ live: "serving" });
+    expect(guarded.root.getSnapshot().value).toEqual("live");
     guarded.root.stop();
   });
 
@@ -136,13 +128,28 @@ describe("the root", () => {
   });
 
   it("refuses ADD for as long as the Node has other pod CIDRs than the pods here", async () => {
-    const { root, serve, add } = await startRoot();
+    const { root, serve, add, level } = await startRoot({ kubernetes });
+    const { node } = root.getSnapshot().context;
+    const heard = (podCidr: string) =>
+      node?.send({
+        type: "watch.listed",
+        source: "ownNode",
+        items: [{ ...own, podCidrs: [podCidr] }],
+        cursor: "",
+      });
+    await until(() => {
+      heard("10.244.1.0/24");
+      return root.getSnapshot().value === "starting";
+    }, "known");
     serve();
-    const reason = "the Node's pod CIDR is 10.244.7.0/24";
-    root.send({ type: "node.conflicting", reason });
-    expect(await add("c1")).toMatchObject({ code: 11, msg: reason });
-    root.send({ type: "node.agreed", note: "" });
-    expect((await add("c2")).msg).not.toBe(reason);
+    node?.send({ type: "attachments.changed", added: [], removed: [], count: 1 });
+    heard("10.244.7.0/24");
+    const refusal = await add("c1");
+    expect(refusal).toMatchObject({ code: 11, msg: expect.stringContaining("pod CIDR is 10.244.7.0/24") });
+    expect(level().condition).toMatchObject({ reason: "PodCIDRConflict" });
+    heard("10.244.1.0/24");
+    expect((await add("c2")).msg).not.toBe(refusal.msg);
+    expect(level().condition).not.toMatchObject({ reason: "PodCIDRConflict" });
     root.stop();
   });
 });
@@ -150,7 +157,10 @@ describe("the root", () => {
 type Children = Readonly<Record<string, AnyActorRef | undefined>>;
 
 /** A root without timers whose children fail at all they try, but for the readiness machine and the look at the pods that run. */
-async function startRoot(recovers = true) {
+async function startRoot({
+  recovers = true,
+  ...given
+}: Partial<HeadcniSettings> & { readonly recovers?: boolean } = {}) {
   let conflists = 0;
   const pods = podsMachine.provide({
     actors: {
@@ -178,8 +188,11 @@ async function startRoot(recovers = true) {
       readiness,
     },
   });
-  const root = createActor(machine, { input: { settings }, clock: manualClock() }).start();
-  await until(() => root.getSnapshot().matches({ live: "recovering" }), "live");
+  const root = createActor(machine, {
+    input: { settings: { ...settings, ...given } },
+    clock: manualClock(),
+  }).start();
+  if (given.kubernetes === undefined) await until(() => root.getSnapshot().matches("starting"), "the start");
   const contextOf = (child: string) =>
     (root.getSnapshot().children as Children)[child]?.getSnapshot().context;
   return {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createActor } from "xstate";
 import type { CniCommand } from "../../machines/cni/cni-events.ts";
+import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
 import type { HealthEvent, HealthFact, HealthInput } from "../../machines/health/health-events.ts";
 import { healthMachine } from "../../machines/health/health-machine.ts";
 import type { OwnNodeEvent } from "../../machines/own-node/own-node-events.ts";
@@ -29,13 +30,21 @@ function start(facts: readonly HealthFact[] = allWell, given: Partial<HealthInpu
   const cni = recorder<CniCommand>();
   const node = recorder<OwnNodeEvent>();
   const readiness = recorder<ReadinessEvent>();
+  const headscale = recorder<HeadscaleEvent>();
   const actor = createActor(healthMachine, { input: { ...input, ...given } }).start();
-  actor.send({ type: "health.followed", cni: cni.ref, node: node.ref, readiness: readiness.ref });
+  actor.send({
+    type: "health.followed",
+    cni: cni.ref,
+    node: node.ref,
+    readiness: readiness.ref,
+    headscale: headscale.ref,
+  });
   for (const fact of facts) actor.send(fact);
   return {
     cni,
     node,
     readiness,
+    headscale,
     says: (...news: readonly HealthFact[]) => {
       for (const fact of news) actor.send(fact);
       const { readiness: ready, condition } = actor.getSnapshot().context.level;
@@ -77,6 +86,7 @@ describe("health", () => {
         cni: recorder<CniCommand>().ref,
         node: recorder<OwnNodeEvent>().ref,
         readiness: recorder<ReadinessEvent>().ref,
+        headscale: recorder<HeadscaleEvent>().ref,
       },
     ];
     const starts = inputs.map((one) => createActor(healthMachine, { input: one }).getSnapshot().value);
@@ -87,12 +97,12 @@ describe("health", () => {
             Object.entries(value).filter(([region, state]) => start[region as "cni"] !== state).length,
         ),
       );
-    // Regions differ from each other only in what freezes while the tailnet is down: one step, or one after that, shows all.
+    // Regions hang together only in what freezes while the tailnet is down: one step shows all, or two where a state was left.
     await walkAllTransitions(healthMachine, {
       input,
       moreInputs: inputs,
       events,
-      possible: ({ value }) => moved(value) === (value.tailnet === "down" ? 1 : 0),
+      possible: ({ value }) => moved(value) === (value.tailnet === "down" || value.control === "ok" ? 1 : 0),
       stateKey: () => null,
     });
   });
@@ -240,6 +250,13 @@ describe("health", () => {
     expect(
       says(down, { type: "tailscale.loginEnded" }, asked, { type: "tailscale.up" }).reasons,
     ).toHaveLength(1);
+  });
+
+  it("has Headscale probed after tailscaled lost it, not before it was ever there", () => {
+    const { says, headscale } = start([{ type: "control.lost" }]);
+    expect(headscale.types()).toEqual([]);
+    says({ type: "control.restored" }, { type: "control.lost" });
+    expect(headscale.types()).toEqual(["control.restored", "control.lost"]);
   });
 
   it("tells of each change once, and not what stays", () => {

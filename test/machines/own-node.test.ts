@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { createActor, fromCallback, fromPromise } from "xstate";
-import type { OwnNodeEvent, OwnNodeInput, OwnNodeReport } from "../../machines/own-node/own-node-events.ts";
+import type {
+  OwnNodeEvent,
+  OwnNodeFact,
+  OwnNodeInput,
+  OwnNodeReport,
+} from "../../machines/own-node/own-node-events.ts";
 import { ownNodeMachine } from "../../machines/own-node/own-node-machine.ts";
+import type { PodsCommand } from "../../machines/pods/pods-events.ts";
 import { watchMachine } from "../../machines/watch/watch-machine.ts";
 import type { OwnNode } from "../../src/domain/kubernetes-objects.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -44,13 +50,18 @@ const counted = (count: number): OwnNodeEvent => ({
   count,
 });
 
-const input: Omit<OwnNodeInput, "parent"> = { seed: "n1", configured: [], supernets: ["10.244.0.0/16"] };
+const input: Omit<OwnNodeInput, "health" | "pods" | "parent"> = {
+  seed: "n1",
+  configured: [],
+  supernets: ["10.244.0.0/16"],
+};
 
 /** The machine; `memory` is what an earlier life left, and what this one writes. */
 function start({ memory = [] as readonly string[], configured = [] as readonly string[] } = {}) {
   const disk = { podCidrs: memory };
   const clock = manualClock();
-  const parent = recorder<OwnNodeReport>();
+  const parent = recorder<OwnNodeFact | OwnNodeReport>();
+  const pods = recorder<PodsCommand>();
   const silent = watchMachine.provide({ actors: { follow: fromCallback(() => undefined) } });
   const actor = createActor(
     ownNodeMachine.provide({
@@ -62,25 +73,28 @@ function start({ memory = [] as readonly string[], configured = [] as readonly s
         }),
       },
     }),
-    { input: { ...input, configured, parent: parent.ref }, clock },
+    { input: { ...input, configured, health: parent.ref, pods: pods.ref, parent: parent.ref }, clock },
   ).start();
   const isAt = (path: string) => JSON.stringify(actor.getSnapshot().value).includes(`"${path}"`);
   return {
     disk,
     clock,
     parent,
+    pods,
     send: (event: OwnNodeEvent) => actor.send(event),
     reaches: (path: string) => until(() => isAt(path), path),
-    last: (type: OwnNodeReport["type"]) => parent.events.findLast((event) => event.type === type),
+    last: (type: (OwnNodeFact | OwnNodeReport)["type"]) =>
+      parent.events.findLast((event) => event.type === type),
   };
 }
 
 describe("the machine of the own Node", () => {
   it("takes every transition", async () => {
-    const parent = recorder<OwnNodeReport>().ref;
+    const [health, pods] = [recorder<OwnNodeFact>().ref, recorder<PodsCommand>().ref];
+    const all = { ...input, health, pods, parent: recorder<OwnNodeReport>().ref };
     await walkAllTransitions(ownNodeMachine, {
-      input: { ...input, parent },
-      moreInputs: [{ ...input, configured: ["10.244.1.0/24"], parent }],
+      input: all,
+      moreInputs: [{ ...all, configured: ["10.244.1.0/24"] }],
       events: [
         heard(own),
         heard(),
@@ -215,14 +229,19 @@ describe("the machine of the own Node", () => {
   });
 
   it("goes back to rest when the Node gets its old pod CIDR again", async () => {
-    const { send, reaches, last } = start();
+    const { send, reaches, last, pods } = start();
     send(heard(own));
     await reaches("agreed");
     send(ownChanged("put", moved));
     await reaches("conflicting");
+    expect(pods.events.at(-1)).toEqual({
+      type: "pods.refuseAttach",
+      reason: expect.stringContaining("10.244.7.0/24"),
+    });
     send(ownChanged("put", own));
     await reaches("agreed");
     expect(last("node.agreed")).toEqual({ type: "node.agreed", note: "" });
+    expect(pods.events.at(-1)).toEqual({ type: "pods.refuseAttach", reason: "" });
   });
 
   it("keeps the pod CIDR when the Node is deleted or has none, and never leaves one that is configured", async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { createActor, fromCallback, fromPromise } from "xstate";
+import type { GuardEvent } from "../../machines/guard/guard-events.ts";
 import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
 import { ownRouteMachine } from "../../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../../machines/route/peer-route-machine.ts";
 import { routeRows } from "../../machines/routes/route-rows.ts";
-import type { RoutesEvent, RoutesFact, RoutesReport } from "../../machines/routes/routes-events.ts";
+import type { RoutesEvent, RoutesFact } from "../../machines/routes/routes-events.ts";
 import { routesMachine } from "../../machines/routes/routes-machine.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetPeer, TailnetStatus } from "../../src/domain/tailnet-status.ts";
@@ -37,7 +38,9 @@ function status(peers: readonly TailnetPeer[], primaryRoutes: readonly string[] 
   return { ...noTailnet, backendState: "Running", self: { ...self, primaryRoutes }, peers, fresh: true };
 }
 
-function inputOf(parent: ReturnType<typeof recorder<RoutesFact | RoutesReport>>) {
+type Told = GuardEvent | RoutesFact;
+
+function inputOf(parent: ReturnType<typeof recorder<Told>>) {
   return {
     own: [own],
     expected: null,
@@ -45,14 +48,14 @@ function inputOf(parent: ReturnType<typeof recorder<RoutesFact | RoutesReport>>)
     approval: "policy" as const,
     headscale: recorder<HeadscaleEvent>().ref,
     health: parent.ref,
-    parent: parent.ref,
+    guard: parent.ref,
   };
 }
 
 test("every transition of the routes machine can be taken", async () => {
   const announced = status([peer(2, "10.244.2.0/24")]);
   await walkAllTransitions(routesMachine, {
-    input: inputOf(recorder<RoutesFact | RoutesReport>()),
+    input: inputOf(recorder<Told>()),
     events: [
       { type: "tailnet.changed", status: announced },
       { type: "routeTable.changed" },
@@ -72,7 +75,7 @@ test("every transition of the routes machine can be taken", async () => {
 
 /** The registry with its real children over a table and packets that the test decides about. */
 function start(options: { readonly table?: readonly string[]; readonly answers?: boolean } = {}) {
-  const parent = recorder<RoutesFact | RoutesReport>();
+  const parent = recorder<Told>();
   const kernel = { table: options.table ?? [], reads: 0, answers: options.answers ?? true };
   const reinstalled: string[] = [];
   let hint: (event: RoutesEvent) => void = () => undefined;

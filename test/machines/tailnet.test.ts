@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { TailnetFact, TailnetReport } from "../../machines/tailnet/tailnet-events.ts";
+import type { StatusChanged, TailnetFact } from "../../machines/tailnet/tailnet-events.ts";
 import { tailnetMachine } from "../../machines/tailnet/tailnet-machine.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import { recorder } from "../support/recorder.ts";
@@ -18,8 +18,8 @@ import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
 test("every transition of the tailnet machine can be taken", async () => {
   await walkAllTransitions(tailnetMachine, {
-    input: inputOf(recorder<TailnetReport | TailnetFact>()),
-    moreInputs: [{ ...inputOf(recorder<TailnetReport | TailnetFact>()), arrival: "restarted" }],
+    input: inputOf(recorder<StatusChanged | TailnetFact>()),
+    moreInputs: [{ ...inputOf(recorder<StatusChanged | TailnetFact>()), arrival: "restarted" }],
     events: [
       ...[noTailnet, online, alone, offline, loggedOut].map(read),
       read({ ...offline, loginError: "invalid pre auth key" }),

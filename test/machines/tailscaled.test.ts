@@ -1,12 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { createActor, fromPromise } from "xstate";
+import type { GuardEvent } from "../../machines/guard/guard-events.ts";
 import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
-import type { TailnetFact } from "../../machines/tailnet/tailnet-events.ts";
-import type {
-  FoundTailscaled,
-  TailscaledInput,
-  TailscaledReport,
-} from "../../machines/tailscaled/tailscaled-events.ts";
+import type { StatusChanged, TailnetFact } from "../../machines/tailnet/tailnet-events.ts";
+import type { FoundTailscaled, TailscaledInput } from "../../machines/tailscaled/tailscaled-events.ts";
 import { tailscaledMachine } from "../../machines/tailscaled/tailscaled-machine.ts";
 import { WireError } from "../../src/adapters/wire/wire-error.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -19,19 +16,22 @@ const found: FoundTailscaled = { pid: 42, startTime: "1000", attended: true };
 const gone = new WireError("headcni-wire is gone", { code: "WIRE_GONE", pid: 1 });
 const silent = new WireError("its tailscaled does not answer", { code: "TAILSCALED_AWAY" });
 
-function inputOf(parent: ReturnType<typeof recorder<TailscaledReport | TailnetFact>>): TailscaledInput {
+type Told = GuardEvent | StatusChanged | TailnetFact;
+
+function inputOf(told: ReturnType<typeof recorder<Told>>): TailscaledInput {
   return {
     wanted,
     authKeyFrom: "credentials",
     headscale: recorder<HeadscaleEvent>().ref,
-    health: parent.ref,
-    parent: parent.ref,
+    health: told.ref,
+    guard: told.ref,
+    routes: told.ref,
   };
 }
 
 test("every transition of the tailscaled machine can be taken", async () => {
   await walkAllTransitions(tailscaledMachine, {
-    input: inputOf(recorder<TailscaledReport | TailnetFact>()),
+    input: inputOf(recorder<Told>()),
     events: [{ type: "session.settled" }, { type: "credentials.replaced" }],
     outcomes: { seek: { done: [found], error: [gone] } },
     stateKey: ({ context }) => [context.missed, Math.min(context.failures, 1)],
@@ -40,7 +40,7 @@ test("every transition of the tailscaled machine can be taken", async () => {
 
 /** The machine over a headcni-wire that runs `wire.runs`, or does not for that reason. */
 function start(runs: FoundTailscaled | Error) {
-  const parent = recorder<TailscaledReport | TailnetFact>();
+  const parent = recorder<Told>();
   const clock = manualClock();
   const wire = { runs };
   const sessions: { readonly process: unknown; readonly arrival: string }[] = [];
@@ -74,13 +74,13 @@ describe("tailscaled", () => {
     const { at, told, sessions } = start(found);
     await at("attending");
     expect(sessions).toEqual([{ process: { pid: 42, startTime: "1000" }, arrival: "adopted" }]);
-    expect(told()).toEqual(["tailscale.entered"]);
+    expect(told()).toEqual(["tailnetNamespace.opened"]);
   });
 
   test("waits for a wire that is not there, and tells each reason once", async () => {
     const { actor, at, told, parent, clock, wire, sessions } = start(gone);
     await at("away.missing");
-    expect(told()).toEqual(["tailscale.down", "tailscale.left"]);
+    expect(told()).toEqual(["tailscale.down", "tailnetNamespace.closed"]);
     clock.fire(200);
     await at("away.pausing");
     expect(told()).toHaveLength(2);
@@ -105,7 +105,7 @@ describe("tailscaled", () => {
     await at("away.backingOff");
     expect(parent.events.slice(1)).toMatchObject([
       { type: "tailscale.down", reason: "EXITED" },
-      { type: "tailscale.changed", status: { backendState: "NoState" } },
+      { type: "tailnet.changed", status: { backendState: "NoState" } },
     ]);
     const [first = 0] = clock.running();
     expect(first).toBeLessThanOrEqual(100);

@@ -3,10 +3,10 @@ import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts"
 import type {
   GreeterEvent,
   SessionSettled,
+  StatusChanged,
   TailnetEvent,
   TailnetFact,
   TailnetInput,
-  TailnetReport,
   TailscaledIdentity,
   WantedTailnet,
 } from "../../machines/tailnet/tailnet-events.ts";
@@ -52,7 +52,7 @@ export const offline: TailnetStatus = { ...online, self: { ...self, online: fals
 export const loggedOut: TailnetStatus = { ...noTailnet, backendState: "NeedsLogin" };
 export const read = (status: TailnetStatus) => ({ type: "tailnet.read", status }) as const;
 
-export function inputOf(root: ReturnType<typeof recorder<TailnetReport | TailnetFact>>) {
+export function inputOf(root: ReturnType<typeof recorder<StatusChanged | TailnetFact>>) {
   return {
     process,
     arrival: "adopted",
@@ -60,14 +60,14 @@ export function inputOf(root: ReturnType<typeof recorder<TailnetReport | Tailnet
     authKeyFrom: "credentials",
     headscale: recorder<HeadscaleEvent>().ref,
     health: root.ref,
-    root: root.ref,
+    routes: root.ref,
     parent: recorder<SessionSettled>().ref,
   } satisfies TailnetInput;
 }
 
 /** A session with tailscaled; effects are settled by the test. */
 export function startTailnet(arrival: TailnetInput["arrival"] = "adopted") {
-  const root = recorder<TailnetReport | TailnetFact>();
+  const root = recorder<StatusChanged | TailnetFact>();
   const parent = recorder<SessionSettled>();
   const greeted: string[] = [];
   const counts = { rejoins: 0, rechecks: 0 };
@@ -110,9 +110,8 @@ export function startTailnet(arrival: TailnetInput["arrival"] = "adopted") {
     peersAnswer,
     at: (state: string) => until(() => actor.getSnapshot().matches(stateValue(state) as never), state),
     statuses: () =>
-      root.events.flatMap((event) => (event.type === "tailscale.changed" ? [event.status.backendState] : [])),
-    told: () =>
-      root.types().filter((type) => type !== "tailscale.changed" && !type.startsWith("tailscale.login")),
+      root.events.flatMap((event) => (event.type === "tailnet.changed" ? [event.status.backendState] : [])),
+    told: () => root.types().filter((type) => type === "tailscale.up" || type === "tailscale.down"),
     logins: () => root.events.filter(({ type }) => type.startsWith("tailscale.login")),
     say: (status: TailnetStatus) => actor.send(read(status) satisfies TailnetEvent),
     die: () => feed.resolve("feed", undefined),

@@ -1,12 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { createActor } from "xstate";
+import type { GuardEvent } from "../../../machines/guard/guard-events.ts";
 import { headscaleMachine } from "../../../machines/headscale/headscale-machine.ts";
 import { rejoinMachine } from "../../../machines/tailnet/rejoin-machine.ts";
-import type { TailnetFact } from "../../../machines/tailnet/tailnet-events.ts";
+import type { StatusChanged, TailnetFact } from "../../../machines/tailnet/tailnet-events.ts";
 import { tailnetFeedMachine } from "../../../machines/tailnet/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "../../../machines/tailnet/tailnet-login-machine.ts";
 import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
-import type { TailscaledInput, TailscaledReport } from "../../../machines/tailscaled/tailscaled-events.ts";
+import type { TailscaledInput } from "../../../machines/tailscaled/tailscaled-events.ts";
 import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machine.ts";
 import { headscaleActors } from "../../../src/actors/headscale-actors.ts";
 import { tailnetActors } from "../../../src/actors/tailnet-actors.ts";
@@ -26,7 +27,7 @@ export function liveTailscale(
   const readKey = async () =>
     (await readFile(options.authKeyFile ?? rig.lab.headscale.authKeyFile, "utf8")).trim();
   const actors = tailnetActors(tailnet, client, readKey, rig.wire(index));
-  const parent = recorder<TailscaledReport | TailnetFact>();
+  const parent = recorder<TailnetFact>();
   const headscale = createActor(headscaleMachine.provide({ actors: headscaleActors(client) }), {
     input: { authenticates: true, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: node.name },
   }).start();
@@ -50,7 +51,8 @@ export function liveTailscale(
         authKeyFrom: options.authKeyFrom ?? "credentials",
         headscale,
         health: parent.ref,
-        parent: parent.ref,
+        guard: recorder<GuardEvent>().ref,
+        routes: recorder<StatusChanged>().ref,
       },
     },
   ).start();

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createActor } from "xstate";
 import { cleanupMachine } from "../../../machines/cleanup/cleanup-machine.ts";
+import type { GuardEvent } from "../../../machines/guard/guard-events.ts";
 import { ownRouteMachine } from "../../../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../../../machines/route/peer-route-machine.ts";
 import { routeRows } from "../../../machines/routes/route-rows.ts";
-import type { RoutesFact, RoutesReport } from "../../../machines/routes/routes-events.ts";
+import type { RoutesFact } from "../../../machines/routes/routes-events.ts";
 import { routesMachine } from "../../../machines/routes/routes-machine.ts";
 import { type CleanupOptions, type CleanupPorts, cleanupActors } from "../../../src/actors/cleanup-actors.ts";
 import { routeActors } from "../../../src/actors/route-actors.ts";
@@ -27,7 +28,7 @@ let routes: ReturnType<typeof startRoutes>;
 
 /** The routes machine of node 0. Here X is the node too, so its echoes are sent in X. */
 function startRoutes() {
-  const parent = recorder<RoutesFact | RoutesReport>();
+  const parent = recorder<RoutesFact>();
   const { netns, podCIDR } = rig.node(0);
   const echo = async (source: string, destination: string) => {
     const ping = inNetns(netns, ["ping", "-c", "1", "-W", "1", "-I", source, destination]);
@@ -50,7 +51,7 @@ function startRoutes() {
         approval: "api",
         headscale: near.headscale,
         health: parent.ref,
-        parent: parent.ref,
+        guard: recorder<GuardEvent>().ref,
       },
     },
   ).start();

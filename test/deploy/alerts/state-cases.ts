@@ -48,7 +48,7 @@ export function stuck(alert: string, machine: string, state: string): AlertCase 
 }
 
 export const stateCases: readonly AlertCase[] = [
-  stuck("HeadcniNotServing", "headcni", "live.recovering"),
+  stuck("HeadcniNotServing", "headcni", "starting"),
   round("HeadcniNotServing", "pods", ["recovering", "recoveryFailed"], 30),
   round(
     "HeadcniDegraded",
