@@ -70,7 +70,7 @@ export async function runDaemon(
     },
     configSource.current,
   );
-  const observers = await openObservers(config, { log, redact });
+  const observers = await openObservers(config, { log, redact, threads: { kernel: ports.kernelDevtools } });
   const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, observers.traces) };
   const machine = provideMachines(config, traced, {
     kernelWatch,

@@ -68,6 +68,7 @@ export async function openNodePorts(
     podNetwork: kernel.podNetwork,
     addressHints: createHintFile(paths.addressHints, listener.warned),
     kernel: kernel.state,
+    kernelDevtools: kernel.devtools,
     firewall: openFirewall({ tailnetPath: wire.path }),
     sysctlMemory: sysctlMemory(paths.sysctls),
     wire,

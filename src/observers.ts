@@ -1,11 +1,14 @@
-import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Config } from "./config/config-schema.ts";
 import { createEventMetrics } from "./observe/event-metrics.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { createCallExporter } from "./observe/otlp/call-exporter.ts";
 import { registerExporterMetrics } from "./observe/otlp/exporter-metrics.ts";
-import { openProgramObservers, type ProgramObservers } from "./observe/program-observers.ts";
+import {
+  openProgramObservers,
+  type ProgramObserverOptions,
+  type ProgramObservers,
+} from "./observe/program-observers.ts";
 import { type CallTraces, createCallTraces } from "./observe/trace/call-traces.ts";
 import { version } from "./version.ts";
 
@@ -21,7 +24,11 @@ export interface Observers extends Omit<ProgramObservers, "close"> {
 /** Opens what watches any program, and beside it the daemon's metrics of events and the traces of calls. */
 export async function openObservers(
   { monitoring, nodeName, ipam }: Config,
-  { log, redact }: { readonly log: Logger; readonly redact: (line: string) => string },
+  {
+    log,
+    redact,
+    threads,
+  }: Pick<ProgramObserverOptions, "log" | "redact"> & Required<Pick<ProgramObserverOptions, "threads">>,
 ): Promise<Observers> {
   const { otlpEndpoint, statelyInspect, inspector } = monitoring;
   const exporter =
@@ -46,6 +53,7 @@ export async function openObservers(
     log,
     redact,
     listener: traces.listener,
+    threads,
   });
   if (exporter !== undefined) registerExporterMetrics(registry, exporter);
   return {

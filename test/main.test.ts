@@ -1,6 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { Profile } from "pprof-format";
 import { expect, onTestFinished, test } from "vitest";
 import { addNetns, inNetns, removeNetns } from "./lab/netns.ts";
 import { runResult } from "./lab/run-command.ts";
@@ -88,3 +90,44 @@ test("the inspector is switched on in the running daemon, which loses nothing, a
   );
   expect(child.exitCode).toBeNull();
 });
+
+test("profiles are taken of the daemon's main thread and of its kernel worker", async () => {
+  const { ask, netns } = await startLoneDaemon();
+  const index = await ask("/debug/pprof/");
+  expect(index.body.toString()).toContain("/debug/pprof/profile?thread=kernel");
+  const profileOf = async (path: string, work: () => Promise<unknown> = async () => undefined) => {
+    const taking = ask(`/debug/pprof/${path}`);
+    await work();
+    const { status, body } = await taking;
+    expect(status, body.toString()).toBe(200);
+    return Profile.decode(gunzipSync(body));
+  };
+  const namesOf = ({ function: functions, stringTable }: Profile) =>
+    functions.map(({ name }) => stringTable.strings[Number(name)]);
+  const main = namesOf(await profileOf("profile?seconds=2", () => busy(ask)));
+  const cpu = await profileOf("profile?seconds=2&thread=kernel", () => busyKernel(netns));
+  const kernel = namesOf(cpu);
+  expect(main).not.toContain("runKernelLoop");
+  expect(kernel).toContain("runKernelLoop");
+  // Most of the two seconds it sleeps, which is no CPU time.
+  const nanoseconds = cpu.sample.reduce((sum, { value }) => sum + Number(value[1]), 0);
+  expect(nanoseconds).toBeLessThan(1.5e9);
+  const heap = await profileOf("heap?seconds=2&thread=kernel", () => busyKernel(netns));
+  // Nothing of what the worker allocates meanwhile need live on.
+  expect(heap.sample.length === 0 || namesOf(heap).includes("runKernelLoop")).toBe(true);
+  expect(heap.sampleType.map(({ type }) => heap.stringTable.strings[Number(type)])).toContain("inuse_space");
+  expect((await ask("/healthz")).status).toBe(200);
+});
+
+/** Pages that are asked for keep the main thread busy. */
+async function busy(ask: (path: string) => Promise<unknown>): Promise<void> {
+  for (let count = 0; count < 50; count += 1) await ask("/metrics");
+}
+
+/** The worker hears of every change. */
+async function busyKernel(netns: string): Promise<void> {
+  const lines = Array.from({ length: 400 }, (_, index) =>
+    [`link add d${index} type dummy`, `link del d${index}`].join("\n"),
+  );
+  await runResult(["ip", "-n", netns, "-batch", "-"], { input: `${lines.join("\n")}\n` });
+}

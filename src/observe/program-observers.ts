@@ -1,12 +1,14 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { InspectionEvent } from "xstate";
+import { createDevtools } from "../adapters/devtools/devtools.ts";
 import type { HttpServerOptions, RequestTaker } from "./http-server.ts";
 import { openInspector } from "./inspector/open-inspector.ts";
 import type { MachineListener } from "./live-machine.ts";
 import { registerMachineMetrics } from "./machine-metrics.ts";
 import { createMachineObserver, type MachineObserver } from "./machine-observer.ts";
 import { createPprofPages, firstTaker } from "./pprof/pprof-pages.ts";
+import { profileTakers, type RunDevtools } from "./pprof/profilers.ts";
 import { createStatelyBridge } from "./stately/stately-bridge.ts";
 import { subjectOf } from "./subject-of.ts";
 import { severalListeners } from "./trace/several-listeners.ts";
@@ -32,6 +34,8 @@ export interface ProgramObserverOptions {
   readonly log: Logger;
   readonly redact: (line: string) => string;
   readonly listener?: MachineListener;
+  /** Further threads that can be profiled, by name. */
+  readonly threads?: Readonly<Record<string, RunDevtools>>;
 }
 
 /** Opens log lines, metrics, profiles and inspectors of a program's machines. */
@@ -51,6 +55,9 @@ export async function openProgramObservers(options: ProgramObserverOptions): Pro
           warn: (fields, text) => log.warn(fields, text),
         });
   registerMachineMetrics(registry, machines);
+  const own = createDevtools();
+  const threads = { main: async (...given: Parameters<RunDevtools>) => own(...given), ...options.threads };
+  const profiles = Object.entries(threads).map(([thread, run]) => [thread, profileTakers(run)] as const);
   return {
     machines,
     inspect: (event) => {
@@ -58,7 +65,7 @@ export async function openProgramObservers(options: ProgramObserverOptions): Pro
       inspector.inspect(event);
       bridge?.inspect(event);
     },
-    taker: firstTaker(inspector.taker, createPprofPages()),
+    taker: firstTaker(inspector.taker, createPprofPages(Object.fromEntries(profiles))),
     commands: { "/inspect": inspector.switchOn },
     close: () => {
       inspector.close();

@@ -59,5 +59,5 @@ export async function startLoneDaemon(more: Readonly<Record<string, unknown>> = 
       asked.on("error", reject);
       asked.end();
     });
-  return { directory, child, exited, socketPath, configure, ask, log: () => log };
+  return { directory, netns, child, exited, socketPath, configure, ask, log: () => log };
 }

@@ -1,3 +1,4 @@
+import { createDevtools } from "../devtools/devtools.ts";
 import { applyOperations } from "./apply-operations.ts";
 import { attach } from "./attach.ts";
 import { check } from "./check.ts";
@@ -17,6 +18,7 @@ export type CommandHandlers = {
 
 export function commandHandlers(kernel: WorkerKernel): CommandHandlers {
   const { kept, namespaces, sysctls } = kernel;
+  const devtools = createDevtools();
   return {
     attach: (plan) => attach(kernel, plan),
     detach: (hostLink) => detach(kernel, hostLink),
@@ -50,6 +52,13 @@ export function commandHandlers(kernel: WorkerKernel): CommandHandlers {
         for (const [name, value] of Object.entries(values)) sysctls.write(name, value);
       });
       return null;
+    },
+    devtools: ({ commands, last }) => {
+      try {
+        return { answer: devtools(commands, last) };
+      } catch (error) {
+        return { refusal: String(error) };
+      }
     },
   };
 }

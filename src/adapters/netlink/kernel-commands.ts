@@ -7,6 +7,7 @@ import type {
 } from "../../domain/kernel-state.ts";
 import type { KernelStateFailure } from "../../ports/kernel-state.ts";
 import type { PodNetworkFailure } from "../../ports/pod-network.ts";
+import type { DevtoolsCommand } from "../devtools/devtools.ts";
 
 /** What the main thread may ask of the worker: input and answer of each command. All of it is plain data. */
 export interface KernelCommands {
@@ -36,6 +37,11 @@ export interface KernelCommands {
     output: null;
   };
   echo: { input: EchoRequest; output: number | undefined };
+  /** Profiles of the worker. A command that fails is an answer: it must not end the worker. */
+  devtools: {
+    input: { readonly commands: readonly DevtoolsCommand[]; readonly last: boolean };
+    output: { readonly answer: unknown } | { readonly refusal: string };
+  };
 }
 
 export interface EchoRequest {

@@ -1,5 +1,6 @@
 import type { KernelState } from "../../ports/kernel-state.ts";
 import type { PodNetwork } from "../../ports/pod-network.ts";
+import type { DevtoolsCommand } from "../devtools/devtools.ts";
 import { errnoName } from "./errno.ts";
 import { KernelStateRefusal } from "./kernel-errors.ts";
 import { type ChangeListeners, kernelState } from "./kernel-state.ts";
@@ -21,6 +22,8 @@ export interface KernelOptions {
 export interface Kernel {
   readonly podNetwork: PodNetwork;
   readonly state: KernelState;
+  /** Runs commands in the worker's DevTools session; `last` ends it. */
+  devtools(commands: readonly DevtoolsCommand[], last: boolean): Promise<unknown>;
   /** Deletes released links, ends the worker, closes every descriptor. Links, routes and namespaces stay. */
   close(): Promise<void>;
 }
@@ -50,6 +53,11 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
   return {
     podNetwork: podNetwork(client, reaper, activity),
     state: kernelState(client, listeners),
+    devtools: async (commands, last) => {
+      const answered = await client.call("devtools", { commands, last });
+      if ("refusal" in answered) throw new Error(answered.refusal);
+      return answered.answer;
+    },
     close: async () => {
       await reaper.close();
       await client.close();

@@ -1,22 +1,23 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { jsonAnswer } from "../http-routes.ts";
+import { type HttpAnswer, jsonAnswer } from "../http-routes.ts";
 import type { RequestTaker } from "../http-server.ts";
 import { isLocal, isLocalName } from "../inspector/loopback.ts";
-import { type ProfileTaker, takeCpuProfile, takeHeapProfile } from "./profilers.ts";
+import type { ProfileTaker } from "./profilers.ts";
 
 const folder = "/debug/pprof/";
 const defaultSeconds = 10;
-const mostSeconds = 60;
+const maxSeconds = 60;
 /** Beyond the profile itself: encoding and sending it. */
 const graceMs = 10_000;
 
+/** Takers by kind ("profile", "heap") of each thread; that of the thread "main" is meant where none is named. */
+export type ThreadTakers = Readonly<Record<string, Readonly<Record<string, ProfileTaker>>>>;
+
 /**
- * /debug/pprof/profile and /debug/pprof/heap, both with `?seconds=`: profiles that `go tool pprof` opens. One at a time,
- * since a second one would measure the first. Until somebody asks it costs nothing.
+ * /debug/pprof/, an index, and below it /debug/pprof/profile and /debug/pprof/heap, both with `?seconds=` and `?thread=`: profiles that
+ * `go tool pprof` opens. One at a time, since a second one would measure the first. Until somebody asks it costs nothing.
  */
-export function createPprofPages(
-  takers: Readonly<Record<string, ProfileTaker>> = { profile: takeCpuProfile, heap: takeHeapProfile },
-): RequestTaker {
+export function createPprofPages(threads: ThreadTakers): RequestTaker {
   let running: { readonly kind: string; readonly until: number } | undefined;
 
   async function profile(
@@ -45,10 +46,17 @@ export function createPprofPages(
   }
 
   return (request, response, url) => {
-    if (!url.pathname.startsWith(folder)) return false;
+    if (`${url.pathname}/` !== folder && !url.pathname.startsWith(folder)) return false;
     const kind = url.pathname.slice(folder.length);
-    const taker = takers[kind];
-    if (taker === undefined) {
+    const thread = url.searchParams.get("thread") ?? "main";
+    const takers = threads[thread];
+    const taker = takers?.[kind];
+    const seconds = secondsOf(url);
+    if (kind === "")
+      send(response, 200, { contentType: "text/html; charset=utf-8", body: indexPage(threads) });
+    else if (takers === undefined)
+      refuse(response, 404, `no such thread: there are ${Object.keys(threads).join(" and ")}`);
+    else if (taker === undefined)
       refuse(
         response,
         404,
@@ -56,17 +64,13 @@ export function createPprofPages(
           .map((name) => folder + name)
           .join(" and ")}`,
       );
-      return true;
-    }
-    const seconds = secondsOf(url);
-    if (!isLocal(request) || !isLocalName(request.headers.host))
+    else if (!isLocal(request) || !isLocalName(request.headers.host))
       refuse(
         response,
         403,
         "profiles are taken over loopback, by that name or address, and over the unix socket only",
       );
-    else if (seconds === undefined)
-      refuse(response, 400, `seconds must be a number from 1 to ${mostSeconds}`);
+    else if (seconds === undefined) refuse(response, 400, `seconds must be a number from 1 to ${maxSeconds}`);
     else if (running !== undefined) {
       const left = Math.max(1, Math.ceil((running.until - performance.now()) / 1000));
       response.setHeader("retry-after", String(left));
@@ -89,7 +93,7 @@ function secondsOf(url: URL): number | undefined {
   const text = url.searchParams.get("seconds");
   if (text === null) return defaultSeconds;
   const seconds = Number(text);
-  return text !== "" && seconds >= 1 && seconds <= mostSeconds ? seconds : undefined;
+  return text !== "" && seconds >= 1 && seconds <= maxSeconds ? seconds : undefined;
 }
 
 /** The server ends an exchange that is silent for 10 s; a profile is silent for as long as it is taken. */
@@ -97,8 +101,26 @@ function allowTime({ socket }: IncomingMessage, seconds: number): void {
   socket.setTimeout(seconds * 1000 + graceMs);
 }
 
+/** Names in it are our own. */
+function indexPage(threads: ThreadTakers): string {
+  const rows = Object.entries(threads).flatMap(([thread, takers]) =>
+    Object.keys(takers).map((kind) => {
+      const path = `${folder}${kind}?thread=${thread}&seconds=${defaultSeconds}`;
+      return `<li><a href="${path.replace("&", "&amp;")}">${path.replace("&", "&amp;")}</a></li>`;
+    }),
+  );
+  return `<!doctype html><title>/debug/pprof/</title><h1>/debug/pprof/</h1><p>For go tool pprof. profile: CPU time; heap: what was allocated meanwhile and still lives. seconds: 1 to ${maxSeconds}.</p><ul>${rows.join("")}</ul>`;
+}
+
 function refuse(response: ServerResponse, status: number, error: string): void {
-  const { contentType, body } = jsonAnswer(status, { error });
+  send(response, status, jsonAnswer(status, { error }));
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  { contentType, body }: Pick<HttpAnswer, "contentType" | "body">,
+): void {
   response.writeHead(status, {
     "content-type": contentType,
     "content-length": Buffer.byteLength(body),

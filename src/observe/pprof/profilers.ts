@@ -1,6 +1,6 @@
 import type { Profiler } from "node:inspector";
-import type { Session } from "node:inspector/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import type { DevtoolsCommand } from "../../adapters/devtools/devtools.ts";
 import { type CallFrame, encodeProfile, type StackSample } from "./profile-encoder.ts";
 
 /** Takes a profile for so long. Rejects with an AbortError once the signal says that nobody waits for it any more. */
@@ -23,57 +23,79 @@ const cpuIntervalUs = 1000;
 /** One sample per so many allocated bytes: finer than V8's 32 KiB, since the daemon allocates little. */
 const heapIntervalBytes = 8192;
 
-/** CPU time of the main thread by function; the kernel worker is another thread and not in it. */
-export const takeCpuProfile: ProfileTaker = (durationMs, signal) =>
-  withSession(async (session) => {
-    const startedAtMs = Date.now();
-    await session.post("Profiler.enable");
-    await session.post("Profiler.setSamplingInterval", { interval: cpuIntervalUs });
-    await session.post("Profiler.start");
-    await delay(durationMs, undefined, { signal });
-    const { profile } = await session.post("Profiler.stop");
-    return encodeProfile(cpuSamples(profile), {
-      measures: [
-        { type: "samples", unit: "count" },
-        { type: "cpu", unit: "nanoseconds" },
-      ],
-      period: cpuIntervalUs * 1000,
-      startedAtMs,
-      durationMs,
-    });
-  });
+/** Runs commands in a thread's DevTools session, in order; `last` ends it. Gives the answer to the last of them. */
+export type RunDevtools = (commands: readonly DevtoolsCommand[], last: boolean) => Promise<unknown>;
 
-/** What was allocated while it ran and still lives at its end, by function that allocated it. */
-export const takeHeapProfile: ProfileTaker = (durationMs, signal) =>
-  withSession(async (session) => {
-    const startedAtMs = Date.now();
-    await session.post("HeapProfiler.startSampling", { samplingInterval: heapIntervalBytes });
-    await delay(durationMs, undefined, { signal });
-    const { profile } = await session.post("HeapProfiler.stopSampling");
-    return encodeProfile(heapSamples(profile as unknown as HeapProfile), {
-      measures: [
-        { type: "inuse_objects", unit: "count" },
-        { type: "inuse_space", unit: "bytes" },
-      ],
-      period: heapIntervalBytes,
-      startedAtMs,
-      durationMs,
-    });
-  });
-
-/** Nothing of the profiler is loaded before the first profile, and its end takes all of it away again. */
-async function withSession<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
-  const inspector = await import("node:inspector/promises");
-  const session = new inspector.Session();
-  session.connect();
-  try {
-    return await work(session);
-  } finally {
-    session.disconnect();
-  }
+/** CPU time of a thread by function, and what was allocated meanwhile and still lives at the end, by function that allocated it. */
+export function profileTakers(run: RunDevtools): Readonly<Record<"profile" | "heap", ProfileTaker>> {
+  return {
+    profile: async (durationMs, signal) => {
+      const startedAtMs = Date.now();
+      const start: readonly DevtoolsCommand[] = [
+        ["Profiler.enable"],
+        ["Profiler.setSamplingInterval", { interval: cpuIntervalUs }],
+        ["Profiler.start"],
+      ];
+      const { profile } = (await sampled(run, { start, stop: "Profiler.stop" }, durationMs, signal)) as {
+        readonly profile: Profiler.Profile;
+      };
+      return encodeProfile(cpuSamples(profile), {
+        measures: [
+          { type: "samples", unit: "count" },
+          { type: "cpu", unit: "nanoseconds" },
+        ],
+        period: cpuIntervalUs * 1000,
+        startedAtMs,
+        durationMs,
+      });
+    },
+    heap: async (durationMs, signal) => {
+      const startedAtMs = Date.now();
+      const start: readonly DevtoolsCommand[] = [
+        ["HeapProfiler.startSampling", { samplingInterval: heapIntervalBytes }],
+      ];
+      const stop = "HeapProfiler.stopSampling";
+      const { profile } = (await sampled(run, { start, stop }, durationMs, signal)) as {
+        readonly profile: HeapProfile;
+      };
+      return encodeProfile(heapSamples(profile), {
+        measures: [
+          { type: "inuse_objects", unit: "count" },
+          { type: "inuse_space", unit: "bytes" },
+        ],
+        period: heapIntervalBytes,
+        startedAtMs,
+        durationMs,
+      });
+    },
+  };
 }
 
-/** The time between two samples belongs to the later one. What is no work of ours ("(idle)", "(program)") is left out. */
+/** Also one that nobody waits for any more is stopped. */
+async function sampled(
+  run: RunDevtools,
+  { start, stop }: { readonly start: readonly DevtoolsCommand[]; readonly stop: string },
+  durationMs: number,
+  signal: AbortSignal,
+): Promise<unknown> {
+  await run(start, false);
+  await delay(durationMs, undefined, { signal }).catch(() => undefined);
+  const answer = await run([[stop]], true);
+  signal.throwIfAborted();
+  return answer;
+}
+
+/**
+ * V8's own words for it, and where the kernel worker sleeps: in a call into the C library, which V8 takes for work, and whose caller
+ * it does not always find.
+ */
+function isNoWork([innermost, caller]: readonly CallFrame[]): boolean {
+  if (innermost === undefined || ["(idle)", "(program)"].includes(innermost.functionName)) return true;
+  if (innermost.url !== "" || innermost.functionName.startsWith("(")) return false;
+  return caller === undefined || caller.functionName === "waitForInput";
+}
+
+/** The time between two samples belongs to the later one. What is no work is left out. */
 function* cpuSamples({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): Generator<StackSample> {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const parents = new Map(
@@ -92,8 +114,7 @@ function* cpuSamples({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile)
       const frame = byId.get(id)?.callFrame;
       if (frame !== undefined && frame.functionName !== "(root)") stack.push(frame);
     }
-    const [innermost] = stack;
-    if (innermost === undefined || ["(idle)", "(program)"].includes(innermost.functionName)) continue;
+    if (isNoWork(stack)) continue;
     yield { stack, values: [count, nanoseconds] };
   }
 }

@@ -7,9 +7,10 @@ import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { Profile } from "pprof-format";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { createDevtools } from "../../../src/adapters/devtools/devtools.ts";
 import { type HttpServer, openHttpServer } from "../../../src/observe/http-server.ts";
 import { createPprofPages, firstTaker } from "../../../src/observe/pprof/pprof-pages.ts";
-import type { ProfileTaker } from "../../../src/observe/pprof/profilers.ts";
+import { type ProfileTaker, profileTakers } from "../../../src/observe/pprof/profilers.ts";
 
 interface Answer {
   readonly status: number | undefined;
@@ -17,6 +18,7 @@ interface Answer {
   readonly body: Buffer;
 }
 
+const devtools = createDevtools();
 let directory: string;
 let server: HttpServer;
 
@@ -38,7 +40,9 @@ function ask(path: string, signal?: AbortSignal): Promise<Answer> {
   });
 }
 
-async function open(takers?: Readonly<Record<string, ProfileTaker>>): Promise<void> {
+async function open(
+  takers: Readonly<Record<string, ProfileTaker>> = profileTakers(async (...given) => devtools(...given)),
+): Promise<void> {
   server = await openHttpServer(
     {
       health: () => ({ alive: true, reasons: [] }),
@@ -50,7 +54,7 @@ async function open(takers?: Readonly<Record<string, ProfileTaker>>): Promise<vo
       address: "127.0.0.1",
       port: 0,
       socketPath: join(directory, "http.sock"),
-      taker: firstTaker(undefined, createPprofPages(takers)),
+      taker: firstTaker(undefined, createPprofPages({ main: takers })),
     },
   );
 }
@@ -191,6 +195,22 @@ describe("the pages", () => {
       expect(body.toString()).toContain("from 1 to 60");
     },
   );
+
+  test.each(["/debug/pprof", "/debug/pprof/"])("%s is an index of what there is", async (path) => {
+    await open({ profile: async () => new Uint8Array(), heap: async () => new Uint8Array() });
+    const { status, headers, body } = await ask(path);
+    expect(status).toBe(200);
+    expect(headers["content-type"]).toContain("text/html");
+    for (const kind of ["profile", "heap"])
+      expect(body.toString()).toContain(`href="/debug/pprof/${kind}?thread=main&amp;seconds=10"`);
+  });
+
+  test("an unknown thread is answered with those there are", async () => {
+    await open();
+    const { status, body } = await ask("/debug/pprof/profile?thread=kernl");
+    expect(status).toBe(404);
+    expect(body.toString()).toContain("there are main");
+  });
 
   test("an unknown profile is answered with those there are, other pages as ever", async () => {
     await open();
