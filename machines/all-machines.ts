@@ -24,6 +24,7 @@ import { tailnetLoginMachine } from "./tailnet/tailnet-login-machine.ts";
 import { tailnetMachine } from "./tailnet/tailnet-machine.ts";
 import { tailscaledMachine } from "./tailscaled/tailscaled-machine.ts";
 import { watchMachine } from "./watch/watch-machine.ts";
+import { wireResolverMachine } from "./wire/resolver-machine.ts";
 import { wireMachine } from "./wire/wire-machine.ts";
 
 /** Every machine of the daemon, of headcni-wire and of `headcni --cleanup`, by its id: what the coverage tests, the diagrams and the metrics go through. */
@@ -53,5 +54,6 @@ export const allMachines: readonly AnyStateMachine[] = [
   podReportsMachine,
   watchMachine,
   wireMachine,
+  wireResolverMachine,
   cleanupMachine,
 ];

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -131,3 +133,27 @@ async function busyKernel(netns: string): Promise<void> {
   );
   await runResult(["ip", "-n", netns, "-batch", "-"], { input: `${lines.join("\n")}\n` });
 }
+
+test("what headcni-wire's machines do is in the daemon's metrics and its table", async () => {
+  const { ask, netns, directory } = await startLoneDaemon();
+  const file = join(directory, "config.yaml");
+  const [program, ...args] = inNetns(netns, [process.execPath, wireMain, "--config", file]);
+  const wire = spawn(program, args, { stdio: "ignore" });
+  const ended = once(wire, "exit");
+  onTestFinished(async () => {
+    wire.kill("SIGTERM");
+    await ended;
+  });
+  const metrics = async () => (await ask("/metrics")).body.toString();
+  // Its tailscaled is not there, so it never stays up.
+  await until(
+    async () => /headcni_machines\{machine="wire",state="backingOff"\} 1/.test(await metrics()),
+    "the state of wire",
+  );
+  const { machines } = JSON.parse((await ask("/debug/machines")).body.toString()) as {
+    readonly machines: readonly { readonly machine: string }[];
+  };
+  expect(machines.map(({ machine }) => machine)).toContain("wire");
+  wire.kill("SIGTERM");
+  await until(async () => !/machine="wire"[^\n]*\} 1/.test(await metrics()), "the end of its series");
+});

@@ -33,6 +33,7 @@ const purposes: Readonly<Record<string, string>> = {
   podWatch: "Joins the node's Kubernetes pods to attachments and finds orphans.",
   podReports: "Posts what goes wrong with pods as Events.",
   wire: "The program that keeps tailscaled running apart from the daemon, so that pods keep talking while the daemon restarts.",
+  wireResolver: "Its child, where the node's nameservers answer on loopback only.",
   cleanup: "`headcni --cleanup`: takes HeadCNI off a node, step by step, and says what is left.",
   watch: "List and watch of one kind of Kubernetes objects.",
 };

@@ -63,6 +63,19 @@ export const stateAlerts: readonly StateAlert[] = [
       // A tailscaled that ends again and again goes round through all of these.
       tailscaled: ["away", "entering", "attending.settling"],
       tailnet: ["examining", "connecting", "greeting"],
+      // Each end of it is short: what counts is that it does not stay up.
+      wire: [
+        "preparing",
+        "unprepared",
+        "announcing",
+        "serving.starting",
+        "serving.publishing",
+        "serving.unpublished",
+        "serving.young",
+        "fallen",
+        "backingOff",
+      ],
+      wireResolver: ["running.young", "backingOff"],
     },
   },
   {

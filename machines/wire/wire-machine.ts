@@ -1,9 +1,11 @@
-import { assign, sendTo, setup } from "xstate";
+import { assign, enqueueActions, sendTo, setup, stopChild } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { ChildEnd } from "../support/slots.ts";
 import type { StateMeta } from "../support/state-limit.ts";
+import { wireResolverMachine } from "./resolver-machine.ts";
 
 /** The process, as the launcher knows it. */
 interface LaunchedProcess {
@@ -30,7 +32,7 @@ interface WireContext {
   readonly seed: string;
 }
 
-const limits = { prepare: 10_000, start: 20_000, publish: 5_000, retry: 1_000, steady: 30_000, end: 8_000 };
+const limits = { prepare: 10_000, start: 20_000, publish: 5_000, retry: 1_000, steady: 20_000, end: 8_000 };
 const restart = { firstMs: 100, mostMs: 30_000 };
 
 /**
@@ -41,13 +43,14 @@ export const wireMachine = setup({
   types: {
     input: {} as { readonly seed: string },
     context: {} as WireContext,
-    events: {} as WireEvent,
+    events: {} as WireEvent | ChildEnd,
     meta: {} as StateMeta,
-    children: {} as { tailscaled: "tailscaled" },
+    children: {} as { tailscaled: "tailscaled"; resolver: "resolver" },
   },
   actors: {
-    /** Makes X, joins it to the node and stands in it. */
-    prepare: notProvided<void, void>("wire.prepare"),
+    /** Makes X, joins it to the node and stands in it. Gives the nameservers that need headcni-resolver. */
+    prepare: notProvided<readonly string[], void>("wire.prepare"),
+    resolver: wireResolverMachine,
     /** Runs one tailscaled from its start to its end. */
     tailscaled: notProvidedSource<LaunchCommand, undefined>("wire.tailscaled"),
     /** Tells the daemon who runs; null: nobody. */
@@ -61,6 +64,11 @@ export const wireMachine = setup({
     keepFailure: assign({ failure: (_, failure: Failure) => failure }),
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
     forgetFailures: assign({ failures: 0, failure: null }),
+    startResolver: enqueueActions(({ context: { seed }, enqueue }, addresses: readonly string[]) => {
+      if (addresses.length > 0)
+        enqueue.spawnChild("resolver", { id: "resolver", input: { addresses, seed } });
+    }),
+    stopResolver: stopChild("resolver"),
     endTailscaled: sendTo("tailscaled", { type: "tailscaled.end" }),
   },
   delays: {
@@ -71,6 +79,11 @@ export const wireMachine = setup({
   id: "wire",
   context: ({ input }) => ({ ...input, process: null, failures: 0, failure: null }),
   initial: "preparing",
+  // Without it tailscaled still has the nameservers that it reaches itself.
+  on: {
+    "xstate.done.actor.*": { actions: "stopResolver" },
+    "xstate.error.actor.*": { actions: "stopResolver" },
+  },
   states: {
     preparing: {
       meta: {
@@ -79,7 +92,10 @@ export const wireMachine = setup({
       },
       invoke: {
         src: "prepare",
-        onDone: { target: "announcing", actions: "forgetFailures" },
+        onDone: {
+          target: "announcing",
+          actions: ["forgetFailures", { type: "startResolver", params: ({ event }) => event.output }],
+        },
         onError: {
           target: "unprepared",
           actions: [{ type: "keepFailure", params: ({ event }) => toFailure(event.error) }, "countFailure"],

@@ -1,4 +1,5 @@
 import { fromCallback, fromPromise } from "xstate";
+import { type ResolverEvent, wireResolverMachine } from "../../machines/wire/resolver-machine.ts";
 import type { LaunchCommand, WireEvent } from "../../machines/wire/wire-machine.ts";
 import type { Failure } from "../domain/failure.ts";
 import type { TailscaledProcess } from "../ports/tailnet.ts";
@@ -7,7 +8,17 @@ import type { WireHost } from "../ports/wire.ts";
 /** Effects of the wire machine. `failed` hears of every end of tailscaled, for the log. */
 export function wireActors(host: WireHost, failed: (failure: Failure) => void) {
   return {
-    prepare: fromPromise<void, void>(() => host.prepare()),
+    prepare: fromPromise<readonly string[], void>(() => host.prepare()),
+    resolver: wireResolverMachine.provide({
+      actors: {
+        run: Object.assign(
+          fromCallback<ResolverEvent, { readonly addresses: readonly string[] }>(({ input, sendBack }) =>
+            host.resolve(input.addresses, (failure) => sendBack({ type: "resolver.ended", failure })),
+          ),
+          { neverDone: true as const },
+        ),
+      },
+    }),
     publish: fromPromise<void, { readonly process: TailscaledProcess | null }>(({ input }) =>
       host.publish(input.process),
     ),

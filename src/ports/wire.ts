@@ -49,9 +49,11 @@ export interface WireEnd {
 export interface WireHost {
   /**
    * Makes a new X, joins it to the node by the veth pair, and stands in it from then on. Done once per process; a failure
-   * leaves the process on the node, and it can be tried again.
+   * leaves the process on the node, and it can be tried again. Gives the node's nameservers that only the node itself reaches.
    */
-  prepare(): Promise<void>;
+  prepare(): Promise<readonly string[]>;
+  /** Runs headcni-resolver for them in X; `ended` is called once. Returns the way to end it. */
+  resolve(addresses: readonly string[], ended: (failure: Failure) => void): () => void;
   /** Starts tailscaled in X. `answers` is called once its LocalAPI does, `ended` once when it is gone. */
   launch(heard: {
     readonly answers: (process: TailscaledProcess) => void;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createActor, fromCallback, fromPromise } from "xstate";
+import { type ResolverEvent, wireResolverMachine } from "../../machines/wire/resolver-machine.ts";
 import { type LaunchCommand, type WireEvent, wireMachine } from "../../machines/wire/wire-machine.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { until } from "../support/until.ts";
@@ -11,6 +12,7 @@ const failure = { code: "EXITED", message: "tailscaled ended by SIGKILL" };
 test("every transition of the wire machine can be taken", async () => {
   await walkAllTransitions(wireMachine, {
     input: { seed: "n1" },
+    outcomes: { prepare: { done: [[], ["127.0.0.53"]] } },
     events: [
       { type: "tailscaled.answered", process },
       { type: "tailscaled.ended", failure },
@@ -21,15 +23,35 @@ test("every transition of the wire machine can be taken", async () => {
 });
 
 /** The machine over a tailscaled that does what the test says. */
-function start() {
-  const world = { prepared: 0, launched: 0, told: [] as string[], published: [] as unknown[], retracted: 0 };
+function start(nameservers: readonly string[] = []) {
+  const world = {
+    prepared: 0,
+    launched: 0,
+    told: [] as string[],
+    published: [] as unknown[],
+    retracted: 0,
+    resolving: [] as unknown[],
+  };
   const clock = manualClock();
   let say: (event: WireEvent) => void = () => undefined;
+  let sayResolver: (event: ResolverEvent) => void = () => undefined;
   const actor = createActor(
     wireMachine.provide({
       actors: {
-        prepare: fromPromise<void, void>(async () => {
+        prepare: fromPromise<readonly string[], void>(async () => {
           world.prepared += 1;
+          return nameservers;
+        }),
+        resolver: wireResolverMachine.provide({
+          actors: {
+            run: fromCallback<ResolverEvent, { readonly addresses: readonly string[] }>(
+              ({ input, sendBack }) => {
+                world.resolving.push(input.addresses);
+                sayResolver = sendBack;
+                return () => world.resolving.pop();
+              },
+            ),
+          },
         }),
         tailscaled: fromCallback<LaunchCommand, undefined>(({ sendBack, receive }) => {
           world.launched += 1;
@@ -54,8 +76,62 @@ function start() {
       state,
     );
   };
-  return { actor, world, clock, at, say: (event: WireEvent) => say(event) };
+  return {
+    actor,
+    world,
+    clock,
+    at,
+    say: (event: WireEvent) => say(event),
+    sayResolver: (event: ResolverEvent) => sayResolver(event),
+  };
 }
+
+describe("the resolver", () => {
+  const ended = { type: "resolver.ended", failure } as const;
+
+  test("runs while headcni-wire does, where nameservers need it, and nowhere else", async () => {
+    const none = start();
+    await none.at("serving.starting");
+    expect(none.world.resolving).toEqual([]);
+    const { actor, world, at, say } = start(["127.0.0.53"]);
+    await at("serving.starting");
+    expect(world.resolving).toEqual([["127.0.0.53"]]);
+    actor.send({ type: "wire.stop" });
+    expect(world.resolving).toEqual([["127.0.0.53"]]);
+    say({ type: "tailscaled.ended", failure });
+    await at("stopped");
+    expect(world.resolving).toEqual([]);
+  });
+
+  test("is started again ever more slowly, until it stays", async () => {
+    const { actor, world, at, sayResolver, clock } = start(["127.0.0.53"]);
+    await at("serving.starting");
+    const state = () => actor.getSnapshot().children.resolver?.getSnapshot().value;
+    const waits: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      sayResolver(ended);
+      expect(state()).toBe("backingOff");
+      const [delayMs = 0] = clock.running();
+      waits.push(delayMs);
+      clock.fire(delayMs);
+      expect(state()).toEqual({ running: "young" });
+    }
+    expect(waits).toEqual(waits.toSorted((a, b) => a - b));
+    expect(world.resolving).toHaveLength(1);
+    clock.fire(20_000);
+    expect(state()).toEqual({ running: "steady" });
+    sayResolver(ended);
+    expect(clock.running()[0]).toBe(waits[0]);
+  });
+
+  test("every transition of its machine can be taken", async () => {
+    await walkAllTransitions(wireResolverMachine, {
+      input: { addresses: ["127.0.0.53"], seed: "n1" },
+      events: [ended],
+      stateKey: ({ context }) => [Math.min(context.failures, 2)],
+    });
+  });
+});
 
 describe("wire", () => {
   test("tells the daemon of its namespace at once, and of tailscaled when it answers", async () => {
@@ -83,7 +159,7 @@ describe("wire", () => {
     expect(waits.at(-1)).toBeGreaterThan(2 * (waits[0] ?? 0));
     say({ type: "tailscaled.answered", process });
     await at("serving.young");
-    clock.fire(30_000);
+    clock.fire(20_000);
     await at("serving.steady");
     say({ type: "tailscaled.ended", failure });
     await at("backingOff");

@@ -72,7 +72,8 @@ it("the tree of actors holds every machine of the daemon, and its picture every 
   const all = (actor: ActorTree): readonly ActorTree[] => [actor, ...actor.children.flatMap(all)];
   const actors = all(tree);
   // headcni-wire and headcni --cleanup are processes of their own.
-  const daemons = allMachines.filter((machine) => machine !== wireMachine && machine !== cleanupMachine);
+  const others = [wireMachine, cleanupMachine].flatMap((root) => all(actorTree(root)));
+  const daemons = allMachines.filter(({ id }) => others.every(({ machine }) => machine !== id));
   expect(new Set(actors.map(({ machine }) => machine))).toEqual(new Set(daemons.map(({ id }) => id)));
   const svg = treeSvg(tree);
   for (const { name, effects } of actors) for (const text of [name, ...effects]) expect(svg).toContain(text);

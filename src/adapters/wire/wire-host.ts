@@ -9,7 +9,7 @@ import { startTimeOf } from "../tailscale/process-identity.ts";
 import { readNameservers } from "../tailscale/resolv-conf.ts";
 import { resolverMissing } from "../tailscale/tailscale-error.ts";
 import { type TailscaledOptions, tailscaledPaths } from "../tailscale/tailscaled-command.ts";
-import { keepResolver } from "./keep-resolver.ts";
+import { launchResolver } from "./launch-resolver.ts";
 import { launchTailscaled } from "./launch-tailscaled.ts";
 import { removeWireRecord, wireRecordPath, writeWireRecord } from "./wire-record.ts";
 
@@ -28,9 +28,11 @@ export function createWireHost(
     prepare: async () => {
       held = { netnsInode: makeTailnetNamespace(settings), startedAt: new Date(now()).toISOString() };
       const { direct, forwarded } = await readNameservers();
-      if (forwarded.length > 0) keepResolver(forwarded, { node, sysctlDir: tailscaled.sysctlDir });
       if (direct.length + forwarded.length === 0) tailscaled.warned?.(resolverMissing());
+      return forwarded;
     },
+    resolve: (addresses, ended) =>
+      launchResolver(addresses, { node, sysctlDir: tailscaled.sysctlDir }, ended),
     launch: (heard) => launchTailscaled(tailscaled, heard),
     publish: async (running) => {
       const startTime = await startTimeOf(process.pid);

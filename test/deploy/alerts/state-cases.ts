@@ -64,6 +64,8 @@ export const stateCases: readonly AlertCase[] = [
   round("HeadcniCniSocketDown", "cni", ["open.binding", "backingOff"], 30),
   round("HeadcniTailnetDown", "tailscaled", ["attending.settling", "away.pausing"], 60),
   round("HeadcniTailnetDown", "tailnet", ["connecting.awaiting", "connecting.rejoining"], 60),
+  round("HeadcniTailnetDown", "wire", ["serving.starting", "backingOff"], 30),
+  round("HeadcniTailnetDown", "wireResolver", ["running.young", "backingOff"], 30),
   stuck("HeadcniNotLoggedIn", "tailnet", "needsLogin"),
   round("HeadcniNotLoggedIn", "tailnetLogin", ["loggingIn", "waiting"], 300),
   round("HeadcniHeadscaleAway", "headscale", ["probing", "backingOff"], 60),

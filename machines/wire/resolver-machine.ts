@@ -1,0 +1,87 @@
+import { assign, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { notProvidedSource } from "../support/not-provided-source.ts";
+import type { StateMeta } from "../support/state-limit.ts";
+
+export interface ResolverInput {
+  /** Nameservers of the node that answer on its loopback only. */
+  readonly addresses: readonly string[];
+  readonly seed: string;
+}
+
+/** From the headcni-resolver that runs: it is gone, or never came. */
+export type ResolverEvent = { readonly type: "resolver.ended"; readonly failure: Failure };
+
+interface ResolverContext extends ResolverInput {
+  readonly failures: number;
+  readonly failure: Failure | null;
+}
+
+const limits = { steady: 20_000 };
+const restart = { firstMs: 1000, mostMs: 30_000 };
+
+/** Keeps headcni-resolver running, through which tailscaled asks nameservers on the node's loopback. */
+export const wireResolverMachine = setup({
+  types: {
+    input: {} as ResolverInput,
+    context: {} as ResolverContext,
+    events: {} as ResolverEvent,
+    meta: {} as StateMeta,
+  },
+  actors: {
+    /** Runs one headcni-resolver from its start to its end. */
+    run: notProvidedSource<ResolverEvent, { readonly addresses: readonly string[] }>("wireResolver.run"),
+  },
+  actions: {
+    countFailure: assign({
+      failures: ({ context }) => context.failures + 1,
+      failure: (_, failure: Failure) => failure,
+    }),
+    forgetFailures: assign({ failures: 0, failure: null }),
+  },
+  delays: { ...limits, restart: ({ context }) => backoffDelay(context.failures - 1, restart, context.seed) },
+}).createMachine({
+  id: "wireResolver",
+  context: ({ input }) => ({ ...input, failures: 0, failure: null }),
+  initial: "running",
+  states: {
+    running: {
+      invoke: {
+        src: "run",
+        input: ({ context: { addresses } }) => ({ addresses }),
+        onError: {
+          target: "backingOff",
+          actions: { type: "countFailure", params: ({ event }) => toFailure(event.error) },
+        },
+      },
+      on: {
+        "resolver.ended": {
+          target: "backingOff",
+          actions: { type: "countFailure", params: ({ event }) => event.failure },
+        },
+      },
+      initial: "young",
+      states: {
+        young: {
+          meta: { limit: { ms: limits.steady, means: "headcni-resolver has not stayed up for long yet" } },
+          after: { steady: "steady" },
+        },
+        steady: {
+          entry: "forgetFailures",
+          meta: { limit: "none", because: "headcni-resolver runs" },
+        },
+      },
+    },
+    backingOff: {
+      meta: {
+        limit: {
+          ms: restart.mostMs,
+          means: "headcni-resolver does not stay up: tailscaled resolves no names",
+        },
+        log: "warn",
+      },
+      after: { restart: "running" },
+    },
+  },
+});
