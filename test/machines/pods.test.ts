@@ -118,6 +118,19 @@ describe("ADD", () => {
     expect(kernel.violations).toEqual([]);
   });
 
+  test("a released address rests before it is given again", async () => {
+    const given = async (restMs: number) => {
+      const { call, counts } = await openPods({ strategy: "dense", restMs });
+      await call(add("c1")).answer();
+      await call(del("c1")).answer();
+      await until(() => counts().rows === 0, "the pod to end");
+      const answer = await call(add("c2")).answer();
+      return answer.type === "pod.attached" && answer.result.ips[0]?.address;
+    };
+    expect(await given(0)).toBe("10.244.1.2/32");
+    expect(await given(30_000)).toBe("10.244.1.3/32");
+  });
+
   test("gives one address per family, or none at all", async () => {
     const { call, counts } = await openPods({ prefixes: ["10.244.1.0/30", "fd00:1::/64"] });
     expect(await call(add("c1")).answer()).toMatchObject({
