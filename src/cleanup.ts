@@ -21,7 +21,7 @@ class CleanUpError extends HeadcniError<{ readonly code: "DAEMON_RUNS" }> {}
  */
 export async function cleanUp(config: Config): Promise<number> {
   const { network, cni, runtimeDir, stateDir, tailscale, nodeName, logging } = config;
-  const { cniSocket, tailnetNetns } = runtimePaths(config);
+  const { cniSocket } = runtimePaths(config);
   if (await somebodyAnswers(cniSocket))
     throw new CleanUpError(`a daemon answers on ${cniSocket}: stop it before cleaning up`, {
       code: "DAEMON_RUNS",
@@ -42,7 +42,6 @@ export async function cleanUp(config: Config): Promise<number> {
   try {
     const actors = cleanupActors(ports, {
       prefixes: network.nodePodCIDR,
-      tailnetNetns,
       directories,
       removePlugin: () => removePlugin(cni.binDir),
       removeDirectory,

@@ -72,7 +72,6 @@ export async function openNodePorts(
     firewall: openFirewall({ tailnetPath: wire.path }),
     sysctlMemory: sysctlMemory(paths.sysctls),
     wire,
-    wireEnd: wire,
     tailnet,
     headscale: api,
     conflist: createConflistFile({

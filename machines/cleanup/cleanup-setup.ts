@@ -57,7 +57,7 @@ export const cleanupSetup = setup({
       noted("routes", ({ prefixes }) => `withdrew the routes: ${prefixes.join(", ") || "there were none"}`),
     ),
     noteEnded: assign({ ...noted("tailnet", () => "ended headcni-wire and tailscaled"), ended: true }),
-    noteGuard: assign(noted("guard", () => "removed rules, routes, tables and the tailnet namespace")),
+    noteGuard: assign(noted("guard", () => "removed rules, routes and tables, and gave the sysctls back")),
   },
   guards: {
     isToldNobody: (_, prefixes: readonly string[] | null) => prefixes === null,

@@ -14,14 +14,12 @@ export interface CleanupPorts extends GuardPorts {
   readonly podNetwork: Pick<PodNetwork, "list" | "detach">;
   readonly proof: Pick<ProofRecord, "remove">;
   readonly tailnet: Pick<Tailnet, "withdrawRoutes" | "recheckLogin" | "status" | "watch">;
-  readonly wireEnd: WireEnd;
+  readonly wire: WireEnd;
 }
 
 export interface CleanupOptions {
   /** As configured; empty: those that the node remembers. */
   readonly prefixes: readonly string[];
-  /** Where an earlier version mounted the tailnet namespace. */
-  readonly tailnetNetns: string;
   /** Of the runtime and the state directory. */
   readonly directories: readonly string[];
   readonly removePlugin: () => Promise<void>;
@@ -33,7 +31,7 @@ class DetachError extends HeadcniError<{ readonly code: "NOT_DETACHED" }> {}
 
 /** Effects of the cleanup machine. */
 export function cleanupActors(ports: CleanupPorts, options: CleanupOptions) {
-  const { conflist, kernel, nodeMemory, podNetwork, proof, tailnet, wireEnd } = ports;
+  const { conflist, nodeMemory, podNetwork, proof, tailnet, wire } = ports;
   return {
     unpublish: fromPromise<void, void>(async () => {
       await conflist.remove();
@@ -83,11 +81,8 @@ export function cleanupActors(ports: CleanupPorts, options: CleanupOptions) {
         );
       return ends.length;
     }),
-    end: fromPromise<boolean, void>(({ signal }) => wireEnd.end(signal)),
-    removeGuard: fromPromise<void, void>(async () => {
-      await cleanUpGuard(ports);
-      await kernel.removeNamespace(options.tailnetNetns);
-    }),
+    end: fromPromise<boolean, void>(({ signal }) => wire.end(signal)),
+    removeGuard: fromPromise<void, void>(() => cleanUpGuard(ports)),
     removeRecords: fromPromise<void, void>(async () => {
       await proof.remove();
       for (const directory of options.directories) await options.removeDirectory(directory);

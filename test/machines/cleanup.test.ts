@@ -65,7 +65,7 @@ describe("cleanup", () => {
       "withdrew the routes: 10.244.1.0/24",
       "removed the attachments: 3",
       "ended headcni-wire and tailscaled",
-      "removed rules, routes, tables and the tailnet namespace",
+      "removed rules, routes and tables, and gave the sysctls back",
       "removed the directories",
     ]);
   });

@@ -179,7 +179,7 @@ describe("routes over a real tailnet, approved through the API", () => {
     expect(await servedByNear()).toEqual([]);
     expect(actor.getSnapshot().context.report).toContainEqual({
       step: "routes",
-      text: `withdrew ${podCIDR}`,
+      text: `withdrew the routes: ${podCIDR}`,
     });
     actor.stop();
   });
