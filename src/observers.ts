@@ -1,7 +1,8 @@
 import type { Registry } from "prom-client";
 import type { Config } from "./config/config-schema.ts";
-import { createEventMetrics } from "./observe/event-metrics.ts";
+import { hearNews } from "./observe/hear-news.ts";
 import { createMetrics } from "./observe/metrics.ts";
+import { createNewsMetrics } from "./observe/news-metrics.ts";
 import { createCallExporter } from "./observe/otlp/call-exporter.ts";
 import { registerExporterMetrics } from "./observe/otlp/exporter-metrics.ts";
 import {
@@ -44,7 +45,7 @@ export async function openObservers(
   const traces = createCallTraces({ answered: exporter?.export });
   const metrics = createMetrics();
   const { registry } = metrics;
-  const countEvent = createEventMetrics(metrics, ipam.strategy);
+  const hear = hearNews(traces.hear, createNewsMetrics(metrics, ipam.strategy));
   const program = await openProgramObservers({
     node: nodeName,
     inspector,
@@ -61,10 +62,8 @@ export async function openObservers(
     traces,
     registry,
     inspect: (event) => {
-      // A call's trace is opened by the event that its first machine begins with.
-      traces.inspect(event);
+      hear(event);
       program.inspect(event);
-      countEvent(event);
     },
     close: async () => {
       program.close();

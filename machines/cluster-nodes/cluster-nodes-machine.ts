@@ -1,5 +1,5 @@
-import { assign, enqueueActions, setup } from "xstate";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { enqueueActions, setup } from "xstate";
+import type { Failure } from "../../src/domain/failure.ts";
 import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
 import { departuresFor } from "../../src/domain/node-departure.ts";
 import {
@@ -9,6 +9,7 @@ import {
   type NodeLedger,
   turnLedger,
 } from "../../src/domain/node-ledger.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type { WatchedChange, WatchReport } from "../watch/watch-events.ts";
@@ -52,11 +53,12 @@ export const clusterNodesMachine = setup({
     context: {} as ClusterNodesContext,
     events: {} as WatchReport<"nodes">,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
     children: {} as { watch: "watch" },
   },
   actors: { watch: watchMachine },
   actions: {
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     keepLedger: enqueueActions(
       ({ context: { seed, parent, ledger: before }, enqueue }, ledger: NodeLedger) => {
         enqueue.assign({ ledger });
@@ -87,7 +89,7 @@ export const clusterNodesMachine = setup({
         input: ({ context: { seed }, self }) => ({ source: "nodes" as const, seed, parent: self }),
         onError: {
           target: "crashed",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
       on: { "watch.listed": { actions: keepNews }, "watch.changed": { actions: keepNews } },

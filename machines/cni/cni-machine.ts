@@ -1,16 +1,19 @@
-import { assign, sendTo, setup } from "xstate";
+import { assign, emit, enqueueActions, raise, sendTo, setup } from "xstate";
 import { tryAgain } from "../../src/domain/cni-failure.ts";
 import { toFailure } from "../../src/domain/failure.ts";
-import type { Readiness } from "../request/request-events.ts";
+import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import { requestMachine } from "../request/request-machine.ts";
+import type { News } from "../support/news.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import { freeSlot, usedSlots } from "../support/slots.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
 import type { CniEvent, CniFact, CniInput, CniSocketCommand } from "./cni-events.ts";
-import { type CniContext, refusal, slotActions } from "./request-slots.ts";
+import { type CniContext, type Received, refusal, slotActions } from "./request-slots.ts";
 
 const limits = { bind: 5_000, pause: 1_000, close: 12_000 } as const;
+
+const crowded = tryAgain("too many calls run at once already", "The runtime may repeat the call.");
 
 const cniSetup = setup({
   types: {
@@ -18,6 +21,7 @@ const cniSetup = setup({
     events: {} as CniEvent,
     input: {} as CniInput,
     meta: {} as StateMeta,
+    emitted: {} as News,
   },
   actors: {
     /** Listens, frames and parses; owns connections, spool and serving file. */
@@ -32,17 +36,26 @@ const cniSetup = setup({
     keepReadiness: assign({
       readiness: (_, { ready, reason }: Readiness) => ({ ready, reason }),
     }),
-    tellHealth: sendTo(
-      ({ context }) => context.health,
-      (_, fact: CniFact) => fact,
-    ),
+    tellHealth: enqueueActions(({ context, enqueue }, fact: CniFact) => {
+      enqueue.sendTo(context.health, fact);
+      if (fact.type === "cni.down") enqueue.emit({ type: "failure.occurred", failure: fact.failure });
+    }),
     reportClosed: sendTo(({ context }) => context.parent, { type: "cni.closed" }),
     toSocket: sendTo("socket", (_, command: CniSocketCommand) => command),
+    refuse: raise((_, { exchangeId }: Received) => refusal(exchangeId, crowded)),
+    tellReceived: emit((_, { exchangeId, request }: Received) => ({
+      type: "call.received",
+      callId: exchangeId,
+      request,
+    })),
+    tellAnswered: emit((_, { exchangeId, reply }: ExchangeReply) => ({
+      type: "call.answered",
+      callId: exchangeId,
+      reply,
+    })),
   },
   delays: { bindLimit: limits.bind, pause: limits.pause, closeLimit: limits.close },
 }).extend({ actions: slotActions });
-
-const crowded = tryAgain("too many calls run at once already", "The runtime may repeat the call.");
 
 /**
  * The way in for CNI calls: keeps a socket server listening and runs one `request` per call. It listens from the first
@@ -81,11 +94,22 @@ export const cniMachine = cniSetup.createMachine({
         },
       },
       on: {
-        "exchange.reply": { actions: { type: "toSocket", params: ({ event }) => event } },
+        // Of calls that no request answers; requests answer the socket themselves.
+        "exchange.reply": {
+          actions: [
+            { type: "toSocket", params: ({ event }) => event },
+            { type: "tellAnswered", params: ({ event }) => event },
+          ],
+        },
         "exchange.closed": { actions: { type: "abandonRequest", params: ({ event }) => event } },
         "request.received": [
           { guard: "hasRoom", actions: { type: "startRequest", params: ({ event }) => event } },
-          { actions: { type: "toSocket", params: ({ event }) => refusal(event.exchangeId, crowded) } },
+          {
+            actions: [
+              { type: "tellReceived", params: ({ event }) => event },
+              { type: "refuse", params: ({ event }) => event },
+            ],
+          },
         ],
         "socket.failed": {
           target: "backingOff",

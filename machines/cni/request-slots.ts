@@ -6,6 +6,7 @@ import type { CniFailure } from "../../src/protocol/wire-types.ts";
 import type { PodsCall } from "../pods/pods-events.ts";
 import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import type { requestMachine } from "../request/request-machine.ts";
+import type { News } from "../support/news.ts";
 import type { Recipient } from "../support/recipient.ts";
 import { type ChildEnd, childId, freeSlot, type Slots, slotOfChild, withSlot } from "../support/slots.ts";
 import type { CniEvent, CniFact, CniReport, CniSocketEvent } from "./cni-events.ts";
@@ -25,7 +26,7 @@ type RequestActor = { src: "request"; logic: typeof requestMachine; id: string |
 
 function acting<Params>(
   collect: Parameters<
-    typeof enqueueActions<CniContext, CniEvent, Params, CniEvent, RequestActor, never, never, never, never>
+    typeof enqueueActions<CniContext, CniEvent, Params, CniEvent, RequestActor, never, never, never, News>
   >[0],
 ) {
   return enqueueActions(collect);
@@ -61,7 +62,9 @@ export const slotActions = {
     const slot = slotOfChild("request", end.actorId);
     const exchangeId = context.slots[slot];
     enqueue.assign({ slots: withSlot(context.slots, slot, null) });
-    if ("error" in end && typeof exchangeId === "string")
-      enqueue.raise(refusal(exchangeId, failureOf(toFailure(end.error), "the call")));
+    if (!("error" in end)) return;
+    const failure = toFailure(end.error);
+    enqueue.emit({ type: "failure.occurred", failure });
+    if (typeof exchangeId === "string") enqueue.raise(refusal(exchangeId, failureOf(failure, "the call")));
   }),
 };

@@ -1,6 +1,7 @@
-import { assign, sendTo, setup } from "xstate";
+import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { ConfigReview } from "../../src/domain/config-change.ts";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { Failure } from "../../src/domain/failure.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -31,6 +32,7 @@ export const configMachine = setup({
     events: {} as ConfigEvent,
     input: {} as ConfigInput,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     /** Sends `config.touched` and `config.unwatched`. */
@@ -42,7 +44,7 @@ export const configMachine = setup({
   },
   actions: {
     keepReview: assign((_, params: { review: ConfigReview }) => ({ review: params.review, failure: null })),
-    keepFailure: assign((_, params: { failure: Failure }) => ({ failure: params.failure })),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     noteTouch: assign({ touched: true }),
     forgetTouch: assign({ touched: false }),
     reportChanges: sendTo(
@@ -70,14 +72,14 @@ export const configMachine = setup({
         src: "watch",
         onError: {
           target: "backingOff",
-          actions: { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+          actions: keepError,
         },
       },
       on: {
         "config.touched": ".validating",
         "config.unwatched": {
           target: "backingOff",
-          actions: { type: "keepFailure", params: ({ event }) => ({ failure: event.failure }) },
+          actions: { type: "keepFailure", params: ({ event }) => event.failure },
         },
       },
       states: {
@@ -106,7 +108,7 @@ export const configMachine = setup({
             ],
             onError: {
               target: "#config.backingOff",
-              actions: { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+              actions: keepError,
             },
           },
           after: { reading: "#config.backingOff" },
@@ -126,7 +128,7 @@ export const configMachine = setup({
             ],
             onError: {
               target: "#config.backingOff",
-              actions: { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+              actions: keepError,
             },
           },
           after: { applying: "#config.backingOff" },

@@ -10,6 +10,7 @@ import {
   underTruce,
 } from "../../src/domain/guard-ledger.ts";
 import type { GuardScope } from "../../src/domain/guard-observation.ts";
+import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { StateMeta } from "../support/state-limit.ts";
@@ -36,6 +37,7 @@ export const guardMachine = setup({
     events: {} as GuardEvent,
     input: {} as GuardInput,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     /** Reads both namespaces and names what does not hold. */
@@ -76,8 +78,8 @@ export const guardMachine = setup({
     }),
     fail: enqueueActions(({ context, enqueue }, { failure }: { failure: Failure }) => {
       const retryMs = backoffDelay(context.attempts, retries, "guard");
+      keep(enqueue, failure);
       enqueue.assign({
-        failure,
         retryMs,
         retryAt: null,
         attempts: context.attempts + 1,

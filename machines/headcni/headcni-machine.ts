@@ -1,10 +1,5 @@
-import { toFailure } from "../../src/domain/failure.ts";
+import { keepError } from "../support/keep-failure.ts";
 import { headcniLimits, headcniSetup } from "./headcni-setup.ts";
-
-const keepFailureOf = {
-  type: "keepFailure",
-  params: ({ event }: { event: { readonly error: unknown } }) => toFailure(event.error),
-} as const;
 
 /**
  * The whole daemon. Its children run from its first moment (the socket listens while the kernel is still being read) to its
@@ -52,7 +47,7 @@ export const headcniMachine = headcniSetup.createMachine({
   options: { maxIterations: 1_000 },
   entry: "introduce",
   initial: "learning",
-  invoke: { src: "kernel", onError: { target: ".failed", actions: keepFailureOf } },
+  invoke: { src: "kernel", onError: { target: ".failed", actions: keepError } },
   on: {
     "kernel.failed": {
       target: ".failed",
@@ -60,7 +55,7 @@ export const headcniMachine = headcniSetup.createMachine({
     },
     "xstate.error.actor.*": {
       target: ".failed",
-      actions: [keepFailureOf, { type: "stopEnded", params: ({ event }) => event }],
+      actions: [keepError, { type: "stopEnded", params: ({ event }) => event }],
     },
     // No child has an end of its own while the daemon lives; the last one's, at the very end, comes too late to be heard.
     "xstate.done.actor.*": {

@@ -16,6 +16,7 @@ import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../pods/pods-machine.ts";
 import { readinessMachine } from "../readiness/readiness-machine.ts";
 import { routesMachine } from "../routes/routes-machine.ts";
+import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { tailscaledMachine } from "../tailscaled/tailscaled-machine.ts";
@@ -37,6 +38,7 @@ export const headcniSetup = setup({
     input: {} as HeadcniInput,
     output: {} as HeadcniOutput,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
     children: {} as {
       health: "health";
       guard: "guard";
@@ -62,7 +64,7 @@ export const headcniSetup = setup({
     tailscaled: tailscaledMachine,
   },
   actions: {
-    keepFailure: assign((_, failure: Failure) => ({ failure })),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     noteRecovered: assign({ recovered: true }),
     noteGuarded: assign((_, guarded: boolean) => ({ guarded })),
     keepPrefixes: assign({

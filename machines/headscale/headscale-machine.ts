@@ -1,6 +1,7 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import {
@@ -43,6 +44,7 @@ export const headscaleMachine = setup({
     context: {} as HeadscaleContext,
     events: {} as HeadscaleEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     /** /health, and with credentials one authenticated read. */
@@ -51,7 +53,7 @@ export const headscaleMachine = setup({
   },
   actions: {
     queue: assign({ jobs: ({ context }, job: HeadscaleJob) => queueJob(context.jobs, job) }),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     forgetFailure: assign({ failure: null, attempt: 0 }),
     refuseJob: enqueueActions(({ enqueue }, job: Exclude<HeadscaleJob, { kind: "departure" }>) => {
@@ -132,11 +134,11 @@ export const headscaleMachine = setup({
           {
             guard: { type: "isRefusal", params: ({ event }) => toFailure(event.error) },
             target: "refused",
-            actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+            actions: keepError,
           },
           {
             target: "backingOff",
-            actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+            actions: keepError,
           },
         ],
       },
@@ -162,12 +164,12 @@ export const headscaleMachine = setup({
               {
                 guard: { type: "isRefusal", params: ({ event }) => toFailure(event.error) },
                 target: "#headscale.refused",
-                actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+                actions: keepError,
               },
               {
                 guard: { type: "isTransient", params: ({ event }) => toFailure(event.error) },
                 target: "#headscale.backingOff",
-                actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+                actions: keepError,
               },
               {
                 target: "idle",

@@ -1,7 +1,8 @@
-import { assign, setup } from "xstate";
+import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { Failure } from "../../src/domain/failure.ts";
 import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 
@@ -32,6 +33,7 @@ export const nodeConditionMachine = setup({
     context: {} as NodeConditionContext,
     events: {} as NodeConditionEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     /** Gives back what was set. */
@@ -42,9 +44,9 @@ export const nodeConditionMachine = setup({
   actions: {
     keepWanted: assign({ wanted: (_, condition: NetworkCondition) => condition }),
     keepSeen: assign({ seen: (_, seen: NetworkCondition | null | "absent") => seen }),
-    keepFailure: assign({
-      failure: (_, failure: Failure) => failure,
-      attempt: ({ context }) => context.attempt + 1,
+    keepFailure: enqueueActions(({ context, enqueue }, failure: Failure) => {
+      keep(enqueue, failure);
+      enqueue.assign({ attempt: context.attempt + 1 });
     }),
     forgetFailure: assign({ failure: null, attempt: 0 }),
   },
@@ -97,7 +99,7 @@ export const nodeConditionMachine = setup({
         },
         onError: {
           target: "backingOff",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
       after: {

@@ -1,4 +1,4 @@
-import { toFailure } from "../../src/domain/failure.ts";
+import { keepError } from "../support/keep-failure.ts";
 import type { WatchedChange, WatchReport } from "../watch/watch-events.ts";
 import {
   foundPrefixes,
@@ -13,15 +13,11 @@ const keepOwn = [
   { type: "keepOwn", params: ({ event }: { event: WatchedChange<"ownNode"> }) => event },
   "tellSeen",
 ] as const;
-const keepFailure = {
-  type: "keepFailure",
-  params: ({ event }: { event: { readonly error: unknown } }) => toFailure(event.error),
-} as const;
 const keepLoss = {
   type: "keepFailure",
   params: ({ event }: { event: Extract<WatchReport, { type: "watch.lost" }> }) => event.failure,
 } as const;
-const crashes = { target: "crashed", actions: keepFailure } as const;
+const crashes = { target: "crashed", actions: keepError } as const;
 
 /**
  * This node's own Node: which pod CIDRs are ours, and whether they still are. Pod CIDRs in force never change under
@@ -83,7 +79,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
               target: "learning",
               actions: { type: "keepRemembered", params: ({ event }) => event.output },
             },
-            onError: { target: "learning", actions: keepFailure },
+            onError: { target: "learning", actions: keepError },
           },
           after: { recalling: "learning" },
         },
@@ -144,7 +140,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
             input: ({ context }) => ({ podCidrs: context.inForce }),
             onDone: "holding",
             // The node works without; only a start with the API server unreachable will not.
-            onError: { target: "holding", actions: keepFailure },
+            onError: { target: "holding", actions: keepError },
           },
           after: { remembering: "holding" },
         },
@@ -219,7 +215,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
             input: ({ context }) => ({ podCidrs: foundPrefixes(context) ?? [] }),
             onDone: "moved",
             // The next start asks the API server anyway.
-            onError: { target: "moved", actions: keepFailure },
+            onError: { target: "moved", actions: keepError },
           },
           after: { remembering: "moved" },
         },

@@ -2,6 +2,7 @@ import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
 import { judgePodCidrs, samePodCidrs } from "../../src/domain/node-pod-cidrs.ts";
+import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type { WatchedChange } from "../watch/watch-events.ts";
@@ -48,6 +49,7 @@ export const ownNodeSetup = setup({
     context: {} as OwnNodeContext,
     events: {} as OwnNodeEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
     children: {} as { watch: "watch"; condition: "condition" },
   },
   actors: {
@@ -59,7 +61,7 @@ export const ownNodeSetup = setup({
   },
   actions: {
     keepRemembered: assign({ remembered: (_, prefixes: readonly string[]) => prefixes }),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     keepCount: assign({ attachments: (_, { count }: { readonly count: number }) => count }),
     keepOwn: assign({
       own: (_, news: WatchedChange<"ownNode">) => {

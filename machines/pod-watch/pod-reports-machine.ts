@@ -1,4 +1,4 @@
-import { assign, setup } from "xstate";
+import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import type { PodReport, PostedReport } from "../../src/domain/kubernetes-objects.ts";
@@ -12,6 +12,7 @@ import {
   settleReports,
 } from "../../src/domain/pod-reports.ts";
 import { beginWork } from "../../src/domain/work-queue.ts";
+import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 
@@ -52,6 +53,7 @@ export const podReportsMachine = setup({
     context: {} as PodReportsContext,
     events: {} as PodReportsEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     post: notProvided<PostedReport, PostOrder>("podReports.post"),
@@ -68,14 +70,13 @@ export const podReportsMachine = setup({
       book: ({ context }, { posted, count }: { readonly posted: PostedReport; readonly count: number }) =>
         endPosting(context.book, posted, count),
     }),
-    postpone: assign({
-      book: ({ context }) => postponePosting(context.book),
-      attempt: ({ context }) => context.attempt + 1,
-      failure: (_, failure: Failure) => failure,
+    postpone: enqueueActions(({ context, enqueue }, failure: Failure) => {
+      keep(enqueue, failure);
+      enqueue.assign({ book: postponePosting(context.book), attempt: context.attempt + 1 });
     }),
-    giveUp: assign({
-      book: ({ context }) => giveUpPosting(context.book),
-      failure: (_, failure: Failure) => failure,
+    giveUp: enqueueActions(({ context, enqueue }, failure: Failure) => {
+      keep(enqueue, failure);
+      enqueue.assign({ book: giveUpPosting(context.book) });
     }),
   },
   guards: {

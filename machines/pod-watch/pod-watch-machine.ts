@@ -1,4 +1,4 @@
-import { toFailure } from "../../src/domain/failure.ts";
+import { keepError } from "../support/keep-failure.ts";
 import type { WatchedChange } from "../watch/watch-events.ts";
 import { initialPodWatch, podWatchLimits as limits, orphanOf, podWatchSetup } from "./pod-watch-setup.ts";
 
@@ -6,11 +6,7 @@ const keepPods = {
   type: "keepPods",
   params: ({ event }: { event: WatchedChange<"pods"> }) => event,
 } as const;
-const keepFailure = {
-  type: "keepFailure",
-  params: ({ event }: { event: { readonly error: unknown } }) => toFailure(event.error),
-} as const;
-const crashes = { target: "crashed", actions: keepFailure } as const;
+const crashes = { target: "crashed", actions: keepError } as const;
 
 /**
  * Joins Kubernetes' pods of this node to its attachments. An attachment whose pod is gone and in whose namespace nothing
@@ -146,7 +142,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
                     actions: { type: "askToDetach", params: ({ event }) => event.output },
                   },
                 ],
-                onError: { target: "pacing", actions: [keepFailure, "spare"] },
+                onError: { target: "pacing", actions: [keepError, "spare"] },
               },
               after: { examining: { target: "pacing", actions: "spare" } },
             },

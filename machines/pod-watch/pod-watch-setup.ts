@@ -15,6 +15,7 @@ import {
 } from "../../src/domain/pod-watch-join.ts";
 import { addWork, beginWork, dropWork, emptyQueue, endWork } from "../../src/domain/work-queue.ts";
 import { wireVersion } from "../../src/protocol/wire-types.ts";
+import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type { WatchedChange } from "../watch/watch-events.ts";
@@ -66,6 +67,7 @@ export const podWatchSetup = setup({
     context: {} as PodWatchContext,
     events: {} as PodWatchEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
     children: {} as { watch: "watch"; reports: "reports" },
   },
   actors: {
@@ -75,7 +77,7 @@ export const podWatchSetup = setup({
     examine: notProvided<Examination, ExaminationOrder>("podWatch.examine"),
   },
   actions: {
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     keepPods: enqueueActions(({ context, enqueue }, news: WatchedChange<"pods">) => {
       const { join, early } = context;
       const next = news.type === "watch.listed" ? listPods(join, news.items) : changePods(join, news.changes);

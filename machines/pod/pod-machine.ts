@@ -1,4 +1,5 @@
 import { toFailure } from "../../src/domain/failure.ts";
+import { keepError } from "../support/keep-failure.ts";
 import { timeout } from "../support/timeout.ts";
 import { podLimits as limits, podSetup } from "./pod-setup.ts";
 
@@ -34,7 +35,7 @@ export const podMachine = podSetup.createMachine({
         input: ({ context }) => ({ plan: context.plan }),
         onError: {
           target: "detaching",
-          actions: { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+          actions: keepError,
         },
       },
       initial: "running",
@@ -44,11 +45,11 @@ export const podMachine = podSetup.createMachine({
           on: {
             "attach.done": {
               target: "#pod.attached",
-              actions: { type: "answerAttached", params: { mismatches: [] } },
+              actions: ["tellAssigned", { type: "answerAttached", params: { mismatches: [] } }],
             },
             "attach.failed": {
               target: "#pod.detaching",
-              actions: { type: "keepFailure", params: ({ event }) => event },
+              actions: { type: "keepFailure", params: ({ event }) => event.failure },
             },
             "pod.detachWanted": {
               target: "cancelling",
@@ -66,7 +67,7 @@ export const podMachine = podSetup.createMachine({
               target: "#pod.detaching",
               actions: {
                 type: "keepFailure",
-                params: () => ({ failure: timeout("attaching", limits.attach) }),
+                params: () => timeout("attaching", limits.attach),
               },
             },
           },
@@ -81,7 +82,7 @@ export const podMachine = podSetup.createMachine({
     },
     attached: {
       meta: { limit: "none", because: "a pod lives as long as it is wanted", log: "info" },
-      always: { guard: "hasCalls", target: "checking", actions: "takeNext" },
+      always: { guard: "hasCalls", target: "checking", actions: ["tellStarted", "takeNext"] },
       on: {
         "pod.detachWanted": {
           target: "detaching",
@@ -215,7 +216,7 @@ export const podMachine = podSetup.createMachine({
           {
             guard: { type: "isNext", params: ({ event }) => event },
             target: "attaching",
-            actions: { type: "takePlan", params: ({ event }) => event },
+            actions: ["tellStarted", { type: "takePlan", params: ({ event }) => event }],
           },
           // Its ADD ended meanwhile: the addresses go back.
           { target: "idle", reenter: true },

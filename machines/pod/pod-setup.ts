@@ -1,8 +1,10 @@
-import { assign, type EventObject, enqueueActions, sendTo, setup } from "xstate";
+import { assign, type EventObject, emit, enqueueActions, sendTo, setup } from "xstate";
 import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment.ts";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { News } from "../support/news.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { StateMeta } from "../support/state-limit.ts";
@@ -44,11 +46,16 @@ export const podLimits = {
 const pauses = { firstMs: 1_000, mostMs: podLimits.pause };
 
 /** Ends calls as `answer` decides: each caller is told, and the registry, which remembers whose answers are due. */
-function answering<Params>(answer: (context: PodContext, params: Params, state: string) => Answered) {
-  return enqueueActions<PodContext, PodEvent, Params, PodEvent, never, never, never, never, never>(
+function answering<Params>(
+  answer: (context: PodContext, params: Params, state: string) => Answered,
+  failureOf: (params: Params) => Failure | undefined = () => undefined,
+) {
+  return enqueueActions<PodContext, PodEvent, Params, PodEvent, never, never, never, never, News>(
     ({ context, enqueue, self }, params) => {
       const { answers, call, queue } = answer(context, params, stateOf(self.getSnapshot()));
       enqueue.assign({ call, queue });
+      const failure = failureOf(params);
+      if (failure !== undefined) enqueue.emit({ type: "failure.occurred", failure });
       for (const [{ replyTo }, told] of answers) {
         enqueue.sendTo(replyTo, told);
         enqueue.sendTo(context.registry, { type: "pod.answered", slot: context.slot, answer: told });
@@ -64,6 +71,7 @@ export const podSetup = setup({
     events: {} as PodEvent,
     input: {} as PodInput,
     meta: {} as StateMeta,
+    emitted: {} as News,
   },
   actors: {
     attach: notProvidedSource<{ type: "attach.cancel" }, { plan: AttachmentPlan }>("attach"),
@@ -83,9 +91,18 @@ export const podSetup = setup({
       context.call?.type === "pod.attachWanted" && mismatches.length > 0,
   },
   actions: {
-    queueCall: assign({
-      queue: ({ context }, call: AttachmentCall) => [...context.queue, call],
+    queueCall: enqueueActions(({ context: { call, queue }, enqueue, self }, queued: AttachmentCall) => {
+      enqueue.assign({ queue: [...queue, queued] });
+      // An attached pod takes it in the same step.
+      if (stateOf(self.getSnapshot()) === "attached") return;
+      const why = `behind the ${call?.request.command ?? "removal"} of the same attachment`;
+      enqueue.emit({ type: "call.queued", callId: queued.requestId, why });
     }),
+    tellStarted: emit(({ context: { queue } }) => ({
+      type: "call.started",
+      callId: queue[0]?.requestId ?? "",
+    })),
+    tellAssigned: emit(({ context }) => ({ type: "addresses.assigned", addresses: context.plan.addresses })),
     /** The kernel is compared in the namespace of this call: the path is not on record after a restart. */
     takeNext: assign(({ context: { plan, queue } }) => ({
       call: queue[0] ?? null,
@@ -102,14 +119,16 @@ export const podSetup = setup({
     answerAttached: answering((context, { mismatches }: { mismatches: readonly Mismatch[] }) =>
       attached(context, context.plan, mismatches),
     ),
-    answerNotCompared: answering((context, { failure }: { failure: Failure }) =>
-      notCompared(context, context.plan, failure),
+    answerNotCompared: answering(
+      (context, { failure }: { failure: Failure }) => notCompared(context, context.plan, failure),
+      ({ failure }) => failure,
     ),
     overtake: answering((context, call: AttachmentCall) => overtaken(context, context.plan, call)),
     answerUnrouted: answering((context, _: undefined) => unrouted(context, context.plan, context.failure)),
     answerDetached: answering((context, _: undefined) => detached(context)),
-    answerLingers: answering((context, { failure }: { failure: Failure }) =>
-      lingering(context, context.plan, failure),
+    answerLingers: answering(
+      (context, { failure }: { failure: Failure }) => lingering(context, context.plan, failure),
+      ({ failure }) => failure,
     ),
     answerNotAttached: answering((context, _: undefined) =>
       refused(context, context.queue[0]?.requestId ?? "", notAttached(context.plan.key)),
@@ -120,7 +139,7 @@ export const podSetup = setup({
     withdraw: answering((context, { requestId }: { requestId: string }, state) =>
       refused(context, requestId, notInTime(context, context.plan.key, requestId, state)),
     ),
-    keepFailure: assign({ failure: (_, params: { failure: Failure }) => params.failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countFailedRemoval: assign({ failedRemovals: ({ context }) => context.failedRemovals + 1 }),
     keepRelease: assign({ releasedAtMs: (_, params: { atMs: number }) => params.atMs }),
     cancelAttach: sendTo("attach", { type: "attach.cancel" }),

@@ -123,6 +123,7 @@ export function podEnded(draft: RegistryDraft, end: ChildEnd): void {
     return;
   }
   const failure = toFailure(end.error);
+  draft.emit({ type: "failure.occurred", failure });
   for (const call of attachment.calls)
     refuse(draft, call, { ...cniFailure(call, attachment.key, failure), code: cniErrorCodes.internal });
   const left: Attachment = { ...attachment, standing: false, calls: [], abandoned: true };

@@ -20,8 +20,11 @@ export const ending = tryAgain(
 
 /** Keeps a call until it can be served; the caller's own deadline may end the wait (`pod.withdrawn`). */
 export function hold(draft: RegistryDraft, call: HeldCall): void {
-  if (draft.held.length < maxHeld) draft.held = [...draft.held, call];
-  else
+  if (draft.held.length < maxHeld) {
+    draft.held = [...draft.held, call];
+    const why = draft.opened ? "until the kernel's attachments are known" : "until the node can take pods";
+    draft.emit({ type: "call.queued", callId: call.requestId, why });
+  } else
     refuse(
       draft,
       call,
@@ -35,6 +38,7 @@ export function serveHeld(draft: RegistryDraft): void {
   const calls = draft.held.filter(mayServe);
   draft.held = draft.held.filter((call) => !mayServe(call));
   for (const call of calls) {
+    draft.emit({ type: "call.started", callId: call.requestId });
     if (call.type === "pods.collectWanted") collect(draft, call);
     else handOn(draft, call);
   }

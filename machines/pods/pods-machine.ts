@@ -1,9 +1,11 @@
-import { assign, sendTo, setup } from "xstate";
+import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { createPool } from "../../src/domain/address-pool.ts";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { Failure } from "../../src/domain/failure.ts";
 import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
 import type { AttachmentCall } from "../pod/pod-events.ts";
 import { podMachine } from "../pod/pod-machine.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { News } from "../support/news.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -32,6 +34,7 @@ const podsSetup = setup({
     events: {} as PodsEvent,
     input: {} as PodsInput,
     meta: {} as StateMeta,
+    emitted: {} as News,
   },
   actors: {
     pod: podMachine,
@@ -46,7 +49,7 @@ const podsSetup = setup({
       collections.length === 0 && slots.every((attachment) => !attachment?.calls.length),
   },
   actions: {
-    keepFailure: assign({ failure: (_, params: { failure: Failure }) => params.failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     forgetFailure: assign({ failure: null }),
     rememberOpen: assign({ opened: true }),
     buildPools: assign(
@@ -72,6 +75,15 @@ const podsSetup = setup({
       ({ context }) => context.parent,
       (_, report: PodsReport) => report,
     ),
+  },
+  delays: {
+    startLimit: limits.start,
+    recoveryLimit: limits.recovery,
+    pause: limits.pause,
+    drainLimit: limits.drain,
+  },
+}).extend({
+  actions: {
     handOn: decide(handOn),
     collect: decide(collect),
     hold: decide(hold),
@@ -84,12 +96,6 @@ const podsSetup = setup({
     idle: decide(idle),
     settleCollected: decide(settleCollected),
     podEnded: decide(podEnded),
-  },
-  delays: {
-    startLimit: limits.start,
-    recoveryLimit: limits.recovery,
-    pause: limits.pause,
-    drainLimit: limits.drain,
   },
 });
 
@@ -186,7 +192,7 @@ export const podsMachine = podsSetup.createMachine({
         },
         onError: {
           target: "recoveryFailed",
-          actions: { type: "keepFailure", params: ({ event }) => ({ failure: toFailure(event.error) }) },
+          actions: keepError,
         },
       },
       on: holdAll,
@@ -195,7 +201,7 @@ export const podsMachine = podsSetup.createMachine({
           target: "recoveryFailed",
           actions: {
             type: "keepFailure",
-            params: () => ({ failure: timeout("recovering", limits.recovery) }),
+            params: () => timeout("recovering", limits.recovery),
           },
         },
       },

@@ -3,6 +3,7 @@ import type { KnownAttachment } from "../../src/domain/pod-watch-join.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";
 import type { AttachmentCall, PodCommand, PodInput } from "../pod/pod-events.ts";
 import type { podMachine } from "../pod/pod-machine.ts";
+import type { News } from "../support/news.ts";
 import type { Recipient } from "../support/recipient.ts";
 import { childId, withSlot } from "../support/slots.ts";
 import type { Attachment, HeldCall, PodsContext } from "./pods-context.ts";
@@ -19,6 +20,8 @@ export interface RegistryDraft extends PodsContext {
   collections: PodsContext["collections"];
   readonly self: Recipient<PodsEvent>;
   send<Event extends EventObject>(to: Recipient<Event>, event: Event): void;
+  /** For metrics and traces. */
+  emit(news: News): void;
   tellPod(slot: number, command: PodCommand): void;
   spawnPod(input: Omit<PodInput, "registry">): void;
   /** Forgets the pod whose end came. */
@@ -29,12 +32,13 @@ type Pod = { src: "pod"; logic: typeof podMachine; id: string | undefined };
 
 /** An action of the registry. */
 export function decide<Params>(work: (draft: RegistryDraft, params: Params) => void) {
-  return enqueueActions<PodsContext, PodsEvent, Params, PodsEvent, Pod, never, never, never, never>(
+  return enqueueActions<PodsContext, PodsEvent, Params, PodsEvent, Pod, never, never, never, News>(
     ({ context, enqueue, self }, params) => {
       const draft: RegistryDraft = {
         ...context,
         self,
         send: (to, event) => enqueue.sendTo(to, event),
+        emit: (news) => enqueue.emit(news),
         tellPod: (slot, command) => enqueue.sendTo(childId("pod", slot), command),
         spawnPod: (input) =>
           enqueue.spawnChild("pod", {

@@ -1,6 +1,7 @@
-import { assign, sendTo, setup } from "xstate";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { assign, enqueueActions, sendTo, setup } from "xstate";
+import type { Failure } from "../../src/domain/failure.ts";
 import { samePodCidrs } from "../../src/domain/node-pod-cidrs.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type { ReadinessEvent, ReadinessInput } from "./readiness-events.ts";
@@ -24,6 +25,7 @@ export const readinessMachine = setup({
     events: {} as ReadinessEvent,
     input: {} as ReadinessInput,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     /** Remembers on disk that this identity was proven. */
@@ -37,7 +39,7 @@ export const readinessMachine = setup({
     }),
     keepProof: assign({ proven: true }),
     keepWanted: assign({ proofWanted: (_, { wanted }: { readonly wanted: boolean }) => wanted }),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     forgetFailure: assign({ failure: null }),
     reportGiven: sendTo(({ context }) => context.health, { type: "proof.given" }),
     reportProof: sendTo(
@@ -89,7 +91,7 @@ export const readinessMachine = setup({
         onDone: "publishing",
         onError: {
           target: "backingOff",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
       after: { recording: "backingOff" },
@@ -101,7 +103,7 @@ export const readinessMachine = setup({
         onDone: { target: "published", actions: "forgetFailure" },
         onError: {
           target: "backingOff",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
       after: { publishing: "backingOff" },

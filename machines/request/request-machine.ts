@@ -1,7 +1,8 @@
-import { sendTo, setup } from "xstate";
+import { emit, enqueueActions, sendTo, setup } from "xstate";
 import { type CniReply, deadlineMs, type WireCommand } from "../../src/protocol/wire-types.ts";
 import type { AttachmentCall } from "../pod/pod-events.ts";
 import type { PodAnswer } from "../pods/pods-events.ts";
+import type { CallNews } from "../support/news.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { notAvailable, replyOf, silentReply } from "./reply-of.ts";
 import type { RequestEvent, RequestInput } from "./request-events.ts";
@@ -25,6 +26,7 @@ const requestSetup = setup({
     events: {} as RequestEvent,
     input: {} as RequestInput,
     meta: {} as StateMeta,
+    emitted: {} as CallNews,
   },
   guards: {
     is: ({ context }, { command }: { command: WireCommand }) => context.request.command === command,
@@ -60,14 +62,16 @@ const requestSetup = setup({
       ({ context }) => context.pods,
       ({ context }) => ({ type: "pod.withdrawn", requestId: context.exchangeId }),
     ),
-    reply: sendTo(
-      ({ context }) => context.replyTo,
-      ({ context }, { reply }: { reply: CniReply }) => ({
-        type: "exchange.reply",
-        exchangeId: context.exchangeId,
-        reply,
-      }),
-    ),
+    reply: enqueueActions(({ context: { replyTo, exchangeId }, enqueue }, { reply }: { reply: CniReply }) => {
+      enqueue.sendTo(replyTo, { type: "exchange.reply", exchangeId, reply });
+      enqueue.emit({ type: "call.answered", callId: exchangeId, reply });
+    }),
+    tellReceived: emit(({ context: { exchangeId, request } }) => ({
+      type: "call.received",
+      callId: exchangeId,
+      request,
+    })),
+    tellAbandoned: emit(({ context }) => ({ type: "call.abandoned", callId: context.exchangeId })),
   },
   delays: {
     addLimit: limits.adding,
@@ -106,6 +110,7 @@ export const requestMachine = requestSetup.createMachine({
   id: "request",
   context: ({ input }) => input,
   options: { maxIterations: 1_000 },
+  entry: "tellReceived",
   initial: "deciding",
   states: {
     deciding: {
@@ -167,6 +172,6 @@ export const requestMachine = requestSetup.createMachine({
       },
     },
     answered: { type: "final" },
-    abandoned: { type: "final", entry: "withdraw" },
+    abandoned: { type: "final", entry: ["withdraw", "tellAbandoned"] },
   },
 });

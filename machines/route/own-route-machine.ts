@@ -1,5 +1,5 @@
 import { not } from "xstate";
-import { toFailure } from "../../src/domain/failure.ts";
+import { keepError } from "../support/keep-failure.ts";
 import {
   approvalRetry,
   ownRouteLimits as limits,
@@ -9,11 +9,6 @@ import {
   serviceRetry,
   unknownRoute,
 } from "./own-route-setup.ts";
-
-const keepError = {
-  type: "keepFailure",
-  params: ({ event }: { readonly event: { readonly error: unknown } }) => toFailure(event.error),
-} as const;
 
 /** Has Headscale tell this node its own state anew, then waits on. */
 const refreshing = ownRouteSetup.createStateConfig({

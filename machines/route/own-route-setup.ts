@@ -1,9 +1,10 @@
-import { assign, sendTo, setup } from "xstate";
+import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
 import type { OwnRouteFacts } from "../../src/domain/route-facts.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
+import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
@@ -54,6 +55,7 @@ export const ownRouteSetup = setup({
     context: {} as OwnRouteContext,
     events: {} as OwnRouteEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     /** One packet from our router address answered by a peer's; true also when there is no peer to ask. */
@@ -65,7 +67,7 @@ export const ownRouteSetup = setup({
   },
   actions: {
     keepFacts: assign({ facts: (_, facts: OwnRouteFacts) => facts }),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     forgetFailure: assign({ failure: null, attempt: 0, rounds: 0 }),
     countRound: assign({ rounds: ({ context }) => context.rounds + 1 }),
     startCount: assign({ attempt: 0 }),

@@ -1,7 +1,7 @@
 import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import { toFailure } from "../../src/domain/failure.ts";
 import type { PeerRouteFacts } from "../../src/domain/route-facts.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
@@ -32,6 +32,7 @@ export const peerRouteMachine = setup({
     context: {} as PeerRouteContext,
     events: {} as PeerRouteEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     /** Puts the prefix back into tailscaled's table, onto its interface. */
@@ -40,7 +41,7 @@ export const peerRouteMachine = setup({
   actions: {
     keepFacts: assign({ facts: (_, facts: PeerRouteFacts) => facts }),
     remember: assign({ wasInstalled: true, failure: null }),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     report: enqueueActions(({ context: { parent, prefix }, enqueue }, state: PeerRouteState) => {
       if (parent !== undefined) enqueue.sendTo(parent, { type: "peerRoute.moved", prefix, state });
     }),
@@ -103,7 +104,7 @@ export const peerRouteMachine = setup({
             onDone: "repaired",
             onError: {
               target: "missing",
-              actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+              actions: keepError,
             },
           },
         },

@@ -1,4 +1,4 @@
-import { toFailure } from "../../src/domain/failure.ts";
+import { keepError } from "../support/keep-failure.ts";
 import { initialRoutes, routesLimits as limits, routesSetup } from "./routes-setup.ts";
 
 /**
@@ -20,17 +20,13 @@ export const routesMachine = routesSetup.createMachine({
       actions: [{ type: "dropChild", params: ({ event }) => event.actorId }, "judgeProof"],
     },
     "xstate.error.actor.*": {
-      actions: [
-        { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
-        { type: "dropChild", params: ({ event }) => event.actorId },
-        "judgeProof",
-      ],
+      actions: [keepError, { type: "dropChild", params: ({ event }) => event.actorId }, "judgeProof"],
     },
   },
   invoke: {
     src: "watchTable",
     id: "watchTable",
-    onError: { actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) } },
+    onError: { actions: keepError },
   },
   states: {
     resting: {
@@ -56,7 +52,7 @@ export const routesMachine = routesSetup.createMachine({
         // The own routes do not depend on the table.
         onError: {
           target: "awaiting",
-          actions: [{ type: "keepFailure", params: ({ event }) => toFailure(event.error) }, "observeOwn"],
+          actions: [keepError, "observeOwn"],
         },
       },
     },

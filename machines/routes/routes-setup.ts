@@ -6,6 +6,7 @@ import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { ownRouteMachine } from "../route/own-route-machine.ts";
 import { peerRouteMachine } from "../route/peer-route-machine.ts";
 import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
+import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import { childId, freeSlot, type Slots, slotOfChild, withSlot } from "../support/slots.ts";
@@ -62,6 +63,7 @@ export const routesSetup = setup({
     context: {} as RoutesContext,
     events: {} as RoutesEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     ownRoute: ownRouteMachine,
@@ -92,7 +94,7 @@ export const routesSetup = setup({
       installed: (_, prefixes: readonly string[]) =>
         Object.fromEntries(prefixes.map((prefix) => [prefix, true as const])),
     }),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     observeOwn: enqueueActions(({ context, enqueue }) => {
       const { supernets, status, installed } = context;
       const rows = context.ownRows.map((row) => {

@@ -1,6 +1,7 @@
-import { assign, setup } from "xstate";
+import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { Failure } from "../../src/domain/failure.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 
@@ -27,7 +28,12 @@ const pause = { firstMs: 5000, mostMs: 60_000 };
  * So all nodes look at the same instants, and come back in the same one, which is why there is no jitter here.
  */
 export const rejoinMachine = setup({
-  types: { input: {} as RejoinInput, context: {} as RejoinContext, meta: {} as StateMeta },
+  types: {
+    input: {} as RejoinInput,
+    context: {} as RejoinContext,
+    meta: {} as StateMeta,
+    emitted: {} as FailureNews,
+  },
   actors: {
     readClock: notProvided<number, void>("tailnet.readClock"),
     /** Resolves with the clock at its end once Headscale has answered; fails when it does not in `limitMs`. */
@@ -38,7 +44,7 @@ export const rejoinMachine = setup({
   actions: {
     keepClock: assign((_, clockMs: number) => ({ clockMs })),
     noteAnswer: assign((_, clockMs: number) => ({ clockMs, failure: null })),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
   },
   delays: {
@@ -61,7 +67,7 @@ export const rejoinMachine = setup({
         },
         onError: {
           target: "pausing",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
     },
@@ -77,7 +83,7 @@ export const rejoinMachine = setup({
         onDone: { target: "aligning", actions: { type: "noteAnswer", params: ({ event }) => event.output } },
         onError: {
           target: "readingClock",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
     },
@@ -92,7 +98,7 @@ export const rejoinMachine = setup({
         onDone: { target: "pausing", actions: "countAttempt" },
         onError: {
           target: "pausing",
-          actions: ["countAttempt", { type: "keepFailure", params: ({ event }) => toFailure(event.error) }],
+          actions: ["countAttempt", keepError],
         },
       },
     },

@@ -1,6 +1,7 @@
 import { assign, enqueueActions, setup } from "xstate";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { Failure } from "../../src/domain/failure.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -43,6 +44,7 @@ export const tailnetFeedMachine = setup({
     context: {} as TailnetFeedContext,
     events: {} as TailnetFeedEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     /** The IPN bus: sends `bus.changed` and at its end `bus.closed`. */
@@ -69,7 +71,7 @@ export const tailnetFeedMachine = setup({
       enqueue.assign({ reconciles: false, failure: null });
       enqueue.sendTo(context.parent, { type: "tailnet.read", status } satisfies TailnetEvent);
     }),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
   },
   guards: {
     hinted: ({ context }) => context.hinted,
@@ -116,7 +118,7 @@ export const tailnetFeedMachine = setup({
                 ],
                 onError: {
                   target: "pausing",
-                  actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+                  actions: keepError,
                 },
               },
               entry: "lookBegins",

@@ -1,8 +1,9 @@
-import { assign, sendTo, setup } from "xstate";
+import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { Failure } from "../../src/domain/failure.ts";
 import type { AuthKeySource } from "../../src/domain/login-trouble.ts";
 import type { AuthKeyReply, HeadscaleEvent } from "../headscale/headscale-jobs.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
@@ -40,6 +41,7 @@ export const tailnetLoginMachine = setup({
     context: {} as TailnetLoginContext,
     events: {} as TailnetLoginEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     hasNodeKey: notProvided<boolean, void>("tailnet.hasNodeKey"),
@@ -56,7 +58,7 @@ export const tailnetLoginMachine = setup({
     tellUnanswered: sendTo(({ context }) => context.parent, {
       type: "login.unanswered",
     } satisfies TailnetEvent),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     startOver: assign({ attempt: 0 }),
   },
@@ -84,7 +86,7 @@ export const tailnetLoginMachine = setup({
         ],
         onError: {
           target: "waiting",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
     },
@@ -119,7 +121,7 @@ export const tailnetLoginMachine = setup({
         onDone: "registering",
         onError: {
           target: "waiting",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
     },
@@ -148,7 +150,7 @@ export const tailnetLoginMachine = setup({
         onDone: "waiting",
         onError: {
           target: "waiting",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
     },

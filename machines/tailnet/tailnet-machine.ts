@@ -1,12 +1,7 @@
 import { not } from "xstate";
-import { toFailure } from "../../src/domain/failure.ts";
 import { noTailnet, onlineAddresses } from "../../src/domain/tailnet-phase.ts";
+import { keepError } from "../support/keep-failure.ts";
 import { tailnetLimits as limits, tailnetSetup } from "./tailnet-setup.ts";
-
-const keepError = {
-  type: "keepFailure",
-  params: ({ event }: { readonly event: { readonly error: unknown } }) => toFailure(event.error),
-} as const;
 
 /**
  * The session with one tailscaled, from its first answer to its end. It alone hears that process' bus and tells the root of it,

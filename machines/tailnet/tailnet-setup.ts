@@ -2,6 +2,7 @@ import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import { peersToGreet, peersToGreetAgain, tailnetPhase } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { StateMeta } from "../support/state-limit.ts";
@@ -56,6 +57,7 @@ export const tailnetSetup = setup({
     context: {} as TailnetContext,
     events: {} as TailnetEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
     children: {} as { login: "login"; feed: "feed"; greeter: "greeter" },
   },
   actors: {
@@ -137,7 +139,7 @@ export const tailnetSetup = setup({
     reportSettled: sendTo(({ context }) => context.parent, {
       type: "session.settled",
     } satisfies SessionSettled),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countSilence: assign({ silentChecks: ({ context }) => context.silentChecks + 1 }),
     endSilence: assign({ silentChecks: 0 }),
     forgetFailure: assign({ failure: null }),

@@ -2,6 +2,7 @@ import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type { TailscaledIdentity } from "../tailnet/tailnet-events.ts";
@@ -22,11 +23,6 @@ const limits = { away: 60_000, seek: 5000, enter: 5000, settle: 60_000, pause: 2
 const restart = { firstMs: 100, mostMs: 30_000 };
 const nobody: FoundTailscaled = { pid: 0, startTime: "", attended: false };
 
-const keepError = {
-  type: "keepFailure",
-  params: ({ event }: { readonly event: { readonly error: unknown } }) => toFailure(event.error),
-} as const;
-
 /**
  * The process: which tailscaled headcni-wire runs. Each one gets a `tailnet` of its own, so that nothing which is told of
  * one is ever taken for another. Losing control is no reason to touch it: what runs keeps running on the last netmap.
@@ -37,6 +33,7 @@ export const tailscaledMachine = setup({
     context: {} as TailscaledContext,
     events: {} as TailscaledEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
     children: {} as { tailnet: "tailnet" },
   },
   actors: {
@@ -62,7 +59,7 @@ export const tailscaledMachine = setup({
       enqueue.sendTo(routes, { type: "tailnet.changed", status: noTailnet });
     }),
     offerCredentials: sendTo("tailnet", { type: "credentials.replaced" }),
-    keepFailure: assign((_, failure: Failure) => ({ failure })),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
     forgetFailures: assign({ failures: 0, failure: null }),
   },

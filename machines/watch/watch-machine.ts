@@ -2,6 +2,7 @@ import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import type { WatchSource } from "../../src/domain/kubernetes-watch.ts";
+import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
@@ -40,6 +41,7 @@ export const watchMachine = setup({
     context: {} as WatchContext,
     events: {} as WatchEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     follow: notProvidedSource<WatchEvent, { readonly source: WatchSource; readonly cursor: string }>(
@@ -57,7 +59,8 @@ export const watchMachine = setup({
       enqueue.sendTo(context.parent, { type: "watch.restored", source: context.source });
     }),
     lose: enqueueActions(({ context: { parent, source }, enqueue }, { failure, retryAfterMs = 0 }: Loss) => {
-      enqueue.assign({ failure, retryAfterMs, lost: true });
+      keep(enqueue, failure);
+      enqueue.assign({ retryAfterMs, lost: true });
       enqueue.sendTo(parent, { type: "watch.lost", source, failure });
     }),
     dropCursor: assign({ cursor: "" }),

@@ -1,6 +1,7 @@
 import { assign, enqueueActions, sendTo, setup, stopChild } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
-import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import type { Failure } from "../../src/domain/failure.ts";
+import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { ChildEnd } from "../support/slots.ts";
@@ -45,6 +46,7 @@ export const wireMachine = setup({
     context: {} as WireContext,
     events: {} as WireEvent | ChildEnd,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
     children: {} as { tailscaled: "tailscaled"; resolver: "resolver" },
   },
   actors: {
@@ -61,7 +63,7 @@ export const wireMachine = setup({
   actions: {
     keepProcess: assign({ process: (_, process: LaunchedProcess) => process }),
     forgetProcess: assign({ process: null }),
-    keepFailure: assign({ failure: (_, failure: Failure) => failure }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
     forgetFailures: assign({ failures: 0, failure: null }),
     startResolver: enqueueActions(({ context: { seed }, enqueue }, addresses: readonly string[]) => {
@@ -98,7 +100,7 @@ export const wireMachine = setup({
         },
         onError: {
           target: "unprepared",
-          actions: [{ type: "keepFailure", params: ({ event }) => toFailure(event.error) }, "countFailure"],
+          actions: [keepError, "countFailure"],
         },
       },
       on: { "wire.stop": "leaving" },
@@ -117,7 +119,7 @@ export const wireMachine = setup({
         onDone: "serving",
         onError: {
           target: "serving",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
       on: { "wire.stop": "leaving" },
@@ -128,7 +130,7 @@ export const wireMachine = setup({
         id: "tailscaled",
         onError: {
           target: "fallen",
-          actions: [{ type: "keepFailure", params: ({ event }) => toFailure(event.error) }, "countFailure"],
+          actions: [keepError, "countFailure"],
         },
       },
       on: {
@@ -157,7 +159,7 @@ export const wireMachine = setup({
             onDone: "young",
             onError: {
               target: "unpublished",
-              actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+              actions: keepError,
             },
           },
         },
@@ -197,7 +199,7 @@ export const wireMachine = setup({
         onDone: "backingOff",
         onError: {
           target: "backingOff",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
       on: { "wire.stop": "leaving" },
@@ -214,7 +216,7 @@ export const wireMachine = setup({
         onDone: "stopped",
         onError: {
           target: "stopped",
-          actions: { type: "keepFailure", params: ({ event }) => toFailure(event.error) },
+          actions: keepError,
         },
       },
     },

@@ -16,7 +16,7 @@ export interface Metrics {
   /** headcni_cni_request_duration_seconds. */
   observeCniRequest(command: WireCommand, outcome: CniOutcome, seconds: number): void;
   /** headcni_ip_allocations_total. */
-  countIpAllocation(strategy: string): void;
+  countIpAllocations(strategy: string, addresses: number): void;
   /** headcni_network_errors_total; `errorType` is a failure code, never a message. */
   countNetworkError(errorType: string): void;
 }
@@ -45,7 +45,7 @@ export function createMetrics({ podNames = false }: MetricsOptions = {}): Metric
   });
   const allocations = new Counter<"strategy">({
     name: "headcni_ip_allocations_total",
-    help: "Pod addresses given out.",
+    help: "Pod addresses given out, each of a dual-stack pod.",
     labelNames: ["strategy"],
     registers,
   });
@@ -60,7 +60,7 @@ export function createMetrics({ podNames = false }: MetricsOptions = {}): Metric
     observePodSetup: ({ namespace, name }, seconds) =>
       podSetup.observe(podNames ? { namespace, pod_name: name } : { namespace }, seconds),
     observeCniRequest: (command, outcome, seconds) => cniRequests.observe({ command, outcome }, seconds),
-    countIpAllocation: (strategy) => allocations.inc({ strategy }),
+    countIpAllocations: (strategy, addresses) => allocations.inc({ strategy }, addresses),
     countNetworkError: (errorType) => networkErrors.inc({ error_type: errorType }),
   };
 }

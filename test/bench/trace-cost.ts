@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InspectionEvent } from "xstate";
+import { hearNews } from "../../src/observe/hear-news.ts";
 import { createLogger } from "../../src/observe/logger.ts";
 import { createMachineObserver } from "../../src/observe/machine-observer.ts";
 import { subjectOf } from "../../src/observe/subject-of.ts";
@@ -27,8 +28,9 @@ async function openVariant(traced: boolean) {
   const observer = createMachineObserver({ log, subjectOf, listener: traces?.listener });
   const folder = mkdtempSync(join(tmpdir(), "headcni-bench-"));
   const port = traces === undefined ? kernel.port : tracedPodNetwork(kernel.port, traces);
+  const hear = traces === undefined ? undefined : hearNews(traces.hear);
   const inspect = (event: InspectionEvent) => {
-    traces?.inspect(event);
+    hear?.(event);
     observer.inspect(event);
   };
   const stack = await startCniStack(folder, { ...kernel, port }, { inspect, restMs: 0 });

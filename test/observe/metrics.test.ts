@@ -97,14 +97,14 @@ describe("the metrics", () => {
     const metrics = createMetrics();
     metrics.observePodSetup({ namespace: "shop", name: "web-1" }, 0.002);
     metrics.observeCniRequest("ADD", "ok", 0.002);
-    metrics.countIpAllocation("sequential");
+    metrics.countIpAllocations("sequential", 2);
     metrics.countNetworkError("ADDRESS_TAKEN");
     const text = await metrics.registry.metrics();
     expect(text).toContain(
       'headcni_pod_network_setup_duration_seconds_bucket{le="0.0025",namespace="shop"} 1',
     );
     expect(text).toContain('headcni_cni_request_duration_seconds_count{command="ADD",outcome="ok"} 1');
-    expect(text).toContain('headcni_ip_allocations_total{strategy="sequential"} 1');
+    expect(text).toContain('headcni_ip_allocations_total{strategy="sequential"} 2');
     expect(text).toContain('headcni_network_errors_total{error_type="ADDRESS_TAKEN"} 1');
     expect(text).toContain("headcni_process_resident_memory_bytes ");
     expect(text).not.toContain("web-1");

@@ -1,9 +1,9 @@
-import type { AnyActorRef, AnyMachineSnapshot, InspectionEvent } from "xstate";
-import type { PodContext } from "../../../machines/pod/pod-setup.ts";
-import type { PodsContext } from "../../../machines/pods/pods-context.ts";
+import type { AnyActorRef, SnapshotFrom } from "xstate";
+import type { podMachine } from "../../../machines/pod/pod-machine.ts";
 import type { WorkPart } from "../../domain/attachment.ts";
 import { toFailure } from "../../domain/failure.ts";
 import type { CniReply, CniRequest } from "../../protocol/wire-types.ts";
+import type { NewsListener } from "../hear-news.ts";
 import type { LiveMachine, MachineListener } from "../live-machine.ts";
 import { createRing } from "../ring.ts";
 import type { CallTrace } from "./call-trace.ts";
@@ -11,8 +11,7 @@ import { addStep, beginWait, endWait, type OpenTrace, openTrace } from "./open-t
 
 /** The last calls, step by step. Nothing of it throws or waits. */
 export interface CallTraces {
-  /** For `createActor(root, { inspect })`. */
-  readonly inspect: (event: InspectionEvent) => void;
+  readonly hear: NewsListener;
   /** For the machine observer. */
   readonly listener: MachineListener;
   /** Work on the attachment of a key, or of a host-side link; `at` is when it began. */
@@ -40,14 +39,7 @@ const callsKept = 256;
 /** Kept apart, so that a storm of good calls does not wash them away. */
 const failuresKept = 64;
 
-type Told =
-  | { readonly type: "request.received"; readonly exchangeId: string; readonly request: CniRequest }
-  | { readonly type: "exchange.reply"; readonly exchangeId: string; readonly reply: CniReply }
-  | { readonly type: "exchange.closed"; readonly exchangeId: string };
-
-const callTypes: ReadonlySet<string> = new Set(["pod.attachWanted", "pod.detachWanted", "pod.checkWanted"]);
-
-/** Gathers each call's transitions, kernel work and waits from the machine observer, the events and the pods' port. */
+/** Gathers each call's transitions, kernel work and waits from the machine observer, the machines' news and the pods' port. */
 export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
   const { answered, monotonicMs = () => performance.now(), wallClockMs = Date.now } = options;
   const last = createRing<OpenTrace>(callsKept);
@@ -59,20 +51,27 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
   const keys = new Map<string, string>();
   const links = new Map<string, string>();
   const requests = new WeakMap<AnyActorRef, OpenTrace>();
+  /** The last machine that began: a request tells of its call right afterwards. */
+  let newest: LiveMachine | undefined;
+  let lastMove: { machine: LiveMachine; from: string; event: string; now: number } | undefined;
 
-  function received(exchangeId: string, request: CniRequest): void {
-    const trace = openTrace({ id: exchangeId, request, at: monotonicMs(), startedAt: wallClockMs() });
-    running.set(exchangeId, trace);
+  function received(callId: string, request: CniRequest, from: AnyActorRef): void {
+    const trace = openTrace({ id: callId, request, at: monotonicMs(), startedAt: wallClockMs() });
+    running.set(callId, trace);
     last.push(trace);
+    if (newest?.ref === from) {
+      requests.set(from, trace);
+      transition(trace, newest, "", { event: "xstate.init", now: trace.at });
+    }
     if (trace.key === "") return;
     const others = (byKey.get(trace.key) ?? []).filter(({ ms }) => ms === null);
     byKey.set(trace.key, [...others, trace]);
   }
 
-  function finish(exchangeId: string, reply: CniReply | undefined): void {
-    const trace = running.get(exchangeId);
+  function finish(callId: string, reply: CniReply | undefined): void {
+    const trace = running.get(callId);
     if (trace === undefined) return;
-    running.delete(exchangeId);
+    running.delete(callId);
     const now = monotonicMs();
     endWait(trace, now);
     trace.ms = now - trace.at;
@@ -90,38 +89,10 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
     else byKey.set(trace.key, others);
   }
 
-  /** Where a call is put: the registry may hold it until the daemon is ready, a pod behind another of its key. */
-  function placed(requestId: string, { machine, context, value }: AnyMachineSnapshot): void {
-    const trace = running.get(requestId);
-    if (trace === undefined || trace.wait !== undefined) return;
-    const waits = (calls: readonly { readonly requestId: string }[]) =>
-      calls.some((call) => call.requestId === requestId);
-    const now = monotonicMs();
-    if (machine.id === "pods") {
-      const { held, opened } = context as PodsContext;
-      if (waits(held))
-        beginWait(
-          trace,
-          now,
-          opened ? "until the kernel's attachments are known" : "until the node can take pods",
-        );
-    } else {
-      const { call, queue } = context as PodContext;
-      // An attached pod takes it in the same step.
-      if (value !== "attached" && waits(queue))
-        beginWait(trace, now, `behind the ${call?.request.command ?? "removal"} of the same attachment`);
-    }
-  }
-
-  /** A pod works for this call now. */
-  function taken({ call }: PodContext): void {
-    const trace = call === null ? undefined : running.get(call.requestId);
-    if (trace?.wait !== undefined) endWait(trace, monotonicMs());
-  }
-
+  /** What happens while a call waits belongs to the call before it. */
   function podMoved(machine: LiveMachine, from: string, event: string): void {
     const now = monotonicMs();
-    // What happens while a call waits belongs to the call before it.
+    lastMove = { machine, from, event, now };
     for (const trace of byKey.get(machine.subject) ?? [])
       if (trace.wait === undefined) transition(trace, machine, from, { event, now });
   }
@@ -137,41 +108,46 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
   }
 
   return {
-    inspect(inspected) {
-      if (inspected.type === "@xstate.microstep") {
-        const { event } = inspected;
-        const snapshot = inspected.snapshot as AnyMachineSnapshot;
-        if (snapshot.machine.id === "pod") taken(snapshot.context as PodContext);
-        if (!callTypes.has(event.type)) return;
-        const { requestId } = event as unknown as { readonly requestId: string };
-        placed(requestId, snapshot);
-        return;
+    hear(news, from) {
+      switch (news.type) {
+        case "call.received":
+          // The runtime asks for STATUS every few seconds, for ever: that is no news.
+          if (news.request.command !== "STATUS") received(news.callId, news.request, from);
+          return;
+        case "call.queued": {
+          const trace = running.get(news.callId);
+          if (trace !== undefined) beginWait(trace, monotonicMs(), news.why);
+          return;
+        }
+        case "call.started": {
+          const trace = running.get(news.callId);
+          if (trace?.wait === undefined) return;
+          endWait(trace, monotonicMs());
+          // The step in which the pod takes the call is over by now.
+          if (lastMove?.machine.ref === from) transition(trace, lastMove.machine, lastMove.from, lastMove);
+          return;
+        }
+        case "call.answered":
+          finish(news.callId, news.reply);
+          return;
+        case "call.abandoned":
+          finish(news.callId, undefined);
+          return;
+        case "addresses.assigned":
+        case "failure.occurred":
+          return;
+        default:
+          news satisfies never;
       }
-      if (inspected.type !== "@xstate.event") return;
-      const event = inspected.event as unknown as Told;
-      // The runtime asks for STATUS every few seconds, for ever: that is no news.
-      if (event.type === "request.received" && event.request.command !== "STATUS")
-        received(event.exchangeId, event.request);
-      else if (event.type === "exchange.reply") finish(event.exchangeId, event.reply);
-      else if (event.type === "exchange.closed") finish(event.exchangeId, undefined);
     },
     listener: {
       began(machine) {
-        const { name } = machine.kind;
-        if (name !== "request" && name !== "pod") return;
-        const { context } = machine.ref.getSnapshot() as AnyMachineSnapshot;
-        if (name === "pod") {
-          const { plan } = context as PodContext;
-          keys.set(plan.hostLink, plan.key);
-          links.set(plan.key, plan.hostLink);
-          taken(context as PodContext);
-          podMoved(machine, "", "xstate.init");
-          return;
-        }
-        const trace = running.get((context as { readonly exchangeId: string }).exchangeId);
-        if (trace === undefined) return;
-        requests.set(machine.ref, trace);
-        transition(trace, machine, "", { event: "xstate.init", now: monotonicMs() });
+        newest = machine;
+        if (machine.kind.name !== "pod") return;
+        const { plan } = (machine.ref.getSnapshot() as SnapshotFrom<typeof podMachine>).context;
+        keys.set(plan.hostLink, plan.key);
+        links.set(plan.key, plan.hostLink);
+        podMoved(machine, "", "xstate.init");
       },
       moved(machine, from, { event }) {
         if (machine.kind.name === "pod") podMoved(machine, from, event);

@@ -1,5 +1,6 @@
 import { onTestFinished } from "vitest";
 import type { InspectionEvent } from "xstate";
+import { hearNews } from "../../../src/observe/hear-news.ts";
 import { createLogger } from "../../../src/observe/logger.ts";
 import { createMachineObserver } from "../../../src/observe/machine-observer.ts";
 import { subjectOf } from "../../../src/observe/subject-of.ts";
@@ -15,8 +16,9 @@ export async function tracedStack(options: CallTracesOptions = {}) {
   const traces = createCallTraces(options);
   const { log } = createLogger({ level: "fatal", base: {}, destination: { write: () => undefined } });
   const observer = createMachineObserver({ log, subjectOf, listener: traces.listener });
+  const hear = hearNews(traces.hear);
   const inspect = (event: InspectionEvent) => {
-    traces.inspect(event);
+    hear(event);
     observer.inspect(event);
   };
   const traced = { ...kernel, port: tracedPodNetwork(kernel.port, traces) };
