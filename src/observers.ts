@@ -43,7 +43,7 @@ export async function openObservers(
             log.warn({ otlpEndpoint, reason }, "the collector takes no traces, trying again"),
         });
   const traces = createCallTraces({ answered: exporter?.export });
-  const metrics = createMetrics();
+  const metrics = createMetrics({ podNames: monitoring.podNameLabel });
   const { registry } = metrics;
   const hear = hearNews(traces.hear, createNewsMetrics(metrics, ipam.strategy));
   const program = await openProgramObservers({

@@ -70,6 +70,13 @@ export const configSchema = z.strictObject({
         example: 9797,
         change: { restart: "the listening socket is opened once" },
       }),
+      podNameLabel: key(z.boolean().prefault(false), {
+        description:
+          "Whether headcni_pod_network_setup_duration_seconds has the label pod_name: one more series for each pod ever made here.",
+        mustBe: "true or false",
+        example: true,
+        change: { restart: "the metric's labels are set once" },
+      }),
       inspector: key(z.boolean().prefault(false), {
         description:
           "Whether the page /inspect is on from the start; headcnictl inspect switches it on in a running daemon.",

@@ -1,10 +1,9 @@
-import {
-  type AnyActorRef,
-  type AnyMachineSnapshot,
-  type EventObject,
-  type InspectedMicrostepEvent,
-  type InspectionEvent,
-  StateMachine,
+import type {
+  AnyActorRef,
+  AnyMachineSnapshot,
+  EventObject,
+  InspectedMicrostepEvent,
+  InspectionEvent,
 } from "xstate";
 import { failureBehind, keptFailure } from "./failure-behind.ts";
 import {
@@ -19,6 +18,7 @@ import {
 } from "./live-machine.ts";
 import type { Logger } from "./logger.ts";
 import { createMachineKind, eventLabel, type MachineKind, stateKindOf } from "./machine-kinds.ts";
+import { machineOf } from "./machine-of.ts";
 import { createRing } from "./ring.ts";
 
 export interface ObserverOptions {
@@ -85,8 +85,8 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
   let disabled = false;
 
   function started(ref: AnyActorRef, parent: AnyActorRef | undefined): void {
-    const logic: unknown = (ref as { readonly logic?: unknown }).logic;
-    if (!(logic instanceof StateMachine)) return;
+    const logic = machineOf(ref);
+    if (logic === undefined) return;
     const snapshot = ref.getSnapshot() as AnyMachineSnapshot;
     const kind = kinds.get(logic.id) ?? createMachineKind(logic.id);
     kinds.set(logic.id, kind);

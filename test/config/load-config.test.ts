@@ -36,7 +36,12 @@ describe("a valid configuration", () => {
     });
     expect(config.ipam).toEqual({ strategy: "sequential", restSeconds: 30 });
     expect(config.cni.confName).toBe("10-headcni.conflist");
-    expect(config.monitoring).toEqual({ address: "127.0.0.1", port: 9797, inspector: false });
+    expect(config.monitoring).toEqual({
+      address: "127.0.0.1",
+      port: 9797,
+      podNameLabel: false,
+      inspector: false,
+    });
     expect(config.logging).toEqual({ level: "info" });
   });
 

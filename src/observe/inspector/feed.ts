@@ -1,5 +1,6 @@
-import type { AnyStateMachine, EventObject, InspectionEvent } from "xstate";
+import type { EventObject, InspectionEvent } from "xstate";
 import type { LiveMachine, MachineListener } from "../live-machine.ts";
+import { machineOf } from "../machine-of.ts";
 import { createRing } from "../ring.ts";
 import { boundedCopy } from "./bounded-copy.ts";
 import { createEdgeFinder } from "./taken-edges.ts";
@@ -94,8 +95,8 @@ export function createFeed(options: FeedOptions): Feed {
     from: string,
     { event, heldMs, taken }: Parameters<MachineListener["moved"]>[2],
   ): void {
-    const { logic } = machine.ref as unknown as { readonly logic: AnyStateMachine };
-    const edges = edgesOf(logic, taken);
+    const logic = machineOf(machine.ref);
+    const edges = logic === undefined ? [] : edgesOf(logic, taken);
     lastEdges.set(machine, edges);
     seq += 1;
     add({

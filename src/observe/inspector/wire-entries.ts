@@ -1,6 +1,7 @@
-import { type AnyActorRef, type InspectedEventEvent, StateMachine } from "xstate";
+import type { AnyActorRef, InspectedEventEvent } from "xstate";
 import type { LiveMachine } from "../live-machine.ts";
 import { nearestLimit } from "../live-machine.ts";
+import { machineOf, parentOf } from "../machine-of.ts";
 import type { WireActor, WireMessage } from "./wire.ts";
 
 /** Event types and names longer than this are cut: some carry ids of children. */
@@ -67,19 +68,10 @@ export function wireMessage(
 
 /** A machine itself; an effect is found at the machine that runs it. */
 function placeOf(ref: AnyActorRef): Place {
-  const machine = machineId(ref);
+  const machine = machineOf(ref)?.id;
   if (machine !== undefined) return { key: ref.sessionId, machine, effect: "" };
   const owner = parentOf(ref);
   const effect = typeof ref.src === "string" ? ref.src : ref.id;
   if (owner === undefined) return { key: ref.sessionId, machine: "", effect };
-  return { key: owner.sessionId, machine: machineId(owner) ?? "", effect };
-}
-
-function machineId(ref: AnyActorRef): string | undefined {
-  const logic: unknown = (ref as { readonly logic?: unknown }).logic;
-  return logic instanceof StateMachine ? logic.id : undefined;
-}
-
-function parentOf(ref: AnyActorRef): AnyActorRef | undefined {
-  return (ref as { readonly _parent?: AnyActorRef })._parent;
+  return { key: owner.sessionId, machine: machineOf(owner)?.id ?? "", effect };
 }

@@ -1,6 +1,6 @@
 import type { AnyActorRef, InspectionEvent } from "xstate";
-import { StateMachine } from "xstate";
 import type { LiveMachine } from "../live-machine.ts";
+import { machineOf } from "../machine-of.ts";
 import { actorMessage, eventMessage, snapshotMessage } from "./stately-events.ts";
 
 export interface BridgeOptions {
@@ -65,7 +65,7 @@ export function createStatelyBridge(options: BridgeOptions): StatelyBridge {
 
   function tell(event: InspectionEvent): void {
     const ref = event.actorRef as AnyActorRef;
-    if (!isMachine(ref)) return;
+    if (machineOf(ref) === undefined) return;
     if (event.type === "@xstate.microstep") {
       moved.set(ref, event.event);
       flushing ??= setTimeout(flush, flushMs).unref();
@@ -112,8 +112,4 @@ export function createStatelyBridge(options: BridgeOptions): StatelyBridge {
       socket?.close();
     },
   };
-}
-
-function isMachine(ref: AnyActorRef): boolean {
-  return (ref as { readonly logic?: unknown }).logic instanceof StateMachine;
 }

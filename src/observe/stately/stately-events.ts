@@ -1,6 +1,6 @@
-import type { AnyActorRef, AnyStateMachine, InspectionEvent } from "xstate";
-import { StateMachine } from "xstate";
+import type { AnyActorRef, InspectionEvent } from "xstate";
 import { boundedCopy } from "../inspector/bounded-copy.ts";
+import { machineOf, parentOf } from "../machine-of.ts";
 
 /** Version of the protocol: that of the package @statelyai/inspect whose messages these are. */
 const protocolVersion = "0.7.2";
@@ -14,14 +14,13 @@ type Redact = (line: string) => string;
 
 /** A machine as a message that introduces it: "@xstate.actor". */
 export function actorMessage(ref: AnyActorRef, redact: Redact): string {
-  const { logic, _parent } = ref as unknown as { readonly logic?: unknown; readonly _parent?: AnyActorRef };
-  const config = logic instanceof StateMachine ? (logic as AnyStateMachine).config : { id: ref.id };
+  const config = machineOf(ref)?.config ?? { id: ref.id };
   return message(
     {
       type: "@xstate.actor",
       name: ref.id === ref.sessionId ? String(config.id ?? ref.id) : ref.id,
       sessionId: ref.sessionId,
-      parentId: _parent?.sessionId,
+      parentId: parentOf(ref)?.sessionId,
       rootId: rootOf(ref).sessionId,
       definition: JSON.stringify(boundedCopy(config, definitionBounds, redact)),
       snapshot: snapshotOf(ref.getSnapshot(), redact),
@@ -78,10 +77,6 @@ function snapshotOf(snapshot: unknown, redact: Redact): unknown {
 }
 
 function rootOf(ref: AnyActorRef): AnyActorRef {
-  let root = ref;
-  for (;;) {
-    const { _parent } = root as unknown as { readonly _parent?: AnyActorRef };
-    if (_parent === undefined) return root;
-    root = _parent;
-  }
+  const parent = parentOf(ref);
+  return parent === undefined ? ref : rootOf(parent);
 }
