@@ -23,6 +23,7 @@ export const cleanupMachine = cleanupSetup.createMachine({
   id: "cleanup",
   context: { prefixes: [], ended: false, report: [] },
   output: ({ context }) => ({ left: leftOf(context.report) }),
+  options: { maxIterations: 1_000 },
   initial: "unpublishing",
   states: {
     // First, so that no new pod comes.

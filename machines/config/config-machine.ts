@@ -63,6 +63,7 @@ export const configMachine = setup({
 }).createMachine({
   id: "config",
   context: ({ input }) => ({ ...input, review: nothingReviewed, touched: false, failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "following",
   states: {
     following: {

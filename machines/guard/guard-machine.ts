@@ -142,6 +142,7 @@ export const guardMachine = setup({
     everHeld: false,
     reportedHeld: false,
   }),
+  options: { maxIterations: 1_000 },
   initial: "checking",
   invoke: {
     src: "watch",

@@ -88,6 +88,7 @@ export const headscaleMachine = setup({
 }).createMachine({
   id: "headscale",
   context: ({ input }) => ({ ...input, jobs: [], attempt: 0, failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "probing",
   on: {
     "approval.wanted": [

@@ -55,6 +55,7 @@ export const readinessMachine = setup({
 }).createMachine({
   id: "readiness",
   context: ({ input }) => ({ ...input, proven: false, prefixes: [], failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "notServing",
   on: {
     "readiness.begun": {

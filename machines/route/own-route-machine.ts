@@ -27,6 +27,7 @@ const refreshing = ownRouteSetup.createStateConfig({
 export const ownRouteMachine = ownRouteSetup.createMachine({
   id: "ownRoute",
   context: ({ input }) => ({ ...input, facts: unknownRoute, attempt: 0, rounds: 0, failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "announcing",
   on: {
     "ownRoute.observed": { actions: { type: "keepFacts", params: ({ event }) => event.facts } },

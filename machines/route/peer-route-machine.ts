@@ -56,6 +56,7 @@ export const peerRouteMachine = setup({
 }).createMachine({
   id: "peerRoute",
   context: ({ input }) => ({ ...input, failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "judging",
   on: {
     "peerRoute.observed": {

@@ -9,6 +9,7 @@ export const routesMachine = routesSetup.createMachine({
   id: "routes",
   context: ({ input }) => initialRoutes(input),
   entry: "spawnOwn",
+  options: { maxIterations: 1_000 },
   initial: "resting",
   on: {
     "tailnet.changed": { actions: { type: "keepStatus", params: ({ event }) => event.status } },

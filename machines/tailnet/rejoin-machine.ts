@@ -55,6 +55,7 @@ export const rejoinMachine = setup({
 }).createMachine({
   id: "rejoin",
   context: ({ input }) => ({ ...input, clockMs: 0, attempt: 0, failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "readingClock",
   states: {
     readingClock: {

@@ -82,6 +82,7 @@ export const tailnetFeedMachine = setup({
 }).createMachine({
   id: "tailnetFeed",
   context: ({ input }) => ({ ...input, hinted: false, prefsHinted: true, reconciles: false, failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "open",
   states: {
     open: {

@@ -74,6 +74,7 @@ export const tailnetLoginMachine = setup({
 }).createMachine({
   id: "tailnetLogin",
   context: ({ input }) => ({ ...input, attempt: 0, failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "examining",
   states: {
     examining: {

@@ -39,6 +39,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
     // The session with a peer that restarted is dropped when Headscale tells its new key, and only here.
     "peers.renewed": { actions: { type: "greetAgain", params: ({ event }) => event.nodeIds } },
   },
+  options: { maxIterations: 1_000 },
   initial: "examining",
   states: {
     examining: {

@@ -73,6 +73,7 @@ export const tailscaledMachine = setup({
 }).createMachine({
   id: "tailscaled",
   context: ({ input }) => ({ ...input, found: nobody, missed: "", failures: 0, failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "away",
   states: {
     away: {

@@ -1,6 +1,7 @@
-import { assign, setup } from "xstate";
+import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
+import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 
@@ -28,15 +29,16 @@ export const wireResolverMachine = setup({
     context: {} as ResolverContext,
     events: {} as ResolverEvent,
     meta: {} as StateMeta,
+    emitted: {} as FailureNews,
   },
   actors: {
     /** Runs one headcni-resolver from its start to its end. */
     run: notProvidedSource<ResolverEvent, { readonly addresses: readonly string[] }>("wireResolver.run"),
   },
   actions: {
-    countFailure: assign({
-      failures: ({ context }) => context.failures + 1,
-      failure: (_, failure: Failure) => failure,
+    countFailure: enqueueActions(({ context, enqueue }, failure: Failure) => {
+      keep(enqueue, failure);
+      enqueue.assign({ failures: context.failures + 1 });
     }),
     forgetFailures: assign({ failures: 0, failure: null }),
   },
@@ -44,6 +46,7 @@ export const wireResolverMachine = setup({
 }).createMachine({
   id: "wireResolver",
   context: ({ input }) => ({ ...input, failures: 0, failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "running",
   states: {
     running: {

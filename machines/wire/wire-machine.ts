@@ -80,6 +80,7 @@ export const wireMachine = setup({
 }).createMachine({
   id: "wire",
   context: ({ input }) => ({ ...input, process: null, failures: 0, failure: null }),
+  options: { maxIterations: 1_000 },
   initial: "preparing",
   // Without it tailscaled still has the nameservers that it reaches itself.
   on: {

@@ -32,5 +32,5 @@ export function cniActors(exchanges: CniExchanges, nowMs: () => number) {
       open?.close();
     };
   });
-  return { socket: Object.assign(socket, { neverDone: true as const }) };
+  return { socket };
 }

@@ -14,11 +14,10 @@ export function configActors(source: ConfigSource) {
 }
 
 function watchSource(source: ConfigSource) {
-  const logic = fromCallback<ConfigEvent, undefined>(({ sendBack }) =>
+  return fromCallback<ConfigEvent, undefined>(({ sendBack }) =>
     source.watch(
       () => sendBack({ type: "config.touched" }),
       (error) => sendBack({ type: "config.unwatched", failure: toFailure(error) }),
     ),
   );
-  return Object.assign(logic, { neverDone: true as const });
 }

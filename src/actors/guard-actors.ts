@@ -36,7 +36,7 @@ export function guardActors(
 }
 
 function watchKernel(kernel: KernelState) {
-  const logic = fromCallback<GuardEvent, undefined>(({ sendBack }) => {
+  return fromCallback<GuardEvent, undefined>(({ sendBack }) => {
     let waiting: GuardScope | undefined;
     let timer: NodeJS.Timeout | undefined;
     let toldAt = Number.NEGATIVE_INFINITY;
@@ -57,5 +57,4 @@ function watchKernel(kernel: KernelState) {
       clearTimeout(timer);
     };
   });
-  return Object.assign(logic, { neverDone: true as const });
 }

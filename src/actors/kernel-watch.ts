@@ -6,7 +6,7 @@ import { toFailure } from "../domain/failure.ts";
 export interface KernelWatch {
   /** For `openKernel`: remembers the failure until the actor listens. */
   readonly failed: (error: Error) => void;
-  readonly actor: ReturnType<typeof fromCallback<HeadcniEvent, undefined>> & { readonly neverDone: true };
+  readonly actor: ReturnType<typeof fromCallback<HeadcniEvent, undefined>>;
 }
 
 export function createKernelWatch(): KernelWatch {
@@ -20,5 +20,5 @@ export function createKernelWatch(): KernelWatch {
       listens = false;
     };
   });
-  return { failed: resolve, actor: Object.assign(logic, { neverDone: true as const }) };
+  return { failed: resolve, actor: logic };
 }

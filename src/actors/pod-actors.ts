@@ -10,8 +10,8 @@ import type { PodNetwork } from "../ports/pod-network.ts";
 /** The effects of the pod machine over the pods' part of the kernel. `nowMs` stamps the release of addresses. */
 export function podActors(podNetwork: PodNetwork, nowMs: () => number) {
   return {
-    attach: endless(
-      fromCallback<{ type: "attach.cancel" }, { plan: AttachmentPlan }>(({ input, sendBack, receive }) => {
+    attach: fromCallback<{ type: "attach.cancel" }, { plan: AttachmentPlan }>(
+      ({ input, sendBack, receive }) => {
         const cancelled = new AbortController();
         receive(() => cancelled.abort());
         let ended = false;
@@ -27,26 +27,24 @@ export function podActors(podNetwork: PodNetwork, nowMs: () => number) {
         return () => {
           if (!ended) cancelled.abort();
         };
-      }),
+      },
     ),
-    detach: endless(
-      fromCallback<EventObject, { hostLink: string }>(({ input, sendBack }) => {
-        const tell = (event: PodEffectEvent) => sendBack(event);
-        // The port may call back before its promise resolves; the machine wants `unrouted` first.
-        const unrouted = Promise.withResolvers<void>();
-        podNetwork
-          .detach(input.hostLink, () => {
-            unrouted.promise.then(() => tell({ type: "detach.released", atMs: nowMs() }));
-          })
-          .then(
-            () => {
-              tell({ type: "detach.unrouted" });
-              unrouted.resolve();
-            },
-            (error: unknown) => tell({ type: "detach.failed", failure: toFailure(error) }),
-          );
-      }),
-    ),
+    detach: fromCallback<EventObject, { hostLink: string }>(({ input, sendBack }) => {
+      const tell = (event: PodEffectEvent) => sendBack(event);
+      // The port may call back before its promise resolves; the machine wants `unrouted` first.
+      const unrouted = Promise.withResolvers<void>();
+      podNetwork
+        .detach(input.hostLink, () => {
+          unrouted.promise.then(() => tell({ type: "detach.released", atMs: nowMs() }));
+        })
+        .then(
+          () => {
+            tell({ type: "detach.unrouted" });
+            unrouted.resolve();
+          },
+          (error: unknown) => tell({ type: "detach.failed", failure: toFailure(error) }),
+        );
+    }),
     check: fromPromise<readonly Mismatch[], { plan: AttachmentPlan }>(({ input, signal }) =>
       podNetwork.check(input.plan, signal),
     ),
@@ -63,29 +61,22 @@ export function podsActors(podNetwork: PodNetwork, addressHints: AddressHints) {
       const hints = await addressHints.read();
       return { attachments: await podNetwork.recover(input.routerAddresses), hints };
     }),
-    keepHints: endless(
-      fromCallback<HintsChanged, undefined>(({ receive }) => {
-        let latest: HintsChanged | undefined;
-        let timer: NodeJS.Timeout | undefined;
-        const write = () => {
-          timer = undefined;
-          if (latest !== undefined) void addressHints.write(hintsOf(latest.pools));
-          latest = undefined;
-        };
-        receive((event) => {
-          latest = event;
-          timer ??= setTimeout(write, gatherMs);
-        });
-        return () => {
-          clearTimeout(timer);
-          write();
-        };
-      }),
-    ),
+    keepHints: fromCallback<HintsChanged, undefined>(({ receive }) => {
+      let latest: HintsChanged | undefined;
+      let timer: NodeJS.Timeout | undefined;
+      const write = () => {
+        timer = undefined;
+        if (latest !== undefined) void addressHints.write(hintsOf(latest.pools));
+        latest = undefined;
+      };
+      receive((event) => {
+        latest = event;
+        timer ??= setTimeout(write, gatherMs);
+      });
+      return () => {
+        clearTimeout(timer);
+        write();
+      };
+    }),
   };
-}
-
-/** Callback actors have no output; the machines' placeholders are marked so (machines/support/not-provided-source.ts). */
-function endless<Logic extends object>(logic: Logic): Logic & { readonly neverDone: true } {
-  return Object.assign(logic, { neverDone: true as const });
 }

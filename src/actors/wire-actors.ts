@@ -11,11 +11,8 @@ export function wireActors(host: WireHost, failed: (failure: Failure) => void) {
     prepare: fromPromise<readonly string[], void>(() => host.prepare()),
     resolver: wireResolverMachine.provide({
       actors: {
-        run: Object.assign(
-          fromCallback<ResolverEvent, { readonly addresses: readonly string[] }>(({ input, sendBack }) =>
-            host.resolve(input.addresses, (failure) => sendBack({ type: "resolver.ended", failure })),
-          ),
-          { neverDone: true as const },
+        run: fromCallback<ResolverEvent, { readonly addresses: readonly string[] }>(({ input, sendBack }) =>
+          host.resolve(input.addresses, (failure) => sendBack({ type: "resolver.ended", failure })),
         ),
       },
     }),
@@ -23,19 +20,16 @@ export function wireActors(host: WireHost, failed: (failure: Failure) => void) {
       host.publish(input.process),
     ),
     retract: fromPromise<void, void>(() => host.retract()),
-    tailscaled: Object.assign(
-      fromCallback<LaunchCommand, undefined>(({ receive, sendBack }) => {
-        const launched = host.launch({
-          answers: (process) => sendBack({ type: "tailscaled.answered", process } satisfies WireEvent),
-          ended: (failure) => {
-            failed(failure);
-            sendBack({ type: "tailscaled.ended", failure } satisfies WireEvent);
-          },
-        });
-        receive(() => launched.end());
-        return () => launched.end();
-      }),
-      { neverDone: true as const },
-    ),
+    tailscaled: fromCallback<LaunchCommand, undefined>(({ receive, sendBack }) => {
+      const launched = host.launch({
+        answers: (process) => sendBack({ type: "tailscaled.answered", process } satisfies WireEvent),
+        ended: (failure) => {
+          failed(failure);
+          sendBack({ type: "tailscaled.ended", failure } satisfies WireEvent);
+        },
+      });
+      receive(() => launched.end());
+      return () => launched.end();
+    }),
   };
 }

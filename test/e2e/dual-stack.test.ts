@@ -57,6 +57,11 @@ test("each pod has an address of both families, out of its node's slices", () =>
   }
 });
 
+test("each address that was given out counts", async () => {
+  expect(await metric(node("n1"), "headcni_ip_allocations_total")).toBe(4);
+  expect(await metric(node("n2"), "headcni_ip_allocations_total")).toBe(2);
+});
+
 test.each([0, 1])(
   "pods reach each other on one node and across nodes, each seen with its own address (family %i)",
   async (family) => {

@@ -29,7 +29,7 @@ function startCni() {
   });
   const clock = manualClock();
   const machine = cniMachine.provide({
-    actors: { socket: Object.assign(socket, { neverDone: true as const }) },
+    actors: { socket },
   });
   const actor: ActorRefFrom<typeof cniMachine> = createActor(machine, {
     input: { pods: pods.ref, health: root.ref, parent: root.ref },

@@ -42,13 +42,10 @@ function start(reviews: readonly ConfigReview[], adopt: () => Promise<void> = as
   const clock = manualClock();
   const machine = configMachine.provide({
     actors: {
-      watch: Object.assign(
-        fromCallback<ConfigEvent, undefined>(({ sendBack }) => {
-          counts.watches += 1;
-          tell = sendBack;
-        }),
-        { neverDone: true as const },
-      ),
+      watch: fromCallback<ConfigEvent, undefined>(({ sendBack }) => {
+        counts.watches += 1;
+        tell = sendBack;
+      }),
       review: fromPromise<ConfigReview, void>(async () => {
         counts.reviews += 1;
         return reviews[Math.min(counts.reviews, reviews.length) - 1] ?? nothing;

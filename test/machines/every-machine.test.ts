@@ -16,4 +16,9 @@ describe("every machine", () => {
       expect(stateNodes(machine).length).toBeGreaterThan(1);
     },
   );
+
+  test("ends with an error, and does not hang, where transitions follow each other in a circle", () => {
+    const endless = allMachines.filter(({ config }) => config.options?.maxIterations !== 1_000);
+    expect(endless.map(({ id }) => id)).toEqual([]);
+  });
 });

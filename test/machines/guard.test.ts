@@ -46,10 +46,7 @@ function start() {
     const mended = tried.filter((invariant) => !world.unmendable.has(invariant));
     return Promise.resolve({ mended, refused, at: world.at });
   });
-  const watch = Object.assign(
-    fromCallback<GuardEvent, undefined>(() => () => undefined),
-    { neverDone: true as const },
-  );
+  const watch = fromCallback<GuardEvent, undefined>(() => () => undefined);
   const parent = recorder<GuardReport>();
   const clock = manualClock();
   const actor = createActor(guardMachine.provide({ actors: { check, repair, watch } }), {

@@ -180,10 +180,7 @@ async function startRoot({
   });
   const machine = headcniMachine.provide({
     actors: {
-      kernel: Object.assign(
-        fromCallback<HeadcniEvent, undefined>(() => undefined),
-        { neverDone: true as const },
-      ),
+      kernel: fromCallback<HeadcniEvent, undefined>(() => undefined),
       pods,
       readiness,
     },

@@ -139,7 +139,6 @@ describe("an ADD that comes while the pod of its key ends", () => {
   async function endWhileBusy(steps: readonly ("add" | "end")[]) {
     const kernel: { say: (event: PodEffectEvent) => void } = { say: () => undefined };
     const client = recorder<AttachmentAnswer>();
-    const endless = { neverDone: true as const };
     const attach = fromCallback<{ type: "attach.cancel" }, { plan: AttachmentPlan }>(({ sendBack }) =>
       sendBack({ type: "attach.done" }),
     );
@@ -152,12 +151,9 @@ describe("an ADD that comes while the pod of its key ends", () => {
           attachments: [],
           hints: [],
         })),
-        keepHints: Object.assign(
-          fromCallback<HintsChanged, undefined>(() => undefined),
-          endless,
-        ),
+        keepHints: fromCallback<HintsChanged, undefined>(() => undefined),
         pod: podMachine.provide({
-          actors: { attach: Object.assign(attach, endless), detach: Object.assign(detach, endless) },
+          actors: { attach, detach },
         }),
       },
     });

@@ -30,14 +30,11 @@ function startPod(start: PodStart, first?: keyof typeof types, mismatches: reado
   const clock = manualClock();
   const effects: string[] = [];
   const play = <Event extends EventObject, Input extends NonReducibleUnknown>(name: string) =>
-    Object.assign(
-      fromCallback<Event, Input>(({ receive }) => {
-        effects.push(name);
-        receive((event) => effects.push(event.type));
-        return () => effects.push(`${name} stopped`);
-      }),
-      { neverDone: true as const },
-    );
+    fromCallback<Event, Input>(({ receive }) => {
+      effects.push(name);
+      receive((event) => effects.push(event.type));
+      return () => effects.push(`${name} stopped`);
+    });
   const machine = podMachine.provide({
     actors: {
       attach: play<{ type: "attach.cancel" }, { plan: AttachmentPlan }>("attach"),

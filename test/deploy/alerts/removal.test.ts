@@ -28,9 +28,8 @@ function watchedRemoval(kernel: { says: readonly EventObject[] }) {
   const { log } = createLogger({ level: "error", base: {}, destination: { write: () => undefined } });
   const observer = createMachineObserver({ log, monotonicMs: () => clock.now() });
   registerMachineMetrics(registry, observer);
-  const detach = Object.assign(
-    fromCallback<EventObject, { hostLink: string }>(({ sendBack }) => kernel.says.forEach(sendBack)),
-    { neverDone: true as const },
+  const detach = fromCallback<EventObject, { hostLink: string }>(({ sendBack }) =>
+    kernel.says.forEach(sendBack),
   );
   const pod = createActor(podMachine.provide({ actors: { detach } }), {
     input: { slot: 0, plan, start: "detach", call: null, registry: recorder<AttachmentReport>().ref },
