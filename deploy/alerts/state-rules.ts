@@ -26,7 +26,7 @@ export function stateRule(
   terms: RuleTerms,
 ): AlertRule {
   const named = Object.keys(alert.states).length > 0;
-  // Where all of a machine is parallel, its state's name changes with each region, while trouble in one of them lasts.
+  // Where all of a machine is parallel, trouble may move from region to region: what counts is that there is some.
   const isParallel = chart.states.some(({ path, kind }) => path === "" && kind === "parallel");
   const goesRound = named && (isParallel || states.some(({ path }) => leavesByTimer(chart, path)));
   const certain = alert.certain === true;
@@ -53,7 +53,7 @@ interface RulePart {
 }
 
 function stuckRule({ matter }: StateAlert, chart: MachineChart, states: readonly ChartState[]): RulePart {
-  const selector = `{machine="${chart.machine}",${stateMatcher(chart, pathsOf(states))}}`;
+  const selector = `{machine="${chart.machine}",${stateMatcher(pathsOf(states))}}`;
   return {
     expr: `headcni_machine_oldest_seconds${selector} and headcni_machine_stuck${selector} > 0`,
     forSeconds: leastSeconds,
@@ -61,8 +61,7 @@ function stuckRule({ matter }: StateAlert, chart: MachineChart, states: readonly
       summary: `${matter}: ${hasBeen}`,
       description: states
         .map(
-          (state) =>
-            `{{ if match "${labelPattern(chart, state.path)}" $labels.state }}${meaning(state)} {{ end }}`,
+          (state) => `{{ if match "${labelPattern(state.path)}" $labels.state }}${meaning(state)} {{ end }}`,
         )
         .join(""),
     },
@@ -94,7 +93,7 @@ function roundRule(
   states: readonly ChartState[],
   certain: boolean,
 ): RulePart {
-  const selector = `machine="${chart.machine}",${stateMatcher(chart, pathsOf(states))}`;
+  const selector = `machine="${chart.machine}",${stateMatcher(pathsOf(states))}`;
   const longest = Math.max(...states.map(({ limitMs }) => limitMs ?? 0)) / 1000;
   const forSeconds = certain ? leastSeconds : Math.max(leastSeconds, longest);
   return {
@@ -109,7 +108,7 @@ function roundRule(
 
 /** A template for those of the states in which the node's machines are while the alert rings. */
 function statesNow(chart: MachineChart, states: readonly ChartState[]): string {
-  const selector = `machine="${chart.machine}",${stateMatcher(chart, pathsOf(states))}`;
+  const selector = `machine="${chart.machine}",${stateMatcher(pathsOf(states))}`;
   return `{{ range $index, $each := query (printf \`headcni_machines{${selector},instance="%s"} > 0\` $labels.instance) }}{{ if $index }}, {{ end }}{{ $each.Labels.state }}{{ end }}`;
 }
 

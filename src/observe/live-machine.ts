@@ -62,6 +62,8 @@ export interface MachineState {
   readonly stuck: boolean;
   /** The states around it that have a limit of their own, whose time goes on while the inner ones take turns. */
   readonly outer?: readonly OuterState[];
+  /** The innermost states of a machine with parallel regions, each with its own time; its name is a state of all of them. */
+  readonly regions?: readonly RegionState[];
   readonly error?: string;
 }
 
@@ -70,6 +72,16 @@ export interface OuterState {
   readonly state: string;
   readonly sinceMs: number;
   readonly limitMs: number;
+  readonly stuck: boolean;
+}
+
+/** The innermost state of one parallel region. */
+export interface RegionState {
+  /** Its dotted path. */
+  readonly state: string;
+  /** Without a limit of its own: how long all regions have been as they are. */
+  readonly sinceMs: number;
+  readonly limitMs: number | null;
   readonly stuck: boolean;
 }
 
@@ -115,6 +127,15 @@ function outerStates(machine: LiveMachine, now: number): readonly OuterState[] {
   });
 }
 
+function regionStates({ kind, state, since, nodesSince }: LiveMachine, now: number): readonly RegionState[] {
+  return state.paths.map((path) => {
+    const node = `${kind.name}.${path}`;
+    const limitMs = state.limits.get(node) ?? null;
+    const heldMs = now - (nodesSince?.get(node) ?? since);
+    return { state: path, sinceMs: Math.round(heldMs), limitMs, stuck: limitMs !== null && heldMs > limitMs };
+  });
+}
+
 export function stateOf(machine: LiveMachine, now: number): MachineState {
   const limit = nearestLimit(machine, now);
   const outer = outerStates(machine, now);
@@ -128,6 +149,8 @@ export function stateOf(machine: LiveMachine, now: number): MachineState {
     limitMs: limit?.limitMs ?? null,
     stuck: limit !== null && limit.heldMs > limit.limitMs,
     ...(outer.length > 0 && { outer }),
+    ...(machine.state.paths.length > 1 &&
+      machine.error === undefined && { regions: regionStates(machine, now) }),
     ...(machine.error !== undefined && { error: machine.error }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Registry } from "prom-client";
 import type { MachineState } from "./live-machine.ts";
+import type { MachineKind, StateKind } from "./machine-kinds.ts";
 import type { MachineObserver } from "./machine-observer.ts";
 import { counterOf, gaugeOf } from "./metrics.ts";
 
@@ -50,8 +51,8 @@ export function registerMachineMetrics(registry: Registry, observer: MachineObse
     },
     function* () {
       for (const kind of observer.kinds())
-        for (const state of kind.states.values())
-          for (const [to, count] of state.left) yield [{ machine: kind.name, from: state.name, to }, count];
+        for (const { from, to, count } of transitionsOf(kind))
+          yield [{ machine: kind.name, from, to }, count];
     },
   );
   counterOf(
@@ -77,6 +78,32 @@ export function registerMachineMetrics(registry: Registry, observer: MachineObse
   );
 }
 
+/**
+ * Transitions of each region on its own where a machine's are parallel: the combinations of all regions' states would be a series
+ * each.
+ */
+function transitionsOf(kind: MachineKind) {
+  const counts = new Map<string, { readonly from: string; readonly to: string; count: number }>();
+  for (const { name, paths, left } of kind.states.values())
+    for (const [toName, count] of left) {
+      const to = kind.states.get(toName)?.paths ?? [toName];
+      const steps: readonly (readonly [string, string])[] =
+        paths.length === 1 && to.length === 1
+          ? [[name, toName]]
+          : paths.flatMap((path, region) => {
+              const next = to[region] ?? path;
+              return next === path ? [] : [[path, next] as const];
+            });
+      for (const [from, next] of steps) {
+        const key = `${from} ${next}`;
+        const known = counts.get(key) ?? { from, to: next, count: 0 };
+        known.count += count;
+        counts.set(key, known);
+      }
+    }
+  return counts.values();
+}
+
 /** One tally per state ever seen, zeros included, so that a series falls to 0 instead of going stale. */
 function tallies(observer: MachineObserver): Iterable<StateTally> {
   const byState = new Map<string, StateTally>();
@@ -89,21 +116,27 @@ function tallies(observer: MachineObserver): Iterable<StateTally> {
     return tally;
   };
   for (const kind of observer.kinds())
-    for (const { name, limits, outer } of kind.states.values()) {
-      tallyOf(kind.name, name, { limited: limits.size > outer.size, outer: false });
-      for (const path of outer.values()) tallyOf(kind.name, path, outerState);
+    for (const state of kind.states.values()) {
+      for (const { path, limited } of seriesOf(kind, state))
+        tallyOf(kind.name, path, { limited, outer: false });
+      for (const path of state.outer.values()) tallyOf(kind.name, path, outerState);
     }
   for (const row of observer.states()) {
-    const { machine, state, sinceMs, limitMs, stuck, outer = [] } = row;
+    const { machine, outer = [] } = row;
     for (const around of outer) count(tallyOf(machine, around.state, outerState), around);
     // A limit of a state around it is told there, in a series that does not change while the inner states take turns.
-    const stuckHere = stuck && !outer.some((around) => around.stuck);
-    count(tallyOf(machine, state, { limited: limitMs !== null, outer: false }), {
-      sinceMs,
-      stuck: stuckHere,
-    });
+    const stuck = row.stuck && !outer.some((around) => around.stuck);
+    for (const inner of row.regions ?? [{ ...row, stuck }])
+      count(tallyOf(machine, inner.state, { limited: inner.limitMs !== null, outer: false }), inner);
   }
   return byState.values();
+}
+
+/** The series of a state: one, or one for each parallel region. */
+function seriesOf({ name: machine }: MachineKind, { name, paths, limits, outer }: StateKind) {
+  return paths.length > 1
+    ? paths.map((path) => ({ path, limited: limits.has(`${machine}.${path}`) }))
+    : [{ path: name, limited: limits.size > outer.size }];
 }
 
 const outerState = { limited: true, outer: true };

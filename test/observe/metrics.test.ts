@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { createActor, createMachine } from "xstate";
 import { registerLiveMetrics } from "../../src/observe/live-metrics.ts";
+import { createLogger } from "../../src/observe/logger.ts";
 import { machineHealth } from "../../src/observe/machine-health.ts";
 import { registerMachineMetrics } from "../../src/observe/machine-metrics.ts";
+import { createMachineObserver } from "../../src/observe/machine-observer.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { observedSystem } from "./observed-system.ts";
 
@@ -155,4 +158,41 @@ describe("the metrics", () => {
       'headcni_readiness{state="degraded"} 1',
     ]);
   });
+});
+
+test("a machine with parallel regions has a series for each region's state, not for each combination", async () => {
+  const { registry } = createMetrics();
+  let now = 0;
+  const log = createLogger({ level: "fatal", base: {} }).log;
+  const observer = createMachineObserver({ log, monotonicMs: () => now });
+  registerMachineMetrics(registry, observer);
+  const region = (limited: string) => ({
+    initial: "ok",
+    on: { [`${limited}.lost`]: ".lost", [`${limited}.found`]: ".ok" },
+    states: { ok: {}, lost: { meta: { limit: { ms: 1000, means: "lost" } } } },
+  });
+  const regions = createMachine({
+    id: "both",
+    type: "parallel",
+    states: { left: region("left"), right: region("right") },
+  });
+  const actor = createActor(regions, { inspect: observer.inspect }).start();
+  actor.send({ type: "left.lost" });
+  now = 900;
+  actor.send({ type: "right.lost" });
+  now = 1100;
+  expect(await samples(registry, "headcni_machines")).toEqual([
+    'headcni_machines{machine="both",state="left.ok"} 0',
+    'headcni_machines{machine="both",state="right.ok"} 0',
+    'headcni_machines{machine="both",state="left.lost"} 1',
+    'headcni_machines{machine="both",state="right.lost"} 1',
+  ]);
+  expect(await samples(registry, "headcni_machine_stuck")).toEqual([
+    'headcni_machine_stuck{machine="both",state="left.lost"} 1',
+    'headcni_machine_stuck{machine="both",state="right.lost"} 0',
+  ]);
+  expect(await samples(registry, "headcni_machine_transitions_total")).toEqual([
+    'headcni_machine_transitions_total{machine="both",from="left.ok",to="left.lost"} 1',
+    'headcni_machine_transitions_total{machine="both",from="right.ok",to="right.lost"} 1',
+  ]);
 });

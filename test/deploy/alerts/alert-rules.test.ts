@@ -2,11 +2,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { alertRules, unknownStates, watchedStates } from "../../../deploy/alerts/alert-rules.ts";
 import { rulesDrifted, rulesText } from "../../../deploy/alerts/rules-file.ts";
-import { isInState } from "../../../deploy/alerts/state-selector.ts";
 import { allMachines } from "../../../machines/all-machines.ts";
 import { cleanupMachine } from "../../../machines/cleanup/cleanup-machine.ts";
-import { stateName } from "../../../src/observe/state-name.ts";
-import { type MachineChart, machineChart } from "../../../visualizations/machine-chart.ts";
+import { leafPaths } from "../../../src/observe/state-name.ts";
+import { machineChart } from "../../../visualizations/machine-chart.ts";
 import { ensurePackages } from "../../lab/build/debian-packages.ts";
 import { numberCases } from "./number-cases.ts";
 import { promtoolFindings } from "./promtool.ts";
@@ -17,10 +16,7 @@ const stuckCases = [
   ...new Map(
     watchedStates()
       .filter(({ alert }) => alert.alert === "HeadcniMachineStuck")
-      .map(({ chart, state }) => [
-        chart.machine,
-        stuck("HeadcniMachineStuck", chart.machine, liveName(chart.machine, state.path)),
-      ]),
+      .map(({ chart, state }) => [chart.machine, stuck("HeadcniMachineStuck", chart.machine, state.path)]),
   ).values(),
 ];
 const cases = [...numberCases, ...stateCases, ...stuckCases];
@@ -46,18 +42,14 @@ it("every state with a limit has an alert but those of cleanup, and every name i
   expect(unknownStates()).toEqual([]);
 });
 
-describe("a rule finds the live state by its label", () => {
-  const charts = allMachines.map((machine) => [machine.id, machine, machineChart(machine)] as const);
-  it.each(charts)("of %s", (_, machine, chart) => {
-    const leaves = chart.states.filter(({ kind }) => kind === "atomic").map(({ path }) => path);
-    for (const path of leaves) {
-      const label = liveName(machine.id, path);
-      expect(isInState(chart, path, label), `${path} in ${label}`).toBe(true);
-      const others = leaves.filter((other) => other !== path && !apart(chart, path, other));
-      for (const other of others) expect(isInState(chart, other, label), `${other} in ${label}`).toBe(false);
-    }
-  });
-});
+it.each(allMachines.map((machine) => [machine.id, machine] as const))(
+  "a live %s has the paths of its chart as its states",
+  (_, machine) => {
+    const leaves = machineChart(machine).states.filter(({ kind }) => kind === "atomic");
+    for (const { path } of leaves)
+      expect(leafPaths(machine.resolveState({ value: stateValue(path), context: {} }).value)).toContain(path);
+  },
+);
 
 describe("promtool", () => {
   it("has a case for every rule", () => {
@@ -97,25 +89,8 @@ it("every alert has its page, and every page its alert", async () => {
   }
 });
 
-/** How metrics and logs call a machine in this state. */
-function liveName(machineId: string, path: string): string {
-  const machine = allMachines.find(({ id }) => id === machineId);
-  if (machine === undefined) throw new Error(`there is no machine ${machineId}`);
-  return stateName(machine.resolveState({ value: stateValue(path), context: {} }).value);
-}
-
 /** "a.b.c" as a state value: { a: { b: "c" } }. */
 function stateValue(path: string): string | { readonly [key: string]: ReturnType<typeof stateValue> } {
   const [first = "", ...rest] = path.split(".");
   return rest.length === 0 ? first : { [first]: stateValue(rest.join(".")) };
-}
-
-/** Whether two states lie in different regions of a parallel state: then a machine may be in both. */
-function apart(chart: MachineChart, one: string, other: string): boolean {
-  return chart.states.some(({ kind, path }) => {
-    if (kind !== "parallel") return false;
-    const depth = path === "" ? 0 : path.split(".").length;
-    const inside = (state: string) => path === "" || state.startsWith(`${path}.`);
-    return inside(one) && inside(other) && one.split(".")[depth] !== other.split(".")[depth];
-  });
 }

@@ -50,15 +50,7 @@ export function stuck(alert: string, machine: string, state: string): AlertCase 
 export const stateCases: readonly AlertCase[] = [
   stuck("HeadcniNotServing", "headcni", "starting"),
   round("HeadcniNotServing", "pods", ["recovering", "recoveryFailed"], 30),
-  round(
-    "HeadcniDegraded",
-    "health",
-    [
-      "(service.serving+proof.given+guard.repairing+tailnet.ok+control.ok+login.ok+route.ok+node.ok+cni.ok)",
-      "(service.serving+proof.given+guard.ok+tailnet.ok+control.ok+login.ok+route.unproven+node.ok+cni.ok)",
-    ],
-    60,
-  ),
+  round("HeadcniDegraded", "health", ["guard.repairing", "route.unproven"], 60),
   round("HeadcniUnproven", "readiness", ["notServing", "awaitingProof"], 60),
   round("HeadcniUnproven", "readiness", ["publishing", "backingOff"], 60),
   round("HeadcniCniSocketDown", "cni", ["open.binding", "backingOff"], 30),
@@ -89,7 +81,7 @@ export const stateCases: readonly AlertCase[] = [
   stuck("HeadcniApiServerAway", "ownNode", "working.holding.unconfirmed"),
   stuck("HeadcniApiServerAway", "clusterNodes", "working.unknown"),
   round("HeadcniApiServerAway", "nodeCondition", ["setting", "backingOff"], 300),
-  stuck("HeadcniApiServerAway", "podWatch", "working.(pods.stale+suspicion.calm+reclaiming.resting)"),
+  stuck("HeadcniApiServerAway", "podWatch", "working.pods.stale"),
   round("HeadcniApiServerAway", "podReports", ["posting", "backingOff"], 60),
   round("HeadcniApiServerRefused", "watch", ["refused", "refused"], 30),
   round(
