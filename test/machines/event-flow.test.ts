@@ -5,18 +5,6 @@ import { allMachines } from "../../machines/all-machines.ts";
 import { eventFlow } from "../support/event-flow.ts";
 import { answererMachine, askerMachine } from "../support/event-flow-example.ts";
 
-/** Known, and why it stays for now. */
-const known = [
-  // Uninstalling does by hand what these states are for.
-  "routes takes routes.withdraw, which nobody sends",
-  "machines/routes/routes-setup.ts sends routes.withdrawn, which nobody takes",
-  // The root does not follow the socket's health.
-  "machines/cni/cni-machine.ts sends cni.down, which nobody takes",
-  "machines/cni/cni-machine.ts sends cni.serving, which nobody takes",
-  // The config machine logs it itself; the root has no use for it.
-  "machines/config/config-machine.ts sends config.refused, which nobody takes",
-];
-
 const example = "test/support/event-flow-example.ts";
 
 /**
@@ -29,7 +17,7 @@ test("every event has a sender and a receiver", () => {
   const { unsent, untaken, unread } = eventFlow(files, [...allMachines, answererMachine, askerMachine]);
   const isExample = (line: string) => line.includes("example");
   const found = [...unsent, ...untaken, ...unread];
-  expect(found.filter((line) => !isExample(line) && !known.includes(line))).toEqual([]);
+  expect(found.filter((line) => !isExample(line))).toEqual([]);
   expect(found.filter(isExample)).toEqual([
     "exampleAnswerer takes example.unsent, which nobody sends",
     `${example} sends example.untaken, which nobody takes`,
