@@ -1,10 +1,16 @@
 import { randomUUID } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
 import { expect, onTestFinished, test } from "vitest";
+import { parseAddress } from "../../src/domain/prefix.ts";
+import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
 import { addNetns, inNetns, netnsPath, removeNetns } from "../lab/netns.ts";
 import { run, runResult } from "../lab/run-command.ts";
+import { startService, stopService } from "../lab/services.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { metric } from "./support/daemon-view.ts";
 import { podKernelState } from "./support/kernel-view.ts";
 import { addressIn, callPlugin, errorCodeIn, type PluginCall } from "./support/plugin-call.ts";
 import { useLab } from "./support/use-lab.ts";
@@ -138,4 +144,54 @@ test.each([
   const after = await podKernelState(node());
   expect(after.links.filter((link) => !before.links.includes(link))).toEqual([]);
   expect(after.routes.filter((route) => !before.routes.includes(route))).toEqual([]);
+});
+
+/** The daemon started again with other keys of `ipam`, on a node without pods. The next test finds what it writes. */
+async function restartWithIpam(ipam: Readonly<Record<string, unknown>>): Promise<void> {
+  const daemon = { name: "daemon", node: "n1" } as const;
+  await stopService(lab(), daemon);
+  const config = JSON.parse(await readFile(node().configFile, "utf8")) as object;
+  await writeFile(node().configFile, JSON.stringify({ ...config, ipam }));
+  await startService(lab(), daemon);
+  await waitForDaemon(lab(), node());
+  await untilUsed(0);
+}
+
+const untilUsed = (count: number) =>
+  waitUntil(async () => (await metric(node(), "headcni_ip_pool_used")) === count, {
+    what: `${count} addresses are in use`,
+    timeoutMs: 30_000,
+  });
+
+/** What pods get, as their places in the node's prefix: 2 for 10.244.1.2. */
+async function attach(count: number): Promise<readonly { readonly place: number; end(): Promise<void> }[]> {
+  const base = parseAddress(node().podCIDR.split("/")[0] ?? "").value;
+  const pods = [];
+  for (const _ of Array.from({ length: count })) {
+    const { containerId, netns } = await sandbox();
+    const address = addressIn(await callPlugin(node(), { command: "ADD", containerId, netns })) ?? "";
+    const end = async () => void (await callPlugin(node(), { command: "DEL", containerId }));
+    pods.push({ place: Number(parseAddress(address).value - base), end });
+  }
+  return pods;
+}
+
+test("ipam.strategy dense gives the lowest free address, also one that was given back, after its rest", async () => {
+  await restartWithIpam({ strategy: "dense", restSeconds: 0 });
+  const pods = await attach(4);
+  expect(pods.map(({ place }) => place)).toEqual([2, 3, 4, 5]);
+  await pods[1]?.end();
+  await untilUsed(3);
+  expect((await attach(2)).map(({ place }) => place)).toEqual([3, 6]);
+});
+
+test("ipam.strategy random spreads addresses over the node's prefix, none twice", async () => {
+  await restartWithIpam({ strategy: "random" });
+  const places = (await attach(12)).map(({ place }) => place);
+  expect(new Set(places).size).toBe(12);
+  expect(Math.min(...places)).toBeGreaterThanOrEqual(2);
+  expect(Math.max(...places)).toBeLessThanOrEqual(254);
+  // All twelve within 50 of 253 places, or in ascending order, is less likely than one in a million.
+  expect(Math.max(...places) - Math.min(...places)).toBeGreaterThan(50);
+  expect(places).not.toEqual(places.toSorted((a, b) => a - b));
 });
