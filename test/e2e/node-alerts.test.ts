@@ -12,6 +12,7 @@ import { addNetns, netnsPath, removeNetns } from "../lab/netns.ts";
 import { addPod, deletePod } from "../lab/pods.ts";
 import { run } from "../lab/run-command.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
+import { startWire } from "../lab/wire.ts";
 import { evaluateInDaemon } from "./support/daemon-debugger.ts";
 import { intruder } from "./support/intruder.ts";
 import { callPlugin } from "./support/plugin-call.ts";
@@ -124,6 +125,31 @@ test(
     await untilSilent(node(), ["HeadcniTailnetDown"]);
   },
   minutes(10),
+);
+
+test(
+  "a tailscaled that ends as soon as headcni-wire has started it",
+  async () => {
+    const config = JSON.parse(await readFile(node().configFile, "utf8")) as { readonly tailscale: object };
+    const configFile = own("ending-tailscaled.json");
+    const binary = "/bin/false";
+    await writeFile(configFile, JSON.stringify({ ...config, tailscale: { ...config.tailscale, binary } }));
+    await stopService(lab(), wire);
+    await startWire(lab(), { ...node(), configFile });
+    const down = await untilRings(node(), "HeadcniTailnetDown", { machine: "wire", severity: "critical" });
+    expect(down.annotations["summary"]).toMatch(
+      /wire on 127\.0\.0\.1:\d+ is in (fallen|backingOff|serving\.starting)/,
+    );
+    expect(down.annotations["description"]).toContain("backingOff: tailscaled does not stay up");
+    const status = await runCtl(lab(), node(), ["machines"]);
+    expect(status.stdout).toMatch(/wire +(fallen|backingOff|serving\.starting)/);
+
+    await stopService(lab(), wire);
+    await startService(lab(), wire);
+    await waitForDaemon(lab(), node(), minutes(2));
+    await untilSilent(node(), ["HeadcniTailnetDown"]);
+  },
+  minutes(8),
 );
 
 /** Throws once, in the middle of what the observer does with a step of a machine (src/observe/machine-observer.ts). */
