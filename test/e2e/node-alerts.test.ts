@@ -49,16 +49,26 @@ test(
     const failing = repeat(stop.signal, () =>
       callPlugin(node(), { command: "ADD", containerId: "taken", netns: netnsPath(sandbox) }),
     );
-    const [conflict, errors] = await Promise.all([
+    // The conflict's own state has a limit, too, of a minute that is not shorter here.
+    const [conflict, errors, stuck] = await Promise.all([
       untilRings(node(), "HeadcniPrefixConflict", { severity: "critical", prefix: slice }),
       untilRings(node(), "HeadcniNetworkErrors", { error_type: "IFNAME_TAKEN", severity: "warning" }),
+      untilRings(node(), "HeadcniMachineStuck", { machine: "peerRoute", severity: "warning" }),
     ]);
     expect(conflict.annotations["summary"]).toContain(`the prefix ${slice} is announced by somebody`);
     expect(errors.annotations["summary"]).toContain("IFNAME_TAKEN on 127.0.0.1");
+    expect(stuck.annotations["summary"]).toMatch(
+      /peerRoute on 127\.0\.0\.1:\d+ has been in conflicting for 1m/,
+    );
     stop.abort();
     await failing;
     await leave();
-    await untilSilent(node(), ["HeadcniPrefixConflict", "HeadcniNetworkErrors", "HeadcniCniCallsFail"]);
+    await untilSilent(node(), [
+      "HeadcniPrefixConflict",
+      "HeadcniMachineStuck",
+      "HeadcniNetworkErrors",
+      "HeadcniCniCallsFail",
+    ]);
   },
   minutes(8),
 );
