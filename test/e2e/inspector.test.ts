@@ -41,11 +41,18 @@ afterAll(async () => {
 const named = ({ machine, subject, state }: Pick<WireActor, "machine" | "subject" | "state">): string =>
   `${machine} ${subject} ${state}`;
 
+/** The daemon's table also has the machines of headcni-wire, which has a page of its own. */
+const ofWire: readonly string[] = ["wire", "wireResolver"];
+
 /** Waits until a viewer (the page) has the same machines in the same states as the daemon says. */
 async function agrees(known = () => inspector().actors()): Promise<void> {
   let [shown, live]: [readonly string[], readonly string[]] = [[], []];
   const same = async () => {
-    live = (await liveMachines(node())).map(named).toSorted();
+    const rows = await liveMachines(node());
+    live = rows
+      .filter(({ machine }) => !ofWire.includes(machine))
+      .map(named)
+      .toSorted();
     shown = (await known())
       .filter(({ ended }) => ended !== true)
       .map(named)
@@ -74,15 +81,17 @@ test("the keyboard finds a machine, reads its context, pauses and goes on", asyn
     await waitUntil(async () => (await page.textContent("#machine")) === name, {
       what: `${name} is selected`,
       timeoutMs: 60_000,
+      explain: async () =>
+        `selected: ${await page.textContent("#machine")}; ${await page.textContent("#tree")}`,
     });
   };
   await page.keyboard.press("/");
   await page.keyboard.type("tailscaled");
   await page.keyboard.press("Enter");
   await machine("tailscaled");
-  await page.keyboard.press("ArrowDown");
-  await machine("tailnet");
   await page.keyboard.press("ArrowUp");
+  await machine("headcni");
+  await page.keyboard.press("ArrowDown");
   await machine("tailscaled");
   await page.waitForSelector("#details .json .key");
   await page.keyboard.press(" ");
