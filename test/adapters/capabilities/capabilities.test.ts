@@ -38,9 +38,9 @@ test("headcni-wire says what it misses and ends", async () => {
     main,
     "--config",
     file,
-  ]).catch((error: { readonly code: number; readonly stderr: string }) => error);
+  ]).catch((error: { readonly code: number; readonly stdout: string }) => error);
   expect(failure).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining("capability NET_RAW:") as string,
+    stdout: expect.stringContaining("capability NET_RAW:") as string,
   });
 });
