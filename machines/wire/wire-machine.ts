@@ -34,6 +34,8 @@ interface WireContext {
 }
 
 const limits = { prepare: 10_000, start: 20_000, publish: 5_000, retry: 1_000, steady: 20_000, end: 8_000 };
+/** What ends a tailscaled that answered for this long is no failed start: the next one comes at once. */
+const startedMs = 1_000;
 const restart = { firstMs: 100, mostMs: 30_000 };
 
 /**
@@ -75,6 +77,7 @@ export const wireMachine = setup({
   },
   delays: {
     ...limits,
+    started: startedMs,
     restart: ({ context }) => backoffDelay(context.failures - 1, restart, context.seed),
   },
 }).createMachine({
@@ -174,10 +177,9 @@ export const wireMachine = setup({
             limit: { ms: limits.steady, means: "tailscaled has not stayed up for long yet" },
             log: "info",
           },
-          after: { steady: "steady" },
+          after: { started: { actions: "forgetFailures" }, steady: "steady" },
         },
         steady: {
-          entry: "forgetFailures",
           meta: { limit: "none", because: "tailscaled runs" },
         },
         ending: {

@@ -159,11 +159,28 @@ describe("wire", () => {
     expect(waits.at(-1)).toBeGreaterThan(2 * (waits[0] ?? 0));
     say({ type: "tailscaled.answered", process });
     await at("serving.young");
-    clock.fire(20_000);
-    await at("serving.steady");
+    say({ type: "tailscaled.ended", failure });
+    await at("backingOff");
+    const [slowest = 0] = clock.running();
+    expect(slowest).toBeGreaterThan(waits.at(-1) ?? 0);
+    clock.fire(slowest);
+    // One that answered for a second and is then killed is no failed start.
+    await at("serving.starting");
+    say({ type: "tailscaled.answered", process });
+    await at("serving.young");
+    clock.fire(1_000);
     say({ type: "tailscaled.ended", failure });
     await at("backingOff");
     expect(clock.running()[0]).toBeLessThanOrEqual(waits[0] ?? 0);
+  });
+
+  test("calls a tailscaled steady that has stayed up for a while", async () => {
+    const { at, say, clock } = start();
+    await at("serving.starting");
+    say({ type: "tailscaled.answered", process });
+    await at("serving.young");
+    clock.fire(20_000);
+    await at("serving.steady");
   });
 
   test("ends tailscaled first and takes its word back last", async () => {
