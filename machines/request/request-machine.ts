@@ -1,62 +1,32 @@
 import { emit, enqueueActions, sendTo, setup } from "xstate";
-import { type CniReply, deadlineMs, type WireCommand } from "../../src/protocol/wire-types.ts";
-import type { AttachmentCall } from "../pod/pod-events.ts";
-import type { PodAnswer } from "../pods/pods-events.ts";
+import { type CniReply, deadlineMs } from "../../src/protocol/wire-types.ts";
+import type { PodAnswer, PodsCall } from "../pods/pods-events.ts";
 import type { CallNews } from "../support/news.ts";
+import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { notAvailable, replyOf, silentReply } from "./reply-of.ts";
 import type { RequestEvent, RequestInput } from "./request-events.ts";
 
-type RequestContext = RequestInput;
-
 /** The stub waits `deadlineMs`; this much earlier the daemon answers, so that the reason still arrives. */
 const marginMs = 300;
-const limits = {
-  adding: deadlineMs.ADD - marginMs,
-  deleting: deadlineMs.DEL - marginMs,
-  checking: deadlineMs.CHECK - marginMs,
-  collecting: deadlineMs.GC - marginMs,
-  askingStatus: deadlineMs.STATUS - marginMs,
-  late: 100,
-} as const;
+/** `asking`: for GC, which may take longest. */
+const limits = { asking: deadlineMs.GC - marginMs, late: 100 } as const;
 
 const requestSetup = setup({
   types: {
-    context: {} as RequestContext,
+    context: {} as RequestInput,
     events: {} as RequestEvent,
     input: {} as RequestInput,
     meta: {} as StateMeta,
     emitted: {} as CallNews,
   },
   guards: {
-    is: ({ context }, { command }: { command: WireCommand }) => context.request.command === command,
     isNotReady: ({ context }) => context.request.command === "STATUS" && !context.readiness.ready,
   },
   actions: {
     ask: sendTo(
       ({ context }) => context.pods,
-      ({ context, self }, { type }: Pick<AttachmentCall, "type">): AttachmentCall => ({
-        type,
-        request: context.request,
-        requestId: context.exchangeId,
-        replyTo: self,
-        atMs: context.atMs,
-      }),
-    ),
-    askToCollect: sendTo(
-      ({ context }) => context.pods,
-      ({ context, self }) => ({
-        type: "pods.collectWanted",
-        requestId: context.exchangeId,
-        network: context.request.network,
-        valid: context.request.validAttachments ?? [],
-        replyTo: self,
-        atMs: context.atMs,
-      }),
-    ),
-    askStatus: sendTo(
-      ({ context }) => context.pods,
-      ({ context, self }) => ({ type: "pods.statusWanted", requestId: context.exchangeId, replyTo: self }),
+      ({ context, self }) => callOf(context, self),
     ),
     withdraw: sendTo(
       ({ context }) => context.pods,
@@ -74,30 +44,20 @@ const requestSetup = setup({
     tellAbandoned: emit(({ context }) => ({ type: "call.abandoned", callId: context.exchangeId })),
   },
   delays: {
-    addLimit: limits.adding,
-    delLimit: limits.deleting,
-    checkLimit: limits.checking,
-    gcLimit: limits.collecting,
-    statusLimit: limits.askingStatus,
-    lateLimit: limits.late,
+    deadline: ({ context }) => deadlineMs[context.request.command] - marginMs,
+    late: limits.late,
   },
 });
 
+/** The registry's word, whether it comes in time or late. */
 const answered = {
-  target: "answered",
+  target: ".answered",
   actions: {
     type: "reply",
-    params: ({ context, event }: { context: RequestContext; event: PodAnswer }) => ({
+    params: ({ context, event }: { context: RequestInput; event: PodAnswer }) => ({
       reply: replyOf(context.request, event),
     }),
   },
-} as const;
-
-/** Ways out of every state that waits for the registry, beside its deadline. */
-const answers = {
-  "pod.*": answered,
-  "pods.*": answered,
-  "exchange.closed": "abandoned",
 } as const;
 
 /**
@@ -112,6 +72,7 @@ export const requestMachine = requestSetup.createMachine({
   options: { maxIterations: 1_000 },
   entry: "tellReceived",
   initial: "deciding",
+  on: { "pod.*": answered, "pods.*": answered, "exchange.closed": ".abandoned" },
   states: {
     deciding: {
       always: [
@@ -123,49 +84,19 @@ export const requestMachine = requestSetup.createMachine({
             params: ({ context }) => ({ reply: notAvailable(context.readiness.reason) }),
           },
         },
-        { guard: { type: "is", params: { command: "ADD" } }, target: "adding" },
-        { guard: { type: "is", params: { command: "DEL" } }, target: "deleting" },
-        { guard: { type: "is", params: { command: "CHECK" } }, target: "checking" },
-        { guard: { type: "is", params: { command: "GC" } }, target: "collecting" },
-        { target: "askingStatus" },
+        { target: "asking" },
       ],
     },
-    adding: {
-      meta: { limit: { ms: limits.adding, means: "an ADD does not end: see its pod machine" } },
-      entry: { type: "ask", params: { type: "pod.attachWanted" } },
-      on: answers,
-      after: { addLimit: "late" },
-    },
-    deleting: {
-      meta: { limit: { ms: limits.deleting, means: "a DEL does not end: see its pod machine" } },
-      entry: { type: "ask", params: { type: "pod.detachWanted" } },
-      on: answers,
-      after: { delLimit: "late" },
-    },
-    checking: {
-      meta: { limit: { ms: limits.checking, means: "a CHECK does not end: see its pod machine" } },
-      entry: { type: "ask", params: { type: "pod.checkWanted" } },
-      on: answers,
-      after: { checkLimit: "late" },
-    },
-    collecting: {
-      meta: { limit: { ms: limits.collecting, means: "a GC does not end: see the pods it removes" } },
-      entry: "askToCollect",
-      on: answers,
-      after: { gcLimit: "late" },
-    },
-    askingStatus: {
-      meta: { limit: { ms: limits.askingStatus, means: "the registry of pods does not answer" } },
-      entry: "askStatus",
-      on: answers,
-      after: { statusLimit: "late" },
+    asking: {
+      meta: { limit: { ms: limits.asking, means: "a call does not end: see the machine of its pod" } },
+      entry: "ask",
+      after: { deadline: "late" },
     },
     late: {
       meta: { limit: { ms: limits.late, means: "the registry does not say how far a call is" }, log: "warn" },
       entry: "withdraw",
-      on: answers,
       after: {
-        lateLimit: {
+        late: {
           target: "answered",
           actions: { type: "reply", params: () => ({ reply: silentReply() }) },
         },
@@ -175,3 +106,29 @@ export const requestMachine = requestSetup.createMachine({
     abandoned: { type: "final", entry: ["withdraw", "tellAbandoned"] },
   },
 });
+
+/** What a call asks of the registry. */
+function callOf(
+  { exchangeId: requestId, request, atMs }: RequestInput,
+  replyTo: Recipient<PodAnswer>,
+): PodsCall {
+  const call = { requestId, replyTo, atMs };
+  switch (request.command) {
+    case "ADD":
+      return { type: "pod.attachWanted", request, ...call };
+    case "DEL":
+      return { type: "pod.detachWanted", request, ...call };
+    case "CHECK":
+      return { type: "pod.checkWanted", request, ...call };
+    case "GC": {
+      const { network, validAttachments: valid = [] } = request;
+      return { type: "pods.collectWanted", network, valid, ...call };
+    }
+    case "STATUS":
+      return { type: "pods.statusWanted", requestId, replyTo };
+    default: {
+      const unhandled: never = request.command;
+      return unhandled;
+    }
+  }
+}

@@ -18,7 +18,7 @@ const failed: TracedCall = {
   error: { code: 11, msg: "the kernel refused route.add", details: "EEXIST: somebody else has it" },
   addresses: [],
   steps: [
-    { kind: "transition", atMs: 0.1, machine: "request", from: "", to: "adding", event: "xstate.init" },
+    { kind: "transition", atMs: 0.1, machine: "request", from: "", to: "asking", event: "xstate.init" },
     { kind: "wait", atMs: 0.2, ms: 1.5, why: "behind the DEL of the same attachment" },
     {
       kind: "operation",
@@ -41,7 +41,7 @@ test("a failed call shows what it waited for, where it failed, and what the call
       "  /var/run/netns/cni-1f0a",
       "  code 11: the kernel refused route.add. EEXIST: somebody else has it",
       "  AT    TOOK  WHO      WHAT",
-      "  0.10        request  begins in adding",
+      "  0.10        request  begins in asking",
       "  0.20  1.50  waits    behind the DEL of the same attachment",
       "  2.00  4.00  kernel   attach: route.add: EEXIST",
       "        3.00           to the worker and back",

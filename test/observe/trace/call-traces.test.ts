@@ -30,11 +30,11 @@ test("an ADD is told from its arrival to its answer", async () => {
     dropped: 0,
   });
   expect(call && story(call)).toEqual([
-    "request:  -> adding (xstate.init)",
+    "request:  -> asking (xstate.init)",
     "pod:  -> attaching.running (xstate.init)",
     "kernel: attach",
     "pod: attaching.running -> attached (attach.done)",
-    "request: adding -> answered (pod.attached)",
+    "request: asking -> answered (pod.attached)",
   ]);
   for (const step of call?.steps ?? []) expect(step.atMs).toBeLessThanOrEqual(call?.ms ?? 0);
 });
@@ -91,12 +91,12 @@ test("a call behind another of its key shows whom it waits for, and not the othe
   await Promise.all([first, second]);
   const call = traces.calls().at(-1);
   expect(call && story(call)).toEqual([
-    "request:  -> adding (xstate.init)",
+    "request:  -> asking (xstate.init)",
     "waits behind the ADD of the same attachment",
     "pod: attached -> checking (attach.done)",
     "kernel: check",
     expect.stringMatching(/^pod: checking -> attached/),
-    "request: adding -> answered (pod.attached)",
+    "request: asking -> answered (pod.attached)",
   ]);
 });
 

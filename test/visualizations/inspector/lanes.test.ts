@@ -49,7 +49,7 @@ test("there is a lane for each machine that takes part, in the order of the char
 test.each([
   ["xstate.done.actor.0.pod.attaching", "attach", "attach done"],
   ["xstate.error.actor.0.pod.attaching", "attach", "attach failed"],
-  ["xstate.after.addLimit.request.adding", "", "after addLimit"],
+  ["xstate.after.deadline.request.asking", "", "after deadline"],
   ["pod.detach", "", "pod.detach"],
 ])("the event %s of effect %j reads %j", (type, effect, text) => {
   expect(eventText(type, effect)).toBe(text);
