@@ -15,21 +15,18 @@ export type AuthKeyReply =
 /** What others ask of Headscale; each job is answered once to its `replyTo`, if it has one. */
 export type HeadscaleJob =
   | {
-      readonly kind: "approval";
+      readonly type: "approval.wanted";
       readonly nodeId: string;
       readonly prefixes: readonly string[];
       readonly replyTo: Recipient<ApprovalReply>;
     }
-  | { readonly kind: "authKey"; readonly replyTo: Recipient<AuthKeyReply> }
-  /** A node left the cluster: nobody waits for the answer. */
-  | { readonly kind: "departure"; readonly name: string; readonly prefixes: readonly string[] };
+  | { readonly type: "authKey.wanted"; readonly replyTo: Recipient<AuthKeyReply> }
+  /** A node left the cluster for good; what it announced was `prefixes`. Nobody waits for the answer. */
+  | { readonly type: "node.departed"; readonly name: string; readonly prefixes: readonly string[] };
 
 /** What the machine is told. */
 export type HeadscaleEvent =
-  | ({ readonly type: "approval.wanted" } & Omit<Extract<HeadscaleJob, { kind: "approval" }>, "kind">)
-  | ({ readonly type: "authKey.wanted" } & Omit<Extract<HeadscaleJob, { kind: "authKey" }>, "kind">)
-  /** A node left the cluster for good; what it announced was `prefixes`. */
-  | { readonly type: "node.departed"; readonly name: string; readonly prefixes: readonly string[] }
+  | HeadscaleJob
   | { readonly type: "control.lost" }
   | { readonly type: "control.restored" }
   | { readonly type: "credentials.replaced" };
@@ -49,7 +46,7 @@ export type HeadscaleYield = { readonly authKey?: string; readonly serving?: rea
  */
 export function queueJob(jobs: readonly HeadscaleJob[], job: HeadscaleJob): readonly HeadscaleJob[] {
   const same = (other: HeadscaleJob) =>
-    other.kind === job.kind &&
+    other.type === job.type &&
     ("replyTo" in other
       ? "replyTo" in job && other.replyTo === job.replyTo
       : "name" in job && other.name === job.name);

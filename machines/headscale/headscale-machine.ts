@@ -34,6 +34,19 @@ interface HeadscaleContext extends HeadscaleInput {
 const limits = { exchange: 15_000, refused: 300_000 };
 const retry = { firstMs: 1000, mostMs: 60_000 };
 
+const withoutKey = { code: "CREDENTIALS_MISSING", message: "this node works without an API key" };
+/** Without a key somebody else must clear the place of a departed node: the peers refuse its prefixes anyway. */
+const taken = [
+  {
+    guard: "worksWithoutKey",
+    actions: {
+      type: "refuse",
+      params: ({ event }: { event: HeadscaleJob }) => ({ job: event, failure: withoutKey }),
+    },
+  },
+  { actions: { type: "queue", params: ({ event }: { event: HeadscaleJob }) => event } },
+] as const;
+
 /**
  * The connection to Headscale's API. It asks nothing while all is well: every authenticated call costs the server a
  * bcrypt, so it works on request and probes only after control was lost.
@@ -56,24 +69,23 @@ export const headscaleMachine = setup({
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     forgetFailure: assign({ failure: null, attempt: 0 }),
-    refuseJob: enqueueActions(({ enqueue }, job: Exclude<HeadscaleJob, { kind: "departure" }>) => {
-      const failure = { code: "CREDENTIALS_MISSING", message: "this node works without an API key" };
-      if (job.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.failed", failure });
-      else enqueue.sendTo(job.replyTo, { type: "authKey.failed", failure });
-    }),
-    answerJob: enqueueActions(({ context, enqueue }, { authKey, serving = [] }: HeadscaleYield) => {
-      const [job, ...jobs] = context.jobs;
-      if (job?.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.granted", serving });
-      if (job?.kind === "authKey" && authKey !== undefined)
+    refuse: enqueueActions(
+      (
+        { enqueue },
+        { job, failure }: { readonly job: HeadscaleJob | undefined; readonly failure: Failure },
+      ) => {
+        if (job?.type === "approval.wanted")
+          enqueue.sendTo(job.replyTo, { type: "approval.failed", failure });
+        if (job?.type === "authKey.wanted") enqueue.sendTo(job.replyTo, { type: "authKey.failed", failure });
+      },
+    ),
+    answer: enqueueActions(({ context, enqueue }, { authKey, serving = [] }: HeadscaleYield) => {
+      const [job] = context.jobs;
+      if (job?.type === "approval.wanted") enqueue.sendTo(job.replyTo, { type: "approval.granted", serving });
+      if (job?.type === "authKey.wanted" && authKey !== undefined)
         enqueue.sendTo(job.replyTo, { type: "authKey.granted", authKey });
-      enqueue.assign({ jobs });
     }),
-    failJob: enqueueActions(({ context, enqueue }, failure: Failure) => {
-      const [job, ...jobs] = context.jobs;
-      if (job?.kind === "approval") enqueue.sendTo(job.replyTo, { type: "approval.failed", failure });
-      if (job?.kind === "authKey") enqueue.sendTo(job.replyTo, { type: "authKey.failed", failure });
-      enqueue.assign({ jobs });
-    }),
+    dropJob: assign({ jobs: ({ context }) => context.jobs.slice(1) }),
   },
   guards: {
     hasJob: ({ context }) => context.jobs.length > 0,
@@ -82,48 +94,15 @@ export const headscaleMachine = setup({
     isTransient: (_, failure: Failure) => isTransient(failure),
   },
   delays: {
+    ...limits,
     backoff: ({ context }) => backoffDelay(context.attempt, retry, context.seed),
-    refusedLimit: limits.refused,
   },
 }).createMachine({
   id: "headscale",
   context: ({ input }) => ({ ...input, jobs: [], attempt: 0, failure: null }),
   options: { maxIterations: 1_000 },
   initial: "probing",
-  on: {
-    "approval.wanted": [
-      {
-        guard: "worksWithoutKey",
-        actions: {
-          type: "refuseJob",
-          params: ({ event: { type: _, ...job } }) => ({ kind: "approval", ...job }),
-        },
-      },
-      {
-        actions: {
-          type: "queue",
-          params: ({ event: { type: _, ...job } }) => ({ kind: "approval", ...job }),
-        },
-      },
-    ],
-    "authKey.wanted": [
-      {
-        guard: "worksWithoutKey",
-        actions: { type: "refuseJob", params: ({ event }) => ({ kind: "authKey", replyTo: event.replyTo }) },
-      },
-      { actions: { type: "queue", params: ({ event }) => ({ kind: "authKey", replyTo: event.replyTo }) } },
-    ],
-    "node.departed": [
-      // Without a key somebody else must clear its place: the peers refuse its prefixes anyway.
-      { guard: "worksWithoutKey", actions: [] },
-      {
-        actions: {
-          type: "queue",
-          params: ({ event: { name, prefixes } }) => ({ kind: "departure", name, prefixes }),
-        },
-      },
-    ],
-  },
+  on: { "approval.wanted": taken, "authKey.wanted": taken, "node.departed": taken },
   states: {
     probing: {
       meta: { limit: { ms: limits.exchange, means: "Headscale accepts connections but does not answer" } },
@@ -137,10 +116,7 @@ export const headscaleMachine = setup({
             target: "refused",
             actions: keepError,
           },
-          {
-            target: "backingOff",
-            actions: keepError,
-          },
+          { target: "backingOff", actions: keepError },
         ],
       },
     },
@@ -159,7 +135,7 @@ export const headscaleMachine = setup({
             input: ({ context }) => ({ task: taskOf(context) }),
             onDone: {
               target: "idle",
-              actions: { type: "answerJob", params: ({ event }) => event.output },
+              actions: [{ type: "answer", params: ({ event }) => event.output }, "dropJob"],
             },
             onError: [
               {
@@ -174,7 +150,16 @@ export const headscaleMachine = setup({
               },
               {
                 target: "idle",
-                actions: { type: "failJob", params: ({ event }) => toFailure(event.error) },
+                actions: [
+                  {
+                    type: "refuse",
+                    params: ({ context, event }) => ({
+                      job: context.jobs[0],
+                      failure: toFailure(event.error),
+                    }),
+                  },
+                  "dropJob",
+                ],
               },
             ],
           },
@@ -192,16 +177,16 @@ export const headscaleMachine = setup({
         log: "error",
       },
       on: { "credentials.replaced": "probing" },
-      after: { refusedLimit: "probing" },
+      after: { refused: "probing" },
     },
   },
 });
 
 function taskOf({ jobs: [job], tags, hostnamePrefix }: HeadscaleContext): HeadscaleTask {
-  switch (job?.kind) {
-    case "approval":
+  switch (job?.type) {
+    case "approval.wanted":
       return { kind: "approval", nodeId: job.nodeId, prefixes: job.prefixes };
-    case "departure":
+    case "node.departed":
       return { kind: "departure", hostname: `${hostnamePrefix}${job.name}`, prefixes: job.prefixes };
     default:
       return { kind: "authKey", tags };

@@ -40,7 +40,7 @@ test("every transition of the headscale machine can be taken", async () => {
     },
     stateKey: ({ context }) => [
       context.authenticates,
-      context.jobs.map(({ kind }: { kind: string }) => kind),
+      context.jobs.map(({ type }: { type: string }) => type),
     ],
   });
 });
