@@ -1,24 +1,35 @@
+import type { HealthFacts } from "../../src/domain/health-level.ts";
 import { type LoginWanted, loginTrouble } from "../../src/domain/login-trouble.ts";
 import type { HealthContext, HealthFact } from "./health-events.ts";
 import { awaited, healthSetup, initialHealth, problem, unheard, well } from "./health-setup.ts";
 
-type Fact<Type extends HealthFact["type"]> = { readonly event: Extract<HealthFact, { type: Type }> };
+type Word<Type extends HealthFact["type"]> = Extract<HealthFact, { type: Type }>;
 
-const wanted = {
-  type: "learn",
-  params: ({ context, event }: { context: HealthContext; event: LoginWanted }) => ({
-    login: loginTrouble(event, context.authKeyFrom),
-  }),
-} as const;
-const away = {
-  type: "learn",
-  params: { control: "Headscale is away; what runs keeps running" },
-} as const;
+type News<Fact> = Partial<HealthFacts> | ((fact: Fact) => Partial<HealthFacts>);
+
+/** Takes over what an owner says. */
+function learn<Fact extends HealthFact>(news: News<Fact>) {
+  const params = ({ event }: { readonly event: Fact }) => (typeof news === "function" ? news(event) : news);
+  return { type: "learn", params } as const;
+}
+
+/** What an owner says moves its region. */
+function to<Fact extends HealthFact>(target: string, news: News<Fact>) {
+  return { target, actions: learn(news) };
+}
+
+const wanted = [
+  {
+    type: "learn",
+    params: ({ context, event }: { context: HealthContext; event: LoginWanted }) => ({
+      login: loginTrouble(event, context.authKeyFrom),
+    }),
+  },
+  "dropHeldLogin",
+] as const;
+const away = { control: "Headscale is away; what runs keeps running" };
+const agreed = learn(({ note }: Word<"node.agreed">) => ({ node: note, conflict: "" }));
 const asLogin = { params: ({ event }: { event: LoginWanted }) => event } as const;
-const agreed = {
-  type: "learn",
-  params: ({ event }: Fact<"node.agreed">) => ({ node: event.note, conflict: "" }),
-} as const;
 
 /**
  * What makes a node degraded: each region is the last word of one owner. The level of them all is computed in one place
@@ -38,11 +49,8 @@ export const healthMachine = healthSetup.createMachine({
     service: {
       initial: "starting",
       on: {
-        "service.opened": { target: ".serving", actions: { type: "learn", params: { service: "serving" } } },
-        "service.closed": {
-          target: ".draining",
-          actions: { type: "learn", params: { service: "draining" } },
-        },
+        "service.opened": to(".serving", { service: "serving" }),
+        "service.closed": to(".draining", { service: "draining" }),
       },
       states: {
         starting: { meta: { limit: "none", because: "how long a start may take the root's states say" } },
@@ -55,8 +63,8 @@ export const healthMachine = healthSetup.createMachine({
     proof: {
       initial: "recalling",
       on: {
-        "proof.given": { target: ".given", actions: { type: "learn", params: { provenOnce: true } } },
-        "proof.wanted": { target: ".wanted", actions: { type: "learn", params: { provenOnce: false } } },
+        "proof.given": to(".given", { provenOnce: true }),
+        "proof.wanted": to(".wanted", { provenOnce: false }),
       },
       states: {
         recalling: { always: [{ guard: "provenBefore", target: "given" }, { target: "wanted" }] },
@@ -67,30 +75,16 @@ export const healthMachine = healthSetup.createMachine({
     guard: {
       initial: "unknown",
       on: {
-        "guard.held": { target: ".ok", actions: { type: "learn", params: { guard: "" } } },
-        "guard.repairing": {
-          target: ".repairing",
-          actions: {
-            type: "learn",
-            params: ({ event }) => ({ guard: `the guard mends ${event.invariants.join(", ")}` }),
-          },
-        },
-        "guard.fighting": {
-          target: ".fighting",
-          actions: {
-            type: "learn",
-            params: ({ event }) => ({
-              guard: `somebody undoes what the guard mends: ${event.invariants.join(", ")}`,
-            }),
-          },
-        },
-        "guard.failed": {
-          target: ".failed",
-          actions: {
-            type: "learn",
-            params: ({ event }) => ({ guard: `the guard cannot mend: ${event.failure.message}` }),
-          },
-        },
+        "guard.held": to(".ok", { guard: "" }),
+        "guard.repairing": to(".repairing", ({ invariants }: Word<"guard.repairing">) => ({
+          guard: `the guard mends ${invariants.join(", ")}`,
+        })),
+        "guard.fighting": to(".fighting", ({ invariants }: Word<"guard.fighting">) => ({
+          guard: `somebody undoes what the guard mends: ${invariants.join(", ")}`,
+        })),
+        "guard.failed": to(".failed", ({ failure }: Word<"guard.failed">) => ({
+          guard: `the guard cannot mend: ${failure.message}`,
+        })),
       },
       states: {
         unknown: awaited("the guard has not looked yet"),
@@ -103,17 +97,10 @@ export const healthMachine = healthSetup.createMachine({
     tailnet: {
       initial: "unknown",
       on: {
-        "tailscale.up": {
-          target: ".ok",
-          actions: [{ type: "learn", params: { tailnet: "" } }, "releaseHeld"],
-        },
-        "tailscale.down": {
-          target: ".down",
-          actions: {
-            type: "learn",
-            params: ({ event }) => ({ tailnet: `the tailnet is down: ${event.reason}` }),
-          },
-        },
+        "tailscale.up": { target: ".ok", actions: [learn({ tailnet: "" }), "releaseHeld"] },
+        "tailscale.down": to(".down", ({ reason }: Word<"tailscale.down">) => ({
+          tailnet: `the tailnet is down: ${reason}`,
+        })),
       },
       states: {
         unknown: awaited("tailscaled has not been looked at yet"),
@@ -126,19 +113,16 @@ export const healthMachine = healthSetup.createMachine({
       on: {
         "control.restored": {
           target: ".ok",
-          actions: [
-            { type: "learn", params: { control: "" } },
-            { type: "tellHeadscale", params: "control.restored" },
-          ],
+          actions: [learn({ control: "" }), { type: "tellHeadscale", params: "control.restored" }],
         },
         "control.lost": {
           target: ".away",
-          actions: [away, { type: "tellHeadscale", params: "control.lost" }],
+          actions: [learn(away), { type: "tellHeadscale", params: "control.lost" }],
         },
       },
       states: {
         // A tailscaled that was never there has lost nothing.
-        unknown: { meta: unheard, on: { "control.lost": { target: "away", actions: away } } },
+        unknown: { meta: unheard, on: { "control.lost": to("away", away) } },
         ok: { meta: well },
         away: problem("Headscale is away; what runs keeps running"),
       },
@@ -147,28 +131,17 @@ export const healthMachine = healthSetup.createMachine({
       initial: "unknown",
       on: {
         "tailscale.loginWanted": [
-          {
-            guard: { type: "isForgotten", ...asLogin },
-            target: ".forgotten",
-            actions: [wanted, "dropHeldLogin"],
-          },
-          {
-            guard: { type: "isRefused", ...asLogin },
-            target: ".refused",
-            actions: [wanted, "dropHeldLogin"],
-          },
-          { target: ".pending", actions: [wanted, "dropHeldLogin"] },
+          { guard: { type: "isForgotten", ...asLogin }, target: ".forgotten", actions: wanted },
+          { guard: { type: "isRefused", ...asLogin }, target: ".refused", actions: wanted },
+          { target: ".pending", actions: wanted },
         ],
         "tailscale.loginEnded": [
           { guard: "tailnetIsDown", actions: { type: "hold", params: ({ event }) => ({ login: event }) } },
-          { target: ".ok", actions: { type: "learn", params: { login: "" } } },
+          to(".ok", { login: "" }),
         ],
       },
       states: {
-        unknown: {
-          meta: unheard,
-          on: { "tailscale.up": { target: "ok", actions: { type: "learn", params: { login: "" } } } },
-        },
+        unknown: { meta: unheard, on: { "tailscale.up": to("ok", { login: "" }) } },
         ok: { meta: well },
         pending: problem("the node logs in, and Headscale has not answered"),
         refused: problem("Headscale refuses this node's login: /ready says what to do"),
@@ -180,14 +153,11 @@ export const healthMachine = healthSetup.createMachine({
       on: {
         "routes.proven": [
           { guard: "tailnetIsDown", actions: { type: "hold", params: ({ event }) => ({ route: event }) } },
-          { target: ".ok", actions: [{ type: "learn", params: { route: "" } }, "tellReadiness"] },
+          { target: ".ok", actions: [learn({ route: "" }), "tellReadiness"] },
         ],
         "routes.unproven": [
           { guard: "tailnetIsDown", actions: { type: "hold", params: ({ event }) => ({ route: event }) } },
-          {
-            target: ".unproven",
-            actions: { type: "learn", params: ({ event }) => ({ route: event.reason }) },
-          },
+          to(".unproven", ({ reason }: Word<"routes.unproven">) => ({ route: reason })),
         ],
       },
       states: {
@@ -203,17 +173,11 @@ export const healthMachine = healthSetup.createMachine({
           { guard: { type: "isSure", params: ({ event }) => event }, target: ".ok", actions: agreed },
           { target: ".unsure", actions: agreed },
         ],
-        "node.waiting": {
-          target: ".waiting",
-          actions: { type: "learn", params: ({ event }) => ({ node: event.reason }) },
-        },
-        "node.conflicting": {
-          target: ".conflicting",
-          actions: {
-            type: "learn",
-            params: ({ event }) => ({ node: event.reason, conflict: event.reason }),
-          },
-        },
+        "node.waiting": to(".waiting", ({ reason }: Word<"node.waiting">) => ({ node: reason })),
+        "node.conflicting": to(".conflicting", ({ reason }: Word<"node.conflicting">) => ({
+          node: reason,
+          conflict: reason,
+        })),
       },
       states: {
         unknown: { meta: unheard, always: { guard: "withoutNode", target: "ok" } },
@@ -226,14 +190,10 @@ export const healthMachine = healthSetup.createMachine({
     cni: {
       initial: "unknown",
       on: {
-        "cni.serving": { target: ".ok", actions: { type: "learn", params: { cni: "" } } },
-        "cni.down": {
-          target: ".down",
-          actions: {
-            type: "learn",
-            params: ({ event }) => ({ cni: `the CNI socket is down: ${event.failure.message}` }),
-          },
-        },
+        "cni.serving": to(".ok", { cni: "" }),
+        "cni.down": to(".down", ({ failure }: Word<"cni.down">) => ({
+          cni: `the CNI socket is down: ${failure.message}`,
+        })),
       },
       states: {
         unknown: { meta: unheard },
