@@ -85,8 +85,9 @@ export const wireMachine = setup({
   context: ({ input }) => ({ ...input, process: null, failures: 0, failure: null }),
   options: { maxIterations: 1_000 },
   initial: "preparing",
-  // Without it tailscaled still has the nameservers that it reaches itself.
   on: {
+    "wire.stop": ".leaving",
+    // Without it tailscaled still has the nameservers that it reaches itself.
     "xstate.done.actor.*": { actions: "stopResolver" },
     "xstate.error.actor.*": { actions: "stopResolver" },
   },
@@ -102,16 +103,11 @@ export const wireMachine = setup({
           target: "announcing",
           actions: ["forgetFailures", { type: "startResolver", params: ({ event }) => event.output }],
         },
-        onError: {
-          target: "unprepared",
-          actions: [keepError, "countFailure"],
-        },
+        onError: { target: "unprepared", actions: [keepError, "countFailure"] },
       },
-      on: { "wire.stop": "leaving" },
     },
     unprepared: {
       meta: { limit: { ms: restart.mostMs, means: "the tailnet namespace cannot be made" }, log: "error" },
-      on: { "wire.stop": "leaving" },
       after: { restart: "preparing" },
     },
     // The daemon keeps the node's routes into X, also while nobody answers in it.
@@ -121,21 +117,14 @@ export const wireMachine = setup({
         src: "publish",
         input: { process: null },
         onDone: "serving",
-        onError: {
-          target: "serving",
-          actions: keepError,
-        },
+        onError: { target: "serving", actions: keepError },
       },
-      on: { "wire.stop": "leaving" },
     },
     serving: {
       invoke: {
         src: "tailscaled",
         id: "tailscaled",
-        onError: {
-          target: "fallen",
-          actions: [keepError, "countFailure"],
-        },
+        onError: { target: "fallen", actions: [keepError, "countFailure"] },
       },
       on: {
         "tailscaled.ended": {
@@ -161,10 +150,7 @@ export const wireMachine = setup({
             src: "publish",
             input: ({ context }) => ({ process: context.process }),
             onDone: "young",
-            onError: {
-              target: "unpublished",
-              actions: keepError,
-            },
+            onError: { target: "unpublished", actions: keepError },
           },
         },
         // tailscaled runs, so it is left alone.
@@ -200,27 +186,20 @@ export const wireMachine = setup({
         src: "publish",
         input: { process: null },
         onDone: "backingOff",
-        onError: {
-          target: "backingOff",
-          actions: keepError,
-        },
+        onError: { target: "backingOff", actions: keepError },
       },
-      on: { "wire.stop": "leaving" },
     },
     backingOff: {
       meta: { limit: { ms: restart.mostMs, means: "tailscaled does not stay up: see its log" } },
-      on: { "wire.stop": "leaving" },
       after: { restart: "serving" },
     },
     leaving: {
       meta: { limit: { ms: limits.publish, means: "wire.json cannot be removed" } },
+      on: { "wire.stop": {} },
       invoke: {
         src: "retract",
         onDone: "stopped",
-        onError: {
-          target: "stopped",
-          actions: keepError,
-        },
+        onError: { target: "stopped", actions: keepError },
       },
     },
     stopped: { type: "final" },
