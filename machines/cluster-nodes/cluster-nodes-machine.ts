@@ -9,23 +9,25 @@ import {
   type NodeLedger,
   turnLedger,
 } from "../../src/domain/node-ledger.ts";
+import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type { WatchedChange, WatchReport } from "../watch/watch-events.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
 
-/** What the root hears. */
-export type ClusterNodesReport =
-  /** The cluster's Nodes; the own one and those in their grace period included. */
-  | { readonly type: "nodes.changed"; readonly nodes: readonly ClusterNode[] }
-  /** Nodes that are gone for good, and whose place in the tailnet it is on this node to clear. */
-  | { readonly type: "nodes.departed"; readonly nodes: readonly ClusterNode[] };
+/** What the root hears: the cluster's Nodes; the own one and those in their grace period included. */
+export interface ClusterNodesReport {
+  readonly type: "nodes.changed";
+  readonly nodes: readonly ClusterNode[];
+}
 
 interface ClusterNodesInput {
   /** This node's name. */
   readonly seed: string;
   readonly parent: Recipient<ClusterNodesReport>;
+  /** Told of Nodes that are gone for good, and whose place in the tailnet it is on this node to clear. */
+  readonly headscale: Recipient<HeadscaleEvent>;
 }
 
 interface ClusterNodesContext extends ClusterNodesInput {
@@ -60,12 +62,12 @@ export const clusterNodesMachine = setup({
   actions: {
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     keepLedger: enqueueActions(
-      ({ context: { seed, parent, ledger: before }, enqueue }, ledger: NodeLedger) => {
+      ({ context: { seed, parent, headscale, ledger: before }, enqueue }, ledger: NodeLedger) => {
         enqueue.assign({ ledger });
         if (ledger.nodes === before?.nodes) return;
         enqueue.sendTo(parent, { type: "nodes.changed", nodes: Object.values(ledger.nodes) });
-        const nodes = departuresFor(seed, before ?? emptyLedger, ledger);
-        if (nodes.length > 0) enqueue.sendTo(parent, { type: "nodes.departed", nodes });
+        for (const { name, podCidrs } of departuresFor(seed, before ?? emptyLedger, ledger))
+          enqueue.sendTo(headscale, { type: "node.departed", name, prefixes: podCidrs });
       },
     ),
   },
@@ -87,10 +89,7 @@ export const clusterNodesMachine = setup({
         id: "watch",
         src: "watch",
         input: ({ context: { seed }, self }) => ({ source: "nodes" as const, seed, parent: self }),
-        onError: {
-          target: "crashed",
-          actions: keepError,
-        },
+        onError: { target: "crashed", actions: keepError },
       },
       on: { "watch.listed": { actions: keepNews }, "watch.changed": { actions: keepNews } },
       initial: "unknown",

@@ -20,8 +20,12 @@ export const headcniMachine = headcniSetup.createMachine({
     const pods = spawn("pods", { id: "pods", input: { settings: settings.pods, parent: self } });
     const cni = spawn("cni", { id: "cni", input: { pods, health, parent: self } });
     spawn("config", { id: "config", input: { parent: self } });
+    const headscale = spawn("headscale", { id: "headscale", input: settings.headscale });
     if (kubernetes !== null)
-      spawn("clusterNodes", { id: "clusterNodes", input: { seed: kubernetes.node.seed, parent: self } });
+      spawn("clusterNodes", {
+        id: "clusterNodes",
+        input: { seed: kubernetes.node.seed, headscale, parent: self },
+      });
     return {
       settings,
       // With Kubernetes ownNode tells, also what the configuration pins: the Node must agree with it.
@@ -35,7 +39,7 @@ export const headcniMachine = headcniSetup.createMachine({
       pods,
       cni,
       readiness: spawn("readiness", { id: "readiness", input: { ...readiness, health } }),
-      headscale: spawn("headscale", { id: "headscale", input: settings.headscale }),
+      headscale,
       guard: null,
       routes: null,
       tailscaled: null,
@@ -83,7 +87,6 @@ export const headcniMachine = headcniSetup.createMachine({
     "nodes.changed": {
       actions: [{ type: "keepExpected", params: ({ event }) => event }, "tellExpected"],
     },
-    "nodes.departed": { actions: { type: "tellDeparted", params: ({ event }) => event } },
     "node.moved": {
       target: ".failed",
       actions: { type: "keepMove", params: ({ event }) => event },

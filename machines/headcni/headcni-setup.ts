@@ -91,12 +91,6 @@ export const headcniSetup = setup({
     tellExpected: enqueueActions(({ context: { expected, routes }, enqueue }) => {
       if (expected !== null && routes !== null) enqueue.sendTo(routes, { type: "nodes.expected", expected });
     }),
-    tellDeparted: enqueueActions(
-      ({ context, enqueue }, { nodes }: { readonly nodes: readonly ClusterNode[] }) => {
-        for (const { name, podCidrs } of nodes)
-          enqueue.sendTo(context.headscale, { type: "node.departed", name, prefixes: podCidrs });
-      },
-    ),
     /** All that stands on the node's pod CIDRs. */
     startNetwork: assign(
       ({ context: { settings, headscale, health, ownPrefixes, expected }, spawn, self }) => {

@@ -4,6 +4,7 @@ import {
   type ClusterNodesReport,
   clusterNodesMachine,
 } from "../../machines/cluster-nodes/cluster-nodes-machine.ts";
+import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
 import type { WatchReport } from "../../machines/watch/watch-events.ts";
 import { watchMachine } from "../../machines/watch/watch-machine.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -27,24 +28,29 @@ const peerChanged = (kind: "put" | "removed"): WatchReport<"nodes"> => ({
 function start() {
   const clock = manualClock();
   const parent = recorder<ClusterNodesReport>();
+  const headscale = recorder<HeadscaleEvent>();
   const silent = watchMachine.provide({ actors: { follow: fromCallback(() => undefined) } });
   const actor = createActor(clusterNodesMachine.provide({ actors: { watch: silent } }), {
-    input: { seed: "n1", parent: parent.ref },
+    input: { seed: "n1", parent: parent.ref, headscale: headscale.ref },
     clock,
   }).start();
   return {
     clock,
     parent,
+    departed: headscale.events,
     send: (event: WatchReport<"nodes">) => actor.send(event),
     state: () => actor.getSnapshot().value,
-    last: (type: ClusterNodesReport["type"]) => parent.events.findLast((event) => event.type === type),
   };
 }
 
 describe("the machine of the cluster's Nodes", () => {
   it("takes every transition", async () => {
     await walkAllTransitions(clusterNodesMachine, {
-      input: { seed: "n1", parent: recorder<ClusterNodesReport>().ref },
+      input: {
+        seed: "n1",
+        parent: recorder<ClusterNodesReport>().ref,
+        headscale: recorder<HeadscaleEvent>().ref,
+      },
       events: [
         nodes(),
         nodes(peer),
@@ -66,7 +72,7 @@ describe("the machine of the cluster's Nodes", () => {
 
   it("tells the cluster's Nodes, also when there is none, and not what it told before", () => {
     const { send, parent } = start();
-    const told = () => parent.events.filter(({ type }) => type === "nodes.changed").length;
+    const told = () => parent.events.length;
     send(nodes());
     expect(told()).toBe(1);
     send(peerChanged("put"));
@@ -77,11 +83,8 @@ describe("the machine of the cluster's Nodes", () => {
   });
 
   it("counts a Node that disappeared for one to two grace periods, and one that came back for ever", () => {
-    const { send, clock, last } = start();
-    const names = () => {
-      const event = last("nodes.changed");
-      return event?.type === "nodes.changed" ? event.nodes.map(({ name }) => name) : [];
-    };
+    const { send, clock, parent } = start();
+    const names = () => parent.events.at(-1)?.nodes.map(({ name }) => name);
     send(nodes(peer));
     send(peerChanged("removed"));
     clock.fire(60_000);
@@ -104,18 +107,18 @@ describe("the machine of the cluster's Nodes", () => {
 
   it("tells of a Node that left for good once, and of none while its own is away", () => {
     const self = { name: "n1", podCidrs: ["10.244.1.0/24"], addresses: [] };
-    const { send, clock, last } = start();
+    const { send, clock, departed } = start();
     send(nodes(self, peer));
     send(peerChanged("removed"));
     clock.fire(60_000);
-    expect(last("nodes.departed")).toBeUndefined();
+    expect(departed).toEqual([]);
     clock.fire(60_000);
-    expect(last("nodes.departed")).toEqual({ type: "nodes.departed", nodes: [peer] });
+    expect(departed).toEqual([{ type: "node.departed", name: "n2", prefixes: ["10.244.2.0/24"] }]);
     const alone = start();
     alone.send(nodes(peer));
     alone.send(peerChanged("removed"));
     alone.clock.fire(60_000);
     alone.clock.fire(60_000);
-    expect(alone.last("nodes.departed")).toBeUndefined();
+    expect(alone.departed).toEqual([]);
   });
 });

@@ -42,7 +42,6 @@ const events: readonly HeadcniEvent[] = [
   { type: "guard.fighting", invariants: ["node.rules"] } as unknown as HeadcniEvent,
   { type: "guard.failed", failure },
   { type: "nodes.changed", nodes: [{ name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] }] },
-  { type: "nodes.departed", nodes: [{ name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] }] },
   { type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] },
   { type: "node.moved", prefixes: ["10.244.7.0/24"] },
   { type: "attachments.changed", added: [], removed: [], count: 1 },
