@@ -1,5 +1,10 @@
 import { type CleanupStep, failedStep, leftOf } from "../../src/domain/cleanup-report.ts";
-import { cleanupSetup, lateStep, cleanupLimits as limits } from "./cleanup-setup.ts";
+import { type CleanupContext, cleanupSetup, lateStep, cleanupLimits as limits } from "./cleanup-setup.ts";
+
+function note(step: CleanupStep, textOf: (context: CleanupContext) => string) {
+  const params = ({ context }: { readonly context: CleanupContext }) => ({ step, text: textOf(context) });
+  return { type: "note", params } as const;
+}
 
 function failed(name: CleanupStep, target: string) {
   return {
@@ -14,6 +19,14 @@ function failed(name: CleanupStep, target: string) {
 function late(name: CleanupStep, target: string) {
   return { target, actions: { type: "note", params: lateStep(name) } } as const;
 }
+
+const missed = "Headscale drops them when it misses the node";
+// Whatever Headscale says or does not say, nothing of it stays on the node.
+const unconfirmed = {
+  target: "detaching",
+  actions: note("routes", ({ prefixes }) => `withdrew ${prefixes.join(", ")}, not confirmed: ${missed}`),
+} as const;
+const guardRemoved = note("guard", () => "removed rules, routes and tables, and gave the sysctls back");
 
 /**
  * Takes HeadCNI off a node. A step that fails is noted and does not keep the others from their work; done again, it takes what was
@@ -33,7 +46,7 @@ export const cleanupMachine = cleanupSetup.createMachine({
         src: "unpublish",
         onDone: {
           target: "withdrawing",
-          actions: { type: "note", params: { step: "plugin", text: "removed the conflist and the plugin" } },
+          actions: note("plugin", () => "removed the conflist and the plugin"),
         },
         onError: failed("plugin", "withdrawing"),
       },
@@ -48,7 +61,7 @@ export const cleanupMachine = cleanupSetup.createMachine({
           {
             guard: { type: "isToldNobody", params: ({ event }) => event.output },
             target: "detaching",
-            actions: "noteUntold",
+            actions: note("routes", () => `withdrew no route, no tailscaled answers: ${missed}`),
           },
           {
             target: "confirming",
@@ -64,10 +77,16 @@ export const cleanupMachine = cleanupSetup.createMachine({
       invoke: {
         src: "confirm",
         input: ({ context: { prefixes } }) => ({ prefixes }),
-        onDone: { target: "detaching", actions: "noteWithdrawn" },
-        onError: { target: "detaching", actions: "noteUnconfirmed" },
+        onDone: {
+          target: "detaching",
+          actions: note(
+            "routes",
+            ({ prefixes }) => `withdrew the routes: ${prefixes.join(", ") || "there were none"}`,
+          ),
+        },
+        onError: unconfirmed,
       },
-      after: { confirmation: { target: "detaching", actions: "noteUnconfirmed" } },
+      after: { confirmation: unconfirmed },
     },
     detaching: {
       meta: { limit: limits.attachments },
@@ -100,7 +119,7 @@ export const cleanupMachine = cleanupSetup.createMachine({
           {
             guard: { type: "isEnded", params: ({ event }) => event.output },
             target: "settling",
-            actions: "noteEnded",
+            actions: ["noteEnded", note("tailnet", () => "ended headcni-wire and tailscaled")],
           },
           { target: "removingGuard" },
         ],
@@ -119,8 +138,8 @@ export const cleanupMachine = cleanupSetup.createMachine({
         src: "removeGuard",
         onDone: [
           // What stands in the directories is what the next cleanup finds the rest by.
-          { guard: "leaves", target: "incomplete", actions: "noteGuard" },
-          { target: "removingRecords", actions: "noteGuard" },
+          { guard: "leaves", target: "incomplete", actions: guardRemoved },
+          { target: "removingRecords", actions: guardRemoved },
         ],
         onError: failed("guard", "incomplete"),
       },
@@ -130,10 +149,7 @@ export const cleanupMachine = cleanupSetup.createMachine({
       meta: { limit: limits.records },
       invoke: {
         src: "removeRecords",
-        onDone: {
-          target: "clean",
-          actions: { type: "note", params: { step: "records", text: "removed the directories" } },
-        },
+        onDone: { target: "clean", actions: note("records", () => "removed the directories") },
         onError: failed("records", "incomplete"),
       },
       after: { records: late("records", "incomplete") },

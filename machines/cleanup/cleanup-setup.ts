@@ -3,7 +3,7 @@ import { type CleanupEntry, type CleanupStep, leftOf } from "../../src/domain/cl
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 
-interface CleanupContext {
+export interface CleanupContext {
   /** What tailscaled no longer announces. */
   readonly prefixes: readonly string[];
   /** headcni-wire was ended. */
@@ -48,16 +48,7 @@ export const cleanupSetup = setup({
   actions: {
     keepPrefixes: assign({ prefixes: (_, prefixes: readonly string[]) => prefixes }),
     note: assign({ report: ({ context }, entry: CleanupEntry) => [...context.report, entry] }),
-    // Whatever Headscale says or does not say, nothing of it stays on the node.
-    noteUntold: assign(noted("routes", () => `withdrew no route, no tailscaled answers: ${missed}`)),
-    noteUnconfirmed: assign(
-      noted("routes", ({ prefixes }) => `withdrew ${prefixes.join(", ")}, not confirmed: ${missed}`),
-    ),
-    noteWithdrawn: assign(
-      noted("routes", ({ prefixes }) => `withdrew the routes: ${prefixes.join(", ") || "there were none"}`),
-    ),
-    noteEnded: assign({ ...noted("tailnet", () => "ended headcni-wire and tailscaled"), ended: true }),
-    noteGuard: assign(noted("guard", () => "removed rules, routes and tables, and gave the sysctls back")),
+    noteEnded: assign({ ended: true }),
   },
   guards: {
     isToldNobody: (_, prefixes: readonly string[] | null) => prefixes === null,
@@ -76,17 +67,6 @@ export const cleanupSetup = setup({
     records: cleanupLimits.records.ms,
   },
 });
-
-const missed = "Headscale drops them when it misses the node";
-
-function noted(step: CleanupStep, text: (context: CleanupContext) => string) {
-  return {
-    report: ({ context }: { readonly context: CleanupContext }): readonly CleanupEntry[] => [
-      ...context.report,
-      { step, text: text(context) },
-    ],
-  };
-}
 
 /** What the report says of a step that does not come to its end. */
 export function lateStep(step: CleanupStep, code: "TIMED_OUT" | "STARTED_AGAIN" = "TIMED_OUT"): CleanupEntry {

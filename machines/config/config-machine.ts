@@ -22,6 +22,11 @@ interface ConfigContext {
 
 const limits = { reading: 5_000, applying: 5_000, retry: 10_000 };
 
+const keepReview = {
+  type: "keepReview",
+  params: ({ event }: { readonly event: { readonly output: ConfigReview } }) => event.output,
+} as const;
+
 /**
  * Follows the configuration file: what may change in a running daemon is applied at once, everything else keeps its old
  * value and is named in `refused`. An invalid file changes nothing.
@@ -43,7 +48,7 @@ export const configMachine = setup({
     adopt: notProvided<void, void>("config.adopt"),
   },
   actions: {
-    keepReview: assign((_, params: { review: ConfigReview }) => ({ review: params.review, failure: null })),
+    keepReview: assign((_, review: ConfigReview) => ({ review, failure: null })),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     noteTouch: assign({ touched: true }),
     forgetTouch: assign({ touched: false }),
@@ -54,10 +59,8 @@ export const configMachine = setup({
   },
   guards: {
     touchedAgain: ({ context }) => context.touched,
-    differs: ({ context: { review } }) => review.refused.length > 0 || review.problems.length > 0,
-    appliesSomething: (_, params: { review: ConfigReview }) => params.review.changes.length > 0,
-    refusesSomething: (_, params: { review: ConfigReview }) =>
-      params.review.refused.length > 0 || params.review.problems.length > 0,
+    applies: (_, { changes }: ConfigReview) => changes.length > 0,
+    differs: (_, { refused, problems }: ConfigReview) => refused.length > 0 || problems.length > 0,
   },
   delays: limits,
 }).createMachine({
@@ -71,10 +74,7 @@ export const configMachine = setup({
       initial: "validating",
       invoke: {
         src: "watch",
-        onError: {
-          target: "backingOff",
-          actions: keepError,
-        },
+        onError: { target: "backingOff", actions: keepError },
       },
       on: {
         "config.touched": ".validating",
@@ -93,24 +93,18 @@ export const configMachine = setup({
             src: "review",
             onDone: [
               {
-                guard: { type: "appliesSomething", params: ({ event }) => ({ review: event.output }) },
+                guard: { type: "applies", params: ({ event }) => event.output },
                 target: "applying",
-                actions: { type: "keepReview", params: ({ event }) => ({ review: event.output }) },
+                actions: keepReview,
               },
               {
-                guard: { type: "refusesSomething", params: ({ event }) => ({ review: event.output }) },
+                guard: { type: "differs", params: ({ event }) => event.output },
                 target: "refused",
-                actions: { type: "keepReview", params: ({ event }) => ({ review: event.output }) },
+                actions: keepReview,
               },
-              {
-                target: "watching",
-                actions: { type: "keepReview", params: ({ event }) => ({ review: event.output }) },
-              },
+              { target: "watching", actions: keepReview },
             ],
-            onError: {
-              target: "#config.backingOff",
-              actions: keepError,
-            },
+            onError: { target: "#config.backingOff", actions: keepError },
           },
           after: { reading: "#config.backingOff" },
         },
@@ -124,13 +118,14 @@ export const configMachine = setup({
             src: "adopt",
             onDone: [
               { guard: "touchedAgain", target: "validating", actions: "reportChanges" },
-              { guard: "differs", target: "refused", actions: "reportChanges" },
+              {
+                guard: { type: "differs", params: ({ context }) => context.review },
+                target: "refused",
+                actions: "reportChanges",
+              },
               { target: "watching", actions: "reportChanges" },
             ],
-            onError: {
-              target: "#config.backingOff",
-              actions: keepError,
-            },
+            onError: { target: "#config.backingOff", actions: keepError },
           },
           after: { applying: "#config.backingOff" },
         },

@@ -12,8 +12,13 @@ export type GuardEvent =
   | { readonly type: "tailnetNamespace.closed" }
   /** From the root: these, which peers announce, have to be kept out from now on. */
   | { readonly type: "peers.refused"; readonly prefixes: readonly string[] }
-  /** Something changed that may matter; from the watch, gathered. */
-  | { readonly type: "kernel.changed"; readonly scope: GuardScope };
+  | KernelChanged;
+
+/** Something changed that may matter; from the watch, gathered. */
+export interface KernelChanged {
+  readonly type: "kernel.changed";
+  readonly scope: GuardScope;
+}
 
 export interface GuardInput {
   readonly health: Recipient<GuardReport>;

@@ -9,23 +9,33 @@ import {
   shortestTruce,
   underTruce,
 } from "../../src/domain/guard-ledger.ts";
-import type { GuardScope } from "../../src/domain/guard-observation.ts";
 import { type FailureNews, keep } from "../support/keep-failure.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { StateMeta } from "../support/state-limit.ts";
+import { timeout } from "../support/timeout.ts";
 import type {
   CheckResult,
   GuardContext,
   GuardEvent,
   GuardInput,
   GuardLook,
+  KernelChanged,
   RepairOrder,
   RepairResult,
 } from "./guard-events.ts";
 
 const limits = { checking: 10_000, repairing: 15_000, recheck: 60_000 };
 const retries = { firstMs: 1_000, mostMs: 30_000 };
+
+const failed = {
+  type: "fail",
+  params: ({ event }: { readonly event: { readonly error: unknown } }) => toFailure(event.error),
+} as const;
+const looked = {
+  target: "checking",
+  actions: { type: "lookAtChange", params: ({ event }: { readonly event: KernelChanged }) => event },
+} as const;
 
 /**
  * Keeps the node's networks ours in the node's namespace and in X (DESIGN decision 7): looks when the kernel says that
@@ -58,11 +68,11 @@ export const guardMachine = setup({
     }),
     noticeChange: raise({ type: "kernel.changed", scope: "all" }),
     lookAtAll: assign({ scope: "all" as const }),
-    lookAtChange: assign({ scope: (_, params: { scope: GuardScope }) => params.scope }),
+    lookAtChange: assign({ scope: (_, { scope }: KernelChanged) => scope }),
     lookAtPending: assign({ scope: ({ context }) => context.pending ?? "all" }),
     rememberChange: assign({
-      pending: ({ context }, params: { scope: GuardScope }) =>
-        widerScope(context.pending ?? undefined, params.scope) ?? null,
+      pending: ({ context }, { scope }: KernelChanged) =>
+        widerScope(context.pending ?? undefined, scope) ?? null,
     }),
     /** What changed until now is seen by the check that begins. */
     takePending: assign({
@@ -76,7 +86,7 @@ export const guardMachine = setup({
     countRepairs: assign({
       ledger: ({ context }, result: RepairResult) => recordRepairs(context.ledger, result, context.everHeld),
     }),
-    fail: enqueueActions(({ context, enqueue }, { failure }: { failure: Failure }) => {
+    fail: enqueueActions(({ context, enqueue }, failure: Failure) => {
       const retryMs = backoffDelay(context.attempts, retries, "guard");
       keep(enqueue, failure);
       enqueue.assign({
@@ -147,17 +157,14 @@ export const guardMachine = setup({
   invoke: {
     src: "watch",
     // Without it there is still the look every minute.
-    onError: {
-      target: ".backingOff",
-      actions: { type: "fail", params: ({ event }) => ({ failure: toFailure(event.error) }) },
-    },
+    onError: { target: ".backingOff", actions: failed },
   },
   on: {
     "tailnetNamespace.opened": { target: ".checking", actions: ["openTailnet", "lookAtAll"] },
     "tailnetNamespace.closed": { target: ".checking", actions: ["closeTailnet", "lookAtAll"] },
     "peers.refused": { actions: [{ type: "keepRefused", params: ({ event }) => event }, "noticeChange"] },
     "kernel.changed": {
-      actions: { type: "rememberChange", params: ({ event }) => ({ scope: event.scope }) },
+      actions: { type: "rememberChange", params: ({ event }) => event },
     },
   },
   states: {
@@ -186,15 +193,12 @@ export const guardMachine = setup({
           },
           { target: "holding" },
         ],
-        onError: {
-          target: "backingOff",
-          actions: { type: "fail", params: ({ event }) => ({ failure: toFailure(event.error) }) },
-        },
+        onError: { target: "backingOff", actions: failed },
       },
       after: {
         checking: {
           target: "backingOff",
-          actions: { type: "fail", params: { failure: tooSlow("check", limits.checking) } },
+          actions: { type: "fail", params: timeout("the check", limits.checking) },
         },
       },
     },
@@ -218,32 +222,24 @@ export const guardMachine = setup({
             target: "backingOff",
             actions: [
               { type: "countRepairs", params: ({ event }) => event.output },
-              { type: "fail", params: ({ event }) => ({ failure: firstRefusal(event.output) }) },
+              { type: "fail", params: ({ event }) => firstRefusal(event.output) },
             ],
           },
           { target: "checking", actions: { type: "countRepairs", params: ({ event }) => event.output } },
         ],
-        onError: {
-          target: "backingOff",
-          actions: { type: "fail", params: ({ event }) => ({ failure: toFailure(event.error) }) },
-        },
+        onError: { target: "backingOff", actions: failed },
       },
       after: {
         repairing: {
           target: "backingOff",
-          actions: { type: "fail", params: { failure: tooSlow("repair", limits.repairing) } },
+          actions: { type: "fail", params: timeout("the repair", limits.repairing) },
         },
       },
     },
     holding: {
       meta: { limit: "none", because: "everything is as it must be; each change and each minute is a check" },
       entry: "announceHeld",
-      on: {
-        "kernel.changed": {
-          target: "checking",
-          actions: { type: "lookAtChange", params: ({ event }) => ({ scope: event.scope }) },
-        },
-      },
+      on: { "kernel.changed": looked },
       after: { recheck: { target: "checking", actions: "lookAtAll" } },
     },
     fighting: {
@@ -252,12 +248,7 @@ export const guardMachine = setup({
         log: "error",
       },
       entry: "announceFighting",
-      on: {
-        "kernel.changed": {
-          target: "checking",
-          actions: { type: "lookAtChange", params: ({ event }) => ({ scope: event.scope }) },
-        },
-      },
+      on: { "kernel.changed": looked },
       after: { truce: { target: "checking", actions: "lookAtAll" } },
     },
     backingOff: {
@@ -265,12 +256,7 @@ export const guardMachine = setup({
         limit: { ms: retries.mostMs, means: "a check or repair failed and is about to be tried again" },
         log: "error",
       },
-      on: {
-        "kernel.changed": {
-          target: "checking",
-          actions: { type: "lookAtChange", params: ({ event }) => ({ scope: event.scope }) },
-        },
-      },
+      on: { "kernel.changed": looked },
       after: { retry: { target: "checking", actions: "lookAtAll" } },
     },
   },
@@ -281,8 +267,4 @@ function firstRefusal({ refused }: RepairResult): Failure {
   const [first] = refused;
   if (first === undefined) return { code: "UNEXPECTED", message: "a repair was refused without a reason" };
   return { code: first.failure.code, message: `${first.invariant}: ${first.failure.message}` };
-}
-
-function tooSlow(what: string, ms: number): Failure {
-  return { code: "TIMEOUT", message: `the ${what} did not end within ${ms / 1000} s` };
 }

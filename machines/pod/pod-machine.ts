@@ -1,7 +1,13 @@
 import { toFailure } from "../../src/domain/failure.ts";
 import { keepError } from "../support/keep-failure.ts";
 import { timeout } from "../support/timeout.ts";
+import type { AttachmentCall } from "./pod-events.ts";
 import { podLimits as limits, podSetup } from "./pod-setup.ts";
+
+const overtaking = {
+  type: "overtake",
+  params: ({ event }: { readonly event: AttachmentCall }) => event,
+} as const;
 
 /**
  * One interface of one sandbox, from ADD to the end of its link in the kernel, and all calls about it: they run one after
@@ -17,7 +23,7 @@ export const podMachine = podSetup.createMachine({
   on: {
     "pod.attachWanted": { actions: { type: "queueCall", params: ({ event }) => event } },
     "pod.checkWanted": { actions: { type: "queueCall", params: ({ event }) => event } },
-    "pod.detachWanted": { actions: { type: "overtake", params: ({ event }) => event } },
+    "pod.detachWanted": { actions: overtaking },
     "pod.withdrawn": { actions: { type: "withdraw", params: ({ event }) => event } },
   },
   states: {
@@ -33,10 +39,7 @@ export const podMachine = podSetup.createMachine({
         id: "attach",
         src: "attach",
         input: ({ context }) => ({ plan: context.plan }),
-        onError: {
-          target: "detaching",
-          actions: keepError,
-        },
+        onError: { target: "detaching", actions: keepError },
       },
       initial: "running",
       states: {
@@ -51,10 +54,7 @@ export const podMachine = podSetup.createMachine({
               target: "#pod.detaching",
               actions: { type: "keepFailure", params: ({ event }) => event.failure },
             },
-            "pod.detachWanted": {
-              target: "cancelling",
-              actions: { type: "overtake", params: ({ event }) => event },
-            },
+            "pod.detachWanted": { target: "cancelling", actions: overtaking },
             // Only answered ADDs leave something behind.
             "pod.withdrawn": {
               guard: { type: "worksFor", params: ({ event }) => event },
@@ -63,12 +63,9 @@ export const podMachine = podSetup.createMachine({
             },
           },
           after: {
-            attachLimit: {
+            attach: {
               target: "#pod.detaching",
-              actions: {
-                type: "keepFailure",
-                params: () => timeout("attaching", limits.attach),
-              },
+              actions: { type: "keepFailure", params: timeout("attaching", limits.attach) },
             },
           },
         },
@@ -76,19 +73,14 @@ export const podMachine = podSetup.createMachine({
           meta: { limit: { ms: limits.cancel, means: "the kernel worker does not give up a cancelled ADD" } },
           entry: "cancelAttach",
           on: { "attach.done": "#pod.detaching", "attach.failed": "#pod.detaching" },
-          after: { cancelLimit: "#pod.detaching" },
+          after: { cancel: "#pod.detaching" },
         },
       },
     },
     attached: {
       meta: { limit: "none", because: "a pod lives as long as it is wanted", log: "info" },
       always: { guard: "hasCalls", target: "checking", actions: ["tellStarted", "takeNext"] },
-      on: {
-        "pod.detachWanted": {
-          target: "detaching",
-          actions: { type: "overtake", params: ({ event }) => event },
-        },
-      },
+      on: { "pod.detachWanted": { target: "detaching", actions: overtaking } },
     },
     // For CHECK and for the same ADD again.
     checking: {
@@ -110,25 +102,14 @@ export const podMachine = podSetup.createMachine({
         ],
         onError: {
           target: "attached",
-          actions: {
-            type: "answerNotCompared",
-            params: ({ event }) => ({ failure: toFailure(event.error) }),
-          },
+          actions: { type: "answerNotCompared", params: ({ event }) => toFailure(event.error) },
         },
       },
-      on: {
-        "pod.detachWanted": {
-          target: "detaching",
-          actions: { type: "overtake", params: ({ event }) => event },
-        },
-      },
+      on: { "pod.detachWanted": { target: "detaching", actions: overtaking } },
       after: {
-        checkLimit: {
+        check: {
           target: "attached",
-          actions: {
-            type: "answerNotCompared",
-            params: () => ({ failure: timeout("checking", limits.check) }),
-          },
+          actions: { type: "answerNotCompared", params: timeout("checking", limits.check) },
         },
       },
     },
@@ -144,16 +125,13 @@ export const podMachine = podSetup.createMachine({
             input: ({ context }) => ({ hostLink: context.plan.hostLink }),
             onError: {
               target: "pausing",
-              actions: {
-                type: "answerLingers",
-                params: ({ event }) => ({ failure: toFailure(event.error) }),
-              },
+              actions: { type: "answerLingers", params: ({ event }) => toFailure(event.error) },
             },
           },
           on: {
             "detach.failed": {
               target: "pausing",
-              actions: { type: "answerLingers", params: ({ event }) => event },
+              actions: { type: "answerLingers", params: ({ event }) => event.failure },
             },
           },
           initial: "unrouting",
@@ -162,12 +140,9 @@ export const podMachine = podSetup.createMachine({
               meta: { limit: { ms: limits.detach, means: "the kernel worker does not answer a DEL" } },
               on: { "detach.unrouted": { target: "releasing", actions: "answerUnrouted" } },
               after: {
-                detachLimit: {
+                detach: {
                   target: "#pod.detaching.pausing",
-                  actions: {
-                    type: "answerLingers",
-                    params: () => ({ failure: timeout("detaching", limits.detach) }),
-                  },
+                  actions: { type: "answerLingers", params: timeout("detaching", limits.detach) },
                 },
               },
             },
@@ -180,24 +155,17 @@ export const podMachine = podSetup.createMachine({
                   target: "#pod.idle",
                   actions: { type: "keepRelease", params: ({ event }) => event },
                 },
-                "pod.detachWanted": {
-                  actions: [{ type: "overtake", params: ({ event }) => event }, "answerDetached"],
-                },
+                "pod.detachWanted": { actions: [overtaking, "answerDetached"] },
               },
               // Asking again is harmless: what is already so counts as done.
-              after: { releaseLimit: { target: "#pod.detaching.trying", reenter: true } },
+              after: { release: { target: "#pod.detaching.trying", reenter: true } },
             },
           },
         },
         pausing: {
           meta: { limit: { ms: limits.pause, means: "waiting to remove an attachment again" }, log: "warn" },
           entry: "countFailedRemoval",
-          on: {
-            "pod.detachWanted": {
-              target: "trying",
-              actions: { type: "overtake", params: ({ event }) => event },
-            },
-          },
+          on: { "pod.detachWanted": { target: "trying", actions: overtaking } },
           after: { pause: "trying" },
         },
       },
@@ -209,9 +177,7 @@ export const podMachine = podSetup.createMachine({
       entry: "reportIdle",
       always: { guard: "checkIsNext", actions: "answerNotAttached" },
       on: {
-        "pod.detachWanted": {
-          actions: [{ type: "overtake", params: ({ event }) => event }, "answerDetached"],
-        },
+        "pod.detachWanted": { actions: [overtaking, "answerDetached"] },
         "pod.planned": [
           {
             guard: { type: "isNext", params: ({ event }) => event },

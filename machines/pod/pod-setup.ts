@@ -120,15 +120,15 @@ export const podSetup = setup({
       attached(context, context.plan, mismatches),
     ),
     answerNotCompared: answering(
-      (context, { failure }: { failure: Failure }) => notCompared(context, context.plan, failure),
-      ({ failure }) => failure,
+      (context, failure: Failure) => notCompared(context, context.plan, failure),
+      (failure) => failure,
     ),
     overtake: answering((context, call: AttachmentCall) => overtaken(context, context.plan, call)),
     answerUnrouted: answering((context, _: undefined) => unrouted(context, context.plan, context.failure)),
     answerDetached: answering((context, _: undefined) => detached(context)),
     answerLingers: answering(
-      (context, { failure }: { failure: Failure }) => lingering(context, context.plan, failure),
-      ({ failure }) => failure,
+      (context, failure: Failure) => lingering(context, context.plan, failure),
+      (failure) => failure,
     ),
     answerNotAttached: answering((context, _: undefined) =>
       refused(context, context.queue[0]?.requestId ?? "", notAttached(context.plan.key)),
@@ -149,11 +149,7 @@ export const podSetup = setup({
     ),
   },
   delays: {
-    attachLimit: podLimits.attach,
-    cancelLimit: podLimits.cancel,
-    checkLimit: podLimits.check,
-    detachLimit: podLimits.detach,
-    releaseLimit: podLimits.release,
+    ...podLimits,
     pause: ({ context }) => backoffDelay(context.failedRemovals - 1, pauses, context.plan.key),
   },
 });

@@ -76,12 +76,7 @@ const podsSetup = setup({
       (_, report: PodsReport) => report,
     ),
   },
-  delays: {
-    startLimit: limits.start,
-    recoveryLimit: limits.recovery,
-    pause: limits.pause,
-    drainLimit: limits.drain,
-  },
+  delays: limits,
 }).extend({
   actions: {
     handOn: decide(handOn),
@@ -190,19 +185,13 @@ export const podsMachine = podsSetup.createMachine({
             "forgetFailure",
           ],
         },
-        onError: {
-          target: "recoveryFailed",
-          actions: keepError,
-        },
+        onError: { target: "recoveryFailed", actions: keepError },
       },
       on: holdAll,
       after: {
-        recoveryLimit: {
+        recovery: {
           target: "recoveryFailed",
-          actions: {
-            type: "keepFailure",
-            params: () => timeout("recovering", limits.recovery),
-          },
+          actions: { type: "keepFailure", params: timeout("recovering", limits.recovery) },
         },
       },
     },
@@ -230,7 +219,7 @@ export const podsMachine = podsSetup.createMachine({
       entry: "refuseHeld",
       always: { guard: "allAnswered", target: "drained" },
       on: { ...serveAllButAttach, "pod.attachWanted": refused },
-      after: { drainLimit: "drained" },
+      after: { drain: "drained" },
     },
     drained: {
       meta: { limit: "none", because: "the root ends the process", log: "info" },

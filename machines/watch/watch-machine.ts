@@ -31,6 +31,8 @@ const refusalRetry = { firstMs: 1_000, mostMs: 30_000 };
 /** What only another token, certificate or role helps against. */
 const refusals: readonly string[] = ["UNAUTHORIZED", "FORBIDDEN"];
 
+const lose = { type: "lose", params: ({ event }: { readonly event: Loss }) => event } as const;
+
 /**
  * List and watch of one kind of Kubernetes objects. A broken watch goes on from its cursor, so that nothing is missed and
  * nothing asked for twice; only an expired cursor leads to a new list.
@@ -110,17 +112,10 @@ export const watchMachine = setup({
           {
             guard: { type: "expired", params: ({ event }) => event },
             target: "backingOff",
-            actions: ["dropCursor", { type: "lose", params: ({ event }) => event }],
+            actions: ["dropCursor", lose],
           },
-          {
-            guard: { type: "isRefusal", params: ({ event }) => event },
-            target: "refused",
-            actions: { type: "lose", params: ({ event }) => event },
-          },
-          {
-            target: "backingOff",
-            actions: { type: "lose", params: ({ event }) => event },
-          },
+          { guard: { type: "isRefusal", params: ({ event }) => event }, target: "refused", actions: lose },
+          { target: "backingOff", actions: lose },
         ],
       },
       initial: "opening",
