@@ -16,10 +16,10 @@ import { runtimePaths } from "./runtime-paths.ts";
 class CleanUpError extends HeadcniError<{ readonly code: "DAEMON_RUNS" }> {}
 
 /**
- * Takes HeadCNI off this node and says on stdout what it does, on stderr what is left. Repeatable. Gives the process's exit code:
- * 1 if something is left. The node stays registered in Headscale.
+ * Takes HeadCNI off this node, or only withdraws its routes, and says on stdout what it does, on stderr what is left. Repeatable.
+ * Gives the process's exit code: 1 if something is left. The node stays registered in Headscale.
  */
-export async function cleanUp(config: Config): Promise<number> {
+export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<number> {
   const { network, cni, runtimeDir, stateDir, tailscale, nodeName, logging } = config;
   const { cniSocket } = runtimePaths(config);
   if (await somebodyAnswers(cniSocket))
@@ -47,7 +47,11 @@ export async function cleanUp(config: Config): Promise<number> {
       removeDirectory,
     });
     const { inspect } = createMachineObserver({ log });
-    const root = createActor(cleanupMachine.provide({ actors }), { id: "cleanup", inspect });
+    const root = createActor(cleanupMachine.provide({ actors }), {
+      id: "cleanup",
+      input: { onlyWithdraws },
+      inspect,
+    });
     let told = 0;
     root.subscribe(({ context: { report } }) => {
       for (const { text, failure } of report.slice(told))
@@ -56,8 +60,9 @@ export async function cleanUp(config: Config): Promise<number> {
     });
     const { left } = await toPromise(root.start());
     for (const line of leftLines(left, directories)) console.error(`headcni: ${line}`);
+    const end = onlyWithdraws ? "paused until headcni-wire has ended: then --cleanup does the rest" : "clean";
     console.log(
-      `headcni: ${left.length === 0 ? "clean" : "incomplete"}. The node and its approved routes stay in Headscale as ` +
+      `headcni: ${left.length === 0 ? end : "incomplete"}. The node and its approved routes stay in Headscale as ` +
         `"${tailscale.hostnamePrefix}${nodeName}" until it is deleted there.`,
     );
     return left.length === 0 ? 0 : 1;

@@ -10,7 +10,7 @@ import { version } from "./version.ts";
 /** Exit code of a refused command line or configuration; 1 is a failure while running. */
 const refused = 2;
 
-/** What a failure is told with. People read those of `--cleanup` and `--install-plugin`, a log those of the daemon. */
+/** What a failure is told with. People read those of one that ends by itself, a log those of the daemon. */
 const telling: { forPeople: boolean; secrets: readonly string[] } = { forPeople: false, secrets: [] };
 
 async function main(): Promise<number> {
@@ -24,7 +24,8 @@ async function main(): Promise<number> {
   const { config, retired } = loadSourcedConfig(sources);
   telling.secrets = secretsOf(config);
   if (action === "install-plugin") return installCniPlugin(config, plugin);
-  return action === "cleanup" ? cleanUp(config) : runDaemon(config, sources, retired);
+  if (action === "run") return runDaemon(config, sources, retired);
+  return cleanUp(config, action === "withdraw");
 }
 
 try {

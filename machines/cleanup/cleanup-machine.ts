@@ -23,18 +23,18 @@ function late(name: CleanupStep, target: string) {
 const missed = "Headscale drops them when it misses the node";
 // Whatever Headscale says or does not say, nothing of it stays on the node.
 const unconfirmed = {
-  target: "detaching",
+  target: "withdrawn",
   actions: note("routes", ({ prefixes }) => `withdrew ${prefixes.join(", ")}, not confirmed: ${missed}`),
 } as const;
 const guardRemoved = note("guard", () => "removed rules, routes and tables, and gave the sysctls back");
 
 /**
  * Takes HeadCNI off a node. A step that fails is noted and does not keep the others from their work; done again, it takes what was
- * left. Ends `clean`, or `incomplete` with what is left.
+ * left. Ends `clean`, or `incomplete` with what is left; `paused` where somebody else has headcni-wire end, and cleans up then.
  */
 export const cleanupMachine = cleanupSetup.createMachine({
   id: "cleanup",
-  context: { prefixes: [], ended: false, report: [] },
+  context: ({ input: { onlyWithdraws } }) => ({ onlyWithdraws, prefixes: [], ended: false, report: [] }),
   output: ({ context }) => ({ left: leftOf(context.report) }),
   options: { maxIterations: 1_000 },
   initial: "unpublishing",
@@ -60,17 +60,17 @@ export const cleanupMachine = cleanupSetup.createMachine({
         onDone: [
           {
             guard: { type: "isToldNobody", params: ({ event }) => event.output },
-            target: "detaching",
-            actions: note("routes", () => `withdrew no route, no tailscaled answers: ${missed}`),
+            target: "withdrawn",
+            actions: note("routes", () => `withdrew no route now, no tailscaled answers: ${missed}`),
           },
           {
             target: "confirming",
             actions: { type: "keepPrefixes", params: ({ event }) => event.output ?? [] },
           },
         ],
-        onError: failed("routes", "detaching"),
+        onError: failed("routes", "withdrawn"),
       },
-      after: { routes: late("routes", "detaching") },
+      after: { routes: late("routes", "withdrawn") },
     },
     confirming: {
       meta: { limit: limits.confirmation },
@@ -78,7 +78,7 @@ export const cleanupMachine = cleanupSetup.createMachine({
         src: "confirm",
         input: ({ context: { prefixes } }) => ({ prefixes }),
         onDone: {
-          target: "detaching",
+          target: "withdrawn",
           actions: note(
             "routes",
             ({ prefixes }) => `withdrew the routes: ${prefixes.join(", ") || "there were none"}`,
@@ -88,6 +88,7 @@ export const cleanupMachine = cleanupSetup.createMachine({
       },
       after: { confirmation: unconfirmed },
     },
+    withdrawn: { always: [{ guard: "onlyWithdraws", target: "paused" }, { target: "detaching" }] },
     detaching: {
       meta: { limit: limits.attachments },
       invoke: {
@@ -156,5 +157,6 @@ export const cleanupMachine = cleanupSetup.createMachine({
     },
     clean: { type: "final" },
     incomplete: { type: "final" },
+    paused: { type: "final" },
   },
 });

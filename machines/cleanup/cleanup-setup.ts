@@ -3,7 +3,12 @@ import { type CleanupEntry, type CleanupStep, leftOf } from "../../src/domain/cl
 import { notProvided } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 
-export interface CleanupContext {
+interface CleanupInput {
+  /** Not more than what needs a headcni-wire that runs; it runs on. */
+  readonly onlyWithdraws: boolean;
+}
+
+export interface CleanupContext extends CleanupInput {
   /** What tailscaled no longer announces. */
   readonly prefixes: readonly string[];
   /** headcni-wire was ended. */
@@ -26,6 +31,7 @@ export const cleanupLimits = {
 /** Vocabulary of the cleanup machine: what its chart in cleanup-machine.ts is written with. */
 export const cleanupSetup = setup({
   types: {
+    input: {} as CleanupInput,
     context: {} as CleanupContext,
     output: {} as { readonly left: readonly CleanupEntry[] },
     meta: {} as StateMeta,
@@ -51,6 +57,7 @@ export const cleanupSetup = setup({
     noteEnded: assign({ ended: true }),
   },
   guards: {
+    onlyWithdraws: ({ context }) => context.onlyWithdraws,
     isToldNobody: (_, prefixes: readonly string[] | null) => prefixes === null,
     isEnded: (_, ended: boolean) => ended,
     isStartedAgain: ({ context }, ended: boolean) => ended && context.ended,

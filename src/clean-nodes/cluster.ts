@@ -20,6 +20,7 @@ const daemonSetSchema = z.object({
 const podsSchema = z.object({
   items: z.array(
     z.object({
+      metadata: z.object({ deletionTimestamp: z.string().optional() }),
       spec: z.object({ nodeName: z.string().optional() }),
       status: z.object({ conditions: z.array(conditionSchema).optional() }),
     }),
@@ -53,12 +54,13 @@ export function cleanUpCluster(transport: ApiTransport, namespace: string, signa
       .catch(unlessMissing);
   }
 
-  async function podsOf(selector: string): Promise<readonly CleanupPod[]> {
+  async function podsOf(selector: string): Promise<readonly (CleanupPod & { readonly ending: boolean })[]> {
     const path = `/api/v1/namespaces/${namespace}/pods`;
     const answer = await transport.call({ method: "GET", path, query: { labelSelector: selector } }, signal);
-    return podsSchema.parse(answer).items.map(({ spec, status }) => ({
+    return podsSchema.parse(answer).items.map(({ metadata, spec, status }) => ({
       node: spec.nodeName ?? "(no node)",
       ready: status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true,
+      ending: metadata.deletionTimestamp !== undefined,
     }));
   }
 
@@ -100,7 +102,9 @@ export function cleanUpCluster(transport: ApiTransport, namespace: string, signa
       const { metadata, status } = daemonSetSchema.parse(
         await transport.call({ method: "GET", path }, signal),
       );
-      const [pods, silent] = [await podsOf(selector), await silentNodes()];
+      // Where no kubelet reports, the pod of an earlier set stays.
+      const pods = (await podsOf(selector)).filter(({ ending }) => !ending);
+      const silent = await silentNodes();
       const seen = status.observedGeneration === metadata.generation;
       const settled = status.desiredNumberScheduled > 0 || performance.now() - start > settleMs;
       const complete = seen && settled && pods.length >= status.desiredNumberScheduled;

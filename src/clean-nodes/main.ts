@@ -12,23 +12,47 @@ const lastCallsMs = 20_000;
 
 const usage = `headcni-clean-nodes: ends HeadCNI on all nodes of a cluster and lets each be cleaned up
 
-  --remove SELECTOR    labels of the pods that must be gone first; the DaemonSets are those of --daemonset
-  --daemonset NAME     a DaemonSet to delete; may be repeated
   --run FILE           manifest (JSON) of the DaemonSet whose pods clean up a node each and then are ready
   --timeout SECONDS    for all of it (default 240)
   --advice TEXT        what to do about nodes that are not clean
   --kubeconfig FILE    by default the service account of this pod`;
 
+/** The chart's DaemonSets, by the component that their pods are labelled with. */
+const daemonSets = { daemon: "headcni", wire: "headcni-wire", cleanup: "headcni-cleanup" } as const;
+
+type Component = keyof typeof daemonSets;
+
 const setSchema = z.looseObject({
-  metadata: z.looseObject({ name: z.string(), namespace: z.string() }),
-  spec: z.looseObject({ selector: z.object({ matchLabels: z.record(z.string(), z.string()) }) }),
+  metadata: z.looseObject({ name: z.literal(daemonSets.cleanup), namespace: z.string() }),
+  spec: z.looseObject({
+    selector: z.object({ matchLabels: z.record(z.string(), z.string()) }),
+    template: z.looseObject({
+      spec: z.looseObject({
+        initContainers: z.tuple([z.looseObject({ args: z.array(z.string()) })]),
+      }),
+    }),
+  }),
 });
+type CleanupSet = z.output<typeof setSchema>;
+
+/** The same pods, but they leave headcni-wire and what it needs. */
+function onlyWithdrawing(set: CleanupSet): CleanupSet {
+  const own = structuredClone(set);
+  const [container] = own.spec.template.spec.initContainers;
+  container.args = container.args.map((word) => (word === "--cleanup" ? "--withdraw" : word));
+  return own;
+}
+
+function podsOf(component: Component, { spec }: CleanupSet): string {
+  const labels = { ...spec.selector.matchLabels, "app.kubernetes.io/component": component };
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(",");
+}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      remove: { type: "string", default: "" },
-      daemonset: { type: "string", multiple: true, default: [] },
       run: { type: "string", default: "" },
       advice: { type: "string", default: "" },
       timeout: { type: "string", default: "240" },
@@ -40,24 +64,26 @@ async function main(): Promise<void> {
   const { kubeconfig } = values;
   const transport = createApiTransport(nodeConfigReader(kubeconfig, process.env));
   const set = setSchema.parse(JSON.parse(readFileSync(values.run, "utf8")));
-  const own = Object.entries(set.spec.selector.matchLabels)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(",");
+  const cleaners = podsOf("cleanup", set);
   const timeoutMs = Number(values.timeout) * 1000;
   const start = performance.now();
-  const deadline = start + timeoutMs;
+  /** When this share of the time is over: a node on which a step does not end leaves the others the rest. */
+  const after = (share: number) => start + timeoutMs * share;
   const signal = AbortSignal.timeout(timeoutMs + lastCallsMs);
   try {
     const cluster = cleanUpCluster(transport, set.metadata.namespace, signal);
-    for (const name of [...values.daemonset, set.metadata.name]) await cluster.removeSet(name);
-    // A node on which HeadCNI does not end costs the others no more than half of the time.
-    for (const selector of [values.remove, own]) await cluster.untilGone(selector, start + timeoutMs / 2);
-    const nodes = await cluster.runOnNodes(set, own, deadline);
+    const end = async (components: readonly Component[], deadline: number) => {
+      for (const component of components) await cluster.removeSet(daemonSets[component]);
+      for (const component of components) await cluster.untilGone(podsOf(component, set), deadline);
+    };
+    // With those of an earlier try.
+    await end(["daemon", "cleanup"], after(1 / 2));
+    // tailscaled must tell Headscale, and only headcni-wire runs it. Once told to clean up, a node would end it for its DaemonSet to start.
+    await cluster.runOnNodes(onlyWithdrawing(set), cleaners, after(5 / 8));
+    await end(["wire", "cleanup"], after(3 / 4));
+    const nodes = await cluster.runOnNodes(set, cleaners, after(1));
     await cluster.removeConditions();
-    if (nodes.failed.length === 0) {
-      await cluster.removeSet(set.metadata.name);
-      await cluster.untilGone(own, deadline);
-    }
+    if (nodes.failed.length === 0) await end(["cleanup"], after(1));
     for (const line of cleanupReport(nodes, values.advice)) console.log(`headcni-clean-nodes: ${line}`);
     process.exitCode = nodes.silent.length + nodes.failed.length === 0 ? 0 : 1;
   } finally {

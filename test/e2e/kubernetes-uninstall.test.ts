@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { headscale } from "../lab/headscale.ts";
 import { nodeLogFile } from "../lab/kubernetes/cluster.ts";
 import { chartFolder, helm, release, writeValues } from "../lab/kubernetes/helm.ts";
 import { containerProcess, installChart } from "../lab/kubernetes/install.ts";
@@ -65,6 +66,18 @@ async function expectClean(name: string): Promise<void> {
   expect(await networkCondition(name)).toBe("");
 }
 
+/** Prefixes that a node announces, and those that Headscale has it serve. */
+async function routesOf(name: string): Promise<{ readonly announced: string[]; readonly served: string[] }> {
+  type Row = {
+    readonly name: string;
+    readonly available_routes?: string[];
+    readonly subnet_routes?: string[];
+  };
+  const rows = JSON.parse(await headscale(lab(), ["nodes", "list-routes", "-o", "json"])) as readonly Row[];
+  const row = rows.find((one) => one.name === name);
+  return { announced: row?.available_routes ?? [], served: row?.subnet_routes ?? [] };
+}
+
 async function headcniPods(): Promise<readonly string[]> {
   type Pod = { readonly metadata: { readonly name: string }; readonly spec: { readonly nodeName?: string } };
   const all = ["-n", release.namespace, "pods", "-l", "app.kubernetes.io/name=headcni"];
@@ -76,6 +89,11 @@ async function headcniPods(): Promise<readonly string[]> {
 const obstacle = () => join(node("n2").stateDir, "proven.json");
 
 test("a node switched off, one where the clean-up fails, a daemon that hangs: each is named, what can be is cleaned", async () => {
+  for (const { name } of lab().nodes) {
+    const { announced, served } = await routesOf(name);
+    expect(announced, name).toHaveLength(1);
+    expect(served, name).toEqual(announced);
+  }
   await cutPower(lab(), node("n3"));
   await rm(obstacle());
   await mkdir(join(obstacle(), "folder"), { recursive: true });
@@ -108,6 +126,8 @@ test("a node switched off, one where the clean-up fails, a daemon that hangs: ea
     "rm -rf /etc/cni/net.d/10-headcni.conflist /opt/cni/bin/headcni /run/headcni /var/lib/headcni; reboot",
   );
   await expectClean("n1");
+  // Of n3, which nobody could ask, Headscale keeps what it announced.
+  for (const name of ["n1", "n2"]) expect(await routesOf(name), name).toEqual({ announced: [], served: [] });
   expect(await networkCondition("n3")).toBe("");
   const why = ["logs", "daemonset/headcni-cleanup", "-c", "cleanup"];
   expect(await kubectl(lab(), ["-n", release.namespace, ...why])).not.toBe("");

@@ -9,7 +9,8 @@ import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
 test("every transition of the cleanup machine can be taken", async () => {
   await walkAllTransitions(cleanupMachine, {
-    input: undefined,
+    input: { onlyWithdraws: false },
+    moreInputs: [{ onlyWithdraws: true }],
     events: [],
     outcomes: {
       withdraw: { done: [["10.244.1.0/24"], null] },
@@ -27,11 +28,11 @@ test("every transition of the cleanup machine can be taken", async () => {
 type World = ReturnType<typeof cleanupEffects>["world"];
 
 /** A cleanup on this node, and what it says. */
-function start(node: Partial<World> = {}, effects = cleanupEffects()) {
+function start(node: Partial<World> = {}, effects = cleanupEffects(), onlyWithdraws = false) {
   const { world, actors } = effects;
   Object.assign(world, { asked: [] }, node);
   const clock = manualClock();
-  const actor = createActor(cleanupMachine.provide({ actors }), { clock }).start();
+  const actor = createActor(cleanupMachine.provide({ actors }), { clock, input: { onlyWithdraws } }).start();
   const isOver = () => actor.getSnapshot().status === "done";
   return {
     world,
@@ -111,6 +112,14 @@ describe("cleanup", () => {
     expect(value).toBe("clean");
     expect(world.asked).toEqual(cleanupOrder.filter((effect) => effect !== "confirm"));
     expect(said[1]?.text).toContain("withdrew no route");
+  });
+
+  test("asked for no more, it withdraws the routes and leaves headcni-wire and what it needs to a later one", async () => {
+    const { world, effects, end } = start({}, undefined, true);
+    expect(await end()).toMatchObject({ value: "paused", left: [] });
+    expect(world.asked).toEqual(["unpublish", "withdraw", "confirm"]);
+    expect(world.wireRuns).toBe(true);
+    expect(await start({}, effects).end()).toMatchObject({ value: "clean", left: [] });
   });
 
   test("a headcni-wire that is started again is left, and what to do is said", async () => {

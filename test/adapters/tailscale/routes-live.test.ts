@@ -174,7 +174,8 @@ describe("routes over a real tailnet, approved through the API", () => {
       { tailnet } as CleanupPorts,
       { prefixes: [podCIDR] as readonly string[] } as CleanupOptions,
     );
-    const actor = createActor(cleanupMachine.provide({ actors: { ...actors, withdraw, confirm } })).start();
+    const machine = cleanupMachine.provide({ actors: { ...actors, withdraw, confirm } });
+    const actor = createActor(machine, { input: { onlyWithdraws: false } }).start();
     await until(() => world.asked.includes("detach"), "the withdrawal", limitMs);
     expect(await servedByNear()).toEqual([]);
     expect(actor.getSnapshot().context.report).toContainEqual({
