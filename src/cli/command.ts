@@ -1,7 +1,7 @@
 import type { DaemonClient } from "./daemon-client.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import type { Progress } from "./progress.ts";
-import type { Style } from "./style.ts";
+import type { Paper } from "./style.ts";
 
 /** One verb of headcnictl; `all-commands.ts` lists them. */
 export interface CliCommand {
@@ -21,6 +21,9 @@ export interface CliCommand {
   readonly run?: (call: CliCall) => Promise<ExitCode>;
 }
 
+/** A verb that does something itself. */
+export type RunnableCommand = CliCommand & Required<Pick<CliCommand, "run">>;
+
 export interface CliWord {
   readonly flags: string;
   readonly summary: string;
@@ -39,16 +42,13 @@ export interface CliCall {
 }
 
 /** What a command works with: the terminal, the daemon, the wishes that hold for all commands. */
-export interface CliContext {
+export interface CliContext extends Paper {
   /** Writes a text and a line end to stdout. */
   readonly out: (text: string) => void;
   /** Writes a text and a line end to stderr. */
   readonly err: (text: string) => void;
   /** `-o json`: stdout carries one JSON document and nothing else. */
   readonly json: boolean;
-  readonly style: Style;
-  /** Columns to fill, at most 100. */
-  readonly width: number;
   /** Whether stdout is a terminal: only then is anything redrawn. */
   readonly isTerminal: boolean;
   readonly progress: Progress;

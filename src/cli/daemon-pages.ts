@@ -19,9 +19,9 @@ export async function readPage<Schema extends z.ZodType>(
     return schema.parse(JSON.parse(body));
   } catch (error) {
     throw new CliError(
+      "FAILED",
       `the daemon's answer to ${path} (status ${status}) is not understood: is it of another version?`,
-      { code: "FAILED" },
-      { cause: error },
+      error,
     );
   }
 }

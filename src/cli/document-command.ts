@@ -1,10 +1,12 @@
 import { askNodes, asksCluster, type NodeAnswer, worstCode } from "./cluster/ask-nodes.ts";
-import type { CliCall, CliCommand, CliContext } from "./command.ts";
-import { type DocumentHead, documentVersion, printJson } from "./document.ts";
+import type { CliCall, CliCommand, CliContext, RunnableCommand } from "./command.ts";
+import { printDocument } from "./document.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 
 /** A command whose whole answer is one document: printed as JSON, or as text made from that same document. */
-export interface DocumentCommand<Document extends DocumentHead<string>> extends Omit<CliCommand, "run"> {
+export interface DocumentCommand<Document extends object> extends Omit<CliCommand, "run"> {
+  /** Of the document; README.md has its fields. */
+  readonly kind: string;
   /** Asks this node. Throws CliError. */
   readonly collect: (call: CliCall) => Promise<Document>;
   /** Without a line end; only from the document, so that another node's can be shown, too. */
@@ -21,10 +23,10 @@ export interface NodeDocument<Document> {
 }
 
 /** With `--node` or `--all-nodes` the same command runs in HeadCNI's pods, and their documents are shown. */
-export function documentCommand<Document extends DocumentHead<string>>(
+export function documentCommand<Document extends object>(
   command: DocumentCommand<Document>,
-): CliCommand {
-  const { collect, render, renderNodes, exitCode = () => exitCodes.ok, ...rest } = command;
+): RunnableCommand {
+  const { kind, collect, render, renderNodes, exitCode = () => exitCodes.ok, ...rest } = command;
   return {
     ...rest,
     run: async (call) => {
@@ -32,20 +34,18 @@ export function documentCommand<Document extends DocumentHead<string>>(
       if (asksCluster(call)) {
         const answers = await askNodes(call, rest.options ?? []);
         context.out(
-          context.json
-            ? printJson({ apiVersion: documentVersion, kind: "NodeList", nodes: answers })
-            : nodesText(command, answers, call),
+          context.json ? printDocument("NodeList", { nodes: answers }) : nodesText(command, answers, call),
         );
         return worstCode(answers);
       }
       const document = await collect(call);
-      context.out(context.json ? printJson(document) : render(document, context, call.options));
+      context.out(context.json ? printDocument(kind, document) : render(document, context, call.options));
       return exitCode(document);
     },
   };
 }
 
-function nodesText<Document extends DocumentHead<string>>(
+function nodesText<Document extends object>(
   { render, renderNodes }: DocumentCommand<Document>,
   answers: readonly NodeAnswer[],
   { context, options }: CliCall,

@@ -2,7 +2,8 @@ import { Argument, Command, Option } from "commander";
 import type { CliCommand, CliWord } from "./command.ts";
 import { exitCodeMeanings } from "./exit-codes.ts";
 import { globalOptions } from "./global-options.ts";
-import type { Style } from "./style.ts";
+import type { Paper } from "./style.ts";
+import { usageError } from "./usage-error.ts";
 
 /** What a command line asked for, before anything is done. */
 export interface ChosenCommand {
@@ -13,20 +14,17 @@ export interface ChosenCommand {
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
 }
 
-export interface ProgramOptions {
+export interface ProgramOptions extends Paper {
   readonly commands: readonly CliCommand[];
   readonly chosen: (chosen: ChosenCommand) => void;
   readonly write: (text: string) => void;
-  readonly style: Style;
-  readonly width: number;
 }
 
-/** The command line as commander knows it. Parsing throws CommanderError instead of ending the process. */
+/** The command line as commander knows it. Parsing throws CliError, or CommanderError once it printed what was asked for. */
 export function createProgram(options: ProgramOptions): Command {
   const { style } = options;
   const program = new Command("headcnictl")
     .description("Looks at, checks and installs HeadCNI on a node or in a cluster.")
-    .exitOverride()
     .configureOutput({
       writeOut: options.write,
       // The caller prints errors, in one form for all.
@@ -44,6 +42,7 @@ export function createProgram(options: ProgramOptions): Command {
     .option("--version", "the version of headcnictl")
     .addHelpText("after", `\n${style.bold("Exit codes:")}\n${exitCodeLines()}`);
   for (const word of globalOptions) program.addOption(optionOf(word));
+  explainErrors(program, [], options.commands);
   for (const command of options.commands) addCommand(program, command, [], options);
   return program;
 }
@@ -54,7 +53,7 @@ function addCommand(
   path: readonly string[],
   options: ProgramOptions,
 ): void {
-  const verb = [...path, described.name].join(" ");
+  const own = [...path, described.name];
   const command = parent.command(described.name).summary(described.summary);
   command.description(sentence(described.summary));
   for (const { flags, summary, choices } of described.arguments ?? []) {
@@ -63,17 +62,24 @@ function addCommand(
   }
   for (const word of described.options ?? []) command.addOption(optionOf(word));
   if (described.notes !== undefined) command.addHelpText("after", `\n${described.notes}`);
-  for (const inner of described.subcommands ?? [])
-    addCommand(command, inner, [...path, described.name], options);
+  explainErrors(command, own, described.subcommands ?? []);
+  for (const inner of described.subcommands ?? []) addCommand(command, inner, own, options);
   if (described.run === undefined) return;
   command.action(() =>
     options.chosen({
       command: described,
-      verb,
+      verb: own.join(" "),
       words: command.args,
       options: command.optsWithGlobals(),
     }),
   );
+}
+
+/** Instead of ending the process. */
+function explainErrors(command: Command, path: readonly string[], subcommands: readonly CliCommand[]): void {
+  command.exitOverride((error) => {
+    throw error.exitCode === 0 ? error : usageError(error, path, subcommands);
+  });
 }
 
 function optionOf({ flags, summary, choices }: CliWord): Option {

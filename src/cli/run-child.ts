@@ -14,9 +14,5 @@ export async function runChild(command: readonly string[], signal: AbortSignal):
   });
   if (!ended.failed) return ended.stdout;
   const said = ended.stderr?.trim() || ended.shortMessage;
-  throw new CliError(
-    `${program} ${args.at(-1) ?? ""} failed: ${said}`,
-    { code: "FAILED" },
-    { cause: ended.cause },
-  );
+  throw new CliError("FAILED", `${program} ${args.at(-1) ?? ""} failed: ${said}`, ended.cause);
 }

@@ -2,16 +2,15 @@ import { CommanderError } from "commander";
 import { ConfigError } from "../config/config-error.ts";
 import { HeadcniError } from "../domain/failure.ts";
 import { version } from "../version.ts";
-import { CliError, exitCodeOf } from "./cli-error.ts";
+import { CliError } from "./cli-error.ts";
 import type { CliCommand, CliContext, CliTarget } from "./command.ts";
 import { createDaemonClient } from "./daemon-client.ts";
-import { documentVersion, printJson } from "./document.ts";
+import { printDocument } from "./document.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { type ChosenCommand, createProgram } from "./program.ts";
 import { createProgress } from "./progress.ts";
 import { findSocketPath } from "./socket-path.ts";
 import { createStyle, wantsColour } from "./style.ts";
-import { explainUsage } from "./usage-error.ts";
 
 /** The process around a command: its words, streams and environment. */
 export interface CliProcess {
@@ -45,10 +44,7 @@ export async function runCommandLine(
     isTerminal: stderr.isTTY === true,
   });
   const complain = (message: string, code: string) => {
-    if (json)
-      stdout.write(
-        `${printJson({ apiVersion: documentVersion, kind: "Error", error: { code, message } })}\n`,
-      );
+    if (json) stdout.write(`${printDocument("Error", { error: { code, message } })}\n`);
     stderr.write(`headcnictl: ${message}\n`);
   };
   try {
@@ -101,7 +97,7 @@ export async function runCommandLine(
   } catch (error) {
     progress.end();
     if (signal.aborted) return exitCodes.interrupted;
-    const { exitCode, code, message } = judgeError(error, words, commands);
+    const { exitCode, code, message } = judgeError(error);
     if (exitCode !== exitCodes.ok) complain(message, code);
     return exitCode;
   } finally {
@@ -109,18 +105,16 @@ export async function runCommandLine(
   }
 }
 
-function judgeError(
-  error: unknown,
-  words: readonly string[],
-  commands: readonly CliCommand[],
-): { readonly exitCode: ExitCode; readonly code: string; readonly message: string } {
+function judgeError(error: unknown): {
+  readonly exitCode: ExitCode;
+  readonly code: string;
+  readonly message: string;
+} {
   const code = error instanceof HeadcniError ? String(error.detail.code) : "FAILED";
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof CommanderError && error.exitCode === 0)
-    return { exitCode: exitCodes.ok, code, message };
-  if (error instanceof CommanderError)
-    return { exitCode: exitCodes.usage, code: "USAGE", message: explainUsage(error, words, commands) };
-  if (error instanceof CliError) return { exitCode: exitCodeOf(error.detail), code, message };
+  // What was asked for, such as the help, has been printed.
+  if (error instanceof CommanderError) return { exitCode: exitCodes.ok, code, message };
+  if (error instanceof CliError) return { exitCode: error.exitCode, code, message };
   return { exitCode: error instanceof ConfigError ? exitCodes.usage : exitCodes.failed, code, message };
 }
 

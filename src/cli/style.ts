@@ -1,3 +1,5 @@
+import { stripVTControlCharacters, styleText } from "node:util";
+
 /** Colours for people; without a terminal, or with NO_COLOR, the text as it is. */
 export interface Style {
   readonly bold: (text: string) => string;
@@ -5,6 +7,13 @@ export interface Style {
   readonly good: (text: string) => string;
   readonly warn: (text: string) => string;
   readonly bad: (text: string) => string;
+}
+
+/** What a text is made for. */
+export interface Paper {
+  readonly style: Style;
+  /** Columns to fill, at most 100. */
+  readonly width: number;
 }
 
 export interface StyleWish {
@@ -23,25 +32,18 @@ export function wantsColour({ isTerminal, refused, environment }: StyleWish): bo
 }
 
 export function createStyle(colour: boolean): Style {
-  const paint = (code: number, end: number) => (text: string) =>
-    colour && text !== "" ? `\u001b[${code}m${text}\u001b[${end}m` : text;
+  const paint = (format: Parameters<typeof styleText>[0]) => (text: string) =>
+    colour && text !== "" ? styleText(format, text, { validateStream: false }) : text;
   return {
-    bold: paint(1, 22),
-    dim: paint(2, 22),
-    good: paint(32, 39),
-    warn: paint(33, 39),
-    bad: paint(31, 39),
+    bold: paint("bold"),
+    dim: paint("dim"),
+    good: paint("green"),
+    warn: paint("yellow"),
+    bad: paint("red"),
   };
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what it looks for.
-const escapes = /\u001b\[[0-9;]*m/g;
-
-export function withoutPaint(text: string): string {
-  return text.replace(escapes, "");
 }
 
 /** Columns that a text takes on the terminal. */
 export function visibleLength(text: string): number {
-  return [...withoutPaint(text)].length;
+  return [...stripVTControlCharacters(text)].length;
 }

@@ -1,11 +1,10 @@
-import { visibleLength, withoutPaint } from "./style.ts";
+import { stripVTControlCharacters } from "node:util";
+import { type Paper, visibleLength } from "./style.ts";
 
 export interface TableOptions {
   readonly headings: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** Columns of the terminal; rows that would be longer have their widest cells cut, with an ellipsis. */
-  readonly width: number;
-  /** Paints the heading line. */
+  /** Paints the heading line; bold by default. */
   readonly paintHeading?: (text: string) => string;
   /** Index of the column whose text is wrapped onto more lines instead of cut; it must be the last one. */
   readonly wrapLast?: boolean;
@@ -14,9 +13,12 @@ export interface TableOptions {
 const gap = "  ";
 const narrowest = 8;
 
-/** Left-aligned columns, no trailing blanks, one line a row (but for `wrapLast`). */
-export function formatTable(options: TableOptions): string {
-  const { headings, rows, width, paintHeading = (text) => text, wrapLast = false } = options;
+/**
+ * Left-aligned columns, no trailing blanks, one line a row (but for `wrapLast`). Rows that would be longer than the paper is wide have
+ * their widest cells cut, with an ellipsis.
+ */
+export function formatTable(options: TableOptions, { style, width }: Paper): string {
+  const { headings, rows, paintHeading = style.bold, wrapLast = false } = options;
   const widths = shrinkToFit(
     headings.map((heading, column) =>
       Math.max(heading.length, ...rows.map((row) => visibleLength(row[column] ?? ""))),
@@ -55,7 +57,7 @@ function pad(cell: string, width: number): string {
   const length = visibleLength(cell);
   if (length <= width) return cell + " ".repeat(width - length);
   // Painted cells are states and marks, short by nature; one that must be cut loses its paint.
-  return `${[...withoutPaint(cell)].slice(0, Math.max(0, width - 1)).join("")}…`;
+  return `${[...stripVTControlCharacters(cell)].slice(0, Math.max(0, width - 1)).join("")}…`;
 }
 
 /** Breaks at blanks; a word longer than a line stays whole. */
@@ -71,4 +73,11 @@ export function wrapText(text: string, width: number): readonly string[] {
     }
   }
   return line === "" && lines.length > 0 ? lines : [...lines, line];
+}
+
+/** Text behind a label, wrapped; its further lines stand below the first one's text. */
+export function labelledText(label: string, text: string, width: number): readonly string[] {
+  return wrapText(text, width - label.length).map((line, index) =>
+    `${index === 0 ? label : " ".repeat(label.length)}${line}`.trimEnd(),
+  );
 }

@@ -1,59 +1,33 @@
 import type { CommanderError } from "commander";
 import { nearestName } from "../config/nearest-name.ts";
+import { CliError } from "./cli-error.ts";
 import type { CliCommand } from "./command.ts";
 
-/** What was wrong with the command line, and the nearest right one, in one or two lines. */
-export function explainUsage(
+/** What was wrong behind the known words of a command line, and the nearest right one, in one or two lines. */
+export function usageError(
   error: CommanderError,
-  words: readonly string[],
-  commands: readonly CliCommand[],
-): string {
+  path: readonly string[],
+  subcommands: readonly CliCommand[],
+): CliError {
+  const known = ["headcnictl", ...path].join(" ");
   if (error.code === "commander.help")
-    return `say what to do; headcnictl ${helpPath(words, commands)}--help lists the commands`;
+    return new CliError("USAGE", `say what to do; ${known} --help lists the commands`, error);
   const text = error.message.replace(/^error: /, "").split("\n")[0] ?? "";
-  const help = `see headcnictl ${helpPath(words, commands)}--help`;
-  const guess = guessOf(error, words, commands);
-  return `${text.replace(/\.$/, "")}${guess === undefined ? "" : `; did you mean ${guess}?`}\n${help}`;
+  const guess = guessOf(error, subcommands, known);
+  const message = `${text.replace(/\.$/, "")}${guess === undefined ? "" : `; did you mean ${guess}?`}`;
+  return new CliError("USAGE", `${message}\nsee ${known} --help`, error);
 }
 
 function guessOf(
-  error: CommanderError,
-  words: readonly string[],
-  commands: readonly CliCommand[],
+  { code, message }: CommanderError,
+  subcommands: readonly CliCommand[],
+  known: string,
 ): string | undefined {
-  const wrong = /'([^']+)'/.exec(error.message)?.[1] ?? "";
-  if (error.code === "commander.unknownOption")
-    return /Did you mean (?:one of )?([^?]+)\?/.exec(error.message)?.[1];
-  if (error.code !== "commander.unknownCommand") return undefined;
-  const path = pathOf(words, commands);
-  const level = path.at(-1)?.subcommands ?? commands;
-  const meant = level.find(({ synonyms = [] }) => synonyms.includes(wrong))?.name;
-  const name =
-    meant ??
-    nearestName(
-      wrong,
-      level.map((command) => command.name),
-    );
-  return name === undefined
-    ? undefined
-    : ["headcnictl", ...path.map((command) => command.name), name].join(" ");
-}
-
-/** The known commands that the line begins with. */
-function pathOf(words: readonly string[], commands: readonly CliCommand[]): readonly CliCommand[] {
-  const path: CliCommand[] = [];
-  let level = commands;
-  for (const word of words) {
-    const found = level.find(({ name }) => name === word);
-    if (found === undefined) continue;
-    path.push(found);
-    level = found.subcommands ?? [];
-  }
-  return path;
-}
-
-function helpPath(words: readonly string[], commands: readonly CliCommand[]): string {
-  return pathOf(words, commands)
-    .map(({ name }) => `${name} `)
-    .join("");
+  if (code === "commander.unknownOption") return /Did you mean (?:one of )?([^?]+)\?/.exec(message)?.[1];
+  if (code !== "commander.unknownCommand") return undefined;
+  const wrong = /'([^']+)'/.exec(message)?.[1] ?? "";
+  const names = subcommands.map(({ name }) => name);
+  const meant = subcommands.find(({ synonyms = [] }) => synonyms.includes(wrong))?.name;
+  const name = meant ?? nearestName(wrong, names);
+  return name === undefined ? undefined : `${known} ${name}`;
 }

@@ -1,6 +1,6 @@
 import { version } from "../version.ts";
 import type { CliCommand } from "./command.ts";
-import { documentVersion, printJson } from "./document.ts";
+import { printDocument } from "./document.ts";
 import { exitCodes } from "./exit-codes.ts";
 
 export const versionCommand: CliCommand = {
@@ -9,12 +9,7 @@ export const versionCommand: CliCommand = {
   run: async ({ context }) => {
     context.out(
       context.json
-        ? printJson({
-            apiVersion: documentVersion,
-            kind: "Version",
-            headcnictl: version,
-            node: process.version,
-          })
+        ? printDocument("Version", { headcnictl: version, node: process.version })
         : `headcnictl ${version} (Node ${process.version})`,
     );
     return exitCodes.ok;

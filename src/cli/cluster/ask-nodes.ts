@@ -65,15 +65,16 @@ export async function nodePodsOf(
   const pods = await cluster.nodePods();
   const known = pods.map(({ node }) => node);
   if (pods.length === 0)
-    throw new CliError("no pod of HeadCNI's DaemonSet is there: is it installed in this cluster?", {
-      code: "NOT_FOUND",
-    });
+    throw new CliError(
+      "NOT_FOUND",
+      "no pod of HeadCNI's DaemonSet is there: is it installed in this cluster?",
+    );
   for (const node of nodes)
     if (!known.includes(node)) {
       const near = nearestName(node, known);
       throw new CliError(
+        "NOT_FOUND",
         `no pod of HeadCNI is on a node "${node}"${near === undefined ? "" : `; did you mean ${near}?`}\nit is on ${known.join(", ")}`,
-        { code: "NOT_FOUND" },
       );
     }
   return nodes.length === 0 ? pods : pods.filter(({ node }) => nodes.includes(node));

@@ -12,7 +12,6 @@ export interface NodePod {
   readonly node: string;
   readonly namespace: string;
   readonly pod: string;
-  readonly phase: string;
   /** Where kubelet asks the daemon whether it lives: its pages, /inspect among them, are there. */
   readonly pages: { readonly host: string; readonly port: number };
 }
@@ -56,7 +55,6 @@ const podListSchema = z.object({
           }),
         ),
       }),
-      status: z.object({ phase: z.string().optional() }),
     }),
   ),
 });
@@ -69,7 +67,7 @@ export function openCluster({ target, environment, signal }: CliContext): Cluste
     nodePods: async () => {
       const list = await listPods(transport, target.namespace, signal);
       return list.items
-        .flatMap(({ metadata, spec, status }) =>
+        .flatMap(({ metadata, spec }) =>
           spec.nodeName === undefined || metadata.deletionTimestamp !== undefined
             ? []
             : [
@@ -77,7 +75,6 @@ export function openCluster({ target, environment, signal }: CliContext): Cluste
                   node: spec.nodeName,
                   namespace: metadata.namespace,
                   pod: metadata.name,
-                  phase: status.phase ?? "Unknown",
                   pages: pagesOf(spec.containers),
                 },
               ],
@@ -128,11 +125,7 @@ async function listPods(
 export function clusterError(error: unknown, what: string): CliError {
   const message = error instanceof Error ? error.message : String(error);
   const badFile = error instanceof HeadcniError && error.detail.code === "ACCESS_INVALID";
-  return new CliError(
-    `${what}: ${message}`,
-    badFile ? { code: "USAGE" } : { code: "DAEMON_UNREACHABLE", where: "the API server" },
-    { cause: error },
-  );
+  return new CliError(badFile ? "USAGE" : "DAEMON_UNREACHABLE", `${what}: ${message}`, error);
 }
 
 /** As kubectl finds it: the option, the files of KUBECONFIG, the one in the home directory. */

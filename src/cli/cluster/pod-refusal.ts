@@ -3,10 +3,7 @@ import type { NodePod } from "./cluster-client.ts";
 
 /** What stands between us and a pod, in words that name the pod and its node. */
 export function podRefusal(pod: NodePod, why: string): CliError {
-  return new CliError(`pod ${pod.namespace}/${pod.pod} on ${pod.node}: ${why}`, {
-    code: "DAEMON_UNREACHABLE",
-    where: pod.node,
-  });
+  return new CliError("DAEMON_UNREACHABLE", `pod ${pod.namespace}/${pod.pod} on ${pod.node}: ${why}`);
 }
 
 /** The words of what client-node rejects with: an error, or the event of a WebSocket that did not open. */

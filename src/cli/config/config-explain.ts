@@ -2,10 +2,10 @@ import { type ConfigKey, createKeyCatalogue } from "../../config/key-catalogue.t
 import { nearestName } from "../../config/nearest-name.ts";
 import { defaultOf } from "../../config/reference.ts";
 import { CliError } from "../cli-error.ts";
-import type { CliCommand, CliContext } from "../command.ts";
-import { type DocumentHead, documentVersion } from "../document.ts";
+import type { CliCommand } from "../command.ts";
 import { documentCommand } from "../document-command.ts";
-import { formatTable, wrapText } from "../table.ts";
+import type { Paper } from "../style.ts";
+import { formatTable, labelledText, wrapText } from "../table.ts";
 
 export interface ExplainedKey {
   readonly path: string;
@@ -21,11 +21,8 @@ export interface ExplainedKey {
   readonly change: string;
 }
 
-export interface ConfigKeysDocument extends DocumentHead<"ConfigKeys"> {
-  readonly keys: readonly ExplainedKey[];
-}
-
-export const configExplain: CliCommand = documentCommand<ConfigKeysDocument>({
+export const configExplain: CliCommand = documentCommand({
+  kind: "ConfigKeys",
   name: "explain",
   summary: "what a key means, what it may be, and what a change of it needs",
   synonyms: ["describe", "doc", "help"],
@@ -43,11 +40,11 @@ export const configExplain: CliCommand = documentCommand<ConfigKeysDocument>({
       )?.path;
       const near = tail ?? nearestName(String(wanted), names);
       throw new CliError(
+        "NOT_FOUND",
         `there is no key "${wanted}"${near === undefined ? "" : `; did you mean ${near}?`}\nheadcnictl config explain lists all`,
-        { code: "NOT_FOUND" },
       );
     }
-    return { apiVersion: documentVersion, kind: "ConfigKeys", keys: found.map(explained) };
+    return { keys: found.map(explained) };
   },
   render: ({ keys }, context) =>
     (keys.length === 1 ? keys.map((key) => keyText(key, context))[0] : keyTable(keys, context)) ?? "",
@@ -67,9 +64,8 @@ function explained({ path, variable, schema, about }: ConfigKey): ExplainedKey {
   };
 }
 
-function keyText(key: ExplainedKey, { style, width }: CliContext): string {
-  const line = (label: string, value: string) =>
-    wrapText(value, width - 10).map((text, index) => `${(index === 0 ? label : "").padEnd(10)}${text}`);
+function keyText(key: ExplainedKey, { style, width }: Paper): string {
+  const line = (label: string, value: string) => labelledText(label.padEnd(10), value, width);
   return [
     style.bold(key.path),
     ...wrapText(key.description, width),
@@ -82,12 +78,7 @@ function keyText(key: ExplainedKey, { style, width }: CliContext): string {
   ].join("\n");
 }
 
-function keyTable(keys: readonly ExplainedKey[], { style, width }: CliContext): string {
-  return formatTable({
-    headings: ["KEY", "MEANS"],
-    rows: keys.map((key) => [key.path, key.description]),
-    width,
-    paintHeading: style.bold,
-    wrapLast: true,
-  });
+function keyTable(keys: readonly ExplainedKey[], paper: Paper): string {
+  const rows = keys.map((key) => [key.path, key.description]);
+  return formatTable({ headings: ["KEY", "MEANS"], rows, wrapLast: true }, paper);
 }

@@ -1,20 +1,11 @@
 import { examineConfig } from "../../config/load-config.ts";
-import type { ConfigProblem } from "../../domain/config-change.ts";
 import type { CliCommand } from "../command.ts";
-import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { wrapText } from "../table.ts";
 
-export interface ConfigValidationDocument extends DocumentHead<"ConfigValidation"> {
-  readonly file: string;
-  readonly valid: boolean;
-  readonly problems: readonly ConfigProblem[];
-  /** Keys of an earlier release, which are ignored. */
-  readonly retired: readonly ConfigProblem[];
-}
-
-export const configValidate: CliCommand = documentCommand<ConfigValidationDocument>({
+export const configValidate: CliCommand = documentCommand({
+  kind: "ConfigValidation",
   name: "validate",
   summary: "whether the daemon would start with this configuration",
   synonyms: ["check", "lint", "test"],
@@ -24,14 +15,7 @@ export const configValidate: CliCommand = documentCommand<ConfigValidationDocume
     const file = words[0] ?? context.target.configFile;
     const sources = { file, environment: context.environment, flags: [] };
     const { problems, retired } = examineConfig(sources);
-    return {
-      apiVersion: documentVersion,
-      kind: "ConfigValidation",
-      file,
-      valid: problems.length === 0,
-      problems,
-      retired,
-    };
+    return { file, valid: problems.length === 0, problems, retired };
   },
   render: ({ file, valid, problems, retired }, { style, width }) => {
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;

@@ -9,9 +9,9 @@ import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { askReadiness } from "../doctor/ask-readiness.ts";
 import { doctorSettings } from "../doctor/doctor-settings.ts";
-import { printJson } from "../document.ts";
+import { printDocument } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { helperCommand } from "../helper-command.ts";
+import { helperCommand } from "../program-commands.ts";
 import { connectTestDocument } from "./connect-test-document.ts";
 import { connectTestText } from "./connect-test-text.ts";
 import { type MatrixResult, runMatrix } from "./run-matrix.ts";
@@ -32,7 +32,11 @@ export const connectTestCommand: CliCommand = {
       summary: "with --via: begin at this node, so that the command may run anywhere",
     },
     { flags: "--seconds <number>", summary: `TCP time for each pair (default ${defaultSeconds}, 0: none)` },
-    { flags: "--family <4|6>", summary: "tests IPv4 or IPv6 only (default: each that pods have)" },
+    {
+      flags: "--family <family>",
+      summary: "tests IPv4 or IPv6 only (default: each that pods have)",
+      choices: ["4", "6"],
+    },
     { flags: "--agent", summary: "answers another headcnictl on stdin and stdout" },
   ],
   notes: [
@@ -47,16 +51,15 @@ async function runTest({ context, options }: CliCall): Promise<ExitCode> {
   const via = options["via"];
   const seconds = Number(options["seconds"] ?? defaultSeconds);
   if (!(seconds >= 0 && seconds <= 60))
-    throw new CliError(`--seconds must be a number from 0 to 60, not "${String(options["seconds"])}"`, {
-      code: "USAGE",
-    });
+    throw new CliError(
+      "USAGE",
+      `--seconds must be a number from 0 to 60, not "${String(options["seconds"])}"`,
+    );
   if (typeof via === "string" && !via.includes("{node}"))
-    throw new CliError('--via must say where the node\'s name goes, as in "ssh {node} headcnictl"', {
-      code: "USAGE",
-    });
+    throw new CliError("USAGE", '--via must say where the node\'s name goes, as in "ssh {node} headcnictl"');
   const from = options["from"];
   if (typeof from === "string" && typeof via !== "string")
-    throw new CliError("--from needs --via, which says how to reach that node", { code: "USAGE" });
+    throw new CliError("USAGE", "--from needs --via, which says how to reach that node");
   const test = (family: 4 | 6 | undefined) => {
     const words = ["connect-test", "--agent", ...(family === undefined ? [] : ["--family", String(family)])];
     const first =
@@ -69,11 +72,7 @@ async function runTest({ context, options }: CliCall): Promise<ExitCode> {
       said: context.progress.step,
       open: typeof via === "string" ? (name) => openRemoteNode(agentBy(via, name, words)) : undefined,
     }).catch((error: unknown) => {
-      throw new CliError(
-        `the test cannot begin on this node: ${toFailure(error).message}`,
-        { code: "FAILED" },
-        { cause: error },
-      );
+      throw new CliError("FAILED", `the test cannot begin on this node: ${toFailure(error).message}`, error);
     });
   };
   const only = familyIn(options);
@@ -81,16 +80,14 @@ async function runTest({ context, options }: CliCall): Promise<ExitCode> {
   // The first answer tells which families there are.
   if (only === undefined) for (const family of otherFamilies(results[0])) results.push(await test(family));
   const document = connectTestDocument(results);
-  context.out(context.json ? printJson(document) : connectTestText(document, context));
+  context.out(context.json ? printDocument("ConnectTest", document) : connectTestText(document, context));
   const failed = document.absent.length > 0 || document.pairs.some((pair) => pair.result === "fail");
   return failed ? exitCodes.problem : exitCodes.ok;
 }
 
 function familyIn(options: CliCall["options"]): 4 | 6 | undefined {
   const family = options["family"];
-  if (family === undefined) return undefined;
-  if (family === "4" || family === "6") return family === "4" ? 4 : 6;
-  throw new CliError(`--family must be 4 or 6, not "${String(family)}"`, { code: "USAGE" });
+  return family === undefined ? undefined : family === "4" ? 4 : 6;
 }
 
 /** The families of the first node's pods beside the one that was tested. */
@@ -123,10 +120,8 @@ async function runAgent({ context, options }: CliCall): Promise<ExitCode> {
   const settings = doctorSettings(examined);
   if (settings.supernets.length === 0)
     throw new CliError(
+      "USAGE",
       `${context.target.configFile} gives no network.podCIDR; see headcnictl config validate`,
-      {
-        code: "USAGE",
-      },
     );
   const stop = new AbortController();
   const agent = await openAgent(

@@ -1,10 +1,9 @@
 import type { Diagnosis, Hop } from "../../domain/connect-test/diagnose.ts";
 import type { Echo, EchoPair } from "../../domain/connect-test/observation.ts";
 import { parseAddress } from "../../domain/prefix.ts";
-import { type DocumentHead, documentVersion } from "../document.ts";
 import type { MatrixResult, PairResult } from "./run-matrix.ts";
 
-export interface ConnectTestDocument extends DocumentHead<"ConnectTest"> {
+export interface ConnectTestDocument {
   /** Size of a full packet, in bytes. */
   readonly fullBytes: number;
   readonly nodes: readonly {
@@ -43,8 +42,6 @@ export interface ConnectTestPair {
 export function connectTestDocument(results: readonly MatrixResult[]): ConnectTestDocument {
   const nodes = results.flatMap((result) => result.nodes);
   return {
-    apiVersion: documentVersion,
-    kind: "ConnectTest",
     fullBytes: nodes[0]?.mtu ?? 0,
     nodes: firstOfEachName(nodes).map(({ name, podCidrs }) => ({
       name,

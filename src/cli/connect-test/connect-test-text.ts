@@ -1,43 +1,37 @@
 import type { Echo } from "../../domain/connect-test/observation.ts";
-import type { CliContext } from "../command.ts";
-import { formatTable, wrapText } from "../table.ts";
+import type { Paper } from "../style.ts";
+import { formatTable, labelledText } from "../table.ts";
 import type { ConnectTestDocument, ConnectTestPair } from "./connect-test-document.ts";
 
 /** A row for each pair, then every trouble in full: which stretch of the way, why, and what to do. */
-export function connectTestText(
-  { pairs, absent, fullBytes }: ConnectTestDocument,
-  { style, width }: Pick<CliContext, "style" | "width">,
-): string {
+export function connectTestText({ pairs, absent, fullBytes }: ConnectTestDocument, paper: Paper): string {
+  const { style, width } = paper;
   const paint = { ok: style.good, note: style.warn, fail: style.bad };
   const isMixed = pairs.some(({ family }) => family !== pairs[0]?.family);
   const ifMixed = (text: string) => (isMixed ? [text] : []);
-  const table = formatTable({
-    headings: ["FROM", "TO", ...ifMixed("IP"), "PATH", "RTT", "64 B", `${fullBytes} B`, "TCP", "RESULT"],
-    rows: pairs.map((pair) => [
-      pair.from,
-      pair.to,
-      ...ifMixed(`v${pair.family}`),
-      pair.path,
-      pair.roundTripMs === null ? "-" : `${pair.roundTripMs.toFixed(2)} ms`,
-      mark(pair.small),
-      mark(pair.full),
-      pair.megabitsPerSecond === null ? "-" : `${pair.megabitsPerSecond} Mbit/s`,
-      paint[pair.result](pair.result === "fail" ? `FAIL: ${pair.hop}` : pair.result),
-    ]),
-    width,
-    paintHeading: style.bold,
-  });
+  const headings = ["FROM", "TO", ...ifMixed("IP"), "PATH", "RTT", "64 B", `${fullBytes} B`, "TCP", "RESULT"];
+  const rows = pairs.map((pair) => [
+    pair.from,
+    pair.to,
+    ...ifMixed(`v${pair.family}`),
+    pair.path,
+    pair.roundTripMs === null ? "-" : `${pair.roundTripMs.toFixed(2)} ms`,
+    mark(pair.small),
+    mark(pair.full),
+    pair.megabitsPerSecond === null ? "-" : `${pair.megabitsPerSecond} Mbit/s`,
+    paint[pair.result](pair.result === "fail" ? `FAIL: ${pair.hop}` : pair.result),
+  ]);
   const troubles = distinct(pairs.filter(({ result }) => result !== "ok"));
   const told = troubles.flatMap(({ from, to, family, result, hop, where, reason, todo }) => [
     "",
     `${paint[result](result === "fail" ? "FAIL" : "note")}  ${from} -> ${to}${ifMixed(` over IPv${family}`).join("")}${hop === "" ? "" : `: ${hop}${where === "both" ? "" : ` (${where})`}`}`,
-    ...indented("why   ", reason, width),
-    ...indented("do    ", todo, width),
+    ...labelledText("      why   ", reason, width),
+    ...labelledText("      do    ", todo, width),
   ]);
   const missing = absent.flatMap(({ name, why }) => [
     "",
     `${style.bad("FAIL")}  ${name} cannot be asked`,
-    ...indented("why   ", why, width),
+    ...labelledText("      why   ", why, width),
   ]);
   const failed = pairs.filter(({ result }) => result === "fail").length;
   const verdict =
@@ -46,19 +40,20 @@ export function connectTestText(
       : failed === 0
         ? style.good(`${ways(pairs.length)} tested, packets pass on each.`)
         : style.bad(`${ways(pairs.length)} tested, ${failed} of them broken.`);
-  return [...(pairs.length === 0 ? [] : [table]), ...told, ...missing, "", verdict].join("\n").trim();
+  return [
+    ...(pairs.length === 0 ? [] : [formatTable({ headings, rows }, paper)]),
+    ...told,
+    ...missing,
+    "",
+    verdict,
+  ]
+    .join("\n")
+    .trim();
 }
 
 /** One trouble of a node shows on each way that leads through it: told once. */
 function distinct(pairs: readonly ConnectTestPair[]): readonly ConnectTestPair[] {
   return pairs.filter((pair, index) => pairs.findIndex((other) => other.reason === pair.reason) === index);
-}
-
-function indented(heading: string, text: string, width: number): readonly string[] {
-  const indent = 6 + heading.length;
-  return wrapText(text, width - indent).map(
-    (line, index) => `      ${index === 0 ? heading : " ".repeat(heading.length)}${line}`,
-  );
 }
 
 function ways(count: number): string {

@@ -5,9 +5,9 @@ import { examineConfig } from "../../config/load-config.ts";
 import { CliError } from "../cli-error.ts";
 import { askNodes, asksCluster, type NodeAnswer } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand, CliWord } from "../command.ts";
-import { type DocumentHead, documentVersion, printJson } from "../document.ts";
+import { printDocument } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { plannedFiles } from "./gather-files.ts";
+import { json, plannedFiles } from "./gather-files.ts";
 import { knownSecrets, withoutKnownSecrets } from "./known-secrets.ts";
 import { type ArchivedFile, tarGz } from "./tar-gz.ts";
 
@@ -19,10 +19,7 @@ interface NodeBundle {
   readonly missing: readonly { readonly path: string; readonly why: string }[];
 }
 
-/** With `--inline`, which is how other nodes are asked. */
-interface InlineDocument extends DocumentHead<"DiagnosticsFiles">, NodeBundle {}
-
-interface DiagnosticsDocument extends DocumentHead<"Diagnostics"> {
+interface DiagnosticsDocument {
   readonly file: string;
   readonly bytes: number;
   readonly nodes: readonly {
@@ -53,14 +50,7 @@ export const diagnosticsCommand: CliCommand = {
 async function runDiagnostics(call: CliCall): Promise<ExitCode> {
   const { context } = call;
   if (call.options["inline"] === true) {
-    const bundle = await gather(call);
-    context.out(
-      printJson({
-        apiVersion: documentVersion,
-        kind: "DiagnosticsFiles",
-        ...bundle,
-      } satisfies InlineDocument),
-    );
+    context.out(printDocument("DiagnosticsFiles", await gather(call)));
     return exitCodes.ok;
   }
   const bundles = asksCluster(call) ? await gatherFromNodes(call) : [await gather(call)];
@@ -68,21 +58,13 @@ async function runDiagnostics(call: CliCall): Promise<ExitCode> {
   const name = `headcni-diagnostics-${at.toISOString().slice(0, 19).replaceAll(":", "")}Z`;
   const given = call.options["file"];
   const file = typeof given === "string" ? given : `${name}.tar.gz`;
-  const archive = tarGz(
-    bundles.flatMap(({ node, files, missing }) =>
-      [...files, { path: "manifest.json", text: `${printJson({ node, missing })}\n` }].map(
-        ({ path, text }) => ({
-          path: `${name}/${node}/${path}`,
-          text,
-        }),
-      ),
-    ),
-    at.getTime(),
-  );
+  const archived = bundles.flatMap(({ node, files, missing }) => {
+    const manifest = { path: "manifest.json", text: json({ node, missing }) };
+    return [...files, manifest].map(({ path, text }) => ({ path: `${name}/${node}/${path}`, text }));
+  });
+  const archive = await tarGz(archived, at);
   await save(file, archive);
   const document: DiagnosticsDocument = {
-    apiVersion: documentVersion,
-    kind: "Diagnostics",
     file,
     bytes: archive.length,
     nodes: bundles.map(({ node, files, missing }) => ({
@@ -91,7 +73,7 @@ async function runDiagnostics(call: CliCall): Promise<ExitCode> {
       missing,
     })),
   };
-  context.out(context.json ? printJson(document) : summary(document, call));
+  context.out(context.json ? printDocument("Diagnostics", document) : summary(document, call));
   return exitCodes.ok;
 }
 
@@ -101,11 +83,7 @@ async function save(file: string, archive: Buffer): Promise<void> {
     await writeFile(file, archive, { mode: 0o600 });
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new CliError(
-      `${file} cannot be written: ${code}; --file names another place`,
-      { code: "FAILED" },
-      { cause },
-    );
+    throw new CliError("FAILED", `${file} cannot be written: ${code}; --file names another place`, cause);
   }
 }
 

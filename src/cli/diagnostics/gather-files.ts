@@ -10,9 +10,9 @@ import type { CliCall, CliCommand } from "../command.ts";
 import { configShow } from "../config/config-show.ts";
 import { configValidate } from "../config/config-validate.ts";
 import { doctorCommand } from "../doctor/doctor-command.ts";
-import { helperCommand } from "../helper-command.ts";
 import { logsCommand } from "../logs/logs-command.ts";
 import { machinesCommand } from "../machines/machines-command.ts";
+import { helperCommand } from "../program-commands.ts";
 import { statusCommand } from "../status/status-command.ts";
 import { traceCommand } from "../trace/trace-command.ts";
 
@@ -113,6 +113,6 @@ async function listing(folder: string): Promise<string> {
   return `${folder}\n${lines.join("\n")}\n`;
 }
 
-function json(value: unknown): string {
+export function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }

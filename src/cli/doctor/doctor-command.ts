@@ -5,24 +5,18 @@ import { explainProblem } from "../../config/config-error.ts";
 import { readKey } from "../../config/key-reader.ts";
 import { type ExaminedConfig, examineConfig } from "../../config/load-config.ts";
 import { isSecret } from "../../config/secret.ts";
-import { type CheckResult, type Finding, fail, ok } from "../../domain/doctor/finding.ts";
+import { type Finding, fail, ok } from "../../domain/doctor/finding.ts";
 import { countResults, judge } from "../../domain/doctor/judge.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { helperCommand } from "../helper-command.ts";
+import { helperCommand } from "../program-commands.ts";
 import { askReadiness } from "./ask-readiness.ts";
 import { doctorSettings } from "./doctor-settings.ts";
 import { doctorText } from "./doctor-text.ts";
 
-interface DoctorDocument extends DocumentHead<"Doctor"> {
-  readonly nodeName: string;
-  readonly counts: Readonly<Record<CheckResult, number>>;
-  readonly findings: readonly Finding[];
-}
-
-export const doctorCommand: CliCommand = documentCommand<DoctorDocument>({
+export const doctorCommand: CliCommand = documentCommand({
+  kind: "Doctor",
   name: "doctor",
   summary: "checks what HeadCNI needs, before an install and on a running node; changes nothing",
   synonyms: ["check", "preflight", "verify"],
@@ -40,7 +34,7 @@ export const doctorCommand: CliCommand = documentCommand<DoctorDocument>({
   exitCode: ({ counts }) => (counts.fail > 0 ? exitCodes.problem : exitCodes.ok),
 });
 
-async function examineNode({ context, options }: CliCall): Promise<DoctorDocument> {
+async function examineNode({ context, options }: CliCall) {
   const { target, environment, signal } = context;
   const flags = [
     ...(typeof options["headscaleUrl"] === "string" ? [`headscale.url=${options["headscaleUrl"]}`] : []),
@@ -72,13 +66,7 @@ async function examineNode({ context, options }: CliCall): Promise<DoctorDocumen
   });
   const facts = await reader.read(settings, context.progress.step, signal);
   const findings = [...configurationFindings(examined, target.configFile), ...judge(facts, settings)];
-  return {
-    apiVersion: documentVersion,
-    kind: "Doctor",
-    nodeName: settings.nodeName,
-    counts: countResults(findings),
-    findings,
-  };
+  return { nodeName: settings.nodeName, counts: countResults(findings), findings };
 }
 
 function configurationFindings({ problems }: ExaminedConfig, file: string): readonly Finding[] {

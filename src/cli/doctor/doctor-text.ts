@@ -1,7 +1,7 @@
 import { type CheckGroup, type CheckResult, checkGroups, type Finding } from "../../domain/doctor/finding.ts";
 import { countResults } from "../../domain/doctor/judge.ts";
-import type { CliContext } from "../command.ts";
-import { wrapText } from "../table.ts";
+import type { Paper } from "../style.ts";
+import { labelledText, wrapText } from "../table.ts";
 
 const headings: Readonly<Record<CheckGroup, string>> = {
   configuration: "Configuration",
@@ -18,7 +18,7 @@ const headings: Readonly<Record<CheckGroup, string>> = {
 const marks: Readonly<Record<CheckResult, string>> = { ok: "ok", warn: "note", fail: "FAIL", skipped: "-" };
 const markWidth = 6;
 
-export interface DoctorTextOptions extends Pick<CliContext, "style" | "width"> {
+export interface DoctorTextOptions extends Paper {
   /** Also shows what is well in full; otherwise a group without trouble takes one line. */
   readonly all: boolean;
 }
@@ -50,16 +50,12 @@ function findingLines(finding: Finding, { style, width }: DoctorTextOptions): re
   const paint = { ok: style.good, warn: style.warn, fail: style.bad, skipped: style.dim }[result];
   const mark = `  ${paint(marks[result].padEnd(markWidth))}`;
   const indent = " ".repeat(markWidth + 2);
-  const block = (text: string, first: string) =>
-    wrapText(text, width - indent.length - first.length).map((line, index) =>
-      index === 0 ? `${indent}${first}${line}` : `${indent}${" ".repeat(first.length)}${line}`,
-    );
   const [head = "", ...more] = wrapText(`${id}: ${found}`, width - indent.length);
   return [
     `${mark}${head}`,
     ...more.map((line) => `${indent}${line}`),
-    ...(why === "" ? [] : block(why, "why   ")),
-    ...(todo === "" ? [] : block(todo, "do    ")),
+    ...(why === "" ? [] : labelledText(`${indent}why   `, why, width)),
+    ...(todo === "" ? [] : labelledText(`${indent}do    `, todo, width)),
   ];
 }
 

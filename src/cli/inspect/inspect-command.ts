@@ -5,7 +5,7 @@ import { CliError } from "../cli-error.ts";
 import { askNodes, asksCluster } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { createDaemonClient, type DaemonClient } from "../daemon-client.ts";
-import { documentVersion, printJson } from "../document.ts";
+import { printDocument } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { inspectNode } from "./inspect-node.ts";
@@ -39,7 +39,7 @@ async function runInspect(call: CliCall): Promise<ExitCode> {
   const print = (about: Readonly<Record<string, string | null>>) =>
     context.out(
       context.json
-        ? printJson({ apiVersion: documentVersion, kind: "Inspect", ...about })
+        ? printDocument("Inspect", about)
         : [
             ...(about["url"] === undefined
               ? []
@@ -51,9 +51,7 @@ async function runInspect(call: CliCall): Promise<ExitCode> {
     );
   if (asksCluster(call)) {
     if (given["wire"] === true)
-      throw new CliError("--wire shows headcni-wire of this node: run it there, without --node", {
-        code: "USAGE",
-      });
+      throw new CliError("USAGE", "--wire shows headcni-wire of this node: run it there, without --node");
     // Who may not run commands in pods may still look at an inspector that is on.
     const on = { ...given, on: true };
     await askNodes(
@@ -95,11 +93,11 @@ async function switchOn(
   if (status === 405 && (await program.get("/inspect")).status === 200) return null;
   if (status === 405)
     throw new CliError(
+      "NOT_FOUND",
       "this daemon's inspector cannot be switched on while it runs: set monitoring.inspector: true and restart the daemon",
-      { code: "NOT_FOUND" },
     );
   const code = status === 400 ? "USAGE" : "FAILED";
-  throw new CliError(`the inspector was not switched on (status ${status}): ${body.trim()}`, { code });
+  throw new CliError(code, `the inspector was not switched on (status ${status}): ${body.trim()}`);
 }
 
 /** Bytes both ways; the end of one is the end of the other. */
@@ -124,5 +122,5 @@ function warnOnce({ err }: CliCall["context"], text: string): () => void {
 function portOf(given: string | boolean | undefined): number {
   const port = Number(given ?? 0);
   if (Number.isInteger(port) && port >= 0 && port <= 65535) return port;
-  throw new CliError(`--port must be a whole number up to 65535, not "${given}"`, { code: "USAGE" });
+  throw new CliError("USAGE", `--port must be a whole number up to 65535, not "${given}"`);
 }

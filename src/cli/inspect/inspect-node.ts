@@ -1,11 +1,13 @@
-import { request } from "node:http";
 import type { Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { Agent, request } from "undici";
+import { toFailure } from "../../domain/failure.ts";
 import { CliError } from "../cli-error.ts";
 import { nodePodsOf } from "../cluster/ask-nodes.ts";
 import { type ClusterClient, clusterError, type NodePod, openCluster } from "../cluster/cluster-client.ts";
 import { forwardToPod } from "../cluster/forward-to-pod.ts";
 import type { CliContext } from "../command.ts";
-import { pause } from "../pause.ts";
+import type { DaemonAnswer } from "../daemon-client.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { openListener } from "./local-listener.ts";
 
@@ -30,9 +32,7 @@ export async function inspectNode(
   const { target, signal, progress } = context;
   const [name] = target.nodes;
   if (target.allNodes || name === undefined || target.nodes.length > 1)
-    throw new CliError("inspect shows one node: name it with --node NAME, without --all-nodes", {
-      code: "USAGE",
-    });
+    throw new CliError("USAGE", "inspect shows one node: name it with --node NAME, without --all-nodes");
   const cluster = openCluster(context);
   const failed = Promise.withResolvers<never>();
   const over = new AbortController();
@@ -45,8 +45,8 @@ export async function inspectNode(
     if (pod === undefined) return;
     if (!reachable.includes(pod.pages.host))
       throw new CliError(
+        "NOT_FOUND",
         `the daemon on ${name} listens on ${pod.pages.host} (monitoring.address), but its inspector answers on loopback only: without monitoring.address it listens there`,
-        { code: "NOT_FOUND" },
       );
     const carry = (local: Socket) => {
       carryTo(cluster, pod, local).catch(failed.reject);
@@ -55,7 +55,7 @@ export async function inspectNode(
     try {
       progress.step(`Opening the way to ${name}`);
       const answer = ask(listener.url, open).catch(async (error: unknown) => {
-        await pause(reasonMs, open);
+        await pause(reasonMs, undefined, { signal: open });
         throw error;
       });
       const { status, body } = await Promise.race([failed.promise, answer]);
@@ -80,9 +80,9 @@ async function carryTo(cluster: ClusterClient, pod: NodePod, local: Socket): Pro
     const pods = await cluster.nodePods();
     if (!pods.some((other) => other.namespace === pod.namespace && other.pod === pod.pod))
       throw new CliError(
+        "DAEMON_UNREACHABLE",
         `HeadCNI's pod ${pod.pod} on ${pod.node} is gone: run this again to reach the one that took its place`,
-        { code: "DAEMON_UNREACHABLE", where: pod.node },
-        { cause: error },
+        error,
       );
     const refused = await cluster.whyRefused(pod, "portforward");
     if (refused !== undefined) throw refused;
@@ -93,30 +93,25 @@ async function carryTo(cluster: ClusterClient, pod: NodePod, local: Socket): Pro
 function refusal(node: string, status: number, body: string): CliError {
   if (status === 404)
     return new CliError(
+      "NOT_FOUND",
       `the inspector of the daemon on ${node} is off, and switching it on needs a user who may use pods/exec; monitoring.inspector: true has it on from the start`,
-      { code: "NOT_FOUND" },
     );
-  return new CliError(`the daemon on ${node} refuses its inspector with status ${status}: ${body.trim()}`, {
-    code: "FAILED",
-  });
+  return new CliError(
+    "FAILED",
+    `the daemon on ${node} refuses its inspector with status ${status}: ${body.trim()}`,
+  );
 }
 
 /** Asks for the page as the browser will. */
-function ask(url: string, signal: AbortSignal): Promise<{ readonly status: number; readonly body: string }> {
-  return new Promise((resolve, reject) => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(probeMs)]);
-    const fail = (cause: Error) =>
-      reject(new CliError(`the inspector does not answer: ${cause.message}`, { code: "FAILED" }, { cause }));
-    const asked = request(url, { agent: false, signal: limit }, (answer) => {
-      let body = "";
-      answer.setEncoding("utf8");
-      answer.on("data", (text: string) => {
-        body = (body + text).slice(0, 1_000);
-      });
-      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body }));
-      answer.on("error", fail);
-    });
-    asked.on("error", fail);
-    asked.end();
-  });
+async function ask(url: string, signal: AbortSignal): Promise<DaemonAnswer> {
+  const dispatcher = new Agent();
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(probeMs)]);
+  try {
+    const { statusCode, body } = await request(url, { dispatcher, signal: limit });
+    return { status: statusCode, body: (await body.text()).slice(0, 1_000) };
+  } catch (error) {
+    throw new CliError("FAILED", `the inspector does not answer: ${toFailure(error).message}`, error);
+  } finally {
+    await dispatcher.destroy();
+  }
 }

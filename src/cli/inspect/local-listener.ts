@@ -39,9 +39,7 @@ export function openListener({ port, carry, refused }: ListenerOptions): Promise
   };
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) =>
-      reject(
-        new CliError(`127.0.0.1:${port} cannot be opened: ${cause.code}`, { code: "FAILED" }, { cause }),
-      ),
+      reject(new CliError("FAILED", `127.0.0.1:${port} cannot be opened: ${cause.code}`, cause)),
     );
     server.listen(port, "127.0.0.1", () => {
       const address = server.address();

@@ -1,17 +1,16 @@
 import { resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { loadConfig } from "../../config/load-config.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { bundledPlugin, daemonCommand, wireCommand } from "../daemon-command.ts";
 import { readPage } from "../daemon-pages.ts";
-import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
-import { pause } from "../pause.ts";
+import { bundledPlugin, daemonCommand, wireCommand } from "../program-commands.ts";
 import { runChild } from "../run-child.ts";
 import { statusPageSchema } from "../status/status-page.ts";
 import { hasSystemd, type Service, startUnits, unitFile } from "./systemd.ts";
 
-export interface InstallDocument extends DocumentHead<"Install"> {
+interface InstallDocument {
   readonly dryRun: boolean;
   /** What was done, or would be. */
   readonly steps: readonly string[];
@@ -24,7 +23,8 @@ export interface InstallDocument extends DocumentHead<"Install"> {
 const servingMs = 120_000;
 const pollMs = 500;
 
-export const installCommand: CliCommand = documentCommand<InstallDocument>({
+export const installCommand: CliCommand = documentCommand({
+  kind: "Install",
   name: "install",
   summary: "puts HeadCNI on this node: the CNI plugin, and headcni-wire and the daemon as services",
   synonyms: ["setup", "init", "bootstrap"],
@@ -53,10 +53,8 @@ async function collect({ context, options }: CliCall): Promise<InstallDocument> 
   const plugin = typeof options["plugin"] === "string" ? options["plugin"] : bundledPlugin();
   if (plugin === undefined)
     throw new CliError(
+      "USAGE",
       "there is no CNI plugin beside headcnictl: --plugin names its file (npm run build:stub makes it)",
-      {
-        code: "USAGE",
-      },
     );
   const services = servicesOf(resolve(configFile));
   const service = options["service"] !== false && hasSystemd();
@@ -65,21 +63,21 @@ async function collect({ context, options }: CliCall): Promise<InstallDocument> 
     ...(service ? services.map(({ name }) => `${unitFile(name)}, enabled and started`) : []),
   ];
   const dryRun = options["dryRun"] === true;
-  const document = { apiVersion: documentVersion, kind: "Install", dryRun, steps } as const;
   const todo = hasSystemd()
     ? ""
     : [
         "systemd does not run here: have your init system run",
         ...services.map(({ command }) => `  ${command.join(" ")}`),
       ].join("\n");
-  if (dryRun) return { ...document, serving: null, todo };
+  if (dryRun) return { dryRun, steps, serving: null, todo };
   context.progress.step("Installing the plugin");
   await runChild(daemonCommand("--config", configFile, "--install-plugin", plugin), context.signal);
-  if (!service) return { ...document, serving: null, todo };
+  if (!service) return { dryRun, steps, serving: null, todo };
   context.progress.step("Starting the daemon");
   const outdated = await startUnits(services, context.signal);
   return {
-    ...document,
+    dryRun,
+    steps,
     serving: await waitUntilServing(context),
     todo: outdated
       .map(
@@ -111,12 +109,10 @@ async function waitUntilServing(context: CliCall["context"]): Promise<boolean> {
       if (!(error instanceof CliError)) throw error;
       why = error.message;
     }
-    await pause(pollMs, context.signal);
+    await pause(pollMs, undefined, { signal: context.signal });
   }
   throw new CliError(
+    "FAILED",
     `the daemon does not serve after ${servingMs / 1000} s: ${why}\nsee headcnictl status and headcnictl logs`,
-    {
-      code: "FAILED",
-    },
   );
 }

@@ -1,19 +1,14 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { CliError } from "../cli-error.ts";
 import { asksCluster } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import type { ExitCode } from "../exit-codes.ts";
-import { pause } from "../pause.ts";
 import { atLeast, logLevels, logLine } from "./log-text.ts";
 import { type LogEntry, type ReadLogs, readDaemonLogs, readLogFile, tailscaledLog } from "./read-logs.ts";
 
-export interface LogsDocument extends DocumentHead<"Logs"> {
-  readonly source: string;
-  readonly entries: readonly LogEntry[];
-}
-
-const once = documentCommand<LogsDocument>({
+const once = documentCommand({
+  kind: "Logs",
   name: "logs",
   summary: "the daemon's log, readable; its last 2000 lines, or the journal while it is down",
   synonyms: ["log", "journal", "tail"],
@@ -28,13 +23,7 @@ const once = documentCommand<LogsDocument>({
   notes: "With -f and -o json each line is a JSON document of its own.",
   collect: async (call) => {
     const { source, entries } = await read(call);
-    const count = lineCount(call.options["lines"]);
-    return {
-      apiVersion: documentVersion,
-      kind: "Logs",
-      source,
-      entries: wanted(entries, call).slice(-count),
-    };
+    return { source, entries: wanted(entries, call).slice(-lineCount(call.options["lines"])) };
   },
   render: ({ entries }, context) =>
     entries.length === 0 ? "no such lines" : entries.map((entry) => logLine(entry, context)).join("\n"),
@@ -42,7 +31,7 @@ const once = documentCommand<LogsDocument>({
 
 export const logsCommand: CliCommand = {
   ...once,
-  run: (call) => (call.options["follow"] === true ? follow(call) : (once.run as typeof follow)(call)),
+  run: (call) => (call.options["follow"] === true ? follow(call) : once.run(call)),
 };
 
 const pollMs = 500;
@@ -50,14 +39,14 @@ const pollMs = 500;
 async function follow(call: CliCall): Promise<ExitCode> {
   const { context } = call;
   if (asksCluster(call))
-    throw new CliError("--follow works on one node alone: run it there, or leave it out", { code: "USAGE" });
+    throw new CliError("USAGE", "--follow works on one node alone: run it there, or leave it out");
   const print = (entries: readonly LogEntry[]) => {
     for (const entry of entries) context.out(context.json ? JSON.stringify(entry) : logLine(entry, context));
   };
   let seen = await read(call);
   print(wanted(seen.entries, call).slice(-lineCount(call.options["lines"])));
   for (;;) {
-    await pause(pollMs, context.signal);
+    await pause(pollMs, undefined, { signal: context.signal });
     const now = await read(call);
     print(wanted(now.entries.slice(newSince(seen, now)), call));
     seen = now;
@@ -88,5 +77,5 @@ function wanted(entries: readonly LogEntry[], { options }: CliCall): readonly Lo
 function lineCount(given: string | boolean | undefined): number {
   const count = Number(given ?? 100);
   if (Number.isInteger(count) && count > 0) return count;
-  throw new CliError(`--lines must be a whole number above 0, not "${given}"`, { code: "USAGE" });
+  throw new CliError("USAGE", `--lines must be a whole number above 0, not "${given}"`);
 }

@@ -1,5 +1,7 @@
-import { open, readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { execa } from "execa";
 import * as z from "zod";
 import { redactLine } from "../../observe/redaction.ts";
@@ -33,9 +35,9 @@ export async function readDaemonLogs({ daemon, signal }: CliContext): Promise<Re
     const entries = await readJournal(signal);
     if (entries !== undefined) return { source: "journal", first: 0, entries };
     throw new CliError(
+      error.detail.code,
       `${error.message}\nthe journal has nothing of the unit headcni either; --file reads a file`,
-      error.detail,
-      { cause: error },
+      error,
     );
   }
 }
@@ -57,7 +59,7 @@ export async function readLogFile(path: string): Promise<ReadLogs> {
     return { source: path, first: 0, entries: parseLines(await readEnd(path)) };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new CliError(`${path} cannot be read: ${code}`, { code: "NOT_FOUND" }, { cause: error });
+    throw new CliError("NOT_FOUND", `${path} cannot be read: ${code}`, error);
   }
 }
 
@@ -67,20 +69,14 @@ export function tailscaledLog(socketPath: string): string {
 }
 
 async function readEnd(path: string): Promise<string> {
-  const file = await open(path);
-  try {
-    const { size } = await file.stat();
-    if (size <= maxFileBytes) return await readFile(file, "utf8");
-    const end = Buffer.alloc(maxFileBytes);
-    await file.read(end, 0, maxFileBytes, size - maxFileBytes);
-    return end.toString("utf8").replace(/^[^\n]*\n/, "");
-  } finally {
-    await file.close();
-  }
+  const { size } = await stat(path);
+  const start = Math.max(0, size - maxFileBytes);
+  const end = await text(createReadStream(path, { start }));
+  return start === 0 ? end : end.replace(/^[^\n]*\n/, "");
 }
 
-function parseLines(text: string): readonly LogEntry[] {
-  return text
+function parseLines(lines: string): readonly LogEntry[] {
+  return lines
     .split("\n")
     .filter((line) => line.trim() !== "")
     .map((line) => {

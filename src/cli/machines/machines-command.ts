@@ -1,19 +1,15 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { type MachineRow, machinesPageSchema } from "../../observe/machines-page.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { readPage } from "../daemon-pages.ts";
-import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { pause } from "../pause.ts";
 import { machinesText } from "./machines-text.ts";
-
-export interface MachinesDocument extends DocumentHead<"Machines"> {
-  readonly machines: readonly MachineRow[];
-}
 
 const watchMs = 1000;
 
-const once = documentCommand<MachinesDocument>({
+const once = documentCommand({
+  kind: "Machines",
   name: "machines",
   summary: "every live state machine, its state, since when, against what limit",
   synonyms: ["states", "actors", "ps", "top"],
@@ -27,11 +23,7 @@ const once = documentCommand<MachinesDocument>({
   notes: "Exit code 1 if a machine that is shown is stuck or failed.",
   collect: async ({ context, options }) => {
     const { machines } = await readPage(context.daemon, "/debug/machines", machinesPageSchema);
-    return {
-      apiVersion: documentVersion,
-      kind: "Machines",
-      machines: machines.filter((row) => wanted(row, options)),
-    };
+    return { machines: machines.filter((row) => wanted(row, options)) };
   },
   render: ({ machines }, context) => machinesText(machines, context),
   exitCode: ({ machines }) =>
@@ -40,15 +32,15 @@ const once = documentCommand<MachinesDocument>({
 
 export const machinesCommand: CliCommand = {
   ...once,
-  run: (call) => (call.options["watch"] === true ? watch(call) : (once.run as typeof watch)(call)),
+  run: (call) => (call.options["watch"] === true ? watch(call) : once.run(call)),
 };
 
 async function watch(call: CliCall): Promise<ExitCode> {
   const { context } = call;
   for (;;) {
     if (context.isTerminal && !context.json) context.out("\u001b[H\u001b[2J\u001b[3J");
-    await (once.run as typeof watch)(call);
-    await pause(watchMs, context.signal);
+    await once.run(call);
+    await pause(watchMs, undefined, { signal: context.signal });
   }
 }
 

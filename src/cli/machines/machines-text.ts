@@ -1,28 +1,27 @@
 import type { MachineRow } from "../../observe/machines-page.ts";
-import type { CliContext } from "../command.ts";
 import { stuckState } from "../daemon-pages.ts";
 import { formatDuration } from "../duration.ts";
+import type { Paper, Style } from "../style.ts";
 import { formatTable } from "../table.ts";
 
 /** The table of machines; those that are stuck or failed stand first. */
-export function machinesText(
-  rows: readonly MachineRow[],
-  { style, width }: Pick<CliContext, "style" | "width">,
-): string {
+export function machinesText(rows: readonly MachineRow[], paper: Paper): string {
+  const { style } = paper;
   if (rows.length === 0) return "no such machine";
   const sorted = rows.toSorted((one, other) => rank(one) - rank(other));
-  const table = formatTable({
-    headings: ["MACHINE", "STATE", "SINCE", "LIMIT", "ACTOR", "SUBJECT"],
-    rows: sorted.map((row) => [row.machine, ...timeCells(row, style), row.actor, row.error ?? row.subject]),
-    width,
-    paintHeading: style.bold,
-  });
+  const table = formatTable(
+    {
+      headings: ["MACHINE", "STATE", "SINCE", "LIMIT", "ACTOR", "SUBJECT"],
+      rows: sorted.map((row) => [row.machine, ...timeCells(row, style), row.actor, row.error ?? row.subject]),
+    },
+    paper,
+  );
   const ill = rows.filter((row) => rank(row) < 2).length;
   return `${table}\n\n${rows.length} machine${rows.length === 1 ? "" : "s"}${ill === 0 ? "" : `, ${style.bad(`${ill} stuck or failed`)}`}`;
 }
 
 /** State, time and limit: past the limit of a state around its own a machine is stuck whatever its own state. */
-function timeCells(row: MachineRow, style: CliContext["style"]): readonly string[] {
+function timeCells(row: MachineRow, style: Style): readonly string[] {
   const { state, sinceMs, limitMs } = stuckState(row);
   const inner = row.state.startsWith(`${state}.`) ? ` (now ${row.state.slice(state.length + 1)})` : "";
   const name = row.error === undefined ? `${state}${inner}` : "error";

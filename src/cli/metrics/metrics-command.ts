@@ -1,15 +1,11 @@
 import { CliError } from "../cli-error.ts";
 import type { CliCommand } from "../command.ts";
-import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { metricsText } from "./metrics-text.ts";
 import { type MetricFamily, parseMetrics } from "./parse-metrics.ts";
 
-export interface MetricsDocument extends DocumentHead<"Metrics"> {
-  readonly metrics: readonly MetricFamily[];
-}
-
-export const metricsCommand: CliCommand = documentCommand<MetricsDocument>({
+export const metricsCommand: CliCommand = documentCommand({
+  kind: "Metrics",
   name: "metrics",
   summary: "the daemon's metrics, readable",
   arguments: [{ flags: "[pattern]", summary: "only metrics whose name contains this" }],
@@ -19,10 +15,8 @@ export const metricsCommand: CliCommand = documentCommand<MetricsDocument>({
     const pattern = words[0] ?? "";
     const metrics = parseMetrics(body).filter(({ name }) => name.includes(pattern));
     if (metrics.length === 0)
-      throw new CliError(`no metric's name contains "${pattern}"; headcnictl metrics lists all`, {
-        code: "NOT_FOUND",
-      });
-    return { apiVersion: documentVersion, kind: "Metrics", metrics };
+      throw new CliError("NOT_FOUND", `no metric's name contains "${pattern}"; headcnictl metrics lists all`);
+    return { metrics };
   },
   render: ({ metrics }, context, options) =>
     options["raw"] === true ? metrics.map(rawFamily).join("\n") : metricsText(metrics, context),

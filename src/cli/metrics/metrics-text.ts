@@ -1,12 +1,9 @@
-import type { CliContext } from "../command.ts";
+import type { Paper } from "../style.ts";
 import { formatTable, wrapText } from "../table.ts";
 import type { MetricFamily, MetricSample } from "./parse-metrics.ts";
 
 /** Each metric with what it means and its samples; a histogram as count, mean and the buckets that hold half and 99 %. */
-export function metricsText(
-  families: readonly MetricFamily[],
-  { style, width }: Pick<CliContext, "style" | "width">,
-): string {
+export function metricsText(families: readonly MetricFamily[], { style, width }: Paper): string {
   return families
     .map((family) => {
       const head = [
@@ -15,7 +12,7 @@ export function metricsText(
       ];
       const rows = family.type === "histogram" ? histogramRows(family.samples) : plainRows(family.samples);
       if (rows.length === 0) return [...head, "  no samples"].join("\n");
-      const table = formatTable({ headings: ["", ""], rows, width: width - 2 });
+      const table = formatTable({ headings: ["", ""], rows }, { style, width: width - 2 });
       return [
         ...head,
         ...table

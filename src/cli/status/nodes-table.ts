@@ -1,13 +1,11 @@
-import type { CliContext } from "../command.ts";
 import type { NodeDocument } from "../document-command.ts";
+import type { Paper, Style } from "../style.ts";
 import { formatTable } from "../table.ts";
 import type { StatusDocument } from "./status-page.ts";
 
 /** One line a node, and below it why it is not well. */
-export function nodesTable(
-  nodes: readonly NodeDocument<StatusDocument>[],
-  { style, width }: Pick<CliContext, "style" | "width">,
-): string {
+export function nodesTable(nodes: readonly NodeDocument<StatusDocument>[], paper: Paper): string {
+  const { style } = paper;
   const rows = nodes.map(({ node, document: { status, stuck } }) => {
     const { readiness, attachments, pools, peers, guard } = status;
     // Where pods have several families, that which runs out first.
@@ -25,18 +23,15 @@ export function nodesTable(
       stuck.length === 0 ? "0" : style.bad(String(stuck.length)),
     ];
   });
-  const table = formatTable({
-    headings: ["NODE", "READY", "PODS", "ADDRESSES", "PEERS", "HEADSCALE", "REPAIRS", "STUCK"],
-    rows,
-    width,
-    paintHeading: style.bold,
-  });
+  const headings = ["NODE", "READY", "PODS", "ADDRESSES", "PEERS", "HEADSCALE", "REPAIRS", "STUCK"];
   const reasons = nodes.flatMap(({ node, document }) =>
     document.status.readiness.reasons.map((reason) => `${style.warn(node)}: ${reason}`),
   );
-  return [table, ...(reasons.length === 0 ? [] : [reasons.join("\n")])].join("\n\n");
+  return [formatTable({ headings, rows }, paper), ...(reasons.length === 0 ? [] : [reasons.join("\n")])].join(
+    "\n\n",
+  );
 }
 
-function painted(state: string, style: CliContext["style"]): string {
+function painted(state: string, style: Style): string {
   return state === "proven" ? style.good(state) : style.warn(state);
 }

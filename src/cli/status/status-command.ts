@@ -1,7 +1,6 @@
 import { machinesPageSchema } from "../../observe/machines-page.ts";
 import type { CliCommand } from "../command.ts";
 import { readPage } from "../daemon-pages.ts";
-import { documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { nodesTable } from "./nodes-table.ts";
@@ -9,6 +8,7 @@ import { type StatusDocument, statusPageSchema } from "./status-page.ts";
 import { statusText } from "./status-text.ts";
 
 export const statusCommand: CliCommand = documentCommand<StatusDocument>({
+  kind: "Status",
   name: "status",
   summary: "whether this node works, and if not, why",
   synonyms: ["state", "health", "info", "get", "show", "ready"],
@@ -17,13 +17,7 @@ export const statusCommand: CliCommand = documentCommand<StatusDocument>({
   collect: async ({ context }) => {
     const status = await readPage(context.daemon, "/debug/status", statusPageSchema);
     const { machines } = await readPage(context.daemon, "/debug/machines", machinesPageSchema);
-    return {
-      apiVersion: documentVersion,
-      kind: "Status",
-      at: Date.now(),
-      status,
-      stuck: machines.filter((row) => row.stuck || row.error !== undefined),
-    };
+    return { at: Date.now(), status, stuck: machines.filter((row) => row.stuck || row.error !== undefined) };
   },
   render: (document, context, options) => statusText(document, context, options["peers"] === true),
   renderNodes: nodesTable,

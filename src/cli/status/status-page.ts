@@ -1,6 +1,5 @@
 import * as z from "zod";
 import type { MachineRow } from "../../observe/machines-page.ts";
-import type { DocumentHead } from "../document.ts";
 
 /** Body of the daemon's `/debug/status`; what a newer daemon adds passes. */
 export const statusPageSchema = z.looseObject({
@@ -73,7 +72,7 @@ export const statusPageSchema = z.looseObject({
 
 export type StatusPage = z.output<typeof statusPageSchema>;
 
-export interface StatusDocument extends DocumentHead<"Status"> {
+export interface StatusDocument {
   /** Milliseconds since the epoch, of the node that was asked. */
   readonly at: number;
   readonly status: StatusPage;

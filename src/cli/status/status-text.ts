@@ -1,11 +1,9 @@
-import type { CliContext } from "../command.ts";
 import { stuckState } from "../daemon-pages.ts";
 import { formatDuration } from "../duration.ts";
-import type { Style } from "../style.ts";
-import { formatTable, wrapText } from "../table.ts";
+import type { Paper, Style } from "../style.ts";
+import { formatTable, labelledText } from "../table.ts";
 import type { StatusDocument, StatusPage } from "./status-page.ts";
 
-type Paper = Pick<CliContext, "style" | "width">;
 type Line = readonly [label: string, text: string];
 
 /** A node in some twenty lines; peers and routes that are as they should be are only counted unless `everything`. */
@@ -34,19 +32,15 @@ export function statusText(document: StatusDocument, paper: Paper, everything: b
       return ["", `${machine} ${subject} in ${state} for ${since}${error === undefined ? "" : `: ${error}`}`];
     }),
   ];
-  const text = lines.flatMap(([label, value]) => labelled(label, value, paper)).join("\n");
+  const text = lines
+    .flatMap(([label, value]) => labelledText(label.padEnd(labelWidth), value, paper.width))
+    .join("\n");
   return [text, ...routeTable(status, paper, everything), ...peerTable(status, paper, everything)].join(
     "\n\n",
   );
 }
 
 const labelWidth = 11;
-
-function labelled(label: string, value: string, { width }: Paper): readonly string[] {
-  return wrapText(value, width - labelWidth).map((line, index) =>
-    `${(index === 0 ? label : "").padEnd(labelWidth)}${line}`.trimEnd(),
-  );
-}
 
 function readyText({ readiness: { serving, state } }: StatusPage, style: Style): string {
   if (!serving) return style.bad("no: new pods get no network here");
@@ -136,39 +130,26 @@ const mostRows = 30;
 function routeTable({ routes }: StatusPage, paper: Paper, everything: boolean): readonly string[] {
   const shown = everything ? routes : routes.filter((route) => !isSettled(route)).slice(0, mostRows);
   if (shown.length === 0) return [];
-  const { style, width } = paper;
-  return [
-    formatTable({
-      headings: ["ROUTE", "OF", "STATE", "CONFLICT"],
-      rows: shown.map((route) => [
-        route.prefix,
-        route.kind === "own" ? "this node" : route.host,
-        isSettled(route) ? route.state : style.warn(route.state),
-        route.culprit === "" ? "" : style.bad(route.culprit),
-      ]),
-      width,
-      paintHeading: style.bold,
-    }),
-  ];
+  const { style } = paper;
+  const rows = shown.map((route) => [
+    route.prefix,
+    route.kind === "own" ? "this node" : route.host,
+    isSettled(route) ? route.state : style.warn(route.state),
+    route.culprit === "" ? "" : style.bad(route.culprit),
+  ]);
+  return [formatTable({ headings: ["ROUTE", "OF", "STATE", "CONFLICT"], rows }, paper)];
 }
 
 function peerTable({ peers }: StatusPage, paper: Paper, everything: boolean): readonly string[] {
   const shown = everything ? peers : peers.filter(({ online }) => !online).slice(0, mostRows);
   if (shown.length === 0) return [];
-  const { style, width } = paper;
-  return [
-    formatTable({
-      headings: ["PEER", "PATH", "ADDRESS", "ROUTES"],
-      rows: shown.map(({ name, online, path, endpoint, relay, addresses, routes }) => [
-        name,
-        online ? pathText(path, endpoint, relay) : style.warn("offline"),
-        addresses[0] ?? "",
-        routes.join(" "),
-      ]),
-      width,
-      paintHeading: style.bold,
-    }),
-  ];
+  const rows = shown.map(({ name, online, path, endpoint, relay, addresses, routes }) => [
+    name,
+    online ? pathText(path, endpoint, relay) : paper.style.warn("offline"),
+    addresses[0] ?? "",
+    routes.join(" "),
+  ]);
+  return [formatTable({ headings: ["PEER", "PATH", "ADDRESS", "ROUTES"], rows }, paper)];
 }
 
 /** tailscaled forgets a direct path a while after the last packet, so relayed and idle cannot be told apart. */

@@ -1,18 +1,14 @@
 import { CliError } from "../cli-error.ts";
 import type { CliCommand } from "../command.ts";
 import { readPage } from "../daemon-pages.ts";
-import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { isAbout, nearestCall } from "./match-call.ts";
 import { type TracedCall, tracePageSchema } from "./trace-page.ts";
 import { callsTable, callText } from "./trace-text.ts";
 
-export interface TraceDocument extends DocumentHead<"Trace"> {
-  readonly calls: readonly TracedCall[];
-}
-
-export const traceCommand: CliCommand = documentCommand<TraceDocument>({
+export const traceCommand: CliCommand = documentCommand({
+  kind: "Trace",
   name: "trace",
   summary: "every transition, kernel operation and wait of a CNI call, and where it failed",
   synonyms: ["calls", "history", "pod", "pods", "why"],
@@ -38,7 +34,7 @@ export const traceCommand: CliCommand = documentCommand<TraceDocument>({
         (options["command"] === undefined || call.command === options["command"]),
     );
     if (wanted !== undefined && found.length === 0) throw unknownPod(calls, wanted);
-    return { apiVersion: documentVersion, kind: "Trace", calls: found.slice(-lastCount(options["last"])) };
+    return { calls: found.slice(-lastCount(options["last"])) };
   },
   render: ({ calls }, context, options) =>
     calls.length === 0
@@ -56,14 +52,14 @@ function lastCount(given: string | boolean | undefined): number {
   if (given === undefined) return Number.MAX_SAFE_INTEGER;
   const count = Number(given);
   if (Number.isInteger(count) && count > 0) return count;
-  throw new CliError(`--last must be a whole number above 0, not "${given}"`, { code: "USAGE" });
+  throw new CliError("USAGE", `--last must be a whole number above 0, not "${given}"`);
 }
 
 function unknownPod(calls: readonly TracedCall[], wanted: string): CliError {
   const near = nearestCall(calls, wanted);
   const guess = near === undefined ? "" : `; did you mean ${near}?`;
   return new CliError(
+    "NOT_FOUND",
     `no call about "${wanted}" is kept${guess}\nheadcnictl trace lists all; the daemon keeps its last 256 calls since it started`,
-    { code: "NOT_FOUND" },
   );
 }

@@ -1,25 +1,21 @@
-import type { CliContext } from "../command.ts";
 import { formatDuration } from "../duration.ts";
+import type { Paper, Style } from "../style.ts";
 import { formatTable, wrapText } from "../table.ts";
 import type { TracedCall, TracedStep } from "./trace-page.ts";
-
-type Paper = Pick<CliContext, "style" | "width">;
 
 /** One call from its arrival on; offsets in milliseconds. */
 export function callText(call: TracedCall, paper: Paper): string {
   const { style, width } = paper;
-  const steps = formatTable({
-    headings: ["AT", "TOOK", "WHO", "WHAT"],
-    rows: [...call.steps.flatMap((step) => stepRows(step, paper)), ...answerRow(call, paper)]
-      .toSorted((one, other) => one.atMs - other.atMs)
-      .map(({ cells }) => cells),
-    width: width - 2,
-    paintHeading: style.dim,
-    wrapLast: true,
-  });
+  const rows = [...call.steps.flatMap((step) => stepRows(step, paper)), ...answerRow(call, paper)]
+    .toSorted((one, other) => one.atMs - other.atMs)
+    .map(({ cells }) => cells);
+  const headings = ["AT", "TOOK", "WHO", "WHAT"];
+  const table = { headings, rows, paintHeading: style.dim, wrapLast: true };
   return [
     ...headLines(call, paper),
-    ...steps.split("\n").map((line) => `  ${line}`),
+    ...formatTable(table, { style, width: width - 2 })
+      .split("\n")
+      .map((line) => `  ${line}`),
     ...(call.dropped === 0 ? [] : [style.dim(`  and ${call.dropped} steps more`)]),
   ].join("\n");
 }
@@ -96,24 +92,20 @@ function shortEvent(event: string): string {
 }
 
 /** A line a call. */
-export function callsTable(calls: readonly TracedCall[], { style, width }: Paper): string {
-  return formatTable({
-    headings: ["TIME", "CALL", "POD", "CONTAINER", "TOOK", "OUTCOME"],
-    rows: calls.map((call) => [
-      timeOfDay(call.startedAt),
-      call.command,
-      podName(call) || "-",
-      shortId(call.containerId) || "-",
-      call.ms === null ? "..." : formatDuration(call.ms),
-      outcomeText(call, style, false),
-    ]),
-    width,
-    paintHeading: style.bold,
-    wrapLast: true,
-  });
+export function callsTable(calls: readonly TracedCall[], paper: Paper): string {
+  const rows = calls.map((call) => [
+    timeOfDay(call.startedAt),
+    call.command,
+    podName(call) || "-",
+    shortId(call.containerId) || "-",
+    call.ms === null ? "..." : formatDuration(call.ms),
+    outcomeText(call, paper.style, false),
+  ]);
+  const headings = ["TIME", "CALL", "POD", "CONTAINER", "TOOK", "OUTCOME"];
+  return formatTable({ headings, rows, wrapLast: true }, paper);
 }
 
-function outcomeText(call: TracedCall, style: Paper["style"], withTime = true): string {
+function outcomeText(call: TracedCall, style: Style, withTime = true): string {
   const took = withTime && call.ms !== null ? ` after ${formatDuration(call.ms)}` : "";
   if (call.outcome === "ok") return style.good(`ok${took}`);
   if (call.outcome === "failed")

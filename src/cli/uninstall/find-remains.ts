@@ -5,7 +5,7 @@ import { runProgram } from "../../adapters/nftables/run-program.ts";
 import type { Config } from "../../config/config-schema.ts";
 import type { KernelSnapshot } from "../../domain/kernel-state.ts";
 import { runtimePaths } from "../../runtime-paths.ts";
-import { helperCommand } from "../helper-command.ts";
+import { helperCommand } from "../program-commands.ts";
 import { firewallRemains, kernelRemains, type Remain } from "./remains.ts";
 
 /** Everything of HeadCNI that can be found on this node. Looks for itself; trusts no record. */

@@ -4,11 +4,10 @@ import { loadConfig } from "../../config/load-config.ts";
 import { runtimePaths } from "../../runtime-paths.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand, CliContext } from "../command.ts";
-import { daemonCommand } from "../daemon-command.ts";
-import { type DocumentHead, documentVersion } from "../document.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { removeUnits } from "../install/systemd.ts";
+import { daemonCommand } from "../program-commands.ts";
 import { formatTable } from "../table.ts";
 import { findRemains } from "./find-remains.ts";
 import type { Remain } from "./remains.ts";
@@ -16,14 +15,15 @@ import type { Remain } from "./remains.ts";
 /** Longer than all limits of a cleanup together. */
 const longestMs = 120_000;
 
-export interface UninstallDocument extends DocumentHead<"Uninstall"> {
+interface UninstallDocument {
   readonly clean: boolean;
   readonly remains: readonly Remain[];
   /** What `headcni --cleanup` said; empty with --check. */
   readonly report: string;
 }
 
-export const uninstallCommand: CliCommand = documentCommand<UninstallDocument>({
+export const uninstallCommand: CliCommand = documentCommand({
+  kind: "Uninstall",
   name: "uninstall",
   summary: "takes back everything HeadCNI made on this node, and proves that the node is clean",
   synonyms: ["cleanup", "remove", "purge", "delete"],
@@ -36,19 +36,15 @@ export const uninstallCommand: CliCommand = documentCommand<UninstallDocument>({
     "In Kubernetes `helm uninstall` does this on every node; `--check` proves it here.",
   ].join("\n"),
   collect,
-  render: ({ clean, remains, report }, { style, width }) => {
+  render: ({ clean, remains, report }, paper) => {
+    const { style } = paper;
     const head = report === "" ? [] : [report];
     if (clean) return [...head, style.good("nothing of HeadCNI is left on this node")].join("\n");
     if (remains.length === 0) return [...head, style.bad("the cleanup is incomplete")].join("\n");
-    const table = formatTable({
-      headings: ["LEFT", "WHAT"],
-      rows: remains.map(({ what, name }) => [what, name]),
-      width,
-      paintHeading: style.bold,
-    });
+    const rows = remains.map(({ what, name }) => [what, name]);
     return [
       ...head,
-      table,
+      formatTable({ headings: ["LEFT", "WHAT"], rows }, paper),
       "",
       style.bad(
         `of HeadCNI ${remains.length === 1 ? "1 thing is" : `${remains.length} things are`} left on this node`,
@@ -67,15 +63,15 @@ async function collect({ context, options }: CliCall): Promise<UninstallDocument
   if (options["check"] !== true) {
     if (options["yes"] !== true)
       throw new CliError(
+        "USAGE",
         "uninstall takes the network from every pod of this node: repeat it with --yes\nheadcnictl uninstall --check only looks",
-        { code: "USAGE" },
       );
     context.progress.step("Stopping the daemon");
     await removeUnits(context.signal);
     if (await somebodyAnswers(runtimePaths(config).cniSocket))
       throw new CliError(
+        "FAILED",
         `the daemon still runs (it answers on ${runtimePaths(config).cniSocket}): stop it first; in Kubernetes use helm uninstall`,
-        { code: "FAILED" },
       );
     context.progress.step("Cleaning up");
     cleanup = await runCleanup(configFile, context);
@@ -84,7 +80,7 @@ async function collect({ context, options }: CliCall): Promise<UninstallDocument
   const remains = await findRemains(config);
   const { complete, report } = cleanup;
   const clean = complete && remains.length === 0;
-  return { apiVersion: documentVersion, kind: "Uninstall", clean, remains, report };
+  return { clean, remains, report };
 }
 
 /** Runs `headcni --cleanup` and shows each of its lines as progress. */

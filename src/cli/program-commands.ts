@@ -11,6 +11,11 @@ export function wireCommand(...words: readonly string[]): readonly string[] {
   return programCommand("../wire/main.ts", "./headcni-wire.mjs", words);
 }
 
+/** headcnictl's helper process. */
+export function helperCommand(...words: readonly string[]): readonly string[] {
+  return programCommand("./helper.ts", "./headcnictl-helper.mjs", words);
+}
+
 function programCommand(source: string, bundle: string, words: readonly string[]): readonly string[] {
   const self = import.meta.url;
   const program = new URL(self.endsWith(".ts") ? source : bundle, self);
