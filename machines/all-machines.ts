@@ -7,6 +7,7 @@ import { guardMachine } from "./guard/guard-machine.ts";
 import { headcniMachine } from "./headcni/headcni-machine.ts";
 import { headscaleMachine } from "./headscale/headscale-machine.ts";
 import { healthMachine } from "./health/health-machine.ts";
+import { linksMachine } from "./links/links-machine.ts";
 import { nodeConditionMachine } from "./own-node/node-condition-machine.ts";
 import { ownNodeMachine } from "./own-node/own-node-machine.ts";
 import { podMachine } from "./pod/pod-machine.ts";
@@ -36,6 +37,7 @@ export const allMachines: readonly AnyStateMachine[] = [
   guardMachine,
   podsMachine,
   podMachine,
+  linksMachine,
   cniMachine,
   requestMachine,
   tailscaledMachine,

@@ -47,7 +47,6 @@ export async function openNodePorts(
   const keys = createKeyReaders(current);
   const kernel: Kernel = await openKernel({
     onFailure: listener.failed,
-    onWarning: listener.warned,
     sysctlRoot: config.sysctlDir,
   });
   const wire = createWireClient(kernel.state, runtimeDir);
@@ -98,6 +97,8 @@ export async function openNodePorts(
       tailnet.close();
       await api.close();
       await cluster.close();
+      // What stays is removed by the next daemon.
+      await kernel.podNetwork.removeLeaving().catch(() => undefined);
       await kernel.close();
     },
   };

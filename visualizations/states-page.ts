@@ -15,6 +15,7 @@ const purposes: Readonly<Record<string, string>> = {
     "Keeps rules, routes, nftables tables and sysctls as they must be, in the node and in the tailnet namespace.",
   pods: "The registry of attachments: gives addresses, runs one `pod` machine per attachment, hands it the calls of its key.",
   pod: "One attachment of one pod and the calls about it, from its ADD to the moment its link is gone.",
+  links: "Deletes the links that pods left, many at once.",
   cni: "The socket that the plugin talks to; one `request` machine per call.",
   request: "One CNI call with its deadline.",
   tailscaled: "The process: which tailscaled headcni-wire runs, and one `tailnet` machine for each.",

@@ -1,6 +1,6 @@
 import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment.ts";
-import type { Failure } from "../../src/domain/failure.ts";
 import type { CniFailure, CniRequest, CniResult } from "../../src/protocol/wire-types.ts";
+import type { LinkGone, LinksEvent } from "../links/links-machine.ts";
 import type { Recipient } from "../support/recipient.ts";
 
 /** A call that wants an answer: `atMs` is the time it came in, ms since the epoch. */
@@ -38,6 +38,8 @@ export interface PodInput {
   /** The call it begins with; null when nobody asked. */
   readonly call: AttachmentCall | null;
   readonly registry: Recipient<AttachmentReport>;
+  /** Deletes the link that the pod leaves. */
+  readonly links: Recipient<LinksEvent>;
 }
 
 /** What the registry tells a pod. */
@@ -57,12 +59,10 @@ export type AttachmentReport =
   /** Nothing is left in the kernel: the addresses may rest. The pod waits for an answer, so that no call is lost. */
   | { readonly type: "pod.idle"; readonly slot: number; readonly releasedAtMs: number };
 
-/** What the effects send back (src/actors/pod-actors.ts). */
-export type PodEffectEvent =
-  | { readonly type: "attach.done" }
-  | { readonly type: "attach.failed"; readonly failure: Failure }
-  | { readonly type: "detach.unrouted" }
-  | { readonly type: "detach.released"; readonly atMs: number }
-  | { readonly type: "detach.failed"; readonly failure: Failure };
+/** What a detach did: the addresses answer no more since `atMs`, and the link waits for its deletion if it `lingers`. */
+export interface Detached {
+  readonly lingers: boolean;
+  readonly atMs: number;
+}
 
-export type PodEvent = PodCommand | PodEffectEvent;
+export type PodEvent = PodCommand | LinkGone;

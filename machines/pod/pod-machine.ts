@@ -11,9 +11,9 @@ const overtaking = {
 
 /**
  * One interface of one sandbox, from ADD to the end of its link in the kernel, and all calls about it: they run one after
- * another, each is answered once and by the pod itself. An ADD that is cancelled waits for its kernel work to end before
- * the pod cleans up, because aborted work may still change the kernel. A pod whose link is gone is `idle` until its
- * registry releases it: a call that the registry hands on meanwhile would be lost with it.
+ * another, each is answered once and by the pod itself. An ADD that nobody wants any more waits for its kernel work to end
+ * before the pod cleans up, because nothing stops that work. A pod whose link is gone is `idle` until its registry
+ * releases it: a call that the registry hands on meanwhile would be lost with it.
  */
 export const podMachine = podSetup.createMachine({
   id: "pod",
@@ -35,45 +35,25 @@ export const podMachine = podSetup.createMachine({
       ],
     },
     attaching: {
+      meta: { limit: { ms: limits.attach, means: "the kernel worker does not answer an ADD" } },
       invoke: {
         id: "attach",
         src: "attach",
         input: ({ context }) => ({ plan: context.plan }),
+        onDone: [
+          {
+            guard: "isWanted",
+            target: "attached",
+            actions: ["tellAssigned", { type: "answerAttached", params: { mismatches: [] } }],
+          },
+          { target: "detaching" },
+        ],
         onError: { target: "detaching", actions: keepError },
       },
-      initial: "running",
-      states: {
-        running: {
-          meta: { limit: { ms: limits.attach, means: "the kernel worker does not answer an ADD" } },
-          on: {
-            "attach.done": {
-              target: "#pod.attached",
-              actions: ["tellAssigned", { type: "answerAttached", params: { mismatches: [] } }],
-            },
-            "attach.failed": {
-              target: "#pod.detaching",
-              actions: { type: "keepFailure", params: ({ event }) => event.failure },
-            },
-            "pod.detachWanted": { target: "cancelling", actions: overtaking },
-            // Only answered ADDs leave something behind.
-            "pod.withdrawn": {
-              guard: { type: "worksFor", params: ({ event }) => event },
-              target: "cancelling",
-              actions: { type: "withdraw", params: ({ event }) => event },
-            },
-          },
-          after: {
-            attach: {
-              target: "#pod.detaching",
-              actions: { type: "keepFailure", params: timeout("attaching", limits.attach) },
-            },
-          },
-        },
-        cancelling: {
-          meta: { limit: { ms: limits.cancel, means: "the kernel worker does not give up a cancelled ADD" } },
-          entry: "cancelAttach",
-          on: { "attach.done": "#pod.detaching", "attach.failed": "#pod.detaching" },
-          after: { cancel: "#pod.detaching" },
+      after: {
+        attach: {
+          target: "detaching",
+          actions: { type: "keepFailure", params: timeout("attaching", limits.attach) },
         },
       },
     },
@@ -116,57 +96,52 @@ export const podMachine = podSetup.createMachine({
     // Its limit counts on while attempts and pauses take turns: for a removal that goes on for ever the alert must fire.
     detaching: {
       meta: { limit: { ms: limits.removal, means: "what a pod left is still in the kernel: see the log" } },
-      initial: "trying",
+      initial: "unrouting",
       states: {
-        trying: {
+        unrouting: {
+          meta: { limit: { ms: limits.detach, means: "the kernel worker does not answer a DEL" } },
           invoke: {
             id: "detach",
             src: "detach",
             input: ({ context }) => ({ hostLink: context.plan.hostLink }),
+            onDone: [
+              {
+                guard: { type: "lingers", params: ({ event }) => event.output },
+                target: "releasing",
+                actions: ["answerUnrouted", { type: "keepRelease", params: ({ event }) => event.output }],
+              },
+              {
+                target: "#pod.idle",
+                actions: ["answerUnrouted", { type: "keepRelease", params: ({ event }) => event.output }],
+              },
+            ],
             onError: {
               target: "pausing",
               actions: { type: "answerLingers", params: ({ event }) => toFailure(event.error) },
             },
           },
-          on: {
-            "detach.failed": {
+          after: {
+            detach: {
               target: "pausing",
-              actions: { type: "answerLingers", params: ({ event }) => event.failure },
+              actions: { type: "answerLingers", params: timeout("detaching", limits.detach) },
             },
           },
-          initial: "unrouting",
-          states: {
-            unrouting: {
-              meta: { limit: { ms: limits.detach, means: "the kernel worker does not answer a DEL" } },
-              on: { "detach.unrouted": { target: "releasing", actions: "answerUnrouted" } },
-              after: {
-                detach: {
-                  target: "#pod.detaching.pausing",
-                  actions: { type: "answerLingers", params: timeout("detaching", limits.detach) },
-                },
-              },
-            },
-            releasing: {
-              meta: {
-                limit: { ms: limits.release, means: "a link that was deleted is still in the kernel" },
-              },
-              on: {
-                "detach.released": {
-                  target: "#pod.idle",
-                  actions: { type: "keepRelease", params: ({ event }) => event },
-                },
-                "pod.detachWanted": { actions: [overtaking, "answerDetached"] },
-              },
-              // Asking again is harmless: what is already so counts as done.
-              after: { release: { target: "#pod.detaching.trying", reenter: true } },
-            },
+        },
+        releasing: {
+          meta: { limit: { ms: limits.release, means: "a link that was deleted is still in the kernel" } },
+          entry: "tellLinkLeft",
+          on: {
+            "link.gone": "#pod.idle",
+            "pod.detachWanted": { actions: [overtaking, "answerDetached"] },
           },
+          // Asking again is harmless: what is already so counts as done.
+          after: { release: "unrouting" },
         },
         pausing: {
           meta: { limit: { ms: limits.pause, means: "waiting to remove an attachment again" }, log: "warn" },
           entry: "countFailedRemoval",
-          on: { "pod.detachWanted": { target: "trying", actions: overtaking } },
-          after: { pause: "trying" },
+          on: { "pod.detachWanted": { target: "unrouting", actions: overtaking } },
+          after: { pause: "unrouting" },
         },
       },
     },

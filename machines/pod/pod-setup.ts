@@ -1,12 +1,11 @@
-import { assign, type EventObject, emit, enqueueActions, sendTo, setup } from "xstate";
-import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment.ts";
+import { assign, emit, enqueueActions, sendTo, setup } from "xstate";
+import type { AttachedLinks, AttachmentPlan, Mismatch } from "../../src/domain/attachment.ts";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { News } from "../support/news.ts";
 import { notProvided } from "../support/not-provided.ts";
-import { notProvidedSource } from "../support/not-provided-source.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import {
   type Answered,
@@ -21,7 +20,7 @@ import {
   refused,
   unrouted,
 } from "./pod-calls.ts";
-import type { AttachmentCall, AttachmentReport, PodEvent, PodInput } from "./pod-events.ts";
+import type { AttachmentCall, AttachmentReport, Detached, PodEvent, PodInput } from "./pod-events.ts";
 
 export interface PodContext extends PodInput, Calls {
   /** Why the ADD failed; null for a pod that ends because it was asked to. */
@@ -34,7 +33,6 @@ export interface PodContext extends PodInput, Calls {
 /** Ends of what may hang, in ms; each is also the limit in the state's meta. */
 export const podLimits = {
   attach: 12_000,
-  cancel: 2_000,
   check: 5_000,
   detach: 10_000,
   release: 30_000,
@@ -74,8 +72,8 @@ export const podSetup = setup({
     emitted: {} as News,
   },
   actors: {
-    attach: notProvidedSource<{ type: "attach.cancel" }, { plan: AttachmentPlan }>("attach"),
-    detach: notProvidedSource<EventObject, { hostLink: string }>("detach"),
+    attach: notProvided<AttachedLinks, { plan: AttachmentPlan }>("attach"),
+    detach: notProvided<Detached, { hostLink: string }>("detach"),
     check: notProvided<readonly Mismatch[], { plan: AttachmentPlan }>("check"),
   },
   guards: {
@@ -85,7 +83,9 @@ export const podSetup = setup({
     hasCalls: ({ context }) => context.queue.length > 0,
     checkIsNext: ({ context }) => context.queue[0]?.type === "pod.checkWanted",
     isNext: ({ context }, { requestId }: { requestId: string }) => context.queue[0]?.requestId === requestId,
-    worksFor: ({ context }, { requestId }: { requestId: string }) => context.call?.requestId === requestId,
+    /** False once a DEL overtook the ADD, or its caller went away. */
+    isWanted: ({ context }) => context.call?.type === "pod.attachWanted",
+    lingers: (_, { lingers }: Detached) => lingers,
     /** The same ADD again found something else than it made: it is made anew. */
     mustRedo: ({ context }, { mismatches }: { mismatches: readonly Mismatch[] }) =>
       context.call?.type === "pod.attachWanted" && mismatches.length > 0,
@@ -141,8 +141,11 @@ export const podSetup = setup({
     ),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countFailedRemoval: assign({ failedRemovals: ({ context }) => context.failedRemovals + 1 }),
-    keepRelease: assign({ releasedAtMs: (_, params: { atMs: number }) => params.atMs }),
-    cancelAttach: sendTo("attach", { type: "attach.cancel" }),
+    keepRelease: assign({ releasedAtMs: (_, { atMs }: Detached) => atMs }),
+    tellLinkLeft: sendTo(
+      ({ context }) => context.links,
+      ({ self }) => ({ type: "link.left", replyTo: self }),
+    ),
     reportIdle: sendTo(
       ({ context }) => context.registry,
       ({ context: { slot, releasedAtMs } }): AttachmentReport => ({ type: "pod.idle", slot, releasedAtMs }),

@@ -2,6 +2,7 @@ import type { AddressPool } from "../../src/domain/address-pool.ts";
 import type { AttachmentPlan } from "../../src/domain/attachment.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";
+import type { LinksEvent } from "../links/links-machine.ts";
 import type { AttachmentCall } from "../pod/pod-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { Slots } from "../support/slots.ts";
@@ -37,6 +38,8 @@ export interface PodsContext {
   readonly settings: PodsSettings;
   readonly routerAddresses: readonly string[];
   readonly parent: Recipient<PodsReport>;
+  /** The child that deletes the links of its pods. */
+  readonly links: Recipient<LinksEvent>;
   readonly pools: readonly AddressPool[];
   readonly slots: Slots<Attachment>;
   /** Calls that came before they could be served. */

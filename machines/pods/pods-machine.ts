@@ -2,6 +2,7 @@ import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { createPool } from "../../src/domain/address-pool.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
+import { linksMachine } from "../links/links-machine.ts";
 import type { AttachmentCall } from "../pod/pod-events.ts";
 import { podMachine } from "../pod/pod-machine.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
@@ -38,6 +39,7 @@ const podsSetup = setup({
   },
   actors: {
     pod: podMachine,
+    links: linksMachine,
     /** Cleans up what earlier daemons left half made and gives what is whole. */
     recover: notProvided<Recovered, { routerAddresses: readonly string[] }>("recover"),
     /** Writes down what the address pools should remember over a restart. */
@@ -126,9 +128,10 @@ const serveAllButAttach = {
  */
 export const podsMachine = podsSetup.createMachine({
   id: "pods",
-  context: ({ input: { settings, parent } }) => ({
+  context: ({ input: { settings, parent }, spawn }) => ({
     settings,
     parent,
+    links: spawn("links", { id: "links" }),
     routerAddresses: [],
     pools: [],
     slots: [],

@@ -11,7 +11,7 @@ import { cleanUpGuard, type GuardPorts } from "./guard-work.ts";
 export interface CleanupPorts extends GuardPorts {
   readonly conflist: Pick<Conflist, "remove">;
   readonly nodeMemory: Pick<NodeMemory, "recall">;
-  readonly podNetwork: Pick<PodNetwork, "list" | "detach">;
+  readonly podNetwork: Pick<PodNetwork, "list" | "detach" | "removeLeaving">;
   readonly proof: Pick<ProofRecord, "remove">;
   readonly tailnet: Pick<Tailnet, "withdrawRoutes" | "recheckLogin" | "status" | "watch">;
   readonly wire: WireEnd;
@@ -63,14 +63,8 @@ export function cleanupActors(ports: CleanupPorts, options: CleanupOptions) {
     ),
     detach: fromPromise<number, void>(async () => {
       const attachments = await podNetwork.list();
-      const ends = await Promise.allSettled(
-        attachments.map(
-          ({ hostLink }) =>
-            new Promise<void>((resolve, reject) => {
-              podNetwork.detach(hostLink, resolve).catch(reject);
-            }),
-        ),
-      );
+      const ends = await Promise.allSettled(attachments.map(({ hostLink }) => podNetwork.detach(hostLink)));
+      await podNetwork.removeLeaving();
       const reasons = ends.flatMap((end) =>
         end.status === "rejected" ? [toFailure(end.reason).message] : [],
       );

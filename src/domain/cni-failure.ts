@@ -47,7 +47,6 @@ function meaningOf(code: string): readonly [CniErrorCode, string] {
       return [cniErrorCodes.ioFailure, "The kernel refused; what was begun has been taken back."];
     case "ADDRESS_TAKEN":
       return [cniErrorCodes.tryAgainLater, "Every address that was tried is routed by something else."];
-    case "CANCELLED":
     case "CLOSED":
     case "TIMEOUT":
       return [cniErrorCodes.tryAgainLater, "The runtime may repeat the call."];

@@ -12,26 +12,28 @@ export type PodNetworkFailure =
       readonly operation: string;
       readonly text: string;
     }
-  | { readonly code: "CANCELLED" | "CLOSED" };
+  | { readonly code: "CLOSED" };
 /** What this port rejects with. @public */
 export type PodNetworkError = HeadcniError<PodNetworkFailure>;
 
-/** The pods' part of the kernel. Every method may be repeated; what is already so counts as done. */
+/** The pods' part of the kernel. Every method may be repeated; what is already so counts as done. Nothing stops what began. */
 export interface PodNetwork {
   /**
    * Makes the attachment whole and commits it (alias `ready`) or leaves nothing behind.
    * ADDRESS_TAKEN: another attachment holds the address; the caller picks a new one.
    */
-  attach(plan: AttachmentPlan, signal: AbortSignal): Promise<AttachedLinks>;
+  attach(plan: AttachmentPlan): Promise<AttachedLinks>;
   /**
-   * Resolves once the attachment is marked `leaving` and its routes are gone (the address answers no more); the
-   * link itself goes shortly after, and `released` says so. An absent link counts as released.
+   * Marks the attachment `leaving` and removes its routes: the address answers no more. The link itself waits for
+   * `removeLeaving`, and keeps its names until then; false when there is none.
    */
-  detach(hostLink: string, released: () => void): Promise<void>;
+  detach(hostLink: string): Promise<boolean>;
+  /** Deletes every link that is marked `leaving` when this is called; resolves once they are gone. All of them or none. */
+  removeLeaving(): Promise<void>;
   /** All links of our groups with a readable alias. */
   list(): Promise<readonly ObservedAttachment[]>;
   /** Start-up: removes everything of ours that is not `ready`, gives `ready` links their routes back; what remains. */
   recover(routerAddresses: readonly string[]): Promise<readonly ObservedAttachment[]>;
   /** Differences between the plan and the kernel; empty when all is as planned. */
-  check(plan: AttachmentPlan, signal: AbortSignal): Promise<readonly Mismatch[]>;
+  check(plan: AttachmentPlan): Promise<readonly Mismatch[]>;
 }

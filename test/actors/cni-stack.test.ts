@@ -55,8 +55,9 @@ test("a client that dies in the middle of its ADD leaves nothing behind", async 
   client.send(`${JSON.stringify(cniRequest("ADD", "c1"))}\n`);
   await until(() => kernel.calls.some((line) => line.startsWith("attach")), "the kernel call");
   client.leave();
-  await until(() => counts().children === 0, "the pod to end");
+  await until(() => running() === 0, "the call to end");
   go();
+  await until(() => counts().children === 0, "the pod to end");
   expect(counts()).toMatchObject({ rows: 0, used: 0 });
   expect([running(), kernel.links.size]).toEqual([0, 0]);
 });

@@ -1,13 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { type AnyActorLogic, createActor, type EventObject, setup } from "xstate";
+import { type AnyActorLogic, createActor, type EventObject, setup, toPromise } from "xstate";
 import { podActors, podsActors } from "../../src/actors/pod-actors.ts";
 import type { AddressHint } from "../../src/domain/address-hints.ts";
 import { createPool } from "../../src/domain/address-pool.ts";
 import { planAttachment } from "../../src/domain/pod-network-plan.ts";
-import type { PodNetwork } from "../../src/ports/pod-network.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { fakePodNetwork } from "../support/fake-pod-network.ts";
-import { until } from "../support/until.ts";
 
 const node = { routerAddresses: ["10.244.1.1"], mtu: 1280 };
 const plan = planAttachment(cniRequest("ADD", "c1"), node, { addresses: ["10.244.1.7"], order: 0 });
@@ -27,33 +25,18 @@ function run(logic: AnyActorLogic, input: unknown) {
   };
 }
 
-describe("the effects of a pod", () => {
-  test("attach tells its end, and gives up when it is cancelled", async () => {
-    const kernel = fakePodNetwork();
-    const done = run(podActors(kernel.port, Date.now).attach, { plan });
-    await until(() => done.heard.length > 0, "the end");
-    expect(done.heard).toEqual([{ type: "attach.done" }]);
-    kernel.holdUp("attach");
-    const cancelled = run(podActors(kernel.port, Date.now).attach, { plan });
-    cancelled.tell({ type: "attach.cancel" });
-    await until(() => cancelled.heard.length > 0, "the end");
-    expect(cancelled.heard).toMatchObject([{ type: "attach.failed", failure: { code: "CANCELLED" } }]);
-  });
-
-  test("detach says unrouted before released, even when the port calls back first", async () => {
-    const port: PodNetwork = { ...fakePodNetwork().port, detach: async (_, released) => released() };
-    const { heard } = run(podActors(port, () => 42).detach, { hostLink: "hc1" });
-    await until(() => heard.length === 2, "both");
-    expect(heard).toEqual([{ type: "detach.unrouted" }, { type: "detach.released", atMs: 42 }]);
-  });
-
-  test("detach tells a refusal by its code", async () => {
-    const kernel = fakePodNetwork();
-    kernel.failNext("detach", { code: "CLOSED" });
-    const { heard } = run(podActors(kernel.port, Date.now).detach, { hostLink: "hc1" });
-    await until(() => heard.length > 0, "the refusal");
-    expect(heard).toMatchObject([{ type: "detach.failed", failure: { code: "CLOSED" } }]);
-  });
+test("detach says when the addresses were given up, and whether a link waits for its deletion", async () => {
+  const kernel = fakePodNetwork();
+  await kernel.port.attach(plan);
+  const detach = async () => {
+    const logic = podActors(kernel.port, () => 42).detach;
+    return await toPromise(createActor(logic, { input: { hostLink: plan.hostLink } }).start());
+  };
+  expect(await detach()).toEqual({ lingers: true, atMs: 42 });
+  await kernel.port.removeLeaving();
+  expect(await detach()).toEqual({ lingers: false, atMs: 42 });
+  kernel.failNext("detach", { code: "CLOSED" });
+  await expect(detach()).rejects.toMatchObject({ detail: { code: "CLOSED" } });
 });
 
 describe("the keeper of hints", () => {

@@ -9,7 +9,6 @@ import { percentile } from "./statistics.ts";
 // Attaching and releasing as the daemon's main thread sees it, beside the same set-up by two `ip -batch` processes.
 // Run as root: node test/bench/netlink-attachments.ts [PODS]. It works in a network namespace of its own.
 
-const never = new AbortController().signal;
 const podNamespace = `/run/netns/hcnl-bench-${process.pid}`;
 const podName = podNamespace.replace("/run/netns/", "");
 
@@ -33,7 +32,7 @@ async function bench(pods: number): Promise<void> {
       { op: "address.add", link: "lo", address: "10.77.0.1", prefixLength: 32 },
     ]);
     const plans = Array.from({ length: pods }, (_, index) => planNumber(index));
-    const attach: Work = (plan) => kernel.podNetwork.attach(plan, never);
+    const attach: Work = (plan) => kernel.podNetwork.attach(plan);
     await timed(plans.slice(0, 20), 1, attach);
     await released(kernel, plans.slice(0, 20));
     const one = await timed(plans, 1, attach);
@@ -93,14 +92,9 @@ async function released(
   kernel: Kernel,
   plans: readonly AttachmentPlan[],
 ): Promise<{ readonly resolved: readonly number[]; readonly gone: number }> {
-  const waits: Promise<void>[] = [];
-  const { times } = await timed(plans, 1, (plan) => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    waits.push(promise);
-    return kernel.podNetwork.detach(plan.hostLink, resolve);
-  });
+  const { times } = await timed(plans, 1, (plan) => kernel.podNetwork.detach(plan.hostLink));
   const answered = performance.now();
-  await Promise.all(waits);
+  await kernel.podNetwork.removeLeaving();
   return { resolved: times, gone: performance.now() - answered };
 }
 

@@ -8,7 +8,7 @@ test("a machine past the limit of a state around its own is shown by that state,
     actor: "pod:0",
     parent: "pods",
     subject: "c1/eth0",
-    state: "detaching.trying.releasing",
+    state: "detaching.releasing",
     sinceMs: 3_000,
     limitMs: 60_000,
     stuck: true,
@@ -16,6 +16,6 @@ test("a machine past the limit of a state around its own is shown by that state,
     lastTransitions: [],
   };
   const text = machinesText([row], { style: createStyle(false), width: 100 });
-  expect(text).toMatch(/pod +detaching \(now trying\.releasing\) +4 min +1 min +pod:0 +c1\/eth0/);
+  expect(text).toMatch(/pod +detaching \(now releasing\) +4 min +1 min +pod:0 +c1\/eth0/);
   expect(text).toContain("1 stuck or failed");
 });

@@ -7,7 +7,6 @@ test.each([
   ["IFNAME_TAKEN", 4],
   ["KERNEL_REFUSED", 5],
   ["ADDRESS_TAKEN", 11],
-  ["CANCELLED", 11],
   ["CLOSED", 11],
   ["TIMEOUT", 11],
   ["UNEXPECTED", 999],

@@ -67,7 +67,7 @@ test("trace follows a pod's ADD and DEL by its address and container id", async 
   const pod = await addPod(lab(), "n1", "traced");
   const human = await headcnictl(["trace", pod.address]);
   expect(human.exitCode).toBe(0);
-  for (const part of ["ADD", "attaching.running -> attached", "host side: link, alias, routes", "answer"])
+  for (const part of ["ADD", "attaching -> attached", "host side: link, alias, routes", "answer"])
     expect(human.stdout).toContain(part);
   const json = await document(["trace", pod.address]);
   const [call] = json.calls;

@@ -93,12 +93,12 @@ test(
       state: "detaching",
     });
     expect(alert.annotations["summary"]).toMatch(
-      /pod on 127\.0\.0\.1:\d+ has been in detaching for 1m .*, now in detaching\.trying\.releasing/,
+      /pod on 127\.0\.0\.1:\d+ has been in detaching for 1m .*, now in detaching\.releasing/,
     );
     const status = await runCtl(lab(), node(), ["status"]);
     expect(status.stdout).toMatch(/1 stuck or failed:\n +pod \S+\/eth0 in detaching for 1 min/);
     const machines = await runCtl(lab(), node(), ["machines", "--stuck"]);
-    expect(machines.stdout).toMatch(/pod +detaching \(now trying\.releasing\) +1 min +1 min/);
+    expect(machines.stdout).toMatch(/pod +detaching \(now releasing\) +1 min +1 min/);
     expect(machines.exitCode).toBe(1);
     await loopbackInGroup(0);
     await untilSilent(node(), ["HeadcniPodNotRemoved"]);

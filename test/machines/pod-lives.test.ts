@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { createActor, type EventObject, fromCallback, fromPromise } from "xstate";
-import type { AttachmentAnswer, PodEffectEvent } from "../../machines/pod/pod-events.ts";
+import { createActor, fromCallback, fromPromise } from "xstate";
+import type { AttachmentAnswer, Detached } from "../../machines/pod/pod-events.ts";
 import { podMachine } from "../../machines/pod/pod-machine.ts";
 import type { HintsChanged, PodsCall, PodsReport, Recovered } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import type { ExchangeReply } from "../../machines/request/request-events.ts";
 import { requestMachine } from "../../machines/request/request-machine.ts";
 import type { Recipient } from "../../machines/support/recipient.ts";
-import type { AttachmentPlan } from "../../src/domain/attachment.ts";
+import type { AttachedLinks, AttachmentPlan } from "../../src/domain/attachment.ts";
 import { add, cniRequest, del } from "../support/cni-requests.ts";
 import { fakePodNetwork } from "../support/fake-pod-network.ts";
 import { openPods, podsSettings, startPods } from "../support/pods-desk.ts";
@@ -137,14 +137,7 @@ describe("an ADD that comes while the pod of its key ends", () => {
    * both the ADD and what the pod reports wait in its mailbox, in the order of `steps`.
    */
   async function endWhileBusy(steps: readonly ("add" | "end")[]) {
-    const kernel: { say: (event: PodEffectEvent) => void } = { say: () => undefined };
     const client = recorder<AttachmentAnswer>();
-    const attach = fromCallback<{ type: "attach.cancel" }, { plan: AttachmentPlan }>(({ sendBack }) =>
-      sendBack({ type: "attach.done" }),
-    );
-    const detach = fromCallback<EventObject, { hostLink: string }>(({ sendBack }) => {
-      kernel.say = sendBack;
-    });
     const machine = podsMachine.provide({
       actors: {
         recover: fromPromise<Recovered, { routerAddresses: readonly string[] }>(async () => ({
@@ -153,7 +146,10 @@ describe("an ADD that comes while the pod of its key ends", () => {
         })),
         keepHints: fromCallback<HintsChanged, undefined>(() => undefined),
         pod: podMachine.provide({
-          actors: { attach, detach },
+          actors: {
+            attach: fromPromise<AttachedLinks, { plan: AttachmentPlan }>(async () => ({ netnsInode: "1" })),
+            detach: fromPromise<Detached, { hostLink: string }>(() => new Promise(() => undefined)),
+          },
         }),
       },
     });
@@ -164,8 +160,10 @@ describe("an ADD that comes while the pod of its key ends", () => {
           for (const step of steps) {
             if (step === "add") ask("pod.attachWanted", "late");
             else {
-              kernel.say({ type: "detach.unrouted" });
-              kernel.say({ type: "detach.released", atMs: 1 });
+              const ended = { type: "xstate.done.actor.detach", actorId: "detach" };
+              pods
+                .getSnapshot()
+                .children["pod:0"]?.send({ ...ended, output: { lingers: false, atMs: 1 } } as never);
             }
           }
         });
@@ -178,7 +176,9 @@ describe("an ADD that comes while the pod of its key ends", () => {
     pods.send({ type: "pods.open" });
     await until(() => pods.getSnapshot().matches("ready"), "the registry to be ready");
     ask("pod.attachWanted", "first");
+    await until(() => client.events.length === 1, "the first ADD");
     ask("pod.detachWanted", "del");
+    await until(() => client.events.length === 3, "all answers");
     return client.events.map(({ type, requestId }) => `${requestId} ${type}`);
   }
 

@@ -1,14 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { createActor, type EventObject, fromCallback, fromPromise, type NonReducibleUnknown } from "xstate";
+import { createActor, fromPromise } from "xstate";
+import type { LinksEvent } from "../../machines/links/links-machine.ts";
 import type {
   AttachmentAnswer,
   AttachmentCall,
   AttachmentReport,
-  PodEffectEvent,
+  Detached,
   PodStart,
 } from "../../machines/pod/pod-events.ts";
 import { podMachine } from "../../machines/pod/pod-machine.ts";
-import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment.ts";
+import type { AttachedLinks, AttachmentPlan, Mismatch } from "../../src/domain/attachment.ts";
+import { type Failure, HeadcniError } from "../../src/domain/failure.ts";
 import { planAttachment } from "../../src/domain/pod-network-plan.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -29,16 +31,15 @@ function startPod(start: PodStart, first?: keyof typeof types, mismatches: reado
   const client = recorder<AttachmentAnswer>();
   const clock = manualClock();
   const effects: string[] = [];
-  const play = <Event extends EventObject, Input extends NonReducibleUnknown>(name: string) =>
-    fromCallback<Event, Input>(({ receive }) => {
-      effects.push(name);
-      receive((event) => effects.push(event.type));
-      return () => effects.push(`${name} stopped`);
-    });
+  const links = recorder<LinksEvent>();
+  const begun = (name: string) => {
+    effects.push(name);
+    return new Promise<never>(() => undefined);
+  };
   const machine = podMachine.provide({
     actors: {
-      attach: play<{ type: "attach.cancel" }, { plan: AttachmentPlan }>("attach"),
-      detach: play<EventObject, { hostLink: string }>("detach"),
+      attach: fromPromise<AttachedLinks, { plan: AttachmentPlan }>(() => begun("attach")),
+      detach: fromPromise<Detached, { hostLink: string }>(() => begun("detach")),
       check: fromPromise(async () => mismatches),
     },
   });
@@ -53,14 +54,22 @@ function startPod(start: PodStart, first?: keyof typeof types, mismatches: reado
       start,
       call: first === undefined ? null : call(first, "first"),
       registry: registry.ref,
+      links: links.ref,
     },
     clock,
   });
   pod.start();
-  const hear = (...events: PodEffectEvent[]) => {
-    for (const event of events) pod.send(event);
+  /** The end of an effect, as XState tells it, in the same step. */
+  const ended = (kind: "done" | "error", effect: "attach" | "detach", what: object) =>
+    pod.send({ type: `xstate.${kind}.actor.${effect}`, actorId: effect, ...what } as never);
+  const attached = () => ended("done", "attach", { output: { netnsInode: "1" } });
+  const fail = (effect: "attach" | "detach", { code, message }: Failure) =>
+    ended("error", effect, { error: new HeadcniError(message, { code }) });
+  const unroute = (atMs = 1) => ended("done", "detach", { output: { lingers: true, atMs } });
+  const leave = (atMs?: number) => {
+    unroute(atMs);
+    pod.send({ type: "link.gone" });
   };
-  const leave = (atMs = 1) => hear({ type: "detach.unrouted" }, { type: "detach.released", atMs });
   const ask = (command: keyof typeof types, requestId: string, netns?: string) =>
     pod.send(call(command, requestId, netns));
   /** What the calls were told, in order. */
@@ -70,17 +79,17 @@ function startPod(start: PodStart, first?: keyof typeof types, mismatches: reado
         ? `${answer.requestId} failed: ${answer.failure.msg}`
         : `${answer.requestId} ${answer.type}`,
     );
-  return { pod, registry, client, clock, effects, hear, leave, ask, told };
+  return { pod, registry, links, client, clock, effects, attached, fail, unroute, leave, ask, told };
 }
 
 describe("a pod", () => {
   test("cancelled in the middle of its ADD lets the kernel work end before it cleans up", () => {
-    const { pod, effects, hear, leave, registry, ask, told } = startPod("attach", "ADD");
+    const { pod, effects, leave, registry, ask, told, attached } = startPod("attach", "ADD");
     ask("DEL", "del");
-    expect(effects).toEqual(["attach", "attach.cancel"]);
+    expect(effects).toEqual(["attach"]);
     expect(told()).toEqual(["first failed: c1/eth0: a DEL came after this call"]);
-    hear({ type: "attach.done" });
-    expect(effects).toEqual(["attach", "attach.cancel", "attach stopped", "detach"]);
+    attached();
+    expect(effects).toEqual(["attach", "detach"]);
     leave(42);
     expect(told().slice(1)).toEqual(["del pod.detached"]);
     expect(registry.events.at(-1)).toEqual({ type: "pod.idle", slot: 3, releasedAtMs: 42 });
@@ -89,47 +98,47 @@ describe("a pod", () => {
   });
 
   test("cleans up after a failed ADD before it says why", () => {
-    const { pod, hear, told } = startPod("attach", "ADD");
-    hear({ type: "attach.failed", failure });
+    const { pod, told, fail, unroute } = startPod("attach", "ADD");
+    fail("attach", failure);
     expect(told()).toEqual([]);
-    hear({ type: "detach.unrouted" });
+    unroute();
     expect(told()).toEqual(["first failed: ADD of c1/eth0: no"]);
-    hear({ type: "detach.released", atMs: 1 });
+    pod.send({ type: "link.gone" });
     pod.send({ type: "pod.release" });
     expect(pod.getSnapshot().value).toBe("failed");
   });
 
   test("gives up an ADD that the kernel does not answer within 12 s", () => {
-    const { clock, effects, hear, told } = startPod("attach", "ADD");
+    const { clock, effects, told, unroute } = startPod("attach", "ADD");
     expect(clock.fire(12_000)).toBe(true);
     expect(effects.at(-1)).toBe("detach");
-    hear({ type: "detach.unrouted" });
+    unroute();
     expect(told()).toEqual(["first failed: ADD of c1/eth0: attaching took more than 12 s"]);
   });
 
   test("asks for other addresses up to three times when something else routes those it has", () => {
-    const { pod, hear, leave, told, registry } = startPod("attach", "ADD");
+    const { pod, leave, told, registry, fail } = startPod("attach", "ADD");
     for (let round = 1; round <= 3; round += 1) {
-      hear({ type: "attach.failed", failure: taken });
+      fail("attach", taken);
       leave(round);
       expect(registry.events.at(-1)).toEqual({ type: "pod.idle", slot: 3, releasedAtMs: round });
       pod.send({ type: "pod.planned", requestId: "first", plan });
-      expect(pod.getSnapshot().value).toEqual({ attaching: "running" });
+      expect(pod.getSnapshot().value).toBe("attaching");
     }
     expect(told()).toEqual([]);
-    hear({ type: "attach.failed", failure: taken });
+    fail("attach", taken);
     leave();
     expect(told()).toEqual(["first failed: ADD of c1/eth0: taken"]);
   });
 
   test("makes the attachment anew when the same ADD finds the kernel otherwise than planned", async () => {
-    const { pod, hear, leave, ask, told, registry } = startPod("attached", undefined, [link]);
+    const { pod, leave, ask, told, registry, attached } = startPod("attached", undefined, [link]);
     ask("ADD", "again", "/other");
     await new Promise(setImmediate);
     leave();
     expect(registry.types()).toEqual(["pod.idle"]);
     pod.send({ type: "pod.planned", requestId: "again", plan: { ...plan, netns: "/other" } });
-    hear({ type: "attach.done" });
+    attached();
     expect(told()).toEqual(["again pod.attached"]);
   });
 
@@ -143,11 +152,11 @@ describe("a pod", () => {
   });
 
   test("takes its calls one after another, and tells the registry of each answer", async () => {
-    const { hear, ask, told, registry } = startPod("attach", "ADD", [link]);
+    const { ask, told, registry, attached } = startPod("attach", "ADD", [link]);
     ask("CHECK", "second");
     ask("CHECK", "third");
     expect(told()).toEqual([]);
-    hear({ type: "attach.done" });
+    attached();
     expect(told()).toEqual(["first pod.attached"]);
     await new Promise(setImmediate);
     expect(told()).toEqual(["first pod.attached", "second pod.checked", "third pod.checked"]);
@@ -161,7 +170,7 @@ describe("a pod", () => {
   });
 
   test("drops a waiting call that nobody waits for, undoes its ADD, and goes on with the others", () => {
-    const { pod, hear, leave, ask, told, effects } = startPod("attach", "ADD");
+    const { pod, leave, ask, told, effects, attached, fail } = startPod("attach", "ADD");
     ask("CHECK", "second");
     ask("ADD", "third");
     pod.send({ type: "pod.withdrawn", requestId: "second" });
@@ -170,11 +179,11 @@ describe("a pod", () => {
       "second failed: c1/eth0: not done in time, the attachment is attaching, with earlier calls to do",
       "first failed: c1/eth0: not done in time, the attachment is attaching",
     ]);
-    expect(effects.at(-1)).toBe("attach.cancel");
-    hear({ type: "attach.failed", failure });
+    expect(effects).toEqual(["attach"]);
+    fail("attach", failure);
     leave();
     pod.send({ type: "pod.planned", requestId: "third", plan });
-    hear({ type: "attach.done" });
+    attached();
     expect(told().slice(2)).toEqual(["third pod.attached"]);
   });
 
@@ -209,10 +218,10 @@ describe("a pod", () => {
   });
 
   test("tries a refused removal again, later each time but never after more than 30 s, and at once on a new DEL", () => {
-    const { hear, clock, ask, told, effects } = startPod("detach", "DEL");
+    const { clock, ask, told, effects, fail } = startPod("detach", "DEL");
     const waits: number[] = [];
     for (let round = 0; round < 10; round += 1) {
-      hear({ type: "detach.failed", failure });
+      fail("detach", failure);
       const [wait = 0] = clock.running();
       waits.push(wait);
       expect(clock.fire(wait)).toBe(true);
@@ -221,21 +230,34 @@ describe("a pod", () => {
     expect(Math.max(...waits)).toBeLessThanOrEqual(30_000);
     expect(waits.at(-1)).toBeGreaterThan(10_000);
     expect(told()).toEqual(["first failed: DEL of c1/eth0: no"]);
-    hear({ type: "detach.failed", failure });
+    fail("detach", failure);
     ask("DEL", "again");
     expect(effects.at(-1)).toBe("detach");
   });
 
   test("asks again when a deleted link is still there after 30 s", () => {
-    const { hear, clock, effects } = startPod("detach");
-    hear({ type: "detach.unrouted" });
+    const { clock, effects, unroute } = startPod("detach");
+    unroute();
     expect(clock.fire(30_000)).toBe(true);
-    expect(effects).toEqual(["detach", "detach stopped", "detach"]);
+    expect(effects).toEqual(["detach", "detach"]);
+  });
+
+  test("is idle at once where a failed ADD left no link", () => {
+    const { pod, links, fail, told } = startPod("attach", "ADD");
+    fail("attach", failure);
+    pod.send({
+      type: "xstate.done.actor.detach",
+      actorId: "detach",
+      output: { lingers: false, atMs: 1 },
+    } as never);
+    expect(pod.getSnapshot().value).toBe("idle");
+    expect(links.events).toEqual([]);
+    expect(told()).toEqual(["first failed: ADD of c1/eth0: no"]);
   });
 
   test("leaves no timer behind", () => {
-    const { hear, leave, clock, ask } = startPod("attach", "ADD");
-    hear({ type: "attach.done" });
+    const { leave, clock, ask, attached } = startPod("attach", "ADD");
+    attached();
     expect(clock.running()).toEqual([]);
     ask("DEL", "del");
     leave();
@@ -244,23 +266,20 @@ describe("a pod", () => {
 
   test("walks all its transitions", async () => {
     const registry = recorder<AttachmentReport>().ref;
+    const links = recorder<LinksEvent>().ref;
     const replyTo = recorder<AttachmentAnswer>().ref;
     const call = (command: keyof typeof types): AttachmentCall => {
       const request = cniRequest(command, "c1");
       return { type: types[command], requestId: command, request, replyTo, atMs: 1 };
     };
     await walkAllTransitions(podMachine, {
-      input: { slot: 0, plan, start: "attach", call: call("ADD"), registry },
+      input: { slot: 0, plan, start: "attach", call: call("ADD"), registry, links },
       moreInputs: [
-        { slot: 0, plan, start: "attached", call: null, registry },
-        { slot: 0, plan, start: "detach", call: call("DEL"), registry },
+        { slot: 0, plan, start: "attached", call: null, registry, links },
+        { slot: 0, plan, start: "detach", call: call("DEL"), registry, links },
       ],
       events: [
-        { type: "attach.done" },
-        { type: "attach.failed", failure },
-        { type: "detach.unrouted" },
-        { type: "detach.released", atMs: 1 },
-        { type: "detach.failed", failure },
+        { type: "link.gone" },
         call("ADD"),
         call("CHECK"),
         call("DEL"),
@@ -269,7 +288,10 @@ describe("a pod", () => {
         { type: "pod.refused", requestId: "ADD", failure: { code: 11, msg: "", details: "" } },
         { type: "pod.release" },
       ],
-      outcomes: { check: { done: [[], [{ what: "mtu", expected: "1280", found: "1500" }]] } },
+      outcomes: {
+        detach: { done: [true, false].map((lingers) => ({ lingers, atMs: 1 })) },
+        check: { done: [[], [{ what: "mtu", expected: "1280", found: "1500" }]] },
+      },
       stateKey: ({ context }) => [
         context.failure === null,
         context.start,

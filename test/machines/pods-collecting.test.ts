@@ -69,7 +69,7 @@ describe("GC", () => {
 describe("a call that nobody waits for any more", () => {
   test("a running ADD is undone and the refusal says how far it was", async () => {
     const { call, pods, kernel, counts } = await openPods();
-    kernel.holdUp("attach");
+    const go = kernel.holdUp("attach");
     const running = call(add("c1"));
     pods.send({ type: "pod.withdrawn", requestId: running.requestId });
     expect(running.answers).toMatchObject([
@@ -78,6 +78,7 @@ describe("a call that nobody waits for any more", () => {
         failure: { code: 11, msg: "c1/eth0: not done in time, the attachment is attaching" },
       },
     ]);
+    go();
     await until(() => counts().children === 0, "the pod to end");
     expect(counts()).toMatchObject({ rows: 0, used: 0 });
     expect(kernel.links.size).toBe(0);

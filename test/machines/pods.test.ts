@@ -191,8 +191,9 @@ describe("DEL", () => {
     const later = call(add("c1"));
     expect(await running.answer()).toMatchObject({ type: "pod.failed", failure: { code: 11 } });
     expect(await waiting.answer()).toMatchObject({ type: "pod.failed", failure: { code: 11 } });
-    expect(await removed.answer()).toMatchObject({ type: "pod.detached" });
+    expect(removed.answers).toEqual([]);
     go();
+    expect(await removed.answer()).toMatchObject({ type: "pod.detached" });
     expect(await later.answer()).toMatchObject({ type: "pod.attached" });
     expect(await other.answer()).toMatchObject({ type: "pod.attached" });
     expect(kernel.violations).toEqual([]);
@@ -285,10 +286,11 @@ describe("a pod that dies of a mistake", () => {
 
 describe("what the root hears", () => {
   test("which attachments stand and how many there are, and what failed about which pod", async () => {
-    const { call, root } = await openPods({ prefixes: ["10.244.1.0/30"] });
+    const { call, root, counts } = await openPods({ prefixes: ["10.244.1.0/30"] });
     await call(add("c1")).answer();
     await call(add("c2")).answer();
     await call(del("c1")).answer();
+    await until(() => counts().children === 0, "the pod to end");
     const heard = root.events.filter(({ type }) => type !== "pods.recovered");
     expect(heard).toMatchObject([
       { type: "attachments.changed", added: [], count: 1 },

@@ -26,13 +26,13 @@ export function fakePodNetwork(earlier: readonly ObservedAttachment[] = []) {
   const running = new Set<string>();
   let isQuiet = false;
 
-  const begin = async (operation: Operation, subject: string, signal?: AbortSignal) => {
+  const begin = async (operation: Operation, subject: string) => {
     if (!isQuiet) calls.push(`${operation} ${subject}`);
     if (running.has(subject)) violations.push(`${operation} ${subject} while another operation on it runs`);
     running.add(subject);
     try {
       const gate = gates.get(operation);
-      if (gate !== undefined) await Promise.race([gate, ...aborted(signal)]);
+      if (gate !== undefined) await gate;
     } finally {
       running.delete(subject);
     }
@@ -42,8 +42,8 @@ export function fakePodNetwork(earlier: readonly ObservedAttachment[] = []) {
   };
 
   const port: PodNetwork = {
-    async attach(plan, signal): Promise<AttachedLinks> {
-      await begin("attach", plan.hostLink, signal);
+    async attach(plan): Promise<AttachedLinks> {
+      await begin("attach", plan.hostLink);
       if (links.has(plan.hostLink) || leaving.has(plan.hostLink))
         violations.push(`attach ${plan.key}: link is there`);
       const shared = sharedAddress(plan, links.values()) ?? sharedAddress(plan, leaving.values());
@@ -56,18 +56,17 @@ export function fakePodNetwork(earlier: readonly ObservedAttachment[] = []) {
       links.set(plan.hostLink, plan);
       return { netnsInode: `inode of ${plan.netns}` };
     },
-    async detach(hostLink, released) {
+    async detach(hostLink) {
       await begin("detach", hostLink);
       const plan = links.get(hostLink);
       links.delete(hostLink);
-      if (plan === undefined && !leaving.has(hostLink)) return released();
       if (plan !== undefined) leaving.set(hostLink, plan);
-      const gone = () => {
-        leaving.delete(hostLink);
-        released();
-      };
-      if (holdReleases.on) holdReleases.waiting.push(gone);
-      else setImmediate(gone);
+      return leaving.has(hostLink);
+    },
+    async removeLeaving() {
+      const hostLinks = [...leaving.keys()];
+      await releases;
+      for (const hostLink of hostLinks) leaving.delete(hostLink);
     },
     async recover() {
       await begin("recover", "all");
@@ -76,8 +75,8 @@ export function fakePodNetwork(earlier: readonly ObservedAttachment[] = []) {
     async list() {
       return earlier;
     },
-    async check(plan, signal): Promise<readonly Mismatch[]> {
-      await begin("check", plan.hostLink, signal);
+    async check(plan): Promise<readonly Mismatch[]> {
+      await begin("check", plan.hostLink);
       const found = links.get(plan.hostLink);
       if (found === undefined) return [{ what: "link", expected: plan.hostLink, found: "nothing" }];
       if (found.netns !== plan.netns && found.netns !== "")
@@ -85,7 +84,7 @@ export function fakePodNetwork(earlier: readonly ObservedAttachment[] = []) {
       return [];
     },
   };
-  const holdReleases = { on: false, waiting: [] as (() => void)[] };
+  let releases: Promise<void> | undefined;
 
   for (const observed of earlier)
     links.set(observed.hostLink, { ...observed, netns: "", podMac: "", routerAddresses: [] });
@@ -115,22 +114,14 @@ export function fakePodNetwork(earlier: readonly ObservedAttachment[] = []) {
     },
     /** Links of detached pods stay until the returned function is called. */
     holdReleases(): () => void {
-      holdReleases.on = true;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      releases = promise;
       return () => {
-        holdReleases.on = false;
-        for (const gone of holdReleases.waiting.splice(0)) gone();
+        releases = undefined;
+        resolve();
       };
     },
   };
-}
-
-function aborted(signal: AbortSignal | undefined): readonly Promise<never>[] {
-  if (signal === undefined) return [];
-  const refusal = Promise.withResolvers<never>();
-  const refuse = () => refusal.reject(new FakeError("cancelled", { code: "CANCELLED" }));
-  if (signal.aborted) refuse();
-  else signal.addEventListener("abort", refuse, { once: true });
-  return [refusal.promise];
 }
 
 /** An address that two plans share, or undefined. */

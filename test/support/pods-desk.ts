@@ -36,9 +36,11 @@ export function startPods(
   addressHints = noHints,
 ) {
   const root = recorder<PodsReport>();
+  const { links, ...effects } = podsActors(kernel.port, addressHints);
   const machine = podsMachine.provide({
     actors: {
-      ...podsActors(kernel.port, addressHints),
+      ...effects,
+      links: links.provide({ delays: { gather: 1 } }),
       pod: podMachine.provide({ actors: podActors(kernel.port, Date.now) }),
     },
   });

@@ -76,10 +76,10 @@ export async function tryKernel(
         { routerAddresses: routers, mtu: settings.tunnel.mtu },
         { addresses: families.map((family) => trial[family].pod), order: 0 },
       );
-      await podNetwork.attach(plan, AbortSignal.timeout(10_000));
+      await podNetwork.attach(plan);
       const [found] = await podNetwork.list();
       if (found?.state !== "ready") throw new Error("group or alias of the link did not stay");
-      const [mismatch] = await podNetwork.check(plan, AbortSignal.timeout(10_000));
+      const [mismatch] = await podNetwork.check(plan);
       if (mismatch !== undefined)
         throw new Error(`${mismatch.what} is ${mismatch.found}, not ${mismatch.expected}`);
     },

@@ -178,7 +178,7 @@ function netlinkSocket(
 /** NLM_F_DUMP_INTR: the table changed while it was dumped, ask again. */
 const dumpInterrupted = 0x10;
 
-export function refused(refusal: Refusal): NetlinkError {
+function refused(refusal: Refusal): NetlinkError {
   const { errno, text } = refusal;
   return new NetlinkError(text === "" ? errno : `${errno}: ${text}`, { code: "REFUSED", errno, text });
 }

@@ -5,15 +5,13 @@ import { errnoName } from "./errno.ts";
 import { KernelStateRefusal } from "./kernel-errors.ts";
 import { type ChangeListeners, kernelState } from "./kernel-state.ts";
 import { type Libc, loadLibc } from "./libc.ts";
-import { linkReaper } from "./link-reaper.ts";
 import { podNetwork } from "./pod-network.ts";
+import { removeLeaving } from "./remove-leaving.ts";
 import { startWorkerClient } from "./worker-client.ts";
 
 export interface KernelOptions {
   /** The worker died of an error: no port works any more, and the process should end so that its successor recovers. */
   readonly onFailure: (error: Error) => void;
-  /** The kernel refused to delete released links; that is tried again every second. */
-  readonly onWarning?: (error: Error) => void;
   /** Where /proc/sys of the node can be written; "/proc/sys" by default. */
   readonly sysctlRoot?: string;
 }
@@ -24,18 +22,16 @@ export interface Kernel {
   readonly state: KernelState;
   /** Runs commands in the worker's DevTools session; `last` ends it. */
   devtools(commands: readonly DevtoolsCommand[], last: boolean): Promise<unknown>;
-  /** Deletes released links, ends the worker, closes every descriptor. Links, routes and namespaces stay. */
+  /** Ends the worker and closes every descriptor. Links, routes and namespaces stay. */
   close(): Promise<void>;
 }
 
 const eventfdNonblockCloexec = 0o4000 | 0o2000000;
-const reaperTimes = { gatherMs: 20, maximumDelays: 10, retryMs: 1000 } as const;
 
 /** Works on the network namespace in which the calling thread stands. Needs CAP_NET_ADMIN and CAP_SYS_ADMIN. */
 export async function openKernel(options: KernelOptions): Promise<Kernel> {
   const libc = loadLibc();
   const listeners: ChangeListeners = new Set();
-  const activity = { attachments: 0 };
   const client = await startWorkerClient({
     workerUrl: workerUrl(import.meta.url),
     wakeFd: openWakeDescriptor(libc),
@@ -45,23 +41,15 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
       for (const change of changes) for (const listener of [...listeners]) listener(change);
     },
   });
-  const reaper = linkReaper(libc, {
-    ...reaperTimes,
-    busy: () => activity.attachments > 0,
-    refused: (error) => options.onWarning?.(error),
-  });
   return {
-    podNetwork: podNetwork(client, reaper, activity),
+    podNetwork: podNetwork(client, () => removeLeaving(libc)),
     state: kernelState(client, listeners),
     devtools: async (commands, last) => {
       const answered = await client.call("devtools", { commands, last });
       if ("refusal" in answered) throw new Error(answered.refusal);
       return answered.answer;
     },
-    close: async () => {
-      await reaper.close();
-      await client.close();
-    },
+    close: () => client.close(),
   };
 }
 

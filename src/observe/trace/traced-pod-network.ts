@@ -7,12 +7,13 @@ export function tracedPodNetwork(
   { worked }: Pick<CallTraces, "worked">,
   monotonicMs: () => number = () => performance.now(),
 ): PodNetwork {
+  const leaving = new Set<string>();
   return {
     ...podNetwork,
-    async attach(plan, signal) {
+    async attach(plan) {
       const at = monotonicMs();
       try {
-        const links = await podNetwork.attach(plan, signal);
+        const links = await podNetwork.attach(plan);
         worked(plan, { name: "attach", at, parts: links.parts ?? [] });
         return links;
       } catch (error) {
@@ -20,23 +21,31 @@ export function tracedPodNetwork(
         throw error;
       }
     },
-    async detach(hostLink, released) {
+    async detach(hostLink) {
       const at = monotonicMs();
       try {
-        await podNetwork.detach(hostLink, () => {
-          worked({ hostLink }, { name: "delete link", at });
-          released();
-        });
+        const lingers = await podNetwork.detach(hostLink);
         worked({ hostLink }, { name: "detach", at });
+        if (lingers) leaving.add(hostLink);
+        return lingers;
       } catch (error) {
         worked({ hostLink }, { name: "detach", at, error });
         throw error;
       }
     },
-    async check(plan, signal) {
+    async removeLeaving() {
+      const at = monotonicMs();
+      const hostLinks = [...leaving];
+      await podNetwork.removeLeaving();
+      for (const hostLink of hostLinks) {
+        leaving.delete(hostLink);
+        worked({ hostLink }, { name: "delete link", at });
+      }
+    },
+    async check(plan) {
       const at = monotonicMs();
       try {
-        const mismatches = await podNetwork.check(plan, signal);
+        const mismatches = await podNetwork.check(plan);
         worked(plan, { name: "check", at });
         return mismatches;
       } catch (error) {

@@ -6,7 +6,6 @@ import { routerAddresses, samplePlan } from "./support/sample-plan.ts";
 import { testNamespaces } from "./support/test-namespaces.ts";
 
 const namespaces = testNamespaces();
-const never = new AbortController().signal;
 let node: string;
 let kernel: RemoteKernel;
 
@@ -23,7 +22,7 @@ afterAll(async () => {
 });
 
 function attach(plan: AttachmentPlan): ReturnType<RemoteKernel["podNetwork"]["attach"]> {
-  return kernel.podNetwork.attach(plan, never);
+  return kernel.podNetwork.attach(plan);
 }
 
 async function refusal(attaching: Promise<unknown>): Promise<unknown> {
@@ -33,8 +32,9 @@ async function refusal(attaching: Promise<unknown>): Promise<unknown> {
   );
 }
 
-function release(plan: AttachmentPlan): Promise<void> {
-  return new Promise((resolve, reject) => kernel.podNetwork.detach(plan.hostLink, resolve).catch(reject));
+async function release(plan: AttachmentPlan): Promise<void> {
+  await kernel.podNetwork.detach(plan.hostLink);
+  await kernel.podNetwork.removeLeaving();
 }
 
 async function linkNames(netns: string): Promise<readonly unknown[]> {
@@ -136,22 +136,6 @@ describe("attach", () => {
     expect([await linkNames(node), await linkNames(pod)]).toEqual([[], []]);
   });
 
-  test("an attachment that is cancelled while others go first leaves nothing", async () => {
-    const [pod, crowded] = [await namespaces.add("cancelled"), await namespaces.add("crowd")];
-    const crowd = Array.from({ length: 60 }, (_, index) =>
-      samplePlan(crowded, 300 + index, { ifname: `e${index}` }),
-    );
-    const others = crowd.map(attach);
-    const abort = new AbortController();
-    const attaching = refusal(kernel.podNetwork.attach(samplePlan(pod, 13), abort.signal));
-    abort.abort();
-    expect(await attaching).toEqual({ code: "CANCELLED" });
-    expect(await linkNames(pod)).toEqual([]);
-    await Promise.all(others);
-    await Promise.all(crowd.map(release));
-    expect(await linkNames(node)).toEqual([]);
-  });
-
   test("IPv6 works in a sandbox that starts with IPv6 switched off", async () => {
     const pod = await namespaces.add("v6-off");
     await run("nsenter", `--net=/run/netns/${pod}`, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1");
@@ -204,14 +188,13 @@ describe("detach", () => {
     const pod = await namespaces.add("silent");
     const plan = samplePlan(pod, 21);
     await attach(plan);
-    let released = false;
-    await kernel.podNetwork.detach(plan.hostLink, () => {
-      released = true;
-    });
+    expect(await kernel.podNetwork.detach(plan.hostLink)).toBe(true);
     expect(await ipJson(node, "route", "show", "10.77.1.21")).toEqual([]);
-    expect(await kernel.podNetwork.attach({ ...plan, addresses: ["10.77.1.22"] }, never)).toBeDefined();
-    // The same key again waits for the release: both names had to be free.
-    expect(released).toBe(true);
+    expect(await linkNames(node)).toContain(plan.hostLink);
+    await kernel.podNetwork.removeLeaving();
+    expect(await linkNames(node)).not.toContain(plan.hostLink);
+    // Both names are free again.
+    expect(await kernel.podNetwork.attach({ ...plan, addresses: ["10.77.1.22"] })).toBeDefined();
     await release(plan);
   });
 
@@ -221,7 +204,7 @@ describe("detach", () => {
     await attach(plan);
     await Promise.all([release(plan), release(plan)]);
     await release(plan);
-    await release({ ...plan, hostLink: "hcneverwas" });
+    expect(await kernel.podNetwork.detach("hcneverwas")).toBe(false);
   });
 
   test("does not touch a link of that name that is not ours", async () => {

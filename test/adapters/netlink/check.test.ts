@@ -6,7 +6,6 @@ import { routerAddresses, samplePlan } from "./support/sample-plan.ts";
 import { testNamespaces } from "./support/test-namespaces.ts";
 
 const namespaces = testNamespaces();
-const never = new AbortController().signal;
 let node: string;
 let pod: string;
 let kernel: RemoteKernel;
@@ -24,7 +23,7 @@ beforeEach(async () => {
   count += 1;
   pod = await namespaces.add(`check-${count}`);
   plan = samplePlan(pod, count, { ifname: "net1", order: 1 });
-  await kernel.podNetwork.attach(plan, never);
+  await kernel.podNetwork.attach(plan);
 });
 
 afterAll(async () => {
@@ -41,7 +40,7 @@ function inPod(...args: string[]): Promise<string> {
 }
 
 test("what was attached is as planned", async () => {
-  expect(await kernel.podNetwork.check(plan, never)).toEqual([]);
+  expect(await kernel.podNetwork.check(plan)).toEqual([]);
 });
 
 test.each<readonly [string, readonly string[], () => Promise<unknown>]>([
@@ -94,7 +93,7 @@ test.each<readonly [string, readonly string[], () => Promise<unknown>]>([
   ],
 ])("%s: told as %s", async (_, expected, provoke) => {
   await provoke();
-  const mismatches = await kernel.podNetwork.check(plan, never);
+  const mismatches = await kernel.podNetwork.check(plan);
   const kinds = [...new Set(mismatches.map(({ what }) => what))].toSorted();
   for (const what of expected) expect(kinds).toContain(what);
   if (expected.length === 1) expect(kinds).toEqual(expected);
@@ -103,7 +102,7 @@ test.each<readonly [string, readonly string[], () => Promise<unknown>]>([
 
 test("a sandbox that is gone is a failure, no difference", async () => {
   await run("ip", "netns", "del", pod);
-  const checking = kernel.podNetwork.check(plan, never);
+  const checking = kernel.podNetwork.check(plan);
   await expect(checking).rejects.toMatchObject({ detail: { code: "NETNS_MISSING", netns: plan.netns } });
 });
 

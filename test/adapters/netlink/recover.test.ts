@@ -7,7 +7,6 @@ import { killedStorm } from "./support/storm.ts";
 import { testNamespaces } from "./support/test-namespaces.ts";
 
 const namespaces = testNamespaces();
-const never = new AbortController().signal;
 let node: string;
 let kernel: RemoteKernel;
 
@@ -28,8 +27,8 @@ async function linkNames(netns: string): Promise<readonly unknown[]> {
 }
 
 async function releaseAll(): Promise<void> {
-  for (const { hostLink } of await kernel.podNetwork.list())
-    await new Promise<void>((resolve, reject) => kernel.podNetwork.detach(hostLink, resolve).catch(reject));
+  for (const { hostLink } of await kernel.podNetwork.list()) await kernel.podNetwork.detach(hostLink);
+  await kernel.podNetwork.removeLeaving();
 }
 
 describe("recover", () => {
@@ -77,7 +76,7 @@ describe("recover", () => {
   test.each(["pending", "leaving"] as const)("removes an attachment that is %s", async (state) => {
     const pod = await namespaces.add(`half-${state}`);
     const plan = samplePlan(pod, 1);
-    await kernel.podNetwork.attach(plan, never);
+    await kernel.podNetwork.attach(plan);
     await setAlias(plan.hostLink, (alias) => ({ ...alias, state }));
     expect(await kernel.podNetwork.recover(routerAddresses)).toEqual([]);
     expect([await linkNames(node), await linkNames(pod)]).toEqual([[], []]);
@@ -108,14 +107,14 @@ describe("recover", () => {
   test("gives back routes, preferred sources and neighbours, also after the link was down", async () => {
     const pod = await namespaces.add("repair");
     const plan = samplePlan(pod, 2);
-    await kernel.podNetwork.attach(plan, never);
+    await kernel.podNetwork.attach(plan);
     await run("ip", "-n", node, "link", "set", plan.hostLink, "down");
     await run("ip", "-n", node, "link", "set", plan.hostLink, "up");
     const [four = "", six = ""] = plan.addresses;
     await run("ip", "-n", node, "route", "add", four, "dev", plan.hostLink, "proto", "72", "metric", "72");
     const [recovered] = await kernel.podNetwork.recover(routerAddresses);
     expect(recovered?.routedAddresses).toEqual(plan.addresses);
-    expect(await kernel.podNetwork.check(plan, never)).toEqual([]);
+    expect(await kernel.podNetwork.check(plan)).toEqual([]);
     for (const address of [four, six])
       expect(await succeeds("nsenter", `--net=/run/netns/${node}`, "ping", "-nqc1", "-W2", address)).toBe(
         true,
@@ -126,7 +125,7 @@ describe("recover", () => {
   test("puts new router addresses into the routes", async () => {
     const pod = await namespaces.add("renumber");
     const plan = samplePlan(pod, 3);
-    await kernel.podNetwork.attach(plan, never);
+    await kernel.podNetwork.attach(plan);
     await run("ip", "-n", node, "address", "add", "10.77.0.9/32", "dev", "lo");
     await kernel.podNetwork.recover(["10.77.0.9"]);
     const [route] = await ipJson(node, "route", "show", plan.addresses[0] ?? "");
@@ -136,7 +135,7 @@ describe("recover", () => {
 
   test("repeated, it changes nothing", async () => {
     const pod = await namespaces.add("idle");
-    await kernel.podNetwork.attach(samplePlan(pod, 4), never);
+    await kernel.podNetwork.attach(samplePlan(pod, 4));
     const first = await kernel.podNetwork.recover(routerAddresses);
     expect(await kernel.podNetwork.recover(routerAddresses)).toEqual(first);
     expect(await kernel.podNetwork.list()).toEqual(first);

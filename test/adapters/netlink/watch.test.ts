@@ -7,7 +7,6 @@ import { routerAddresses, samplePlan } from "./support/sample-plan.ts";
 import { namespacePath, testNamespaces } from "./support/test-namespaces.ts";
 
 const namespaces = testNamespaces();
-const never = new AbortController().signal;
 let node: string;
 let other: string;
 let kernel: RemoteKernel;
@@ -58,7 +57,7 @@ describe("watch", () => {
   test("tells that a foreign hand took a pod's host route", async () => {
     const pod = await namespaces.add("watch-route");
     const plan = samplePlan(pod, 1);
-    await kernel.podNetwork.attach(plan, never);
+    await kernel.podNetwork.attach(plan);
     await run("ip", "-n", node, "route", "del", plan.addresses[0] ?? "");
     await hears({ namespace: "node", what: "route", removed: true, subject: "10.77.1.1/32 in table 254" });
     await release(plan.hostLink);
@@ -67,7 +66,7 @@ describe("watch", () => {
   test("tells that a foreign hand took or downed a pod's link", async () => {
     const pod = await namespaces.add("watch-link");
     const plan = samplePlan(pod, 2);
-    await kernel.podNetwork.attach(plan, never);
+    await kernel.podNetwork.attach(plan);
     await run("ip", "-n", node, "link", "set", plan.hostLink, "down");
     await hears({ what: "link", removed: false, subject: plan.hostLink });
     await run("ip", "-n", node, "link", "del", plan.hostLink);
@@ -114,7 +113,7 @@ describe("watch", () => {
     const pod = await namespaces.add("watch-own");
     const lives = Array.from({ length: 20 }, async (_, index) => {
       const plan = samplePlan(pod, 100 + index, { ifname: `e${index}` });
-      await kernel.podNetwork.attach(plan, never);
+      await kernel.podNetwork.attach(plan);
       await release(plan.hostLink);
     });
     await Promise.all(lives);
@@ -138,6 +137,7 @@ describe("watch", () => {
   });
 });
 
-function release(hostLink: string): Promise<void> {
-  return new Promise((resolve, reject) => kernel.podNetwork.detach(hostLink, resolve).catch(reject));
+async function release(hostLink: string): Promise<void> {
+  await kernel.podNetwork.detach(hostLink);
+  await kernel.podNetwork.removeLeaving();
 }

@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from "vitest";
-import { createActor, type EventObject, fromCallback, SimulatedClock } from "xstate";
+import { createActor, fromPromise, SimulatedClock } from "xstate";
 import { rulesText } from "../../../deploy/alerts/rules-file.ts";
-import type { AttachmentReport } from "../../../machines/pod/pod-events.ts";
+import type { LinksEvent } from "../../../machines/links/links-machine.ts";
+import type { AttachmentReport, Detached } from "../../../machines/pod/pod-events.ts";
 import { podMachine } from "../../../machines/pod/pod-machine.ts";
 import { planAttachment } from "../../../src/domain/pod-network-plan.ts";
 import { createLogger } from "../../../src/observe/logger.ts";
@@ -21,18 +22,23 @@ beforeAll(async () => {
   await ensurePackages((line) => console.error(line), { promtool: "prometheus" });
 }, 300_000);
 
-/** The machine that runs, under the observer, on a clock that the test moves; each attempt hears what the kernel says then. */
-function watchedRemoval(kernel: { says: readonly EventObject[] }) {
+/** The machine that runs, under the observer, on a clock that the test moves; each attempt ends as the kernel decides then. */
+function watchedRemoval(kernel: { detaches: () => Promise<Detached> }) {
   const clock = new SimulatedClock();
   const { registry } = createMetrics();
   const { log } = createLogger({ level: "error", base: {}, destination: { write: () => undefined } });
   const observer = createMachineObserver({ log, monotonicMs: () => clock.now() });
   registerMachineMetrics(registry, observer);
-  const detach = fromCallback<EventObject, { hostLink: string }>(({ sendBack }) =>
-    kernel.says.forEach(sendBack),
-  );
+  const detach = fromPromise<Detached, { hostLink: string }>(() => kernel.detaches());
   const pod = createActor(podMachine.provide({ actors: { detach } }), {
-    input: { slot: 0, plan, start: "detach", call: null, registry: recorder<AttachmentReport>().ref },
+    input: {
+      slot: 0,
+      plan,
+      start: "detach",
+      call: null,
+      registry: recorder<AttachmentReport>().ref,
+      links: recorder<LinksEvent>().ref,
+    },
     clock,
     inspect: observer.inspect,
   });
@@ -47,15 +53,15 @@ function watchedRemoval(kernel: { says: readonly EventObject[] }) {
 }
 
 test.each([
-  { how: "the kernel keeps a link that was deleted", attempt: { type: "detach.unrouted" } },
   {
-    how: "the kernel refuses each attempt",
-    attempt: { type: "detach.failed", failure: { code: "KERNEL_REFUSED", message: "no" } } as EventObject,
+    how: "the kernel keeps a link that was deleted",
+    attempt: async () => ({ lingers: true, atMs: 1 }),
   },
+  { how: "the kernel refuses each attempt", attempt: () => Promise.reject(new Error("no")) },
 ])(
   "a removal that never ends rings once and falls silent when it ends: $how",
   async ({ attempt }) => {
-    const kernel = { says: [attempt] as readonly EventObject[] };
+    const kernel: { detaches: () => Promise<Detached> } = { detaches: attempt };
     const { pod, clock, scrape, states } = watchedRemoval(kernel);
     const scrapes: ReadonlyMap<string, string>[] = [];
     for (let at = 0; at < 300; at += 15) {
@@ -69,8 +75,11 @@ test.each([
         outer: [{ state: "detaching", sinceMs: 300_000, limitMs: 60_000, stuck: true }],
       },
     ]);
-    kernel.says = [{ type: "detach.unrouted" }, { type: "detach.released", atMs: 1 } as EventObject];
-    clock.increment(2 * scrapeMs);
+    kernel.detaches = async () => ({ lingers: false, atMs: 1 });
+    for (let passedMs = 0; passedMs < 3 * scrapeMs; passedMs += 1_000) {
+      clock.increment(1_000);
+      await new Promise(setImmediate);
+    }
     expect(pod.getSnapshot().value).toBe("idle");
     pod.send({ type: "pod.release" });
     for (let at = 0; at < 60; at += 15) scrapes.push(await scrape());

@@ -31,9 +31,9 @@ test("an ADD is told from its arrival to its answer", async () => {
   });
   expect(call && story(call)).toEqual([
     "request:  -> asking (xstate.init)",
-    "pod:  -> attaching.running (xstate.init)",
+    "pod:  -> attaching (xstate.init)",
     "kernel: attach",
-    "pod: attaching.running -> attached (attach.done)",
+    "pod: attaching -> attached (xstate.done.actor.attach)",
     "request: asking -> answered (pod.attached)",
   ]);
   for (const step of call?.steps ?? []) expect(step.atMs).toBeLessThanOrEqual(call?.ms ?? 0);
@@ -93,7 +93,7 @@ test("a call behind another of its key shows whom it waits for, and not the othe
   expect(call && story(call)).toEqual([
     "request:  -> asking (xstate.init)",
     "waits behind the ADD of the same attachment",
-    "pod: attached -> checking (attach.done)",
+    "pod: attached -> checking (xstate.done.actor.attach)",
     "kernel: check",
     expect.stringMatching(/^pod: checking -> attached/),
     "request: asking -> answered (pod.attached)",

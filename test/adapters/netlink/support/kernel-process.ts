@@ -9,7 +9,6 @@ const kernel = await openKernel({
     process.exit(1);
   },
 });
-const aborts = new Map<number, AbortController>();
 const tell = (message: FromKernelProcess): void => {
   process.send?.(message);
 };
@@ -18,26 +17,18 @@ type Method = (...args: readonly unknown[]) => Promise<unknown>;
 
 async function call(message: Extract<ToKernelProcess, { kind: "call" }>): Promise<void> {
   const { id, port, method, args } = message;
-  const abort = new AbortController();
-  aborts.set(id, abort);
-  // What cannot travel as plain data; the node-wide port takes neither.
-  const last = method === "detach" ? () => tell({ kind: "released", id }) : abort.signal;
-  const all = port === "podNetwork" ? [...args, last] : args;
   const ports = kernel as unknown as Record<string, Record<string, Method>>;
   try {
-    tell({ kind: "value", id, value: await ports[port]?.[method]?.(...all) });
+    tell({ kind: "value", id, value: await ports[port]?.[method]?.(...args) });
   } catch (error) {
     const detail = error instanceof HeadcniError ? error.detail : undefined;
     tell({ kind: "error", id, message: String(error), detail });
-  } finally {
-    aborts.delete(id);
   }
 }
 
 kernel.state.watch((change) => tell({ kind: "changed", change }));
 process.on("message", (message: ToKernelProcess) => {
   if (message.kind === "call") void call(message);
-  else if (message.kind === "abort") aborts.get(message.id)?.abort();
   else void kernel.close().then(() => process.disconnect());
 });
 tell({ kind: "opened" });

@@ -24,7 +24,6 @@ export interface RemoteKernel {
 interface PendingCall {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly released?: () => void;
 }
 
 class RemoteFailure extends HeadcniError<{ readonly code: string }> {}
@@ -58,8 +57,7 @@ function receive(
   if (message.kind === "changed") changes.push(message.change);
   if (message.kind === "changed" || message.kind === "opened") return;
   const call = pending.get(message.id);
-  if (message.kind === "released") call?.released?.();
-  else if (message.kind === "value") call?.resolve(message.value);
+  if (message.kind === "value") call?.resolve(message.value);
   else if (message.detail === undefined) call?.reject(new Error(message.message));
   else call?.reject(new RemoteFailure(message.message, message.detail as { readonly code: string }));
 }
@@ -73,14 +71,9 @@ function ports(
   const call = (port: "podNetwork" | "state", method: string, args: readonly unknown[]): Promise<unknown> => {
     lastId += 1;
     const id = lastId;
-    const signal = args.find((argument) => argument instanceof AbortSignal);
-    const released = args.find((argument) => typeof argument === "function") as (() => void) | undefined;
-    const plain = args.filter((argument) => argument !== signal && argument !== released);
     return new Promise((resolve, reject) => {
-      pending.set(id, { resolve, reject, ...(released === undefined ? {} : { released }) });
-      tell({ kind: "call", id, port, method, args: plain });
-      if (signal?.aborted) tell({ kind: "abort", id });
-      signal?.addEventListener("abort", () => tell({ kind: "abort", id }));
+      pending.set(id, { resolve, reject });
+      tell({ kind: "call", id, port, method, args });
     });
   };
   const port = (name: "podNetwork" | "state") =>

@@ -9,7 +9,6 @@ export type ToKernelProcess =
       readonly method: string;
       readonly args: readonly unknown[];
     }
-  | { readonly kind: "abort"; readonly id: number }
   | { readonly kind: "close" };
 
 /** Kernel process -> test process. */
@@ -17,6 +16,4 @@ export type FromKernelProcess =
   | { readonly kind: "opened" }
   | { readonly kind: "value"; readonly id: number; readonly value: unknown }
   | { readonly kind: "error"; readonly id: number; readonly message: string; readonly detail: unknown }
-  /** The `released` callback of the call. */
-  | { readonly kind: "released"; readonly id: number }
   | { readonly kind: "changed"; readonly change: KernelChange };

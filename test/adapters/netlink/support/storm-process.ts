@@ -6,7 +6,6 @@ import { samplePlan } from "./sample-plan.ts";
 // happened: "opened", "attaching N", "attached N", "detaching N", "detached N".
 const [netns = "", lanesText = "4"] = process.argv.slice(2);
 const kernel = await openKernel({ onFailure: () => process.exit(1) });
-const never = new AbortController().signal;
 const say = (text: string): unknown => writeSync(1, `${text}\n`);
 
 async function lane(number: number): Promise<never> {
@@ -14,13 +13,13 @@ async function lane(number: number): Promise<never> {
     const id = number * 1000 + life;
     const plan = samplePlan(netns, number, { ifname: `e${number}`, containerId: `container-${id}` });
     say(`attaching ${id}`);
-    await kernel.podNetwork.attach(plan, never);
+    await kernel.podNetwork.attach(plan);
     say(`attached ${id}`);
     if (life % 3 === 2) return lane(number + 100);
     say(`detaching ${id}`);
-    await new Promise<void>((resolve) => {
-      void kernel.podNetwork.detach(plan.hostLink, resolve).then(() => say(`detached ${id}`));
-    });
+    await kernel.podNetwork.detach(plan.hostLink);
+    say(`detached ${id}`);
+    await kernel.podNetwork.removeLeaving();
   }
 }
 

@@ -1,0 +1,34 @@
+import { leavingLinkGroup } from "../../domain/kernel-constants.ts";
+import { describeRefusal, kernelRefused, PodNetworkRefusal } from "./kernel-errors.ts";
+import type { Libc } from "./libc.ts";
+import { deleteLinkGroup } from "./link-messages.ts";
+import { encodeMessages } from "./netlink-message.ts";
+import { openNetlinkSocket, readRefusal, smallInputBytes } from "./netlink-socket.ts";
+
+/**
+ * Deletes the links of the leaving group with one request. It waits for RCU (about 16 ms, however many links), so it runs on
+ * a thread of its own. Throws PodNetworkRefusal.
+ */
+export async function removeLeaving(libc: Libc): Promise<void> {
+  const socket = openNetlinkSocket(libc, { inputBytes: smallInputBytes });
+  try {
+    const sent = Promise.withResolvers<void>();
+    const request = encodeMessages([deleteLinkGroup(leavingLinkGroup)], 1);
+    libc.sendAsync(socket.fd, request, (error, bytes) => {
+      if (error === null && bytes >= 0) sent.resolve();
+      else sent.reject(error ?? refused({ errno: "EIO", text: "it could not be sent" }));
+    });
+    await sent.promise;
+    const received = socket.receive();
+    const refusal = received === undefined || received === "overrun" ? undefined : readRefusal(received);
+    // ENODEV: no link is in the group (they went with their sandboxes).
+    if (refusal !== undefined && refusal.errno !== "ENODEV") throw refused(refusal);
+  } finally {
+    socket.close();
+  }
+}
+
+function refused(refusal: { readonly errno: string; readonly text: string }): PodNetworkRefusal {
+  const failure = kernelRefused("links.remove", refusal);
+  return new PodNetworkRefusal(describeRefusal(failure), failure);
+}
