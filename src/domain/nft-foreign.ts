@@ -32,7 +32,7 @@ export function cleanForeignChain(chain: ForeignChain): readonly FirewallChange[
 }
 
 /** A drop policy, or a rule that drops whatever reaches it. */
-function dropsByDefault(chain: ForeignChain): boolean {
+export function dropsByDefault(chain: ForeignChain): boolean {
   return chain.policy === "drop" || chain.rules.some((rule) => rule.dropsAll);
 }
 

@@ -5,7 +5,7 @@ import { explainProblem } from "../../config/config-error.ts";
 import { readKey } from "../../config/key-reader.ts";
 import { type ExaminedConfig, examineConfig } from "../../config/load-config.ts";
 import { isSecret } from "../../config/secret.ts";
-import { type Finding, fail, ok } from "../../domain/doctor/finding.ts";
+import { type Finding, fail, findingOf, ok } from "../../domain/doctor/finding.ts";
 import { countResults, judge } from "../../domain/doctor/judge.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { documentCommand } from "../document-command.ts";
@@ -70,9 +70,8 @@ async function examineNode({ context, options }: CliCall) {
 }
 
 function configurationFindings({ problems }: ExaminedConfig, file: string): readonly Finding[] {
-  if (problems.length === 0) return [ok("configuration.valid", file)];
-  return problems.map((problem) =>
-    fail("configuration.valid", {
+  const refusals = problems.map((problem) =>
+    fail({
       found: explainProblem(problem),
       why: "The daemon does not start with it; checks that need it are left out below.",
       todo:
@@ -81,4 +80,6 @@ function configurationFindings({ problems }: ExaminedConfig, file: string): read
           : `See headcnictl config explain ${problem.path.replace(/\[.*/, "")}.`,
     }),
   );
+  const outcomes = refusals.length === 0 ? [ok(file)] : refusals;
+  return outcomes.map((outcome) => findingOf("configuration.valid", outcome));
 }

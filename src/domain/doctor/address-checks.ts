@@ -7,8 +7,8 @@ import {
 } from "../kernel-constants.ts";
 import type { KernelRule, KernelSnapshot } from "../kernel-state.ts";
 import { overlaps, parsePrefix } from "../prefix.ts";
-import type { DoctorSettings, NodeFacts } from "./facts.ts";
-import { type Finding, fail, listed, ok, skipped, warn } from "./finding.ts";
+import type { DoctorSettings } from "./facts.ts";
+import { type Check, type Checks, fail, listed, type Outcome, ok, skipped, warn } from "./finding.ts";
 
 /** Headers around a packet in WireGuard over IPv6: IP 40, UDP 8, WireGuard 32 (over IPv4 20 less). */
 const wireGuardOverhead = 80;
@@ -16,17 +16,108 @@ const localTable = 255;
 const tailnetRange = "100.64.0.0/10";
 
 /** Pod, Service and tailnet addresses against what the node already uses; MTU; other software's rules. */
-export function addressChecks({ snapshot }: NodeFacts, settings: DoctorSettings): readonly Finding[] {
-  if ("unknown" in snapshot) return [skipped("addresses.podCIDR", snapshot.unknown)];
-  const used = usedPrefixes(snapshot.value);
-  return [
-    podAddresses(used, settings),
-    serviceAddresses(used, settings),
-    tailnetAddresses(used),
-    linkAddresses(used, settings),
-    uplinkMtu(snapshot.value, settings),
-    foreignRules(snapshot.value, settings),
-  ];
+export const addressChecks: Checks = {
+  "addresses.podCIDR"({ node: { snapshot } }, { supernets }) {
+    if ("unknown" in snapshot) return skipped(snapshot.unknown);
+    const clashes = overlapping(snapshot.value, supernets);
+    if (supernets.length === 0) return skipped("network.podCIDR is not given");
+    if (clashes.length === 0) return ok(`nothing on this node uses ${supernets.join(" or ")}`);
+    return fail({
+      found: `${supernets.join(" or ")} overlaps ${listed(clashes)}`,
+      why: "HeadCNI sends the whole pod CIDR into the tailnet, so the node would lose what is there now.",
+      todo: "Choose a network.podCIDR that nothing else uses; if the route is another CNI's, remove that CNI first.",
+    });
+  },
+
+  "addresses.serviceCIDR": onNode((snapshot, { services, kubernetes }) => {
+    const clashes = overlapping(snapshot, services);
+    if (clashes.length === 0) return ok(`nothing on this node uses ${services.join(" or ")}`);
+    const trouble = {
+      found: `${services.join(" or ")} overlaps ${listed(clashes)}`,
+      why: "kube-proxy refuses what goes to an unused Service address, so hosts in there become unreachable.",
+      todo: "Set network.serviceCIDR to what the API server has (--service-cluster-ip-range); that must avoid the LAN.",
+    };
+    return kubernetes ? fail(trouble) : warn(trouble);
+  }),
+
+  "addresses.tailnet": onNode((snapshot) => {
+    // A tailscaled of the node's own lives in another namespace than ours and does not mind.
+    const clashes = overlapping(snapshot, [tailnetRange]).filter(
+      (by) => !/ (of|through) (tailscale|ts)\d*$/.test(by),
+    );
+    if (clashes.length === 0) return ok(`no network of this node lies in ${tailnetRange}`);
+    return warn({
+      found: `${tailnetRange}, from which tailnet nodes get addresses, overlaps ${listed(clashes)}`,
+      why: "tailscaled cannot reach a host of the underlay that has the same address as a tailnet node.",
+      todo: "Let Headscale give addresses from a part of 100.64.0.0/10 that is not used here (prefixes.v4).",
+    });
+  }),
+
+  "addresses.link": onNode((snapshot, { linkPrefix }) => {
+    const clashes = overlapping(snapshot, [linkPrefix]);
+    if (clashes.length === 0) return ok(`nothing on this node uses ${linkPrefix}`);
+    return fail({
+      found: `${linkPrefix} overlaps ${listed(clashes)}`,
+      why: "The veth between the node and the tailnet namespace takes these addresses.",
+      todo: "Set tailscale.linkCIDR to a /30 that nothing else uses.",
+    });
+  }),
+
+  "addresses.mtu": onNode(({ links, routes }, { mtu }) => {
+    const uplinks = links.filter(
+      ({ index, name }) =>
+        name !== tailnetLink.node &&
+        routes.some(
+          ({ linkIndex, destination, table }) =>
+            linkIndex === index && table === 254 && destination.endsWith("/0"),
+        ),
+    );
+    if (uplinks.length === 0) return skipped("the node has no default route to measure by");
+    const needed = mtu + wireGuardOverhead;
+    const narrow = uplinks.filter((link) => link.mtu < needed);
+    if (narrow.length === 0)
+      return ok(
+        `${uplinks.map((link) => `${link.name} ${link.mtu}`).join(", ")}; pods' ${mtu} needs ${needed}`,
+      );
+    return warn({
+      found: `${narrow.map((link) => `${link.name} has an MTU of ${link.mtu}`).join(", ")}; full packets of pods need ${needed}`,
+      why: "Each full packet of a pod is cut in two on the way; where fragments are dropped, large transfers hang.",
+      todo: `Raise the MTU of the uplink, or set network.mtu to ${Math.min(...narrow.map((link) => link.mtu)) - wireGuardOverhead} or less on all nodes.`,
+    });
+  }),
+
+  /** Rules that a packet for a pod meets before ours. Marks do not cross into the tailnet namespace. */
+  "addresses.rules": onNode(({ rules }, { supernets }) => {
+    const earlier = rules.filter(
+      ({ priority, protocol, table }) =>
+        priority > 0 &&
+        priority < rulePriority.supernetToTailnet &&
+        protocol !== routeProtocol &&
+        table !== localTable,
+    );
+    const pods = supernets.map(parsePrefix);
+    const takesPods = ({ destination }: KernelRule) =>
+      destination === undefined || pods.some((pod) => overlaps(pod, parsePrefix(destination)));
+    const taking = earlier.filter(
+      (rule) => rule.mark === undefined && rule.source === undefined && takesPods(rule),
+    );
+    const described = (rule: KernelRule) =>
+      `priority ${rule.priority} to table ${rule.table}${rule.mark === undefined ? "" : ` for mark 0x${rule.mark.toString(16)}`}`;
+    if (taking.length > 0)
+      return warn({
+        found: `other software's rules come before ours for every packet: ${listed(taking.map(described))}`,
+        why: "A route in such a table decides about packets for pods before HeadCNI's rules do.",
+        todo: `Give those rules a priority above ${rulePriority.supernetToTailnet}, or make sure their tables hold no route for pods.`,
+      });
+    if (earlier.length === 0) return ok("no rules of other software before ours");
+    return ok(`only marked or narrower rules before ours: ${listed(earlier.map(described))}`);
+  }),
+};
+
+/** A check of what the kernel has; none where that could not be read, which the first of them says. */
+function onNode(check: (snapshot: KernelSnapshot, settings: DoctorSettings) => Outcome): Check {
+  return ({ node: { snapshot } }, settings) =>
+    "unknown" in snapshot ? undefined : check(snapshot.value, settings);
 }
 
 interface UsedPrefix {
@@ -70,111 +161,11 @@ function usedPrefixes({ links, addresses, routes }: KernelSnapshot): readonly Us
   return [...fromAddresses, ...fromRoutes];
 }
 
-function overlapping(used: readonly UsedPrefix[], wanted: readonly string[]): readonly string[] {
+/** By what the node uses of the wanted prefixes. */
+function overlapping(snapshot: KernelSnapshot, wanted: readonly string[]): readonly string[] {
   const prefixes = wanted.map(parsePrefix);
-  const found = used.filter(({ prefix }) => prefixes.some((one) => overlaps(one, parsePrefix(prefix))));
+  const found = usedPrefixes(snapshot).filter(({ prefix }) =>
+    prefixes.some((one) => overlaps(one, parsePrefix(prefix))),
+  );
   return [...new Set(found.map(({ by }) => by))];
-}
-
-function podAddresses(used: readonly UsedPrefix[], { supernets }: DoctorSettings): Finding {
-  const id = "addresses.podCIDR";
-  const clashes = overlapping(used, supernets);
-  if (supernets.length === 0) return skipped(id, "network.podCIDR is not given");
-  if (clashes.length === 0) return ok(id, `nothing on this node uses ${supernets.join(" or ")}`);
-  return fail(id, {
-    found: `${supernets.join(" or ")} overlaps ${listed(clashes)}`,
-    why: "HeadCNI sends the whole pod CIDR into the tailnet, so the node would lose what is there now.",
-    todo: "Choose a network.podCIDR that nothing else uses; if the route is another CNI's, remove that CNI first.",
-  });
-}
-
-function serviceAddresses(used: readonly UsedPrefix[], { services, kubernetes }: DoctorSettings): Finding {
-  const id = "addresses.serviceCIDR";
-  const clashes = overlapping(used, services);
-  if (clashes.length === 0) return ok(id, `nothing on this node uses ${services.join(" or ")}`);
-  const trouble = {
-    found: `${services.join(" or ")} overlaps ${listed(clashes)}`,
-    why: "kube-proxy refuses what goes to an unused Service address, so hosts in there become unreachable.",
-    todo: "Set network.serviceCIDR to what the API server has (--service-cluster-ip-range); that must avoid the LAN.",
-  };
-  return kubernetes ? fail(id, trouble) : warn(id, trouble);
-}
-
-function tailnetAddresses(used: readonly UsedPrefix[]): Finding {
-  const id = "addresses.tailnet";
-  // A tailscaled of the node's own lives in another namespace than ours and does not mind.
-  const clashes = overlapping(
-    used.filter(({ by }) => !/ (of|through) (tailscale|ts)\d*$/.test(by)),
-    [tailnetRange],
-  );
-  if (clashes.length === 0) return ok(id, `no network of this node lies in ${tailnetRange}`);
-  return warn(id, {
-    found: `${tailnetRange}, from which tailnet nodes get addresses, overlaps ${listed(clashes)}`,
-    why: "tailscaled cannot reach a host of the underlay that has the same address as a tailnet node.",
-    todo: "Let Headscale give addresses from a part of 100.64.0.0/10 that is not used here (prefixes.v4).",
-  });
-}
-
-function linkAddresses(used: readonly UsedPrefix[], { linkPrefix }: DoctorSettings): Finding {
-  const id = "addresses.link";
-  const clashes = overlapping(used, [linkPrefix]);
-  if (clashes.length === 0) return ok(id, `nothing on this node uses ${linkPrefix}`);
-  return fail(id, {
-    found: `${linkPrefix} overlaps ${listed(clashes)}`,
-    why: "The veth between the node and the tailnet namespace takes these addresses.",
-    todo: "Set tailscale.linkCIDR to a /30 that nothing else uses.",
-  });
-}
-
-function uplinkMtu({ links, routes }: KernelSnapshot, { mtu }: DoctorSettings): Finding {
-  const id = "addresses.mtu";
-  const uplinks = links.filter(
-    ({ index, name }) =>
-      name !== tailnetLink.node &&
-      routes.some(
-        ({ linkIndex, destination, table }) =>
-          linkIndex === index && table === 254 && destination.endsWith("/0"),
-      ),
-  );
-  if (uplinks.length === 0) return skipped(id, "the node has no default route to measure by");
-  const needed = mtu + wireGuardOverhead;
-  const narrow = uplinks.filter((link) => link.mtu < needed);
-  if (narrow.length === 0)
-    return ok(
-      id,
-      `${uplinks.map((link) => `${link.name} ${link.mtu}`).join(", ")}; pods' ${mtu} needs ${needed}`,
-    );
-  return warn(id, {
-    found: `${narrow.map((link) => `${link.name} has an MTU of ${link.mtu}`).join(", ")}; full packets of pods need ${needed}`,
-    why: "Each full packet of a pod is cut in two on the way; where fragments are dropped, large transfers hang.",
-    todo: `Raise the MTU of the uplink, or set network.mtu to ${Math.min(...narrow.map((link) => link.mtu)) - wireGuardOverhead} or less on all nodes.`,
-  });
-}
-
-/** Rules that a packet for a pod meets before ours. Marks do not cross into the tailnet namespace. */
-function foreignRules({ rules }: KernelSnapshot, { supernets }: DoctorSettings): Finding {
-  const id = "addresses.rules";
-  const earlier = rules.filter(
-    ({ priority, protocol, table }) =>
-      priority > 0 &&
-      priority < rulePriority.supernetToTailnet &&
-      protocol !== routeProtocol &&
-      table !== localTable,
-  );
-  const pods = supernets.map(parsePrefix);
-  const takesPods = ({ destination }: KernelRule) =>
-    destination === undefined || pods.some((pod) => overlaps(pod, parsePrefix(destination)));
-  const taking = earlier.filter(
-    (rule) => rule.mark === undefined && rule.source === undefined && takesPods(rule),
-  );
-  const described = (rule: KernelRule) =>
-    `priority ${rule.priority} to table ${rule.table}${rule.mark === undefined ? "" : ` for mark 0x${rule.mark.toString(16)}`}`;
-  if (taking.length > 0)
-    return warn(id, {
-      found: `other software's rules come before ours for every packet: ${listed(taking.map(described))}`,
-      why: "A route in such a table decides about packets for pods before HeadCNI's rules do.",
-      todo: `Give those rules a priority above ${rulePriority.supernetToTailnet}, or make sure their tables hold no route for pods.`,
-    });
-  if (earlier.length === 0) return ok(id, "no rules of other software before ours");
-  return ok(id, `only marked or narrower rules before ours: ${listed(earlier.map(described))}`);
 }

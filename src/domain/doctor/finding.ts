@@ -1,3 +1,5 @@
+import type { DoctorFacts, DoctorSettings } from "./facts.ts";
+
 /** What a check came to. `skipped`: it could not be made, and `found` says why. */
 export type CheckResult = "ok" | "warn" | "fail" | "skipped";
 
@@ -16,10 +18,7 @@ export const checkGroups = [
 export type CheckGroup = (typeof checkGroups)[number];
 
 /** The outcome of one check, in words for the person who runs the node. */
-export interface Finding {
-  /** `<group>.<what>`; never changes its meaning. */
-  readonly id: string;
-  readonly group: CheckGroup;
+export interface Outcome {
   readonly result: CheckResult;
   readonly found: string;
   /** What breaks, or may break; empty for `ok` and `skipped`. */
@@ -28,39 +27,47 @@ export interface Finding {
   readonly todo: string;
 }
 
+export interface Finding extends Outcome {
+  /** `<group>.<what>`; never changes its meaning. */
+  readonly id: string;
+  readonly group: CheckGroup;
+}
+
 type CheckId = `${CheckGroup}.${string}`;
 
-/** A finding's words when something is not right. */
-export interface Trouble {
-  readonly found: string;
-  readonly why: string;
-  readonly todo: string;
+/** Undefined: the check does not apply. */
+export type Check = (facts: DoctorFacts, settings: DoctorSettings) => Outcome | undefined;
+
+/** Checks by the id of their finding, in the order in which they are told. */
+export type Checks = Readonly<Record<CheckId, Check>>;
+
+/** An outcome's words when something is not right. */
+type Trouble = Omit<Outcome, "result">;
+
+export function ok(found: string): Outcome {
+  return { result: "ok", found, why: "", todo: "" };
 }
 
-export function ok(id: CheckId, found: string): Finding {
-  return { id, group: groupOf(id), result: "ok", found, why: "", todo: "" };
+export function warn(trouble: Trouble): Outcome {
+  return { result: "warn", ...trouble };
 }
 
-export function warn(id: CheckId, trouble: Trouble): Finding {
-  return { id, group: groupOf(id), result: "warn", ...trouble };
-}
-
-export function fail(id: CheckId, trouble: Trouble): Finding {
-  return { id, group: groupOf(id), result: "fail", ...trouble };
+export function fail(trouble: Trouble): Outcome {
+  return { result: "fail", ...trouble };
 }
 
 /** `todo`: what would let the check be made, if anything does. */
-export function skipped(id: CheckId, because: string, todo = ""): Finding {
-  return { id, group: groupOf(id), result: "skipped", found: because, why: "", todo };
+export function skipped(because: string, todo = ""): Outcome {
+  return { result: "skipped", found: because, why: "", todo };
+}
+
+export function findingOf(id: string, outcome: Outcome): Finding {
+  const name = id.slice(0, id.indexOf("."));
+  return { id, group: checkGroups.find((group) => group === name) ?? "node", ...outcome };
 }
 
 /** At most `most` of them, and how many more there are. */
 export function listed(names: readonly string[], most = 4): string {
   const shown = names.slice(0, most).join(", ");
   return names.length > most ? `${shown} and ${names.length - most} more` : shown;
-}
-
-function groupOf(id: CheckId): CheckGroup {
-  const name = id.slice(0, id.indexOf("."));
-  return checkGroups.find((group) => group === name) ?? "node";
 }

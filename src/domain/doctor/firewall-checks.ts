@@ -1,60 +1,52 @@
+import { dropsByDefault } from "../nft-foreign.ts";
 import type { ForeignChain } from "../nft-observation.ts";
-import type { DoctorFacts, FirewallFacts } from "./facts.ts";
-import { type Finding, fail, listed, ok, skipped, warn } from "./finding.ts";
+import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 
 /** Other software's filters on the way of pods. */
-export function firewallChecks({ firewall }: DoctorFacts): readonly Finding[] {
-  if ("unknown" in firewall) return [skipped("firewall.backend", firewall.unknown)];
-  const facts = firewall.value;
-  return [backend(facts), forwardChains(facts), ownedTables(facts)];
-}
-
-/** Both kinds of iptables filter at once: a packet must pass each of them. */
-function backend({ legacyRules, foreign }: FirewallFacts): Finding {
-  const id = "firewall.backend";
-  const usesNft = foreign.some(({ manager }) => manager !== "nft");
-  // "-P FORWARD ACCEPT" lines alone are what an unused table looks like.
-  const rules = legacyRules.filter((line) => line.startsWith("-A"));
-  const dropping = legacyRules.find((line) => /^-P FORWARD (DROP|REJECT)/.test(line));
-  if (dropping !== undefined)
-    return fail(id, {
-      found: `iptables-legacy drops forwarded packets ("${dropping}")`,
-      why: "HeadCNI makes exceptions in nftables and iptables-nft only; a packet must pass legacy tables as well.",
-      todo: "Move to iptables-nft (update-alternatives --set iptables /usr/sbin/iptables-nft) and flush the legacy rules.",
+export const firewallChecks: Checks = {
+  /** Both kinds of iptables filter at once: a packet must pass each of them. */
+  "firewall.backend"({ firewall }) {
+    if ("unknown" in firewall) return skipped(firewall.unknown);
+    const { legacyRules, foreign } = firewall.value;
+    const usesNft = foreign.some(({ manager }) => manager !== "nft");
+    // "-P FORWARD ACCEPT" lines alone are what an unused table looks like.
+    const rules = legacyRules.filter((line) => line.startsWith("-A"));
+    const dropping = legacyRules.find((line) => /^-P FORWARD (DROP|REJECT)/.test(line));
+    if (dropping !== undefined)
+      return fail({
+        found: `iptables-legacy drops forwarded packets ("${dropping}")`,
+        why: "HeadCNI makes exceptions in nftables and iptables-nft only; a packet must pass legacy tables as well.",
+        todo: "Move to iptables-nft (update-alternatives --set iptables /usr/sbin/iptables-nft) and flush the legacy rules.",
+      });
+    if (rules.length === 0) return ok(usesNft ? "iptables-nft" : "nftables, no iptables rules");
+    return warn({
+      found: `iptables-legacy holds ${rules.length} rules${usesNft ? ", and iptables-nft is in use as well" : ""}`,
+      why: "Legacy and nftables rules both apply; HeadCNI does not see the legacy ones and cannot make exceptions there.",
+      todo: "Let all software use iptables-nft, then flush what iptables-legacy-save shows.",
     });
-  if (rules.length === 0) return ok(id, usesNft ? "iptables-nft" : "nftables, no iptables rules");
-  return warn(id, {
-    found: `iptables-legacy holds ${rules.length} rules${usesNft ? ", and iptables-nft is in use as well" : ""}`,
-    why: "Legacy and nftables rules both apply; HeadCNI does not see the legacy ones and cannot make exceptions there.",
-    todo: "Let all software use iptables-nft, then flush what iptables-legacy-save shows.",
-  });
-}
+  },
 
-function forwardChains({ foreign, ownedTables: owned }: FirewallFacts): Finding {
-  const id = "firewall.forward";
-  const drops = foreign.filter(
-    ({ hook, policy, rules }) =>
-      hook === "forward" && (policy === "drop" || rules.some((rule) => rule.dropsAll)),
-  );
-  const places = drops.filter((chain) => !owned.includes(tableOf(chain))).map(placeOf);
-  if (places.length === 0) return ok(id, "no other program drops what is forwarded");
-  return ok(id, `${listed(places)} drops; HeadCNI adds tagged exceptions for pods there`);
-}
+  "firewall.forward"({ firewall }) {
+    if ("unknown" in firewall) return undefined;
+    const { foreign, ownedTables } = firewall.value;
+    const drops = foreign.filter((chain) => chain.hook === "forward" && dropsByDefault(chain));
+    const places = drops.filter((chain) => !ownedTables.includes(tableOf(chain))).map(placeOf);
+    if (places.length === 0) return ok("no other program drops what is forwarded");
+    return ok(`${listed(places)} drops; HeadCNI adds tagged exceptions for pods there`);
+  },
 
-function ownedTables({ ownedTables: owned, foreign }: FirewallFacts): Finding {
-  const id = "firewall.owner";
-  const dropping = foreign.filter(
-    (chain) =>
-      owned.includes(tableOf(chain)) &&
-      (chain.policy === "drop" || chain.rules.some((rule) => rule.dropsAll)),
-  );
-  if (dropping.length === 0) return ok(id, "no dropping table that only its owner may change");
-  return fail(id, {
-    found: `${listed(dropping.map(placeOf))} drops packets, and only the program that made it may change it`,
-    why: "HeadCNI cannot make an exception for pods there, so their packets are dropped.",
-    todo: "For firewalld: set NftablesTableOwner=no in /etc/firewalld/firewalld.conf and restart it.",
-  });
-}
+  "firewall.owner"({ firewall }) {
+    if ("unknown" in firewall) return undefined;
+    const { foreign, ownedTables } = firewall.value;
+    const dropping = foreign.filter((chain) => ownedTables.includes(tableOf(chain)) && dropsByDefault(chain));
+    if (dropping.length === 0) return ok("no dropping table that only its owner may change");
+    return fail({
+      found: `${listed(dropping.map(placeOf))} drops packets, and only the program that made it may change it`,
+      why: "HeadCNI cannot make an exception for pods there, so their packets are dropped.",
+      todo: "For firewalld: set NftablesTableOwner=no in /etc/firewalld/firewalld.conf and restart it.",
+    });
+  },
+};
 
 function tableOf({ family, table }: ForeignChain): string {
   return `${family} ${table}`;

@@ -2,7 +2,7 @@ import { addressChecks } from "./address-checks.ts";
 import { announcementChecks } from "./announcement-checks.ts";
 import { cniChecks } from "./cni-checks.ts";
 import type { DoctorFacts, DoctorSettings } from "./facts.ts";
-import { type CheckResult, checkGroups, type Finding, skipped } from "./finding.ts";
+import { type CheckResult, type Checks, checkGroups, type Finding, findingOf } from "./finding.ts";
 import { firewallChecks } from "./firewall-checks.ts";
 import { headscaleChecks } from "./headscale-checks.ts";
 import { kernelChecks } from "./kernel-checks.ts";
@@ -11,22 +11,26 @@ import { nodeChecks } from "./node-checks.ts";
 import { policyChecks } from "./policy-checks.ts";
 import { tailnetChecks } from "./tailnet-checks.ts";
 
+const allChecks: Checks = {
+  ...kernelChecks,
+  ...nodeChecks,
+  ...addressChecks,
+  ...firewallChecks,
+  ...cniChecks,
+  ...headscaleChecks,
+  ...policyChecks,
+  ...tailnetChecks,
+  ...announcementChecks,
+  ...kubernetesChecks,
+};
+
 /** Every check, by group. Pure: the same facts give the same findings. */
 export function judge(facts: DoctorFacts, configured: DoctorSettings): readonly Finding[] {
   const settings = { ...configured, ownPrefixes: ownPrefixes(facts, configured) };
-  const findings = [
-    ...kernelChecks(facts.node),
-    ...nodeChecks(facts, settings),
-    ...addressChecks(facts.node, settings),
-    ...firewallChecks(facts),
-    ...cniChecks(facts, settings),
-    ...(settings.headscaleUrl === ""
-      ? [skipped("headscale.url", "headscale.url is not given")]
-      : [...headscaleChecks(facts, settings), ...policyChecks(facts, settings)]),
-    ...tailnetChecks(facts, settings),
-    ...announcementChecks(facts, settings),
-    ...kubernetesChecks(facts.kubernetes, configured),
-  ];
+  const findings = Object.entries(allChecks).flatMap(([id, check]) => {
+    const outcome = check(facts, settings);
+    return outcome === undefined ? [] : [findingOf(id, outcome)];
+  });
   return checkGroups.flatMap((group) => findings.filter((finding) => finding.group === group));
 }
 

@@ -1,5 +1,5 @@
-import type { KernelFeature, NodeFacts } from "./facts.ts";
-import { type Finding, fail, listed, ok, skipped } from "./finding.ts";
+import { type KernelFeature, kernelFeatures } from "./facts.ts";
+import { type Check, type Checks, fail, listed, ok, skipped } from "./finding.ts";
 
 const features: Readonly<Record<KernelFeature, { readonly what: string; readonly todo: string }>> = {
   attachment: {
@@ -25,40 +25,40 @@ const features: Readonly<Record<KernelFeature, { readonly what: string; readonly
 };
 
 /** What the kernel must be able to do, as tried in a throw-away namespace. */
-export function kernelChecks(node: NodeFacts): readonly Finding[] {
-  return [privileges(node), ...trials(node), tunDevice(node)];
-}
+export const kernelChecks: Checks = {
+  "kernel.privileges"({ node: { missingCapabilities } }) {
+    if (missingCapabilities.length === 0) return ok("all needed capabilities");
+    return fail({
+      found: `missing ${listed(missingCapabilities)}`,
+      why: "HeadCNI makes links, routes, rules and namespaces; several of these checks need the same rights.",
+      todo: "Run as root; in a container add NET_ADMIN, NET_RAW and SYS_ADMIN.",
+    });
+  },
 
-function privileges({ missingCapabilities }: NodeFacts): Finding {
-  const id = "kernel.privileges";
-  if (missingCapabilities.length === 0) return ok(id, "all needed capabilities");
-  return fail(id, {
-    found: `missing ${listed(missingCapabilities)}`,
-    why: "HeadCNI makes links, routes, rules and namespaces; several of these checks need the same rights.",
-    todo: "Run as root; in a container add NET_ADMIN, NET_RAW and SYS_ADMIN.",
-  });
-}
+  ...Object.fromEntries(kernelFeatures.map((feature) => [`kernel.${feature}`, trial(feature)])),
 
-function trials({ trials: fact, kernelRelease }: NodeFacts): readonly Finding[] {
-  if ("unknown" in fact) return [skipped("kernel.attachment", `not tried: ${fact.unknown}`)];
-  return fact.value.map(({ feature, refusal }) => {
+  "kernel.tun"({ node: { tunDevice: refusal } }) {
+    if (refusal === "") return ok("/dev/net/tun opens");
+    return fail({
+      found: `/dev/net/tun: ${refusal}`,
+      why: "tailscaled makes its interface with it; without it no packet leaves the node for another.",
+      todo: "Load the module tun (modprobe tun); in a container or VM allow the device 10:200.",
+    });
+  },
+};
+
+function trial(feature: KernelFeature): Check {
+  return ({ node: { trials, kernelRelease } }) => {
+    if ("unknown" in trials)
+      return feature === "attachment" ? skipped(`not tried: ${trials.unknown}`) : undefined;
     const { what, todo } = features[feature];
-    const id = `kernel.${feature}` as const;
-    if (refusal === "") return ok(id, what);
-    return fail(id, {
-      found: `${what}: ${refusal} (kernel ${kernelRelease})`,
+    const tried = trials.value.find((one) => one.feature === feature);
+    if (tried === undefined) return undefined;
+    if (tried.refusal === "") return ok(what);
+    return fail({
+      found: `${what}: ${tried.refusal} (kernel ${kernelRelease})`,
       why: "HeadCNI does the same for the node and its pods and would fail at it.",
       todo,
     });
-  });
-}
-
-function tunDevice({ tunDevice: refusal }: NodeFacts): Finding {
-  const id = "kernel.tun";
-  if (refusal === "") return ok(id, "/dev/net/tun opens");
-  return fail(id, {
-    found: `/dev/net/tun: ${refusal}`,
-    why: "tailscaled makes its interface with it; without it no packet leaves the node for another.",
-    todo: "Load the module tun (modprobe tun); in a container or VM allow the device 10:200.",
-  });
+  };
 }

@@ -1,87 +1,99 @@
 import { containsPrefix, PrefixError, parsePrefix } from "../prefix.ts";
 import type { DoctorFacts, DoctorSettings } from "./facts.ts";
-import { type Finding, fail, listed, ok, skipped, warn } from "./finding.ts";
+import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
+import { onceReached } from "./headscale-checks.ts";
 import { isRecord, parsePolicy, textsOf } from "./policy-text.ts";
 
 type Policy = Readonly<Record<string, unknown>>;
 
 /** Headscale's policy: who approves routes, and whether pods may talk (reference A.5). */
-export function policyChecks({ headscale }: DoctorFacts, settings: DoctorSettings): readonly Finding[] {
-  const { admin } = headscale;
-  if (headscale.unreachable !== undefined) return [];
-  const seen = "unknown" in admin ? admin : admin.value.policy;
-  if ("unknown" in seen)
-    return [
-      skipped(
-        "headscale.policy",
-        "the policy can be read with an API key only",
-        `--api-key-file FILE; or see that autoApprovers names ${settings.supernets.join(" and ")} for ${settings.tags.join(", ")}.`,
-      ),
-    ];
-  if (seen.value === "") return [noPolicy(settings), cachedMaps({})];
-  const policy = parsePolicy(seen.value);
-  if (policy === undefined) return [skipped("headscale.policy", "its policy is no JSON that we can read")];
-  return [approvers(policy, settings), talking(policy, settings), cachedMaps(policy)];
-}
+export const policyChecks: Checks = {
+  "headscale.approvers": onceReached((facts, settings) => {
+    const policy = policyOf(facts);
+    if (policy === "absent" && settings.approval === "api")
+      return ok("no policy; the API key approves routes");
+    if (policy === "absent")
+      return fail({
+        found: "Headscale has no policy",
+        why: "With approval: policy nobody approves this node's routes, so no other node can reach its pods.",
+        todo: `headscale policy set -f FILE, with ${example(settings)}`,
+      });
+    if (typeof policy === "string") return undefined;
+    const owners = isRecord(policy["tagOwners"]) ? policy["tagOwners"] : {};
+    const undeclared = settings.tags.filter((tag) => owners[tag] === undefined);
+    if (undeclared.length > 0)
+      return fail({
+        found: `the policy's tagOwners lacks ${listed(undeclared)}`,
+        why: "Headscale lets no node have a tag that nobody owns.",
+        todo: `Add "${undeclared[0]}": [] to tagOwners.`,
+      });
+    if (settings.approval === "api") return ok("the API key approves routes");
+    const auto = isRecord(policy["autoApprovers"]) ? policy["autoApprovers"]["routes"] : undefined;
+    const routes = isRecord(auto) ? auto : {};
+    const covered = (wanted: string) =>
+      Object.entries(routes).some(
+        ([prefix, who]) => holds(prefix, wanted) && textsOf(who).some((name) => settings.tags.includes(name)),
+      );
+    const wanted = settings.ownPrefixes.length > 0 ? settings.ownPrefixes : settings.supernets;
+    const missing = wanted.filter((prefix) => !covered(prefix));
+    if (missing.length > 0)
+      return fail({
+        found: `the policy's autoApprovers do not approve ${listed(missing)} for ${settings.tags.join(", ")}`,
+        why: "The routes of this node would wait for approval for ever, and its pods stay unreachable from others.",
+        todo: `Put into the policy: ${example(settings)}`,
+      });
+    return ok(`autoApprovers approve ${wanted.join(" and ")} for ${settings.tags.join(", ")}`);
+  }),
 
-/** Without a policy everybody may talk, and nobody approves. */
-function noPolicy(settings: DoctorSettings): Finding {
-  if (settings.approval === "api") return ok("headscale.approvers", "no policy; the API key approves routes");
-  return fail("headscale.approvers", {
-    found: "Headscale has no policy",
-    why: "With approval: policy nobody approves this node's routes, so no other node can reach its pods.",
-    todo: `headscale policy set -f FILE, with ${example(settings)}`,
-  });
+  /** Whether some rule lets the pods' addresses talk to each other. */
+  "headscale.policy": onceReached((facts, { supernets, tags }) => {
+    const policy = policyOf(facts);
+    // Without one everybody may talk, and nobody approves.
+    if (policy === "absent") return undefined;
+    if (policy === "hidden")
+      return skipped(
+        "the policy can be read with an API key only",
+        `--api-key-file FILE; or see that autoApprovers names ${supernets.join(" and ")} for ${tags.join(", ")}.`,
+      );
+    if (policy === "unreadable") return skipped("its policy is no JSON that we can read");
+    const rules = [...rulesOf(policy["acls"]), ...rulesOf(policy["grants"])];
+    if (policy["acls"] === undefined && policy["grants"] === undefined)
+      return ok("no acls: everybody may talk to everybody");
+    const hosts = isRecord(policy["hosts"]) ? policy["hosts"] : {};
+    const blocked = supernets.filter((pods) => !rules.some((rule) => letsTalk(rule, pods, hosts)));
+    if (blocked.length === 0) return ok(`a rule lets ${supernets.join(" and ")} talk to itself`);
+    return fail({
+      found: `no rule of the policy lets all of ${blocked.join(" and ")} talk to itself on all ports`,
+      why: "Packets keep their pods' addresses in the tailnet; tags and autogroups stand for nodes' addresses, not for pods.",
+      todo: `Add {"action":"accept","src":["${blocked[0]}"],"dst":["${blocked[0]}:*"]} to acls.`,
+    });
+  }),
+
+  "headscale.cachedMaps": onceReached((facts) => {
+    const policy = policyOf(facts);
+    if (policy === "hidden" || policy === "unreadable") return undefined;
+    const entries = policy === "absent" ? [] : rulesOf(policy["nodeAttrs"]);
+    const attrs = entries.flatMap((entry) => textsOf(entry["attr"]));
+    if (attrs.includes("cache-network-maps")) return ok("nodes keep the network map on disk");
+    return warn({
+      found: "the policy does not give nodes the attribute cache-network-maps",
+      why: "A node that reboots while Headscale is down has no pod network until Headscale is back.",
+      todo: 'Add {"target":["*"],"attr":["cache-network-maps"]} to the policy\'s nodeAttrs.',
+    });
+  }),
+};
+
+/** `hidden`: only an API key shows it. */
+function policyOf({ headscale: { admin } }: DoctorFacts): Policy | "absent" | "hidden" | "unreadable" {
+  const stored = "unknown" in admin ? admin : admin.value.policy;
+  if ("unknown" in stored) return "hidden";
+  return stored.value === "" ? "absent" : (parsePolicy(stored.value) ?? "unreadable");
 }
 
 function example({ supernets, tags }: DoctorSettings): string {
   const [tag = "tag:k8s-node"] = tags;
   const routes = supernets.map((prefix) => `"${prefix}":["${tag}"]`).join(",");
   return `{"tagOwners":{"${tag}":[]},"autoApprovers":{"routes":{${routes}}}}`;
-}
-
-function approvers(policy: Policy, settings: DoctorSettings): Finding {
-  const id = "headscale.approvers";
-  const owners = isRecord(policy["tagOwners"]) ? policy["tagOwners"] : {};
-  const undeclared = settings.tags.filter((tag) => owners[tag] === undefined);
-  if (undeclared.length > 0)
-    return fail(id, {
-      found: `the policy's tagOwners lacks ${listed(undeclared)}`,
-      why: "Headscale lets no node have a tag that nobody owns.",
-      todo: `Add "${undeclared[0]}": [] to tagOwners.`,
-    });
-  if (settings.approval === "api") return ok(id, "the API key approves routes");
-  const auto = isRecord(policy["autoApprovers"]) ? policy["autoApprovers"]["routes"] : undefined;
-  const routes = isRecord(auto) ? auto : {};
-  const covered = (wanted: string) =>
-    Object.entries(routes).some(
-      ([prefix, who]) => holds(prefix, wanted) && textsOf(who).some((name) => settings.tags.includes(name)),
-    );
-  const wanted = settings.ownPrefixes.length > 0 ? settings.ownPrefixes : settings.supernets;
-  const missing = wanted.filter((prefix) => !covered(prefix));
-  if (missing.length > 0)
-    return fail(id, {
-      found: `the policy's autoApprovers do not approve ${listed(missing)} for ${settings.tags.join(", ")}`,
-      why: "The routes of this node would wait for approval for ever, and its pods stay unreachable from others.",
-      todo: `Put into the policy: ${example(settings)}`,
-    });
-  return ok(id, `autoApprovers approve ${wanted.join(" and ")} for ${settings.tags.join(", ")}`);
-}
-
-/** Whether some rule lets the pods' addresses talk to each other. */
-function talking(policy: Policy, { supernets }: DoctorSettings): Finding {
-  const id = "headscale.policy";
-  const rules = [...rulesOf(policy["acls"]), ...rulesOf(policy["grants"])];
-  if (policy["acls"] === undefined && policy["grants"] === undefined)
-    return ok(id, "no acls: everybody may talk to everybody");
-  const hosts = isRecord(policy["hosts"]) ? policy["hosts"] : {};
-  const blocked = supernets.filter((pods) => !rules.some((rule) => letsTalk(rule, pods, hosts)));
-  if (blocked.length === 0) return ok(id, `a rule lets ${supernets.join(" and ")} talk to itself`);
-  return fail(id, {
-    found: `no rule of the policy lets all of ${blocked.join(" and ")} talk to itself on all ports`,
-    why: "Packets keep their pods' addresses in the tailnet; tags and autogroups stand for nodes' addresses, not for pods.",
-    todo: `Add {"action":"accept","src":["${blocked[0]}"],"dst":["${blocked[0]}:*"]} to acls.`,
-  });
 }
 
 function rulesOf(value: unknown): readonly Policy[] {
@@ -116,15 +128,4 @@ function holds(text: string, wanted: string): boolean {
     if (error instanceof PrefixError) return false;
     throw error;
   }
-}
-
-function cachedMaps(policy: Policy): Finding {
-  const id = "headscale.cachedMaps";
-  const attrs = rulesOf(policy["nodeAttrs"]).flatMap((entry) => textsOf(entry["attr"]));
-  if (attrs.includes("cache-network-maps")) return ok(id, "nodes keep the network map on disk");
-  return warn(id, {
-    found: "the policy does not give nodes the attribute cache-network-maps",
-    why: "A node that reboots while Headscale is down has no pod network until Headscale is back.",
-    todo: 'Add {"target":["*"],"attr":["cache-network-maps"]} to the policy\'s nodeAttrs.',
-  });
 }
