@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ConfigChange, RefusedChange } from "../domain/config-change.ts";
 import { showValue } from "./config-error.ts";
 import type { Config } from "./config-schema.ts";
+import { valueAt } from "./judge-values.ts";
 import { createKeyCatalogue } from "./key-catalogue.ts";
 import { isSecret } from "./secret.ts";
 
@@ -21,7 +22,7 @@ export function liveChange(previous: Config, next: Config): LiveChange {
   const keyless = ({ headscale }: Config) => headscale.approval === "api" && headscale.authKey === undefined;
   const otherSource = keyless(previous) !== keyless(next);
   for (const { path, about } of createKeyCatalogue().keys) {
-    const [from, to] = [valueAt(previous, path), valueAt(next, path)];
+    const [from, to] = [valueAt(previous, path.split(".")), valueAt(next, path.split("."))];
     if (same(from, to)) continue;
     const change = { path, from: showValue(from), to: showValue(to) };
     if (about.change !== "live") refused.push({ ...change, because: about.change.restart });
@@ -47,17 +48,8 @@ function same(a: unknown, b: unknown): boolean {
   return isSecret(a) && isSecret(b) ? a.reveal() === b.reveal() : isDeepStrictEqual(a, b);
 }
 
-function valueAt(config: Config, path: string): unknown {
-  return path
-    .split(".")
-    .reduce<unknown>(
-      (inner, name) => (inner as Readonly<Record<string, unknown>> | undefined)?.[name],
-      config,
-    );
-}
-
 function withValue(config: Config, path: string, value: unknown): Config {
   const [section = "", name = ""] = path.split(".");
-  const inner = { ...(valueAt(config, section) as object), [name]: value };
+  const inner = { ...(valueAt(config, [section]) as object), [name]: value };
   return { ...config, [section]: inner };
 }

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import * as z from "zod";
-import { formatPrefix, type Prefix, PrefixError, parseAddress, parsePrefix } from "../domain/prefix.ts";
+import { formatPrefix, PrefixError, parseAddress, parsePrefix } from "../domain/prefix.ts";
 import { createSecret } from "./secret.ts";
 
 /** Text that passes `test`; the key's `mustBe` words the refusal. */
@@ -21,7 +21,7 @@ export const prefix = z.string().transform((value, check) => {
   } catch (error) {
     if (!(error instanceof PrefixError)) throw error;
     if (error.detail.code === "HOST_BITS")
-      check.addIssue({ code: "custom", message: `has host bits set; must be ${withoutHostBits(value)}` });
+      check.addIssue({ code: "custom", message: `has host bits set; must be ${error.detail.meant}` });
     else
       check.addIssue({
         code: "custom",
@@ -95,12 +95,4 @@ function isLoopback(hostname: string): boolean {
   const { family, value } = parseAddress(bare);
   const v4 = family === 4 ? value : value >> 32n === 0xffffn ? value & 0xffff_ffffn : undefined;
   return value <= 1n || (v4 !== undefined && (v4 >> 24n === 127n || v4 === 0n));
-}
-
-function withoutHostBits(value: string): string {
-  const [address = "", length = ""] = value.split("/");
-  const { family, value: number } = parseAddress(address);
-  const hostBits = BigInt((family === 4 ? 32 : 128) - Number(length));
-  const whole: Prefix = { family, base: (number >> hostBits) << hostBits, length: Number(length) };
-  return formatPrefix(whole);
 }

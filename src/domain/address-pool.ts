@@ -1,5 +1,6 @@
 import { addressAt, containsAddress, type Prefix, parseAddress, parsePrefix, prefixSize } from "./prefix.ts";
 import { findSorted, withoutSorted, withSorted } from "./sorted-list.ts";
+import { hashWords } from "./stable-hash.ts";
 
 /** In which order free addresses are given: round robin, by chance, or always the lowest. */
 export type PoolStrategy = "sequential" | "random" | "dense";
@@ -187,12 +188,8 @@ function nextSeed(seed: number): number {
 
 /** In [0, 1) with 48 bits: the low bits of a linear congruential sequence alone would repeat too soon. */
 function fraction(seed: number): number {
-  const mix = (word: number) => {
-    const once = Math.imul(word ^ (word >>> 16), 0x7feb352d);
-    const twice = Math.imul(once ^ (once >>> 15), 0x846ca68b);
-    return (twice ^ (twice >>> 16)) >>> 0;
-  };
-  return (mix(seed) * 2 ** 16 + (mix(~seed) >>> 16)) / 2 ** 48;
+  const [high, low] = hashWords(String(seed));
+  return (high * 2 ** 16 + (low >>> 16)) / 2 ** 48;
 }
 
 function itself(value: number): number {

@@ -20,6 +20,7 @@ export type AttachmentState = "pending" | "ready" | "leaving";
 export interface AttachmentPlan {
   readonly key: AttachmentKey;
   readonly network: string;
+  /** In its short form (stable-hash.ts) when it is longer than an alias can carry. */
   readonly containerId: string;
   readonly ifname: string;
   readonly podUid: string;
@@ -40,21 +41,10 @@ export interface AttachmentPlan {
 }
 
 /** An attachment as read back from the kernel. */
-export interface ObservedAttachment {
-  readonly key: AttachmentKey;
-  readonly network: string;
-  /** In its short form (stable-hash.ts) when it is longer than an alias can carry. */
-  readonly containerId: string;
-  readonly ifname: string;
-  readonly podUid: string;
-  readonly hostLink: string;
-  readonly hostMac: string;
+export interface ObservedAttachment extends Omit<AttachmentPlan, "netns" | "podMac" | "routerAddresses"> {
   readonly state: AttachmentState;
   /** Inode of the sandbox's namespace when it was attached. */
   readonly netnsInode: string;
-  readonly addresses: readonly string[];
-  readonly order: number;
-  readonly mtu: number;
   /** Addresses that really have a host route through this link. */
   readonly routedAddresses: readonly string[];
 }

@@ -1,3 +1,5 @@
+import { hashWords } from "./stable-hash.ts";
+
 /** How long to wait between attempts: doubles from `firstMs` to `mostMs`. */
 export interface BackoffRange {
   readonly firstMs: number;
@@ -11,15 +13,6 @@ export interface BackoffRange {
  */
 export function backoffDelay(attempt: number, range: BackoffRange, seed: string): number {
   const whole = Math.min(range.firstMs * 2 ** Math.min(attempt, 30), range.mostMs);
-  return Math.round(whole * (0.5 + fraction(`${seed}#${attempt}`) / 2));
-}
-
-/** FNV-1a with a final mix, as a number in [0, 1). */
-function fraction(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
-  return ((hash ^ (hash >>> 15)) >>> 0) / 2 ** 32;
+  const [drawn] = hashWords(`${seed}#${attempt}`);
+  return Math.round(whole * (0.5 + drawn / 2 ** 33));
 }

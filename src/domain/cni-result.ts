@@ -1,6 +1,7 @@
 import type { CniFailure, CniResult, CniVersion } from "../protocol/wire-types.ts";
 import type { AttachmentPlan, Mismatch } from "./attachment.ts";
 import { podGateway } from "./kernel-constants.ts";
+import { hostPrefix } from "./prefix.ts";
 
 /**
  * What ADD answers for an attachment (CNI specification 1.1.0, "Success result"). Addresses belong to the pod's side:
@@ -54,8 +55,4 @@ export function mismatchFailure(key: string, mismatches: readonly Mismatch[]): C
 
 function familyOf(address: string): 4 | 6 {
   return address.includes(":") ? 6 : 4;
-}
-
-function hostPrefix(address: string): string {
-  return `${address}/${familyOf(address) === 4 ? 32 : 128}`;
 }

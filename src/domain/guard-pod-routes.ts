@@ -3,7 +3,7 @@ import type { KernelWish } from "./guard-wishes.ts";
 import { attachmentLinkGroup, mainTable, podRouteMetric, routeProtocol } from "./kernel-constants.ts";
 import type { KernelSnapshot } from "./kernel-state.ts";
 import { parseLinkAlias } from "./link-alias.ts";
-import { parseAddress } from "./prefix.ts";
+import { hostPrefix, parseAddress } from "./prefix.ts";
 
 /**
  * The host route of every attached pod. Deleting the router address, or the link it stands on, makes the kernel drop
@@ -28,7 +28,7 @@ export function podRouteWishes(settings: GuardSettings, snapshot: KernelSnapshot
               route: {
                 family,
                 type: "unicast",
-                destination: `${address}/${family === 4 ? 32 : 128}`,
+                destination: hostPrefix(address),
                 table: mainTable,
                 metric: podRouteMetric,
                 protocol: routeProtocol,

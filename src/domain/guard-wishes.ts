@@ -42,7 +42,7 @@ export function nodeWishes(settings: GuardSettings, linked: boolean): readonly K
       routers.map(
         (router): KernelWish => ({
           invariant: "node.routerAddress",
-          operation: address(link, router, hostLength(family)),
+          operation: address(link, router, family === 4 ? 32 : 128),
         }),
       ),
     ),
@@ -105,10 +105,6 @@ export const vethOperation: KernelOperation = {
   peerNamespace: "tailnet",
   mtu: tailnetLinkMtu,
 };
-
-function hostLength(family: 4 | 6): number {
-  return family === 4 ? 32 : 128;
-}
 
 export function address(link: string, text: string, prefixLength: number): KernelOperation {
   return { op: "address.add", link, address: text, prefixLength };

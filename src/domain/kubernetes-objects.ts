@@ -1,3 +1,5 @@
+import type { PodReference } from "../protocol/wire-types.ts";
+
 /** Kubernetes objects as we keep them: trimmed where they are read, plain, comparable. */
 
 /** A Node of the cluster, as far as others need to know it (Node v1: spec.podCIDRs, status.addresses). */
@@ -26,28 +28,19 @@ export interface NetworkCondition {
 }
 
 /** A pod that runs on this node. */
-export interface NodePod {
-  readonly uid: string;
+export interface NodePod extends PodReference {
   /** UID under which the kubelet runs it: a static pod's own where this is its mirror, else the same as `uid`. */
   readonly runtimeUid: string;
-  readonly namespace: string;
-  readonly name: string;
 }
 
 /** A failure on a pod's network, told to people as an Event on the Pod (events.k8s.io/v1). */
 export interface PodReport {
-  readonly pod: PodIdentity;
+  readonly pod: PodReference;
   /** One CamelCase word, such as "NetworkNotAttached". */
   readonly reason: string;
   readonly note: string;
   /** What was being done: "Attaching". */
   readonly action: string;
-}
-
-export interface PodIdentity {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
 }
 
 /** Names a report that was posted, to count its repetitions. */

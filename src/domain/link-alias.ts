@@ -1,19 +1,12 @@
-import type { AttachmentPlan, AttachmentState } from "./attachment.ts";
+import type { AttachmentPlan, AttachmentState, ObservedAttachment } from "./attachment.ts";
 import { parseAddress } from "./prefix.ts";
 import { stableHash } from "./stable-hash.ts";
 
 /** What the alias of a host-side veth says about its attachment. */
-export interface LinkAlias {
-  readonly state: AttachmentState;
-  readonly network: string;
-  readonly containerId: string;
-  readonly ifname: string;
-  readonly podUid: string;
-  /** Decimal inode of the sandbox's network namespace. */
-  readonly netnsInode: string;
-  readonly addresses: readonly string[];
-  readonly order: number;
-}
+export type LinkAlias = Pick<
+  ObservedAttachment,
+  "state" | "network" | "containerId" | "ifname" | "podUid" | "netnsInode" | "addresses" | "order"
+>;
 
 /** The kernel refuses more (IFALIASZ is 256 with the terminating NUL, linux/if.h). */
 export const maximumAliasBytes = 255;
@@ -52,9 +45,7 @@ export function parseLinkAlias(text: string): LinkAlias | undefined {
   if (netnsInode === undefined || !/^\d{1,20}$/.test(netnsInode)) return undefined;
   if (order === undefined || !/^(0|[1-9]\d{0,3})$/.test(order)) return undefined;
   const addresses = parseAddresses(addressList);
-  const fields = { network: decode(network), containerId: decode(containerId), ifname: decode(ifname) };
-  const uid = decode(podUid);
-  const { network: name, containerId: id, ifname: link } = fields;
+  const [name, id, link, uid] = [network, containerId, ifname, podUid].map(decode);
   if (name === undefined || id === undefined || link === undefined || uid === undefined) return undefined;
   if (addresses === undefined) return undefined;
   return {

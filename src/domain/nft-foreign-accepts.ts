@@ -9,6 +9,7 @@ import {
   type NftStatement,
   wasTranslated,
 } from "./nft-statements.ts";
+import { hostPrefix } from "./prefix.ts";
 
 /** An accept that goes into another program's chain. All conditions present must hold. */
 export interface ForeignAccept {
@@ -61,7 +62,7 @@ export function inputAccepts(settings: GuardSettings): readonly ForeignAccept[] 
         name: "router-echo",
         family,
         input: tailnetLink.node,
-        destination: `${destination}/${family === 4 ? 32 : 128}`,
+        destination: hostPrefix(destination),
         echoRequest: true as const,
       })),
     ];

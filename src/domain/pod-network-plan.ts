@@ -43,23 +43,8 @@ export function planOfObserved(
   observed: ObservedAttachment,
   routerAddresses: readonly string[],
 ): AttachmentPlan {
-  const { key, network, containerId, ifname, podUid, hostLink, hostMac, addresses, mtu, order } = observed;
-  const podMac = macAddress(`${key} pod`);
-  return {
-    key,
-    network,
-    containerId,
-    ifname,
-    podUid,
-    netns: "",
-    hostLink,
-    hostMac,
-    podMac,
-    addresses,
-    routerAddresses,
-    mtu,
-    order,
-  };
+  const { state: _, netnsInode: __, routedAddresses: ___, ...plan } = observed;
+  return { ...plan, netns: "", podMac: macAddress(`${plan.key} pod`), routerAddresses };
 }
 
 /** A MAC that is locally administered and unicast (IEEE 802: second bit of the first byte set, first bit clear). */

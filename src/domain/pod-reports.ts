@@ -1,11 +1,11 @@
-import type { CniFailure, WireCommand } from "../protocol/wire-types.ts";
-import type { PodIdentity, PodReport, PostedReport } from "./kubernetes-objects.ts";
+import type { CniFailure, PodReference, WireCommand } from "../protocol/wire-types.ts";
+import type { PodReport, PostedReport } from "./kubernetes-objects.ts";
 import { addWork, dropWork, emptyQueue, endWork, type WorkQueue } from "./work-queue.ts";
 
 /** A CNI call about a pod that failed. */
 export interface RefusedCall {
   readonly command: WireCommand;
-  readonly pod: PodIdentity;
+  readonly pod: PodReference;
   readonly failure: CniFailure;
 }
 

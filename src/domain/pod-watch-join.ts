@@ -1,14 +1,9 @@
+import type { AttachmentPlan } from "./attachment.ts";
 import type { NodePod } from "./kubernetes-objects.ts";
 import type { ObjectChange } from "./kubernetes-watch.ts";
 
 /** An attachment as the registry of pods knows it; `podUid` is the runtime's word for the pod, empty outside Kubernetes. */
-export interface KnownAttachment {
-  readonly key: string;
-  readonly network: string;
-  readonly containerId: string;
-  readonly ifname: string;
-  readonly podUid: string;
-}
+export type KnownAttachment = Pick<AttachmentPlan, "key" | "network" | "containerId" | "ifname" | "podUid">;
 
 /** Told by the registry of pods: which attachments began and ended, and how many there are now. */
 export interface AttachmentsChanged {

@@ -8,10 +8,11 @@ export interface Prefix {
   readonly length: number;
 }
 
-export class PrefixError extends HeadcniError<{
-  readonly code: "BAD_ADDRESS" | "BAD_PREFIX" | "HOST_BITS";
-  readonly text: string;
-}> {}
+export class PrefixError extends HeadcniError<
+  | { readonly code: "BAD_ADDRESS" | "BAD_PREFIX"; readonly text: string }
+  /** `meant`: the prefix without them. */
+  | { readonly code: "HOST_BITS"; readonly text: string; readonly meant: string }
+> {}
 
 /** Address as a number with its family. Throws PrefixError BAD_ADDRESS. IPv4 must be four decimal parts. */
 export function parseAddress(text: string): { readonly family: 4 | 6; readonly value: bigint } {
@@ -40,12 +41,30 @@ export function parsePrefix(text: string): Prefix {
       text,
     });
   const base = value & mask(family, length);
-  if (base !== value)
-    throw new PrefixError(
-      `"${text}" has host bits set; the prefix is ${formatAddress(family, base)}/${length}`,
-      { code: "HOST_BITS", text },
-    );
+  if (base !== value) {
+    const meant = formatPrefix({ family, base, length });
+    throw new PrefixError(`"${text}" has host bits set; the prefix is ${meant}`, {
+      code: "HOST_BITS",
+      text,
+      meant,
+    });
+  }
   return { family, base, length };
+}
+
+/** The prefix that another program wrote; undefined for anything that is none. */
+export function readPrefix(text: string): Prefix | undefined {
+  try {
+    return parsePrefix(text);
+  } catch (error) {
+    if (error instanceof PrefixError) return undefined;
+    throw error;
+  }
+}
+
+/** The prefix that holds this address alone. */
+export function hostPrefix(address: string): string {
+  return `${address}/${address.includes(":") ? 128 : 32}`;
 }
 
 export function formatPrefix(prefix: Prefix): string {

@@ -4,8 +4,8 @@ import {
   formatPrefix,
   overlaps,
   type Prefix,
-  PrefixError,
   parsePrefix,
+  readPrefix,
   routerAddress,
 } from "./prefix.ts";
 import { refusedPrefixes } from "./refused-prefixes.ts";
@@ -175,13 +175,4 @@ function findOverlaps(announced: readonly Announced[]): ReadonlyMap<string, stri
     open.push(next);
   }
   return culprits;
-}
-
-function readPrefix(text: string): Prefix | undefined {
-  try {
-    return parsePrefix(text);
-  } catch (error) {
-    if (error instanceof PrefixError) return undefined;
-    throw error;
-  }
 }

@@ -18,6 +18,7 @@ export interface TailnetStatus {
   readonly fresh: boolean;
 }
 
+/** This node. */
 export interface TailnetSelf {
   /** Headscale's node id; empty before the first login. */
   readonly nodeId: string;
@@ -25,16 +26,12 @@ export interface TailnetSelf {
   /** In map poll with Headscale. */
   readonly online: boolean;
   readonly addresses: readonly string[];
-  /** Approved and served by this node. */
+  /** Approved and served by the node. */
   readonly primaryRoutes: readonly string[];
 }
 
-export interface TailnetPeer {
-  readonly nodeId: string;
-  readonly hostName: string;
-  readonly online: boolean;
-  readonly addresses: readonly string[];
-  readonly primaryRoutes: readonly string[];
+/** Another node, by the same fields. */
+export interface TailnetPeer extends TailnetSelf {
   /** Direct endpoint in use, "ip:port"; empty while relayed or idle. */
   readonly currentAddress: string;
   /** DERP region code of the peer's home relay; empty when unknown. */

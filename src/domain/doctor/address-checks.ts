@@ -6,7 +6,7 @@ import {
   tailnetLink,
 } from "../kernel-constants.ts";
 import type { KernelRule, KernelSnapshot } from "../kernel-state.ts";
-import { overlaps, parsePrefix } from "../prefix.ts";
+import { hostPrefix, overlaps, parsePrefix } from "../prefix.ts";
 import type { DoctorSettings } from "./facts.ts";
 import { type Check, type Checks, fail, listed, type Outcome, ok, skipped, warn } from "./finding.ts";
 
@@ -140,7 +140,7 @@ function usedPrefixes({ links, addresses, routes }: KernelSnapshot): readonly Us
   const fromAddresses = addresses
     .filter(({ linkIndex, address }) => !ours.has(linkIndex) && !/^(127\.|fe80:|::1$)/.test(address))
     .map(({ address, linkIndex }) => ({
-      prefix: `${address}/${address.includes(":") ? 128 : 32}`,
+      prefix: hostPrefix(address),
       by: `the address ${address} of ${nameOf(linkIndex) ?? "a link"}`,
     }));
   const fromRoutes = routes

@@ -1,4 +1,4 @@
-import { containsAddress, PrefixError, parseAddress, parsePrefix } from "../prefix.ts";
+import { containsPrefix, hostPrefix, parsePrefix, readPrefix } from "../prefix.ts";
 import { type Check, type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 
 const oldestMinor = 29;
@@ -220,13 +220,6 @@ export function onceReached(check: Check): Check {
 }
 
 function inside(prefix: string, address: string): boolean {
-  try {
-    return (
-      parseAddress(address).family === parsePrefix(prefix).family &&
-      containsAddress(parsePrefix(prefix), address)
-    );
-  } catch (error) {
-    if (error instanceof PrefixError) return false;
-    throw error;
-  }
+  const host = readPrefix(hostPrefix(address));
+  return host !== undefined && containsPrefix(parsePrefix(prefix), host);
 }

@@ -1,4 +1,4 @@
-import { containsPrefix, PrefixError, parsePrefix } from "../prefix.ts";
+import { containsPrefix, parsePrefix, readPrefix } from "../prefix.ts";
 import type { DoctorFacts, DoctorSettings } from "./facts.ts";
 import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 import { onceReached } from "./headscale-checks.ts";
@@ -122,10 +122,6 @@ function letsTalk(rule: Policy, pods: string, hosts: Policy): boolean {
 
 /** Whether the prefix in the policy holds the wanted one; anything that is no prefix does not. */
 function holds(text: string, wanted: string): boolean {
-  try {
-    return containsPrefix(parsePrefix(text), parsePrefix(wanted));
-  } catch (error) {
-    if (error instanceof PrefixError) return false;
-    throw error;
-  }
+  const prefix = readPrefix(text);
+  return prefix !== undefined && containsPrefix(prefix, parsePrefix(wanted));
 }
