@@ -1,6 +1,6 @@
 import type { Readiness } from "../domain/health-level.ts";
-import type { MachineRow, Transition } from "./live-machine.ts";
 import type { Health } from "./machine-health.ts";
+import type { MachinesPage } from "./machines-page.ts";
 
 /** What the pages show; the functions are called per request. */
 export interface HttpSources {
@@ -12,11 +12,6 @@ export interface HttpSources {
   machines(): MachinesPage | Promise<MachinesPage>;
   /** Further JSON pages by path, called per request. */
   readonly pages?: Readonly<Record<string, () => unknown>>;
-}
-
-export interface MachinesPage {
-  readonly machines: readonly MachineRow[];
-  readonly recentTransitions: readonly Transition[];
 }
 
 export interface HttpAnswer {

@@ -1,7 +1,7 @@
 import type { Registry } from "prom-client";
-import type { MachineState } from "./live-machine.ts";
 import type { MachineKind, StateKind } from "./machine-kinds.ts";
 import type { MachineObserver } from "./machine-observer.ts";
+import type { MachineState } from "./machines-page.ts";
 import { counterOf, gaugeOf } from "./metrics.ts";
 
 interface StateTally {
@@ -17,65 +17,56 @@ interface StateTally {
 
 /** The machines' metrics, all read from the observer when somebody scrapes. */
 export function registerMachineMetrics(registry: Registry, observer: MachineObserver): void {
-  const labels = ["machine", "state"] as const;
+  const labelNames = ["machine", "state"] as const;
   const perState = (read: (tally: StateTally) => number | undefined) => () =>
-    [...tallies(observer)].flatMap(({ machine, state, ...tally }) => {
-      const value = read({ machine, state, ...tally });
+    [...tallies(observer)].flatMap((tally) => {
+      const { machine, state } = tally;
+      const value = read(tally);
       return value === undefined ? [] : [[{ machine, state }, value] as const];
     });
-  gaugeOf(
-    registry,
-    { name: "headcni_machines", help: "Machines in this state now; failed ones are in state error.", labels },
-    perState(({ outer, count }) => (outer ? undefined : count)),
-  );
-  gaugeOf(
-    registry,
-    {
-      name: "headcni_machine_oldest_seconds",
-      help: "Longest time a machine has been in this state, or in a state around it that has a time limit.",
-      labels,
-    },
-    perState(({ count, oldestMs }) => (count === 0 ? undefined : oldestMs / 1000)),
-  );
-  gaugeOf(
-    registry,
-    { name: "headcni_machine_stuck", help: "Machines in this state beyond its time limit.", labels },
-    perState(({ limited, stuck }) => (limited ? stuck : undefined)),
-  );
-  counterOf(
-    registry,
-    {
-      name: "headcni_machine_transitions_total",
-      help: "Transitions between two states.",
-      labels: ["machine", "from", "to"] as const,
-    },
-    function* () {
+  gaugeOf(registry, {
+    name: "headcni_machines",
+    help: "Machines in this state now; failed ones are in state error.",
+    labelNames,
+    read: perState(({ outer, count }) => (outer ? undefined : count)),
+  });
+  gaugeOf(registry, {
+    name: "headcni_machine_oldest_seconds",
+    help: "Longest time a machine has been in this state, or in a state around it that has a time limit.",
+    labelNames,
+    read: perState(({ count, oldestMs }) => (count === 0 ? undefined : oldestMs / 1000)),
+  });
+  gaugeOf(registry, {
+    name: "headcni_machine_stuck",
+    help: "Machines in this state beyond its time limit.",
+    labelNames,
+    read: perState(({ limited, stuck }) => (limited ? stuck : undefined)),
+  });
+  counterOf(registry, {
+    name: "headcni_machine_transitions_total",
+    help: "Transitions between two states.",
+    labelNames: ["machine", "from", "to"],
+    *read() {
       for (const kind of observer.kinds())
         for (const { from, to, count } of transitionsOf(kind))
           yield [{ machine: kind.name, from, to }, count];
     },
-  );
-  counterOf(
-    registry,
-    {
-      name: "headcni_machine_events_ignored_total",
-      help: "Events that the machine's state had no transition for.",
-      labels: ["machine", "event"] as const,
-    },
-    function* () {
+  });
+  counterOf(registry, {
+    name: "headcni_machine_events_ignored_total",
+    help: "Events that the machine's state had no transition for.",
+    labelNames: ["machine", "event"],
+    *read() {
       for (const kind of observer.kinds())
         for (const [event, count] of kind.ignored) yield [{ machine: kind.name, event }, count];
     },
-  );
-  gaugeOf(
-    registry,
-    {
-      name: "headcni_observer_disabled",
-      help: "1 once the machine observer gave up after a fault.",
-      labels: [],
-    },
-    () => [[{}, observer.disabled() ? 1 : 0]],
-  );
+  });
+  gaugeOf(registry, {
+    name: "headcni_observer_disabled",
+    help: "1 once the machine observer gave up after a fault.",
+    labelNames: [],
+    read: () => [[{}, observer.disabled() ? 1 : 0]],
+  });
 }
 
 /**

@@ -6,19 +6,11 @@ import type {
   InspectionEvent,
 } from "xstate";
 import { failureBehind, keptFailure } from "./failure-behind.ts";
-import {
-  enterState,
-  type LiveMachine,
-  type MachineListener,
-  type MachineRow,
-  type MachineState,
-  rowOf,
-  stateOf,
-  type Transition,
-} from "./live-machine.ts";
+import { enterState, type LiveMachine, type MachineListener, rowOf, stateOf } from "./live-machine.ts";
 import type { Logger } from "./logger.ts";
 import { createMachineKind, eventLabel, type MachineKind, stateKindOf } from "./machine-kinds.ts";
 import { machineOf } from "./machine-of.ts";
+import type { MachineRow, MachineState, Transition } from "./machines-page.ts";
 import { createRing } from "./ring.ts";
 
 export interface ObserverOptions {
@@ -106,9 +98,9 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
       error: undefined,
     };
     record(machine, { from: "", to: state.name, event: { type: initEvent }, heldMs: 0, context: undefined });
-    listener?.began(machine);
+    listener?.(machine, { kind: "began" });
     if (snapshot.status === "active") live.set(ref, machine);
-    else listener?.ended(machine);
+    else listener?.(machine, { kind: "ended" });
   }
 
   function stepped(event: InspectedMicrostepEvent): void {
@@ -132,7 +124,8 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
         heldMs,
         context: snapshot.context,
       });
-      listener?.moved(machine, from.name, { event: cause, heldMs, taken: event._transitions });
+      const taken = event._transitions;
+      listener?.(machine, { kind: "moved", from: from.name, event: cause, heldMs, taken });
     }
     machine.keptFailure = keptFailure(snapshot.context);
     if (snapshot.status !== "active") forget(machine);
@@ -140,7 +133,7 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
 
   function forget(machine: LiveMachine): void {
     live.delete(machine.ref);
-    listener?.ended(machine);
+    listener?.(machine, { kind: "ended" });
   }
 
   function record(machine: LiveMachine, { from, to, event, heldMs, context }: Step): void {
@@ -187,7 +180,7 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
       { machine: machine.kind.name, actor: machine.actor, state: machine.state.name, err: error },
       "machine failed",
     );
-    listener?.failed(machine);
+    listener?.(machine, { kind: "failed" });
   }
 
   /** XState reports no step of a machine that an action's throw ended; what nobody holds any more is forgotten. */

@@ -77,20 +77,24 @@ export function createRegistry(): Registry {
   return registry;
 }
 
-/** A gauge whose series are rebuilt at each scrape, so that nothing is paid between scrapes and no series outlives its subject. */
+/** A metric whose series are rebuilt at each scrape: nothing is paid between scrapes, and no series outlives its subject. */
+interface ReadMetric<Label extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly Label[];
+  readonly read: () => Iterable<readonly [labels: Record<NoInfer<Label>, string>, value: number]>;
+}
+
 export function gaugeOf<Label extends string>(
   registry: Registry,
-  about: { readonly name: string; readonly help: string; readonly labels: readonly Label[] },
-  read: () => Iterable<readonly [Partial<Record<Label, string>>, number]>,
+  { read, ...about }: ReadMetric<Label>,
 ): void {
   new Gauge<Label>({
-    name: about.name,
-    help: about.help,
-    labelNames: [...about.labels],
+    ...about,
     registers: [registry],
     collect() {
       this.reset();
-      for (const [labels, value] of read()) this.set(labels as Record<Label, string>, value);
+      for (const [labels, value] of read()) this.set(labels, value);
     },
   });
 }
@@ -98,17 +102,14 @@ export function gaugeOf<Label extends string>(
 /** The same for totals that somebody else counts. */
 export function counterOf<Label extends string>(
   registry: Registry,
-  about: { readonly name: string; readonly help: string; readonly labels: readonly Label[] },
-  read: () => Iterable<readonly [Partial<Record<Label, string>>, number]>,
+  { read, ...about }: ReadMetric<Label>,
 ): void {
   new Counter<Label>({
-    name: about.name,
-    help: about.help,
-    labelNames: [...about.labels],
+    ...about,
     registers: [registry],
     collect() {
       this.reset();
-      for (const [labels, value] of read()) this.inc(labels as Record<Label, string>, value);
+      for (const [labels, value] of read()) this.inc(labels, value);
     },
   });
 }

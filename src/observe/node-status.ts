@@ -1,86 +1,21 @@
 import type { ActorRefFrom, AnyActorRef, AnyMachineSnapshot } from "xstate";
 import type { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
 import type { PodContext } from "../../machines/pod/pod-setup.ts";
-import { type RouteRow, routeRows } from "../../machines/routes/route-rows.ts";
+import { routeRows } from "../../machines/routes/route-rows.ts";
 import type { Config } from "../config/config-schema.ts";
-import { type PoolNumbers, poolNumbers } from "../domain/address-pool.ts";
+import { poolNumbers } from "../domain/address-pool.ts";
 import type { Failure } from "../domain/failure.ts";
-import type { Readiness } from "../domain/health-level.ts";
-import type { TailnetSelf } from "../domain/tailnet-status.ts";
 import { version } from "../version.ts";
 import { pathOf, readinessOf, tailnetOf } from "./daemon-view.ts";
 import { stateName } from "./state-name.ts";
-
-/** Body of `/debug/status`: one node at one moment, for people and `headcnictl status`. States are "absent" without their machine. */
-export interface NodeStatus {
-  readonly node: string;
-  readonly version: string;
-  readonly pid: number;
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number;
-  readonly readiness: Readiness;
-  readonly podCIDRs: readonly string[];
-  readonly pools: readonly PoolNumbers[];
-  readonly attachments: readonly AttachmentRow[];
-  readonly headscale: {
-    readonly url: string;
-    readonly approval: string;
-    readonly state: string;
-    /** tailscaled is in map poll with Headscale. */
-    readonly connected: boolean;
-    /** Why the last request to Headscale's API failed; empty when it did not. */
-    readonly failure: string;
-  };
-  readonly tailscale: {
-    readonly state: string;
-    readonly backendState: string;
-    readonly loginError: string;
-    /** The netmap is from Headscale, not from before tailscaled's start. */
-    readonly fresh: boolean;
-    readonly self: TailnetSelf | null;
-  };
-  readonly routes: readonly RouteRow[];
-  readonly peers: readonly PeerStatus[];
-  readonly guard: {
-    readonly state: string;
-    readonly repairs: Readonly<Record<string, number>>;
-    /** Milliseconds since the epoch; null without any. */
-    readonly lastRepairAt: number | null;
-  };
-  readonly kubernetes: {
-    readonly enabled: boolean;
-    readonly nodeState: string;
-    readonly clusterNodesState: string;
-    readonly podWatchState: string;
-  };
-}
-
-export interface AttachmentRow {
-  readonly key: string;
-  readonly podUid: string;
-  readonly state: string;
-  readonly addresses: readonly string[];
-  readonly hostLink: string;
-}
-
-export interface PeerStatus {
-  readonly name: string;
-  readonly online: boolean;
-  readonly addresses: readonly string[];
-  readonly routes: readonly string[];
-  readonly path: "direct" | "relay" | "none";
-  /** "ip:port" of a direct path; empty otherwise. */
-  readonly endpoint: string;
-  /** DERP region of the peer's home relay; empty when unknown. */
-  readonly relay: string;
-}
+import type { StatusPage } from "./status-page.ts";
 
 /** The status read off the machines when it is called; `startedAt` in ms since the epoch. */
 export function nodeStatus(
   root: ActorRefFrom<typeof headcniMachine>,
   config: Config,
   startedAt: number,
-): NodeStatus {
+): StatusPage {
   const { children, context } = root.getSnapshot();
   const pods = children.pods?.getSnapshot();
   const routes = children.routes?.getSnapshot().context;
@@ -148,7 +83,7 @@ export function nodeStatus(
 }
 
 /** What a pod says of itself; nothing for the registry's other children. */
-function attachmentRow(snapshot: unknown): readonly AttachmentRow[] {
+function attachmentRow(snapshot: unknown): StatusPage["attachments"] {
   const { value, context } = snapshot as AnyMachineSnapshot;
   const plan = (context as Partial<PodContext> | undefined)?.plan;
   if (plan === undefined) return [];

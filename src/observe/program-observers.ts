@@ -11,7 +11,6 @@ import { createPprofPages, firstTaker } from "./pprof/pprof-pages.ts";
 import { profileTakers, type RunDevtools } from "./pprof/profilers.ts";
 import { createStatelyBridge } from "./stately/stately-bridge.ts";
 import { subjectOf } from "./subject-of.ts";
-import { severalListeners } from "./trace/several-listeners.ts";
 
 /** What watches the machines of any of our programs. None of it changes what they do. */
 export interface ProgramObservers {
@@ -43,7 +42,10 @@ export async function openProgramObservers(options: ProgramObserverOptions): Pro
   const { node, statelyInspect, registry, log, redact } = options;
   const live = () => machines.live();
   const inspector = await openInspector({ node, log, redact, live, always: options.inspector });
-  const listener = severalListeners([options.listener, inspector.listener]);
+  const listener: MachineListener = (machine, change) => {
+    options.listener?.(machine, change);
+    inspector.listener(machine, change);
+  };
   const machines = createMachineObserver({ log, subjectOf, listener });
   const bridge =
     statelyInspect === undefined

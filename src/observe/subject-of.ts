@@ -1,3 +1,5 @@
+import type { CniRequest } from "../protocol/wire-types.ts";
+
 /** What a machine stands for, out of its first context: the attachment of a pod, the prefix of a route, a CNI call. */
 export function subjectOf(machine: string, context: unknown): string {
   switch (machine) {
@@ -9,15 +11,7 @@ export function subjectOf(machine: string, context: unknown): string {
     case "watch":
       return (context as { readonly source: string }).source;
     case "request": {
-      const { command, containerId, ifname } = (
-        context as {
-          readonly request: {
-            readonly command: string;
-            readonly containerId: string;
-            readonly ifname: string;
-          };
-        }
-      ).request;
+      const { command, containerId, ifname } = (context as { readonly request: CniRequest }).request;
       return containerId === "" ? command : `${command} ${containerId}/${ifname}`;
     }
     default:

@@ -1,6 +1,7 @@
-import { request } from "node:http";
-import type { MachineRow } from "./live-machine.ts";
-import { machinesPageSchema } from "./machines-page.ts";
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { json } from "node:stream/consumers";
+import { type MachineRow, machinesPageSchema } from "./machines-page.ts";
 
 /** The machines of headcni-wire, as it said when it was last asked; none when it did not answer. */
 export interface WireMachines {
@@ -21,27 +22,12 @@ export function createWireMachines(socketPath: string): WireMachines {
   };
 }
 
-function ask(socketPath: string): Promise<readonly MachineRow[]> {
-  return new Promise((resolve, reject) => {
-    const asked = request(
-      { socketPath, path: "/debug/machines", agent: false, signal: AbortSignal.timeout(answerMs) },
-      (answer) => {
-        let body = "";
-        answer.setEncoding("utf8").on("data", (text: string) => {
-          body += text;
-        });
-        answer.on("error", reject);
-        answer.on("end", () => {
-          try {
-            // Of another version, perhaps: it is not replaced with the daemon.
-            resolve(machinesPageSchema.parse(JSON.parse(body)).machines as readonly MachineRow[]);
-          } catch (error) {
-            reject(error);
-          }
-        });
-      },
-    );
-    asked.on("error", reject);
-    asked.end();
-  });
+async function ask(socketPath: string): Promise<readonly MachineRow[]> {
+  const signal = AbortSignal.timeout(answerMs);
+  const asked = request({ socketPath, path: "/debug/machines", agent: false, signal });
+  // One that comes after the first bytes of the answer fails the reading of it, too.
+  asked.on("error", () => undefined).end();
+  const [answer] = (await once(asked, "response")) as [IncomingMessage];
+  // Of another version, perhaps: headcni-wire is not replaced with the daemon.
+  return machinesPageSchema.parse(await json(answer)).machines;
 }

@@ -1,13 +1,13 @@
 import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { loadConfig } from "../../config/load-config.ts";
+import { statusPageSchema } from "../../observe/status-page.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { readPage } from "../daemon-pages.ts";
 import { documentCommand } from "../document-command.ts";
 import { bundledPlugin, daemonCommand, wireCommand } from "../program-commands.ts";
 import { runChild } from "../run-child.ts";
-import { statusPageSchema } from "../status/status-page.ts";
 import { hasSystemd, type Service, startUnits, unitFile } from "./systemd.ts";
 
 interface InstallDocument {

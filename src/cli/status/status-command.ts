@@ -1,10 +1,11 @@
 import { machinesPageSchema } from "../../observe/machines-page.ts";
+import { statusPageSchema } from "../../observe/status-page.ts";
 import type { CliCommand } from "../command.ts";
 import { readPage } from "../daemon-pages.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { nodesTable } from "./nodes-table.ts";
-import { type StatusDocument, statusPageSchema } from "./status-page.ts";
+import type { StatusDocument } from "./status-page.ts";
 import { statusText } from "./status-text.ts";
 
 export const statusCommand: CliCommand = documentCommand<StatusDocument>({

@@ -1,5 +1,5 @@
 import type { EventObject, InspectionEvent } from "xstate";
-import type { LiveMachine, MachineListener } from "../live-machine.ts";
+import type { LiveMachine, MachineChange, MachineListener } from "../live-machine.ts";
 import { machineOf } from "../machine-of.ts";
 import { createRing } from "../ring.ts";
 import { boundedCopy } from "./bounded-copy.ts";
@@ -39,6 +39,9 @@ const entriesKept = 600;
 const entriesPerFrame = 240;
 
 const messageBounds = { values: 48, depth: 5, text: 160, elements: 6 };
+
+type Move = Omit<Extract<MachineChange, { readonly kind: "moved" }>, "kind">;
+const firstMove: Move = { from: "", event: "xstate.init", heldMs: 0, taken: [] };
 
 const systemClock = (): Moment => ({ wallMs: Date.now(), monotonicMs: performance.now() });
 
@@ -84,17 +87,7 @@ export function createFeed(options: FeedOptions): Feed {
     wake();
   }
 
-  function touch(machine: LiveMachine, ended: boolean): void {
-    if (wake === undefined) return;
-    changed.set(machine, ended);
-    wake();
-  }
-
-  function move(
-    machine: LiveMachine,
-    from: string,
-    { event, heldMs, taken }: Parameters<MachineListener["moved"]>[2],
-  ): void {
+  function move(machine: LiveMachine, { from, event, heldMs, taken }: Move): void {
     const logic = machineOf(machine.ref);
     const edges = logic === undefined ? [] : edgesOf(logic, taken);
     lastEdges.set(machine, edges);
@@ -139,18 +132,13 @@ export function createFeed(options: FeedOptions): Feed {
   };
 
   return {
-    listener: {
-      began: guarded((machine) => {
-        move(machine, "", { event: "xstate.init", heldMs: 0, taken: [] });
-        touch(machine, false);
-      }),
-      moved: guarded((machine, from, step) => {
-        move(machine, from, step);
-        touch(machine, false);
-      }),
-      failed: guarded((machine) => touch(machine, false)),
-      ended: guarded((machine) => touch(machine, true)),
-    },
+    listener: guarded((machine, change) => {
+      if (change.kind === "began") move(machine, firstMove);
+      else if (change.kind === "moved") move(machine, change);
+      if (wake === undefined) return;
+      changed.set(machine, change.kind === "ended");
+      wake();
+    }),
     inspect: guarded((inspected: InspectionEvent) => {
       if (inspected.type !== "@xstate.event") return;
       const entry = wireMessage(inspected, seq + 1, Date.now());

@@ -66,12 +66,7 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
 
   if (always) await open();
   return {
-    listener: {
-      began: (machine) => current?.listener.began(machine),
-      moved: (machine, from, step) => current?.listener.moved(machine, from, step),
-      failed: (machine) => current?.listener.failed(machine),
-      ended: (machine) => current?.listener.ended(machine),
-    },
+    listener: (machine, change) => current?.listener(machine, change),
     inspect: (event) => current?.inspect(event),
     taker: (request, response, url) => current?.taker(request, response, url) ?? false,
     async switchOn(url) {

@@ -3,29 +3,19 @@ import { counterOf } from "../metrics.ts";
 import type { CallExporter } from "./call-exporter.ts";
 
 export function registerExporterMetrics(registry: Registry, exporter: Pick<CallExporter, "counts">): void {
-  counterOf(
-    registry,
-    {
-      name: "headcni_otlp_calls_total",
-      help: "Traced CNI calls by what became of their export.",
-      labels: ["outcome"] as const,
+  counterOf(registry, {
+    name: "headcni_otlp_calls_total",
+    help: "Traced CNI calls by what became of their export.",
+    labelNames: ["outcome"],
+    read: () => {
+      const counts = exporter.counts();
+      return (["sent", "refused", "dropped"] as const).map((outcome) => [{ outcome }, counts[outcome]]);
     },
-    () => {
-      const { sent, refused, dropped } = exporter.counts();
-      return [
-        [{ outcome: "sent" as const }, sent],
-        [{ outcome: "refused" as const }, refused],
-        [{ outcome: "dropped" as const }, dropped],
-      ];
-    },
-  );
-  counterOf(
-    registry,
-    {
-      name: "headcni_otlp_request_failures_total",
-      help: "Requests to the collector that failed.",
-      labels: [],
-    },
-    () => [[{}, exporter.counts().failedRequests]],
-  );
+  });
+  counterOf(registry, {
+    name: "headcni_otlp_request_failures_total",
+    help: "Requests to the collector that failed.",
+    labelNames: [],
+    read: () => [[{}, exporter.counts().failedRequests]],
+  });
 }

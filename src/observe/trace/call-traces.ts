@@ -4,7 +4,7 @@ import type { WorkPart } from "../../domain/attachment.ts";
 import { toFailure } from "../../domain/failure.ts";
 import type { CniReply, CniRequest } from "../../protocol/wire-types.ts";
 import type { NewsListener } from "../hear-news.ts";
-import type { LiveMachine, MachineListener } from "../live-machine.ts";
+import type { LiveMachine, MachineChange, MachineListener } from "../live-machine.ts";
 import { createRing } from "../ring.ts";
 import type { CallTrace } from "./call-trace.ts";
 import { addStep, beginWait, endWait, type OpenTrace, openTrace } from "./open-trace.ts";
@@ -89,6 +89,20 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
     else byKey.set(trace.key, others);
   }
 
+  function podChanged(machine: LiveMachine, change: MachineChange): void {
+    if (change.kind === "moved") podMoved(machine, change.from, change.event);
+    else if (change.kind === "began") {
+      const { plan } = (machine.ref.getSnapshot() as SnapshotFrom<typeof podMachine>).context;
+      keys.set(plan.hostLink, plan.key);
+      links.set(plan.key, plan.hostLink);
+      podMoved(machine, "", "xstate.init");
+    } else if (change.kind === "ended") {
+      keys.delete(links.get(machine.subject) ?? "");
+      links.delete(machine.subject);
+      for (const trace of byKey.get(machine.subject) ?? []) if (trace.ms !== null) forget(trace);
+    }
+  }
+
   /** What happens while a call waits belongs to the call before it. */
   function podMoved(machine: LiveMachine, from: string, event: string): void {
     const now = monotonicMs();
@@ -140,29 +154,14 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
           news satisfies never;
       }
     },
-    listener: {
-      began(machine) {
-        newest = machine;
-        if (machine.kind.name !== "pod") return;
-        const { plan } = (machine.ref.getSnapshot() as SnapshotFrom<typeof podMachine>).context;
-        keys.set(plan.hostLink, plan.key);
-        links.set(plan.key, plan.hostLink);
-        podMoved(machine, "", "xstate.init");
-      },
-      moved(machine, from, { event }) {
-        if (machine.kind.name === "pod") podMoved(machine, from, event);
-        else if (machine.kind.name === "request") {
-          const trace = requests.get(machine.ref);
-          if (trace !== undefined) transition(trace, machine, from, { event, now: monotonicMs() });
-        }
-      },
-      failed: () => undefined,
-      ended(machine) {
-        if (machine.kind.name !== "pod") return;
-        keys.delete(links.get(machine.subject) ?? "");
-        links.delete(machine.subject);
-        for (const trace of byKey.get(machine.subject) ?? []) if (trace.ms !== null) forget(trace);
-      },
+    listener(machine, change) {
+      if (change.kind === "began") newest = machine;
+      if (machine.kind.name === "pod") podChanged(machine, change);
+      else if (change.kind === "moved") {
+        const trace = requests.get(machine.ref);
+        if (trace !== undefined)
+          transition(trace, machine, change.from, { event: change.event, now: monotonicMs() });
+      }
     },
     worked(of, { name, at, parts = [], error }) {
       const key = "key" in of ? of.key : keys.get(of.hostLink);

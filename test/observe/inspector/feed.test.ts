@@ -10,12 +10,7 @@ function fed() {
   const broken: unknown[] = [];
   const holder: { feed?: Feed } = {};
   const system = observedSystem({
-    listener: {
-      began: (machine) => holder.feed?.listener.began(machine),
-      moved: (machine, from, step) => holder.feed?.listener.moved(machine, from, step),
-      failed: (machine) => holder.feed?.listener.failed(machine),
-      ended: (machine) => holder.feed?.listener.ended(machine),
-    },
+    listener: (machine, change) => holder.feed?.listener(machine, change),
     inspect: (event) => holder.feed?.inspect(event),
   });
   const feed = createFeed({
