@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Readiness } from "../domain/health-level.ts";
 import type { Health } from "./machine-health.ts";
 import type { MachinesPage } from "./machines-page.ts";
@@ -17,39 +18,37 @@ export interface HttpSources {
 export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string;
+  readonly body: string | Uint8Array;
+  /** Beside those that every answer has. */
+  readonly headers?: OutgoingHttpHeaders;
 }
 
 export type HttpRoute = () => HttpAnswer | Promise<HttpAnswer>;
 
 /** The pages by path. */
-export function httpRoutes(sources: HttpSources): ReadonlyMap<string, HttpRoute> {
-  return new Map<string, HttpRoute>([
-    [
-      "/healthz",
-      () => {
-        const health = sources.health();
-        return jsonAnswer(health.alive ? 200 : 503, health);
-      },
-    ],
-    ...(sources.readiness === undefined ? [] : [readyRoute(sources.readiness)]),
-    ["/metrics", async () => ({ status: 200, ...(await sources.metrics()) })],
-    ["/debug/machines", async () => jsonAnswer(200, await sources.machines())],
-    ...Object.entries(sources.pages ?? {}).map(([path, page]): [string, HttpRoute] => [
-      path,
-      () => jsonAnswer(200, page()),
-    ]),
-  ]);
-}
-
-function readyRoute(read: () => Readiness): [string, HttpRoute] {
-  return [
-    "/ready",
-    () => {
-      const readiness = read();
-      return jsonAnswer(readiness.serving ? 200 : 503, readiness);
+export function httpRoutes({
+  health,
+  readiness,
+  metrics,
+  machines,
+  pages = {},
+}: HttpSources): Readonly<Record<string, HttpRoute>> {
+  const verdict = (isWell: boolean, body: unknown) => jsonAnswer(isWell ? 200 : 503, body);
+  return {
+    "/healthz": () => {
+      const now = health();
+      return verdict(now.alive, now);
     },
-  ];
+    ...(readiness && {
+      "/ready": () => {
+        const now = readiness();
+        return verdict(now.serving, now);
+      },
+    }),
+    "/metrics": async () => ({ status: 200, ...(await metrics()) }),
+    "/debug/machines": async () => jsonAnswer(200, await machines()),
+    ...Object.fromEntries(Object.entries(pages).map(([path, page]) => [path, () => jsonAnswer(200, page())])),
+  };
 }
 
 /** Pretty-printed, keys in the order they were written: stable for people and for diffs. */
@@ -59,4 +58,17 @@ export function jsonAnswer(status: number, body: unknown): HttpAnswer {
     contentType: "application/json; charset=utf-8",
     body: `${JSON.stringify(body, undefined, 2)}\n`,
   };
+}
+
+/** Sends the answer; nobody on the way keeps it. Answers to HEAD have no body: Node leaves it out. */
+export function sendAnswer(response: ServerResponse, answer: HttpAnswer): void {
+  const { status, contentType, body, headers } = answer;
+  response.writeHead(status, {
+    "content-type": contentType,
+    "content-length": Buffer.byteLength(body),
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...headers,
+  });
+  response.end(body);
 }

@@ -1,6 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { listenOnSocket, listenOnTcp } from "./http-listen.ts";
-import { type HttpAnswer, type HttpRoute, type HttpSources, httpRoutes, jsonAnswer } from "./http-routes.ts";
+import {
+  type HttpAnswer,
+  type HttpRoute,
+  type HttpSources,
+  httpRoutes,
+  jsonAnswer,
+  sendAnswer,
+} from "./http-routes.ts";
 
 export interface HttpServerOptions {
   readonly address?: string;
@@ -55,7 +62,7 @@ export async function openHttpServer(sources: HttpSources, options: HttpServerOp
 
 /** Limits: 8 KiB of headers (URL included), 5 s to send a request, 10 s for an exchange, 64 connections. */
 function createBoundedServer(
-  routes: ReadonlyMap<string, HttpRoute>,
+  routes: Readonly<Record<string, HttpRoute>>,
   taker: RequestTaker = () => false,
   commands: NonNullable<HttpServerOptions["commands"]> = {},
 ): Server {
@@ -68,7 +75,10 @@ function createBoundedServer(
       connectionsCheckingInterval: 5000,
     },
     (request, response) => {
-      if (!taken(taker, request, response)) void answer(routes, commands, request, response);
+      const { method, url: target = "" } = request;
+      const url = target.length > maxUrlBytes ? null : URL.parse(target, "http://localhost");
+      if (method === "GET" && url !== null && taker(request, response, url)) return;
+      void chooseAnswer(routes, commands, method, url).then((answer) => sendAnswer(response, answer));
     },
   );
   server.maxConnections = maxConnections;
@@ -76,47 +86,28 @@ function createBoundedServer(
   return server;
 }
 
-function taken(taker: RequestTaker, request: IncomingMessage, response: ServerResponse): boolean {
-  const { method, url = "" } = request;
-  if (method !== "GET" || url.length > maxUrlBytes) return false;
-  const parsed = URL.parse(url, "http://localhost");
-  return parsed !== null && taker(request, response, parsed);
-}
-
-async function answer(
-  routes: ReadonlyMap<string, HttpRoute>,
-  commands: NonNullable<HttpServerOptions["commands"]>,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const { status, contentType, body } = await chooseAnswer(routes, commands, request);
-  response.writeHead(status, {
-    "content-type": contentType,
-    "content-length": Buffer.byteLength(body),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    ...(status === 405 && { allow: "GET, HEAD" }),
-    // What the client still sends after a refusal is not read.
-    ...(request.method !== "GET" && request.method !== "HEAD" && { connection: "close" }),
-  });
-  response.end(request.method === "HEAD" ? undefined : body);
-}
-
 async function chooseAnswer(
-  routes: ReadonlyMap<string, HttpRoute>,
+  routes: Readonly<Record<string, HttpRoute>>,
   commands: NonNullable<HttpServerOptions["commands"]>,
-  { method, url = "" }: IncomingMessage,
+  method: string | undefined,
+  url: URL | null,
 ): Promise<HttpAnswer> {
-  const parsed = URL.parse(url, "http://localhost");
-  const command = parsed === null ? undefined : commands[parsed.pathname];
-  if (method === "POST" && parsed !== null && command !== undefined && url.length <= maxUrlBytes)
-    return await command(parsed).catch(() => jsonAnswer(500, { error: "the command failed" }));
+  const pages = Object.keys(routes);
+  const command = url === null ? undefined : commands[url.pathname];
+  // What the client still sends after a POST or a refusal is not read.
+  const closing = { connection: "close" };
+  if (method === "POST" && url !== null && command !== undefined) {
+    const answer = await command(url).catch(() => jsonAnswer(500, { error: "the command failed" }));
+    return { ...answer, headers: closing };
+  }
   if (method !== "GET" && method !== "HEAD")
-    return jsonAnswer(405, { error: "only GET and HEAD", pages: [...routes.keys()] });
-  if (url.length > maxUrlBytes)
-    return jsonAnswer(414, { error: `the URL is longer than ${maxUrlBytes} bytes` });
-  const route = routes.get(url.split("?", 1)[0] ?? "");
-  if (route === undefined) return jsonAnswer(404, { error: "no such page", pages: [...routes.keys()] });
+    return {
+      ...jsonAnswer(405, { error: "only GET and HEAD", pages }),
+      headers: { allow: "GET, HEAD", ...closing },
+    };
+  if (url === null) return jsonAnswer(414, { error: `the URL is longer than ${maxUrlBytes} bytes` });
+  const route = routes[url.pathname];
+  if (route === undefined) return jsonAnswer(404, { error: "no such page", pages });
   try {
     return await route();
   } catch {

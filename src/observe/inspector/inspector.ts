@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AnyActorRef, AnyMachineSnapshot, InspectionEvent } from "xstate";
+import { jsonAnswer, sendAnswer } from "../http-routes.ts";
 import type { RequestTaker } from "../http-server.ts";
 import type { MachineListener } from "../live-machine.ts";
 import { boundedCopy } from "./bounded-copy.ts";
 import { createFeed, type FeedOptions } from "./feed.ts";
 import { isLocal, isLocalName } from "./loopback.ts";
-import type { PageFiles } from "./page-files.ts";
+import type { PageFile, PageFiles } from "./page-files.ts";
 import { createViewers, usualLimits } from "./viewers.ts";
 import type { WireDetails } from "./wire.ts";
 
@@ -76,11 +77,11 @@ export function createInspector(
     else if (url.pathname === "/inspect/actor") {
       const body = details(url.searchParams.get("key"));
       if (body === undefined) refuse(response, 404, "this machine has ended");
-      else send(response, 200, { contentType: "application/json; charset=utf-8", body });
+      else send(response, { contentType: "application/json; charset=utf-8", body });
     } else {
       const file = files[url.pathname];
       if (file === undefined) refuse(response, 404, "no such page; the inspector is at /inspect");
-      else send(response, 200, file);
+      else send(response, file);
     }
   }
 
@@ -104,20 +105,12 @@ export function createInspector(
 
 const streamHeaders = { ...safeHeaders, "content-type": "text/event-stream; charset=utf-8" };
 
-function send(response: ServerResponse, status: number, { contentType, body }: PageFiles[string]): void {
-  response.writeHead(status, {
-    ...safeHeaders,
-    "content-type": contentType,
-    "content-length": Buffer.byteLength(body),
-  });
-  response.end(body);
+function send(response: ServerResponse, file: PageFile): void {
+  sendAnswer(response, { status: 200, ...file, headers: safeHeaders });
 }
 
 function refuse(response: ServerResponse, status: number, error: string): void {
-  send(response, status, {
-    contentType: "application/json; charset=utf-8",
-    body: `${JSON.stringify({ error })}\n`,
-  });
+  sendAnswer(response, { ...jsonAnswer(status, { error }), headers: safeHeaders });
 }
 
 /** Children that are no machines: promises and callbacks, by the name of what they do. */

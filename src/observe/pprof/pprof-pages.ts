@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { type HttpAnswer, jsonAnswer } from "../http-routes.ts";
+import type { ServerResponse } from "node:http";
+import { jsonAnswer, sendAnswer } from "../http-routes.ts";
 import type { RequestTaker } from "../http-server.ts";
 import { isLocal, isLocalName } from "../inspector/loopback.ts";
 import type { ProfileTaker } from "./profilers.ts";
@@ -28,18 +28,16 @@ export function createPprofPages(threads: ThreadTakers): RequestTaker {
   ): Promise<void> {
     const gone = new AbortController();
     response.once("close", () => gone.abort());
+    // The server ends an exchange that is silent for 10 s; a profile is silent for as long as it is taken.
+    response.socket?.setTimeout(seconds * 1000 + graceMs);
+    running = { kind, until: performance.now() + seconds * 1000 };
     try {
       const body = await taker(seconds * 1000, gone.signal);
-      response.writeHead(200, {
-        "content-type": "application/octet-stream",
-        "content-disposition": `attachment; filename="headcni-${kind}.pb.gz"`,
-        "content-length": body.byteLength,
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-      });
-      response.end(body);
+      const headers = { "content-disposition": `attachment; filename="headcni-${kind}.pb.gz"` };
+      sendAnswer(response, { status: 200, contentType: "application/octet-stream", body, headers });
     } catch (error) {
-      if (!gone.signal.aborted) refuse(response, 500, `the profile failed: ${String(error)}`);
+      if (!gone.signal.aborted)
+        sendAnswer(response, jsonAnswer(500, { error: `the profile failed: ${String(error)}` }));
     } finally {
       running = undefined;
     }
@@ -47,39 +45,30 @@ export function createPprofPages(threads: ThreadTakers): RequestTaker {
 
   return (request, response, url) => {
     if (`${url.pathname}/` !== folder && !url.pathname.startsWith(folder)) return false;
+    const refuse = (status: number, error: string) => sendAnswer(response, jsonAnswer(status, { error }));
     const kind = url.pathname.slice(folder.length);
-    const thread = url.searchParams.get("thread") ?? "main";
-    const takers = threads[thread];
+    const takers = threads[url.searchParams.get("thread") ?? "main"];
     const taker = takers?.[kind];
     const seconds = secondsOf(url);
     if (kind === "")
-      send(response, 200, { contentType: "text/html; charset=utf-8", body: indexPage(threads) });
+      sendAnswer(response, {
+        status: 200,
+        contentType: "text/html; charset=utf-8",
+        body: indexPage(threads),
+      });
     else if (takers === undefined)
-      refuse(response, 404, `no such thread: there are ${Object.keys(threads).join(" and ")}`);
-    else if (taker === undefined)
-      refuse(
-        response,
-        404,
-        `no such profile: there are ${Object.keys(takers)
-          .map((name) => folder + name)
-          .join(" and ")}`,
-      );
-    else if (!isLocal(request) || !isLocalName(request.headers.host))
-      refuse(
-        response,
-        403,
-        "profiles are taken over loopback, by that name or address, and over the unix socket only",
-      );
-    else if (seconds === undefined) refuse(response, 400, `seconds must be a number from 1 to ${maxSeconds}`);
+      refuse(404, `no such thread: there are ${Object.keys(threads).join(" and ")}`);
+    else if (taker === undefined) {
+      const paths = Object.keys(takers).map((name) => folder + name);
+      refuse(404, `no such profile: there are ${paths.join(" and ")}`);
+    } else if (!isLocal(request) || !isLocalName(request.headers.host))
+      refuse(403, "profiles are taken over loopback, by that name or address, and over the unix socket only");
+    else if (seconds === undefined) refuse(400, `seconds must be a number from 1 to ${maxSeconds}`);
     else if (running !== undefined) {
       const left = Math.max(1, Math.ceil((running.until - performance.now()) / 1000));
       response.setHeader("retry-after", String(left));
-      refuse(response, 409, `${folder}${running.kind} is being taken for another ${left} s: one at a time`);
-    } else {
-      running = { kind, until: performance.now() + seconds * 1000 };
-      allowTime(request, seconds);
-      void profile(kind, taker, seconds, response);
-    }
+      refuse(409, `${folder}${running.kind} is being taken for another ${left} s: one at a time`);
+    } else void profile(kind, taker, seconds, response);
     return true;
   };
 }
@@ -96,11 +85,6 @@ function secondsOf(url: URL): number | undefined {
   return text !== "" && seconds >= 1 && seconds <= maxSeconds ? seconds : undefined;
 }
 
-/** The server ends an exchange that is silent for 10 s; a profile is silent for as long as it is taken. */
-function allowTime({ socket }: IncomingMessage, seconds: number): void {
-  socket.setTimeout(seconds * 1000 + graceMs);
-}
-
 /** Names in it are our own. */
 function indexPage(threads: ThreadTakers): string {
   const rows = Object.entries(threads).flatMap(([thread, takers]) =>
@@ -110,21 +94,4 @@ function indexPage(threads: ThreadTakers): string {
     }),
   );
   return `<!doctype html><title>/debug/pprof/</title><h1>/debug/pprof/</h1><p>For go tool pprof. profile: CPU time; heap: what was allocated meanwhile and still lives. seconds: 1 to ${maxSeconds}.</p><ul>${rows.join("")}</ul>`;
-}
-
-function refuse(response: ServerResponse, status: number, error: string): void {
-  send(response, status, jsonAnswer(status, { error }));
-}
-
-function send(
-  response: ServerResponse,
-  status: number,
-  { contentType, body }: Pick<HttpAnswer, "contentType" | "body">,
-): void {
-  response.writeHead(status, {
-    "content-type": contentType,
-    "content-length": Buffer.byteLength(body),
-    "cache-control": "no-store",
-  });
-  response.end(body);
 }

@@ -1,7 +1,12 @@
 import type { Profiler } from "node:inspector";
 import { setTimeout as delay } from "node:timers/promises";
 import type { DevtoolsCommand } from "../../adapters/devtools/devtools.ts";
-import { type CallFrame, encodeProfile, type StackSample } from "./profile-encoder.ts";
+import {
+  type CallFrame,
+  type EncodedProfileTerms,
+  encodeProfile,
+  type StackSample,
+} from "./profile-encoder.ts";
 
 /** Takes a profile for so long. Rejects with an AbortError once the signal says that nobody waits for it any more. */
 export type ProfileTaker = (durationMs: number, signal: AbortSignal) => Promise<Uint8Array>;
@@ -26,63 +31,57 @@ const heapIntervalBytes = 8192;
 /** Runs commands in a thread's DevTools session, in order; `last` ends it. Gives the answer to the last of them. */
 export type RunDevtools = (commands: readonly DevtoolsCommand[], last: boolean) => Promise<unknown>;
 
-/** CPU time of a thread by function, and what was allocated meanwhile and still lives at the end, by function that allocated it. */
-export function profileTakers(run: RunDevtools): Readonly<Record<"profile" | "heap", ProfileTaker>> {
-  return {
-    profile: async (durationMs, signal) => {
-      const startedAtMs = Date.now();
-      const start: readonly DevtoolsCommand[] = [
-        ["Profiler.enable"],
-        ["Profiler.setSamplingInterval", { interval: cpuIntervalUs }],
-        ["Profiler.start"],
-      ];
-      const { profile } = (await sampled(run, { start, stop: "Profiler.stop" }, durationMs, signal)) as {
-        readonly profile: Profiler.Profile;
-      };
-      return encodeProfile(cpuSamples(profile), {
-        measures: [
-          { type: "samples", unit: "count" },
-          { type: "cpu", unit: "nanoseconds" },
-        ],
-        period: cpuIntervalUs * 1000,
-        startedAtMs,
-        durationMs,
-      });
-    },
-    heap: async (durationMs, signal) => {
-      const startedAtMs = Date.now();
-      const start: readonly DevtoolsCommand[] = [
-        ["HeapProfiler.startSampling", { samplingInterval: heapIntervalBytes }],
-      ];
-      const stop = "HeapProfiler.stopSampling";
-      const { profile } = (await sampled(run, { start, stop }, durationMs, signal)) as {
-        readonly profile: HeapProfile;
-      };
-      return encodeProfile(heapSamples(profile), {
-        measures: [
-          { type: "inuse_objects", unit: "count" },
-          { type: "inuse_space", unit: "bytes" },
-        ],
-        period: heapIntervalBytes,
-        startedAtMs,
-        durationMs,
-      });
-    },
-  };
+/** A profile as V8 takes it, and what its samples are. */
+interface ProfileKind<Taken> extends Pick<EncodedProfileTerms, "measures" | "period"> {
+  readonly start: readonly DevtoolsCommand[];
+  readonly stop: string;
+  readonly samples: (taken: Taken) => Iterable<StackSample>;
 }
 
-/** Also one that nobody waits for any more is stopped. */
-async function sampled(
+const cpu: ProfileKind<Profiler.Profile> = {
+  start: [
+    ["Profiler.enable"],
+    ["Profiler.setSamplingInterval", { interval: cpuIntervalUs }],
+    ["Profiler.start"],
+  ],
+  stop: "Profiler.stop",
+  measures: [
+    { type: "samples", unit: "count" },
+    { type: "cpu", unit: "nanoseconds" },
+  ],
+  period: cpuIntervalUs * 1000,
+  samples: cpuSamples,
+};
+
+const heap: ProfileKind<HeapProfile> = {
+  start: [["HeapProfiler.startSampling", { samplingInterval: heapIntervalBytes }]],
+  stop: "HeapProfiler.stopSampling",
+  measures: [
+    { type: "inuse_objects", unit: "count" },
+    { type: "inuse_space", unit: "bytes" },
+  ],
+  period: heapIntervalBytes,
+  samples: heapSamples,
+};
+
+/** CPU time of a thread by function, and what was allocated meanwhile and still lives at the end, by function that allocated it. */
+export function profileTakers(run: RunDevtools): Readonly<Record<"profile" | "heap", ProfileTaker>> {
+  return { profile: takerOf(run, cpu), heap: takerOf(run, heap) };
+}
+
+function takerOf<Taken>(
   run: RunDevtools,
-  { start, stop }: { readonly start: readonly DevtoolsCommand[]; readonly stop: string },
-  durationMs: number,
-  signal: AbortSignal,
-): Promise<unknown> {
-  await run(start, false);
-  await delay(durationMs, undefined, { signal }).catch(() => undefined);
-  const answer = await run([[stop]], true);
-  signal.throwIfAborted();
-  return answer;
+  { start, stop, samples, ...terms }: ProfileKind<Taken>,
+): ProfileTaker {
+  return async (durationMs, signal) => {
+    const startedAtMs = Date.now();
+    await run(start, false);
+    await delay(durationMs, undefined, { signal }).catch(() => undefined);
+    // Also one that nobody waits for any more is stopped.
+    const { profile } = (await run([[stop]], true)) as { readonly profile: Taken };
+    signal.throwIfAborted();
+    return encodeProfile(samples(profile), { ...terms, startedAtMs, durationMs });
+  };
 }
 
 /**
@@ -101,41 +100,39 @@ function* cpuSamples({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile)
   const parents = new Map(
     nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node.id] as const)),
   );
-  const totals = new Map<number, { count: number; nanoseconds: number }>();
-  for (const [index, id] of samples.entries()) {
-    const total = totals.get(id) ?? { count: 0, nanoseconds: 0 };
-    totals.set(id, total);
-    total.count += 1;
-    total.nanoseconds += Math.max(0, timeDeltas[index] ?? 0) * 1000;
-  }
-  for (const [leaf, { count, nanoseconds }] of totals) {
+  const times = samples.map((id, index) => [id, Math.max(0, timeDeltas[index] ?? 0) * 1000] as const);
+  for (const [leaf, values] of totalsOf(times)) {
     const stack: CallFrame[] = [];
     for (let id: number | undefined = leaf; id !== undefined; id = parents.get(id)) {
       const frame = byId.get(id)?.callFrame;
       if (frame !== undefined && frame.functionName !== "(root)") stack.push(frame);
     }
-    if (isNoWork(stack)) continue;
-    yield { stack, values: [count, nanoseconds] };
+    if (!isNoWork(stack)) yield { stack, values };
   }
 }
 
 function* heapSamples({ head, samples }: HeapProfile): Generator<StackSample> {
-  const totals = new Map<number, { count: number; bytes: number }>();
-  for (const { nodeId, size } of samples) {
-    const total = totals.get(nodeId) ?? { count: 0, bytes: 0 };
-    totals.set(nodeId, total);
-    total.count += 1;
-    total.bytes += size;
-  }
-  const open: {
-    readonly node: HeapNode;
-    readonly stack: readonly CallFrame[];
-  }[] = [{ node: head, stack: [] }];
+  const totals = totalsOf(samples.map(({ nodeId, size }) => [nodeId, size] as const));
+  const open: { readonly node: HeapNode; readonly stack: readonly CallFrame[] }[] = [
+    { node: head, stack: [] },
+  ];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { node, stack } = next;
     const own = node.callFrame.functionName === "(root)" ? stack : [node.callFrame, ...stack];
-    const total = totals.get(node.id);
-    if (total !== undefined && own.length > 0) yield { stack: own, values: [total.count, total.bytes] };
+    const values = totals.get(node.id);
+    if (values !== undefined && own.length > 0) yield { stack: own, values };
     for (const child of node.children) open.push({ node: child, stack: own });
   }
+}
+
+/** By node: how many samples, and the sum of their amounts. */
+function totalsOf(
+  samples: readonly (readonly [id: number, amount: number])[],
+): ReadonlyMap<number, readonly [count: number, amount: number]> {
+  const totals = new Map<number, readonly [number, number]>();
+  for (const [id, amount] of samples) {
+    const [count, sum] = totals.get(id) ?? [0, 0];
+    totals.set(id, [count + 1, sum + amount]);
+  }
+  return totals;
 }

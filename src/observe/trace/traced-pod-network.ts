@@ -1,3 +1,4 @@
+import type { WorkPart } from "../../domain/attachment.ts";
 import type { PodNetwork } from "../../ports/pod-network.ts";
 import type { CallTraces } from "./call-traces.ts";
 
@@ -8,30 +9,37 @@ export function tracedPodNetwork(
   monotonicMs: () => number = () => performance.now(),
 ): PodNetwork {
   const leaving = new Set<string>();
+
+  async function timed<Result>(
+    of: Parameters<typeof worked>[0],
+    name: string,
+    work: () => Promise<Result>,
+    partsOf: (result: Result) => readonly WorkPart[] = () => [],
+  ): Promise<Result> {
+    const at = monotonicMs();
+    try {
+      const result = await work();
+      worked(of, { name, at, parts: partsOf(result) });
+      return result;
+    } catch (error) {
+      worked(of, { name, at, error });
+      throw error;
+    }
+  }
+
   return {
     ...podNetwork,
-    async attach(plan) {
-      const at = monotonicMs();
-      try {
-        const links = await podNetwork.attach(plan);
-        worked(plan, { name: "attach", at, parts: links.parts ?? [] });
-        return links;
-      } catch (error) {
-        worked(plan, { name: "attach", at, error });
-        throw error;
-      }
-    },
+    attach: (plan) =>
+      timed(
+        plan,
+        "attach",
+        () => podNetwork.attach(plan),
+        ({ parts = [] }) => parts,
+      ),
     async detach(hostLink) {
-      const at = monotonicMs();
-      try {
-        const lingers = await podNetwork.detach(hostLink);
-        worked({ hostLink }, { name: "detach", at });
-        if (lingers) leaving.add(hostLink);
-        return lingers;
-      } catch (error) {
-        worked({ hostLink }, { name: "detach", at, error });
-        throw error;
-      }
+      const lingers = await timed({ hostLink }, "detach", () => podNetwork.detach(hostLink));
+      if (lingers) leaving.add(hostLink);
+      return lingers;
     },
     async removeLeaving() {
       const at = monotonicMs();
@@ -42,16 +50,6 @@ export function tracedPodNetwork(
         worked({ hostLink }, { name: "delete link", at });
       }
     },
-    async check(plan) {
-      const at = monotonicMs();
-      try {
-        const mismatches = await podNetwork.check(plan);
-        worked(plan, { name: "check", at });
-        return mismatches;
-      } catch (error) {
-        worked(plan, { name: "check", at, error });
-        throw error;
-      }
-    },
+    check: (plan) => timed(plan, "check", () => podNetwork.check(plan)),
   };
 }
