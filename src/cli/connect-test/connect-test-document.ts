@@ -1,7 +1,7 @@
-import type { Diagnosis, Hop } from "../../domain/connect-test/diagnose.ts";
-import type { Echo, EchoPair } from "../../domain/connect-test/observation.ts";
+import { type Diagnosis, diagnose } from "../../domain/connect-test/diagnose.ts";
+import type { Echo, EchoPair, PairObservation } from "../../domain/connect-test/observation.ts";
 import { parseAddress } from "../../domain/prefix.ts";
-import type { MatrixResult, PairResult } from "./run-matrix.ts";
+import type { MatrixResult } from "./run-matrix.ts";
 
 export interface ConnectTestDocument {
   /** Size of a full packet, in bytes. */
@@ -16,17 +16,10 @@ export interface ConnectTestDocument {
   readonly pairs: readonly ConnectTestPair[];
 }
 
-export interface ConnectTestPair {
+export interface ConnectTestPair extends Diagnosis {
   readonly from: string;
   readonly to: string;
   readonly family: 4 | 6;
-  readonly result: Diagnosis["result"];
-  /** Where the packet stops; empty unless `result` is "fail". */
-  readonly hop: Hop | "";
-  /** The node whose side it is, or "both". */
-  readonly where: string;
-  readonly reason: string;
-  readonly todo: string;
   readonly path: "direct" | "relay" | "none";
   /** How far the test could go: between pods, from a pod to the other node, or between the nodes. */
   readonly tested: "pod to pod" | "pod to node" | "node to node" | "nothing";
@@ -59,19 +52,14 @@ function firstOfEachName<One extends { readonly name: string }>(list: readonly O
   return list.filter((one, index) => list.findIndex(({ name }) => name === one.name) === index);
 }
 
-function pairOf({ from, to, observation, diagnosis }: PairResult): ConnectTestPair {
-  const { way, bitsPerSecond } = observation;
+function pairOf(pair: PairObservation): ConnectTestPair {
+  const { from, toName, way, bitsPerSecond } = pair;
   const { tested, echo } = furthest(way);
-  const { result, hop, where, reason, todo } = diagnosis;
   return {
-    from,
-    to,
-    family: parseAddress(observation.from.routerAddress).family,
-    result,
-    hop,
-    where,
-    reason,
-    todo,
+    from: from.name,
+    to: toName,
+    family: parseAddress(from.routerAddress).family,
+    ...diagnose(pair),
     path: way?.path ?? "none",
     tested,
     roundTripMs: echo.small,
@@ -81,7 +69,7 @@ function pairOf({ from, to, observation, diagnosis }: PairResult): ConnectTestPa
   };
 }
 
-function furthest(way: PairResult["observation"]["way"]): {
+function furthest(way: PairObservation["way"]): {
   readonly tested: ConnectTestPair["tested"];
   readonly echo: EchoPair;
 } {

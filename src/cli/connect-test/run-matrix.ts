@@ -1,22 +1,13 @@
 import type { RemoteNode } from "../../adapters/connect-test/remote-node.ts";
-import { type Diagnosis, diagnose } from "../../domain/connect-test/diagnose.ts";
 import type { PairObservation, TestNode, TestPeer } from "../../domain/connect-test/observation.ts";
 import { toFailure } from "../../domain/failure.ts";
 import { parseAddress, parsePrefix, routerAddress } from "../../domain/prefix.ts";
-
-/** One ordered pair with what it came to. */
-export interface PairResult {
-  readonly from: string;
-  readonly to: string;
-  readonly observation: PairObservation;
-  readonly diagnosis: Diagnosis;
-}
 
 export interface MatrixResult {
   readonly nodes: readonly TestNode[];
   /** Nodes that could not be asked, and why. */
   readonly absent: readonly { readonly name: string; readonly why: string }[];
-  readonly pairs: readonly PairResult[];
+  readonly pairs: readonly PairObservation[];
 }
 
 export interface MatrixOptions {
@@ -70,16 +61,7 @@ export async function runMatrix(first: RemoteNode, options: MatrixOptions): Prom
       const bitsPerSecond = await measure(pair, members, throughputMs);
       pairs[index] = { ...pair, bitsPerSecond };
     }
-    return {
-      nodes: members.map(({ node }) => node),
-      absent,
-      pairs: pairs.map((observation) => ({
-        from: observation.from.name,
-        to: observation.toName,
-        observation,
-        diagnosis: diagnose(observation),
-      })),
-    };
+    return { nodes: members.map(({ node }) => node), absent, pairs };
   } finally {
     said("detaching the test pods");
     await Promise.all(remotes.map((remote) => remote.close()));

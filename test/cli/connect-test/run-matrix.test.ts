@@ -57,7 +57,7 @@ test("every ordered pair is tested, in the order of the names, and every node ta
     open: (name) => fakeNode(name, closed),
   });
   const pairs = ["n1 n2", "n1 n10", "n2 n1", "n2 n10", "n10 n1", "n10 n2"];
-  expect(result.pairs.map(({ from, to }) => `${from} ${to}`)).toEqual(pairs);
+  expect(result.pairs.map(({ from, toName }) => `${from.name} ${toName}`)).toEqual(pairs);
   expect(closed.sort()).toEqual([...names].sort());
   const document = connectTestDocument([result]);
   expect(document.pairs[0]).toMatchObject({
@@ -151,8 +151,9 @@ describe("with pods of both families", () => {
 
   test("a node that serves a prefix of the other family only is a trouble of the tailnet", async () => {
     const begin = async () => over6("n1", (name) => slices(name).slice(0, name === "n2" ? 1 : 2));
-    const { pairs } = await runMatrix(fakeNode("n1", [], { begin }), { ...options, open: undefined });
-    expect(pairs.map(({ to, diagnosis }) => [to, diagnosis.hop, diagnosis.reason])).toEqual([
+    const result = await runMatrix(fakeNode("n1", [], { begin }), { ...options, open: undefined });
+    const { pairs } = connectTestDocument([result]);
+    expect(pairs.map(({ to, hop, reason }) => [to, hop, reason])).toEqual([
       ["n2", "tailnet", "Headscale routes no IPv6 pod CIDR to n2 as n1 sees it"],
       ["n10", "", ""],
     ]);
