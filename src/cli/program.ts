@@ -1,6 +1,6 @@
 import { Argument, Command, Option } from "commander";
 import type { CliCommand, CliWord } from "./command.ts";
-import { exitCodeMeanings } from "./exit-codes.ts";
+import { exitCodeMeanings, exitCodes } from "./exit-codes.ts";
 import { globalOptions } from "./global-options.ts";
 import type { Paper } from "./style.ts";
 import { usageError } from "./usage-error.ts";
@@ -92,5 +92,7 @@ function sentence(summary: string): string {
 }
 
 function exitCodeLines(): string {
-  return exitCodeMeanings.map(([code, means]) => `  ${String(code).padEnd(4)} ${means}`).join("\n");
+  return Object.entries(exitCodes)
+    .map(([name, code]) => `  ${String(code).padEnd(4)} ${exitCodeMeanings[name as keyof typeof exitCodes]}`)
+    .join("\n");
 }
