@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import * as z from "zod";
 import { nearestName } from "../../config/nearest-name.ts";
 import { CliError } from "../cli-error.ts";
@@ -121,11 +122,11 @@ function parseDocument(text: string): unknown {
 
 /** The command line that means the same on the node, without what says where to ask. */
 function wordsOf({ verb, words, options }: CliCall, known: readonly CliWord[]): readonly string[] {
-  const flags = known.flatMap(({ flags: text }) => {
-    const long = /--([\w-]+)/.exec(text)?.[1] ?? "";
-    const value = options[long.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
-    if (value === undefined || value === false) return [];
-    return value === true ? [`--${long}`] : [`--${long}=${value}`];
+  const flags = known.flatMap((word) => {
+    const option = new Option(word.flags);
+    const value = options[option.attributeName()];
+    if (value === undefined || value === option.negate) return [];
+    return typeof value === "string" ? [`${option.long}=${value}`] : [`${option.long}`];
   });
   return [...verb.split(" "), ...flags, ...(words.length === 0 ? [] : ["--", ...words])];
 }

@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import type { CliCommand, CliWord } from "../command.ts";
 
 /** A point of the command line, and what may follow there. */
@@ -36,7 +37,6 @@ export function completionTree(
 }
 
 function optionOf({ flags, summary, choices }: CliWord): CompletionOption {
-  const long = /--[\w-]+/.exec(flags)?.[0] ?? flags;
-  const short = /^-(\w)\b/.exec(flags)?.[0] ?? null;
-  return { long, short, summary, values: flags.includes("<") ? (choices ?? []) : null };
+  const { long = flags, short = null, required } = new Option(flags);
+  return { long, short, summary, values: required ? (choices ?? []) : null };
 }
