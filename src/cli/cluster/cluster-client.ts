@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
-import { type ApiTransport, createApiTransport } from "../../adapters/kubernetes/api-transport.ts";
+import { createApiTransport } from "../../adapters/kubernetes/api-transport.ts";
 import { type KubeConfigReader, kubeConfigReader } from "../../adapters/kubernetes/kube-config.ts";
 import { HeadcniError } from "../../domain/failure.ts";
 import { CliError } from "../cli-error.ts";
@@ -21,8 +21,8 @@ export interface ClusterClient {
   readonly config: KubeConfigReader;
   /** By node name. */
   nodePods(): Promise<readonly NodePod[]>;
-  /** What the API server says to those whose role lacks a pod's subresource; WebSocket hides it. Otherwise undefined. */
-  whyRefused(pod: NodePod, subresource: "portforward"): Promise<CliError | undefined>;
+  /** What the API server says to those whose role lacks pods/portforward; WebSocket hides it. Otherwise undefined. */
+  whyRefused(pod: NodePod): Promise<CliError | undefined>;
   close(): Promise<void>;
 }
 
@@ -65,24 +65,22 @@ export function openCluster({ target, environment, signal }: CliContext): Cluste
   return {
     config,
     nodePods: async () => {
-      const list = await listPods(transport, target.namespace, signal);
+      const within = target.namespace === undefined ? "" : `/namespaces/${target.namespace}`;
+      const list = await transport
+        .call({ method: "GET", path: `/api/v1${within}/pods`, query: { labelSelector } }, signal)
+        .then((answer) => podListSchema.parse(answer))
+        .catch((error: unknown) => {
+          throw clusterError(error, "HeadCNI's pods cannot be listed");
+        });
       return list.items
-        .flatMap(({ metadata, spec }) =>
-          spec.nodeName === undefined || metadata.deletionTimestamp !== undefined
-            ? []
-            : [
-                {
-                  node: spec.nodeName,
-                  namespace: metadata.namespace,
-                  pod: metadata.name,
-                  pages: pagesOf(spec.containers),
-                },
-              ],
+        .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+        .flatMap(({ metadata: { namespace, name: pod }, spec: { nodeName: node, containers } }) =>
+          node === undefined ? [] : [{ node, namespace, pod, pages: pagesOf(containers) }],
         )
         .toSorted((one, other) => one.node.localeCompare(other.node, "en", { numeric: true }));
     },
-    whyRefused: async ({ namespace, pod, node }, subresource) => {
-      const path = `/api/v1/namespaces/${namespace}/pods/${pod}/${subresource}`;
+    whyRefused: async ({ namespace, pod, node }) => {
+      const path = `/api/v1/namespaces/${namespace}/pods/${pod}/portforward`;
       try {
         await transport.call({ method: "GET", path, query: { ports: "1" } }, signal);
         return undefined;
@@ -105,21 +103,6 @@ function pagesOf(containers: PodContainers): NodePod["pages"] {
 }
 
 type PodContainers = z.output<typeof podListSchema>["items"][number]["spec"]["containers"];
-
-async function listPods(
-  transport: ApiTransport,
-  namespace: string | undefined,
-  signal: AbortSignal,
-): Promise<z.output<typeof podListSchema>> {
-  const path = namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${namespace}/pods`;
-  try {
-    return podListSchema.parse(
-      await transport.call({ method: "GET", path, query: { labelSelector } }, signal),
-    );
-  } catch (error) {
-    throw clusterError(error, "HeadCNI's pods cannot be listed");
-  }
-}
 
 /** The same words for everything that stands between us and a pod. */
 export function clusterError(error: unknown, what: string): CliError {

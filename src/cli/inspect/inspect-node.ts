@@ -84,7 +84,7 @@ async function carryTo(cluster: ClusterClient, pod: NodePod, local: Socket): Pro
         `HeadCNI's pod ${pod.pod} on ${pod.node} is gone: run this again to reach the one that took its place`,
         error,
       );
-    const refused = await cluster.whyRefused(pod, "portforward");
+    const refused = await cluster.whyRefused(pod);
     if (refused !== undefined) throw refused;
     throw error instanceof CliError ? error : clusterError(error, pod.node);
   }
