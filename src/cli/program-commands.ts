@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { runProgram } from "../adapters/nftables/run-program.ts";
 
 /** The daemon of the same build: next to this file's bundle, or its source. */
 export function daemonCommand(...words: readonly string[]): readonly string[] {
@@ -14,6 +15,12 @@ export function wireCommand(...words: readonly string[]): readonly string[] {
 /** headcnictl's helper process. */
 export function helperCommand(...words: readonly string[]): readonly string[] {
   return programCommand("./helper.ts", "./headcnictl-helper.mjs", words);
+}
+
+/** What the helper prints. */
+export function askHelper(...words: readonly string[]): Promise<string> {
+  const [program = "", ...args] = helperCommand(...words);
+  return runProgram({ program, args });
 }
 
 function programCommand(source: string, bundle: string, words: readonly string[]): readonly string[] {

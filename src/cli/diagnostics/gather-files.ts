@@ -12,7 +12,7 @@ import { configValidate } from "../config/config-validate.ts";
 import { doctorCommand } from "../doctor/doctor-command.ts";
 import { logsCommand } from "../logs/logs-command.ts";
 import { machinesCommand } from "../machines/machines-command.ts";
-import { helperCommand } from "../program-commands.ts";
+import { askHelper } from "../program-commands.ts";
 import { statusCommand } from "../status/status-command.ts";
 import { traceCommand } from "../trace/trace-command.ts";
 
@@ -39,8 +39,11 @@ export const plannedFiles: readonly PlannedFile[] = [
     make: (call) => answerOf(logsCommand, call, { lines: "2000", tailscaled: true }),
   },
   { path: "doctor.json", make: (call) => answerOf(doctorCommand, call, { all: true }) },
-  { path: "kernel/node.json", make: () => kernelText() },
-  { path: "kernel/tailnet.json", make: async (call) => kernelText(await tailnetNetns(call)) },
+  { path: "kernel/node.json", make: () => askHelper("kernel-snapshot") },
+  {
+    path: "kernel/tailnet.json",
+    make: async (call) => askHelper("kernel-snapshot", await tailnetNetns(call)),
+  },
   { path: "nftables/node.txt", make: () => ruleset() },
   { path: "nftables/tailnet.txt", make: async (call) => ruleset(await tailnetNetns(call)) },
   { path: "tailscale-status.json", make: tailscaleStatus },
@@ -79,12 +82,6 @@ async function versions() {
 async function tailnetNetns({ context }: CliCall): Promise<string> {
   const { launcher } = await findWire(wireRecordPath(dirname(context.target.socketPath)));
   return `/proc/${launcher.pid}/ns/net`;
-}
-
-/** Links, addresses, routes and rules as the kernel tells them. */
-function kernelText(...tailnetPath: readonly string[]): Promise<string> {
-  const [program = "", ...args] = helperCommand("kernel-snapshot", ...tailnetPath);
-  return runProgram({ program, args });
 }
 
 function ruleset(netns?: string): Promise<string> {

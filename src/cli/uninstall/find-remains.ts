@@ -5,7 +5,7 @@ import { runProgram } from "../../adapters/nftables/run-program.ts";
 import type { Config } from "../../config/config-schema.ts";
 import type { KernelSnapshot } from "../../domain/kernel-state.ts";
 import { runtimePaths } from "../../runtime-paths.ts";
-import { helperCommand } from "../program-commands.ts";
+import { askHelper } from "../program-commands.ts";
 import { firewallRemains, kernelRemains, type Remain } from "./remains.ts";
 
 /** Everything of HeadCNI that can be found on this node. Looks for itself; trusts no record. */
@@ -21,8 +21,7 @@ export async function findRemains(config: Config): Promise<readonly Remain[]> {
 }
 
 async function inKernel(): Promise<readonly Remain[]> {
-  const [program = "", ...args] = helperCommand("kernel-snapshot");
-  return kernelRemains(JSON.parse(await runProgram({ program, args })) as KernelSnapshot);
+  return kernelRemains(JSON.parse(await askHelper("kernel-snapshot")) as KernelSnapshot);
 }
 
 async function inFirewall(): Promise<readonly Remain[]> {
