@@ -1,4 +1,4 @@
-import type { Config } from "../../config/config-schema.ts";
+import { valueAt } from "../../config/judge-values.ts";
 import type { KeyCatalogue } from "../../config/key-catalogue.ts";
 import type { SourcedConfig } from "../../config/load-config.ts";
 import { redacted } from "../../config/secret.ts";
@@ -21,7 +21,7 @@ export function effectiveConfig(
   { keys }: KeyCatalogue,
 ): readonly EffectiveValue[] {
   return keys.map(({ path, about }) => {
-    const value = valueAt(config, path);
+    const value = valueAt(config, path.split("."));
     return {
       path,
       value: value === undefined ? null : about.secret === true ? redacted : safe(path, value),
@@ -32,15 +32,6 @@ export function effectiveConfig(
           : sourceOf(path),
     };
   });
-}
-
-function valueAt(config: Config, path: string): unknown {
-  return path
-    .split(".")
-    .reduce<unknown>(
-      (inner, step) => (inner as Readonly<Record<string, unknown>> | undefined)?.[step],
-      config,
-    );
 }
 
 function safe(path: string, value: unknown): unknown {
