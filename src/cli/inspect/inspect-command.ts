@@ -8,6 +8,7 @@ import { createDaemonClient, type DaemonClient } from "../daemon-client.ts";
 import { printDocument } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { untilAborted } from "../until-aborted.ts";
+import { wholeNumber } from "../whole-number.ts";
 import { inspectNode } from "./inspect-node.ts";
 import { mostConnections, openListener } from "./local-listener.ts";
 
@@ -34,21 +35,19 @@ export const inspectCommand: CliCommand = {
 
 async function runInspect(call: CliCall): Promise<ExitCode> {
   const { context, options: given } = call;
-  const port = portOf(given["port"]);
+  const port = wholeNumber("--port", given["port"] ?? 0, [0, 65_535]);
   const refused = warnOnce(context, `more than ${mostConnections} connections at once: one was refused`);
-  const print = (about: Readonly<Record<string, string | null>>) =>
-    context.out(
-      context.json
-        ? printDocument("Inspect", about)
-        : [
-            ...(about["url"] === undefined
-              ? []
-              : [`${context.style.bold(about["url"] ?? "")}\nopen until Ctrl-C`]),
-            ...(typeof about["until"] === "string"
-              ? [`the inspector is on until ${about["until"]} at the latest`]
-              : []),
-          ].join("\n"),
-    );
+  const print = (about: {
+    readonly url?: string;
+    readonly until?: string | null;
+    readonly node?: string;
+  }) => {
+    const lines = [
+      about.url && `${context.style.bold(about.url)}\nopen until Ctrl-C`,
+      about.until && `the inspector is on until ${about.until} at the latest`,
+    ];
+    context.out(context.json ? printDocument("Inspect", about) : lines.filter(Boolean).join("\n"));
+  };
   if (asksCluster(call)) {
     if (given["wire"] === true)
       throw new CliError("USAGE", "--wire shows headcni-wire of this node: run it there, without --node");
@@ -117,10 +116,4 @@ function warnOnce({ err }: CliCall["context"], text: string): () => void {
     if (!warned) err(text);
     warned = true;
   };
-}
-
-function portOf(given: string | boolean | undefined): number {
-  const port = Number(given ?? 0);
-  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port;
-  throw new CliError("USAGE", `--port must be a whole number up to 65535, not "${given}"`);
 }

@@ -1,4 +1,5 @@
-import { createServer, type Socket } from "node:net";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { CliError } from "../cli-error.ts";
 
 /** A port of 127.0.0.1 that leads to a page elsewhere. */
@@ -22,7 +23,7 @@ export interface ListenerOptions {
 export const mostConnections = 8;
 
 /** Throws CliError when the port cannot be opened. */
-export function openListener({ port, carry, refused }: ListenerOptions): Promise<LocalListener> {
+export async function openListener({ port, carry, refused }: ListenerOptions): Promise<LocalListener> {
   const connections = new Set<Socket>();
   const server = createServer((incoming) => {
     connections.add(incoming);
@@ -37,14 +38,9 @@ export function openListener({ port, carry, refused }: ListenerOptions): Promise
     server.close();
     for (const connection of connections) connection.destroy();
   };
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) =>
-      reject(new CliError("FAILED", `127.0.0.1:${port} cannot be opened: ${cause.code}`, cause)),
-    );
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      const bound = typeof address === "object" && address !== null ? address.port : port;
-      resolve({ url: `http://127.0.0.1:${bound}/inspect`, close });
-    });
+  await once(server.listen(port, "127.0.0.1"), "listening").catch((cause: NodeJS.ErrnoException) => {
+    throw new CliError("FAILED", `127.0.0.1:${port} cannot be opened: ${cause.code}`, cause);
   });
+  const { port: bound } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${bound}/inspect`, close };
 }

@@ -2,7 +2,7 @@ import type { CliContext } from "../command.ts";
 import type { Style } from "../style.ts";
 import type { LogEntry } from "./read-logs.ts";
 
-const levels = ["debug", "info", "warn", "error", "fatal"];
+export const logLevels = ["debug", "info", "warn", "error", "fatal"];
 /** Told by the line itself, or the same on every line. */
 const shown = new Set(["time", "level", "msg", "node"]);
 
@@ -24,11 +24,9 @@ export function logLine(entry: LogEntry, { style }: Pick<CliContext, "style">): 
 
 /** Whether an entry is at least as grave; what has no level always is. */
 export function atLeast(entry: LogEntry, level: string): boolean {
-  const own = levels.indexOf(String(entry["level"] ?? ""));
-  return own === -1 || own >= levels.indexOf(level);
+  const own = logLevels.indexOf(String(entry["level"] ?? ""));
+  return own === -1 || own >= logLevels.indexOf(level);
 }
-
-export const logLevels: readonly string[] = levels;
 
 function painted(text: string, level: string, style: Style): string {
   if (level === "error" || level === "fatal") return style.bad(text);

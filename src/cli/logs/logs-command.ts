@@ -4,6 +4,7 @@ import { asksCluster } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { documentCommand } from "../document-command.ts";
 import type { ExitCode } from "../exit-codes.ts";
+import { wholeNumber } from "../whole-number.ts";
 import { atLeast, logLevels, logLine } from "./log-text.ts";
 import { type LogEntry, type ReadLogs, readDaemonLogs, readLogFile, tailscaledLog } from "./read-logs.ts";
 
@@ -23,7 +24,7 @@ const once = documentCommand({
   notes: "With -f and -o json each line is a JSON document of its own.",
   collect: async (call) => {
     const { source, entries } = await read(call);
-    return { source, entries: wanted(entries, call).slice(-lineCount(call.options["lines"])) };
+    return { source, entries: wanted(entries, call).slice(-lineCount(call)) };
   },
   render: ({ entries }, context) =>
     entries.length === 0 ? "no such lines" : entries.map((entry) => logLine(entry, context)).join("\n"),
@@ -44,7 +45,7 @@ async function follow(call: CliCall): Promise<ExitCode> {
     for (const entry of entries) context.out(context.json ? JSON.stringify(entry) : logLine(entry, context));
   };
   let seen = await read(call);
-  print(wanted(seen.entries, call).slice(-lineCount(call.options["lines"])));
+  print(wanted(seen.entries, call).slice(-lineCount(call)));
   for (;;) {
     await pause(pollMs, undefined, { signal: context.signal });
     const now = await read(call);
@@ -74,8 +75,6 @@ function wanted(entries: readonly LogEntry[], { options }: CliCall): readonly Lo
   );
 }
 
-function lineCount(given: string | boolean | undefined): number {
-  const count = Number(given ?? 100);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new CliError("USAGE", `--lines must be a whole number above 0, not "${given}"`);
+function lineCount({ options }: CliCall): number {
+  return wholeNumber("--lines", options["lines"] ?? 100, [1, Infinity]);
 }

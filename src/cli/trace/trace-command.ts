@@ -3,6 +3,7 @@ import type { CliCommand } from "../command.ts";
 import { readPage } from "../daemon-pages.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { wholeNumber } from "../whole-number.ts";
 import { isAbout, nearestCall } from "./match-call.ts";
 import { type TracedCall, tracePageSchema } from "./trace-page.ts";
 import { callsTable, callText } from "./trace-text.ts";
@@ -34,12 +35,13 @@ export const traceCommand: CliCommand = documentCommand({
         (options["command"] === undefined || call.command === options["command"]),
     );
     if (wanted !== undefined && found.length === 0) throw unknownPod(calls, wanted);
-    return { calls: found.slice(-lastCount(options["last"])) };
+    const last = wholeNumber("--last", options["last"] ?? Number.MAX_SAFE_INTEGER, [1, Infinity]);
+    return { calls: found.slice(-last) };
   },
-  render: ({ calls }, context, options) =>
+  render: ({ calls }, context) =>
     calls.length === 0
       ? "no such calls since the daemon started"
-      : options["table"] === true || calls.length > mostInFull
+      : calls.length > mostInFull
         ? callsTable(calls, context)
         : calls.map((call) => callText(call, context)).join("\n\n"),
   exitCode: ({ calls }) => (calls.at(-1)?.outcome === "failed" ? exitCodes.problem : exitCodes.ok),
@@ -47,13 +49,6 @@ export const traceCommand: CliCommand = documentCommand({
 
 /** More calls than this are a list, each of which can be asked for. */
 const mostInFull = 6;
-
-function lastCount(given: string | boolean | undefined): number {
-  if (given === undefined) return Number.MAX_SAFE_INTEGER;
-  const count = Number(given);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new CliError("USAGE", `--last must be a whole number above 0, not "${given}"`);
-}
 
 function unknownPod(calls: readonly TracedCall[], wanted: string): CliError {
   const near = nearestCall(calls, wanted);
