@@ -7,6 +7,7 @@ import { askNodes, asksCluster, type NodeAnswer } from "../cluster/ask-nodes.ts"
 import type { CliCall, CliCommand, CliWord } from "../command.ts";
 import { printDocument } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import type { Paper } from "../style.ts";
 import { json, plannedFiles } from "./gather-files.ts";
 import { knownSecrets, withoutKnownSecrets } from "./known-secrets.ts";
 import { type ArchivedFile, tarGz } from "./tar-gz.ts";
@@ -17,16 +18,6 @@ interface NodeBundle {
   readonly files: readonly ArchivedFile[];
   /** What could not be had, and why. */
   readonly missing: readonly { readonly path: string; readonly why: string }[];
-}
-
-interface DiagnosticsDocument {
-  readonly file: string;
-  readonly bytes: number;
-  readonly nodes: readonly {
-    readonly node: string;
-    readonly files: readonly string[];
-    readonly missing: NodeBundle["missing"];
-  }[];
 }
 
 const options: readonly CliWord[] = [
@@ -64,16 +55,15 @@ async function runDiagnostics(call: CliCall): Promise<ExitCode> {
   });
   const archive = await tarGz(archived, at);
   await save(file, archive);
-  const document: DiagnosticsDocument = {
-    file,
-    bytes: archive.length,
-    nodes: bundles.map(({ node, files, missing }) => ({
-      node,
-      files: files.map(({ path }) => path),
-      missing,
-    })),
-  };
-  context.out(context.json ? printDocument("Diagnostics", document) : summary(document, call));
+  const nodes = bundles.map((bundle) => ({ ...bundle, files: bundle.files.map(({ path }) => path) }));
+  context.out(
+    context.json
+      ? printDocument("Diagnostics", { file, bytes: archive.length, nodes })
+      : [
+          ...bundles.flatMap((bundle) => bundleLines(bundle, context)),
+          `${context.style.good("written")} ${file} (${Math.ceil(archive.length / 1024)} KiB), without keys and tokens`,
+        ].join("\n"),
+  );
   return exitCodes.ok;
 }
 
@@ -87,15 +77,11 @@ async function save(file: string, archive: Buffer): Promise<void> {
   }
 }
 
-function summary({ file, bytes, nodes }: DiagnosticsDocument, { context: { style } }: CliCall): string {
-  const lines = nodes.flatMap(({ node, files, missing }) => [
+function bundleLines({ node, files, missing }: NodeBundle, { style }: Paper): readonly string[] {
+  return [
     `${style.bold(node)}: ${files.length} files`,
     ...missing.map(({ path, why }) => `  ${style.warn("without")} ${path}: ${why.split("\n")[0]}`),
-  ]);
-  return [
-    ...lines,
-    `${style.good("written")} ${file} (${Math.ceil(bytes / 1024)} KiB), without keys and tokens`,
-  ].join("\n");
+  ];
 }
 
 /** One part after another: a node in trouble needs no further load. */
