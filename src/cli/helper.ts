@@ -5,7 +5,8 @@
 import { runPodWorker } from "../adapters/connect-test/pod-worker.ts";
 import { tryKernel } from "../adapters/doctor/kernel-trials.ts";
 import { trialFolder } from "../adapters/doctor/run-kernel-trials.ts";
-import { kernelSnapshot } from "./diagnostics/kernel-snapshot.ts";
+import { openKernel } from "../adapters/netlink/open-kernel.ts";
+import type { KernelSnapshot } from "../domain/kernel-state.ts";
 
 const [task, ...words] = process.argv.slice(2);
 switch (task) {
@@ -28,4 +29,16 @@ switch (task) {
   default:
     console.error("headcnictl-helper: this is started by headcnictl itself");
     process.exitCode = 2;
+}
+
+/** Links, addresses, routes and rules of this node, or of the tailnet namespace mounted at `tailnetPath`. Changes nothing. */
+async function kernelSnapshot(tailnetPath: string | undefined): Promise<KernelSnapshot> {
+  const kernel = await openKernel({ onFailure: () => undefined });
+  try {
+    if (tailnetPath === undefined) return await kernel.state.observe("node");
+    await kernel.state.openNamespace("tailnet", tailnetPath);
+    return await kernel.state.observe("tailnet");
+  } finally {
+    await kernel.close();
+  }
 }
