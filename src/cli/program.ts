@@ -1,22 +1,14 @@
 import { Argument, Command, Option } from "commander";
-import type { CliCommand, CliWord } from "./command.ts";
+import type { CliCall, CliCommand, CliWord, RunnableCommand } from "./command.ts";
 import { exitCodeMeanings, exitCodes } from "./exit-codes.ts";
 import { globalOptions } from "./global-options.ts";
 import type { Paper } from "./style.ts";
 import { usageError } from "./usage-error.ts";
 
-/** What a command line asked for, before anything is done. */
-export interface ChosenCommand {
-  readonly command: CliCommand;
-  readonly verb: string;
-  readonly words: readonly string[];
-  /** Those of the command and the global ones, by their long names in camel case. */
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
-}
-
 export interface ProgramOptions extends Paper {
   readonly commands: readonly CliCommand[];
-  readonly chosen: (chosen: ChosenCommand) => void;
+  /** Is called with the command that the words name, and with what they say to it. */
+  readonly execute: (run: RunnableCommand["run"], call: Omit<CliCall, "context">) => Promise<void>;
   readonly write: (text: string) => void;
 }
 
@@ -64,14 +56,10 @@ function addCommand(
   if (described.notes !== undefined) command.addHelpText("after", `\n${described.notes}`);
   explainErrors(command, own, described.subcommands ?? []);
   for (const inner of described.subcommands ?? []) addCommand(command, inner, own, options);
-  if (described.run === undefined) return;
+  const { run } = described;
+  if (run === undefined) return;
   command.action(() =>
-    options.chosen({
-      command: described,
-      verb: own.join(" "),
-      words: command.args,
-      options: command.optsWithGlobals(),
-    }),
+    options.execute(run, { verb: own.join(" "), words: command.args, options: command.optsWithGlobals() }),
   );
 }
 

@@ -3,14 +3,14 @@ import { ConfigError } from "../config/config-error.ts";
 import { HeadcniError } from "../domain/failure.ts";
 import { version } from "../version.ts";
 import { CliError } from "./cli-error.ts";
-import type { CliCommand, CliContext, CliTarget } from "./command.ts";
+import type { CliCall, CliCommand, CliTarget } from "./command.ts";
 import { createDaemonClient } from "./daemon-client.ts";
 import { printDocument } from "./document.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
-import { type ChosenCommand, createProgram } from "./program.ts";
+import { createProgram } from "./program.ts";
 import { createProgress } from "./progress.ts";
 import { findSocketPath } from "./socket-path.ts";
-import { createStyle, wantsColour } from "./style.ts";
+import { createStyle, type Paper, wantsColour } from "./style.ts";
 
 /** The process around a command: its words, streams and environment. */
 export interface CliProcess {
@@ -36,8 +36,10 @@ export async function runCommandLine(
 ): Promise<ExitCode> {
   const isTerminal = stdout.isTTY === true;
   const refused = words.includes("--no-color");
-  const style = createStyle(wantsColour({ isTerminal, refused, environment }));
-  const width = Math.min(widest, Math.max(40, stdout.columns ?? widest));
+  const paper: Paper = {
+    style: createStyle(wantsColour({ isTerminal, refused, environment })),
+    width: Math.min(widest, Math.max(40, stdout.columns ?? widest)),
+  };
   const json = asksForJson(words);
   const progress = createProgress({
     write: (text) => void stderr.write(text),
@@ -48,15 +50,33 @@ export async function runCommandLine(
     stderr.write(`headcnictl: ${message}\n`);
   };
   try {
-    let chosen: ChosenCommand | undefined;
+    let exitCode: ExitCode = exitCodes.usage;
     const program = createProgram({
       commands,
-      chosen: (one) => {
-        chosen = one;
+      execute: async (run, call) => {
+        const target = targetOf(call.options, environment);
+        const context = {
+          out: (text: string) => {
+            progress.end();
+            stdout.write(`${text}\n`);
+          },
+          err: (text: string) => {
+            progress.end();
+            stderr.write(`${text}\n`);
+          },
+          json: call.options["output"] === "json",
+          ...paper,
+          isTerminal,
+          progress,
+          daemon: createDaemonClient(target.socketPath),
+          target,
+          environment,
+          signal,
+        };
+        exitCode = await run({ ...call, context });
       },
       write: (text) => void stdout.write(text),
-      style,
-      width,
+      ...paper,
     });
     if (words.length === 0) {
       program.outputHelp();
@@ -67,33 +87,7 @@ export async function runCommandLine(
       return exitCodes.ok;
     }
     await program.parseAsync([...words], { from: "user" });
-    if (chosen?.command.run === undefined) return exitCodes.usage;
-    const target = targetOf(chosen.options, environment);
-    const context: CliContext = {
-      out: (text) => {
-        progress.end();
-        stdout.write(`${text}\n`);
-      },
-      err: (text) => {
-        progress.end();
-        stderr.write(`${text}\n`);
-      },
-      json: chosen.options["output"] === "json",
-      style,
-      width,
-      isTerminal,
-      progress,
-      daemon: createDaemonClient(target.socketPath),
-      target,
-      environment,
-      signal,
-    };
-    return await chosen.command.run({
-      context,
-      verb: chosen.verb,
-      words: chosen.words,
-      options: chosen.options,
-    });
+    return exitCode;
   } catch (error) {
     progress.end();
     if (signal.aborted) return exitCodes.interrupted;
@@ -127,7 +121,7 @@ function asksForJson(words: readonly string[]): boolean {
   );
 }
 
-function targetOf(options: ChosenCommand["options"], environment: CliProcess["environment"]): CliTarget {
+function targetOf(options: CliCall["options"], environment: CliProcess["environment"]): CliTarget {
   const text = (name: string) => {
     const value = options[name];
     return typeof value === "string" ? value : undefined;
