@@ -34,12 +34,7 @@ function checkPrefixes(view: ValueView): readonly ConfigProblem[] {
   const link = placed(view, "tailscale.linkCIDR");
   const problems: ConfigProblem[] = [];
   const report = ({ path, prefix }: PlacedPrefix, found: string, wanted: string) =>
-    problems.push({
-      path,
-      source: view.sourceOf(path),
-      found: `${formatPrefix(prefix)}${found}`,
-      wanted,
-    });
+    problems.push(problemAt(view, path, `${formatPrefix(prefix)}${found}`, wanted));
 
   for (const one of [...pods, ...services, ...link])
     for (const [reserved, what] of reservedPrefixes)
@@ -59,48 +54,37 @@ function checkPrefixes(view: ValueView): readonly ConfigProblem[] {
 }
 
 function checkNodePrefixes(view: ValueView, pods: readonly PlacedPrefix[]): readonly ConfigProblem[] {
-  const nodes = placed(view, "network.nodePodCIDR");
-  const source = view.sourceOf("network.nodePodCIDR");
   const path = "network.nodePodCIDR";
+  const nodes = placed(view, path);
+  const problem = (found: string, wanted: string) => problemAt(view, path, found, wanted);
   if (nodes.length === 0 && view.sourceOf(path) === "default" && view.get("kubernetes.enabled") !== true)
     return [
-      {
-        path,
-        source,
-        found: "nothing",
-        wanted: "must be a prefix such as 10.244.0.0/16 inside network.podCIDR, unless kubernetes.enabled",
-      },
+      problem(
+        "nothing",
+        "must be a prefix such as 10.244.0.0/16 inside network.podCIDR, unless kubernetes.enabled",
+      ),
     ];
   if (pods.length === 0 || nodes.length === 0) return [];
   const problems: ConfigProblem[] = [];
   for (const { prefix } of nodes) {
     const found = formatPrefix(prefix);
     const supernet = pods.find((pod) => pod.prefix.family === prefix.family)?.prefix;
-    if (supernet === undefined || !containsPrefix(supernet, prefix))
-      problems.push({
-        path,
-        source,
-        found,
-        wanted: `must lie inside network.podCIDR ${pods.map(shown).join(" or ")}`,
-      });
     // Base, router address, broadcast, and one address for a pod.
-    else if (prefix.length > (prefix.family === 4 ? 30 : 126))
-      problems.push({
-        path,
-        source,
-        found,
-        wanted: `must be /${prefix.family === 4 ? 30 : 126} or larger: the router address and at least one pod`,
-      });
+    const longest = prefix.family === 4 ? 30 : 126;
+    if (supernet === undefined || !containsPrefix(supernet, prefix))
+      problems.push(problem(found, `must lie inside network.podCIDR ${pods.map(shown).join(" or ")}`));
+    else if (prefix.length > longest)
+      problems.push(problem(found, `must be /${longest} or larger: the router address and at least one pod`));
   }
   for (const { prefix } of pods.filter((pod) =>
     nodes.every((node) => node.prefix.family !== pod.prefix.family),
   ))
-    problems.push({
-      path,
-      source,
-      found: `no IPv${prefix.family} prefix`,
-      wanted: `must hold a part of ${formatPrefix(prefix)}, as network.podCIDR has both families`,
-    });
+    problems.push(
+      problem(
+        `no IPv${prefix.family} prefix`,
+        `must hold a part of ${formatPrefix(prefix)}, as network.podCIDR has both families`,
+      ),
+    );
   return problems;
 }
 
@@ -109,17 +93,14 @@ function checkMtu(view: ValueView): readonly ConfigProblem[] {
   const mtu = view.get("network.mtu");
   const hasIpv6 = placed(view, "network.podCIDR").some(({ prefix }) => prefix.family === 6);
   if (typeof mtu !== "number" || mtu >= 1280 || !hasIpv6) return [];
-  const path = "network.mtu";
-  return [
-    { path, source: view.sourceOf(path), found: String(mtu), wanted: "must be at least 1280 with IPv6 pods" },
-  ];
+  return [problemAt(view, "network.mtu", String(mtu), "must be at least 1280 with IPv6 pods")];
 }
 
 function checkModes(view: ValueView): readonly ConfigProblem[] {
   const path = "tailscale.mode";
   if (view.get(path) !== "host") return [];
   const wanted = "must be daemon: sharing the node's own tailscaled comes in a later release";
-  return [{ path, source: view.sourceOf(path), found: '"host"', wanted }];
+  return [problemAt(view, path, '"host"', wanted)];
 }
 
 /** sockaddr_un holds 107 bytes and a terminator (unix(7)); tailscaled.sock is the longest name we put there. */
@@ -129,13 +110,18 @@ function checkSocketPaths(view: ValueView): readonly ConfigProblem[] {
   const length = typeof directory === "string" ? Buffer.byteLength(`${directory}/tailscaled.sock`) : 0;
   if (length <= 107) return [];
   const wanted = "must be at most 91 bytes long: sockets stand in it, and their paths hold 107";
-  return [{ path, source: view.sourceOf(path), found: `a path of ${length - 16} bytes`, wanted }];
+  return [problemAt(view, path, `a path of ${length - 16} bytes`, wanted)];
 }
 
 function placed(view: ValueView, path: string): readonly PlacedPrefix[] {
   const value = view.get(path);
   const texts = typeof value === "string" ? [value] : Array.isArray(value) ? (value as string[]) : [];
   return texts.map((one) => ({ path, prefix: parsePrefix(one) }));
+}
+
+/** A problem with the value of a key, where it was given. */
+export function problemAt(view: ValueView, path: string, found: string, wanted: string): ConfigProblem {
+  return { path, source: view.sourceOf(path), found, wanted };
 }
 
 function shown({ prefix }: PlacedPrefix): string {

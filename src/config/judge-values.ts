@@ -9,29 +9,23 @@ import { redacted } from "./secret.ts";
 export interface JudgedValues {
   /** Parsed values, defaults included; a key that is optional and absent, or wrong, is not in it. */
   readonly parsed: ReadonlyMap<string, unknown>;
-  /** The interpretation that was accepted, as input for the whole schema. */
-  readonly accepted: ReadonlyMap<string, unknown>;
   readonly problems: readonly ConfigProblem[];
 }
 
 /** Parses every key on its own, so that one wrong value does not hide the others. */
 export function judgeValues(catalogue: KeyCatalogue, given: ReadonlyMap<string, GivenValue>): JudgedValues {
   const parsed = new Map<string, unknown>();
-  const accepted = new Map<string, unknown>();
   const problems: ConfigProblem[] = [];
   for (const key of catalogue.keys) {
     const value = given.get(key.path);
     const candidates = value?.candidates ?? [undefined];
     const match = candidates
-      .map((candidate) => ({ candidate, result: key.schema.safeParse(candidate) }))
-      .find(({ result }) => result.success);
+      .map((candidate) => key.schema.safeParse(candidate))
+      .find(({ success }) => success);
     if (match === undefined) problems.push(...explain(key, value, candidates[0]));
-    else if (match.result.data !== undefined) {
-      parsed.set(key.path, match.result.data);
-      if (match.candidate !== undefined) accepted.set(key.path, match.candidate);
-    }
+    else if (match.data !== undefined) parsed.set(key.path, match.data);
   }
-  return { parsed, accepted, problems };
+  return { parsed, problems };
 }
 
 function explain(key: ConfigKey, given: GivenValue | undefined, raw: unknown): readonly ConfigProblem[] {

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import type { ConfigProblem } from "../domain/config-change.ts";
 import { checkValues } from "./check-values.ts";
 import { ConfigError } from "./config-error.ts";
-import { type Config, configSchema } from "./config-schema.ts";
+import type { Config, ConfigValues } from "./config-schema.ts";
 import type { GivenValues } from "./given-value.ts";
 import { judgeValues } from "./judge-values.ts";
 import { createKeyCatalogue, type KeyCatalogue } from "./key-catalogue.ts";
@@ -88,7 +88,8 @@ export function examineConfig(
   const { authKey, apiKey, problems } = credentials === "read" ? readCredentials(view) : noCredentials;
   const all = [...unread, ...judged.problems, ...checkValues(view), ...problems];
   if (all.length > 0) return { ...view, problems: all, config: undefined };
-  const config = configSchema.parse(nested(judged.accepted));
+  // Each value went through its key's schema.
+  const config = nested(judged.parsed) as ConfigValues;
   return {
     ...view,
     problems: [],

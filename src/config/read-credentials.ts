@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import type { ConfigProblem } from "../domain/config-change.ts";
-import type { ValueView } from "./check-values.ts";
+import { problemAt, type ValueView } from "./check-values.ts";
 import { createSecret, isSecret, type Secret } from "./secret.ts";
 
 export interface Credentials {
@@ -17,13 +17,12 @@ export function readCredentials(view: ValueView): Credentials {
   const approval = view.get("headscale.approval");
   const problems: ConfigProblem[] = [];
   const report = (path: string, found: string, wanted: string) =>
-    problems.push({ path, source: view.sourceOf(path), found, wanted });
+    problems.push(problemAt(view, path, found, wanted));
 
-  const both = inline !== undefined && authKeyFile !== undefined;
-  const hasAuthKey =
-    view.sourceOf("headscale.authKey") !== "default" || isGiven(view, "headscale.authKeyFile");
-  const hasApiKey = isGiven(view, "headscale.apiKeyFile");
-  if (both)
+  const isGiven = (path: string) => view.sourceOf(path) !== "default";
+  const hasAuthKey = isGiven("headscale.authKey") || isGiven("headscale.authKeyFile");
+  const hasApiKey = isGiven("headscale.apiKeyFile");
+  if (inline !== undefined && authKeyFile !== undefined)
     report("headscale.authKeyFile", "both authKey and authKeyFile", "must be one of them: remove the other");
   if (approval === "policy" && !hasAuthKey)
     report("headscale.authKeyFile", "nothing", "must name a file with a pre-auth key (approval: policy)");
@@ -62,8 +61,4 @@ export function readSecretFile(file: string): { readonly secret: Secret } | { re
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }
-}
-
-function isGiven(view: ValueView, path: string): boolean {
-  return view.sourceOf(path) !== "default";
 }

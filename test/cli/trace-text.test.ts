@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { createStyle, visibleLength } from "../../src/cli/style.ts";
 import { isAbout, nearestCall } from "../../src/cli/trace/match-call.ts";
-import type { TracedCall } from "../../src/cli/trace/trace-page.ts";
 import { callsTable, callText } from "../../src/cli/trace/trace-text.ts";
+import type { CallTrace } from "../../src/observe/trace/call-trace.ts";
 
-const failed: TracedCall = {
+const failed: CallTrace = {
   id: "x1",
   command: "ADD",
   containerId: "3f2a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a",

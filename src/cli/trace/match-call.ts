@@ -1,11 +1,11 @@
 import { nearestName } from "../../config/nearest-name.ts";
-import type { TracedCall } from "./trace-page.ts";
+import type { CallTrace } from "../../observe/trace/call-trace.ts";
 
 /** A container id may be shortened, to no fewer letters than these. */
 const shortestId = 4;
 
 /** Whether a call is about what a person named: "namespace/name", a pod's name or uid, a container id, an address. */
-export function isAbout(call: TracedCall, wanted: string): boolean {
+export function isAbout(call: CallTrace, wanted: string): boolean {
   const { pod, containerId, addresses } = call;
   return (
     names(call).includes(wanted) ||
@@ -16,11 +16,11 @@ export function isAbout(call: TracedCall, wanted: string): boolean {
 }
 
 /** What was probably meant. */
-export function nearestCall(calls: readonly TracedCall[], wanted: string): string | undefined {
+export function nearestCall(calls: readonly CallTrace[], wanted: string): string | undefined {
   return nearestName(wanted, [...new Set(calls.flatMap(names))]);
 }
 
-function names({ pod, containerId }: TracedCall): readonly string[] {
+function names({ pod, containerId }: CallTrace): readonly string[] {
   if (pod.name === "") return containerId === "" ? [] : [containerId];
   return [`${pod.namespace}/${pod.name}`, pod.name];
 }

@@ -1,3 +1,4 @@
+import { type CallTrace, tracePageSchema } from "../../observe/trace/call-trace.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCommand } from "../command.ts";
 import { readPage } from "../daemon-pages.ts";
@@ -5,7 +6,6 @@ import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { isAbout, nearestCall } from "./match-call.ts";
-import { type TracedCall, tracePageSchema } from "./trace-page.ts";
 import { callsTable, callText } from "./trace-text.ts";
 
 export const traceCommand: CliCommand = documentCommand({
@@ -50,7 +50,7 @@ export const traceCommand: CliCommand = documentCommand({
 /** More calls than this are a list, each of which can be asked for. */
 const mostInFull = 6;
 
-function unknownPod(calls: readonly TracedCall[], wanted: string): CliError {
+function unknownPod(calls: readonly CallTrace[], wanted: string): CliError {
   const near = nearestCall(calls, wanted);
   const guess = near === undefined ? "" : `; did you mean ${near}?`;
   return new CliError(

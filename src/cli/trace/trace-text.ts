@@ -1,10 +1,10 @@
+import type { CallTrace, TraceStep } from "../../observe/trace/call-trace.ts";
 import { formatDuration } from "../duration.ts";
 import type { Paper, Style } from "../style.ts";
 import { formatTable, wrapText } from "../table.ts";
-import type { TracedCall, TracedStep } from "./trace-page.ts";
 
 /** One call from its arrival on; offsets in milliseconds. */
-export function callText(call: TracedCall, paper: Paper): string {
+export function callText(call: CallTrace, paper: Paper): string {
   const { style, width } = paper;
   const rows = [...call.steps.flatMap((step) => stepRows(step, paper)), ...answerRow(call, paper)]
     .toSorted((one, other) => one.atMs - other.atMs)
@@ -20,7 +20,7 @@ export function callText(call: TracedCall, paper: Paper): string {
   ].join("\n");
 }
 
-function headLines(call: TracedCall, { style, width }: Paper): readonly string[] {
+function headLines(call: CallTrace, { style, width }: Paper): readonly string[] {
   const { command, containerId, ifname, netns, addresses, error } = call;
   const who = [podName(call), containerId === "" ? "" : `container ${containerId}`, ifname].filter(
     (part) => part !== "",
@@ -46,7 +46,7 @@ interface StepRow {
   readonly cells: readonly string[];
 }
 
-function stepRows(step: TracedStep, { style }: Paper): readonly StepRow[] {
+function stepRows(step: TraceStep, { style }: Paper): readonly StepRow[] {
   const { atMs } = step;
   switch (step.kind) {
     case "transition": {
@@ -78,7 +78,7 @@ function stepRows(step: TracedStep, { style }: Paper): readonly StepRow[] {
   }
 }
 
-function answerRow(call: TracedCall, { style }: Paper): readonly StepRow[] {
+function answerRow(call: CallTrace, { style }: Paper): readonly StepRow[] {
   const { ms } = call;
   if (ms === null) return [];
   return [{ atMs: ms, cells: [milliseconds(ms), "", "answer", outcomeText(call, style)] }];
@@ -92,7 +92,7 @@ function shortEvent(event: string): string {
 }
 
 /** A line a call. */
-export function callsTable(calls: readonly TracedCall[], paper: Paper): string {
+export function callsTable(calls: readonly CallTrace[], paper: Paper): string {
   const rows = calls.map((call) => [
     timeOfDay(call.startedAt),
     call.command,
@@ -105,7 +105,7 @@ export function callsTable(calls: readonly TracedCall[], paper: Paper): string {
   return formatTable({ headings, rows, wrapLast: true }, paper);
 }
 
-function outcomeText(call: TracedCall, style: Style, withTime = true): string {
+function outcomeText(call: CallTrace, style: Style, withTime = true): string {
   const took = withTime && call.ms !== null ? ` after ${formatDuration(call.ms)}` : "";
   if (call.outcome === "ok") return style.good(`ok${took}`);
   if (call.outcome === "failed")
@@ -113,7 +113,7 @@ function outcomeText(call: TracedCall, style: Style, withTime = true): string {
   return style.warn(`${call.outcome}${took}`);
 }
 
-function podName({ pod }: TracedCall): string {
+function podName({ pod }: CallTrace): string {
   return pod.name === "" ? "" : `${pod.namespace}/${pod.name}`;
 }
 

@@ -23,20 +23,14 @@ export interface WireActor {
 }
 
 /** A machine went to another state, began or ended. */
-export interface WireMove {
+export interface WireMove
+  extends Pick<WireActor, "key" | "machine" | "actor" | "subject" | "paths" | "edges"> {
   readonly kind: "move";
   readonly seq: number;
   readonly at: number;
-  readonly key: string;
-  readonly machine: string;
-  readonly actor: string;
-  readonly subject: string;
   /** Empty when the machine began. */
   readonly from: string;
   readonly to: string;
-  /** Innermost states and the taken transitions, as in WireActor. */
-  readonly paths: readonly string[];
-  readonly edges: readonly number[];
   readonly event: string;
   readonly heldMs: number;
 }

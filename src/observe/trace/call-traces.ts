@@ -1,7 +1,7 @@
-import type { AnyActorRef, SnapshotFrom } from "xstate";
-import type { podMachine } from "../../../machines/pod/pod-machine.ts";
+import type { AnyActorRef } from "xstate";
 import type { WorkPart } from "../../domain/attachment.ts";
 import { toFailure } from "../../domain/failure.ts";
+import { hostLinkName } from "../../domain/pod-network-plan.ts";
 import type { CniReply, CniRequest } from "../../protocol/wire-types.ts";
 import type { NewsListener } from "../hear-news.ts";
 import type { LiveMachine, MachineChange, MachineListener } from "../live-machine.ts";
@@ -14,8 +14,8 @@ export interface CallTraces {
   readonly hear: NewsListener;
   /** For the machine observer. */
   readonly listener: MachineListener;
-  /** Work on the attachment of a key, or of a host-side link; `at` is when it began. */
-  worked(of: { readonly key: string } | { readonly hostLink: string }, work: Work): void;
+  /** Work on the attachment of a host-side link; `at` is when it began. */
+  worked(hostLink: string, work: Work): void;
   /** Oldest first: the last calls, and before them the last that failed. */
   calls(): readonly CallTrace[];
 }
@@ -35,6 +35,16 @@ export interface CallTracesOptions {
   readonly wallClockMs?: () => number;
 }
 
+interface Step {
+  readonly from: string;
+  readonly event: string;
+}
+
+interface Move extends Step {
+  readonly machine: LiveMachine;
+  readonly now: number;
+}
+
 const callsKept = 256;
 /** Kept apart, so that a storm of good calls does not wash them away. */
 const failuresKept = 64;
@@ -45,15 +55,14 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
   const last = createRing<OpenTrace>(callsKept);
   const failures = createRing<OpenTrace>(failuresKept);
   const running = new Map<string, OpenTrace>();
-  /** Calls whose pod may still tell something; bounded by the pods that live and the calls that run. */
-  const byKey = new Map<string, readonly OpenTrace[]>();
-  /** The pods that live: key by host-side link, and the other way. */
-  const keys = new Map<string, string>();
-  const links = new Map<string, string>();
+  /** Calls whose pod may still tell something, by its host-side link; bounded by the pods that live and the calls that run. */
+  const byLink = new Map<string, readonly OpenTrace[]>();
+  /** Host-side links of the pods that live. */
+  const pods = new Set<string>();
   const requests = new WeakMap<AnyActorRef, OpenTrace>();
   /** The last machine that began: a request tells of its call right afterwards. */
   let newest: LiveMachine | undefined;
-  let lastMove: { machine: LiveMachine; from: string; event: string; now: number } | undefined;
+  let lastMove: Move | undefined;
 
   function received(callId: string, request: CniRequest, from: AnyActorRef): void {
     const trace = openTrace({ id: callId, request, at: monotonicMs(), startedAt: wallClockMs() });
@@ -61,11 +70,11 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
     last.push(trace);
     if (newest?.ref === from) {
       requests.set(from, trace);
-      transition(trace, newest, "", { event: "xstate.init", now: trace.at });
+      transition(trace, { machine: newest, from: "", event: "xstate.init", now: trace.at });
     }
-    if (trace.key === "") return;
-    const others = (byKey.get(trace.key) ?? []).filter(({ ms }) => ms === null);
-    byKey.set(trace.key, [...others, trace]);
+    if (trace.hostLink === "") return;
+    const others = (byLink.get(trace.hostLink) ?? []).filter(({ ms }) => ms === null);
+    byLink.set(trace.hostLink, [...others, trace]);
   }
 
   function finish(callId: string, reply: CniReply | undefined): void {
@@ -79,44 +88,37 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
     trace.error = reply?.ok === false ? reply.error : null;
     trace.addresses = reply?.ok === true ? (reply.result?.ips ?? []).map(({ address }) => address) : [];
     if (trace.outcome !== "ok") failures.push(trace);
-    if (!links.has(trace.key)) forget(trace);
+    if (!pods.has(trace.hostLink)) forget(trace);
     answered?.(trace);
   }
 
   function forget(trace: OpenTrace): void {
-    const others = (byKey.get(trace.key) ?? []).filter((other) => other !== trace);
-    if (others.length === 0) byKey.delete(trace.key);
-    else byKey.set(trace.key, others);
+    const others = (byLink.get(trace.hostLink) ?? []).filter((other) => other !== trace);
+    if (others.length === 0) byLink.delete(trace.hostLink);
+    else byLink.set(trace.hostLink, others);
   }
 
   function podChanged(machine: LiveMachine, change: MachineChange): void {
-    if (change.kind === "moved") podMoved(machine, change.from, change.event);
+    const hostLink = hostLinkName(machine.subject);
+    const traces = byLink.get(hostLink) ?? [];
+    if (change.kind === "moved") podMoved(traces, machine, change);
     else if (change.kind === "began") {
-      const { plan } = (machine.ref.getSnapshot() as SnapshotFrom<typeof podMachine>).context;
-      keys.set(plan.hostLink, plan.key);
-      links.set(plan.key, plan.hostLink);
-      podMoved(machine, "", "xstate.init");
+      pods.add(hostLink);
+      podMoved(traces, machine, { from: "", event: "xstate.init" });
     } else if (change.kind === "ended") {
-      keys.delete(links.get(machine.subject) ?? "");
-      links.delete(machine.subject);
-      for (const trace of byKey.get(machine.subject) ?? []) if (trace.ms !== null) forget(trace);
+      pods.delete(hostLink);
+      for (const trace of traces) if (trace.ms !== null) forget(trace);
     }
   }
 
   /** What happens while a call waits belongs to the call before it. */
-  function podMoved(machine: LiveMachine, from: string, event: string): void {
-    const now = monotonicMs();
-    lastMove = { machine, from, event, now };
-    for (const trace of byKey.get(machine.subject) ?? [])
-      if (trace.wait === undefined) transition(trace, machine, from, { event, now });
+  function podMoved(traces: readonly OpenTrace[], machine: LiveMachine, { from, event }: Step): void {
+    lastMove = { machine, from, event, now: monotonicMs() };
+    for (const trace of traces) if (trace.wait === undefined) transition(trace, lastMove);
   }
 
-  function transition(
-    trace: OpenTrace,
-    { kind, state }: LiveMachine,
-    from: string,
-    { event, now }: { readonly event: string; readonly now: number },
-  ): void {
+  function transition(trace: OpenTrace, { machine, from, event, now }: Move): void {
+    const { kind, state } = machine;
     const step = { kind: "transition", machine: kind.name, from, to: state.name, event } as const;
     addStep(trace, { ...step, atMs: now - trace.at });
   }
@@ -138,7 +140,7 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
           if (trace?.wait === undefined) return;
           endWait(trace, monotonicMs());
           // The step in which the pod takes the call is over by now.
-          if (lastMove?.machine.ref === from) transition(trace, lastMove.machine, lastMove.from, lastMove);
+          if (lastMove?.machine.ref === from) transition(trace, lastMove);
           return;
         }
         case "call.answered":
@@ -159,16 +161,13 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
       if (machine.kind.name === "pod") podChanged(machine, change);
       else if (change.kind === "moved") {
         const trace = requests.get(machine.ref);
-        if (trace !== undefined)
-          transition(trace, machine, change.from, { event: change.event, now: monotonicMs() });
+        if (trace !== undefined) transition(trace, { machine, ...change, now: monotonicMs() });
       }
     },
-    worked(of, { name, at, parts = [], error }) {
-      const key = "key" in of ? of.key : keys.get(of.hostLink);
-      if (key === undefined) return;
+    worked(hostLink, { name, at, parts = [], error }) {
       const ms = monotonicMs() - at;
       const failure = error === undefined ? null : toFailure(error);
-      for (const trace of byKey.get(key) ?? [])
+      for (const trace of byLink.get(hostLink) ?? [])
         if (trace.wait === undefined && at >= trace.at)
           addStep(trace, { kind: "operation", atMs: at - trace.at, ms, name, failure, parts });
     },
@@ -182,7 +181,7 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
 }
 
 /** Times to a microsecond; without what only the recorder needs. */
-function published({ at: _, key: __, wait: ___, ...trace }: OpenTrace): CallTrace {
+function published({ at: _, hostLink: __, wait: ___, ...trace }: OpenTrace): CallTrace {
   return {
     ...trace,
     ms: trace.ms === null ? null : rounded(trace.ms),

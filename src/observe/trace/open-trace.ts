@@ -1,4 +1,5 @@
 import { attachmentKey } from "../../domain/attachment.ts";
+import { hostLinkName } from "../../domain/pod-network-plan.ts";
 import type { CniRequest } from "../../protocol/wire-types.ts";
 import type { CallTrace, TraceStep, WaitStep } from "./call-trace.ts";
 
@@ -8,8 +9,8 @@ type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
 export interface OpenTrace extends Omit<Writable<CallTrace>, "steps"> {
   /** Monotonic milliseconds of the call's arrival. */
   readonly at: number;
-  /** Key of the attachment; empty for GC and STATUS. */
-  readonly key: string;
+  /** Host-side link of the attachment; empty for GC and STATUS. */
+  readonly hostLink: string;
   readonly steps: TraceStep[];
   /** The wait that goes on. */
   wait: Writable<WaitStep> | undefined;
@@ -38,7 +39,7 @@ export function openTrace(
     steps: [],
     dropped: 0,
     at: call.at,
-    key: containerId === "" ? "" : attachmentKey(containerId, ifname),
+    hostLink: containerId === "" ? "" : hostLinkName(attachmentKey(containerId, ifname)),
     wait: undefined,
   };
 }

@@ -11,7 +11,7 @@ export function tracedPodNetwork(
   const leaving = new Set<string>();
 
   async function timed<Result>(
-    of: Parameters<typeof worked>[0],
+    hostLink: string,
     name: string,
     work: () => Promise<Result>,
     partsOf: (result: Result) => readonly WorkPart[] = () => [],
@@ -19,10 +19,10 @@ export function tracedPodNetwork(
     const at = monotonicMs();
     try {
       const result = await work();
-      worked(of, { name, at, parts: partsOf(result) });
+      worked(hostLink, { name, at, parts: partsOf(result) });
       return result;
     } catch (error) {
-      worked(of, { name, at, error });
+      worked(hostLink, { name, at, error });
       throw error;
     }
   }
@@ -37,7 +37,7 @@ export function tracedPodNetwork(
         ({ parts = [] }) => parts,
       ),
     async detach(hostLink) {
-      const lingers = await timed({ hostLink }, "detach", () => podNetwork.detach(hostLink));
+      const lingers = await timed(hostLink, "detach", () => podNetwork.detach(hostLink));
       if (lingers) leaving.add(hostLink);
       return lingers;
     },
@@ -47,9 +47,9 @@ export function tracedPodNetwork(
       await podNetwork.removeLeaving();
       for (const hostLink of hostLinks) {
         leaving.delete(hostLink);
-        worked({ hostLink }, { name: "delete link", at });
+        worked(hostLink, { name: "delete link", at });
       }
     },
-    check: (plan) => timed(plan, "check", () => podNetwork.check(plan)),
+    check: (plan) => timed(plan.hostLink, "check", () => podNetwork.check(plan)),
   };
 }
