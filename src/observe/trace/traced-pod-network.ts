@@ -1,4 +1,4 @@
-import type { WorkPart } from "../../domain/attachment.ts";
+import type { AttachedLinks, WorkPart } from "../../domain/attachment.ts";
 import type { PodNetwork } from "../../ports/pod-network.ts";
 import type { CallTraces } from "./call-traces.ts";
 
@@ -14,12 +14,12 @@ export function tracedPodNetwork(
     hostLink: string,
     name: string,
     work: () => Promise<Result>,
-    partsOf: (result: Result) => readonly WorkPart[] = () => [],
+    partsOfResult: (result: Result) => readonly WorkPart[] = () => [],
   ): Promise<Result> {
     const at = monotonicMs();
     try {
       const result = await work();
-      worked(hostLink, { name, at, parts: partsOf(result) });
+      worked(hostLink, { name, at, parts: partsOfResult(result) });
       return result;
     } catch (error) {
       worked(hostLink, { name, at, error });
@@ -29,13 +29,7 @@ export function tracedPodNetwork(
 
   return {
     ...podNetwork,
-    attach: (plan) =>
-      timed(
-        plan,
-        "attach",
-        () => podNetwork.attach(plan),
-        ({ parts = [] }) => parts,
-      ),
+    attach: (plan) => timed(plan.hostLink, "attach", () => podNetwork.attach(plan), partsOf),
     async detach(hostLink) {
       const lingers = await timed(hostLink, "detach", () => podNetwork.detach(hostLink));
       if (lingers) leaving.add(hostLink);
@@ -52,4 +46,8 @@ export function tracedPodNetwork(
     },
     check: (plan) => timed(plan.hostLink, "check", () => podNetwork.check(plan)),
   };
+}
+
+function partsOf({ parts = [] }: AttachedLinks): readonly WorkPart[] {
+  return parts;
 }
