@@ -1,7 +1,15 @@
 import { not } from "xstate";
 import { noTailnet, onlineAddresses } from "../../src/domain/tailnet-phase.ts";
+import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { keepError } from "../support/keep-failure.ts";
 import { tailnetLimits as limits, tailnetSetup } from "./tailnet-setup.ts";
+
+const keepStatus = {
+  type: "keepStatus",
+  params: ({ event }: { readonly event: { readonly status: TailnetStatus } }) => event.status,
+} as const;
+const read = [keepStatus, "greetNew"] as const;
+const joined = { target: "#tailnet.connecting", actions: ["noteJoining", "greetNew"] } as const;
 
 /**
  * The session with one tailscaled, from its first answer to its end. It alone hears that process' bus and tells the root of it,
@@ -32,9 +40,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
     { src: "greeter", id: "greeter", onError: { actions: keepError } },
   ],
   on: {
-    "tailnet.read": {
-      actions: [{ type: "keepStatus", params: ({ event }) => event.status }, "greetNew"],
-    },
+    "tailnet.read": { actions: read },
     "peers.greeted": { actions: "endGreeting" },
     // The session with a peer that restarted is dropped when Headscale tells its new key, and only here.
     "peers.renewed": { actions: { type: "greetAgain", params: ({ event }) => event.nodeIds } },
@@ -44,12 +50,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
   states: {
     examining: {
       meta: { limit: { ms: limits.look, means: "tailscaled does not answer on its socket" } },
-      on: {
-        "tailnet.read": {
-          target: "connecting",
-          actions: [{ type: "keepStatus", params: ({ event }) => event.status }, "greetNew"],
-        },
-      },
+      on: { "tailnet.read": { target: "connecting", actions: read } },
     },
     needsLogin: {
       meta: {
@@ -71,7 +72,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
       on: {
         "tailnet.read": {
           actions: [
-            { type: "keepStatus", params: ({ event }) => event.status },
+            keepStatus,
             { type: "tellLogin", params: ({ event }) => event.status.loginError },
             "reportLoginWanted",
           ],
@@ -89,11 +90,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
           entry: [{ type: "reportDown", params: "NEEDS_LOGIN" }, "reportLoginWanted"],
           always: [
             { guard: "forgotten", target: "forgotten" },
-            {
-              guard: not("needsLogin"),
-              target: "#tailnet.connecting",
-              actions: ["noteJoining", "greetNew"],
-            },
+            { guard: not("needsLogin"), ...joined },
           ],
         },
         // tailscaled goes on with its last netmap, but peers that were told of a deletion have dropped this node. While a
@@ -108,39 +105,29 @@ export const tailnetMachine = tailnetSetup.createMachine({
             src: "checkPeers",
             input: ({ context }) => ({ addresses: onlineAddresses(context.status) }),
             onDone: [
-              {
-                guard: { type: "peersAnswer", params: ({ event }) => ({ answered: event.output }) },
-                actions: "reportUp",
-              },
+              { guard: { type: "peersAnswer", params: ({ event }) => event.output }, actions: "reportUp" },
               { actions: { type: "reportDown", params: "NEEDS_LOGIN" } },
             ],
             onError: { actions: keepError },
           },
           after: { selfCheck: { target: "forgotten", reenter: true } },
-          on: {
-            "login.unanswered": { guard: "offline", target: "#tailnet.connecting" },
-          },
+          on: { "login.unanswered": { guard: "offline", target: "#tailnet.connecting" } },
           always: [
             { guard: "needsLogin", target: "outside" },
-            {
-              guard: "answers",
-              target: "#tailnet.connecting",
-              actions: ["noteJoining", "greetNew"],
-            },
+            { guard: "answers", ...joined },
           ],
         },
       },
     },
     connecting: {
       initial: "awaiting",
-      always: { guard: "wantsLogin", target: "needsLogin" },
+      always: [
+        { guard: "wantsLogin", target: "needsLogin" },
+        { guard: "hasPaths", target: "greeting" },
+      ],
       states: {
         awaiting: {
           meta: { limit: { ms: limits.netmap, means: "tailscaled has no netmap yet" } },
-          always: [
-            { guard: "online", target: "#tailnet.greeting" },
-            { guard: "offline", target: "#tailnet.greeting" },
-          ],
           after: { netmap: "rejoining" },
         },
         rejoining: {
@@ -153,10 +140,6 @@ export const tailnetMachine = tailnetSetup.createMachine({
             input: ({ context: { wanted } }) => ({ hostname: wanted.hostname }),
             onError: { target: "awaiting", actions: keepError },
           },
-          always: [
-            { guard: "online", target: "awaiting" },
-            { guard: "offline", target: "awaiting" },
-          ],
         },
       },
     },
@@ -191,7 +174,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
             input: ({ context }) => ({ addresses: onlineAddresses(context.status) }),
             onDone: [
               {
-                guard: { type: "peersAnswer", params: ({ event }) => ({ answered: event.output }) },
+                guard: { type: "peersAnswer", params: ({ event }) => event.output },
                 target: "resting",
                 actions: "endSilence",
               },

@@ -3,8 +3,7 @@ import type { Failure } from "../../src/domain/failure.ts";
 import { peersToGreet, peersToGreetAgain, tailnetPhase } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { type FailureNews, keep } from "../support/keep-failure.ts";
-import { notProvided } from "../support/not-provided.ts";
-import { notProvidedSource } from "../support/not-provided-source.ts";
+import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { rejoinMachine } from "./rejoin-machine.ts";
 import type {
@@ -145,7 +144,8 @@ export const tailnetSetup = setup({
     forgetFailure: assign({ failure: null }),
   },
   guards: {
-    peersAnswer: (_, params: { readonly answered: boolean }) => params.answered,
+    peersAnswer: (_, answered: boolean) => answered,
+    hasPaths: ({ context }) => hasPaths(context.status),
     needsLogin: ({ context }) => tailnetPhase(context.status) === "needsLogin",
     forgotten: ({ context }) => tailnetPhase(context.status) === "forgotten",
     wantsLogin: ({ context }) => ["needsLogin", "forgotten"].includes(tailnetPhase(context.status)),
