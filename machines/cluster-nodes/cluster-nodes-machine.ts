@@ -1,4 +1,4 @@
-import { enqueueActions, setup } from "xstate";
+import { enqueueActions, not, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
 import { departuresFor } from "../../src/domain/node-departure.ts";
@@ -74,7 +74,6 @@ export const clusterNodesMachine = setup({
   guards: {
     isKnown: ({ context }) => context.ledger !== null,
     someMissing: ({ context }) => Object.keys(context.ledger?.missing ?? {}).length > 0,
-    noneMissing: ({ context }) => Object.keys(context.ledger?.missing ?? {}).length === 0,
   },
   delays: limits,
 }).createMachine({
@@ -112,7 +111,7 @@ export const clusterNodesMachine = setup({
                 limit: { ms: limits.grace, means: "a Node disappeared; its prefix is soon withdrawn" },
                 log: "info",
               },
-              always: { guard: "noneMissing", target: "whole" },
+              always: { guard: not("someMissing"), target: "whole" },
               after: {
                 grace: {
                   target: "parting",

@@ -1,14 +1,14 @@
 import { assign, emit, enqueueActions, raise, sendTo, setup } from "xstate";
 import { tryAgain } from "../../src/domain/cni-failure.ts";
-import { toFailure } from "../../src/domain/failure.ts";
+import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import { requestMachine } from "../request/request-machine.ts";
 import type { News } from "../support/news.ts";
-import { notProvidedSource } from "../support/not-provided-source.ts";
+import { notProvidedSource } from "../support/not-provided.ts";
 import { freeSlot, usedSlots } from "../support/slots.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
-import type { CniEvent, CniFact, CniInput, CniSocketCommand } from "./cni-events.ts";
+import type { CniEvent, CniInput, CniSocketCommand } from "./cni-events.ts";
 import { type CniContext, type Received, refusal, slotActions } from "./request-slots.ts";
 
 const limits = { bind: 5_000, pause: 1_000, close: 12_000 } as const;
@@ -36,9 +36,10 @@ const cniSetup = setup({
     keepReadiness: assign({
       readiness: (_, { ready, reason }: Readiness) => ({ ready, reason }),
     }),
-    tellHealth: enqueueActions(({ context, enqueue }, fact: CniFact) => {
-      enqueue.sendTo(context.health, fact);
-      if (fact.type === "cni.down") enqueue.emit({ type: "failure.occurred", failure: fact.failure });
+    tellServing: sendTo(({ context }) => context.health, { type: "cni.serving" }),
+    tellDown: enqueueActions(({ context, enqueue }, failure: Failure) => {
+      enqueue.sendTo(context.health, { type: "cni.down", failure });
+      enqueue.emit({ type: "failure.occurred", failure });
     }),
     reportClosed: sendTo(({ context }) => context.parent, { type: "cni.closed" }),
     toSocket: sendTo("socket", (_, command: CniSocketCommand) => command),
@@ -54,7 +55,7 @@ const cniSetup = setup({
       reply,
     })),
   },
-  delays: { bindLimit: limits.bind, pause: limits.pause, closeLimit: limits.close },
+  delays: limits,
 }).extend({ actions: slotActions });
 
 /**
@@ -87,10 +88,7 @@ export const cniMachine = cniSetup.createMachine({
         src: "socket",
         onError: {
           target: "backingOff",
-          actions: {
-            type: "tellHealth",
-            params: ({ event }) => ({ type: "cni.down", failure: toFailure(event.error) }),
-          },
+          actions: { type: "tellDown", params: ({ event }) => toFailure(event.error) },
         },
       },
       on: {
@@ -113,10 +111,7 @@ export const cniMachine = cniSetup.createMachine({
         ],
         "socket.failed": {
           target: "backingOff",
-          actions: {
-            type: "tellHealth",
-            params: ({ event }) => ({ type: "cni.down", failure: event.failure }),
-          },
+          actions: { type: "tellDown", params: ({ event }) => event.failure },
         },
         "cni.close": ".closing",
       },
@@ -126,24 +121,21 @@ export const cniMachine = cniSetup.createMachine({
           meta: { limit: { ms: limits.bind, means: "the CNI socket cannot be bound" } },
           on: { "socket.listening": "serving" },
           after: {
-            bindLimit: {
+            bind: {
               target: "#cni.backingOff",
-              actions: {
-                type: "tellHealth",
-                params: () => ({ type: "cni.down", failure: timeout("listening", limits.bind) }),
-              },
+              actions: { type: "tellDown", params: timeout("listening", limits.bind) },
             },
           },
         },
         serving: {
           meta: { limit: "none", because: "this is where calls come in", log: "info" },
-          entry: { type: "tellHealth", params: { type: "cni.serving" } },
+          entry: "tellServing",
         },
         closing: {
           meta: { limit: { ms: limits.close, means: "a call does not end" }, log: "info" },
           entry: { type: "toSocket", params: { type: "socket.close" } },
           always: { guard: "noneRuns", target: "#cni.closed" },
-          after: { closeLimit: "#cni.closed" },
+          after: { close: "#cni.closed" },
         },
       },
     },

@@ -10,8 +10,7 @@ import {
   underTruce,
 } from "../../src/domain/guard-ledger.ts";
 import { type FailureNews, keep } from "../support/keep-failure.ts";
-import { notProvided } from "../support/not-provided.ts";
-import { notProvidedSource } from "../support/not-provided-source.ts";
+import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
 import type {

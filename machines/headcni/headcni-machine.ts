@@ -80,10 +80,7 @@ export const headcniMachine = headcniSetup.createMachine({
     },
     "attachments.changed": { actions: { type: "forwardAttachments", params: ({ event }) => event } },
     "call.refused": { actions: { type: "forwardRefusal", params: ({ event }) => event } },
-    "guard.held": { actions: { type: "noteGuarded", params: true } },
-    "guard.repairing": { actions: { type: "noteGuarded", params: false } },
-    "guard.fighting": { actions: { type: "noteGuarded", params: false } },
-    "guard.failed": { actions: { type: "noteGuarded", params: false } },
+    "guard.*": { actions: { type: "noteGuarded", params: ({ event }) => event.type === "guard.held" } },
     "nodes.changed": {
       actions: [{ type: "keepExpected", params: ({ event }) => event }, "tellExpected"],
     },

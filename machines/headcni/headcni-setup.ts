@@ -17,7 +17,7 @@ import { podsMachine } from "../pods/pods-machine.ts";
 import { readinessMachine } from "../readiness/readiness-machine.ts";
 import { routesMachine } from "../routes/routes-machine.ts";
 import { type FailureNews, keep } from "../support/keep-failure.ts";
-import { notProvidedSource } from "../support/not-provided-source.ts";
+import { notProvidedSource } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { tailscaledMachine } from "../tailscaled/tailscaled-machine.ts";
 import type { HeadcniContext, HeadcniEvent, HeadcniInput, HeadcniOutput } from "./headcni-events.ts";

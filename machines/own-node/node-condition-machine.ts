@@ -1,4 +1,4 @@
-import { assign, enqueueActions, setup } from "xstate";
+import { assign, enqueueActions, not, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
@@ -53,7 +53,6 @@ export const nodeConditionMachine = setup({
   guards: {
     isAsWanted: ({ context }) => isAsWanted(context),
     isGoodNews: ({ context }) => !isAsWanted(context) && context.wanted?.status === "False",
-    isBadNews: ({ context }) => !isAsWanted(context),
   },
   delays: {
     ...limits,
@@ -73,7 +72,7 @@ export const nodeConditionMachine = setup({
       meta: { limit: "none", because: "the Node says what is true, or there is no Node to say it" },
       always: [
         { guard: "isGoodNews", target: "setting" },
-        { guard: "isBadNews", target: "doubting" },
+        { guard: not("isAsWanted"), target: "doubting" },
       ],
     },
     doubting: {
@@ -97,10 +96,7 @@ export const nodeConditionMachine = setup({
           target: "resting",
           actions: ["forgetFailure", { type: "keepSeen", params: ({ event }) => event.output }],
         },
-        onError: {
-          target: "backingOff",
-          actions: keepError,
-        },
+        onError: { target: "backingOff", actions: keepError },
       },
       after: {
         setting: {

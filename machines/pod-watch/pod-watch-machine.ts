@@ -1,3 +1,4 @@
+import { not } from "xstate";
 import { keepError } from "../support/keep-failure.ts";
 import type { WatchedChange } from "../watch/watch-events.ts";
 import { initialPodWatch, podWatchLimits as limits, orphanOf, podWatchSetup } from "./pod-watch-setup.ts";
@@ -98,7 +99,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
                   means: "an attachment's pod is gone, and it cannot be removed",
                 },
               },
-              always: { guard: "suspectsNothing", target: "calm" },
+              always: { guard: not("suspects"), target: "calm" },
               initial: "turning",
               states: {
                 turning: {

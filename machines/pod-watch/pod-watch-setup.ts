@@ -142,8 +142,7 @@ export const podWatchSetup = setup({
   },
   guards: {
     /** Nothing is suspected by what may be outdated. */
-    suspects: ({ context }) => context.current && hasSuspects(context),
-    suspectsNothing: ({ context }) => !context.current || !hasSuspects(context),
+    suspects: ({ context: { current, join } }) => current && Object.keys(join.suspects).length > 0,
     hasWork: ({ context }) => context.queue.waiting.length > 0,
     /** While it waited its pod may have come back, or its DEL. */
     isNoSuspect: ({ context: { join, queue } }) => join.suspects[queue.working ?? ""] === undefined,
@@ -157,10 +156,6 @@ export const podWatchSetup = setup({
 /** The attachment in work. */
 export function orphanOf({ join, queue }: PodWatchContext): KnownAttachment | undefined {
   return join.attachments[queue.working ?? ""];
-}
-
-function hasSuspects({ join }: PodWatchContext): boolean {
-  return Object.keys(join.suspects).length > 0;
 }
 
 function requestIdOf(key: string): string {

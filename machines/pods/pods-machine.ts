@@ -7,8 +7,7 @@ import type { AttachmentCall } from "../pod/pod-events.ts";
 import { podMachine } from "../pod/pod-machine.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { News } from "../support/news.ts";
-import { notProvided } from "../support/not-provided.ts";
-import { notProvidedSource } from "../support/not-provided-source.ts";
+import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
@@ -107,14 +106,6 @@ const refused = {
   actions: { type: "refuse", params: ({ event }: { event: AttachmentCall }) => event },
 } as const;
 
-/** Nothing is served before the kernel's attachments are known. */
-const holdAll = {
-  "pod.attachWanted": held,
-  "pod.detachWanted": held,
-  "pod.checkWanted": held,
-  "pods.collectWanted": held,
-} as const;
-
 const serveAllButAttach = {
   "pod.detachWanted": handedOn,
   "pod.checkWanted": handedOn,
@@ -146,6 +137,11 @@ export const podsMachine = podsSetup.createMachine({
   // Losing hints costs nothing but hints.
   invoke: { id: "hints", src: "keepHints", onError: {} },
   on: {
+    // Nothing is served before the kernel's attachments are known.
+    "pod.attachWanted": held,
+    "pod.detachWanted": held,
+    "pod.checkWanted": held,
+    "pods.collectWanted": held,
     "pod.answered": { actions: { type: "answered", params: ({ event }) => event } },
     "pod.idle": { actions: { type: "idle", params: ({ event }) => event } },
     "pod.detached": { actions: { type: "settleCollected", params: ({ event }) => event } },
@@ -163,7 +159,6 @@ export const podsMachine = podsSetup.createMachine({
     closed: {
       meta: { limit: { ms: limits.start, means: "the kernel was not opened" } },
       on: {
-        ...holdAll,
         "pods.recover": {
           target: "recovering",
           actions: { type: "buildPools", params: ({ event }) => event },
@@ -190,7 +185,6 @@ export const podsMachine = podsSetup.createMachine({
         },
         onError: { target: "recoveryFailed", actions: keepError },
       },
-      on: holdAll,
       after: {
         recovery: {
           target: "recoveryFailed",
@@ -203,14 +197,13 @@ export const podsMachine = podsSetup.createMachine({
         limit: { ms: limits.pause, means: "waiting to read the kernel's attachments again" },
         log: "error",
       },
-      on: holdAll,
       after: { pause: "recovering" },
     },
     recovered: {
       meta: { limit: { ms: limits.start, means: "the guard does not hold yet, ADDs wait" }, log: "info" },
       entry: "serveHeld",
       always: { guard: "opened", target: "ready" },
-      on: { ...serveAllButAttach, "pod.attachWanted": held },
+      on: serveAllButAttach,
     },
     ready: {
       meta: { limit: "none", because: "this is where pods are served", log: "info" },

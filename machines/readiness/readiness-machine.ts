@@ -90,10 +90,7 @@ export const readinessMachine = setup({
         src: "recordProof",
         input: ({ context }) => ({ podCidrs: context.prefixes }),
         onDone: "publishing",
-        onError: {
-          target: "backingOff",
-          actions: keepError,
-        },
+        onError: { target: "backingOff", actions: keepError },
       },
       after: { recording: "backingOff" },
     },
@@ -102,10 +99,7 @@ export const readinessMachine = setup({
       invoke: {
         src: "publishConflist",
         onDone: { target: "published", actions: "forgetFailure" },
-        onError: {
-          target: "backingOff",
-          actions: keepError,
-        },
+        onError: { target: "backingOff", actions: keepError },
       },
       after: { publishing: "backingOff" },
     },

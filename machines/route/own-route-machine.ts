@@ -120,10 +120,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
               },
               { target: "pausing" },
             ],
-            onError: {
-              target: "pausing",
-              actions: keepError,
-            },
+            onError: { target: "pausing", actions: keepError },
           },
         },
         pausing: {
@@ -161,10 +158,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
               { guard: { type: "proven", params: ({ event }) => event.output }, target: "resting" },
               { target: "#ownRoute.awaitingService.refreshing" },
             ],
-            onError: {
-              target: "resting",
-              actions: keepError,
-            },
+            onError: { target: "resting", actions: keepError },
           },
         },
       },

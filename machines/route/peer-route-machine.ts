@@ -103,10 +103,7 @@ export const peerRouteMachine = setup({
             src: "reinstall",
             input: ({ context: { prefix } }) => ({ prefix }),
             onDone: "repaired",
-            onError: {
-              target: "missing",
-              actions: keepError,
-            },
+            onError: { target: "missing", actions: keepError },
           },
         },
         repaired: {

@@ -66,10 +66,7 @@ export const rejoinMachine = setup({
           target: "awaitingTick",
           actions: { type: "keepClock", params: ({ event }) => event.output },
         },
-        onError: {
-          target: "pausing",
-          actions: keepError,
-        },
+        onError: { target: "pausing", actions: keepError },
       },
     },
     awaitingTick: {
@@ -82,10 +79,7 @@ export const rejoinMachine = setup({
         src: "probe",
         input: { limitMs: limits.probe },
         onDone: { target: "aligning", actions: { type: "noteAnswer", params: ({ event }) => event.output } },
-        onError: {
-          target: "readingClock",
-          actions: keepError,
-        },
+        onError: { target: "readingClock", actions: keepError },
       },
     },
     aligning: {
@@ -97,10 +91,7 @@ export const rejoinMachine = setup({
       invoke: {
         src: "recheck",
         onDone: { target: "pausing", actions: "countAttempt" },
-        onError: {
-          target: "pausing",
-          actions: ["countAttempt", keepError],
-        },
+        onError: { target: "pausing", actions: ["countAttempt", keepError] },
       },
     },
     pausing: {

@@ -2,8 +2,7 @@ import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
-import { notProvided } from "../support/not-provided.ts";
-import { notProvidedSource } from "../support/not-provided-source.ts";
+import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type { BusChange, TailnetEvent, TailscaledIdentity, WantedTailnet } from "./tailnet-events.ts";
@@ -117,10 +116,7 @@ export const tailnetFeedMachine = setup({
                   },
                   { target: "#tailnetFeed.gone" },
                 ],
-                onError: {
-                  target: "pausing",
-                  actions: keepError,
-                },
+                onError: { target: "pausing", actions: keepError },
               },
               entry: "lookBegins",
             },

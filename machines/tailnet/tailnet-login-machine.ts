@@ -85,10 +85,7 @@ export const tailnetLoginMachine = setup({
           { guard: { type: "is", params: ({ event }) => event.output }, target: "confirming" },
           { target: "obtaining" },
         ],
-        onError: {
-          target: "waiting",
-          actions: keepError,
-        },
+        onError: { target: "waiting", actions: keepError },
       },
     },
     // A node key is given up only when Headscale keeps asking: it may be in the middle of taking it.
@@ -120,10 +117,7 @@ export const tailnetLoginMachine = setup({
         input: ({ context: { wanted }, event }) =>
           event.type === "authKey.granted" ? { wanted, authKey: event.authKey } : { wanted },
         onDone: "registering",
-        onError: {
-          target: "waiting",
-          actions: keepError,
-        },
+        onError: { target: "waiting", actions: keepError },
       },
     },
     registering: {
@@ -149,10 +143,7 @@ export const tailnetLoginMachine = setup({
       invoke: {
         src: "hush",
         onDone: "waiting",
-        onError: {
-          target: "waiting",
-          actions: keepError,
-        },
+        onError: { target: "waiting", actions: keepError },
       },
     },
     waiting: {

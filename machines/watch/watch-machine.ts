@@ -3,7 +3,7 @@ import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import type { WatchSource } from "../../src/domain/kubernetes-watch.ts";
 import { type FailureNews, keep } from "../support/keep-failure.ts";
-import { notProvidedSource } from "../support/not-provided-source.ts";
+import { notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 import type { WatchEvent, WatchedChange, WatchInput, WatchReport } from "./watch-events.ts";

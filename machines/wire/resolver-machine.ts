@@ -2,7 +2,7 @@ import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { type FailureNews, keep } from "../support/keep-failure.ts";
-import { notProvidedSource } from "../support/not-provided-source.ts";
+import { notProvidedSource } from "../support/not-provided.ts";
 import type { StateMeta } from "../support/state-limit.ts";
 
 export interface ResolverInput {
