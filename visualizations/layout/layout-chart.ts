@@ -13,27 +13,103 @@ import {
 } from "./elk-graph.ts";
 import { stateLines, stateTitle } from "./state-text.ts";
 
-/** Width by height that a picture should rather not exceed in shape: a page is higher than wide. */
-const widestShape = 1.6;
+/** Room of a picture that needs no scrolling. */
+const screen = { width: 1600, height: 1100 };
+/** Gap between the regions of a parallel machine. */
+const regionGap = 14;
 
 /**
  * Places the states and transitions of a chart. The same chart gives the same picture, everywhere: there is no font,
  * no chance and no clock in it. Takes some 10 to 300 ms.
  */
 export async function layoutChart(chart: MachineChart): Promise<ChartLayout> {
-  const layouts = [await layoutInDirection(chart, "DOWN"), await layoutInDirection(chart, "RIGHT")];
-  const [best] = layouts.toSorted((one, other) => cost(one) - cost(other));
+  const groups = edgeGroups(chart.edges);
+  const regions = regionsOf(chart, groups);
+  const laid = async (direction: Direction) =>
+    regions.length === 0
+      ? layoutInDirection(chart, groups, direction)
+      : inRows(await Promise.all(regions.map((region) => regionInDirection(region, direction))));
+  return bestOf([await laid("DOWN"), await laid("RIGHT")]);
+
+  function regionInDirection(region: string, direction: Direction): Promise<ChartLayout> {
+    const states = chart.states.filter(({ path, parent }) => parent === null || isWithin(path, region));
+    const inside = groups.filter(({ from }) => isWithin(from, region));
+    return layoutInDirection({ ...chart, states }, inside, direction);
+  }
+}
+
+/** The regions of a machine that is parallel, where no transition leads from one to another. */
+function regionsOf({ states }: MachineChart, groups: readonly EdgeGroup[]): readonly string[] {
+  if (states.find(({ parent }) => parent === null)?.kind !== "parallel") return [];
+  const regions = states.filter(({ parent }) => parent === "").map(({ path }) => path);
+  const areApart = groups.every(({ from, to }) =>
+    regions.some((region) => isWithin(from, region) && isWithin(to, region)),
+  );
+  return areApart ? regions : [];
+}
+
+function isWithin(path: string, region: string): boolean {
+  return path === region || path.startsWith(`${region}.`);
+}
+
+/** Parts of a chart beside and below each other, in their order, in the rows that fit a screen best. */
+function inRows(parts: readonly ChartLayout[]): ChartLayout {
+  const whole = parts.reduce((sum, { width }) => sum + width, 0);
+  const layouts = parts.map((_, index) => rowsOf(parts, whole / (index + 1)));
+  return bestOf(layouts);
+}
+
+/** A row ends before it would get wider than `mostWidth`. */
+function rowsOf(parts: readonly ChartLayout[], mostWidth: number): ChartLayout {
+  let [x, y, width, height] = [0, 0, 0, 0];
+  const moved: ChartLayout[] = [];
+  for (const part of parts) {
+    if (x > 0 && x + part.width > mostWidth) [x, y] = [0, height + regionGap];
+    moved.push(movedBy(part, x, y));
+    x += part.width + regionGap;
+    width = Math.max(width, x - regionGap);
+    height = Math.max(height, y + part.height);
+  }
+  const [{ machine } = { machine: "" }] = parts;
+  return {
+    machine,
+    width,
+    height,
+    boxes: moved.flatMap(({ boxes }) => boxes),
+    routes: moved.flatMap(({ routes }) => routes),
+  };
+}
+
+function movedBy(layout: ChartLayout, dx: number, dy: number): ChartLayout {
+  const move = <Place extends { readonly x: number; readonly y: number }>(place: Place): Place => ({
+    ...place,
+    x: round(place.x + dx),
+    y: round(place.y + dy),
+  });
+  return {
+    ...layout,
+    boxes: layout.boxes.map(move),
+    routes: layout.routes.map(({ label, points, ...route }) => ({
+      ...route,
+      points: points.map(move),
+      ...(label !== undefined && { label: move(label) }),
+    })),
+  };
+}
+
+/** The one that is shrunk least to fit a screen. */
+function bestOf(layouts: readonly ChartLayout[]): ChartLayout {
+  const shrunk = ({ width, height }: ChartLayout) => Math.max(width / screen.width, height / screen.height);
+  const [best] = layouts.toSorted((one, other) => shrunk(one) - shrunk(other));
   if (best === undefined) throw new Error("no layout was made");
   return best;
 }
 
-/** The area of the page that a picture takes, once it is shrunk to the page's width or shape. */
-function cost({ width, height }: ChartLayout): number {
-  return Math.max(width, height * widestShape) ** 2;
-}
-
-async function layoutInDirection(chart: MachineChart, direction: Direction): Promise<ChartLayout> {
-  const groups = edgeGroups(chart.edges);
+async function layoutInDirection(
+  chart: MachineChart,
+  groups: readonly EdgeGroup[],
+  direction: Direction,
+): Promise<ChartLayout> {
   const laid = await new Elk.default().layout(elkGraph(chart, groups, direction));
   const nodes = new Map([...walk(laid)].map((node) => [node.id, node]));
   return {
