@@ -73,7 +73,7 @@ export type TailnetEvent =
   | { readonly type: "tailnet.read"; readonly status: TailnetStatus }
   /** From the feed: peers by node id that restarted, our session with which is gone. */
   | { readonly type: "peers.renewed"; readonly nodeIds: readonly string[] }
-  /** From the greeter: every awaited peer has answered or was given up. */
+  /** From the greeter: every peer of a greeting has answered or was given up. */
   | { readonly type: "peers.greeted" }
   /** From the login: Headscale neither took nor refused it. */
   | { readonly type: "login.unanswered" }
@@ -84,16 +84,13 @@ export type TailnetEvent =
  * What the greeter gets: peers to open paths and sessions to. Between the two it waits `settleMs`: a peer that hears of a node for
  * the first time needs a moment to find its own path back. 0 for peers that know this node: both at once.
  */
-export type GreeterEvent =
-  | {
-      readonly type: "peers.greet";
-      readonly addresses: readonly string[];
-      readonly settleMs: number;
-      /** Whether `peers.greeted` is to wait for them. */
-      readonly awaited: boolean;
-    }
-  /** Known peers whose session may be gone on our side only: they would notice that after 15 s. */
-  | { readonly type: "peers.greetAgain"; readonly addresses: readonly string[] };
+export interface GreeterEvent {
+  readonly type: "peers.greet";
+  readonly addresses: readonly string[];
+  readonly settleMs: number;
+  /** Whether `peers.greeted` tells of its end. */
+  readonly awaited: boolean;
+}
 
 /** How tailscaled came to be where it is: what its peers know of it depends on it. */
 export type TailnetArrival = "adopted" | "restarted" | "joined";

@@ -21,7 +21,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
     ...input,
     status: noTailnet,
     greeted: {},
-    greeting: false,
+    greetings: 0,
     seen: false,
     controlled: null,
     reportedUp: false,

@@ -22,7 +22,8 @@ interface TailnetContext extends Omit<TailnetInput, "arrival"> {
   readonly arrival: TailnetArrival;
   /** The peers of the netmap, by node id: they need no greeting any more. */
   readonly greeted: Readonly<Record<string, true>>;
-  readonly greeting: boolean;
+  /** Greetings whose end is awaited. */
+  readonly greetings: number;
   /** A netmap was seen since the session began or this node joined: peers that come after it are newcomers. */
   readonly seen: boolean;
   /** tailscaled is in map poll with Headscale; null before it said so. */
@@ -95,18 +96,19 @@ export const tailnetSetup = setup({
       if (context.arrival === "adopted" && !context.seen) return;
       const settleMs = context.seen ? settle.newcomer : settle[context.arrival];
       if (online.length > 0) {
-        enqueue.assign({ greeting: true });
+        enqueue.assign({ greetings: context.greetings + 1 });
         enqueue.sendTo("greeter", { type: "peers.greet", addresses: online, settleMs, awaited: true });
       }
       // Headscale tells of a new node up to a second before it calls it online; nodes that were away greet on their return.
       if (offline.length > 0 && (context.seen || context.arrival === "joined"))
         enqueue.sendTo("greeter", { type: "peers.greet", addresses: offline, settleMs, awaited: false });
     }),
-    endGreeting: assign({ greeting: false }),
+    endGreeting: assign({ greetings: ({ context }) => context.greetings - 1 }),
     greetAgain: enqueueActions(({ context: { status, greeted }, enqueue }, nodeIds: readonly string[]) => {
       const addresses = peersToGreetAgain(status, greeted, nodeIds);
       if (addresses.length > 0)
-        enqueue.sendTo("greeter", { type: "peers.greetAgain", addresses } satisfies GreeterEvent);
+        // Their session may be gone on our side only: they would notice that after 15 s.
+        enqueue.sendTo("greeter", { type: "peers.greet", addresses, settleMs: 0, awaited: false });
     }),
     tellLogin: enqueueActions(({ enqueue }, text: string) => {
       if (text !== "") enqueue.sendTo("login", { type: "login.refused", text });
@@ -153,7 +155,7 @@ export const tailnetSetup = setup({
     answers: ({ context }) => !["needsLogin", "forgotten", "offline"].includes(tailnetPhase(context.status)),
     online: ({ context }) => tailnetPhase(context.status) === "online",
     offline: ({ context }) => tailnetPhase(context.status) === "offline",
-    greeting: ({ context }) => context.greeting,
+    greeting: ({ context }) => context.greetings > 0,
     adoptedAway: ({ context }) => context.arrival === "adopted" && !context.status.fresh,
     silentBefore: ({ context }) => context.silentChecks > 0,
   },

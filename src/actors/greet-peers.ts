@@ -1,4 +1,6 @@
+import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import type { GreeterEvent } from "../../machines/tailnet/tailnet-events.ts";
 import type { Tailnet } from "../ports/tailnet.ts";
 
 /** Peers greeted at once. */
@@ -26,21 +28,18 @@ export async function pingPatiently<Answer>(
 }
 
 /**
- * Returns a function that takes peers to greet; `idle` is called whenever none is left. The disco ping finds the path to a peer,
- * the ping through WireGuard then makes this side open the session at once. Not before: a handshake without a path, or
+ * Opens paths and sessions to peers, many at once; resolves when each has answered or was given up. The disco ping finds the path to a
+ * peer, the ping through WireGuard then makes this side open the session at once. Not before: a handshake without a path, or
  * towards a peer that has none back (a disco ping is answered on the path it came), is repeated only after 5 s (WireGuard's
  * REKEY_TIMEOUT), by either side. Without a time to settle both go at once: a peer that knows this node from before a restart
  * refuses its disco pings until it hears of the new disco key, takes a handshake at the old address at once, and would by
  * itself ask for a new session only after 15 s (WireGuard's KEEPALIVE_TIMEOUT + REKEY_TIMEOUT).
  */
-export function greetPeers(
+export async function greetPeers(
   tailnet: Pick<Tailnet, "discoPing" | "tunnelPing">,
-  idle: () => void,
+  { addresses, settleMs }: Pick<GreeterEvent, "addresses" | "settleMs">,
   signal: AbortSignal,
-): (addresses: readonly string[], settleMs: number) => void {
-  const waiting: { readonly address: string; readonly settleMs: number }[] = [];
-  let busy = 0;
-
+): Promise<void> {
   async function openBoth(address: string, limit: AbortSignal) {
     const [, session] = await Promise.all([
       tailnet.discoPing(address, limit),
@@ -48,7 +47,7 @@ export function greetPeers(
     ]);
     return session;
   }
-  async function greet(address: string, settleMs: number): Promise<void> {
+  async function greet(address: string): Promise<void> {
     if (settleMs === 0) {
       await pingPatiently((limit) => openBoth(address, limit), signal);
       return;
@@ -58,17 +57,5 @@ export function greetPeers(
     await delay(settleMs, undefined, { signal }).catch(() => undefined);
     await pingPatiently((limit) => tailnet.tunnelPing(address, limit), signal);
   }
-  async function work(): Promise<void> {
-    busy += 1;
-    for (let next = waiting.shift(); next !== undefined && !signal.aborted; next = waiting.shift())
-      await greet(next.address, next.settleMs);
-    busy -= 1;
-    if (busy === 0 && !signal.aborted) idle();
-  }
-
-  return (addresses, settleMs) => {
-    waiting.push(...addresses.map((address) => ({ address, settleMs })));
-    const more = Math.min(width - busy, waiting.length);
-    for (let started = 0; started < more; started += 1) void work();
-  };
+  await Readable.from(addresses).forEach(greet, { concurrency: width, signal });
 }

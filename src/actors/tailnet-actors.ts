@@ -34,15 +34,13 @@ export function tailnetActors(
     tailnet: {
       greeter: fromCallback<GreeterEvent, undefined>(({ receive, sendBack }) => {
         const ending = new AbortController();
-        const { signal } = ending;
-        const greeted = () => sendBack({ type: "peers.greeted" } satisfies TailnetEvent);
-        const greetAwaited = greetPeers(tailnet, greeted, signal);
-        const greetOthers = greetPeers(tailnet, () => undefined, signal);
-        const greetAgain = greetPeers(tailnet, () => undefined, signal);
-        receive((event) => {
-          if (event.type === "peers.greetAgain") greetAgain(event.addresses, 0);
-          else if (event.awaited) greetAwaited(event.addresses, event.settleMs);
-          else greetOthers(event.addresses, event.settleMs);
+        receive((greeting) => {
+          greetPeers(tailnet, greeting, ending.signal).then(
+            () => {
+              if (greeting.awaited) sendBack({ type: "peers.greeted" } satisfies TailnetEvent);
+            },
+            () => undefined,
+          );
         });
         return () => ending.abort();
       }),

@@ -35,7 +35,7 @@ test("every transition of the tailnet machine can be taken", async () => {
       context.status.backendState,
       context.status.self.online,
       context.status.loginError,
-      context.greeting,
+      context.greetings,
       context.arrival,
       context.seen,
       Object.keys(context.greeted).length,
@@ -140,7 +140,7 @@ describe("tailnet", () => {
     say(online);
     await at("up");
     actor.send({ type: "peers.renewed", nodeIds: ["9", "8"] });
-    expect(greeted).toEqual(["100.64.0.2 again"]);
+    expect(greeted).toEqual(["100.64.0.2 0"]);
   });
 
   test("back from an outage of control it greets its peers again, whether they are back or not", async () => {
@@ -152,7 +152,7 @@ describe("tailnet", () => {
     await at("degraded");
     say({ ...online, peers: [{ ...peer, online: false }] });
     await at("up");
-    expect(greeted).toEqual(["100.64.0.2 again"]);
+    expect(greeted).toEqual(["100.64.0.2 0"]);
   });
 
   test("it tells its parent once it knows where it stands", async () => {

@@ -87,8 +87,7 @@ export function startTailnet(arrival: TailnetInput["arrival"] = "adopted") {
         }) as never,
         greeter: fromCallback<GreeterEvent, undefined>(({ receive }) => {
           receive((event) => {
-            const how = event.type === "peers.greet" ? event.settleMs : "again";
-            greeted.push(...event.addresses.map((address) => `${address} ${how}`));
+            greeted.push(...event.addresses.map((address) => `${address} ${event.settleMs}`));
           });
         }),
         checkPeers: fromPromise<boolean, { readonly addresses: readonly string[] }>(
