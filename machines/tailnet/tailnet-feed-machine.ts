@@ -1,6 +1,6 @@
 import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { pulseOf, type TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -20,6 +20,8 @@ interface TailnetFeedContext extends TailnetFeedInput {
   readonly prefsHinted: boolean;
   /** The look under way puts preferences right, as one in vain did not. */
   readonly reconciles: boolean;
+  /** Of the status that was told last. */
+  readonly pulse: string;
   readonly failure: Failure | null;
 }
 
@@ -31,7 +33,15 @@ export interface ReadTailnet {
 
 type TailnetFeedEvent = BusChange | { readonly type: "bus.closed" };
 
-const limits = { silence: 30_000, read: 12_000, find: 5000, settle: 100, retry: 500, reopen: 200 };
+const limits = {
+  silence: 30_000,
+  read: 12_000,
+  find: 5000,
+  settle: 100,
+  retry: 500,
+  reopen: 200,
+  pulse: 2000,
+};
 
 /**
  * Follows one tailscaled: each hint of its bus, once they have calmed, leads to one reading of its status. When the bus ends,
@@ -50,6 +60,7 @@ export const tailnetFeedMachine = setup({
     bus: notProvidedSource<TailnetFeedEvent, undefined>("tailnet.bus"),
     /** Puts preferences right when given some, then reads the status, and after it which process it is of. */
     read: notProvided<ReadTailnet, { readonly wanted?: WantedTailnet }>("tailnet.read"),
+    pulse: notProvided<string, void>("tailnet.pulse"),
     find: notProvided<TailscaledIdentity | undefined, void>("tailnet.find"),
   },
   actions: {
@@ -67,20 +78,28 @@ export const tailnetFeedMachine = setup({
       reconciles: ({ context }) => context.prefsHinted || context.reconciles,
     }),
     report: enqueueActions(({ context, enqueue }, status: TailnetStatus) => {
-      enqueue.assign({ reconciles: false, failure: null });
+      enqueue.assign({ reconciles: false, pulse: pulseOf(status), failure: null });
       enqueue.sendTo(context.parent, { type: "tailnet.read", status } satisfies TailnetEvent);
     }),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
   },
   guards: {
     hinted: ({ context }) => context.hinted,
+    pulseDiffers: ({ context }, pulse: string) => pulse !== context.pulse,
     isSameProcess: ({ context }, found: TailscaledIdentity | undefined) =>
       found?.pid === context.process.pid && found.startTime === context.process.startTime,
   },
   delays: limits,
 }).createMachine({
   id: "tailnetFeed",
-  context: ({ input }) => ({ ...input, hinted: false, prefsHinted: true, reconciles: false, failure: null }),
+  context: ({ input }) => ({
+    ...input,
+    hinted: false,
+    prefsHinted: true,
+    reconciles: false,
+    pulse: "",
+    failure: null,
+  }),
   options: { maxIterations: 1_000 },
   initial: "open",
   states: {
@@ -127,8 +146,23 @@ export const tailnetFeedMachine = setup({
           },
         },
         resting: {
+          meta: { limit: { ms: limits.pulse, means: "the status was read a moment ago" } },
+          always: { guard: "hinted", target: "settling" },
+          after: { pulse: "watching" },
+        },
+        // Some changes come without a hint, and a tailscaled that hangs keeps its bus open.
+        watching: {
           meta: { limit: "none", because: "nothing changed in the tailnet" },
           always: { guard: "hinted", target: "settling" },
+          invoke: {
+            src: "pulse",
+            onDone: {
+              guard: { type: "pulseDiffers", params: ({ event }) => event.output },
+              target: "looking",
+            },
+            onError: "looking",
+          },
+          after: { pulse: { target: "watching", reenter: true } },
         },
         settling: {
           meta: { limit: { ms: limits.settle, means: "changes come in bursts: one look for all of them" } },

@@ -63,6 +63,7 @@ export function tailnetActors(
           () => sendBack({ type: "bus.closed" }),
         ),
       ),
+      pulse: fromPromise<string, void>(({ signal }) => tailnet.pulse(signal)),
       read: fromPromise<ReadTailnet, { readonly wanted?: WantedTailnet }>(async ({ input, signal }) => {
         if (input.wanted !== undefined && (await tailnet.hasNodeKey(signal)))
           await tailnet.reconcilePrefs(input.wanted, signal);

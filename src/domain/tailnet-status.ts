@@ -18,6 +18,18 @@ export interface TailnetStatus {
   readonly fresh: boolean;
 }
 
+/**
+ * What of a status changes without a word on the bus: it says nothing when the map poll with control ends or begins, and the health
+ * warning that follows comes 10 s later.
+ */
+export function pulseOf({
+  backendState,
+  self,
+  loginWanted,
+}: Pick<TailnetStatus, "backendState" | "self" | "loginWanted">): string {
+  return `${backendState} ${self.online} ${loginWanted}`;
+}
+
 /** This node. */
 export interface TailnetSelf {
   /** Headscale's node id; empty before the first login. */

@@ -32,6 +32,8 @@ export interface Tailnet {
   /** The process that headcni-wire runs in X now. */
   findProcess(): Promise<TailscaledProcess | undefined>;
   status(signal: AbortSignal): Promise<TailnetStatus>;
+  /** `pulseOf` the status as it is, asked without peers: cheap in any tailnet. */
+  pulse(signal: AbortSignal): Promise<string>;
   /** True when state on disk holds a node key: then no login is made. */
   hasNodeKey(signal: AbortSignal): Promise<boolean>;
   login(request: LoginRequest, signal: AbortSignal): Promise<void>;

@@ -8,6 +8,7 @@ import type {
 } from "../../machines/tailnet/tailnet-events.ts";
 import { type ReadTailnet, tailnetFeedMachine } from "../../machines/tailnet/tailnet-feed-machine.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
+import { pulseOf } from "../../src/domain/tailnet-status.ts";
 import { createLogger } from "../../src/observe/logger.ts";
 import { createMachineObserver } from "../../src/observe/machine-observer.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -31,6 +32,7 @@ test("every transition of the tailnet feed machine can be taken", async () => {
           { status: noTailnet, process: undefined },
         ],
       },
+      pulse: { done: [pulseOf(noTailnet), "Running true false"] },
       find: { done: [process, { pid: 43, startTime: "1000" }, undefined] },
     },
   });
@@ -43,6 +45,7 @@ function start() {
   const alive: { process: TailscaledIdentity | undefined } = { process };
   const buses = { opened: 0 };
   const answers = { value: true };
+  const pulse = { asked: 0, says: async () => pulseOf(noTailnet) };
   const now = { ms: 0 };
   const { log } = createLogger({ level: "error", base: {}, destination: { write: () => undefined } });
   const observer = createMachineObserver({ log, monotonicMs: () => now.ms });
@@ -59,6 +62,10 @@ function start() {
           if (!answers.value) throw new Error("tailscaled refused GET status: 500");
           return { status: noTailnet, process: alive.process };
         }),
+        pulse: fromPromise<string, void>(() => {
+          pulse.asked += 1;
+          return pulse.says();
+        }),
         find: fromPromise<TailscaledIdentity | undefined, void>(async () => alive.process),
       },
     }),
@@ -66,7 +73,7 @@ function start() {
   ).start();
   const rests = () => until(() => actor.getSnapshot().matches({ open: "resting" }), "rest");
   const tell = (event: BusEvent) => bus(event);
-  return { actor, clock, reads, alive, answers, now, observer, buses, rests, tell, parent };
+  return { actor, clock, reads, alive, answers, pulse, now, observer, buses, rests, tell, parent };
 }
 
 describe("tailnet feed", () => {
@@ -148,6 +155,31 @@ describe("tailnet feed", () => {
     clock.fire(500);
     await rests();
     expect(observer.states()).toMatchObject([{ stuck: false }]);
+  });
+
+  test("a status that changes without a hint is read within two seconds, and an unchanged one is not", async () => {
+    const { rests, clock, reads, pulse } = start();
+    await rests();
+    for (const asked of [1, 2, 3]) {
+      clock.fire(2000);
+      await until(() => pulse.asked === asked, `pulse ${asked}`);
+    }
+    expect(reads.length).toBe(1);
+    pulse.says = async () => "Running false false";
+    clock.fire(2000);
+    await until(() => reads.length === 2, "the look");
+    await rests();
+    expect(pulse.asked).toBe(4);
+  });
+
+  test("a tailscaled that falls silent behind its open bus is looked at", async () => {
+    const { rests, clock, reads, pulse } = start();
+    await rests();
+    pulse.says = () => Promise.reject(new Error("silent"));
+    clock.fire(2000);
+    await until(() => reads.length === 2, "the look");
+    await rests();
+    expect(pulse.asked).toBe(1);
   });
 
   test("a bus that ends while tailscaled lives is opened again", async () => {

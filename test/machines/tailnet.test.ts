@@ -35,7 +35,7 @@ test("every transition of the tailnet machine can be taken", async () => {
       context.status.backendState,
       context.status.self.online,
       context.status.loginError,
-      context.greetings,
+      context.greetings > 0,
       context.arrival,
       context.seen,
       Object.keys(context.greeted).length,

@@ -1,12 +1,11 @@
 import * as z from "zod";
 import { type DiscoKeys, renewedPeers } from "../../domain/renewed-peers.ts";
-import type { TailnetStatus } from "../../domain/tailnet-status.ts";
+import { pulseOf, type TailnetStatus } from "../../domain/tailnet-status.ts";
 import type { Tailnet, TailscaledProcess } from "../../ports/tailnet.ts";
 import { followBus } from "./ipn-bus.ts";
 import { createLocalApi, type LocalApi } from "./local-api.ts";
 import { parseAnswer } from "./parse-answer.ts";
 import { mergePrefs, type Prefs, prefsDifference, readPrefs, withoutRoutes } from "./prefs.ts";
-import { watchPulse } from "./pulse.ts";
 import { type ReadStatus, readStatus } from "./read-status.ts";
 import { TailscaleError } from "./tailscale-error.ts";
 
@@ -15,6 +14,9 @@ const pingSchema = z.object({
   LatencySeconds: z.number().default(0),
   Endpoint: z.string().default(""),
 });
+
+/** Shorter than the pulse that `tailnetFeed` keeps. */
+const pulseMs = 1500;
 
 /** Our own tailscaled, which answers on `socket` and is the process that `find` finds; `close` ends connections. */
 export function createTailnet(
@@ -39,6 +41,14 @@ export function createTailnet(
     const { status, haveNodeKey } = readStatus(await api.call({ method: "GET", path: "status" }, signal));
     // Online means an open map poll that has had its first answer (health: GotStreamedMapResponse), so a live netmap.
     if (status.self.online) fresh = true;
+    // Of peers that left.
+    if (Object.keys(discoKeys).length > status.peers.length)
+      discoKeys = Object.fromEntries(
+        status.peers.flatMap(({ nodeId }) => {
+          const key = discoKeys[nodeId];
+          return key === undefined ? [] : [[nodeId, key]];
+        }),
+      );
     if (status.self.online && status.backendState === "Running") loginError = "";
     return { status, haveNodeKey };
   }
@@ -58,6 +68,10 @@ export function createTailnet(
     async status(signal): Promise<TailnetStatus> {
       const { status } = await look(signal);
       return { ...status, loginError, fresh };
+    },
+    async pulse(signal) {
+      const path = "status?peers=false";
+      return pulseOf(readStatus(await api.call({ method: "GET", path, timeoutMs: pulseMs }, signal)).status);
     },
     async hasNodeKey(signal) {
       return (await look(signal)).haveNodeKey;
@@ -89,8 +103,7 @@ export function createTailnet(
       await post("start", {}, signal);
     },
     watch(changed, closed) {
-      const stopPulse = watchPulse(api, () => changed({ prefs: false, renewed: [] }));
-      const stop = followBus(
+      return followBus(
         api,
         (message) => {
           if (message.loginDone) loginError = "";
@@ -100,15 +113,8 @@ export function createTailnet(
           discoKeys = { ...discoKeys, ...told };
           changed({ prefs: message.prefs, renewed });
         },
-        (error) => {
-          stopPulse();
-          closed(error);
-        },
+        closed,
       );
-      return () => {
-        stopPulse();
-        stop();
-      };
     },
     discoPing: (address, signal) => ping(api, address, "disco", signal),
     tunnelPing: (address, signal) => ping(api, address, "TSMP", signal),
