@@ -43,7 +43,7 @@ function onlyWithdrawing(set: CleanupSet): CleanupSet {
   return own;
 }
 
-function podsOf(component: Component, { spec }: CleanupSet): string {
+function selectorOf(component: Component, { spec }: CleanupSet): string {
   const labels = { ...spec.selector.matchLabels, "app.kubernetes.io/component": component };
   return Object.entries(labels)
     .map(([name, value]) => `${name}=${value}`)
@@ -64,7 +64,7 @@ async function main(): Promise<void> {
   const { kubeconfig } = values;
   const transport = createApiTransport(nodeConfigReader(kubeconfig, process.env));
   const set = setSchema.parse(JSON.parse(readFileSync(values.run, "utf8")));
-  const cleaners = podsOf("cleanup", set);
+  const cleaners = selectorOf("cleanup", set);
   const timeoutMs = Number(values.timeout) * 1000;
   const start = performance.now();
   /** When this share of the time is over: a node on which a step does not end leaves the others the rest. */
@@ -74,11 +74,11 @@ async function main(): Promise<void> {
     const cluster = cleanUpCluster(transport, set.metadata.namespace, signal);
     const end = async (components: readonly Component[], deadline: number) => {
       for (const component of components) await cluster.removeSet(daemonSets[component]);
-      for (const component of components) await cluster.untilGone(podsOf(component, set), deadline);
+      for (const component of components) await cluster.untilGone(selectorOf(component, set), deadline);
     };
     // With those of an earlier try.
     await end(["daemon", "cleanup"], after(1 / 2));
-    // tailscaled must tell Headscale, and only headcni-wire runs it. Once told to clean up, a node would end it for its DaemonSet to start.
+    // A whole cleanup ends headcni-wire, which its DaemonSet starts again: it must wait until that is gone.
     await cluster.runOnNodes(onlyWithdrawing(set), cleaners, after(5 / 8));
     await end(["wire", "cleanup"], after(3 / 4));
     const nodes = await cluster.runOnNodes(set, cleaners, after(1));
