@@ -1,5 +1,5 @@
 import type { CommanderError } from "commander";
-import { nearestName } from "../config/nearest-name.ts";
+import { didYouMean, nearestName } from "../config/nearest-name.ts";
 import { CliError } from "./cli-error.ts";
 import type { CliCommand } from "./command.ts";
 
@@ -14,7 +14,7 @@ export function usageError(
     return new CliError("USAGE", `say what to do; ${known} --help lists the commands`, error);
   const text = error.message.replace(/^error: /, "").split("\n")[0] ?? "";
   const guess = guessOf(error, subcommands, known);
-  const message = `${text.replace(/\.$/, "")}${guess === undefined ? "" : `; did you mean ${guess}?`}`;
+  const message = `${text.replace(/\.$/, "")}${didYouMean(guess)}`;
   return new CliError("USAGE", `${message}\nsee ${known} --help`, error);
 }
 

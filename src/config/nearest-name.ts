@@ -9,6 +9,11 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return best?.name;
 }
 
+/** How a message goes on with the name that was probably meant; empty without one. */
+export function didYouMean(name: string | undefined): string {
+  return name === undefined ? "" : `; did you mean ${name}?`;
+}
+
 /** Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 20) return 20;

@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import * as z from "zod";
-import { nearestName } from "../../config/nearest-name.ts";
+import { didYouMean, nearestName } from "../../config/nearest-name.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliWord } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
@@ -72,10 +72,9 @@ export async function nodePodsOf(
     );
   for (const node of nodes)
     if (!known.includes(node)) {
-      const near = nearestName(node, known);
       throw new CliError(
         "NOT_FOUND",
-        `no pod of HeadCNI is on a node "${node}"${near === undefined ? "" : `; did you mean ${near}?`}\nit is on ${known.join(", ")}`,
+        `no pod of HeadCNI is on a node "${node}"${didYouMean(nearestName(node, known))}\nit is on ${known.join(", ")}`,
       );
     }
   return nodes.length === 0 ? pods : pods.filter(({ node }) => nodes.includes(node));

@@ -1,5 +1,5 @@
 import { type ConfigKey, createKeyCatalogue } from "../../config/key-catalogue.ts";
-import { nearestName } from "../../config/nearest-name.ts";
+import { didYouMean, nearestName } from "../../config/nearest-name.ts";
 import { defaultOf } from "../../config/reference.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCommand } from "../command.ts";
@@ -41,7 +41,7 @@ export const configExplain: CliCommand = documentCommand({
       const near = tail ?? nearestName(String(wanted), names);
       throw new CliError(
         "NOT_FOUND",
-        `there is no key "${wanted}"${near === undefined ? "" : `; did you mean ${near}?`}\nheadcnictl config explain lists all`,
+        `there is no key "${wanted}"${didYouMean(near)}\nheadcnictl config explain lists all`,
       );
     }
     return { keys: found.map(explained) };

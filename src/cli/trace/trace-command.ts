@@ -1,3 +1,4 @@
+import { didYouMean } from "../../config/nearest-name.ts";
 import { type CallTrace, tracePageSchema } from "../../observe/trace/call-trace.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCommand } from "../command.ts";
@@ -51,8 +52,7 @@ export const traceCommand: CliCommand = documentCommand({
 const mostInFull = 6;
 
 function unknownPod(calls: readonly CallTrace[], wanted: string): CliError {
-  const near = nearestCall(calls, wanted);
-  const guess = near === undefined ? "" : `; did you mean ${near}?`;
+  const guess = didYouMean(nearestCall(calls, wanted));
   return new CliError(
     "NOT_FOUND",
     `no call about "${wanted}" is kept${guess}\nheadcnictl trace lists all; the daemon keeps its last 256 calls since it started`,
