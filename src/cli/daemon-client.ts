@@ -1,4 +1,5 @@
 import { Agent, request } from "undici";
+import type * as z from "zod";
 import { CliError } from "./cli-error.ts";
 
 export interface DaemonAnswer {
@@ -10,6 +11,8 @@ export interface DaemonAnswer {
 export interface DaemonClient {
   readonly socketPath: string;
   get(path: string): Promise<DaemonAnswer>;
+  /** A JSON page, whatever its status. Throws CliError when the answer is of another shape. */
+  page<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>>;
   /** Has the daemon do something. */
   post(path: string): Promise<DaemonAnswer>;
 }
@@ -30,7 +33,23 @@ export function createDaemonClient(socketPath: string): DaemonClient {
       await dispatcher.destroy();
     }
   };
-  return { socketPath, get: (path) => ask("GET", path), post: (path) => ask("POST", path) };
+  return {
+    socketPath,
+    get: (path) => ask("GET", path),
+    page: async (path, schema) => {
+      const { status, body } = await ask("GET", path);
+      try {
+        return schema.parse(JSON.parse(body));
+      } catch (error) {
+        throw new CliError(
+          "FAILED",
+          `the daemon's answer to ${path} (status ${status}) is not understood: is it of another version?`,
+          error,
+        );
+      }
+    },
+    post: (path) => ask("POST", path),
+  };
 }
 
 function unreachable(socketPath: string, error: NodeJS.ErrnoException, late: boolean): CliError {

@@ -1,7 +1,6 @@
 import * as z from "zod";
 import type { DaemonFacts } from "../../domain/doctor/facts.ts";
 import type { DaemonClient } from "../daemon-client.ts";
-import { readPage } from "../daemon-pages.ts";
 
 const readyPage = z.looseObject({
   serving: z.boolean(),
@@ -11,6 +10,6 @@ const readyPage = z.looseObject({
 
 /** The daemon's /ready page. Throws CliError DAEMON_UNREACHABLE. */
 export async function askReadiness(daemon: DaemonClient): Promise<DaemonFacts> {
-  const { serving, state, reasons } = await readPage(daemon, "/ready", readyPage);
+  const { serving, state, reasons } = await daemon.page("/ready", readyPage);
   return { serving, state, reason: reasons.join("; ") };
 }

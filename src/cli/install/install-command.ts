@@ -4,7 +4,6 @@ import { loadConfig } from "../../config/load-config.ts";
 import { statusPageSchema } from "../../observe/status-page.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { readPage } from "../daemon-pages.ts";
 import { documentCommand } from "../document-command.ts";
 import { bundledPlugin, daemonCommand, wireCommand } from "../program-commands.ts";
 import { runChild } from "../run-child.ts";
@@ -102,7 +101,7 @@ async function waitUntilServing(context: CliCall["context"]): Promise<boolean> {
   let why = "";
   while (performance.now() < end) {
     try {
-      const { readiness } = await readPage(context.daemon, "/debug/status", statusPageSchema);
+      const { readiness } = await context.daemon.page("/debug/status", statusPageSchema);
       if (readiness.serving) return true;
       why = readiness.reasons.join("; ");
     } catch (error) {

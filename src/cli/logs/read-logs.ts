@@ -7,7 +7,6 @@ import * as z from "zod";
 import { redactLine } from "../../observe/redaction.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliContext } from "../command.ts";
-import { readPage } from "../daemon-pages.ts";
 
 /** A line of the daemon's log as an object; a line of another program has `msg` alone. */
 export type LogEntry = Readonly<Record<string, unknown>>;
@@ -29,7 +28,7 @@ const maxFileBytes = 8 * 1024 * 1024;
 /** The daemon's own memory of its log; while it is down, the journal. Throws CliError DAEMON_UNREACHABLE with both failures. */
 export async function readDaemonLogs({ daemon, signal }: CliContext): Promise<ReadLogs> {
   try {
-    return { source: "daemon", ...(await readPage(daemon, "/debug/logs", logPageSchema)) };
+    return { source: "daemon", ...(await daemon.page("/debug/logs", logPageSchema)) };
   } catch (error) {
     if (!(error instanceof CliError) || error.detail.code !== "DAEMON_UNREACHABLE") throw error;
     const entries = await readJournal(signal);

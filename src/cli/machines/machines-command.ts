@@ -1,7 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type MachineRow, machinesPageSchema } from "../../observe/machines-page.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { readPage } from "../daemon-pages.ts";
 import { documentCommand } from "../document-command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { machinesText } from "./machines-text.ts";
@@ -22,7 +21,7 @@ const once = documentCommand({
   ],
   notes: "Exit code 1 if a machine that is shown is stuck or failed.",
   collect: async ({ context, options }) => {
-    const { machines } = await readPage(context.daemon, "/debug/machines", machinesPageSchema);
+    const { machines } = await context.daemon.page("/debug/machines", machinesPageSchema);
     return { machines: machines.filter((row) => wanted(row, options)) };
   },
   render: ({ machines }, context) => machinesText(machines, context),

@@ -1,5 +1,4 @@
 import type { MachineRow } from "../../observe/machines-page.ts";
-import { stuckState } from "../daemon-pages.ts";
 import { formatDuration } from "../duration.ts";
 import type { Paper, Style } from "../style.ts";
 import { formatTable } from "../table.ts";
@@ -35,4 +34,9 @@ function timeCells(row: MachineRow, style: Style): readonly string[] {
 function rank(row: MachineRow): number {
   if (row.error !== undefined) return 0;
   return row.stuck ? 1 : 2;
+}
+
+/** The state whose limit is over: that around the machine's own state where it is that one's, otherwise its own. */
+export function stuckState(row: MachineRow): Pick<MachineRow, "state" | "sinceMs" | "limitMs"> {
+  return row.outer?.find(({ stuck }) => stuck) ?? row;
 }

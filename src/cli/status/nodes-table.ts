@@ -1,7 +1,7 @@
 import type { NodeDocument } from "../document-command.ts";
 import type { Paper, Style } from "../style.ts";
 import { formatTable } from "../table.ts";
-import type { StatusDocument } from "./status-page.ts";
+import type { StatusDocument } from "./status-document.ts";
 
 /** One line a node, and below it why it is not well. */
 export function nodesTable(nodes: readonly NodeDocument<StatusDocument>[], paper: Paper): string {

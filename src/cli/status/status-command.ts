@@ -1,11 +1,10 @@
 import { machinesPageSchema } from "../../observe/machines-page.ts";
 import { statusPageSchema } from "../../observe/status-page.ts";
 import type { CliCommand } from "../command.ts";
-import { readPage } from "../daemon-pages.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { nodesTable } from "./nodes-table.ts";
-import type { StatusDocument } from "./status-page.ts";
+import type { StatusDocument } from "./status-document.ts";
 import { statusText } from "./status-text.ts";
 
 export const statusCommand: CliCommand = documentCommand<StatusDocument>({
@@ -16,8 +15,8 @@ export const statusCommand: CliCommand = documentCommand<StatusDocument>({
   options: [{ flags: "--peers", summary: "every peer and every route, not only what needs a look" }],
   notes: "Exit code 1 unless the node serves pods and its routes are proven.",
   collect: async ({ context }) => {
-    const status = await readPage(context.daemon, "/debug/status", statusPageSchema);
-    const { machines } = await readPage(context.daemon, "/debug/machines", machinesPageSchema);
+    const status = await context.daemon.page("/debug/status", statusPageSchema);
+    const { machines } = await context.daemon.page("/debug/machines", machinesPageSchema);
     return { at: Date.now(), status, stuck: machines.filter((row) => row.stuck || row.error !== undefined) };
   },
   render: (document, context, options) => statusText(document, context, options["peers"] === true),

@@ -1,9 +1,9 @@
 import type { StatusPage } from "../../observe/status-page.ts";
-import { stuckState } from "../daemon-pages.ts";
 import { formatDuration } from "../duration.ts";
+import { stuckState } from "../machines/machines-text.ts";
 import type { Paper, Style } from "../style.ts";
 import { formatTable, labelledText } from "../table.ts";
-import type { StatusDocument } from "./status-page.ts";
+import type { StatusDocument } from "./status-document.ts";
 
 type Line = readonly [label: string, text: string];
 

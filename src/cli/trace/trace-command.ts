@@ -2,7 +2,6 @@ import { didYouMean } from "../../config/nearest-name.ts";
 import { type CallTrace, tracePageSchema } from "../../observe/trace/call-trace.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCommand } from "../command.ts";
-import { readPage } from "../daemon-pages.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -28,7 +27,7 @@ export const traceCommand: CliCommand = documentCommand({
   ],
   notes: "The daemon keeps its last 256 calls and 64 that failed. Exit code 1 if the last call shown failed.",
   collect: async ({ context, words: [wanted], options }) => {
-    const { calls } = await readPage(context.daemon, "/debug/trace", tracePageSchema);
+    const { calls } = await context.daemon.page("/debug/trace", tracePageSchema);
     const found = calls.filter(
       (call) =>
         (wanted === undefined || isAbout(call, wanted)) &&
