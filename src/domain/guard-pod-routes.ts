@@ -1,5 +1,5 @@
 import { familySettings, type GuardSettings } from "./guard-settings.ts";
-import type { KernelWish } from "./guard-wishes.ts";
+import { type KernelWish, route } from "./guard-wishes.ts";
 import { attachmentLinkGroup, mainTable, podRouteMetric, routeProtocol } from "./kernel-constants.ts";
 import type { KernelSnapshot } from "./kernel-state.ts";
 import { parseLinkAlias } from "./link-alias.ts";
@@ -12,32 +12,26 @@ import { hostPrefix, parseAddress } from "./prefix.ts";
 export function podRouteWishes(settings: GuardSettings, snapshot: KernelSnapshot): readonly KernelWish[] {
   const families = familySettings(settings);
   return snapshot.links
-    .filter((link) => link.group === attachmentLinkGroup && link.up)
+    .filter(({ group, up }) => group === attachmentLinkGroup && up)
     .flatMap((link) => {
       const alias = parseLinkAlias(link.alias);
       if (alias?.state !== "ready") return [];
-      return alias.addresses.flatMap((address): readonly KernelWish[] => {
+      return alias.addresses.flatMap((address) => {
         const { family } = parseAddress(address);
         const router = families.find((settingsOf) => settingsOf.family === family)?.router;
         if (router === undefined) return [];
         return [
-          {
-            invariant: "node.podRoutes",
-            operation: {
-              op: "route.replace",
-              route: {
-                family,
-                type: "unicast",
-                destination: hostPrefix(address),
-                table: mainTable,
-                metric: podRouteMetric,
-                protocol: routeProtocol,
-                link: link.name,
-                preferredSource: router,
-                scope: family === 4 ? "link" : "universe",
-              },
-            },
-          },
+          route("node.podRoutes", {
+            family,
+            type: "unicast",
+            destination: hostPrefix(address),
+            table: mainTable,
+            metric: podRouteMetric,
+            protocol: routeProtocol,
+            link: link.name,
+            preferredSource: router,
+            scope: family === 4 ? "link" : "universe",
+          }),
         ];
       });
     });

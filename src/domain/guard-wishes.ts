@@ -110,7 +110,7 @@ export function address(link: string, text: string, prefixLength: number): Kerne
   return { op: "address.add", link, address: text, prefixLength };
 }
 
-function route(invariant: GuardInvariant, request: KernelRouteRequest): KernelWish {
+export function route(invariant: GuardInvariant, request: KernelRouteRequest): KernelWish {
   return { invariant, operation: { op: "route.replace", route: request } };
 }
 

@@ -86,15 +86,7 @@ function change(
 }
 
 /** A chain that iptables-nft would take for its own, changed by nft because iptables is not installed here. */
-export function isXtablesName(chain: {
-  readonly family: string;
-  readonly table: string;
-  readonly chain: string;
-}): boolean {
-  const { family, table } = chain;
-  return (
-    (family === "ip" || family === "ip6") &&
-    table === "filter" &&
-    (chain.chain === "FORWARD" || chain.chain === "INPUT")
-  );
+export function isXtablesName(place: Readonly<Record<"family" | "table" | "chain", string>>): boolean {
+  const { family, table, chain } = place;
+  return ["ip", "ip6"].includes(family) && table === "filter" && ["FORWARD", "INPUT"].includes(chain);
 }

@@ -18,6 +18,8 @@ export const nftTableName = "headcni";
 
 const podGroups = [attachmentLinkGroup, leavingLinkGroup];
 const veth = tailnetLink.node;
+/** Leaves neither to X nor to a pod, and not to the node itself. */
+const onUnderlay = [metaIsNot("oifname", [veth, "lo"]), metaIsNot("oifgroup", podGroups)];
 
 /**
  * Our table in the node's namespace. Routing already keeps pod packets off the underlay; `barrier` holds that even
@@ -103,13 +105,7 @@ function fromTailnet({ family, ownPrefixes, supernets }: FamilySettings): readon
 function inClear({ family, supernets }: FamilySettings): NftRule {
   return {
     name: `in-clear-${family}`,
-    statements: [
-      addressIn(family, "daddr", supernets),
-      metaIsNot("oifname", [veth, "lo"]),
-      metaIsNot("oifgroup", podGroups),
-      counted,
-      drop,
-    ],
+    statements: [addressIn(family, "daddr", supernets), ...onUnderlay, counted, drop],
   };
 }
 
@@ -117,12 +113,7 @@ function inClear({ family, supernets }: FamilySettings): NftRule {
 function underlayMasquerade(settings: GuardSettings): NftRule {
   return {
     name: "underlay-masquerade",
-    statements: [
-      addressIn(4, "saddr", [`${linkEnds(settings, 4).tailnet}/32`]),
-      metaIsNot("oifname", [veth, "lo"]),
-      metaIsNot("oifgroup", podGroups),
-      masquerade,
-    ],
+    statements: [addressIn(4, "saddr", [`${linkEnds(settings, 4).tailnet}/32`]), ...onUnderlay, masquerade],
   };
 }
 
@@ -132,8 +123,7 @@ function leavingPods({ family, ownPrefixes, supernets }: FamilySettings): NftRul
     statements: [
       addressIn(family, "saddr", ownPrefixes),
       addressNotIn(family, "daddr", supernets),
-      metaIsNot("oifname", [veth, "lo"]),
-      metaIsNot("oifgroup", podGroups),
+      ...onUnderlay,
       masquerade,
     ],
   };

@@ -13,21 +13,8 @@ export function metaIsNot(key: string, value: Value): NftStatement {
 }
 
 /** Source or destination address of a family inside any of the prefixes. */
-export function addressIn(
-  family: 4 | 6,
-  field: "saddr" | "daddr",
-  prefixes: readonly string[],
-): NftStatement {
-  return match("==", addressField(family, field), prefixes.map(prefixValue));
-}
-
-export function addressNotIn(
-  family: 4 | 6,
-  field: "saddr" | "daddr",
-  prefixes: readonly string[],
-): NftStatement {
-  return match("!=", addressField(family, field), prefixes.map(prefixValue));
-}
+export const addressIn = addressMatch("==");
+export const addressNotIn = addressMatch("!=");
 
 export function fieldIs(protocol: string, field: string, value: string | number): NftStatement {
   return match("==", { payload: { protocol, field } }, value);
@@ -69,8 +56,9 @@ function match(op: string, left: NftStatement, value: Value): NftStatement {
   return { match: { op, left, right: more.length === 0 ? only : { set: value } } };
 }
 
-function addressField(family: 4 | 6, field: "saddr" | "daddr"): NftStatement {
-  return { payload: { protocol: family === 4 ? "ip" : "ip6", field } };
+function addressMatch(op: "==" | "!=") {
+  return (family: 4 | 6, field: "saddr" | "daddr", prefixes: readonly string[]): NftStatement =>
+    match(op, { payload: { protocol: family === 4 ? "ip" : "ip6", field } }, prefixes.map(prefixValue));
 }
 
 function prefixValue(prefix: string): NftStatement | string {

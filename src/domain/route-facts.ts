@@ -9,7 +9,7 @@ import {
   routerAddress,
 } from "./prefix.ts";
 import { refusedPrefixes } from "./refused-prefixes.ts";
-import type { TailnetStatus } from "./tailnet-status.ts";
+import type { TailnetPeer, TailnetStatus } from "./tailnet-status.ts";
 
 /** What is known about an own prefix at one moment. */
 export interface OwnRouteFacts {
@@ -75,14 +75,12 @@ export function ownRouteFacts(
   const running = status.backendState === "Running";
   const own = parsePrefix(prefix);
   const inside = supernets.map(parsePrefix);
-  const candidates = status.peers
-    .filter((peer) => peer.online)
-    .flatMap((peer) => peer.primaryRoutes.map(readPrefix))
-    .filter((route) => route !== undefined)
-    .filter(
-      (route) => route.family === own.family && inside.some((supernet) => containsPrefix(supernet, route)),
-    )
-    .filter((route) => !overlaps(own, route));
+  const candidates = servedBy(status.peers.filter(({ online }) => online)).filter(
+    (route) =>
+      route.family === own.family &&
+      inside.some((supernet) => containsPrefix(supernet, route)) &&
+      !overlaps(own, route),
+  );
   const rank = (route: Prefix) => (installed[formatPrefix(route)] === true ? 0 : 1);
   const taker = status.peers.find((peer) => peer.primaryRoutes.includes(prefix));
   return {
@@ -93,7 +91,7 @@ export function ownRouteFacts(
     served: running && taker === undefined && status.self.primaryRoutes.includes(prefix),
     takenBy: taker?.hostName ?? "",
     witnesses: candidates
-      .sort((a, b) => rank(a) - rank(b))
+      .toSorted((a, b) => rank(a) - rank(b))
       .slice(0, mostWitnesses)
       .map(routerAddress),
   };
@@ -134,24 +132,24 @@ export function peerRoutes(
         },
       ]),
     ),
-    known: Object.fromEntries(status.peers.map(({ nodeId }) => [nodeId, true as const])),
-    refused: expected === null ? [] : refusedPrefixes(announcedBy(status), inside, withOwn(own, expected)),
+    known: named(status.peers.map(({ nodeId }) => nodeId)),
+    // This node works with its prefixes whatever its Node says.
+    refused:
+      expected === null
+        ? []
+        : refusedPrefixes(servedBy(status.peers), inside, { ...expected, ...named(own) }),
   };
 }
 
-/** All prefixes that peers serve, also those that reach beyond the supernets. */
-function announcedBy({ peers }: TailnetStatus): readonly Prefix[] {
+/** All prefixes that the peers serve, also those that reach beyond the supernets. */
+function servedBy(peers: readonly TailnetPeer[]): readonly Prefix[] {
   return peers
     .flatMap(({ primaryRoutes }) => primaryRoutes.map(readPrefix))
     .filter((prefix) => prefix !== undefined);
 }
 
-/** This node works with its prefixes whatever its Node says. */
-function withOwn(
-  own: readonly string[],
-  expected: Readonly<Record<string, true>>,
-): Readonly<Record<string, true>> {
-  return { ...expected, ...Object.fromEntries(own.map((text) => [text, true as const])) };
+function named(names: readonly string[]): Readonly<Record<string, true>> {
+  return Object.fromEntries(names.map((name) => [name, true]));
 }
 
 /**

@@ -47,11 +47,9 @@ export function peersToGreet(
   greeted: Readonly<Record<string, true>>,
 ): { readonly online: readonly string[]; readonly offline: readonly string[] } {
   const ungreeted = status.peers.filter(({ nodeId }) => greeted[nodeId] === undefined);
-  const addressesOf = (peers: readonly TailnetPeer[]) =>
-    peers.flatMap(({ addresses: [address] }) => (address === undefined ? [] : [address]));
   return {
-    online: addressesOf(ungreeted.filter(({ online }) => online)),
-    offline: addressesOf(ungreeted.filter(({ online }) => !online)),
+    online: firstAddresses(ungreeted.filter(({ online }) => online)),
+    offline: firstAddresses(ungreeted.filter(({ online }) => !online)),
   };
 }
 
@@ -62,15 +60,15 @@ export function peersToGreetAgain(
   nodeIds: readonly string[],
 ): readonly string[] {
   const wanted = new Set(nodeIds);
-  return status.peers
-    .filter(({ nodeId }) => wanted.has(nodeId) && greeted[nodeId] !== undefined)
-    .sort((a, b) => Number(b.online) - Number(a.online))
-    .flatMap(({ addresses: [address] }) => (address === undefined ? [] : [address]));
+  const peers = status.peers.filter(({ nodeId }) => wanted.has(nodeId) && greeted[nodeId] !== undefined);
+  return firstAddresses(peers.sort((a, b) => Number(b.online) - Number(a.online)));
 }
 
 /** First tailnet addresses of the peers that are online, a few of them in the order of their node ids. */
 export function onlineAddresses(status: TailnetStatus): readonly string[] {
-  return status.peers
-    .flatMap(({ online, addresses: [address] }) => (online && address !== undefined ? [address] : []))
-    .slice(0, 16);
+  return firstAddresses(status.peers.filter(({ online }) => online)).slice(0, 16);
+}
+
+function firstAddresses(peers: readonly TailnetPeer[]): readonly string[] {
+  return peers.flatMap(({ addresses: [address] }) => (address === undefined ? [] : [address]));
 }

@@ -1,6 +1,13 @@
 import * as z from "zod";
 import type { PageOf } from "./page-of.ts";
 
+/** Body of `/ready`. */
+export const readinessSchema = z.looseObject({
+  serving: z.boolean(),
+  state: z.string(),
+  reasons: z.array(z.string()).default([]),
+});
+
 /**
  * Body of `/debug/status`: one node at one moment, for people and `headcnictl status`. States are "absent" without their machine. What
  * a newer daemon adds passes.
@@ -11,7 +18,7 @@ export const statusPageSchema = z.looseObject({
   pid: z.number(),
   /** Milliseconds since the epoch. */
   startedAt: z.number(),
-  readiness: z.looseObject({ serving: z.boolean(), state: z.string(), reasons: z.array(z.string()) }),
+  readiness: readinessSchema,
   podCIDRs: z.array(z.string()),
   pools: z.array(
     z.looseObject({ prefix: z.string(), size: z.number(), used: z.number(), resting: z.number() }),

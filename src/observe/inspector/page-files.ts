@@ -1,8 +1,7 @@
+import type { HttpAnswer } from "../http-routes.ts";
+
 /** A file of the page as it is sent. */
-export interface PageFile {
-  readonly contentType: string;
-  readonly body: string;
-}
+export type PageFile = Pick<HttpAnswer, "contentType" | "body">;
 
 /** The page's files by path below the server's root: "/inspect", "/inspect/page.js". */
 export type PageFiles = Readonly<Record<string, PageFile>>;
