@@ -1,7 +1,7 @@
 import type { Registry } from "prom-client";
 import type { Config } from "./config/config-schema.ts";
 import { hearNews } from "./observe/hear-news.ts";
-import { createMetrics } from "./observe/metrics.ts";
+import { createRegistry } from "./observe/metrics.ts";
 import { createNewsMetrics } from "./observe/news-metrics.ts";
 import { createCallExporter } from "./observe/otlp/call-exporter.ts";
 import { registerExporterMetrics } from "./observe/otlp/exporter-metrics.ts";
@@ -43,9 +43,9 @@ export async function openObservers(
             log.warn({ otlpEndpoint, reason }, "the collector takes no traces, trying again"),
         });
   const traces = createCallTraces({ answered: exporter?.export });
-  const metrics = createMetrics({ podNames: monitoring.podNameLabel });
-  const { registry } = metrics;
-  const hear = hearNews(traces.hear, createNewsMetrics(metrics, ipam.strategy));
+  const registry = createRegistry();
+  const counted = { strategy: ipam.strategy, podNames: monitoring.podNameLabel };
+  const hear = hearNews(traces.hear, createNewsMetrics(registry, counted));
   const program = await openProgramObservers({
     node: nodeName,
     inspector,

@@ -1,23 +1,63 @@
+import { Counter, Histogram, type Registry } from "prom-client";
+import type { News } from "../../machines/support/news.ts";
 import type { CniReply, CniRequest } from "../protocol/wire-types.ts";
-import type { NewsListener } from "./hear-news.ts";
-import type { CniOutcome, Metrics } from "./metrics.ts";
+
+/** How one CNI call ended: answered, told to come back (code 11), refused with another code, or given up by the client. */
+type CniOutcome = "ok" | "tryAgain" | "failed" | "abandoned";
+
+export interface NewsMetricsOptions {
+  /** In which order addresses are given. */
+  readonly strategy: string;
+  /** Adds pod_name to the set-up histogram: off by default, because those series never stop growing. */
+  readonly podNames?: boolean;
+  readonly monotonicMs?: () => number;
+}
+
+/** From a kernel transaction of a millisecond to the deadline of an ADD (10 s). */
+const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Counts CNI calls, addresses and failures. Calls under way are bounded by the number of connections. */
-export function createNewsMetrics(
-  metrics: Metrics,
-  strategy: string,
-  monotonicMs: () => number = () => performance.now(),
-): NewsListener {
+export function createNewsMetrics(registry: Registry, options: NewsMetricsOptions): (news: News) => void {
+  const { strategy, podNames = false, monotonicMs = () => performance.now() } = options;
+  const registers = [registry];
+  const podSetup = new Histogram({
+    name: "headcni_pod_network_setup_duration_seconds",
+    help: "Time from the arrival of an ADD to its successful answer.",
+    labelNames: podNames ? ["namespace", "pod_name"] : ["namespace"],
+    buckets,
+    registers,
+  });
+  const cniRequests = new Histogram({
+    name: "headcni_cni_request_duration_seconds",
+    help: "Time from the arrival of a CNI call to its answer.",
+    labelNames: ["command", "outcome"],
+    buckets,
+    registers,
+  });
+  const allocations = new Counter({
+    name: "headcni_ip_allocations_total",
+    help: "Pod addresses given out, each of a dual-stack pod.",
+    labelNames: ["strategy"],
+    registers,
+  });
+  const networkErrors = new Counter({
+    name: "headcni_network_errors_total",
+    // A code, never a message.
+    help: "Failures by code.",
+    labelNames: ["error_type"],
+    registers,
+  });
   const running = new Map<string, { readonly request: CniRequest; readonly since: number }>();
 
   function finish(callId: string, outcome: CniOutcome): void {
     const call = running.get(callId);
     if (call === undefined) return;
     running.delete(callId);
+    const { command, pod } = call.request;
     const seconds = (monotonicMs() - call.since) / 1000;
-    metrics.observeCniRequest(call.request.command, outcome, seconds);
-    if (call.request.command === "ADD" && outcome === "ok")
-      metrics.observePodSetup(call.request.pod, seconds);
+    cniRequests.observe({ command, outcome }, seconds);
+    if (command === "ADD" && outcome === "ok")
+      podSetup.observe({ namespace: pod.namespace, ...(podNames && { pod_name: pod.name }) }, seconds);
   }
 
   return (news) => {
@@ -32,10 +72,10 @@ export function createNewsMetrics(
         finish(news.callId, "abandoned");
         return;
       case "addresses.assigned":
-        metrics.countIpAllocations(strategy, news.addresses.length);
+        allocations.inc({ strategy }, news.addresses.length);
         return;
       case "failure.occurred":
-        metrics.countNetworkError(news.failure.code);
+        networkErrors.inc({ error_type: news.failure.code });
         return;
       case "call.queued":
       case "call.started":

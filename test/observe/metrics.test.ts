@@ -5,7 +5,10 @@ import { createLogger } from "../../src/observe/logger.ts";
 import { machineHealth } from "../../src/observe/machine-health.ts";
 import { registerMachineMetrics } from "../../src/observe/machine-metrics.ts";
 import { createMachineObserver } from "../../src/observe/machine-observer.ts";
-import { createMetrics } from "../../src/observe/metrics.ts";
+import { createRegistry } from "../../src/observe/metrics.ts";
+import { createNewsMetrics } from "../../src/observe/news-metrics.ts";
+import { successReply } from "../../src/protocol/reply.ts";
+import { cniRequest } from "../support/cni-requests.ts";
 import { observedSystem } from "./observed-system.ts";
 
 /** The samples of the metric, as they stand in the text format. */
@@ -16,7 +19,7 @@ async function samples(registry: { metrics(): Promise<string> }, name: string): 
 
 describe("the machines' metrics", () => {
   test("count machines by state, zeros included, their age, and those beyond their limit", async () => {
-    const { registry } = createMetrics();
+    const registry = createRegistry();
     const { observer, spawn, tell, clock } = observedSystem();
     registerMachineMetrics(registry, observer);
     spawn("a");
@@ -38,7 +41,7 @@ describe("the machines' metrics", () => {
   });
 
   test("tell the limit of a state around others in a series of its own, whatever the inner ones do", async () => {
-    const { registry } = createMetrics();
+    const registry = createRegistry();
     const { observer, spawn, tell, clock } = observedSystem();
     registerMachineMetrics(registry, observer);
     spawn("a");
@@ -65,7 +68,7 @@ describe("the machines' metrics", () => {
   });
 
   test("count transitions and ignored events, the same at every scrape", async () => {
-    const { registry } = createMetrics();
+    const registry = createRegistry();
     const { observer, spawn, tell } = observedSystem();
     registerMachineMetrics(registry, observer);
     spawn("a");
@@ -82,7 +85,7 @@ describe("the machines' metrics", () => {
   });
 
   test("and health show a failed machine that nobody deals with", async () => {
-    const { registry } = createMetrics();
+    const registry = createRegistry();
     const { observer, spawn, tell } = observedSystem({ letGo: false });
     registerMachineMetrics(registry, observer);
     spawn("a");
@@ -96,13 +99,22 @@ describe("the machines' metrics", () => {
 });
 
 describe("the metrics", () => {
+  /** An ADD of two milliseconds, its addresses and a failure, as the machines tell of them. */
+  function counted(options: { readonly podNames?: boolean } = {}) {
+    const registry = createRegistry();
+    let now = 0;
+    const hear = createNewsMetrics(registry, { strategy: "sequential", monotonicMs: () => now, ...options });
+    const pod = { namespace: "shop", name: "web-1", uid: "u1" };
+    hear({ type: "call.received", callId: "1", request: cniRequest("ADD", "c1", { pod }) });
+    now = 2;
+    hear({ type: "call.answered", callId: "1", reply: successReply() });
+    hear({ type: "addresses.assigned", addresses: ["10.244.1.7", "fd00::7"] });
+    hear({ type: "failure.occurred", failure: { code: "ADDRESS_TAKEN", message: "taken" } });
+    return registry.metrics();
+  }
+
   test("have the names and labels that users know", async () => {
-    const metrics = createMetrics();
-    metrics.observePodSetup({ namespace: "shop", name: "web-1" }, 0.002);
-    metrics.observeCniRequest("ADD", "ok", 0.002);
-    metrics.countIpAllocations("sequential", 2);
-    metrics.countNetworkError("ADDRESS_TAKEN");
-    const text = await metrics.registry.metrics();
+    const text = await counted();
     expect(text).toContain(
       'headcni_pod_network_setup_duration_seconds_bucket{le="0.0025",namespace="shop"} 1',
     );
@@ -114,13 +126,11 @@ describe("the metrics", () => {
   });
 
   test("name pods only on request", async () => {
-    const metrics = createMetrics({ podNames: true });
-    metrics.observePodSetup({ namespace: "shop", name: "web-1" }, 0.002);
-    expect(await metrics.registry.metrics()).toContain('pod_name="web-1"');
+    expect(await counted({ podNames: true })).toContain('pod_name="web-1"');
   });
 
   test("read what is live at the scrape, and drop what is gone", async () => {
-    const { registry } = createMetrics();
+    const registry = createRegistry();
     let routes = [{ prefix: "10.244.2.0/24", kind: "peer" as const, state: "expected" }];
     registerLiveMetrics(registry, {
       pools: () => [
@@ -161,7 +171,7 @@ describe("the metrics", () => {
 });
 
 test("a machine with parallel regions has a series for each region's state, not for each combination", async () => {
-  const { registry } = createMetrics();
+  const registry = createRegistry();
   let now = 0;
   const log = createLogger({ level: "fatal", base: {} }).log;
   const observer = createMachineObserver({ log, monotonicMs: () => now });

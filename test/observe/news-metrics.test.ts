@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { hearNews } from "../../src/observe/hear-news.ts";
-import { createMetrics } from "../../src/observe/metrics.ts";
+import { createRegistry } from "../../src/observe/metrics.ts";
 import { createNewsMetrics } from "../../src/observe/news-metrics.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { startCniStack } from "../support/cni-stack.ts";
@@ -15,8 +15,8 @@ const enomem = { code: "KERNEL_REFUSED", errno: "ENOMEM", operation: "link.add",
 /** The machines of CNI calls over a real socket, their kernel in memory, and the metrics that hear them. */
 async function countedStack(prefixes = ["10.244.1.0/24"]) {
   const kernel = fakePodNetwork();
-  const metrics = createMetrics();
-  const inspect = hearNews(createNewsMetrics(metrics, "sequential"));
+  const registry = createRegistry();
+  const inspect = hearNews(createNewsMetrics(registry, { strategy: "sequential" }));
   const stack = await startCniStack(temporaryDirectory(), kernel, { inspect, prefixes });
   onTestFinished(() => {
     stack.cni.stop();
@@ -25,7 +25,7 @@ async function countedStack(prefixes = ["10.244.1.0/24"]) {
   await stack.open();
   /** The metric's series. */
   const counted = async (name: string) => {
-    const text = await metrics.registry.metrics();
+    const text = await registry.metrics();
     return text.split("\n").filter((line) => line.startsWith(`${name}{`));
   };
   return { ...stack, kernel, counted };

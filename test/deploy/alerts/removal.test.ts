@@ -8,7 +8,7 @@ import { planAttachment } from "../../../src/domain/pod-network-plan.ts";
 import { createLogger } from "../../../src/observe/logger.ts";
 import { registerMachineMetrics } from "../../../src/observe/machine-metrics.ts";
 import { createMachineObserver } from "../../../src/observe/machine-observer.ts";
-import { createMetrics } from "../../../src/observe/metrics.ts";
+import { createRegistry } from "../../../src/observe/metrics.ts";
 import { ensurePackages } from "../../lab/build/debian-packages.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { recorder } from "../../support/recorder.ts";
@@ -25,7 +25,7 @@ beforeAll(async () => {
 /** The machine that runs, under the observer, on a clock that the test moves; each attempt ends as the kernel decides then. */
 function watchedRemoval(kernel: { detaches: () => Promise<Detached> }) {
   const clock = new SimulatedClock();
-  const { registry } = createMetrics();
+  const registry = createRegistry();
   const { log } = createLogger({ level: "error", base: {}, destination: { write: () => undefined } });
   const observer = createMachineObserver({ log, monotonicMs: () => clock.now() });
   registerMachineMetrics(registry, observer);

@@ -8,13 +8,15 @@ import { registerLiveMetrics } from "../../../src/observe/live-metrics.ts";
 import { createLogger } from "../../../src/observe/logger.ts";
 import { registerMachineMetrics } from "../../../src/observe/machine-metrics.ts";
 import { createMachineObserver } from "../../../src/observe/machine-observer.ts";
-import { createMetrics } from "../../../src/observe/metrics.ts";
+import { createRegistry } from "../../../src/observe/metrics.ts";
+import { createNewsMetrics } from "../../../src/observe/news-metrics.ts";
 import { ensurePackages } from "../../lab/build/debian-packages.ts";
 import { runResult } from "../../lab/run-command.ts";
 
 /** Names of all metrics that a daemon has, with the series that a histogram is made of. */
 function metricNames(): ReadonlySet<string> {
-  const { registry } = createMetrics();
+  const registry = createRegistry();
+  createNewsMetrics(registry, { strategy: "sequential" });
   const { log } = createLogger({ level: "error", base: {} });
   registerMachineMetrics(registry, createMachineObserver({ log }));
   registerLiveMetrics(registry, {
