@@ -12,7 +12,7 @@ export interface GuardTerms {
 export interface GuardSettings extends GuardTerms {
   /** The cluster's pod CIDRs; each own prefix lies inside one of them. */
   readonly supernets: readonly string[];
-  /** IPv4 prefix of the veth between the node (first address) and X (second); not link-local (reference H). */
+  /** IPv4 prefix of the veth between the node (first address) and X (second); not link-local. */
   readonly linkPrefix: string;
   /** tailscaled's interface inside X and the MTU that pods have. */
   readonly tunnel: { readonly name: string; readonly mtu: number };
@@ -51,7 +51,7 @@ export function linkFamilies(settings: GuardSettings): readonly (4 | 6)[] {
 /** Every destination of a family. */
 export const anywhere = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 
-/** The settings of one family. `router` is the address that stands for this node (DESIGN decision 7). */
+/** The settings of one family. `router` is the address that stands for this node. */
 export interface FamilySettings {
   readonly family: 4 | 6;
   readonly ownPrefixes: readonly string[];

@@ -1,6 +1,6 @@
 /** IFLA_GROUP of every host-side pod veth: this is how a fresh process knows its own links. "HC" in ASCII. */
 export const attachmentLinkGroup = 0x4843;
-/** Links that DEL has released; removed in one request by group (reference: 0.5 ms a link instead of 16). */
+/** Links that DEL has released; removed in one request by group: 0.5 ms a link instead of 16. */
 export const leavingLinkGroup = 0x4844;
 /** rtm_protocol of all our routes and rules. 0x48 is unassigned in the kernel's rtnetlink.h and iproute2's rt_protos. */
 export const routeProtocol = 0x48;

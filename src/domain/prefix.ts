@@ -106,7 +106,7 @@ export function addressAt(prefix: Prefix, offset: bigint): string {
   return formatAddress(prefix.family, prefix.base + offset);
 }
 
-/** The node's router address: the first usable address of its pod CIDR (DESIGN decision 7). */
+/** The node's router address: the first usable address of its pod CIDR. */
 export function routerAddress(prefix: Prefix): string {
   return addressAt(prefix, 1n);
 }

@@ -1,4 +1,4 @@
-/** Beside the socket: what the stub and the daemon tell each other through files (DESIGN section 5). */
+/** Beside the socket: what the stub and the daemon tell each other through files. */
 
 /** Default of `socketPath` in the plugin's network configuration. */
 export const defaultSocketPath = "/run/headcni/cni.sock";

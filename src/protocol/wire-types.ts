@@ -14,7 +14,7 @@ export type CniVersion = (typeof supportedCniVersions)[number];
 export const wireCommands = ["ADD", "DEL", "CHECK", "GC", "STATUS"] as const;
 export type WireCommand = (typeof wireCommands)[number];
 
-/** Longest time the stub waits for the daemon's answer, in milliseconds (DESIGN decision 1). */
+/** Longest time the stub waits for the daemon's answer, in milliseconds. */
 export const deadlineMs: Readonly<Record<WireCommand, number>> = {
   ADD: 10_000,
   DEL: 10_000,

@@ -31,7 +31,7 @@ const networkFaults: Readonly<Record<string, string>> = {
 
 /** Headscale as this node finds it, without the policy. */
 export const headscaleChecks: Checks = {
-  /** The nodes need Headscale before there is a pod network, so it cannot stand behind it (DESIGN section 5, Bootstrap). */
+  /** The nodes need Headscale before there is a pod network, so it cannot stand behind it. */
   "headscale.url"({ headscale: { addresses } }, settings) {
     if (settings.headscaleUrl === "") return skipped("headscale.url is not given");
     const { hostname } = new URL(settings.headscaleUrl);
@@ -185,7 +185,7 @@ export const headscaleChecks: Checks = {
     });
   }),
 
-  /** While Headscale is away relayed paths break with it, unless the relays stand elsewhere (DESIGN decision 10). */
+  /** While Headscale is away relayed paths break with it, unless the relays stand elsewhere. */
   "headscale.relays": onceReached(({ headscale: { embeddedDerp }, tailnet }, { headscaleUrl }) => {
     const { hostname } = new URL(headscaleUrl);
     const trouble = {

@@ -3,7 +3,7 @@ import { type Check, type Checks, fail, listed, ok, skipped, warn } from "./find
 
 /** Room for tailscaled's state and log, with some to spare. */
 const neededBytes = 64 * 1024 * 1024;
-/** tailscaled's IPN bus works as we read it from here on (reference D.4). */
+/** tailscaled's IPN bus works as we read it from here on. */
 const oldestTailscaled: readonly [number, number] = [1, 100];
 
 /** The node itself: switches, programs, folders, ports, resolver. */

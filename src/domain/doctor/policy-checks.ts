@@ -6,7 +6,7 @@ import { isRecord, parsePolicy, textsOf } from "./policy-text.ts";
 
 type Policy = Readonly<Record<string, unknown>>;
 
-/** Headscale's policy: who approves routes, and whether pods may talk (reference A.5). */
+/** Headscale's policy: who approves routes, and whether pods may talk. */
 export const policyChecks: Checks = {
   "headscale.approvers": onceReached((facts, settings) => {
     const policy = policyOf(facts);
