@@ -15,8 +15,6 @@ import { stateLines, stateTitle } from "./state-text.ts";
 
 /** Room of a picture that needs no scrolling. */
 const screen = { width: 1600, height: 1100 };
-/** Gap between the regions of a parallel machine. */
-const regionGap = 14;
 
 /**
  * Places the states and transitions of a chart. The same chart gives the same picture, everywhere: there is no font,
@@ -25,16 +23,15 @@ const regionGap = 14;
 export async function layoutChart(chart: MachineChart): Promise<ChartLayout> {
   const groups = edgeGroups(chart.edges);
   const regions = regionsOf(chart, groups);
-  const laid = async (direction: Direction) =>
-    regions.length === 0
-      ? layoutInDirection(chart, groups, direction)
-      : inRows(await Promise.all(regions.map((region) => regionInDirection(region, direction))));
-  return bestOf([await laid("DOWN"), await laid("RIGHT")]);
+  if (regions.length > 0) return inRows(await Promise.all(regions.map(layoutOf)));
+  const directions = ["DOWN", "RIGHT"] as const;
+  return bestOf(await Promise.all(directions.map((way) => layoutInDirection(chart, groups, way))));
 
-  function regionInDirection(region: string, direction: Direction): Promise<ChartLayout> {
+  /** To the right: an event from the left border does not cross the region's title. */
+  function layoutOf(region: string): Promise<ChartLayout> {
     const states = chart.states.filter(({ path, parent }) => parent === null || isWithin(path, region));
     const inside = groups.filter(({ from }) => isWithin(from, region));
-    return layoutInDirection({ ...chart, states }, inside, direction);
+    return layoutInDirection({ ...chart, states }, inside, "RIGHT");
   }
 }
 
@@ -64,10 +61,10 @@ function rowsOf(parts: readonly ChartLayout[], mostWidth: number): ChartLayout {
   let [x, y, width, height] = [0, 0, 0, 0];
   const moved: ChartLayout[] = [];
   for (const part of parts) {
-    if (x > 0 && x + part.width > mostWidth) [x, y] = [0, height + regionGap];
+    if (x > 0 && x + part.width > mostWidth) [x, y] = [0, height];
     moved.push(movedBy(part, x, y));
-    x += part.width + regionGap;
-    width = Math.max(width, x - regionGap);
+    x += part.width;
+    width = Math.max(width, x);
     height = Math.max(height, y + part.height);
   }
   const [{ machine } = { machine: "" }] = parts;
