@@ -1,4 +1,5 @@
 import { assign, enqueueActions, setup } from "xstate";
+import { detachRequest } from "../../src/domain/attachment.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { PodReport } from "../../src/domain/kubernetes-objects.ts";
 import { type RefusedCall, reportOf } from "../../src/domain/pod-reports.ts";
@@ -14,10 +15,9 @@ import {
   turnJoin,
 } from "../../src/domain/pod-watch-join.ts";
 import { addWork, beginWork, dropWork, emptyQueue, endWork } from "../../src/domain/work-queue.ts";
-import { wireVersion } from "../../src/protocol/wire-types.ts";
-import { type FailureNews, keep } from "../support/keep-failure.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import type { WatchedChange } from "../watch/watch-events.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
 import { podReportsMachine } from "./pod-reports-machine.ts";
@@ -62,13 +62,11 @@ export function initialPodWatch(input: PodWatchInput): PodWatchContext {
 
 /** Vocabulary of the pod-watch machine: what its chart in pod-watch-machine.ts is written with. */
 export const podWatchSetup = setup({
-  types: {
-    input: {} as PodWatchInput,
-    context: {} as PodWatchContext,
-    events: {} as PodWatchEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-    children: {} as { watch: "watch"; reports: "reports" },
+  types: {} as MachineTypes & {
+    input: PodWatchInput;
+    context: PodWatchContext;
+    events: PodWatchEvent;
+    children: { watch: "watch"; reports: "reports" };
   },
   actors: {
     watch: watchMachine,
@@ -128,12 +126,9 @@ export const podWatchSetup = setup({
     askToDetach: enqueueActions(({ context, enqueue, self }, { atMs }: { readonly atMs: number }) => {
       const orphan = orphanOf(context);
       if (orphan === undefined) return;
-      const { network, containerId, ifname, podUid } = orphan;
-      const pod = { namespace: "", name: "", uid: podUid };
-      const fixed = { wire: wireVersion, command: "DEL", cniVersion: "1.1.0", netns: "" } as const;
       enqueue.sendTo(context.pods, {
         type: "pod.detachWanted",
-        request: { ...fixed, network, containerId, ifname, pod },
+        request: detachRequest(orphan),
         requestId: requestIdOf(orphan.key),
         replyTo: self,
         atMs,

@@ -1,7 +1,6 @@
-import { type AttachmentPlan, attachmentKey } from "../../src/domain/attachment.ts";
+import { attachmentKey, detachRequest } from "../../src/domain/attachment.ts";
 import { tryAgain } from "../../src/domain/cni-failure.ts";
 import { aliasNetwork } from "../../src/domain/link-alias.ts";
-import type { CniRequest } from "../../src/protocol/wire-types.ts";
 import type { AttachmentAnswer } from "../pod/pod-events.ts";
 import { handOn } from "./hand-on.ts";
 import type { Collection } from "./pods-context.ts";
@@ -66,9 +65,4 @@ function finishCollections(draft: RegistryDraft): void {
 /** The requestId of a GC's own removals. */
 function collectionCall(requestId: string): string {
   return `gc ${requestId}`;
-}
-
-function detachRequest({ network, containerId, ifname, podUid }: AttachmentPlan): CniRequest {
-  const pod = { namespace: "", name: "", uid: podUid };
-  return { wire: 1, command: "DEL", cniVersion: "1.1.0", network, containerId, netns: "", ifname, pod };
 }

@@ -1,3 +1,4 @@
+import { type CniRequest, wireVersion } from "../protocol/wire-types.ts";
 import { shortId } from "./stable-hash.ts";
 
 /**
@@ -68,4 +69,16 @@ export interface Mismatch {
   readonly what: string;
   readonly expected: string;
   readonly found: string;
+}
+
+/** The DEL of an attachment for which its runtime sends none. */
+export function detachRequest({
+  network,
+  containerId,
+  ifname,
+  podUid,
+}: Pick<AttachmentPlan, "network" | "containerId" | "ifname" | "podUid">): CniRequest {
+  const pod = { namespace: "", name: "", uid: podUid };
+  const fixed = { wire: wireVersion, command: "DEL", cniVersion: "1.1.0", netns: "" } as const;
+  return { ...fixed, network, containerId, ifname, pod };
 }
