@@ -1,7 +1,7 @@
 import { assign, setup } from "xstate";
 import { type CleanupEntry, type CleanupStep, leftOf } from "../../src/domain/cleanup-report.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 
 interface CleanupInput {
   /** Not more than what needs a headcni-wire that runs; it runs on. */
@@ -30,11 +30,10 @@ export const cleanupLimits = {
 
 /** Vocabulary of the cleanup machine: what its chart in cleanup-machine.ts is written with. */
 export const cleanupSetup = setup({
-  types: {
-    input: {} as CleanupInput,
-    context: {} as CleanupContext,
-    output: {} as { readonly left: readonly CleanupEntry[] },
-    meta: {} as StateMeta,
+  types: {} as MachineTypes & {
+    input: CleanupInput;
+    context: CleanupContext;
+    output: { readonly left: readonly CleanupEntry[] };
   },
   actors: {
     /** Removes conflist and plugin. Like each of the others, it succeeds where nothing is left to remove. */

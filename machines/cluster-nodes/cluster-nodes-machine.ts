@@ -10,9 +10,9 @@ import {
   turnLedger,
 } from "../../src/domain/node-ledger.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import type { WatchedChange, WatchReport } from "../watch/watch-events.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
 
@@ -50,13 +50,11 @@ const keepNews = {
 
 /** The cluster's Nodes: which prefixes peers may announce, and who left for good. */
 export const clusterNodesMachine = setup({
-  types: {
-    input: {} as ClusterNodesInput,
-    context: {} as ClusterNodesContext,
-    events: {} as WatchReport<"nodes">,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-    children: {} as { watch: "watch" },
+  types: {} as MachineTypes & {
+    input: ClusterNodesInput;
+    context: ClusterNodesContext;
+    events: WatchReport<"nodes">;
+    children: { watch: "watch" };
   },
   actors: { watch: watchMachine },
   actions: {

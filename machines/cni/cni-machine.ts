@@ -3,10 +3,9 @@ import { tryAgain } from "../../src/domain/cni-failure.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import { requestMachine } from "../request/request-machine.ts";
-import type { News } from "../support/news.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
 import { freeSlot, usedSlots } from "../support/slots.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
 import type { CniEvent, CniInput, CniSocketCommand } from "./cni-events.ts";
 import { type CniContext, type Received, refusal, slotActions } from "./request-slots.ts";
@@ -16,13 +15,7 @@ const limits = { bind: 5_000, pause: 1_000, close: 12_000 } as const;
 const crowded = tryAgain("too many calls run at once already", "The runtime may repeat the call.");
 
 const cniSetup = setup({
-  types: {
-    context: {} as CniContext,
-    events: {} as CniEvent,
-    input: {} as CniInput,
-    meta: {} as StateMeta,
-    emitted: {} as News,
-  },
+  types: {} as MachineTypes & { input: CniInput; context: CniContext; events: CniEvent },
   actors: {
     /** Listens, frames and parses; owns connections, spool and serving file. */
     socket: notProvidedSource<CniSocketCommand, undefined>("cni.socket"),

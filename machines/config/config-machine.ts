@@ -1,18 +1,28 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
-import type { ConfigReview } from "../../src/domain/config-change.ts";
+import type { ConfigChange, ConfigReview } from "../../src/domain/config-change.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
-import { type ConfigEvent, type ConfigReport, nothingReviewed } from "./config-events.ts";
+
+export type ConfigEvent =
+  /** The file, or a file with a key, may have changed; bursts are gathered. */
+  | { readonly type: "config.touched" }
+  /** Nobody watches any more: the directory is gone, or the kernel gives no more watches. */
+  | { readonly type: "config.unwatched"; readonly failure: Failure };
+
+/** What the root learns: these hold from now on. Values of secrets are never in it. */
+export interface ConfigReport {
+  readonly type: "config.changed";
+  readonly changes: readonly ConfigChange[];
+}
 
 export interface ConfigInput {
   readonly parent: Recipient<ConfigReport>;
 }
 
-interface ConfigContext {
-  readonly parent: Recipient<ConfigReport>;
+interface ConfigContext extends ConfigInput {
   readonly review: ConfigReview;
   /** Whether the file was touched again while its last version was being applied. */
   readonly touched: boolean;
@@ -31,13 +41,7 @@ const keepReview = {
  * value and is named in `refused`. An invalid file changes nothing.
  */
 export const configMachine = setup({
-  types: {
-    context: {} as ConfigContext,
-    events: {} as ConfigEvent,
-    input: {} as ConfigInput,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { input: ConfigInput; context: ConfigContext; events: ConfigEvent },
   actors: {
     /** Sends `config.touched` and `config.unwatched`. */
     watch: notProvidedSource<ConfigEvent, undefined>("config.watch"),
@@ -64,7 +68,12 @@ export const configMachine = setup({
   delays: limits,
 }).createMachine({
   id: "config",
-  context: ({ input }) => ({ ...input, review: nothingReviewed, touched: false, failure: null }),
+  context: ({ input }) => ({
+    ...input,
+    review: { changes: [], refused: [], problems: [] },
+    touched: false,
+    failure: null,
+  }),
   options: { maxIterations: 1_000 },
   initial: "following",
   states: {

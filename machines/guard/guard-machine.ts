@@ -9,9 +9,9 @@ import {
   shortestTruce,
   underTruce,
 } from "../../src/domain/guard-ledger.ts";
-import { type FailureNews, keep } from "../support/keep-failure.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
 import type {
   CheckResult,
@@ -41,13 +41,7 @@ const looked = {
  * something changed, and every minute; mends; looks again. Its own changes make it look once more, never mend.
  */
 export const guardMachine = setup({
-  types: {
-    context: {} as GuardContext,
-    events: {} as GuardEvent,
-    input: {} as GuardInput,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { input: GuardInput; context: GuardContext; events: GuardEvent },
   actors: {
     /** Reads both namespaces and names what does not hold. */
     check: notProvided<CheckResult, GuardLook>("guard.check"),

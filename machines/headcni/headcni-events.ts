@@ -1,7 +1,7 @@
 import type { Failure } from "../../src/domain/failure.ts";
 import type { ClusterNodesReport } from "../cluster-nodes/cluster-nodes-machine.ts";
 import type { CniCommand, CniReport } from "../cni/cni-events.ts";
-import type { ConfigReport } from "../config/config-events.ts";
+import type { ConfigReport } from "../config/config-machine.ts";
 import type { GuardEvent, GuardReport } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { HeadscaleInput } from "../headscale/headscale-machine.ts";
@@ -13,7 +13,7 @@ import type { ReadinessEvent, ReadinessSettings } from "../readiness/readiness-e
 import type { RoutesEvent, RoutesInput } from "../routes/routes-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { WantedTailnet } from "../tailnet/tailnet-events.ts";
-import type { TailscaledEvent, TailscaledInput } from "../tailscaled/tailscaled-events.ts";
+import type { TailscaledEvent, TailscaledInput } from "../tailscaled/tailscaled-machine.ts";
 
 /** The parts of the configuration that the machines decide by; plain data. */
 export interface HeadcniSettings {

@@ -16,9 +16,9 @@ import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../pods/pods-machine.ts";
 import { readinessMachine } from "../readiness/readiness-machine.ts";
 import { routesMachine } from "../routes/routes-machine.ts";
-import { type FailureNews, keep } from "../support/keep-failure.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import { tailscaledMachine } from "../tailscaled/tailscaled-machine.ts";
 import type { HeadcniContext, HeadcniEvent, HeadcniInput, HeadcniOutput } from "./headcni-events.ts";
 
@@ -32,20 +32,18 @@ export const headcniLimits = {
 
 /** Vocabulary of the root: what its chart in headcni-machine.ts is written with. */
 export const headcniSetup = setup({
-  types: {
-    context: {} as HeadcniContext,
-    events: {} as HeadcniEvent,
-    input: {} as HeadcniInput,
-    output: {} as HeadcniOutput,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-    children: {} as {
+  types: {} as MachineTypes & {
+    input: HeadcniInput;
+    context: HeadcniContext;
+    events: HeadcniEvent;
+    output: HeadcniOutput;
+    children: {
       health: "health";
       guard: "guard";
       routes: "routes";
       tailscaled: "tailscaled";
       pods: "pods";
-    },
+    };
   },
   actors: {
     /** Sends `kernel.failed` when the kernel worker dies. */

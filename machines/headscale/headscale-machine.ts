@@ -1,9 +1,9 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import {
   type HeadscaleEvent,
   type HeadscaleJob,
@@ -52,13 +52,7 @@ const taken = [
  * bcrypt, so it works on request and probes only after control was lost.
  */
 export const headscaleMachine = setup({
-  types: {
-    input: {} as HeadscaleInput,
-    context: {} as HeadscaleContext,
-    events: {} as HeadscaleEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { input: HeadscaleInput; context: HeadscaleContext; events: HeadscaleEvent },
   actors: {
     /** /health, and with credentials one authenticated read. */
     probe: notProvided<void, { readonly authenticates: boolean }>("headscale.probe"),

@@ -1,7 +1,7 @@
 import { assign, enqueueActions, setup, stateIn } from "xstate";
 import { type HealthFacts, healthLevel } from "../../src/domain/health-level.ts";
 import type { LoginWanted } from "../../src/domain/login-trouble.ts";
-import type { StateMeta } from "../support/state-limit.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import type { HealthContext, HealthEvent, HealthInput, HealthListeners } from "./health-events.ts";
 
 /** How long something may be missing before it counts as stuck, in ms. */
@@ -37,12 +37,11 @@ export function problem(means: string) {
 
 /** Vocabulary of the health machine: what its chart in health-machine.ts is written with. */
 export const healthSetup = setup({
-  types: {
-    context: {} as HealthContext,
-    events: {} as HealthEvent,
-    input: {} as HealthInput,
-    tags: {} as "problem",
-    meta: {} as StateMeta,
+  types: {} as MachineTypes & {
+    input: HealthInput;
+    context: HealthContext;
+    events: HealthEvent;
+    tags: "problem";
   },
   actions: {
     /** Takes over what changed, and tells everybody to whom that makes a difference. */

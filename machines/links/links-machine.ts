@@ -1,9 +1,9 @@
 import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 
 /** To a pod: its link is not in the kernel any more. */
 export type LinkGone = { readonly type: "link.gone" };
@@ -32,12 +32,7 @@ const limits = { gather: 100, deletion: 30_000, pause: 1_000 } as const;
  * gather and go together.
  */
 export const linksMachine = setup({
-  types: {
-    context: {} as LinksContext,
-    events: {} as LinksEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { context: LinksContext; events: LinksEvent },
   actors: { removeLeaving: notProvided<void, void>("links.removeLeaving") },
   guards: { moreWait: ({ context }) => context.waiting.length > 0 },
   actions: {

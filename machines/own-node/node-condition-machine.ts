@@ -2,9 +2,9 @@ import { assign, enqueueActions, not, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 
 export type NodeConditionEvent =
   | { readonly type: "condition.wanted"; readonly condition: NetworkCondition }
@@ -28,12 +28,10 @@ const retry = { firstMs: 1_000, mostMs: 300_000 };
  * else changes it. Good news goes out at once; bad news only when it lasts, since it keeps new pods away from the node.
  */
 export const nodeConditionMachine = setup({
-  types: {
-    input: {} as { readonly seed: string },
-    context: {} as NodeConditionContext,
-    events: {} as NodeConditionEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
+  types: {} as MachineTypes & {
+    input: { readonly seed: string };
+    context: NodeConditionContext;
+    events: NodeConditionEvent;
   },
   actors: {
     /** Gives back what was set. */

@@ -2,9 +2,9 @@ import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
 import { judgePodCidrs, samePodCidrs } from "../../src/domain/node-pod-cidrs.ts";
-import { type FailureNews, keep } from "../support/keep-failure.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import type { WatchedChange } from "../watch/watch-events.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
 import { nodeConditionMachine } from "./node-condition-machine.ts";
@@ -44,13 +44,11 @@ export function initialOwnNode(input: OwnNodeInput): OwnNodeContext {
 
 /** Vocabulary of the machine: what its chart in own-node-machine.ts is written with. */
 export const ownNodeSetup = setup({
-  types: {
-    input: {} as OwnNodeInput,
-    context: {} as OwnNodeContext,
-    events: {} as OwnNodeEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-    children: {} as { watch: "watch"; condition: "condition" },
+  types: {} as MachineTypes & {
+    input: OwnNodeInput;
+    context: OwnNodeContext;
+    events: OwnNodeEvent;
+    children: { watch: "watch"; condition: "condition" };
   },
   actors: {
     watch: watchMachine,

@@ -12,9 +12,9 @@ import {
   settleReports,
 } from "../../src/domain/pod-reports.ts";
 import { beginWork } from "../../src/domain/work-queue.ts";
-import { type FailureNews, keep } from "../support/keep-failure.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 
 export type PodReportsEvent =
   | { readonly type: "report.wanted"; readonly report: PodReport }
@@ -48,12 +48,10 @@ const transient: readonly string[] = [
 
 /** Posts what goes wrong with pods as Events: one at a time, equal ones together, never faster than is good for the API server. */
 export const podReportsMachine = setup({
-  types: {
-    input: {} as { readonly seed: string },
-    context: {} as PodReportsContext,
-    events: {} as PodReportsEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
+  types: {} as MachineTypes & {
+    input: { readonly seed: string };
+    context: PodReportsContext;
+    events: PodReportsEvent;
   },
   actors: {
     post: notProvided<PostedReport, PostOrder>("podReports.post"),

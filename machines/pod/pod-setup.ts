@@ -4,9 +4,9 @@ import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";
 import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import type { News } from "../support/news.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import {
   type Answered,
   attached,
@@ -64,13 +64,7 @@ function answering<Params>(
 
 /** Vocabulary of the pod machine: what its chart in pod-machine.ts is written with. */
 export const podSetup = setup({
-  types: {
-    context: {} as PodContext,
-    events: {} as PodEvent,
-    input: {} as PodInput,
-    meta: {} as StateMeta,
-    emitted: {} as News,
-  },
+  types: {} as MachineTypes & { input: PodInput; context: PodContext; events: PodEvent },
   actors: {
     attach: notProvided<AttachedLinks, { plan: AttachmentPlan }>("attach"),
     detach: notProvided<Detached, { hostLink: string }>("detach"),

@@ -6,10 +6,9 @@ import { linksMachine } from "../links/links-machine.ts";
 import type { AttachmentCall } from "../pod/pod-events.ts";
 import { podMachine } from "../pod/pod-machine.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
-import type { News } from "../support/news.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
 import { collect, settleCollected } from "./collect-garbage.ts";
 import { answered, handOn, idle, podEnded } from "./hand-on.ts";
@@ -29,13 +28,7 @@ import { decide, refuse } from "./registry-draft.ts";
 const limits = { start: 30_000, recovery: 10_000, pause: 1_000, drain: 10_000 } as const;
 
 const podsSetup = setup({
-  types: {
-    context: {} as PodsContext,
-    events: {} as PodsEvent,
-    input: {} as PodsInput,
-    meta: {} as StateMeta,
-    emitted: {} as News,
-  },
+  types: {} as MachineTypes & { input: PodsInput; context: PodsContext; events: PodsEvent },
   actors: {
     pod: podMachine,
     links: linksMachine,

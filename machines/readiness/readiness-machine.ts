@@ -1,9 +1,9 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import { samePodCidrs } from "../../src/domain/node-pod-cidrs.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import type { ReadinessEvent, ReadinessInput } from "./readiness-events.ts";
 
 interface ReadinessContext extends ReadinessInput {
@@ -20,13 +20,7 @@ const limits = { serving: 20_000, proof: 60_000, recording: 5_000, publishing: 5
  * the node's identity and pod CIDR were proven once (DESIGN section 5). It is never taken back: running pods need DEL.
  */
 export const readinessMachine = setup({
-  types: {
-    context: {} as ReadinessContext,
-    events: {} as ReadinessEvent,
-    input: {} as ReadinessInput,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { input: ReadinessInput; context: ReadinessContext; events: ReadinessEvent },
   actors: {
     /** Remembers on disk that this identity was proven. */
     recordProof: notProvided<void, { readonly podCidrs: readonly string[] }>("readiness.recordProof"),

@@ -1,9 +1,8 @@
 import { emit, enqueueActions, sendTo, setup } from "xstate";
 import { type CniReply, deadlineMs } from "../../src/protocol/wire-types.ts";
 import type { PodAnswer, PodsCall } from "../pods/pods-events.ts";
-import type { CallNews } from "../support/news.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import { notAvailable, replyOf, silentReply } from "./reply-of.ts";
 import type { RequestEvent, RequestInput } from "./request-events.ts";
 
@@ -13,13 +12,7 @@ const marginMs = 300;
 const limits = { asking: deadlineMs.GC - marginMs, late: 100 } as const;
 
 const requestSetup = setup({
-  types: {
-    context: {} as RequestInput,
-    events: {} as RequestEvent,
-    input: {} as RequestInput,
-    meta: {} as StateMeta,
-    emitted: {} as CallNews,
-  },
+  types: {} as MachineTypes & { input: RequestInput; context: RequestInput; events: RequestEvent },
   guards: {
     isNotReady: ({ context }) => context.request.command === "STATUS" && !context.readiness.ready,
   },

@@ -4,10 +4,10 @@ import type { Failure } from "../../src/domain/failure.ts";
 import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
 import type { OwnRouteFacts } from "../../src/domain/route-facts.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
-import { type FailureNews, keep } from "../support/keep-failure.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import type { OwnRouteEvent, OwnRouteState, RouteReport } from "./route-events.ts";
 
 export interface OwnRouteInput {
@@ -50,13 +50,7 @@ export const unknownRoute: OwnRouteFacts = {
 
 /** Vocabulary of the own route machine: what its chart in own-route-machine.ts is written with. */
 export const ownRouteSetup = setup({
-  types: {
-    input: {} as OwnRouteInput,
-    context: {} as OwnRouteContext,
-    events: {} as OwnRouteEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { input: OwnRouteInput; context: OwnRouteContext; events: OwnRouteEvent },
   actors: {
     /** One packet from our router address answered by a peer's; true also when there is no peer to ask. */
     prove: notProvided<boolean, { readonly source: string; readonly witnesses: readonly string[] }>(

@@ -1,10 +1,10 @@
 import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { PeerRouteFacts } from "../../src/domain/route-facts.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import type { PeerRouteEvent, PeerRouteState, RouteReport } from "./route-events.ts";
 
 export interface PeerRouteInput {
@@ -27,13 +27,7 @@ const limits = { install: 10_000, away: 300_000, conflict: 60_000, missing: 500,
  * of a route that somebody deleted from tailscaled's table.
  */
 export const peerRouteMachine = setup({
-  types: {
-    input: {} as PeerRouteInput,
-    context: {} as PeerRouteContext,
-    events: {} as PeerRouteEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { input: PeerRouteInput; context: PeerRouteContext; events: PeerRouteEvent },
   actors: {
     /** Puts the prefix back into tailscaled's table, onto its interface. */
     reinstall: notProvided<void, { readonly prefix: string }>("route.reinstall"),

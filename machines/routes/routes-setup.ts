@@ -6,10 +6,10 @@ import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { ownRouteMachine } from "../route/own-route-machine.ts";
 import { peerRouteMachine } from "../route/peer-route-machine.ts";
 import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
-import { type FailureNews, keep } from "../support/keep-failure.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import { childId, freeSlot, type Slots, slotOfChild, withSlot } from "../support/slots.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import { isSettled, movedRow, type OwnRow, type PeerRow, type PeerRows, rowChanges } from "./route-rows.ts";
 import type { RoutesEvent, RoutesInput } from "./routes-events.ts";
 
@@ -57,13 +57,7 @@ export function initialRoutes(input: RoutesInput): RoutesContext {
 
 /** Vocabulary of the routes machine: what its chart in routes-machine.ts is written with. */
 export const routesSetup = setup({
-  types: {
-    input: {} as RoutesInput,
-    context: {} as RoutesContext,
-    events: {} as RoutesEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { input: RoutesInput; context: RoutesContext; events: RoutesEvent },
   actors: {
     ownRoute: ownRouteMachine,
     peerRoute: peerRouteMachine,

@@ -2,7 +2,7 @@ import type { CniReply, CniRequest } from "../../src/protocol/wire-types.ts";
 import type { FailureNews } from "./keep-failure.ts";
 
 /** What becomes of a CNI call; `callId` names its exchange. */
-export type CallNews =
+type CallNews =
   | { readonly type: "call.received"; readonly callId: string; readonly request: CniRequest }
   /** It waits for something that no machine of its own shows. */
   | { readonly type: "call.queued"; readonly callId: string; readonly why: string }
@@ -13,7 +13,7 @@ export type CallNews =
   | { readonly type: "call.abandoned"; readonly callId: string };
 
 /** The kernel answers for these addresses of a new attachment. */
-export interface AddressNews {
+interface AddressNews {
   readonly type: "addresses.assigned";
   readonly addresses: readonly string[];
 }

@@ -1,9 +1,9 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 
 export interface RejoinInput {
   readonly hostname: string;
@@ -28,12 +28,7 @@ const pause = { firstMs: 5000, mostMs: 60_000 };
  * So all nodes look at the same instants, and come back in the same one, which is why there is no jitter here.
  */
 export const rejoinMachine = setup({
-  types: {
-    input: {} as RejoinInput,
-    context: {} as RejoinContext,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { input: RejoinInput; context: RejoinContext },
   actors: {
     readClock: notProvided<number, void>("tailnet.readClock"),
     /** Resolves with the clock at its end once Headscale has answered; fails when it does not in `limitMs`. */

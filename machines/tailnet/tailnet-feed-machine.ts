@@ -1,10 +1,10 @@
 import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import { pulseOf, type TailnetStatus } from "../../src/domain/tailnet-status.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import type { BusChange, TailnetEvent, TailscaledIdentity, WantedTailnet } from "./tailnet-events.ts";
 
 export interface TailnetFeedInput {
@@ -48,12 +48,10 @@ const limits = {
  * the process decides: alive, the bus is opened again; dead, the feed is over. What another process answers is never told.
  */
 export const tailnetFeedMachine = setup({
-  types: {
-    input: {} as TailnetFeedInput,
-    context: {} as TailnetFeedContext,
-    events: {} as TailnetFeedEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
+  types: {} as MachineTypes & {
+    input: TailnetFeedInput;
+    context: TailnetFeedContext;
+    events: TailnetFeedEvent;
   },
   actors: {
     /** The IPN bus: sends `bus.changed` and at its end `bus.closed`. */

@@ -3,10 +3,10 @@ import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { AuthKeySource } from "../../src/domain/login-trouble.ts";
 import type { AuthKeyReply, HeadscaleEvent } from "../headscale/headscale-jobs.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import type { TailnetEvent, WantedTailnet } from "./tailnet-events.ts";
 
 export interface TailnetLoginInput {
@@ -36,12 +36,10 @@ const retry = { firstMs: 5000, mostMs: 300_000 };
  * refused key is tried again with growing waits, or at once when there is another one.
  */
 export const tailnetLoginMachine = setup({
-  types: {
-    input: {} as TailnetLoginInput,
-    context: {} as TailnetLoginContext,
-    events: {} as TailnetLoginEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
+  types: {} as MachineTypes & {
+    input: TailnetLoginInput;
+    context: TailnetLoginContext;
+    events: TailnetLoginEvent;
   },
   actors: {
     hasNodeKey: notProvided<boolean, void>("tailnet.hasNodeKey"),

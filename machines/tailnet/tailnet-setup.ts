@@ -2,9 +2,9 @@ import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import { peersToGreet, peersToGreetAgain, tailnetPhase } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
-import { type FailureNews, keep } from "../support/keep-failure.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import { rejoinMachine } from "./rejoin-machine.ts";
 import type {
   GreeterEvent,
@@ -52,13 +52,11 @@ const settle = { adopted: 0, restarted: 0, joined: 400, newcomer: 300 };
 
 /** Vocabulary of the tailnet machine: what its chart in tailnet-machine.ts is written with. */
 export const tailnetSetup = setup({
-  types: {
-    input: {} as TailnetInput,
-    context: {} as TailnetContext,
-    events: {} as TailnetEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-    children: {} as { login: "login"; feed: "feed"; greeter: "greeter" },
+  types: {} as MachineTypes & {
+    input: TailnetInput;
+    context: TailnetContext;
+    events: TailnetEvent;
+    children: { login: "login"; feed: "feed"; greeter: "greeter" };
   },
   actors: {
     feed: tailnetFeedMachine,

@@ -2,12 +2,29 @@ import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import type { GuardEvent } from "../guard/guard-events.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
-import type { TailscaledIdentity } from "../tailnet/tailnet-events.ts";
+import type { Recipient } from "../support/recipient.ts";
+import type { SessionSettled, TailnetSettings, TailscaledIdentity } from "../tailnet/tailnet-events.ts";
 import { tailnetMachine } from "../tailnet/tailnet-machine.ts";
-import type { FoundTailscaled, TailscaledEvent, TailscaledInput } from "./tailscaled-events.ts";
+
+/** The tailscaled that headcni-wire runs. */
+export interface FoundTailscaled extends TailscaledIdentity {
+  /** Whether a daemon has opened its paths to peers before. */
+  readonly attended: boolean;
+}
+
+export interface TailscaledInput extends TailnetSettings {
+  /** Told whether X, which headcni-wire made, is open in the kernel port: again for each tailscaled. */
+  readonly guard: Recipient<GuardEvent>;
+}
+
+export type TailscaledEvent =
+  | SessionSettled
+  /** From the root: another auth key is in place. */
+  | { readonly type: "credentials.replaced" };
 
 interface TailscaledContext extends TailscaledInput {
   readonly found: FoundTailscaled;
@@ -28,13 +45,11 @@ const nobody: FoundTailscaled = { pid: 0, startTime: "", attended: false };
  * one is ever taken for another. Losing control is no reason to touch it: what runs keeps running on the last netmap.
  */
 export const tailscaledMachine = setup({
-  types: {
-    input: {} as TailscaledInput,
-    context: {} as TailscaledContext,
-    events: {} as TailscaledEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-    children: {} as { tailnet: "tailnet" },
+  types: {} as MachineTypes & {
+    input: TailscaledInput;
+    context: TailscaledContext;
+    events: TailscaledEvent;
+    children: { tailnet: "tailnet" };
   },
   actors: {
     /** One look for headcni-wire; fails with the reason why it runs no tailscaled. */

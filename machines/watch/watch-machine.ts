@@ -2,10 +2,10 @@ import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import type { WatchSource } from "../../src/domain/kubernetes-watch.ts";
-import { type FailureNews, keep } from "../support/keep-failure.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import type { WatchEvent, WatchedChange, WatchInput, WatchReport } from "./watch-events.ts";
 
 interface WatchContext {
@@ -38,13 +38,7 @@ const lose = { type: "lose", params: ({ event }: { readonly event: Loss }) => ev
  * nothing asked for twice; only an expired cursor leads to a new list.
  */
 export const watchMachine = setup({
-  types: {
-    input: {} as WatchInput,
-    context: {} as WatchContext,
-    events: {} as WatchEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { input: WatchInput; context: WatchContext; events: WatchEvent },
   actors: {
     follow: notProvidedSource<WatchEvent, { readonly source: WatchSource; readonly cursor: string }>(
       "watch.follow",

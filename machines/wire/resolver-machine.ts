@@ -1,9 +1,9 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
-import { type FailureNews, keep } from "../support/keep-failure.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 
 export interface ResolverInput {
   /** Nameservers of the node that answer on its loopback only. */
@@ -24,13 +24,7 @@ const restart = { firstMs: 1000, mostMs: 30_000 };
 
 /** Keeps headcni-resolver running, through which tailscaled asks nameservers on the node's loopback. */
 export const wireResolverMachine = setup({
-  types: {
-    input: {} as ResolverInput,
-    context: {} as ResolverContext,
-    events: {} as ResolverEvent,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-  },
+  types: {} as MachineTypes & { input: ResolverInput; context: ResolverContext; events: ResolverEvent },
   actors: {
     /** Runs one headcni-resolver from its start to its end. */
     run: notProvidedSource<ResolverEvent, { readonly addresses: readonly string[] }>("wireResolver.run"),

@@ -1,10 +1,10 @@
 import { assign, enqueueActions, sendTo, setup, stopChild } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import { type FailureNews, keep, keepError } from "../support/keep-failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { ChildEnd } from "../support/slots.ts";
-import type { StateMeta } from "../support/state-limit.ts";
 import { wireResolverMachine } from "./resolver-machine.ts";
 
 /** The process, as the launcher knows it. */
@@ -42,13 +42,11 @@ const restart = { firstMs: 100, mostMs: 30_000 };
  * itself; X outlives it. Whatever the daemon does, or Headscale, changes nothing here.
  */
 export const wireMachine = setup({
-  types: {
-    input: {} as { readonly seed: string },
-    context: {} as WireContext,
-    events: {} as WireEvent | ChildEnd,
-    meta: {} as StateMeta,
-    emitted: {} as FailureNews,
-    children: {} as { tailscaled: "tailscaled"; resolver: "resolver" },
+  types: {} as MachineTypes & {
+    input: { readonly seed: string };
+    context: WireContext;
+    events: WireEvent | ChildEnd;
+    children: { tailscaled: "tailscaled"; resolver: "resolver" };
   },
   actors: {
     /** Makes X, joins it to the node and stands in it. Gives the nameservers that need headcni-resolver. */

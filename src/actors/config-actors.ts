@@ -1,5 +1,5 @@
 import { fromCallback, fromPromise } from "xstate";
-import type { ConfigEvent } from "../../machines/config/config-events.ts";
+import type { ConfigEvent } from "../../machines/config/config-machine.ts";
 import type { ConfigReview } from "../domain/config-change.ts";
 import { toFailure } from "../domain/failure.ts";
 import type { ConfigSource } from "../ports/config-source.ts";

@@ -7,7 +7,7 @@ import type {
   WantedTailnet,
 } from "../../machines/tailnet/tailnet-events.ts";
 import type { ReadTailnet } from "../../machines/tailnet/tailnet-feed-machine.ts";
-import type { FoundTailscaled } from "../../machines/tailscaled/tailscaled-events.ts";
+import type { FoundTailscaled } from "../../machines/tailscaled/tailscaled-machine.ts";
 import type { Headscale } from "../ports/headscale.ts";
 import type { Tailnet } from "../ports/tailnet.ts";
 import type { Wire } from "../ports/wire.ts";

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createActor } from "xstate";
-import type { ConfigReport } from "../../machines/config/config-events.ts";
+import type { ConfigReport } from "../../machines/config/config-machine.ts";
 import { configMachine } from "../../machines/config/config-machine.ts";
 import { configActors } from "../../src/actors/config-actors.ts";
 import { createFileConfigSource } from "../../src/config/file-config-source.ts";

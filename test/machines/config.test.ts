@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createActor, fromCallback, fromPromise } from "xstate";
-import type { ConfigEvent, ConfigReport } from "../../machines/config/config-events.ts";
+import type { ConfigEvent, ConfigReport } from "../../machines/config/config-machine.ts";
 import { configMachine } from "../../machines/config/config-machine.ts";
 import type { ConfigReview } from "../../src/domain/config-change.ts";
 import { manualClock } from "../support/manual-clock.ts";

@@ -3,7 +3,7 @@ import { createActor, fromPromise } from "xstate";
 import type { GuardEvent } from "../../machines/guard/guard-events.ts";
 import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
 import type { StatusChanged, TailnetFact } from "../../machines/tailnet/tailnet-events.ts";
-import type { FoundTailscaled, TailscaledInput } from "../../machines/tailscaled/tailscaled-events.ts";
+import type { FoundTailscaled, TailscaledInput } from "../../machines/tailscaled/tailscaled-machine.ts";
 import { tailscaledMachine } from "../../machines/tailscaled/tailscaled-machine.ts";
 import { WireError } from "../../src/adapters/wire/wire-error.ts";
 import { manualClock } from "../support/manual-clock.ts";

@@ -7,7 +7,7 @@ import type { StatusChanged, TailnetFact } from "../../../machines/tailnet/tailn
 import { tailnetFeedMachine } from "../../../machines/tailnet/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "../../../machines/tailnet/tailnet-login-machine.ts";
 import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
-import type { TailscaledInput } from "../../../machines/tailscaled/tailscaled-events.ts";
+import type { TailscaledInput } from "../../../machines/tailscaled/tailscaled-machine.ts";
 import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machine.ts";
 import { headscaleActors } from "../../../src/actors/headscale-actors.ts";
 import { tailnetActors } from "../../../src/actors/tailnet-actors.ts";
