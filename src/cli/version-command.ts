@@ -1,17 +1,10 @@
 import { version } from "../version.ts";
-import type { CliCommand } from "./command.ts";
-import { printDocument } from "./document.ts";
-import { exitCodes } from "./exit-codes.ts";
+import { documentCommand } from "./document-command.ts";
 
-export const versionCommand: CliCommand = {
+export const versionCommand = documentCommand({
+  kind: "Version",
   name: "version",
   summary: "the version of headcnictl",
-  run: async ({ context }) => {
-    context.out(
-      context.json
-        ? printDocument("Version", { headcnictl: version, node: process.version })
-        : `headcnictl ${version} (Node ${process.version})`,
-    );
-    return exitCodes.ok;
-  },
-};
+  collect: async () => ({ headcnictl: version, node: process.version }),
+  render: ({ headcnictl, node }) => `headcnictl ${headcnictl} (Node ${node})`,
+});
