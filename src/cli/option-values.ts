@@ -1,5 +1,10 @@
 import { CliError } from "./cli-error.ts";
 
+/** The value of an option that takes a text; undefined where it was not given. */
+export function textOf(given: string | boolean | undefined): string | undefined {
+  return typeof given === "string" ? given : undefined;
+}
+
 /** The value of an option that takes a whole number. Throws CliError. */
 export function wholeNumber(
   flag: string,

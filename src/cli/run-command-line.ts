@@ -7,6 +7,7 @@ import type { CliCall, CliCommand, CliTarget } from "./command.ts";
 import { createDaemonClient } from "./daemon-client.ts";
 import { printDocument } from "./document.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
+import { textOf } from "./option-values.ts";
 import { createProgram } from "./program.ts";
 import { createProgress } from "./progress.ts";
 import { findSocketPath } from "./socket-path.ts";
@@ -40,15 +41,10 @@ export async function runCommandLine(
     style: createStyle(wantsColour({ isTerminal, refused, environment })),
     width: Math.min(widest, Math.max(40, stdout.columns ?? widest)),
   };
-  const json = asksForJson(words);
   const progress = createProgress({
     write: (text) => void stderr.write(text),
     isTerminal: stderr.isTTY === true,
   });
-  const complain = (message: string, code: string) => {
-    if (json) stdout.write(`${printDocument("Error", { error: { code, message } })}\n`);
-    stderr.write(`headcnictl: ${message}\n`);
-  };
   try {
     let exitCode: ExitCode = exitCodes.usage;
     const program = createProgram({
@@ -92,7 +88,9 @@ export async function runCommandLine(
     progress.end();
     if (signal.aborted) return exitCodes.interrupted;
     const { exitCode, code, message } = judgeError(error);
-    if (exitCode !== exitCodes.ok) complain(message, code);
+    if (exitCode === exitCodes.ok) return exitCode;
+    if (asksForJson(words)) stdout.write(`${printDocument("Error", { error: { code, message } })}\n`);
+    stderr.write(`headcnictl: ${message}\n`);
     return exitCode;
   } finally {
     progress.end();
@@ -122,10 +120,7 @@ function asksForJson(words: readonly string[]): boolean {
 }
 
 function targetOf(options: CliCall["options"], environment: CliProcess["environment"]): CliTarget {
-  const text = (name: string) => {
-    const value = options[name];
-    return typeof value === "string" ? value : undefined;
-  };
+  const text = (name: string) => textOf(options[name]);
   const configFile = text("config") ?? "/etc/headcni/config.yaml";
   return {
     configFile,

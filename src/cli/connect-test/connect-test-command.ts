@@ -11,6 +11,7 @@ import { askReadiness } from "../doctor/ask-readiness.ts";
 import { doctorSettings } from "../doctor/doctor-settings.ts";
 import { printDocument } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { textOf } from "../option-values.ts";
 import { helperCommand } from "../program-commands.ts";
 import { connectTestDocument } from "./connect-test-document.ts";
 import { connectTestText } from "./connect-test-text.ts";
@@ -48,29 +49,28 @@ export const connectTestCommand: CliCommand = {
 };
 
 async function runTest({ context, options }: CliCall): Promise<ExitCode> {
-  const via = options["via"];
+  const [via, from] = [textOf(options["via"]), textOf(options["from"])];
   const seconds = Number(options["seconds"] ?? defaultSeconds);
   if (!(seconds >= 0 && seconds <= 60))
     throw new CliError(
       "USAGE",
       `--seconds must be a number from 0 to 60, not "${String(options["seconds"])}"`,
     );
-  if (typeof via === "string" && !via.includes("{node}"))
+  if (via?.includes("{node}") === false)
     throw new CliError("USAGE", '--via must say where the node\'s name goes, as in "ssh {node} headcnictl"');
-  const from = options["from"];
-  if (typeof from === "string" && typeof via !== "string")
+  if (from !== undefined && via === undefined)
     throw new CliError("USAGE", "--from needs --via, which says how to reach that node");
   const test = (family: 4 | 6 | undefined) => {
     const words = ["connect-test", "--agent", ...(family === undefined ? [] : ["--family", String(family)])];
-    const first =
-      typeof from === "string" && typeof via === "string"
-        ? agentBy(via, from, words)
-        : ownAgent(context, words);
-    return runMatrix(openRemoteNode(first), {
+    const reach = (node: string | undefined) =>
+      openRemoteNode(
+        via === undefined || node === undefined ? ownAgent(context, words) : agentBy(via, node, words),
+      );
+    return runMatrix(reach(from), {
       signal: context.signal,
       throughputMs: seconds * 1000,
       said: context.progress.step,
-      open: typeof via === "string" ? (name) => openRemoteNode(agentBy(via, name, words)) : undefined,
+      open: via === undefined ? undefined : reach,
     }).catch((error: unknown) => {
       throw new CliError("FAILED", `the test cannot begin on this node: ${toFailure(error).message}`, error);
     });

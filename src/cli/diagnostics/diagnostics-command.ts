@@ -7,6 +7,7 @@ import { askNodes, asksCluster, type NodeAnswer } from "../cluster/ask-nodes.ts"
 import type { CliCall, CliCommand, CliWord } from "../command.ts";
 import { printDocument } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { textOf } from "../option-values.ts";
 import type { Paper } from "../style.ts";
 import { json, plannedFiles } from "./gather-files.ts";
 import { knownSecrets, withoutKnownSecrets } from "./known-secrets.ts";
@@ -47,8 +48,7 @@ async function runDiagnostics(call: CliCall): Promise<ExitCode> {
   const bundles = asksCluster(call) ? await gatherFromNodes(call) : [await gather(call)];
   const at = new Date();
   const name = `headcni-diagnostics-${at.toISOString().slice(0, 19).replaceAll(":", "")}Z`;
-  const given = call.options["file"];
-  const file = typeof given === "string" ? given : `${name}.tar.gz`;
+  const file = textOf(call.options["file"]) ?? `${name}.tar.gz`;
   const archived = bundles.flatMap(({ node, files, missing }) => {
     const manifest = { path: "manifest.json", text: json({ node, missing }) };
     return [...files, manifest].map(({ path, text }) => ({ path: `${name}/${node}/${path}`, text }));

@@ -10,6 +10,7 @@ import { countResults, judge } from "../../domain/doctor/judge.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { textOf } from "../option-values.ts";
 import { helperCommand } from "../program-commands.ts";
 import { askReadiness } from "./ask-readiness.ts";
 import { doctorSettings } from "./doctor-settings.ts";
@@ -48,8 +49,7 @@ async function examineNode({ context, options }: CliCall) {
     return typeof value === "string" ? value : undefined;
   };
   const inline = get("headscale.authKey");
-  const apiKeyFile =
-    typeof options["apiKeyFile"] === "string" ? options["apiKeyFile"] : text("headscale.apiKeyFile");
+  const apiKeyFile = textOf(options["apiKeyFile"]) ?? text("headscale.apiKeyFile");
   const reader = createDoctorFactsReader({
     tailscaled: text("tailscale.binary") ?? "tailscaled",
     tailscaledSocket: tailscaledPaths(settings).socket,

@@ -7,8 +7,8 @@ import type { CliCall, CliCommand } from "../command.ts";
 import { createDaemonClient, type DaemonClient } from "../daemon-client.ts";
 import { printDocument } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { wholeNumber } from "../option-values.ts";
 import { untilAborted } from "../until-aborted.ts";
-import { wholeNumber } from "../whole-number.ts";
 import { inspectNode } from "./inspect-node.ts";
 import { mostConnections, openListener } from "./local-listener.ts";
 

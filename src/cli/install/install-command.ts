@@ -5,6 +5,7 @@ import { statusPageSchema } from "../../observe/status-page.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { documentCommand } from "../document-command.ts";
+import { textOf } from "../option-values.ts";
 import { bundledPlugin, daemonCommand, wireCommand } from "../program-commands.ts";
 import { runChild } from "../run-child.ts";
 import { hasSystemd, type Service, startUnits, unitFile } from "./systemd.ts";
@@ -49,7 +50,7 @@ export const installCommand: CliCommand = documentCommand({
 async function collect({ context, options }: CliCall): Promise<InstallDocument> {
   const { configFile } = context.target;
   const config = loadConfig({ file: configFile, environment: context.environment, flags: [] });
-  const plugin = typeof options["plugin"] === "string" ? options["plugin"] : bundledPlugin();
+  const plugin = textOf(options["plugin"]) ?? bundledPlugin();
   if (plugin === undefined)
     throw new CliError(
       "USAGE",

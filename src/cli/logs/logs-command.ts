@@ -4,7 +4,7 @@ import { asksCluster } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { documentCommand } from "../document-command.ts";
 import type { ExitCode } from "../exit-codes.ts";
-import { wholeNumber } from "../whole-number.ts";
+import { wholeNumber } from "../option-values.ts";
 import { atLeast, logLevels, logLine } from "./log-text.ts";
 import { type LogEntry, type ReadLogs, readDaemonLogs, readLogFile, tailscaledLog } from "./read-logs.ts";
 

@@ -4,7 +4,7 @@ import { CliError } from "../cli-error.ts";
 import type { CliCommand } from "../command.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { wholeNumber } from "../whole-number.ts";
+import { wholeNumber } from "../option-values.ts";
 import { isAbout, nearestCall } from "./match-call.ts";
 import { callsTable, callText } from "./trace-text.ts";
 
