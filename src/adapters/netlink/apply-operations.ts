@@ -2,7 +2,7 @@ import type { KernelOperation, KernelRoute, KernelRouteRequest } from "../../dom
 import { deleteAddress, newAddress } from "./address-messages.ts";
 import { findAnyLink } from "./find-attachments.ts";
 import type { KeptNamespace, KeptNamespaces } from "./kept-namespaces.ts";
-import { describeRefusal, KernelStateRefusal, kernelRefused } from "./kernel-errors.ts";
+import { kernelRefused } from "./kernel-errors.ts";
 import { deleteLink, newVeth, setLink } from "./link-messages.ts";
 import type { NetlinkMessage } from "./netlink-message.ts";
 import { deleteRoute, newRoute } from "./route-messages.ts";
@@ -15,7 +15,7 @@ interface OperationRequest {
   readonly tolerated: readonly string[];
 }
 
-/** In order; the first refusal ends it with KernelStateRefusal. */
+/** In order; the first refusal ends it with KernelRefusal. */
 export function applyOperations(
   kept: KeptNamespaces,
   target: KeptNamespace,
@@ -111,18 +111,10 @@ function presentIndex(
 ): number {
   const index = indexOf(link);
   if (index !== undefined) return index;
-  throw refusal(op, { errno: "ENODEV", text: `no link "${link}"` });
+  throw kernelRefused(op, { errno: "ENODEV", text: `no link "${link}"` });
 }
 
 function sendRequest({ target, message, tolerated }: OperationRequest, operation: string): void {
   const [refused] = target.requests.transact([message]);
-  if (refused !== undefined && !tolerated.includes(refused.errno)) throw refusal(operation, refused);
-}
-
-function refusal(
-  operation: string,
-  refused: { readonly errno: string; readonly text: string },
-): KernelStateRefusal {
-  const failure = kernelRefused(operation, refused);
-  return new KernelStateRefusal(describeRefusal(failure), failure);
+  if (refused !== undefined && !tolerated.includes(refused.errno)) throw kernelRefused(operation, refused);
 }

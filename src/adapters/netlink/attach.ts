@@ -7,10 +7,11 @@ import {
   podAddressOperation,
   podSteps,
 } from "./attachment-steps.ts";
-import { PodNetworkRefusal } from "./kernel-errors.ts";
-import { deleteLink, getLink } from "./link-messages.ts";
+import { findAnyLink } from "./find-attachments.ts";
+import { KernelRefusal } from "./kernel-errors.ts";
+import { deleteLink } from "./link-messages.ts";
 import { NamespaceError, type OpenNamespace } from "./namespaces.ts";
-import { NetlinkError, openNetlinkSocket, smallInputBytes } from "./netlink-socket.ts";
+import { openNetlinkSocket, smallInputBytes } from "./netlink-socket.ts";
 import { settleAddresses } from "./settle-addresses.ts";
 import { runSteps, type Step, type StepRefusal, stepRefused } from "./steps.ts";
 import type { WorkerKernel } from "./worker-kernel.ts";
@@ -18,7 +19,7 @@ import type { WorkerKernel } from "./worker-kernel.ts";
 const maximumIndexAttempts = 4;
 
 /**
- * Makes the attachment whole (three `send`s: host, pod, commit) or throws PodNetworkRefusal and leaves nothing. Runs to
+ * Makes the attachment whole (three `send`s: host, pod, commit) or throws KernelRefusal and leaves nothing. Runs to
  * its end without yielding, so no other request of this thread ever sees half of it.
  */
 export function attach(kernel: WorkerKernel, plan: AttachmentPlan): AttachedLinks {
@@ -57,7 +58,7 @@ function stopwatch() {
   return { parts, done };
 }
 
-/** Throws PodNetworkRefusal NETNS_MISSING or NETNS_INVALID; the node's own namespace is no pod's. */
+/** Throws KernelRefusal NETNS_MISSING or NETNS_INVALID; the node's own namespace is no pod's. */
 export function openPodNamespace(kernel: WorkerKernel, path: string): OpenNamespace {
   try {
     const netns = kernel.namespaces.open(path);
@@ -66,10 +67,10 @@ export function openPodNamespace(kernel: WorkerKernel, path: string): OpenNamesp
   } catch (cause) {
     if (!(cause instanceof NamespaceError)) throw cause;
     if (cause.detail.code === "MISSING")
-      throw new PodNetworkRefusal(cause.message, { code: "NETNS_MISSING", netns: path }, { cause });
-    throw new PodNetworkRefusal(cause.message, { code: "NETNS_INVALID", netns: path }, { cause });
+      throw new KernelRefusal(cause.message, { code: "NETNS_MISSING", netns: path }, { cause });
+    throw new KernelRefusal(cause.message, { code: "NETNS_INVALID", netns: path }, { cause });
   }
-  throw new PodNetworkRefusal(`"${path}" is the node's own network namespace`, {
+  throw new KernelRefusal(`"${path}" is the node's own network namespace`, {
     code: "NETNS_INVALID",
     netns: path,
   });
@@ -90,19 +91,20 @@ function makeHostSide(kernel: WorkerKernel, plan: AttachmentPlan, netns: OpenNam
 }
 
 /** EEXIST of the pair: either our own host-side name is there, or the pod has an interface of that name. */
-function linkRefused(kernel: WorkerKernel, plan: AttachmentPlan, refusal: StepRefusal): PodNetworkRefusal {
-  if (refusal.errno !== "EEXIST" || linkExists(kernel, plan.hostLink)) return stepRefused(refusal);
-  return new PodNetworkRefusal(`the pod already has an interface "${plan.ifname}"`, {
+function linkRefused(kernel: WorkerKernel, plan: AttachmentPlan, refusal: StepRefusal): KernelRefusal {
+  if (refusal.errno !== "EEXIST" || findAnyLink(kernel.node.requests, plan.hostLink) !== undefined)
+    return stepRefused(refusal);
+  return new KernelRefusal(`the pod already has an interface "${plan.ifname}"`, {
     code: "IFNAME_TAKEN",
     ifname: plan.ifname,
   });
 }
 
-function addressRefused(refusal: StepRefusal): PodNetworkRefusal {
+function addressRefused(refusal: StepRefusal): KernelRefusal {
   const { operation, address } = refusal.step;
   if (operation !== hostRouteOperation || refusal.errno !== "EEXIST" || address === undefined)
     return stepRefused(refusal);
-  return new PodNetworkRefusal(`another attachment holds ${address}`, { code: "ADDRESS_TAKEN", address });
+  return new KernelRefusal(`another attachment holds ${address}`, { code: "ADDRESS_TAKEN", address });
 }
 
 function makePodSide(
@@ -144,14 +146,4 @@ function removeLink(kernel: WorkerKernel, index: number): void {
   const step: Step = { operation: "link.remove", message: deleteLink({ index }), tolerated: ["ENODEV"] };
   const [refusal] = runSteps(kernel.node.requests, [step]);
   if (refusal !== undefined) throw stepRefused(refusal);
-}
-
-function linkExists(kernel: WorkerKernel, name: string): boolean {
-  try {
-    kernel.node.requests.query(getLink({ name }));
-    return true;
-  } catch (error) {
-    if (error instanceof NetlinkError && error.detail.code === "REFUSED") return false;
-    throw error;
-  }
 }

@@ -12,7 +12,7 @@ import { observe } from "./observe.ts";
 import { decodeRoute, dumpRoutes } from "./route-messages.ts";
 import type { WorkerKernel } from "./worker-kernel.ts";
 
-/** What differs between the plan and the kernel. Throws PodNetworkRefusal NETNS_MISSING or NETNS_INVALID. */
+/** What differs between the plan and the kernel. Throws KernelRefusal NETNS_MISSING or NETNS_INVALID. */
 export function check(kernel: WorkerKernel, plan: AttachmentPlan): readonly Mismatch[] {
   const netns = openPodNamespace(kernel, plan.netns);
   try {

@@ -1,59 +1,51 @@
-import { createDevtools } from "../devtools/devtools.ts";
+import type { AttachmentPlan } from "../../domain/attachment.ts";
+import type { KernelOperation, NamespaceName } from "../../domain/kernel-state.ts";
+import { createDevtools, type DevtoolsCommand } from "../devtools/devtools.ts";
 import { applyOperations } from "./apply-operations.ts";
 import { attach } from "./attach.ts";
 import { check } from "./check.ts";
 import { detach, list } from "./detach.ts";
-import type { KernelCommandName, KernelCommands } from "./kernel-commands.ts";
 import { observe } from "./observe.ts";
 import { recover } from "./recover.ts";
 import type { WorkerKernel } from "./worker-kernel.ts";
 
-/** Every command but `echo`, which ends later, runs to its end in one synchronous step. */
-export type SynchronousCommand = Exclude<KernelCommandName, "echo">;
-export type CommandHandlers = {
-  readonly [Name in SynchronousCommand]: (
-    input: KernelCommands[Name]["input"],
-  ) => KernelCommands[Name]["output"];
-};
+export type CommandHandlers = ReturnType<typeof commandHandlers>;
 
-export function commandHandlers(kernel: WorkerKernel): CommandHandlers {
+/**
+ * What the main thread may ask of the worker, and what it does then: each runs to its end in one synchronous step. Arguments and
+ * answers are plain data.
+ */
+export function commandHandlers(kernel: WorkerKernel) {
   const { kept, namespaces, sysctls } = kernel;
   const devtools = createDevtools();
+  const inside = <T>(namespace: NamespaceName, work: () => T): T =>
+    namespaces.inside(kept.get(namespace).namespace, work);
   return {
-    attach: (plan) => attach(kernel, plan),
-    detach: (hostLink) => detach(kernel, hostLink),
+    attach: (plan: AttachmentPlan) => attach(kernel, plan),
+    detach: (hostLink: string) => detach(kernel, hostLink),
     list: () => list(kernel),
-    recover: (routerAddresses) => recover(kernel, routerAddresses),
-    check: (plan) => check(kernel, plan),
-    openNamespace: ({ name, path, inode }) => {
-      kept.open(name, path, inode);
-      return null;
-    },
-    createNamespace: (path) => {
-      namespaces.create(path);
-      return null;
-    },
-    removeNamespace: (path) => {
+    recover: (routerAddresses: readonly string[]) => recover(kernel, routerAddresses),
+    check: (plan: AttachmentPlan) => check(kernel, plan),
+    openNamespace: kept.open,
+    createNamespace: namespaces.create,
+    removeNamespace: (path: string) => {
       kept.forget(path);
       namespaces.remove(path);
-      return null;
     },
-    observe: (name) => observe(kept.get(name).requests),
-    apply: ({ namespace, operations }) => {
-      applyOperations(kept, kept.get(namespace), operations);
-      return null;
-    },
-    readSysctls: ({ namespace, names }) =>
-      namespaces.inside(kept.get(namespace).namespace, () =>
-        Object.fromEntries(names.map((name) => [name, sysctls.read(name)])),
-      ),
-    writeSysctls: ({ namespace, values }) => {
-      namespaces.inside(kept.get(namespace).namespace, () => {
+    observe: (namespace: NamespaceName) => observe(kept.get(namespace).requests),
+    apply: (namespace: NamespaceName, operations: readonly KernelOperation[]) =>
+      applyOperations(kept, kept.get(namespace), operations),
+    readSysctls: (namespace: NamespaceName, names: readonly string[]): Readonly<Record<string, string>> =>
+      inside(namespace, () => Object.fromEntries(names.map((name) => [name, sysctls.read(name)]))),
+    writeSysctls: (namespace: NamespaceName, values: Readonly<Record<string, string>>) =>
+      inside(namespace, () => {
         for (const [name, value] of Object.entries(values)) sysctls.write(name, value);
-      });
-      return null;
-    },
-    devtools: ({ commands, last }) => {
+      }),
+    /** Profiles of the worker. A command that fails is an answer: it must not end the worker. */
+    devtools: (
+      commands: readonly DevtoolsCommand[],
+      last: boolean,
+    ): { readonly answer: unknown } | { readonly refusal: string } => {
       try {
         return { answer: devtools(commands, last) };
       } catch (error) {

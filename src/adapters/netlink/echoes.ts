@@ -3,7 +3,7 @@ import { addressBytes, addressFamily, familyOf } from "./attribute-values.ts";
 import { errnoName } from "./errno.ts";
 import { decodeEchoReply, encodeEchoRequest, socketAddress } from "./icmp-echo.ts";
 import type { EchoRequest } from "./kernel-commands.ts";
-import { describeRefusal, KernelStateRefusal } from "./kernel-errors.ts";
+import { kernelRefused } from "./kernel-errors.ts";
 import type { Libc } from "./libc.ts";
 
 /** Round trip in ms; undefined when nothing came back in time, or nothing could be sent for want of a way. */
@@ -20,7 +20,7 @@ interface RunningEcho {
 
 /** Echo requests on their way: none of them keeps the thread, their sockets are waited on together with all others. */
 export interface Echoes {
-  /** Throws KernelStateRefusal when the socket cannot be made or bound (EADDRNOTAVAIL: `source` is not ours). */
+  /** Throws KernelRefusal when the socket cannot be made or bound (EADDRNOTAVAIL: `source` is not ours). */
   start(request: EchoRequest, settle: Settle): void;
   descriptors(): readonly number[];
   /** Time of the next deadline, as of `performance.now()`. */
@@ -80,7 +80,7 @@ export function echoes(libc: Libc): Echoes {
     if (!noWay.has(errno)) {
       running.delete(echo);
       libc.close(fd);
-      throw refused("echo.send", errno);
+      throw kernelRefused("echo.send", { errno, text: "" });
     }
     finish(echo, undefined);
   };
@@ -115,7 +115,7 @@ export function echoes(libc: Libc): Echoes {
 
 function openEchoSocket(libc: Libc, family: 4 | 6, source: string): number {
   const fd = libc.socket(addressFamily(family), rawNonblockCloexec, protocols[family]);
-  if (fd < 0) throw refused("echo.socket", errnoName(libc.errno()));
+  if (fd < 0) throw kernelRefused("echo.socket", { errno: errnoName(libc.errno()), text: "" });
   const { level, bytes, reply } = filters[family];
   const filter = Buffer.alloc(bytes, 0xff);
   const word = (reply >>> 5) * 4;
@@ -127,7 +127,7 @@ function openEchoSocket(libc: Libc, family: 4 | 6, source: string): number {
   if (ready) return fd;
   const errno = errnoName(libc.errno());
   libc.close(fd);
-  throw refused("echo.bind", errno);
+  throw kernelRefused("echo.bind", { errno, text: "" });
 }
 
 function forbidCutting(libc: Libc, fd: number, family: 4 | 6): void {
@@ -137,10 +137,5 @@ function forbidCutting(libc: Libc, fd: number, family: 4 | 6): void {
   if (libc.setsockopt(fd, level, option, value, value.length) === 0) return;
   const errno = errnoName(libc.errno());
   libc.close(fd);
-  throw refused("echo.setsockopt", errno);
-}
-
-function refused(operation: string, errno: string): KernelStateRefusal {
-  const failure = { code: "KERNEL_REFUSED", errno, operation, text: "" } as const;
-  return new KernelStateRefusal(describeRefusal(failure), failure);
+  throw kernelRefused("echo.setsockopt", { errno, text: "" });
 }

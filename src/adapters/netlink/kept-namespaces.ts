@@ -1,5 +1,5 @@
 import type { NamespaceName } from "../../domain/kernel-state.ts";
-import { KernelStateRefusal } from "./kernel-errors.ts";
+import { KernelRefusal } from "./kernel-errors.ts";
 import type { Libc } from "./libc.ts";
 import { type MonitorSockets, openMonitor } from "./monitor.ts";
 import { NamespaceError, type Namespaces, type OpenNamespace } from "./namespaces.ts";
@@ -15,11 +15,11 @@ export interface KeptNamespace {
 
 /** "node" is there from the start, "tailnet" once opened. */
 export interface KeptNamespaces {
-  /** Throws KernelStateRefusal NAMESPACE_MISSING. */
+  /** Throws KernelRefusal NAMESPACE_MISSING. */
   get(name: NamespaceName): KeptNamespace;
   all(): readonly KeptNamespace[];
   /**
-   * Opens or reopens. Throws KernelStateRefusal NAMESPACE_MISSING when there is no namespace at `path`, or not the one with
+   * Opens or reopens. Throws KernelRefusal NAMESPACE_MISSING when there is no namespace at `path`, or not the one with
    * that inode.
    */
   open(name: NamespaceName, path: string, inode?: string): void;
@@ -50,7 +50,7 @@ export function keptNamespaces(libc: Libc, namespaces: Namespaces): KeptNamespac
     const namespace = openOrMissing(namespaces, path);
     if (inode !== undefined && namespace.inode !== inode) {
       namespaces.close(namespace);
-      throw new KernelStateRefusal(`${path} is not the namespace ${inode} any more`, {
+      throw new KernelRefusal(`${path} is not the namespace ${inode} any more`, {
         code: "NAMESPACE_MISSING",
         namespace: path,
       });
@@ -63,7 +63,7 @@ export function keptNamespaces(libc: Libc, namespaces: Namespaces): KeptNamespac
   const get = (name: NamespaceName): KeptNamespace => {
     const found = kept.get(name);
     if (found === undefined)
-      throw new KernelStateRefusal(`the namespace "${name}" is not open`, {
+      throw new KernelRefusal(`the namespace "${name}" is not open`, {
         code: "NAMESPACE_MISSING",
         namespace: name,
       });
@@ -89,6 +89,6 @@ function openOrMissing(namespaces: Namespaces, path: string): OpenNamespace {
     return namespaces.open(path);
   } catch (cause) {
     if (!(cause instanceof NamespaceError)) throw cause;
-    throw new KernelStateRefusal(cause.message, { code: "NAMESPACE_MISSING", namespace: path }, { cause });
+    throw new KernelRefusal(cause.message, { code: "NAMESPACE_MISSING", namespace: path }, { cause });
   }
 }

@@ -5,20 +5,19 @@ import { NamespaceError } from "./namespaces.ts";
 import { NetlinkDecodeError } from "./netlink-message.ts";
 import { NetlinkError, type Refusal } from "./netlink-socket.ts";
 
-/** The errors of the two ports; `detail.code` tells what happened. */
-export class PodNetworkRefusal extends HeadcniError<PodNetworkFailure> {}
-export class KernelStateRefusal extends HeadcniError<KernelStateFailure> {}
+/** What both ports throw; `detail.code` tells what happened. */
+export class KernelRefusal extends HeadcniError<PodNetworkFailure | KernelStateFailure> {}
 
 /** The part both ports' failures share: the kernel said no. */
-interface KernelRefused {
-  readonly code: "KERNEL_REFUSED";
-  readonly errno: string;
-  readonly operation: string;
-  readonly text: string;
-}
+type KernelRefused = Extract<KernelStateFailure, { code: "KERNEL_REFUSED" }>;
 
-export function kernelRefused(operation: string, refusal: Omit<Refusal, "index">): KernelRefused {
-  return { code: "KERNEL_REFUSED", errno: refusal.errno, operation, text: refusal.text };
+/** The error for a refused operation ("route.add"). */
+export function kernelRefused(
+  operation: string,
+  { errno, text }: Pick<Refusal, "errno" | "text">,
+): KernelRefusal {
+  const failure = { code: "KERNEL_REFUSED", errno, operation, text } as const;
+  return new KernelRefusal(describeRefusal(failure), failure);
 }
 
 export function describeRefusal(failure: KernelRefused): string {

@@ -1,17 +1,10 @@
 import { readSync } from "node:fs";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import type { HeadcniError } from "../../domain/failure.ts";
 import type { KernelChange } from "../../domain/kernel-state.ts";
-import { type CommandHandlers, commandHandlers, type SynchronousCommand } from "./command-handlers.ts";
+import { type CommandHandlers, commandHandlers } from "./command-handlers.ts";
 import { type Echoes, echoes } from "./echoes.ts";
-import type {
-  CommandFailure,
-  KernelCommands,
-  KernelMessage,
-  KernelRequest,
-  KernelWorkerData,
-} from "./kernel-commands.ts";
-import { describeRefusal, failureOf, KernelStateRefusal, PodNetworkRefusal } from "./kernel-errors.ts";
+import type { CommandFailure, KernelMessage, KernelRequest, KernelWorkerData } from "./kernel-commands.ts";
+import { describeRefusal, failureOf, KernelRefusal } from "./kernel-errors.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import { type RequestQueue, requestQueue } from "./request-queue.ts";
 import { openWorkerKernel } from "./worker-kernel.ts";
@@ -90,12 +83,12 @@ function serve(
 ): void {
   const done = (output: unknown): void => post({ kind: "done", id: request.id, output });
   try {
-    if (isEcho(request)) running.start(request.input, done);
-    else done(run(handlers, request as KernelRequest<SynchronousCommand>));
+    if (isEcho(request)) running.start(request.args[0], done);
+    else done(run(handlers, request as KernelRequest<keyof CommandHandlers>));
   } catch (error) {
-    const failure = commandFailure(request, error);
+    const failure = commandFailure(error);
     if (failure === undefined) throw error;
-    post({ kind: "failed", id: request.id, failure });
+    post({ kind: "failed", id: request.id, ...failure });
   }
 }
 
@@ -103,29 +96,16 @@ function isEcho(request: KernelRequest): request is KernelRequest<"echo"> {
   return request.name === "echo";
 }
 
-function run<Name extends SynchronousCommand>(
-  handlers: CommandHandlers,
-  { name, input }: KernelRequest<Name>,
-): KernelCommands[Name]["output"] {
-  return handlers[name](input);
+function run(handlers: CommandHandlers, { name, args }: KernelRequest<keyof CommandHandlers>): unknown {
+  const handler: (...given: never) => unknown = handlers[name];
+  return handler(...(args as never));
 }
-
-const podNetworkCommands: ReadonlySet<string> = new Set(["attach", "detach", "list", "recover", "check"]);
 
 /** Undefined for an error that nobody expects. */
-function commandFailure(request: KernelRequest, error: unknown): CommandFailure | undefined {
-  if (error instanceof PodNetworkRefusal) return { port: "podNetwork", ...plain(error) };
-  if (error instanceof KernelStateRefusal) return { port: "kernelState", ...plain(error) };
+function commandFailure(error: unknown): CommandFailure | undefined {
+  if (error instanceof KernelRefusal) return { message: error.message, detail: error.detail };
   const detail = failureOf(error);
-  if (detail === undefined) return undefined;
-  const port = podNetworkCommands.has(request.name) ? "podNetwork" : "kernelState";
-  return { port, message: describeRefusal(detail), detail };
-}
-
-function plain<Detail extends { readonly code: string }>(
-  error: HeadcniError<Detail>,
-): { readonly message: string; readonly detail: Detail } {
-  return { message: error.message, detail: error.detail };
+  return detail === undefined ? undefined : { message: describeRefusal(detail), detail };
 }
 
 /** One hint is as good as many of the same. */

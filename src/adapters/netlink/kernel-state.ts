@@ -7,33 +7,23 @@ type Listener = (change: KernelChange) => void;
 /** Those who listen for changes. */
 export type ChangeListeners = Set<Listener>;
 
-/** The port KernelState: every method is one request to the worker. */
-export function kernelState(client: WorkerClient, listeners: ChangeListeners): KernelState {
+/** The port KernelState: every method but `watch` is one request to the worker. */
+export function kernelState({ command }: WorkerClient, listeners: ChangeListeners): KernelState {
+  const echo = command("echo");
   return {
-    openNamespace: async (name, path, inode) => {
-      await client.call("openNamespace", { name, path, ...(inode === undefined ? {} : { inode }) });
-    },
-    createNamespace: async (path) => {
-      await client.call("createNamespace", path);
-    },
-    removeNamespace: async (path) => {
-      await client.call("removeNamespace", path);
-    },
-    observe: (namespace) => client.call("observe", namespace),
-    apply: async (namespace, operations) => {
-      if (operations.length > 0) await client.call("apply", { namespace, operations });
-    },
-    readSysctls: (namespace, names) => client.call("readSysctls", { namespace, names }),
-    writeSysctls: async (namespace, values) => {
-      await client.call("writeSysctls", { namespace, values });
-    },
+    openNamespace: command("openNamespace"),
+    createNamespace: command("createNamespace"),
+    removeNamespace: command("removeNamespace"),
+    observe: command("observe"),
+    apply: command("apply"),
+    readSysctls: command("readSysctls"),
+    writeSysctls: command("writeSysctls"),
     watch: (listener) => {
       // A fresh function for each call: listening twice with one function counts twice.
       const entry: Listener = (change) => listener(change);
       listeners.add(entry);
       return () => listeners.delete(entry);
     },
-    echo: (source, destination, timeoutMs, bytes) =>
-      client.call("echo", { source, destination, timeoutMs, ...(bytes === undefined ? {} : { bytes }) }),
+    echo: (source, destination, timeoutMs, bytes) => echo({ source, destination, timeoutMs, bytes }),
   };
 }

@@ -2,6 +2,7 @@ import type { KernelLink } from "../../domain/kernel-state.ts";
 import { cString, macBytes, readMac, readString, readU32, u8, u32 } from "./attribute-values.ts";
 import {
   decodeAttributes,
+  encodeAttributes,
   fixedHeader,
   messageFlags,
   type NetlinkAttribute,
@@ -54,7 +55,7 @@ export interface VethEnd {
  */
 export function newVeth(host: VethEnd, peer: VethEnd): NetlinkMessage {
   const peerHeader = linkHeader(peer.index ?? 0);
-  const peerValue = Buffer.concat([peerHeader, encodeEnd(peer)]);
+  const peerValue = Buffer.concat([peerHeader, encodeAttributes(endAttributes(peer))]);
   return {
     type: linkType.new,
     flags: messageFlags.create | messageFlags.excl,
@@ -146,20 +147,7 @@ export function decodeLink(payload: Buffer): KernelLink {
   };
 }
 
-function encodeEnd(end: VethEnd): Buffer {
-  return Buffer.concat(
-    endAttributes(end).map(({ type, value }) => {
-      const length = 4 + value.length;
-      const bytes = Buffer.alloc((length + 3) & ~3);
-      bytes.writeUInt16LE(length, 0);
-      bytes.writeUInt16LE(type, 2);
-      bytes.set(value, 4);
-      return bytes;
-    }),
-  );
-}
-
-function endAttributes(end: VethEnd): { readonly type: number; readonly value: Uint8Array }[] {
+function endAttributes(end: VethEnd): readonly NetlinkAttribute[] {
   return [
     { type: attribute.name, value: cString(end.name) },
     { type: attribute.mtu, value: u32(end.mtu) },

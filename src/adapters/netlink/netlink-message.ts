@@ -130,6 +130,13 @@ export function fixedHeader(payload: Buffer, length: number): Buffer {
   return payload.subarray(0, length);
 }
 
+/** Attributes for inside a value that has more than attributes. */
+export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Buffer {
+  const buffer = Buffer.alloc(attributesLength(attributes));
+  writeAttributes(buffer, 0, attributes);
+  return buffer;
+}
+
 function writeAttributes(buffer: Buffer, start: number, attributes: readonly NetlinkAttribute[]): void {
   let offset = start;
   for (const { type, value } of attributes) {

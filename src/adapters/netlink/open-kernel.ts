@@ -2,7 +2,7 @@ import type { KernelState } from "../../ports/kernel-state.ts";
 import type { PodNetwork } from "../../ports/pod-network.ts";
 import type { DevtoolsCommand } from "../devtools/devtools.ts";
 import { errnoName } from "./errno.ts";
-import { KernelStateRefusal } from "./kernel-errors.ts";
+import { kernelRefused } from "./kernel-errors.ts";
 import { type ChangeListeners, kernelState } from "./kernel-state.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import { podNetwork } from "./pod-network.ts";
@@ -45,7 +45,7 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
     podNetwork: podNetwork(client, () => removeLeaving(libc)),
     state: kernelState(client, listeners),
     devtools: async (commands, last) => {
-      const answered = await client.call("devtools", { commands, last });
+      const answered = await client.command("devtools")(commands, last);
       if ("refusal" in answered) throw new Error(answered.refusal);
       return answered.answer;
     },
@@ -61,11 +61,5 @@ function workerUrl(self: string): URL {
 function openWakeDescriptor(libc: Libc): number {
   const fd = libc.eventfd(0, eventfdNonblockCloexec);
   if (fd >= 0) return fd;
-  const failure = {
-    code: "KERNEL_REFUSED",
-    errno: errnoName(libc.errno()),
-    operation: "eventfd",
-    text: "",
-  } as const;
-  throw new KernelStateRefusal(`eventfd failed: ${failure.errno}`, failure);
+  throw kernelRefused("eventfd", { errno: errnoName(libc.errno()), text: "" });
 }

@@ -1,4 +1,4 @@
-import { describeRefusal, kernelRefused, PodNetworkRefusal } from "./kernel-errors.ts";
+import { type KernelRefusal, kernelRefused } from "./kernel-errors.ts";
 import type { NetlinkMessage } from "./netlink-message.ts";
 import type { NetlinkSocket, Refusal } from "./netlink-socket.ts";
 
@@ -24,7 +24,6 @@ export function runSteps(socket: NetlinkSocket, steps: readonly Step[]): readonl
   });
 }
 
-export function stepRefused(refusal: StepRefusal): PodNetworkRefusal {
-  const failure = kernelRefused(refusal.step.operation, refusal);
-  return new PodNetworkRefusal(describeRefusal(failure), failure);
+export function stepRefused(refusal: StepRefusal): KernelRefusal {
+  return kernelRefused(refusal.step.operation, refusal);
 }

@@ -3,21 +3,19 @@ import { closeSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { KernelChange } from "../../domain/kernel-state.ts";
 import type {
-  CommandFailure,
   KernelCommandName,
   KernelCommands,
   KernelMessage,
   KernelWorkerData,
 } from "./kernel-commands.ts";
-import { KernelStateRefusal, PodNetworkRefusal } from "./kernel-errors.ts";
+import { KernelRefusal } from "./kernel-errors.ts";
 
 /** The main thread's end of the kernel worker. */
 export interface WorkerClient {
-  /** Rejects with PodNetworkRefusal or KernelStateRefusal; after the worker's end with KernelStateRefusal CLOSED. */
-  call<Name extends KernelCommandName>(
+  /** What asks the worker for a command. It rejects with KernelRefusal; after the worker's end with CLOSED. */
+  command<Name extends KernelCommandName>(
     name: Name,
-    input: KernelCommands[Name]["input"],
-  ): Promise<KernelCommands[Name]["output"]>;
+  ): (...args: Parameters<KernelCommands[Name]>) => Promise<ReturnType<KernelCommands[Name]>>;
   /** Ends the worker and resolves when it is gone. */
   close(): Promise<void>;
 }
@@ -86,21 +84,23 @@ export async function startWorkerClient(options: WorkerClientOptions): Promise<W
     const call = pending.get(message.id);
     pending.delete(message.id);
     if (message.kind === "done") call?.resolve(message.output);
-    else call?.reject(failureError(message.failure));
+    else call?.reject(new KernelRefusal(message.message, message.detail));
   });
 
-  const call = (name: KernelCommandName, input: unknown): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      if (ended || Atomics.load(closing, 0) === 1) return reject(closedError());
-      lastId += 1;
-      pending.set(lastId, { resolve, reject });
-      worker.postMessage({ id: lastId, name, input });
-      wake();
-    });
+  const command =
+    (name: KernelCommandName) =>
+    (...args: readonly unknown[]): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        if (ended || Atomics.load(closing, 0) === 1) return reject(closedError());
+        lastId += 1;
+        pending.set(lastId, { resolve, reject });
+        worker.postMessage({ id: lastId, name, args });
+        wake();
+      });
 
   return {
     // The worker answers each command with the output of that command.
-    call: call as WorkerClient["call"],
+    command: command as WorkerClient["command"],
     close: async () => {
       stop();
       await exited;
@@ -122,12 +122,6 @@ async function opened(worker: Worker): Promise<void> {
   }
 }
 
-function failureError(failure: CommandFailure): Error {
-  return failure.port === "podNetwork"
-    ? new PodNetworkRefusal(failure.message, failure.detail)
-    : new KernelStateRefusal(failure.message, failure.detail);
-}
-
-function closedError(): KernelStateRefusal {
-  return new KernelStateRefusal("the kernel worker has ended", { code: "CLOSED" });
+function closedError(): KernelRefusal {
+  return new KernelRefusal("the kernel worker has ended", { code: "CLOSED" });
 }

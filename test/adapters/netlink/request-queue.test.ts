@@ -5,7 +5,7 @@ import { type RequestQueue, requestQueue } from "../../../src/adapters/netlink/r
 function queueOf(...names: readonly KernelCommandName[]): RequestQueue {
   const queue = requestQueue();
   names.forEach((name, index) => {
-    queue.add({ id: index + 1, name, input: null } as KernelRequest);
+    queue.add({ id: index + 1, name, args: [] } as unknown as KernelRequest);
   });
   return queue;
 }

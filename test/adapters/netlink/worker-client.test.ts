@@ -34,10 +34,10 @@ describe("the worker's client", () => {
        parentPort.postMessage({ kind: "opened" });`,
       failures,
     );
-    await expect(client.call("list", null)).rejects.toMatchObject({ detail: { code: "CLOSED" } });
+    await expect(client.command("list")()).rejects.toMatchObject({ detail: { code: "CLOSED" } });
     await until(() => failures.length > 0, "the failure to be told");
     expect(failures.map(({ message }) => message)).toEqual(["lost"]);
-    await expect(client.call("list", null)).rejects.toMatchObject({ detail: { code: "CLOSED" } });
+    await expect(client.command("list")()).rejects.toMatchObject({ detail: { code: "CLOSED" } });
     await client.close();
   });
 
