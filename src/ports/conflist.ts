@@ -1,16 +1,8 @@
-/** What a HeadcniError of this port holds. */
-export type ConflistFailure = {
-  readonly code: "NOT_WRITTEN" | "NOT_REMOVED";
-  readonly path: string;
-  /** errno name. */
-  readonly reason: string;
-};
-
 /** The network configuration by which the container runtime finds us. */
 export interface Conflist {
   /**
    * Puts the file in place, whole or not at all; an equal file is left alone, so that a restart does not make the
-   * runtime load it anew. Throws ConflistFailure NOT_WRITTEN.
+   * runtime load it anew. Throws a HeadcniError NOT_WRITTEN.
    */
   publish(signal: AbortSignal): Promise<PublishedConflist>;
   /** Only when the node is cleaned up: running pods need the file for DEL. Absent is fine. */

@@ -1,16 +1,8 @@
-/** What a HeadcniError of this port holds. */
-export type ProofRecordFailure = {
-  readonly code: "NOT_WRITTEN" | "NOT_REMOVED";
-  readonly path: string;
-  /** errno name. */
-  readonly reason: string;
-};
-
-/** Whether the routes of this identity were ever proven to serve, across restarts and reboots (DESIGN section 5). */
+/** Whether the routes of this identity were ever proven to serve, across restarts and reboots. */
 export interface ProofRecord {
   /** The pod CIDRs that were proven; empty when the record is absent, unreadable or of another identity. */
   recall(): Promise<readonly string[]>;
-  /** Repeatable. Throws ProofRecordFailure NOT_WRITTEN. */
+  /** Repeatable. Throws a HeadcniError NOT_WRITTEN. */
   record(podCidrs: readonly string[], signal: AbortSignal): Promise<void>;
   /** Absent is fine. */
   remove(): Promise<void>;

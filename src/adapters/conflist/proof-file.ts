@@ -1,11 +1,7 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile } from "node:fs/promises";
 import * as z from "zod";
-import { HeadcniError } from "../../domain/failure.ts";
-import type { ProofRecord, ProofRecordFailure, ProvenIdentity } from "../../ports/proof-record.ts";
-import { replaceFile } from "./replace-file.ts";
-
-class ProofFileError extends HeadcniError<ProofRecordFailure> {}
+import type { ProofRecord, ProvenIdentity } from "../../ports/proof-record.ts";
+import { removeFile, replaceFile } from "../files/write-whole.ts";
 
 const recordSchema = z.object({
   nodeName: z.string(),
@@ -34,33 +30,10 @@ export function createProofFile({ path, identity }: ProofFileOptions): ProofReco
       }
     },
     async record(podCidrs, signal) {
-      try {
-        await mkdir(dirname(path), { recursive: true });
-        await replaceFile(path, serialize({ ...identity, nodePodCidrs: podCidrs }), signal);
-      } catch (error) {
-        throw failure("NOT_WRITTEN", path, error);
-      }
+      const { nodeName, headscaleUrl } = identity;
+      const record = { nodeName, headscaleUrl, nodePodCidrs: podCidrs.toSorted() };
+      await replaceFile(path, `${JSON.stringify(record)}\n`, signal);
     },
-    async remove() {
-      try {
-        await rm(path, { force: true });
-      } catch (error) {
-        throw failure("NOT_REMOVED", path, error);
-      }
-    },
+    remove: () => removeFile(path),
   };
-}
-
-function serialize({
-  nodeName,
-  headscaleUrl,
-  nodePodCidrs,
-}: ProvenIdentity & { readonly nodePodCidrs: readonly string[] }): string {
-  return `${JSON.stringify({ nodeName, headscaleUrl, nodePodCidrs: nodePodCidrs.toSorted() })}\n`;
-}
-
-function failure(code: ProofRecordFailure["code"], path: string, error: unknown): ProofFileError {
-  const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-  const verb = code === "NOT_WRITTEN" ? "written" : "removed";
-  return new ProofFileError(`${path} was not ${verb}: ${reason}`, { code, path, reason }, { cause: error });
 }

@@ -1,12 +1,8 @@
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { HeadcniError } from "../../domain/failure.ts";
 import { formatPrefix, parsePrefix } from "../../domain/prefix.ts";
-import type { NodeMemory, NodeMemoryFailure } from "../../ports/node-memory.ts";
-import { replaceFile } from "../conflist/replace-file.ts";
-
-class NodeMemoryError extends HeadcniError<NodeMemoryFailure> {}
+import type { NodeMemory } from "../../ports/node-memory.ts";
+import { replaceFile } from "../files/write-whole.ts";
 
 const memorySchema = z.object({ nodeName: z.string(), podCIDRs: z.array(z.string()) });
 
@@ -29,17 +25,7 @@ export function createNodeMemory({
       }
     },
     async remember(podCidrs, signal) {
-      try {
-        await mkdir(dirname(path), { recursive: true });
-        await replaceFile(path, `${JSON.stringify({ nodeName, podCIDRs: podCidrs })}\n`, signal);
-      } catch (cause) {
-        const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-        throw new NodeMemoryError(
-          `${path} was not written: ${reason}`,
-          { code: "NOT_WRITTEN", path, reason },
-          { cause },
-        );
-      }
+      await replaceFile(path, `${JSON.stringify({ nodeName, podCIDRs: podCidrs })}\n`, signal);
     },
   };
 }
