@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { unlinkSync } from "node:fs";
 import type { Server } from "node:http";
 import { connect, type ListenOptions } from "node:net";
@@ -29,28 +30,16 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
   await listening;
 }
 
-function listen(server: Server, options: ListenOptions, where: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const refuse = (error: NodeJS.ErrnoException) => {
-      const reason = error.code ?? "UNKNOWN";
-      reject(
-        reason === "EADDRINUSE"
-          ? taken(where, reason)
-          : new HttpServerError(
-              `cannot listen on ${where}: ${reason}`,
-              { code: "ADDRESS_UNUSABLE", address: where, reason },
-              { cause: error },
-            ),
-      );
-    };
-    server.once("error", refuse);
-    server.listen(options, () => {
-      server.off("error", refuse);
-      // accept() can fail later (EMFILE); the daemon goes on without that connection.
-      server.on("error", () => undefined);
-      resolve();
-    });
+async function listen(server: Server, options: ListenOptions, where: string): Promise<void> {
+  server.listen(options);
+  await once(server, "listening").catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code ?? "UNKNOWN";
+    if (reason === "EADDRINUSE") throw taken(where, reason);
+    const detail = { code: "ADDRESS_UNUSABLE", address: where, reason } as const;
+    throw new HttpServerError(`cannot listen on ${where}: ${reason}`, detail, { cause });
   });
+  // accept() can fail later (EMFILE); the daemon goes on without that connection.
+  server.on("error", () => undefined);
 }
 
 function taken(address: string, reason: string): HttpServerError {
@@ -60,13 +49,11 @@ function taken(address: string, reason: string): HttpServerError {
   );
 }
 
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const connection = connect(path);
-    connection.once("connect", () => {
-      connection.destroy();
-      resolve(true);
-    });
-    connection.once("error", () => resolve(false));
-  });
+async function answers(path: string): Promise<boolean> {
+  const connection = connect(path);
+  const answered = once(connection, "connect").then(
+    () => true,
+    () => false,
+  );
+  return await answered.finally(() => connection.destroy());
 }

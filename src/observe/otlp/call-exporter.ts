@@ -48,22 +48,21 @@ export function createCallExporter(options: CallExporterOptions): CallExporter {
   let sending: Promise<void> | undefined;
   let failures = 0;
 
-  function wake(ms: number): void {
+  function wake(): void {
     if (timer !== undefined || sending !== undefined || queue.length === 0) return;
     timer = setTimeout(() => {
       timer = undefined;
-      begin();
-    }, ms).unref();
+      sending = send(requestMs).finally(() => {
+        sending = undefined;
+        wake();
+      });
+    }, pauseMs()).unref();
   }
 
-  function begin(): void {
-    sending ??= send(requestMs).finally(() => {
-      sending = undefined;
-      wake(failures === 0 ? (queue.length >= batchSize ? 0 : gatherMs) : retryMs());
-    });
+  function pauseMs(): number {
+    if (failures > 0) return Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, 10));
+    return queue.length >= batchSize ? 0 : gatherMs;
   }
-
-  const retryMs = () => Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, 10));
 
   async function send(limitMs: number): Promise<void> {
     const batch = queue.splice(0, batchSize);
@@ -113,11 +112,11 @@ export function createCallExporter(options: CallExporterOptions): CallExporter {
     export(call) {
       queue.push(call);
       trim();
-      if (queue.length >= batchSize && failures === 0 && timer !== undefined) {
+      if (pauseMs() === 0) {
         clearTimeout(timer);
         timer = undefined;
-        wake(0);
-      } else wake(failures === 0 ? gatherMs : retryMs());
+      }
+      wake();
     },
     counts: () => ({ ...counts }),
     async close() {
