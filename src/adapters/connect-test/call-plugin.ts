@@ -1,5 +1,6 @@
 import { execa } from "execa";
 import * as z from "zod";
+import { parseJson } from "../../domain/parse-json.ts";
 import { ConnectTestError } from "./connect-test-error.ts";
 
 export interface PluginCall {
@@ -60,12 +61,4 @@ async function runPlugin(
       { cause },
     );
   return { code: exitCode ?? signal ?? "no code", stdout };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import * as z from "zod";
 import { toFailure } from "../../domain/failure.ts";
+import { parseJson } from "../../domain/parse-json.ts";
 import { ConnectTestError } from "./connect-test-error.ts";
 
 const requestSchema = z.object({ id: z.int(), ask: z.string(), input: z.unknown() });
@@ -90,12 +91,4 @@ function eachLine(from: Readable, hear: (line: string) => void): void {
 
 function helperFailed(text: string): ConnectTestError {
   return new ConnectTestError(text, { code: "HELPER_FAILED" });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

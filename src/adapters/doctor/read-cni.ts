@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import * as z from "zod";
 import type { CniFacts, DoctorSettings } from "../../domain/doctor/facts.ts";
+import { parseJson } from "../../domain/parse-json.ts";
 import { configurationsIn, namesBefore } from "../conflist/conflist-file.ts";
 
 const versionAnswer = z.object({ supportedVersions: z.array(z.string()) });
@@ -65,12 +66,4 @@ async function askVersion(
   const answer = versionAnswer.safeParse(parseJson(stdout));
   if (answer.success) return { fault: "", versions: answer.data.supportedVersions };
   return { fault: `it ended with ${signal ?? exitCode} and no answer`, versions: [] };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

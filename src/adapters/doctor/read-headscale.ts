@@ -4,6 +4,7 @@ import { Agent, request } from "undici";
 import * as z from "zod";
 import type { AdminFacts, Fact, HeadscaleFacts } from "../../domain/doctor/facts.ts";
 import { toFailure } from "../../domain/failure.ts";
+import { parseJson } from "../../domain/parse-json.ts";
 import { answers } from "../headscale/answers.ts";
 import { HeadscaleRequestError } from "../headscale/headscale-error.ts";
 import { createTransport, type Transport } from "../headscale/transport.ts";
@@ -171,13 +172,5 @@ async function readPolicy(get: () => Promise<{ readonly policy: string }>): Prom
     const none =
       error instanceof HeadscaleRequestError && "text" in error.detail && /not found/.test(error.detail.text);
     return none ? { value: "" } : { unknown: toFailure(error).message };
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { parseJson } from "../../domain/parse-json.ts";
 import type { HeadscaleFailure } from "../../ports/headscale.ts";
 
 /** 0.29: grpc-gateway's error body; `code` is gRPC's (google.rpc.Code). */
@@ -34,12 +35,4 @@ function words(body: string): string {
   const problem = problemSchema.safeParse(json);
   const said = problem.success ? (problem.data.detail ?? problem.data.title) : undefined;
   return (said ?? body.trim()).slice(0, 300);
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }

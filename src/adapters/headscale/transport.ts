@@ -1,5 +1,6 @@
 import { Agent, request } from "undici";
 import * as z from "zod";
+import { parseJson } from "../../domain/parse-json.ts";
 import { HeadscaleRequestError } from "./headscale-error.ts";
 import { readRefusal } from "./read-refusal.ts";
 
@@ -92,14 +93,6 @@ function readAnswer<Schema extends z.ZodType>(
       text: problems,
     },
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** "ECONNREFUSED", "UND_ERR_CONNECT_TIMEOUT", "TimeoutError". */

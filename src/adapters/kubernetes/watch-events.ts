@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJson } from "../../domain/parse-json.ts";
 import { KubernetesRequestError } from "./kubernetes-error.ts";
 import { refusalError, statusCodeOf } from "./read-refusal.ts";
 
@@ -45,12 +46,4 @@ export function readWatchLine(line: string): WatchLine {
 
 export function unreadable(text: string): KubernetesRequestError {
   return new KubernetesRequestError(`the API server sent ${text}`, { code: "UNREADABLE", text });
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import * as z from "zod";
+import { parseJson } from "../../domain/parse-json.ts";
 import type { LocalApi } from "./local-api.ts";
 import { type TailnetError, TailscaleError } from "./tailscale-error.ts";
 
@@ -36,13 +37,7 @@ const running = 6;
 
 /** A line of the bus; undefined for what is no message (the bus may be cut anywhere). */
 export function readBusLine(line: string): BusMessage | undefined {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  const parsed = notifySchema.safeParse(raw);
+  const parsed = notifySchema.safeParse(parseJson(line));
   if (!parsed.success) return undefined;
   const { ErrMessage, State, LoginFinished, Prefs, PeersChanged } = parsed.data;
   return {

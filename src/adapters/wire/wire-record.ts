@@ -1,6 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { parseJson } from "../../domain/parse-json.ts";
 import type { WireRecord } from "../../ports/wire.ts";
 import { writeWhole } from "../files/write-whole.ts";
 import { WireError } from "./wire-error.ts";
@@ -29,7 +30,7 @@ export async function readWireRecord(path: string): Promise<WireRecord> {
       { cause },
     );
   });
-  const parsed = recordSchema.safeParse(jsonOf(text));
+  const parsed = recordSchema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
   const wrong = parsed.error.issues.map(({ path: at, message }) => `${at.join(".")}: ${message}`).join("; ");
   throw new WireError(`${path} is no record of headcni-wire: ${wrong}`, { code: "WIRE_UNREADABLE", path });
@@ -42,12 +43,4 @@ export async function writeWireRecord(path: string, record: WireRecord): Promise
 
 export async function removeWireRecord(path: string): Promise<void> {
   await rm(path, { force: true });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

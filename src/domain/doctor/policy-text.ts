@@ -1,3 +1,5 @@
+import { parseJson } from "../parse-json.ts";
+
 /**
  * JSON with comments and trailing commas (HuJSON), as Headscale's policy is written, turned into plain JSON text. Strings stay as
  * they are; what is removed becomes blanks, so places in error messages stay right.
@@ -15,12 +17,8 @@ function plainJson(text: string): string {
 
 /** Undefined when it is no HuJSON object. */
 export function parsePolicy(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(plainJson(text));
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(plainJson(text));
+  return isRecord(value) ? value : undefined;
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
