@@ -13,6 +13,7 @@ import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { WatchedChange, WatchReport } from "../watch/watch-events.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
 
@@ -92,23 +93,18 @@ export const clusterNodesMachine = setup({
       initial: "unknown",
       states: {
         unknown: {
-          meta: {
-            limit: { ms: limits.listing, means: "the cluster's Nodes are not known: peers are not judged" },
-          },
+          meta: stuckAfter(limits.listing, "the cluster's Nodes are not known: peers are not judged"),
           always: { guard: "isKnown", target: "known" },
         },
         known: {
           initial: "whole",
           states: {
             whole: {
-              meta: { limit: "none", because: "every Node that was there is still there" },
+              meta: mayLast("every Node that was there is still there"),
               always: { guard: "someMissing", target: "parting" },
             },
             parting: {
-              meta: {
-                limit: { ms: limits.grace, means: "a Node disappeared; its prefix is soon withdrawn" },
-                log: "info",
-              },
+              meta: stuckAfter(limits.grace, "a Node disappeared; its prefix is soon withdrawn", "info"),
               always: { guard: not("someMissing"), target: "whole" },
               after: {
                 grace: {
@@ -126,10 +122,7 @@ export const clusterNodesMachine = setup({
       },
     },
     crashed: {
-      meta: {
-        limit: { ms: limits.crashed, means: "the watch of Nodes failed and is started again" },
-        log: "error",
-      },
+      meta: stuckAfter(limits.crashed, "the watch of Nodes failed and is started again", "error"),
       after: { crashed: "working" },
     },
   },

@@ -6,6 +6,7 @@ import { requestMachine } from "../request/request-machine.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
 import { freeSlot, usedSlots } from "../support/slots.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
 import type { CniEvent, CniInput, CniSocketCommand } from "./cni-events.ts";
 import { type CniContext, type Received, refusal, slotActions } from "./request-slots.ts";
@@ -111,7 +112,7 @@ export const cniMachine = cniSetup.createMachine({
       initial: "binding",
       states: {
         binding: {
-          meta: { limit: { ms: limits.bind, means: "the CNI socket cannot be bound" } },
+          meta: stuckAfter(limits.bind, "the CNI socket cannot be bound"),
           on: { "socket.listening": "serving" },
           after: {
             bind: {
@@ -121,11 +122,11 @@ export const cniMachine = cniSetup.createMachine({
           },
         },
         serving: {
-          meta: { limit: "none", because: "this is where calls come in", log: "info" },
+          meta: mayLast("this is where calls come in", "info"),
           entry: "tellServing",
         },
         closing: {
-          meta: { limit: { ms: limits.close, means: "a call does not end" }, log: "info" },
+          meta: stuckAfter(limits.close, "a call does not end", "info"),
           entry: { type: "toSocket", params: { type: "socket.close" } },
           always: { guard: "noneRuns", target: "#cni.closed" },
           after: { close: "#cni.closed" },
@@ -133,7 +134,7 @@ export const cniMachine = cniSetup.createMachine({
       },
     },
     backingOff: {
-      meta: { limit: { ms: limits.pause, means: "waiting to listen again" }, log: "error" },
+      meta: stuckAfter(limits.pause, "waiting to listen again", "error"),
       entry: "abandonAll",
       on: { "cni.close": "closed" },
       after: { pause: "open" },

@@ -5,6 +5,7 @@ import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 
 export type ConfigEvent =
   /** The file, or a file with a key, may have changed; bursts are gathered. */
@@ -93,9 +94,7 @@ export const configMachine = setup({
       },
       states: {
         validating: {
-          meta: {
-            limit: { ms: limits.reading, means: "the configuration file cannot be read: its disk hangs" },
-          },
+          meta: stuckAfter(limits.reading, "the configuration file cannot be read: its disk hangs"),
           on: { "config.touched": { target: "validating", reenter: true } },
           invoke: {
             src: "review",
@@ -117,9 +116,7 @@ export const configMachine = setup({
           after: { reading: "#config.backingOff" },
         },
         applying: {
-          meta: {
-            limit: { ms: limits.applying, means: "a part of the daemon does not take its new setting" },
-          },
+          meta: stuckAfter(limits.applying, "a part of the daemon does not take its new setting"),
           entry: "forgetTouch",
           on: { "config.touched": { actions: "noteTouch" } },
           invoke: {
@@ -137,23 +134,17 @@ export const configMachine = setup({
           },
           after: { applying: "#config.backingOff" },
         },
-        watching: {
-          meta: { limit: "none", because: "the daemon runs with what its configuration says", log: "info" },
-        },
+        watching: { meta: mayLast("the daemon runs with what its configuration says", "info") },
         refused: {
-          meta: {
-            limit: "none",
-            because: "the daemon goes on with its old values until the file is right or the daemon restarts",
-            log: "warn",
-          },
+          meta: mayLast(
+            "the daemon goes on with its old values until the file is right or the daemon restarts",
+            "warn",
+          ),
         },
       },
     },
     backingOff: {
-      meta: {
-        limit: { ms: limits.retry, means: "waits before it watches and reads the configuration again" },
-        log: "warn",
-      },
+      meta: stuckAfter(limits.retry, "waits before it watches and reads the configuration again", "warn"),
       after: { retry: "following" },
     },
   },

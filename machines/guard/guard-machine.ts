@@ -12,6 +12,7 @@ import {
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
 import type {
   CheckResult,
@@ -162,7 +163,7 @@ export const guardMachine = setup({
   },
   states: {
     checking: {
-      meta: { limit: { ms: limits.checking, means: "the kernel or nft does not answer" } },
+      meta: stuckAfter(limits.checking, "the kernel or nft does not answer"),
       entry: "takePending",
       invoke: {
         src: "check",
@@ -196,10 +197,7 @@ export const guardMachine = setup({
       },
     },
     repairing: {
-      meta: {
-        limit: { ms: limits.repairing, means: "the kernel or nft does not take a repair" },
-        log: "warn",
-      },
+      meta: stuckAfter(limits.repairing, "the kernel or nft does not take a repair", "warn"),
       entry: "announceRepairing",
       invoke: {
         src: "repair",
@@ -230,25 +228,23 @@ export const guardMachine = setup({
       },
     },
     holding: {
-      meta: { limit: "none", because: "everything is as it must be; each change and each minute is a check" },
+      meta: mayLast("everything is as it must be; each change and each minute is a check"),
       entry: "announceHeld",
       on: { "kernel.changed": looked },
       after: { recheck: { target: "checking", actions: "lookAtAll" } },
     },
     fighting: {
-      meta: {
-        limit: { ms: longestTruceMs, means: "another program undoes the guard's repairs at once: find it" },
-        log: "error",
-      },
+      meta: stuckAfter(
+        longestTruceMs,
+        "another program undoes the guard's repairs at once: find it",
+        "error",
+      ),
       entry: "announceFighting",
       on: { "kernel.changed": looked },
       after: { truce: { target: "checking", actions: "lookAtAll" } },
     },
     backingOff: {
-      meta: {
-        limit: { ms: retries.mostMs, means: "a check or repair failed and is about to be tried again" },
-        log: "error",
-      },
+      meta: stuckAfter(retries.mostMs, "a check or repair failed and is about to be tried again", "error"),
       on: { "kernel.changed": looked },
       after: { retry: { target: "checking", actions: "lookAtAll" } },
     },

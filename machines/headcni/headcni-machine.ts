@@ -1,4 +1,5 @@
 import { keepError } from "../support/keep-failure.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { headcniLimits, headcniSetup } from "./headcni-setup.ts";
 
 /**
@@ -93,13 +94,11 @@ export const headcniMachine = headcniSetup.createMachine({
   output: ({ context }) => ({ failure: context.failure }),
   states: {
     learning: {
-      meta: {
-        limit: {
-          ms: headcniLimits.learning,
-          means: "this node's pod CIDR is not known: see the machine ownNode",
-        },
-        log: "info",
-      },
+      meta: stuckAfter(
+        headcniLimits.learning,
+        "this node's pod CIDR is not known: see the machine ownNode",
+        "info",
+      ),
       always: { guard: "knowsPrefixes", target: "starting" },
       on: {
         "node.podCIDRs": { actions: { type: "keepPrefixes", params: ({ event }) => event } },
@@ -107,31 +106,24 @@ export const headcniMachine = headcniSetup.createMachine({
       },
     },
     starting: {
-      meta: {
-        limit: { ms: headcniLimits.starting, means: "pods cannot be served yet: see guard and pods" },
-        log: "info",
-      },
+      meta: stuckAfter(headcniLimits.starting, "pods cannot be served yet: see guard and pods", "info"),
       entry: ["recoverPods", "beginReadiness", "startNetwork"],
       always: { guard: "canServe", target: "live" },
       on: { "daemon.stop": "draining" },
     },
     live: {
-      meta: {
-        limit: "none",
-        because: "pods are served; what is missing says the machine health",
-        log: "info",
-      },
+      meta: mayLast("pods are served; what is missing says the machine health", "info"),
       entry: ["openPods", "tellReadinessServing", { type: "tellHealth", params: { type: "service.opened" } }],
       on: { "daemon.stop": "draining" },
     },
     draining: {
-      meta: { limit: { ms: headcniLimits.draining, means: "a CNI call does not end" }, log: "info" },
+      meta: stuckAfter(headcniLimits.draining, "a CNI call does not end", "info"),
       entry: ["drainPods", { type: "tellHealth", params: { type: "service.closed" } }],
       on: { "pods.drained": "closing", "daemon.stop": {} },
       after: { draining: "closing" },
     },
     closing: {
-      meta: { limit: { ms: headcniLimits.closing, means: "the CNI socket does not close" }, log: "info" },
+      meta: stuckAfter(headcniLimits.closing, "the CNI socket does not close", "info"),
       entry: "closeCni",
       on: { "cni.closed": "stopped", "daemon.stop": {} },
       after: { closing: "stopped" },

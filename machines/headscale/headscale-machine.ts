@@ -4,6 +4,7 @@ import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import {
   type HeadscaleEvent,
   type HeadscaleJob,
@@ -99,7 +100,7 @@ export const headscaleMachine = setup({
   on: { "approval.wanted": taken, "authKey.wanted": taken, "node.departed": taken },
   states: {
     probing: {
-      meta: { limit: { ms: limits.exchange, means: "Headscale accepts connections but does not answer" } },
+      meta: stuckAfter(limits.exchange, "Headscale accepts connections but does not answer"),
       invoke: {
         src: "probe",
         input: ({ context: { authenticates } }) => ({ authenticates }),
@@ -119,11 +120,11 @@ export const headscaleMachine = setup({
       on: { "control.lost": "backingOff" },
       states: {
         idle: {
-          meta: { limit: "none", because: "Headscale is asked only on request" },
+          meta: mayLast("Headscale is asked only on request"),
           always: { guard: "hasJob", target: "working" },
         },
         working: {
-          meta: { limit: { ms: limits.exchange, means: "Headscale takes long over a request of this node" } },
+          meta: stuckAfter(limits.exchange, "Headscale takes long over a request of this node"),
           invoke: {
             src: "serve",
             input: ({ context }) => ({ task: taskOf(context) }),
@@ -161,15 +162,12 @@ export const headscaleMachine = setup({
       },
     },
     backingOff: {
-      meta: { limit: { ms: retry.mostMs, means: "Headscale is away; what runs keeps running" }, log: "warn" },
+      meta: stuckAfter(retry.mostMs, "Headscale is away; what runs keeps running", "warn"),
       on: { "control.restored": "probing" },
       after: { backoff: { target: "probing", actions: "countAttempt" } },
     },
     refused: {
-      meta: {
-        limit: { ms: limits.refused, means: "Headscale does not take the API key: replace the key file" },
-        log: "error",
-      },
+      meta: stuckAfter(limits.refused, "Headscale does not take the API key: replace the key file", "error"),
       on: { "credentials.replaced": "probing" },
       after: { refused: "probing" },
     },

@@ -1,5 +1,6 @@
 import type { HealthFacts } from "../../src/domain/health-level.ts";
 import { type LoginWanted, loginTrouble } from "../../src/domain/login-trouble.ts";
+import { mayLast } from "../support/state-limit.ts";
 import type { HealthContext, HealthFact } from "./health-events.ts";
 import { awaited, healthSetup, initialHealth, problem, unheard, well } from "./health-setup.ts";
 
@@ -53,11 +54,9 @@ export const healthMachine = healthSetup.createMachine({
         "service.closed": to(".draining", { service: "draining" }),
       },
       states: {
-        starting: { meta: { limit: "none", because: "how long a start may take the root's states say" } },
-        serving: { meta: { limit: "none", because: "new pods are served", log: "info" } },
-        draining: {
-          meta: { limit: "none", because: "the daemon ends; how long that may take the root says" },
-        },
+        starting: { meta: mayLast("how long a start may take the root's states say") },
+        serving: { meta: mayLast("new pods are served", "info") },
+        draining: { meta: mayLast("the daemon ends; how long that may take the root says") },
       },
     },
     proof: {
@@ -68,8 +67,8 @@ export const healthMachine = healthSetup.createMachine({
       },
       states: {
         recalling: { always: [{ guard: "provenBefore", target: "given" }, { target: "wanted" }] },
-        wanted: { meta: { limit: "none", because: "the readiness machine says how long" } },
-        given: { meta: { limit: "none", because: "this node may be used, and stays so" } },
+        wanted: { meta: mayLast("the readiness machine says how long") },
+        given: { meta: mayLast("this node may be used, and stays so") },
       },
     },
     guard: {

@@ -2,6 +2,7 @@ import { assign, enqueueActions, setup, stateIn } from "xstate";
 import { type HealthFacts, healthLevel } from "../../src/domain/health-level.ts";
 import type { LoginWanted } from "../../src/domain/login-trouble.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { HealthContext, HealthEvent, HealthInput, HealthListeners } from "./health-events.ts";
 
 /** How long something may be missing before it counts as stuck, in ms. */
@@ -23,16 +24,16 @@ export function initialHealth({ authKeyFrom, kubernetes, provenBefore }: HealthI
   return { authKeyFrom, facts, level: healthLevel(facts), listeners: null, held: {} };
 }
 
-export const well = { limit: "none", because: "its owner reports nothing amiss" } as const;
-export const unheard = { limit: "none", because: "its owner has not reported yet: see its machine" } as const;
+export const well = mayLast("its owner reports nothing amiss");
+export const unheard = mayLast("its owner has not reported yet: see its machine");
 
 /** A node is not whole for as long as this is not known. */
 export function awaited(means: string) {
-  return { tags: "problem" as const, meta: { limit: { ms: missingMs, means } } };
+  return { tags: "problem" as const, meta: stuckAfter(missingMs, means) };
 }
 
 export function problem(means: string) {
-  return { tags: "problem" as const, meta: { limit: { ms: missingMs, means }, log: "warn" as const } };
+  return { tags: "problem" as const, meta: stuckAfter(missingMs, means, "warn") };
 }
 
 /** Vocabulary of the health machine: what its chart in health-machine.ts is written with. */

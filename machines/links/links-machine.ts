@@ -4,6 +4,7 @@ import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 
 /** To a pod: its link is not in the kernel any more. */
 export type LinkGone = { readonly type: "link.gone" };
@@ -56,15 +57,15 @@ export const linksMachine = setup({
   on: { "link.left": { actions: { type: "join", params: ({ event }) => event.replyTo } } },
   states: {
     idle: {
-      meta: { limit: "none", because: "no link waits for its deletion" },
+      meta: mayLast("no link waits for its deletion"),
       always: { guard: "moreWait", target: "gathering" },
     },
     gathering: {
-      meta: { limit: { ms: limits.gather, means: "links of deleted pods gather" } },
+      meta: stuckAfter(limits.gather, "links of deleted pods gather"),
       after: { gather: "deleting" },
     },
     deleting: {
-      meta: { limit: { ms: limits.deletion, means: "the kernel does not end the deletion of links" } },
+      meta: stuckAfter(limits.deletion, "the kernel does not end the deletion of links"),
       entry: "takeAll",
       invoke: {
         src: "removeLeaving",
@@ -73,7 +74,7 @@ export const linksMachine = setup({
       },
     },
     backingOff: {
-      meta: { limit: { ms: limits.pause, means: "waiting to delete refused links again" }, log: "warn" },
+      meta: stuckAfter(limits.pause, "waiting to delete refused links again", "warn"),
       after: { pause: "deleting" },
     },
   },

@@ -5,6 +5,7 @@ import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 
 export type NodeConditionEvent =
   | { readonly type: "condition.wanted"; readonly condition: NetworkCondition }
@@ -67,16 +68,14 @@ export const nodeConditionMachine = setup({
   },
   states: {
     resting: {
-      meta: { limit: "none", because: "the Node says what is true, or there is no Node to say it" },
+      meta: mayLast("the Node says what is true, or there is no Node to say it"),
       always: [
         { guard: "isGoodNews", target: "setting" },
         { guard: not("isAsWanted"), target: "doubting" },
       ],
     },
     doubting: {
-      meta: {
-        limit: { ms: limits.doubting, means: "the node's network is not whole; soon its Node says so" },
-      },
+      meta: stuckAfter(limits.doubting, "the node's network is not whole; soon its Node says so"),
       always: [
         { guard: "isAsWanted", target: "resting" },
         { guard: "isGoodNews", target: "setting" },
@@ -84,7 +83,7 @@ export const nodeConditionMachine = setup({
       after: { doubting: "setting" },
     },
     setting: {
-      meta: { limit: { ms: limits.setting, means: "the API server does not take the Node's condition" } },
+      meta: stuckAfter(limits.setting, "the API server does not take the Node's condition"),
       invoke: {
         src: "setCondition",
         input: ({ context: { wanted } }) => ({
@@ -107,9 +106,7 @@ export const nodeConditionMachine = setup({
       },
     },
     backingOff: {
-      meta: {
-        limit: { ms: retry.mostMs, means: "the Node's condition was not taken and is tried again" },
-      },
+      meta: stuckAfter(retry.mostMs, "the Node's condition was not taken and is tried again"),
       after: { backoff: "resting" },
     },
   },

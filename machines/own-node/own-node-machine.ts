@@ -1,4 +1,5 @@
 import { keepError } from "../support/keep-failure.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { WatchedChange, WatchReport } from "../watch/watch-events.ts";
 import {
   foundPrefixes,
@@ -72,7 +73,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           ],
         },
         recalling: {
-          meta: { limit: { ms: limits.recalling, means: "the state directory cannot be read" } },
+          meta: stuckAfter(limits.recalling, "the state directory cannot be read"),
           invoke: {
             src: "recall",
             onDone: {
@@ -102,9 +103,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           },
           states: {
             awaitingApiServer: {
-              meta: {
-                limit: { ms: limits.awaitingApiServer, means: "the API server does not answer at once" },
-              },
+              meta: stuckAfter(limits.awaitingApiServer, "the API server does not answer at once"),
               after: {
                 awaitingApiServer: [
                   {
@@ -117,10 +116,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
               },
             },
             waiting: {
-              meta: {
-                limit: { ms: limits.waiting, means: "this node has no pod CIDR: /ready says why" },
-                log: "warn",
-              },
+              meta: stuckAfter(limits.waiting, "this node has no pod CIDR: /ready says why", "warn"),
               entry: {
                 type: "report",
                 params: ({ context }) => ({ type: "node.waiting", reason: whyNone(context) }),
@@ -134,7 +130,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           },
         },
         remembering: {
-          meta: { limit: { ms: limits.remembering, means: "the state directory takes no writes" } },
+          meta: stuckAfter(limits.remembering, "the state directory takes no writes"),
           invoke: {
             src: "remember",
             input: ({ context }) => ({ podCidrs: context.inForce }),
@@ -160,13 +156,11 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
               ],
             },
             unconfirmed: {
-              meta: {
-                limit: {
-                  ms: limits.unconfirmed,
-                  means: "the API server is away: this node goes on with the pod CIDR it had",
-                },
-                log: "warn",
-              },
+              meta: stuckAfter(
+                limits.unconfirmed,
+                "the API server is away: this node goes on with the pod CIDR it had",
+                "warn",
+              ),
               entry: {
                 type: "report",
                 params: {
@@ -176,27 +170,23 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
               },
             },
             agreed: {
-              meta: { limit: "none", because: "the Node has the pod CIDR that this node works with" },
+              meta: mayLast("the Node has the pod CIDR that this node works with"),
               entry: { type: "report", params: { type: "node.agreed", note: "" } },
             },
             absent: {
-              meta: {
-                limit: {
-                  ms: limits.absent,
-                  means: "this node's Node is gone: peers soon refuse its pods' addresses",
-                },
-                log: "warn",
-              },
+              meta: stuckAfter(
+                limits.absent,
+                "this node's Node is gone: peers soon refuse its pods' addresses",
+                "warn",
+              ),
               entry: { type: "report", params: { type: "node.agreed", note: "this node's Node is gone" } },
             },
             conflicting: {
-              meta: {
-                limit: {
-                  ms: limits.conflicting,
-                  means: "the Node's pod CIDR changed under running pods: drain the node",
-                },
-                log: "error",
-              },
+              meta: stuckAfter(
+                limits.conflicting,
+                "the Node's pod CIDR changed under running pods: drain the node",
+                "error",
+              ),
               always: { guard: "mayMove", target: "#ownNode.working.moving" },
               entry: {
                 type: "report",
@@ -206,10 +196,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           },
         },
         moving: {
-          meta: {
-            limit: { ms: limits.remembering, means: "the state directory takes no writes" },
-            log: "warn",
-          },
+          meta: stuckAfter(limits.remembering, "the state directory takes no writes", "warn"),
           invoke: {
             src: "remember",
             input: ({ context }) => ({ podCidrs: foundPrefixes(context) ?? [] }),
@@ -220,16 +207,13 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           after: { remembering: "moved" },
         },
         moved: {
-          meta: { limit: { ms: limits.moved, means: "the daemon does not end to begin anew" }, log: "warn" },
+          meta: stuckAfter(limits.moved, "the daemon does not end to begin anew", "warn"),
           entry: "reportMoved",
         },
       },
     },
     crashed: {
-      meta: {
-        limit: { ms: limits.crashed, means: "a part of this machine failed and is started again" },
-        log: "error",
-      },
+      meta: stuckAfter(limits.crashed, "a part of this machine failed and is started again", "error"),
       after: { crashed: "working" },
     },
   },

@@ -15,6 +15,7 @@ import { beginWork } from "../../src/domain/work-queue.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 
 export type PodReportsEvent =
   | { readonly type: "report.wanted"; readonly report: PodReport }
@@ -96,11 +97,11 @@ export const podReportsMachine = setup({
   },
   states: {
     resting: {
-      meta: { limit: "none", because: "there is nothing to tell about pods" },
+      meta: mayLast("there is nothing to tell about pods"),
       always: { guard: "hasWork", target: "posting", actions: "begin" },
     },
     posting: {
-      meta: { limit: { ms: limits.posting, means: "the API server does not take Events" } },
+      meta: stuckAfter(limits.posting, "the API server does not take Events"),
       invoke: {
         src: "post",
         input: ({ context }) => orderOf(context.book),
@@ -134,11 +135,11 @@ export const podReportsMachine = setup({
       },
     },
     pacing: {
-      meta: { limit: { ms: limits.pacing, means: "the next report waits its turn" } },
+      meta: stuckAfter(limits.pacing, "the next report waits its turn"),
       after: { pacing: "resting" },
     },
     backingOff: {
-      meta: { limit: { ms: retry.mostMs, means: "the API server is away; reports about pods wait" } },
+      meta: stuckAfter(retry.mostMs, "the API server is away; reports about pods wait"),
       after: { backoff: "resting" },
     },
   },

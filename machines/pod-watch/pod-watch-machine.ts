@@ -1,5 +1,6 @@
 import { not } from "xstate";
 import { keepError } from "../support/keep-failure.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { WatchedChange } from "../watch/watch-events.ts";
 import { initialPodWatch, podWatchLimits as limits, orphanOf, podWatchSetup } from "./pod-watch-setup.ts";
 
@@ -59,15 +60,10 @@ export const podWatchMachine = podWatchSetup.createMachine({
           on: { "watch.listed": { target: ".current", actions: keepPods } },
           states: {
             unknown: {
-              meta: {
-                limit: {
-                  ms: limits.listing,
-                  means: "this node's pods are not known: orphans stay where they are",
-                },
-              },
+              meta: stuckAfter(limits.listing, "this node's pods are not known: orphans stay where they are"),
             },
             current: {
-              meta: { limit: "none", because: "each change of this node's pods is told" },
+              meta: mayLast("each change of this node's pods is told"),
               entry: "isCurrent",
               on: {
                 "watch.changed": { actions: keepPods },
@@ -75,9 +71,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
               },
             },
             stale: {
-              meta: {
-                limit: { ms: limits.stale, means: "the API server is away: orphans stay where they are" },
-              },
+              meta: stuckAfter(limits.stale, "the API server is away: orphans stay where they are"),
               on: {
                 "watch.restored": "current",
                 "watch.changed": { target: "current", actions: keepPods },
@@ -89,23 +83,16 @@ export const podWatchMachine = podWatchSetup.createMachine({
           initial: "calm",
           states: {
             calm: {
-              meta: { limit: "none", because: "each attachment has its pod" },
+              meta: mayLast("each attachment has its pod"),
               always: { guard: "suspects", target: "suspecting" },
             },
             suspecting: {
-              meta: {
-                limit: {
-                  ms: limits.orphaned,
-                  means: "an attachment's pod is gone, and it cannot be removed",
-                },
-              },
+              meta: stuckAfter(limits.orphaned, "an attachment's pod is gone, and it cannot be removed"),
               always: { guard: not("suspects"), target: "calm" },
               initial: "turning",
               states: {
                 turning: {
-                  meta: {
-                    limit: { ms: limits.grace, means: "an attachment's pod is gone and no DEL came yet" },
-                  },
+                  meta: stuckAfter(limits.grace, "an attachment's pod is gone and no DEL came yet"),
                   after: { grace: { target: "turning", reenter: true, actions: "turn" } },
                 },
               },
@@ -116,7 +103,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
           initial: "resting",
           states: {
             resting: {
-              meta: { limit: "none", because: "there is no orphan" },
+              meta: mayLast("there is no orphan"),
               always: { guard: "hasWork", target: "choosing", actions: "begin" },
             },
             choosing: {
@@ -126,9 +113,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
               ],
             },
             examining: {
-              meta: {
-                limit: { ms: limits.examining, means: "the node's processes cannot be looked through" },
-              },
+              meta: stuckAfter(limits.examining, "the node's processes cannot be looked through"),
               invoke: {
                 src: "examine",
                 input: ({ context }) => ({ attachment: orphanOf(context) ?? nobody }),
@@ -148,10 +133,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
               after: { examining: { target: "pacing", actions: "spare" } },
             },
             detaching: {
-              meta: {
-                limit: { ms: limits.detaching, means: "an orphan cannot be removed: see its pod machine" },
-                log: "info",
-              },
+              meta: stuckAfter(limits.detaching, "an orphan cannot be removed: see its pod machine", "info"),
               on: {
                 "pod.detached": {
                   guard: { type: "isAnswer", params: ({ event }) => event },
@@ -167,7 +149,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
               after: { detaching: { target: "pacing", actions: "spare" } },
             },
             pacing: {
-              meta: { limit: { ms: limits.pacing, means: "the next orphan waits its turn" } },
+              meta: stuckAfter(limits.pacing, "the next orphan waits its turn"),
               after: { pacing: "resting" },
             },
           },
@@ -175,10 +157,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
       },
     },
     crashed: {
-      meta: {
-        limit: { ms: limits.crashed, means: "a part of this machine failed and is started again" },
-        log: "error",
-      },
+      meta: stuckAfter(limits.crashed, "a part of this machine failed and is started again", "error"),
       entry: "doubt",
       after: { crashed: "working" },
     },

@@ -1,5 +1,6 @@
 import { toFailure } from "../../src/domain/failure.ts";
 import { keepError } from "../support/keep-failure.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
 import type { AttachmentCall } from "./pod-events.ts";
 import { podLimits as limits, podSetup } from "./pod-setup.ts";
@@ -35,7 +36,7 @@ export const podMachine = podSetup.createMachine({
       ],
     },
     attaching: {
-      meta: { limit: { ms: limits.attach, means: "the kernel worker does not answer an ADD" } },
+      meta: stuckAfter(limits.attach, "the kernel worker does not answer an ADD"),
       invoke: {
         id: "attach",
         src: "attach",
@@ -58,15 +59,13 @@ export const podMachine = podSetup.createMachine({
       },
     },
     attached: {
-      meta: { limit: "none", because: "a pod lives as long as it is wanted", log: "info" },
+      meta: mayLast("a pod lives as long as it is wanted", "info"),
       always: { guard: "hasCalls", target: "checking", actions: ["tellStarted", "takeNext"] },
       on: { "pod.detachWanted": { target: "detaching", actions: overtaking } },
     },
     // For CHECK and for the same ADD again.
     checking: {
-      meta: {
-        limit: { ms: limits.check, means: "the kernel worker does not answer a CHECK or a repeated ADD" },
-      },
+      meta: stuckAfter(limits.check, "the kernel worker does not answer a CHECK or a repeated ADD"),
       invoke: {
         src: "check",
         input: ({ context }) => ({ plan: context.plan }),
@@ -95,11 +94,11 @@ export const podMachine = podSetup.createMachine({
     },
     // Its limit counts on while attempts and pauses take turns: for a removal that goes on for ever the alert must fire.
     detaching: {
-      meta: { limit: { ms: limits.removal, means: "what a pod left is still in the kernel: see the log" } },
+      meta: stuckAfter(limits.removal, "what a pod left is still in the kernel: see the log"),
       initial: "unrouting",
       states: {
         unrouting: {
-          meta: { limit: { ms: limits.detach, means: "the kernel worker does not answer a DEL" } },
+          meta: stuckAfter(limits.detach, "the kernel worker does not answer a DEL"),
           invoke: {
             id: "detach",
             src: "detach",
@@ -128,7 +127,7 @@ export const podMachine = podSetup.createMachine({
           },
         },
         releasing: {
-          meta: { limit: { ms: limits.release, means: "a link that was deleted is still in the kernel" } },
+          meta: stuckAfter(limits.release, "a link that was deleted is still in the kernel"),
           entry: "tellLinkLeft",
           on: {
             "link.gone": "#pod.idle",
@@ -138,7 +137,7 @@ export const podMachine = podSetup.createMachine({
           after: { release: "unrouting" },
         },
         pausing: {
-          meta: { limit: { ms: limits.pause, means: "waiting to remove an attachment again" }, log: "warn" },
+          meta: stuckAfter(limits.pause, "waiting to remove an attachment again", "warn"),
           entry: "countFailedRemoval",
           on: { "pod.detachWanted": { target: "unrouting", actions: overtaking } },
           after: { pause: "unrouting" },
@@ -146,9 +145,7 @@ export const podMachine = podSetup.createMachine({
       },
     },
     idle: {
-      meta: {
-        limit: { ms: limits.idle, means: "the registry neither releases a pod nor gives it addresses" },
-      },
+      meta: stuckAfter(limits.idle, "the registry neither releases a pod nor gives it addresses"),
       entry: "reportIdle",
       always: { guard: "checkIsNext", actions: "answerNotAttached" },
       on: {

@@ -9,6 +9,7 @@ import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
 import { collect, settleCollected } from "./collect-garbage.ts";
 import { answered, handOn, idle, podEnded } from "./hand-on.ts";
@@ -150,7 +151,7 @@ export const podsMachine = podsSetup.createMachine({
   },
   states: {
     closed: {
-      meta: { limit: { ms: limits.start, means: "the kernel was not opened" } },
+      meta: stuckAfter(limits.start, "the kernel was not opened"),
       on: {
         "pods.recover": {
           target: "recovering",
@@ -159,9 +160,7 @@ export const podsMachine = podsSetup.createMachine({
       },
     },
     recovering: {
-      meta: {
-        limit: { ms: limits.recovery, means: "the kernel worker does not give back earlier attachments" },
-      },
+      meta: stuckAfter(limits.recovery, "the kernel worker does not give back earlier attachments"),
       invoke: {
         src: "recover",
         input: ({ context }) => ({ routerAddresses: context.routerAddresses }),
@@ -186,32 +185,29 @@ export const podsMachine = podsSetup.createMachine({
       },
     },
     recoveryFailed: {
-      meta: {
-        limit: { ms: limits.pause, means: "waiting to read the kernel's attachments again" },
-        log: "error",
-      },
+      meta: stuckAfter(limits.pause, "waiting to read the kernel's attachments again", "error"),
       after: { pause: "recovering" },
     },
     recovered: {
-      meta: { limit: { ms: limits.start, means: "the guard does not hold yet, ADDs wait" }, log: "info" },
+      meta: stuckAfter(limits.start, "the guard does not hold yet, ADDs wait", "info"),
       entry: "serveHeld",
       always: { guard: "opened", target: "ready" },
       on: serveAllButAttach,
     },
     ready: {
-      meta: { limit: "none", because: "this is where pods are served", log: "info" },
+      meta: mayLast("this is where pods are served", "info"),
       entry: "serveHeld",
       on: { ...serveAllButAttach, "pod.attachWanted": handedOn },
     },
     draining: {
-      meta: { limit: { ms: limits.drain, means: "a call does not end" }, log: "info" },
+      meta: stuckAfter(limits.drain, "a call does not end", "info"),
       entry: "refuseHeld",
       always: { guard: "allAnswered", target: "drained" },
       on: { ...serveAllButAttach, "pod.attachWanted": refused },
       after: { drain: "drained" },
     },
     drained: {
-      meta: { limit: "none", because: "the root ends the process", log: "info" },
+      meta: mayLast("the root ends the process", "info"),
       entry: { type: "report", params: { type: "pods.drained" } },
       on: { ...serveAllButAttach, "pod.attachWanted": refused },
     },

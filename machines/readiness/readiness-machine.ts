@@ -4,6 +4,7 @@ import { samePodCidrs } from "../../src/domain/node-pod-cidrs.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { ReadinessEvent, ReadinessInput } from "./readiness-events.ts";
 
 interface ReadinessContext extends ReadinessInput {
@@ -60,26 +61,22 @@ export const readinessMachine = setup({
   },
   states: {
     notServing: {
-      meta: {
-        limit: { ms: limits.serving, means: "ADD cannot be served yet: look at the guard and the pods" },
-      },
+      meta: stuckAfter(limits.serving, "ADD cannot be served yet: look at the guard and the pods"),
       on: { "readiness.serving": "awaitingProof" },
     },
     awaitingProof: {
-      meta: {
-        limit: {
-          ms: limits.proof,
-          means: "this node never proved its route: look at the route and headscale machines",
-        },
-        log: "info",
-      },
+      meta: stuckAfter(
+        limits.proof,
+        "this node never proved its route: look at the route and headscale machines",
+        "info",
+      ),
       always: [
         { guard: "proven", target: "recording" },
         { guard: "mayPublish", target: "publishing" },
       ],
     },
     recording: {
-      meta: { limit: { ms: limits.recording, means: "the state directory takes no writes" } },
+      meta: stuckAfter(limits.recording, "the state directory takes no writes"),
       invoke: {
         src: "recordProof",
         input: ({ context }) => ({ podCidrs: context.prefixes }),
@@ -89,7 +86,7 @@ export const readinessMachine = setup({
       after: { recording: "backingOff" },
     },
     publishing: {
-      meta: { limit: { ms: limits.publishing, means: "the CNI configuration directory takes no writes" } },
+      meta: stuckAfter(limits.publishing, "the CNI configuration directory takes no writes"),
       invoke: {
         src: "publishConflist",
         onDone: { target: "published", actions: "forgetFailure" },
@@ -98,14 +95,11 @@ export const readinessMachine = setup({
       after: { publishing: "backingOff" },
     },
     backingOff: {
-      meta: {
-        limit: { ms: limits.retry, means: "waits before it writes proof and conflist again" },
-        log: "warn",
-      },
+      meta: stuckAfter(limits.retry, "waits before it writes proof and conflist again", "warn"),
       after: { retry: [{ guard: "proven", target: "recording" }, { target: "publishing" }] },
     },
     published: {
-      meta: { limit: "none", because: "the conflist stays for as long as the node has pods", log: "info" },
+      meta: mayLast("the conflist stays for as long as the node has pods", "info"),
       entry: "reportGiven",
     },
   },

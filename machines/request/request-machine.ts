@@ -3,6 +3,7 @@ import { type CniReply, deadlineMs } from "../../src/protocol/wire-types.ts";
 import type { PodAnswer, PodsCall } from "../pods/pods-events.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { stuckAfter } from "../support/state-limit.ts";
 import { notAvailable, replyOf, silentReply } from "./reply-of.ts";
 import type { RequestEvent, RequestInput } from "./request-events.ts";
 
@@ -81,12 +82,12 @@ export const requestMachine = requestSetup.createMachine({
       ],
     },
     asking: {
-      meta: { limit: { ms: limits.asking, means: "a call does not end: see the machine of its pod" } },
+      meta: stuckAfter(limits.asking, "a call does not end: see the machine of its pod"),
       entry: "ask",
       after: { deadline: "late" },
     },
     late: {
-      meta: { limit: { ms: limits.late, means: "the registry does not say how far a call is" }, log: "warn" },
+      meta: stuckAfter(limits.late, "the registry does not say how far a call is", "warn"),
       entry: "withdraw",
       after: {
         late: {

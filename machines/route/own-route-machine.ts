@@ -1,5 +1,6 @@
 import { not } from "xstate";
 import { keepError } from "../support/keep-failure.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import {
   approvalRetry,
   ownRouteLimits as limits,
@@ -12,7 +13,7 @@ import {
 
 /** Has Headscale tell this node its own state anew, then waits on. */
 const refreshing = ownRouteSetup.createStateConfig({
-  meta: { limit: { ms: limits.refresh, means: "tailscaled does not answer on its socket" } },
+  meta: stuckAfter(limits.refresh, "tailscaled does not answer on its socket"),
   invoke: {
     src: "refresh",
     onDone: "waiting",
@@ -34,9 +35,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
   },
   states: {
     announcing: {
-      meta: {
-        limit: { ms: limits.announce, means: "tailscaled does not stand, nobody hears of this prefix" },
-      },
+      meta: stuckAfter(limits.announce, "tailscaled does not stand, nobody hears of this prefix"),
       entry: { type: "report", params: "announcing" },
       always: [
         { guard: "served", target: "awaitingService" },
@@ -53,18 +52,13 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       states: {
         choosing: { always: [{ guard: "approvesItself", target: "asking" }, { target: "waiting" }] },
         waiting: {
-          meta: {
-            limit: {
-              ms: limits.approve,
-              means: "Headscale's autoApprovers do not cover this prefix and tag",
-            },
-          },
+          meta: stuckAfter(limits.approve, "Headscale's autoApprovers do not cover this prefix and tag"),
           // Headscale 0.29 tells everybody but this node itself when it serves now in the place of one that went offline.
           after: { refreshPause: { target: "refreshing", actions: "countAttempt" } },
         },
         refreshing,
         asking: {
-          meta: { limit: { ms: limits.approve, means: "Headscale's API does not approve this prefix" } },
+          meta: stuckAfter(limits.approve, "Headscale's API does not approve this prefix"),
           entry: "askForApproval",
           on: {
             "approval.granted": [
@@ -82,10 +76,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
           },
         },
         pausing: {
-          meta: {
-            limit: { ms: approvalRetry.mostMs, means: "Headscale refused to approve this prefix" },
-            log: "warn",
-          },
+          meta: stuckAfter(approvalRetry.mostMs, "Headscale refused to approve this prefix", "warn"),
           after: { approvalPause: { target: "asking", actions: "countAttempt" } },
         },
       },
@@ -97,17 +88,12 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       states: {
         refreshing,
         waiting: {
-          meta: {
-            limit: {
-              ms: serviceRetry.mostMs,
-              means: "another node serves this prefix, or Headscale forgot it",
-            },
-          },
+          meta: stuckAfter(serviceRetry.mostMs, "another node serves this prefix, or Headscale forgot it"),
           always: { guard: "served", target: "proving" },
           after: { service: { target: "#ownRoute.awaitingApproval", actions: "countRound" } },
         },
         proving: {
-          meta: { limit: { ms: limits.prove, means: "a proof takes longer than its packets may" } },
+          meta: stuckAfter(limits.prove, "a proof takes longer than its packets may"),
           always: { guard: "refused", target: "waiting" },
           invoke: {
             src: "prove",
@@ -124,9 +110,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
           },
         },
         pausing: {
-          meta: {
-            limit: { ms: proofRetry.mostMs, means: "no online peer answers a packet from this prefix" },
-          },
+          meta: stuckAfter(proofRetry.mostMs, "no online peer answers a packet from this prefix"),
           after: { proofPause: { target: "waiting", actions: "countAttempt" } },
         },
       },
@@ -140,7 +124,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       initial: "resting",
       states: {
         resting: {
-          meta: { limit: "none", because: "peers reach this prefix", log: "info" },
+          meta: mayLast("peers reach this prefix", "info"),
           after: {
             recheck: [
               { guard: "hasWitnesses", target: "checking" },
@@ -150,7 +134,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
         },
         // An approval taken back in Headscale 0.29 is told to all but the node itself: only a packet shows it.
         checking: {
-          meta: { limit: { ms: limits.prove, means: "a proof takes longer than its packets may" } },
+          meta: stuckAfter(limits.prove, "a proof takes longer than its packets may"),
           invoke: {
             src: "prove",
             input: ({ context }) => proofOf(context),
@@ -164,10 +148,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       },
     },
     lost: {
-      meta: {
-        limit: { ms: limits.regain, means: "Headscale no longer makes this node serve its prefix" },
-        log: "warn",
-      },
+      meta: stuckAfter(limits.regain, "Headscale no longer makes this node serve its prefix", "warn"),
       entry: { type: "report", params: "lost" },
       always: { guard: "served", target: "awaitingService" },
       after: { regain: "awaitingApproval" },

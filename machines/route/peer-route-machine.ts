@@ -5,6 +5,7 @@ import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { PeerRouteEvent, PeerRouteState, RouteReport } from "./route-events.ts";
 
 export interface PeerRouteInput {
@@ -70,29 +71,24 @@ export const peerRouteMachine = setup({
       ],
     },
     expected: {
-      meta: { limit: { ms: limits.install, means: "tailscaled does not install this peer's prefix" } },
+      meta: stuckAfter(limits.install, "tailscaled does not install this peer's prefix"),
       entry: { type: "report", params: "expected" },
     },
     installed: {
-      meta: { limit: "none", because: "packets for this peer's pods go to the tailnet" },
+      meta: mayLast("packets for this peer's pods go to the tailnet"),
       entry: ["remember", { type: "report", params: "installed" }],
     },
     lost: {
       entry: { type: "report", params: "lost" },
       initial: "withdrawn",
       states: {
-        withdrawn: {
-          meta: { limit: { ms: limits.away, means: "the peer is away or no longer announces its prefix" } },
-        },
+        withdrawn: { meta: stuckAfter(limits.away, "the peer is away or no longer announces its prefix") },
         missing: {
-          meta: {
-            limit: { ms: limits.missing, means: "somebody deleted this route of tailscaled's" },
-            log: "warn",
-          },
+          meta: stuckAfter(limits.missing, "somebody deleted this route of tailscaled's", "warn"),
           after: { missing: "repairing" },
         },
         repairing: {
-          meta: { limit: { ms: limits.repair, means: "the kernel does not take this route back" } },
+          meta: stuckAfter(limits.repair, "the kernel does not take this route back"),
           invoke: {
             src: "reinstall",
             input: ({ context: { prefix } }) => ({ prefix }),
@@ -100,21 +96,15 @@ export const peerRouteMachine = setup({
             onError: { target: "missing", actions: keepError },
           },
         },
-        repaired: {
-          meta: {
-            limit: { ms: limits.repair, means: "the route was put back and is not seen in the table" },
-          },
-        },
+        repaired: { meta: stuckAfter(limits.repair, "the route was put back and is not seen in the table") },
       },
     },
     conflicting: {
-      meta: {
-        limit: {
-          ms: limits.conflict,
-          means: "two nodes announce overlapping prefixes: the culprit is named",
-        },
-        log: "error",
-      },
+      meta: stuckAfter(
+        limits.conflict,
+        "two nodes announce overlapping prefixes: the culprit is named",
+        "error",
+      ),
       entry: { type: "report", params: "conflicting" },
     },
     released: { type: "final" },

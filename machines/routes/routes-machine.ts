@@ -1,4 +1,5 @@
 import { keepError } from "../support/keep-failure.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { initialRoutes, routesLimits as limits, routesSetup } from "./routes-setup.ts";
 
 /**
@@ -31,18 +32,18 @@ export const routesMachine = routesSetup.createMachine({
   },
   states: {
     resting: {
-      meta: { limit: "none", because: "nothing changed in the tailnet or in the table" },
+      meta: mayLast("nothing changed in the tailnet or in the table"),
       always: [
         { guard: "hinted", target: "settling" },
         { guard: "awaits", target: "awaiting" },
       ],
     },
     settling: {
-      meta: { limit: { ms: limits.settle, means: "changes come in bursts: one look for all of them" } },
+      meta: stuckAfter(limits.settle, "changes come in bursts: one look for all of them"),
       after: { settle: "reading" },
     },
     reading: {
-      meta: { limit: { ms: limits.read, means: "the kernel does not list X's routes" } },
+      meta: stuckAfter(limits.read, "the kernel does not list X's routes"),
       entry: "lookBegins",
       invoke: {
         src: "readTable",
@@ -59,7 +60,7 @@ export const routesMachine = routesSetup.createMachine({
     },
     // tailscaled installs routes a moment after the netmap; a missed notification must not last for ever either.
     awaiting: {
-      meta: { limit: { ms: limits.again, means: "tailscaled has yet to install a peer's prefix" } },
+      meta: stuckAfter(limits.again, "tailscaled has yet to install a peer's prefix"),
       always: { guard: "hinted", target: "settling" },
       after: { again: "reading" },
     },

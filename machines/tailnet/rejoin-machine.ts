@@ -4,6 +4,7 @@ import type { Failure } from "../../src/domain/failure.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
+import { stuckAfter } from "../support/state-limit.ts";
 
 export interface RejoinInput {
   readonly hostname: string;
@@ -54,7 +55,7 @@ export const rejoinMachine = setup({
   initial: "readingClock",
   states: {
     readingClock: {
-      meta: { limit: { ms: limits.clock, means: "this process does not get on" } },
+      meta: stuckAfter(limits.clock, "this process does not get on"),
       invoke: {
         src: "readClock",
         onDone: {
@@ -65,11 +66,11 @@ export const rejoinMachine = setup({
       },
     },
     awaitingTick: {
-      meta: { limit: { ms: limits.tick, means: "the moment at which all nodes look for Headscale" } },
+      meta: stuckAfter(limits.tick, "the moment at which all nodes look for Headscale"),
       after: { untilTick: "probing" },
     },
     probing: {
-      meta: { limit: { ms: limits.tick, means: "Headscale does not answer, and the probe does not end" } },
+      meta: stuckAfter(limits.tick, "Headscale does not answer, and the probe does not end"),
       invoke: {
         src: "probe",
         input: { limitMs: limits.probe },
@@ -78,11 +79,11 @@ export const rejoinMachine = setup({
       },
     },
     aligning: {
-      meta: { limit: { ms: limits.tick, means: "the moment at which all nodes come back" } },
+      meta: stuckAfter(limits.tick, "the moment at which all nodes come back"),
       after: { untilMoment: "asking" },
     },
     asking: {
-      meta: { limit: { ms: limits.ask, means: "tailscaled does not answer on its socket" } },
+      meta: stuckAfter(limits.ask, "tailscaled does not answer on its socket"),
       invoke: {
         src: "recheck",
         onDone: { target: "pausing", actions: "countAttempt" },
@@ -90,9 +91,7 @@ export const rejoinMachine = setup({
       },
     },
     pausing: {
-      meta: {
-        limit: { ms: pause.mostMs, means: "Headscale answers but does not take this node back" },
-      },
+      meta: stuckAfter(pause.mostMs, "Headscale answers but does not take this node back"),
       after: { pause: "readingClock" },
     },
   },

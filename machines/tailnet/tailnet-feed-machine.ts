@@ -5,6 +5,7 @@ import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { BusChange, TailnetEvent, TailscaledIdentity, WantedTailnet } from "./tailnet-events.ts";
 
 export interface TailnetFeedInput {
@@ -115,13 +116,11 @@ export const tailnetFeedMachine = setup({
       },
       states: {
         looking: {
-          meta: {
-            limit: { ms: limits.silence, means: "tailscaled runs and does not answer, or only with errors" },
-          },
+          meta: stuckAfter(limits.silence, "tailscaled runs and does not answer, or only with errors"),
           initial: "reading",
           states: {
             reading: {
-              meta: { limit: { ms: limits.read, means: "tailscaled does not answer on its socket" } },
+              meta: stuckAfter(limits.read, "tailscaled does not answer on its socket"),
               invoke: {
                 src: "read",
                 input: ({ context }) => (context.reconciles ? { wanted: context.wanted } : {}),
@@ -138,19 +137,19 @@ export const tailnetFeedMachine = setup({
               entry: "lookBegins",
             },
             pausing: {
-              meta: { limit: { ms: limits.retry, means: "tailscaled answered with an error" } },
+              meta: stuckAfter(limits.retry, "tailscaled answered with an error"),
               after: { retry: "reading" },
             },
           },
         },
         resting: {
-          meta: { limit: { ms: limits.pulse, means: "the status was read a moment ago" } },
+          meta: stuckAfter(limits.pulse, "the status was read a moment ago"),
           always: { guard: "hinted", target: "settling" },
           after: { pulse: "watching" },
         },
         // Some changes come without a hint, and a tailscaled that hangs keeps its bus open.
         watching: {
-          meta: { limit: "none", because: "nothing changed in the tailnet" },
+          meta: mayLast("nothing changed in the tailnet"),
           always: { guard: "hinted", target: "settling" },
           invoke: {
             src: "pulse",
@@ -163,13 +162,13 @@ export const tailnetFeedMachine = setup({
           after: { pulse: { target: "watching", reenter: true } },
         },
         settling: {
-          meta: { limit: { ms: limits.settle, means: "changes come in bursts: one look for all of them" } },
+          meta: stuckAfter(limits.settle, "changes come in bursts: one look for all of them"),
           after: { settle: "looking" },
         },
       },
     },
     checking: {
-      meta: { limit: { ms: limits.find, means: "/proc does not answer" } },
+      meta: stuckAfter(limits.find, "/proc does not answer"),
       invoke: {
         src: "find",
         onDone: [
@@ -180,7 +179,7 @@ export const tailnetFeedMachine = setup({
       },
     },
     reopening: {
-      meta: { limit: { ms: limits.reopen, means: "tailscaled lives but closes its bus" } },
+      meta: stuckAfter(limits.reopen, "tailscaled lives but closes its bus"),
       after: { reopen: "open" },
     },
     gone: { type: "final" },

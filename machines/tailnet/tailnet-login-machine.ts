@@ -7,6 +7,7 @@ import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { stuckAfter } from "../support/state-limit.ts";
 import type { TailnetEvent, WantedTailnet } from "./tailnet-events.ts";
 
 export interface TailnetLoginInput {
@@ -76,7 +77,7 @@ export const tailnetLoginMachine = setup({
   initial: "examining",
   states: {
     examining: {
-      meta: { limit: { ms: limits.look, means: "tailscaled does not answer on its socket" } },
+      meta: stuckAfter(limits.look, "tailscaled does not answer on its socket"),
       invoke: {
         src: "hasNodeKey",
         onDone: [
@@ -88,17 +89,14 @@ export const tailnetLoginMachine = setup({
     },
     // A node key is given up only when Headscale keeps asking: it may be in the middle of taking it.
     confirming: {
-      meta: {
-        limit: { ms: limits.confirm, means: "Headscale does not know this node any more" },
-        log: "warn",
-      },
+      meta: stuckAfter(limits.confirm, "Headscale does not know this node any more", "warn"),
       after: { confirm: "obtaining" },
     },
     obtaining: {
       always: [{ guard: "keyFromHeadscale", target: "asking" }, { target: "loggingIn" }],
     },
     asking: {
-      meta: { limit: { ms: limits.ask, means: "Headscale's API makes no auth key for this node" } },
+      meta: stuckAfter(limits.ask, "Headscale's API makes no auth key for this node"),
       entry: "askForKey",
       on: {
         "authKey.granted": "loggingIn",
@@ -109,7 +107,7 @@ export const tailnetLoginMachine = setup({
       },
     },
     loggingIn: {
-      meta: { limit: { ms: limits.login, means: "tailscaled takes long over a login" } },
+      meta: stuckAfter(limits.login, "tailscaled takes long over a login"),
       invoke: {
         src: "login",
         input: ({ context: { wanted }, event }) =>
@@ -119,7 +117,7 @@ export const tailnetLoginMachine = setup({
       },
     },
     registering: {
-      meta: { limit: { ms: limits.register, means: "Headscale does not answer the registration" } },
+      meta: stuckAfter(limits.register, "Headscale does not answer the registration"),
       on: {
         "login.refused": {
           target: "hushing",
@@ -137,7 +135,7 @@ export const tailnetLoginMachine = setup({
       },
     },
     hushing: {
-      meta: { limit: { ms: limits.look, means: "tailscaled does not answer on its socket" } },
+      meta: stuckAfter(limits.look, "tailscaled does not answer on its socket"),
       invoke: {
         src: "hush",
         onDone: "waiting",
@@ -145,10 +143,7 @@ export const tailnetLoginMachine = setup({
       },
     },
     waiting: {
-      meta: {
-        limit: { ms: retry.mostMs, means: "this node is not in the tailnet: see the login error" },
-        log: "error",
-      },
+      meta: stuckAfter(retry.mostMs, "this node is not in the tailnet: see the login error", "error"),
       on: { "credentials.replaced": { target: "examining", actions: "startOver" } },
       after: { backoff: { target: "examining", actions: "countAttempt" } },
     },

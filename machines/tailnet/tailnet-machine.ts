@@ -2,6 +2,7 @@ import { not } from "xstate";
 import { noTailnet, onlineAddresses } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import { keepError } from "../support/keep-failure.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { tailnetLimits as limits, tailnetSetup } from "./tailnet-setup.ts";
 
 const keepStatus = {
@@ -49,13 +50,11 @@ export const tailnetMachine = tailnetSetup.createMachine({
   initial: "examining",
   states: {
     examining: {
-      meta: { limit: { ms: limits.look, means: "tailscaled does not answer on its socket" } },
+      meta: stuckAfter(limits.look, "tailscaled does not answer on its socket"),
       on: { "tailnet.read": { target: "connecting", actions: read } },
     },
     needsLogin: {
-      meta: {
-        limit: { ms: limits.away, means: "Headscale takes no login of this node: /ready says why" },
-      },
+      meta: stuckAfter(limits.away, "Headscale takes no login of this node: /ready says why"),
       entry: ["forgetRefusal", "reportSettled"],
       exit: "reportLoginEnded",
       invoke: {
@@ -83,10 +82,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
       states: {
         judging: { always: [{ guard: "forgotten", target: "forgotten" }, { target: "outside" }] },
         outside: {
-          meta: {
-            limit: { ms: limits.away, means: "this node is not in the tailnet: see the login" },
-            log: "warn",
-          },
+          meta: stuckAfter(limits.away, "this node is not in the tailnet: see the login", "warn"),
           entry: [{ type: "reportDown", params: "NEEDS_LOGIN" }, "reportLoginWanted"],
           always: [
             { guard: "forgotten", target: "forgotten" },
@@ -96,10 +92,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
         // tailscaled goes on with its last netmap, but peers that were told of a deletion have dropped this node. While a
         // login is tried it looks as if control were away.
         forgotten: {
-          meta: {
-            limit: { ms: limits.selfCheck, means: "Headscale does not know this node any more" },
-            log: "warn",
-          },
+          meta: stuckAfter(limits.selfCheck, "Headscale does not know this node any more", "warn"),
           entry: "reportLoginWanted",
           invoke: {
             src: "checkPeers",
@@ -127,14 +120,11 @@ export const tailnetMachine = tailnetSetup.createMachine({
       ],
       states: {
         awaiting: {
-          meta: { limit: { ms: limits.netmap, means: "tailscaled has no netmap yet" } },
+          meta: stuckAfter(limits.netmap, "tailscaled has no netmap yet"),
           after: { netmap: "rejoining" },
         },
         rejoining: {
-          meta: {
-            limit: { ms: limits.away, means: "without Headscale tailscaled has no netmap" },
-            log: "warn",
-          },
+          meta: stuckAfter(limits.away, "without Headscale tailscaled has no netmap", "warn"),
           invoke: {
             src: "rejoin",
             input: ({ context: { wanted } }) => ({ hostname: wanted.hostname }),
@@ -145,7 +135,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
     },
     // Packets before a path is open cost WireGuard's first handshake: 5 s, and after a restart 15 s.
     greeting: {
-      meta: { limit: { ms: limits.greet, means: "peers that are online do not answer pings" } },
+      meta: stuckAfter(limits.greet, "peers that are online do not answer pings"),
       always: { guard: not("greeting"), target: "up" },
       after: { greet: "up" },
     },
@@ -163,12 +153,12 @@ export const tailnetMachine = tailnetSetup.createMachine({
       ],
       states: {
         resting: {
-          meta: { limit: "none", because: "the tailnet stands", log: "info" },
+          meta: mayLast("the tailnet stands", "info"),
           after: { selfCheck: "checking" },
         },
         // Headscale 0.29 leaves a deleted node's map poll open: only its peers' silence tells.
         checking: {
-          meta: { limit: { ms: limits.check, means: "pings to peers do not end" } },
+          meta: stuckAfter(limits.check, "pings to peers do not end"),
           invoke: {
             src: "checkPeers",
             input: ({ context }) => ({ addresses: onlineAddresses(context.status) }),
@@ -185,10 +175,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
           },
         },
         rechecking: {
-          meta: {
-            limit: { ms: limits.look, means: "no peer answers, and tailscaled neither" },
-            log: "warn",
-          },
+          meta: stuckAfter(limits.look, "no peer answers, and tailscaled neither", "warn"),
           invoke: {
             src: "recheck",
             onDone: { target: "resting", actions: "endSilence" },
@@ -221,19 +208,15 @@ export const tailnetMachine = tailnetSetup.createMachine({
         waiting: {
           // Control was away before this daemon was there: that is no short loss, and the others may return at the next tick.
           always: { guard: "adoptedAway", target: "rejoining" },
-          meta: {
-            limit: { ms: limits.lossConfirm, means: "tailscaled comes back from short losses itself" },
-          },
+          meta: stuckAfter(limits.lossConfirm, "tailscaled comes back from short losses itself"),
           after: { lossConfirm: "rejoining" },
         },
         rejoining: {
-          meta: {
-            limit: {
-              ms: limits.away,
-              means: "Headscale is away; what runs keeps running on the last netmap",
-            },
-            log: "warn",
-          },
+          meta: stuckAfter(
+            limits.away,
+            "Headscale is away; what runs keeps running on the last netmap",
+            "warn",
+          ),
           invoke: {
             src: "rejoin",
             input: ({ context: { wanted } }) => ({ hostname: wanted.hostname }),

@@ -7,6 +7,7 @@ import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { SessionSettled, TailnetSettings, TailscaledIdentity } from "../tailnet/tailnet-events.ts";
 import { tailnetMachine } from "../tailnet/tailnet-machine.ts";
 
@@ -92,16 +93,14 @@ export const tailscaledMachine = setup({
   initial: "away",
   states: {
     away: {
-      meta: {
-        limit: {
-          ms: limits.away,
-          means: "headcni-wire does not run tailscaled on this node: see the reason on /ready and its log",
-        },
-      },
+      meta: stuckAfter(
+        limits.away,
+        "headcni-wire does not run tailscaled on this node: see the reason on /ready and its log",
+      ),
       initial: "seeking",
       states: {
         seeking: {
-          meta: { limit: { ms: limits.seek, means: "/proc does not answer" } },
+          meta: stuckAfter(limits.seek, "/proc does not answer"),
           invoke: {
             src: "seek",
             onDone: {
@@ -119,25 +118,22 @@ export const tailscaledMachine = setup({
           },
         },
         missing: {
-          meta: {
-            limit: { ms: limits.pause, means: "headcni-wire runs no tailscaled, for a reason that is new" },
-            log: "warn",
-          },
+          meta: stuckAfter(limits.pause, "headcni-wire runs no tailscaled, for a reason that is new", "warn"),
           after: { pause: "seeking" },
         },
         pausing: {
-          meta: { limit: { ms: limits.pause, means: "headcni-wire still runs no tailscaled" } },
+          meta: stuckAfter(limits.pause, "headcni-wire still runs no tailscaled"),
           after: { pause: "seeking" },
         },
         backingOff: {
-          meta: { limit: { ms: restart.mostMs, means: "tailscaled does not stay up" }, log: "warn" },
+          meta: stuckAfter(restart.mostMs, "tailscaled does not stay up", "warn"),
           entry: "countFailure",
           after: { restart: "seeking" },
         },
       },
     },
     entering: {
-      meta: { limit: { ms: limits.enter, means: "the tailnet namespace of headcni-wire cannot be opened" } },
+      meta: stuckAfter(limits.enter, "the tailnet namespace of headcni-wire cannot be opened"),
       invoke: {
         src: "enter",
         onDone: { target: "attending", actions: "reportEntered" },
@@ -169,14 +165,9 @@ export const tailscaledMachine = setup({
       initial: "settling",
       states: {
         settling: {
-          meta: {
-            limit: {
-              ms: limits.settle,
-              means: "tailscaled runs and the tailnet does not stand: see tailnet",
-            },
-          },
+          meta: stuckAfter(limits.settle, "tailscaled runs and the tailnet does not stand: see tailnet"),
         },
-        steady: { meta: { limit: "none", because: "how the tailnet is, the machine tailnet says" } },
+        steady: { meta: mayLast("how the tailnet is, the machine tailnet says") },
       },
     },
   },

@@ -6,6 +6,7 @@ import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { WatchEvent, WatchedChange, WatchInput, WatchReport } from "./watch-events.ts";
 
 interface WatchContext {
@@ -116,7 +117,7 @@ export const watchMachine = setup({
       states: {
         opening: { always: [{ guard: "resumes", target: "resuming" }, { target: "listing" }] },
         listing: {
-          meta: { limit: { ms: limits.listing, means: "the API server does not give the list of objects" } },
+          meta: stuckAfter(limits.listing, "the API server does not give the list of objects"),
           on: {
             "watch.listed": {
               target: "watching",
@@ -125,34 +126,29 @@ export const watchMachine = setup({
           },
         },
         resuming: {
-          meta: { limit: { ms: limits.resuming, means: "the API server does not take the watch" } },
+          meta: stuckAfter(limits.resuming, "the API server does not take the watch"),
           on: { "watch.opened": { target: "watching", actions: "tellRestored" } },
         },
         watching: {
-          meta: { limit: "none", because: "what changes is told; nothing is asked for" },
+          meta: mayLast("what changes is told; nothing is asked for"),
           on: { "watch.changed": { actions: { type: "forward", params: ({ event }) => event } } },
         },
       },
     },
     pausing: {
-      meta: { limit: { ms: retry.mostMs, means: "the API server ends watches as soon as they begin" } },
+      meta: stuckAfter(retry.mostMs, "the API server ends watches as soon as they begin"),
       after: { backoff: { target: "following", actions: "countAttempt" } },
     },
     backingOff: {
-      meta: {
-        limit: { ms: retry.mostMs, means: "the API server is away; what runs keeps running" },
-        log: "warn",
-      },
+      meta: stuckAfter(retry.mostMs, "the API server is away; what runs keeps running", "warn"),
       after: { backoff: { target: "following", actions: "countAttempt" } },
     },
     refused: {
-      meta: {
-        limit: {
-          ms: refusalRetry.mostMs,
-          means: "the API server refuses this node: look at its token and its role",
-        },
-        log: "error",
-      },
+      meta: stuckAfter(
+        refusalRetry.mostMs,
+        "the API server refuses this node: look at its token and its role",
+        "error",
+      ),
       after: { refusal: { target: "following", actions: "countAttempt" } },
     },
   },

@@ -4,6 +4,7 @@ import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 
 export interface ResolverInput {
   /** Nameservers of the node that answer on its loopback only. */
@@ -61,23 +62,21 @@ export const wireResolverMachine = setup({
       initial: "young",
       states: {
         young: {
-          meta: { limit: { ms: limits.steady, means: "headcni-resolver has not stayed up for long yet" } },
+          meta: stuckAfter(limits.steady, "headcni-resolver has not stayed up for long yet"),
           after: { steady: "steady" },
         },
         steady: {
           entry: "forgetFailures",
-          meta: { limit: "none", because: "headcni-resolver runs" },
+          meta: mayLast("headcni-resolver runs"),
         },
       },
     },
     backingOff: {
-      meta: {
-        limit: {
-          ms: restart.mostMs,
-          means: "headcni-resolver does not stay up: tailscaled resolves no names",
-        },
-        log: "warn",
-      },
+      meta: stuckAfter(
+        restart.mostMs,
+        "headcni-resolver does not stay up: tailscaled resolves no names",
+        "warn",
+      ),
       after: { restart: "running" },
     },
   },

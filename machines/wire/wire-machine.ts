@@ -5,6 +5,7 @@ import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { ChildEnd } from "../support/slots.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { wireResolverMachine } from "./resolver-machine.ts";
 
 /** The process, as the launcher knows it. */
@@ -90,10 +91,7 @@ export const wireMachine = setup({
   },
   states: {
     preparing: {
-      meta: {
-        limit: { ms: limits.prepare, means: "the kernel does not make the tailnet namespace" },
-        log: "info",
-      },
+      meta: stuckAfter(limits.prepare, "the kernel does not make the tailnet namespace", "info"),
       invoke: {
         src: "prepare",
         onDone: {
@@ -104,12 +102,12 @@ export const wireMachine = setup({
       },
     },
     unprepared: {
-      meta: { limit: { ms: restart.mostMs, means: "the tailnet namespace cannot be made" }, log: "error" },
+      meta: stuckAfter(restart.mostMs, "the tailnet namespace cannot be made", "error"),
       after: { restart: "preparing" },
     },
     // The daemon keeps the node's routes into X, also while nobody answers in it.
     announcing: {
-      meta: { limit: { ms: limits.publish, means: "wire.json cannot be written" } },
+      meta: stuckAfter(limits.publish, "wire.json cannot be written"),
       invoke: {
         src: "publish",
         input: { process: null },
@@ -133,7 +131,7 @@ export const wireMachine = setup({
       initial: "starting",
       states: {
         starting: {
-          meta: { limit: { ms: limits.start, means: "tailscaled was started and does not answer" } },
+          meta: stuckAfter(limits.start, "tailscaled was started and does not answer"),
           on: {
             "tailscaled.answered": {
               target: "publishing",
@@ -142,7 +140,7 @@ export const wireMachine = setup({
           },
         },
         publishing: {
-          meta: { limit: { ms: limits.publish, means: "wire.json cannot be written" } },
+          meta: stuckAfter(limits.publish, "wire.json cannot be written"),
           invoke: {
             src: "publish",
             input: ({ context }) => ({ process: context.process }),
@@ -152,22 +150,17 @@ export const wireMachine = setup({
         },
         // tailscaled runs, so it is left alone.
         unpublished: {
-          meta: { limit: { ms: limits.retry, means: "wire.json could not be written" }, log: "error" },
+          meta: stuckAfter(limits.retry, "wire.json could not be written", "error"),
           after: { retry: "publishing" },
         },
         young: {
-          meta: {
-            limit: { ms: limits.steady, means: "tailscaled has not stayed up for long yet" },
-            log: "info",
-          },
+          meta: stuckAfter(limits.steady, "tailscaled has not stayed up for long yet", "info"),
           after: { started: { actions: "forgetFailures" }, steady: "steady" },
         },
-        steady: {
-          meta: { limit: "none", because: "tailscaled runs" },
-        },
+        steady: { meta: mayLast("tailscaled runs") },
         ending: {
           entry: "endTailscaled",
-          meta: { limit: { ms: limits.end, means: "tailscaled does not end" }, log: "info" },
+          meta: stuckAfter(limits.end, "tailscaled does not end", "info"),
           on: {
             "tailscaled.ended": "#wire.leaving",
             "tailscaled.answered": {},
@@ -178,7 +171,7 @@ export const wireMachine = setup({
     },
     fallen: {
       entry: "forgetProcess",
-      meta: { limit: { ms: limits.publish, means: "wire.json cannot be written" }, log: "warn" },
+      meta: stuckAfter(limits.publish, "wire.json cannot be written", "warn"),
       invoke: {
         src: "publish",
         input: { process: null },
@@ -187,11 +180,11 @@ export const wireMachine = setup({
       },
     },
     backingOff: {
-      meta: { limit: { ms: restart.mostMs, means: "tailscaled does not stay up: see its log" } },
+      meta: stuckAfter(restart.mostMs, "tailscaled does not stay up: see its log"),
       after: { restart: "serving" },
     },
     leaving: {
-      meta: { limit: { ms: limits.publish, means: "wire.json cannot be removed" } },
+      meta: stuckAfter(limits.publish, "wire.json cannot be removed"),
       on: { "wire.stop": {} },
       invoke: {
         src: "retract",
