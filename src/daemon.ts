@@ -105,7 +105,7 @@ export async function runDaemon(
         return { machines: machines.rows(), recentTransitions: machines.recentTransitions() };
       },
       pages: {
-        "/debug/status": () => withoutSecrets(nodeStatus(root, config, startedAt), redact),
+        "/debug/status": () => withoutSecrets(nodeStatus(root, view, config, startedAt), redact),
         "/debug/logs": () => logRing.page(),
         "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
       },

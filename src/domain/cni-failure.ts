@@ -27,30 +27,22 @@ export function failureOf(failure: Failure, doing: string): CniFailure {
 }
 
 function meaningOf(code: string): readonly [CniErrorCode, string] {
+  const { invalidEnvironment, ioFailure, tryAgainLater, internal } = cniErrorCodes;
   switch (code) {
     case "NETNS_MISSING":
-      return [
-        cniErrorCodes.invalidEnvironment,
-        "CNI_NETNS must be the path of the sandbox's network namespace.",
-      ];
+      return [invalidEnvironment, "CNI_NETNS must be the path of the sandbox's network namespace."];
     case "NETNS_INVALID":
-      return [
-        cniErrorCodes.invalidEnvironment,
-        "CNI_NETNS must be a network namespace other than the node's.",
-      ];
+      return [invalidEnvironment, "CNI_NETNS must be a network namespace other than the node's."];
     case "IFNAME_TAKEN":
-      return [
-        cniErrorCodes.invalidEnvironment,
-        "CNI_IFNAME must be a name that the sandbox does not use yet.",
-      ];
+      return [invalidEnvironment, "CNI_IFNAME must be a name that the sandbox does not use yet."];
     case "KERNEL_REFUSED":
-      return [cniErrorCodes.ioFailure, "The kernel refused; what was begun has been taken back."];
+      return [ioFailure, "The kernel refused; what was begun has been taken back."];
     case "ADDRESS_TAKEN":
-      return [cniErrorCodes.tryAgainLater, "Every address that was tried is routed by something else."];
+      return [tryAgainLater, "Every address that was tried is routed by something else."];
     case "CLOSED":
     case "TIMEOUT":
-      return [cniErrorCodes.tryAgainLater, "The runtime may repeat the call."];
+      return [tryAgainLater, "The runtime may repeat the call."];
     default:
-      return [cniErrorCodes.internal, `An error nobody foresaw (${code}); the daemon's log has it.`];
+      return [internal, `An error nobody foresaw (${code}); the daemon's log has it.`];
   }
 }

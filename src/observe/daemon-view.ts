@@ -1,4 +1,4 @@
-import type { ActorRefFrom, SnapshotFrom } from "xstate";
+import type { ActorRefFrom } from "xstate";
 import type { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
 import { routeRows } from "../../machines/routes/route-rows.ts";
 import { poolNumbers } from "../domain/address-pool.ts";
@@ -10,9 +10,10 @@ import type { LiveSources } from "./live-metrics.ts";
 type Root = ActorRefFrom<typeof headcniMachine>;
 
 /** What pages and gauges tell of the daemon, read off its machines at the moment somebody asks. */
-export function daemonView(root: Root): LiveSources {
+export function daemonView(root: Root) {
   const children = () => root.getSnapshot().children;
   return {
+    /** One per pod CIDR of this node. */
     pools: () => children().pods?.getSnapshot().context.pools.map(poolNumbers) ?? [],
     routes: () => {
       const routes = children().routes?.getSnapshot().context;
@@ -28,19 +29,21 @@ export function daemonView(root: Root): LiveSources {
       const repairs = children().guard?.getSnapshot().context.ledger.repairs ?? {};
       return guardInvariants.map((invariant) => ({ invariant, count: repairs[invariant] ?? 0 }));
     },
-    readiness: () => readinessOf(root.getSnapshot()),
-  };
+    /** Body of `/ready`. */
+    readiness: (): Readiness =>
+      children().health?.getSnapshot().context.level?.readiness ?? {
+        serving: false,
+        state: "unproven",
+        reasons: ["the daemon has ended"],
+      },
+  } satisfies LiveSources;
 }
+
+export type DaemonView = ReturnType<typeof daemonView>;
 
 /** The session with the tailscaled that runs, while there is one. */
 export function tailnetOf(root: Root) {
   return root.getSnapshot().children.tailscaled?.getSnapshot().children.tailnet?.getSnapshot();
-}
-
-/** Body of `/ready`. */
-export function readinessOf(snapshot: SnapshotFrom<typeof headcniMachine>): Readiness {
-  const health = snapshot.children.health?.getSnapshot().context.level;
-  return health?.readiness ?? { serving: false, state: "unproven", reasons: ["the daemon has ended"] };
 }
 
 /** A peer without a direct address in use is reached through its relay, or idle: the status does not tell these apart. */

@@ -1,24 +1,21 @@
 import type { ActorRefFrom, AnyActorRef, AnyMachineSnapshot } from "xstate";
 import type { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
 import type { PodContext } from "../../machines/pod/pod-setup.ts";
-import { routeRows } from "../../machines/routes/route-rows.ts";
 import type { Config } from "../config/config-schema.ts";
-import { poolNumbers } from "../domain/address-pool.ts";
 import type { Failure } from "../domain/failure.ts";
 import { version } from "../version.ts";
-import { pathOf, readinessOf, tailnetOf } from "./daemon-view.ts";
+import { type DaemonView, pathOf, tailnetOf } from "./daemon-view.ts";
 import { stateName } from "./state-name.ts";
 import type { StatusPage } from "./status-page.ts";
 
 /** The status read off the machines when it is called; `startedAt` in ms since the epoch. */
 export function nodeStatus(
   root: ActorRefFrom<typeof headcniMachine>,
+  view: DaemonView,
   config: Config,
   startedAt: number,
 ): StatusPage {
   const { children, context } = root.getSnapshot();
-  const pods = children.pods?.getSnapshot();
-  const routes = children.routes?.getSnapshot().context;
   const session = tailnetOf(root);
   const tailnet = session?.context.status;
   const guard = children.guard?.getSnapshot().context;
@@ -37,10 +34,12 @@ export function nodeStatus(
     version,
     pid: process.pid,
     startedAt,
-    readiness: readinessOf(root.getSnapshot()),
+    readiness: view.readiness(),
     podCIDRs: context.ownPrefixes,
-    pools: (pods?.context.pools ?? []).map(poolNumbers),
-    attachments: Object.values(pods?.children ?? {}).flatMap((child) => attachmentRow(child?.getSnapshot())),
+    pools: view.pools(),
+    attachments: Object.values(children.pods?.getSnapshot().children ?? {}).flatMap((child) =>
+      attachmentRow(child?.getSnapshot()),
+    ),
     headscale: {
       url: config.headscale.url,
       approval: config.headscale.approval,
@@ -55,7 +54,7 @@ export function nodeStatus(
       fresh: tailnet?.fresh ?? false,
       self: tailnet?.self ?? null,
     },
-    routes: routes === undefined ? [] : routeRows(routes.ownRows, routes.peers),
+    routes: view.routes(),
     peers: (tailnet?.peers ?? []).map((peer) => ({
       name: peer.hostName,
       online: peer.online,
