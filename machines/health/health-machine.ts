@@ -6,16 +6,16 @@ import { awaited, healthSetup, initialHealth, problem, unheard, well } from "./h
 
 type Word<Type extends HealthFact["type"]> = Extract<HealthFact, { type: Type }>;
 
-type News<Fact> = Partial<HealthFacts> | ((fact: Fact) => Partial<HealthFacts>);
+type Told<Fact> = Partial<HealthFacts> | ((fact: Fact) => Partial<HealthFacts>);
 
 /** Takes over what an owner says. */
-function learn<Fact extends HealthFact>(news: News<Fact>) {
+function learn<Fact extends HealthFact>(news: Told<Fact>) {
   const params = ({ event }: { readonly event: Fact }) => (typeof news === "function" ? news(event) : news);
   return { type: "learn", params } as const;
 }
 
 /** What an owner says moves its region. */
-function to<Fact extends HealthFact>(target: string, news: News<Fact>) {
+function to<Fact extends HealthFact>(target: string, news: Told<Fact>) {
   return { target, actions: learn(news) };
 }
 

@@ -40,6 +40,14 @@ describe.each(allMachines.map((machine) => [machine.id, machine] as const))(
   },
 );
 
+it.each(["headcni", "health", "pods", "pod", "tailnet"])("%s fits a screen of 1600 x 1100", async (id) => {
+  const machine = allMachines.find((one) => one.id === id);
+  if (machine === undefined) throw new Error(`there is no machine ${id}`);
+  const { width, height } = await layoutChart(machineChart(machine));
+  expect(width).toBeLessThanOrEqual(1600);
+  expect(height).toBeLessThanOrEqual(1100);
+});
+
 it("the same chart gives the same layout", async () => {
   const [machine] = allMachines;
   if (machine === undefined) throw new Error("there are no machines");
