@@ -1,18 +1,18 @@
-import type { HeadcniError } from "../domain/failure.ts";
 import type { KernelChange, KernelOperation, KernelSnapshot, NamespaceName } from "../domain/kernel-state.ts";
 
-/** Why the kernel did not do what was asked. `errno` names are Linux's ("EEXIST"). */
+/** The kernel said no. `errno` names are Linux's ("EEXIST"), `text` is the kernel's own. */
+export interface KernelRefused {
+  readonly code: "KERNEL_REFUSED";
+  readonly errno: string;
+  readonly operation: string;
+  readonly text: string;
+}
+
+/** Why the kernel did not do what was asked. */
 export type KernelStateFailure =
   | { readonly code: "NAMESPACE_MISSING"; readonly namespace: string }
-  | {
-      readonly code: "KERNEL_REFUSED";
-      readonly errno: string;
-      readonly operation: string;
-      readonly text: string;
-    }
+  | KernelRefused
   | { readonly code: "CLOSED" };
-/** What this port rejects with. @public */
-export type KernelStateError = HeadcniError<KernelStateFailure>;
 
 /** The node-wide part of the kernel: links, addresses, routes, rules, sysctls of the node's namespace and of X. */
 export interface KernelState {
@@ -26,7 +26,7 @@ export interface KernelState {
   /** Closes, unmounts and unlinks; absent is fine. */
   removeNamespace(path: string): Promise<void>;
   observe(namespace: NamespaceName): Promise<KernelSnapshot>;
-  /** In order; stops at the first refusal with a KernelStateError. Adding what is there and removing what is absent succeed. */
+  /** In order; stops at the first refusal with a HeadcniError of KernelStateFailure. Adding what is there and removing what is absent succeed. */
   apply(namespace: NamespaceName, operations: readonly KernelOperation[]): Promise<void>;
   /** Names without `/proc/sys/`, dots or slashes kept as in the file system: "net/ipv4/ip_forward". */
   readSysctls(namespace: NamespaceName, names: readonly string[]): Promise<Readonly<Record<string, string>>>;

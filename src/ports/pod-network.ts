@@ -1,20 +1,13 @@
 import type { AttachedLinks, AttachmentPlan, Mismatch, ObservedAttachment } from "../domain/attachment.ts";
-import type { HeadcniError } from "../domain/failure.ts";
+import type { KernelRefused } from "./kernel-state.ts";
 
-/** Why the kernel did not take an attachment. `errno` names are Linux's ("EEXIST"). */
+/** Why the kernel did not take an attachment. */
 export type PodNetworkFailure =
   | { readonly code: "NETNS_MISSING" | "NETNS_INVALID"; readonly netns: string }
   | { readonly code: "IFNAME_TAKEN"; readonly ifname: string }
   | { readonly code: "ADDRESS_TAKEN"; readonly address: string }
-  | {
-      readonly code: "KERNEL_REFUSED";
-      readonly errno: string;
-      readonly operation: string;
-      readonly text: string;
-    }
+  | KernelRefused
   | { readonly code: "CLOSED" };
-/** What this port rejects with. @public */
-export type PodNetworkError = HeadcniError<PodNetworkFailure>;
 
 /** The pods' part of the kernel. Every method may be repeated; what is already so counts as done. Nothing stops what began. */
 export interface PodNetwork {

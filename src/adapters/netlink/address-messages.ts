@@ -1,6 +1,12 @@
 import type { KernelAddress } from "../../domain/kernel-state.ts";
 import { addressBytes, addressFamily, familyNumber, familyOf, readAddress, u32 } from "./attribute-values.ts";
-import { decodeAttributes, fixedHeader, messageFlags, type NetlinkMessage } from "./netlink-message.ts";
+import {
+  decodeAttributes,
+  dumpOf,
+  fixedHeader,
+  messageFlags,
+  type NetlinkMessage,
+} from "./netlink-message.ts";
 
 /** RTM_*ADDR of linux/rtnetlink.h. */
 export const addressType = { new: 20, delete: 21, get: 22 } as const;
@@ -22,12 +28,7 @@ export function deleteAddress(address: KernelAddress): NetlinkMessage {
 
 /** Every address of the namespace (both families). */
 export function dumpAddresses(): NetlinkMessage {
-  return {
-    type: addressType.get,
-    flags: messageFlags.dump,
-    header: Buffer.alloc(headerLength),
-    attributes: [],
-  };
+  return dumpOf(addressType.get, Buffer.alloc(headerLength));
 }
 
 /** Payload of RTM_NEWADDR and RTM_DELADDR; undefined for families other than IP. Throws NetlinkDecodeError. */

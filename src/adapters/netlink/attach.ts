@@ -11,7 +11,7 @@ import { findAnyLink } from "./find-attachments.ts";
 import { KernelRefusal } from "./kernel-errors.ts";
 import { deleteLink } from "./link-messages.ts";
 import { NamespaceError, type OpenNamespace } from "./namespaces.ts";
-import { openNetlinkSocket, smallInputBytes } from "./netlink-socket.ts";
+import { type NetlinkSocket, openNetlinkSocket, smallInputBytes } from "./netlink-socket.ts";
 import { settleAddresses } from "./settle-addresses.ts";
 import { runSteps, type Step, type StepRefusal, stepRefused } from "./steps.ts";
 import type { WorkerKernel } from "./worker-kernel.ts";
@@ -113,10 +113,7 @@ function makePodSide(
   netns: OpenNamespace,
   linkIndex: number,
 ): void {
-  const socket = kernel.namespaces.inside(netns, () =>
-    openNetlinkSocket(kernel.libc, { inputBytes: smallInputBytes }),
-  );
-  try {
+  withPodSocket(kernel, netns, (socket) => {
     const steps = podSteps(plan, linkIndex);
     const [first] = runSteps(socket, steps);
     if (first !== undefined) {
@@ -126,6 +123,20 @@ function makePodSide(
       if (second !== undefined) throw stepRefused(second);
     }
     settleAddresses(socket, plan);
+  });
+}
+
+/** A socket that stays in the pod's namespace, for the time of `work`. */
+export function withPodSocket<T>(
+  kernel: WorkerKernel,
+  netns: OpenNamespace,
+  work: (socket: NetlinkSocket) => T,
+): T {
+  const socket = kernel.namespaces.inside(netns, () =>
+    openNetlinkSocket(kernel.libc, { inputBytes: smallInputBytes }),
+  );
+  try {
+    return work(socket);
   } finally {
     socket.close();
   }

@@ -2,12 +2,12 @@ import type { AttachmentPlan, Mismatch } from "../../domain/attachment.ts";
 import { attachmentLinkGroup, podGateway, routeProtocol } from "../../domain/kernel-constants.ts";
 import type { KernelLink, KernelRoute, KernelRule, KernelSnapshot } from "../../domain/kernel-state.ts";
 import { parseLinkAlias } from "../../domain/link-alias.ts";
-import { openPodNamespace } from "./attach.ts";
+import { openPodNamespace, withPodSocket } from "./attach.ts";
 import { hostPrefix, hostRoute, podRoutes, podRule } from "./attachment-steps.ts";
 import { familyOf } from "./attribute-values.ts";
 import { findAnyLink } from "./find-attachments.ts";
 import { type KernelNeighbour, readNeighbours } from "./neighbour-messages.ts";
-import { type NetlinkSocket, openNetlinkSocket, smallInputBytes } from "./netlink-socket.ts";
+import type { NetlinkSocket } from "./netlink-socket.ts";
 import { observe } from "./observe.ts";
 import { decodeRoute, dumpRoutes } from "./route-messages.ts";
 import type { WorkerKernel } from "./worker-kernel.ts";
@@ -16,14 +16,10 @@ import type { WorkerKernel } from "./worker-kernel.ts";
 export function check(kernel: WorkerKernel, plan: AttachmentPlan): readonly Mismatch[] {
   const netns = openPodNamespace(kernel, plan.netns);
   try {
-    const socket = kernel.namespaces.inside(netns, () =>
-      openNetlinkSocket(kernel.libc, { inputBytes: smallInputBytes }),
-    );
-    try {
-      return [...hostMismatches(kernel.node.requests, plan), ...podMismatches(socket, plan)];
-    } finally {
-      socket.close();
-    }
+    return withPodSocket(kernel, netns, (socket) => [
+      ...hostMismatches(kernel.node.requests, plan),
+      ...podMismatches(socket, plan),
+    ]);
   } finally {
     kernel.namespaces.close(netns);
   }
@@ -32,7 +28,7 @@ export function check(kernel: WorkerKernel, plan: AttachmentPlan): readonly Mism
 function hostMismatches(socket: NetlinkSocket, plan: AttachmentPlan): readonly Mismatch[] {
   const link = findAnyLink(socket, plan.hostLink);
   if (link === undefined) return [mismatch("link", plan.hostLink, "absent")];
-  const routes = socket.query(dumpRoutes(routeProtocol)).map(decodeRoute).filter(isPresent);
+  const routes = socket.query(dumpRoutes(routeProtocol)).flatMap((payload) => decodeRoute(payload) ?? []);
   const neighbours = readNeighbours(socket);
   const state = parseLinkAlias(link.alias)?.state ?? "unreadable";
   return [
@@ -149,8 +145,4 @@ function differing(what: string, expected: string, found: string): readonly Mism
 
 function mismatch(what: string, expected: string, found: string): Mismatch {
   return { what, expected, found };
-}
-
-function isPresent<T>(value: T | undefined): value is T {
-  return value !== undefined;
 }

@@ -1,5 +1,5 @@
 import { HeadcniError } from "../../domain/failure.ts";
-import type { KernelStateFailure } from "../../ports/kernel-state.ts";
+import type { KernelRefused, KernelStateFailure } from "../../ports/kernel-state.ts";
 import type { PodNetworkFailure } from "../../ports/pod-network.ts";
 import { NamespaceError } from "./namespaces.ts";
 import { NetlinkDecodeError } from "./netlink-message.ts";
@@ -7,9 +7,6 @@ import { NetlinkError, type Refusal } from "./netlink-socket.ts";
 
 /** What both ports throw; `detail.code` tells what happened. */
 export class KernelRefusal extends HeadcniError<PodNetworkFailure | KernelStateFailure> {}
-
-/** The part both ports' failures share: the kernel said no. */
-type KernelRefused = Extract<KernelStateFailure, { code: "KERNEL_REFUSED" }>;
 
 /** The error for a refused operation ("route.add"). */
 export function kernelRefused(

@@ -7,7 +7,13 @@ import {
   readAddress,
   readMac,
 } from "./attribute-values.ts";
-import { decodeAttributes, fixedHeader, messageFlags, type NetlinkMessage } from "./netlink-message.ts";
+import {
+  decodeAttributes,
+  dumpOf,
+  fixedHeader,
+  messageFlags,
+  type NetlinkMessage,
+} from "./netlink-message.ts";
 import type { NetlinkSocket } from "./netlink-socket.ts";
 
 /** RTM_*NEIGH of linux/rtnetlink.h. */
@@ -43,15 +49,6 @@ export function permanentNeighbour(neighbour: Omit<KernelNeighbour, "permanent">
   };
 }
 
-function dumpNeighbours(): NetlinkMessage {
-  return {
-    type: neighbourType.get,
-    flags: messageFlags.dump,
-    header: Buffer.alloc(headerLength),
-    attributes: [],
-  };
-}
-
 /** Payload of RTM_NEWNEIGH; undefined for families other than IP. Throws NetlinkDecodeError. */
 export function decodeNeighbour(payload: Buffer): KernelNeighbour | undefined {
   const header = fixedHeader(payload, headerLength);
@@ -70,7 +67,7 @@ export function decodeNeighbour(payload: Buffer): KernelNeighbour | undefined {
 /** The whole neighbour table of the socket's namespace, without the entries of other families. */
 export function readNeighbours(socket: NetlinkSocket): readonly KernelNeighbour[] {
   return socket
-    .query(dumpNeighbours())
+    .query(dumpOf(neighbourType.get, Buffer.alloc(headerLength)))
     .map(decodeNeighbour)
     .filter((neighbour) => neighbour !== undefined);
 }

@@ -20,6 +20,11 @@ export interface NetlinkMessage {
   readonly attributes: readonly NetlinkAttribute[];
 }
 
+/** Asks for all objects of a kind: `type` is its RTM_GET*, `header` the family's struct, empty but for what narrows the answer. */
+export function dumpOf(type: number, header: Uint8Array): NetlinkMessage {
+  return { type, flags: messageFlags.dump, header, attributes: [] };
+}
+
 /** A message as received: `payload` is what follows nlmsghdr. */
 export interface ReceivedMessage {
   readonly type: number;

@@ -9,12 +9,8 @@ import { decodeRule, dumpRules } from "./rule-messages.ts";
 export function observe(socket: NetlinkSocket): KernelSnapshot {
   return {
     links: socket.query(getLink()).map(decodeLink),
-    addresses: socket.query(dumpAddresses()).map(decodeAddress).filter(isPresent),
-    routes: socket.query(dumpRoutes()).map(decodeRoute).filter(isPresent),
-    rules: socket.query(dumpRules()).map(decodeRule).filter(isPresent),
+    addresses: socket.query(dumpAddresses()).flatMap((payload) => decodeAddress(payload) ?? []),
+    routes: socket.query(dumpRoutes()).flatMap((payload) => decodeRoute(payload) ?? []),
+    rules: socket.query(dumpRules()).flatMap((payload) => decodeRule(payload) ?? []),
   };
-}
-
-function isPresent<T>(value: T | undefined): value is T {
-  return value !== undefined;
 }

@@ -10,6 +10,7 @@ import {
 } from "./attribute-values.ts";
 import {
   decodeAttributes,
+  dumpOf,
   fixedHeader,
   messageFlags,
   type NetlinkAttribute,
@@ -62,7 +63,7 @@ export function deleteRoute(route: KernelRoute): NetlinkMessage {
 export function dumpRoutes(protocol = 0): NetlinkMessage {
   const header = Buffer.alloc(headerLength);
   header.writeUInt8(protocol, 5);
-  return { type: routeType.get, flags: messageFlags.dump, header, attributes: [] };
+  return dumpOf(routeType.get, header);
 }
 
 /** Asks which route a packet to `address` would take; the answer's type is "local" where it would be delivered. */

@@ -10,6 +10,7 @@ import {
 } from "./attribute-values.ts";
 import {
   decodeAttributes,
+  dumpOf,
   fixedHeader,
   messageFlags,
   type NetlinkAttribute,
@@ -43,12 +44,7 @@ export function deleteRule(rule: KernelRule): NetlinkMessage {
 
 /** All rules of both families. */
 export function dumpRules(): NetlinkMessage {
-  return {
-    type: ruleType.get,
-    flags: messageFlags.dump,
-    header: Buffer.alloc(headerLength),
-    attributes: [],
-  };
+  return dumpOf(ruleType.get, Buffer.alloc(headerLength));
 }
 
 /** Payload of RTM_NEWRULE and RTM_DELRULE; undefined for families other than IP. Throws NetlinkDecodeError. */
