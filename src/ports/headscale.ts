@@ -1,5 +1,3 @@
-import type { HeadcniError } from "../domain/failure.ts";
-
 export type HeadscaleFailure =
   | { readonly code: "UNREACHABLE"; readonly reason: string }
   | { readonly code: "UNAUTHORIZED" }
@@ -7,10 +5,8 @@ export type HeadscaleFailure =
   | { readonly code: "UNAVAILABLE"; readonly status: number }
   | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string }
   | { readonly code: "CREDENTIALS_MISSING"; readonly text: string };
-/** What this port rejects with. @public */
-export type HeadscaleError = HeadcniError<HeadscaleFailure>;
 
-/** A tailnet node as Headscale lists it (reference A.4). */
+/** A tailnet node as Headscale lists it. */
 export interface HeadscaleNode {
   readonly id: string;
   readonly name: string;
@@ -26,8 +22,6 @@ export interface Headscale {
   probe(signal: AbortSignal): Promise<void>;
   /** One authenticated read: proves the API key. */
   authenticate(signal: AbortSignal): Promise<void>;
-  /** The user of that name, made when there is none. Tagged nodes need none. */
-  ensureUser(name: string, signal: AbortSignal): Promise<{ readonly id: string; readonly name: string }>;
   /** A one-shot, tagged pre-auth key that expires within 24 h. */
   createAuthKey(tags: readonly string[], signal: AbortSignal): Promise<string>;
   /** Read, merge, write: approves `prefixes` on the node and keeps every other approval. */

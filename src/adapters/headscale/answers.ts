@@ -1,11 +1,9 @@
 import * as z from "zod";
+import { goList } from "../json/go-list.ts";
 
 // grpc-gateway writes uint64 as a string and unset lists as []; 0.30 keeps these shapes (reference: openapi.yaml).
 const id = z.union([z.string(), z.number()]).transform(String);
-const list = z
-  .array(z.string())
-  .nullish()
-  .transform((value) => value ?? []);
+const list = goList(z.string());
 
 const node = z
   .object({
@@ -25,7 +23,6 @@ export const answers = {
   anything: z.unknown(),
   node: z.object({ node }).transform((answer) => answer.node),
   nodes: z.object({ nodes: z.array(node) }).transform((answer) => answer.nodes),
-  user: z.object({ user }).transform((answer) => answer.user),
   users: z.object({ users: z.array(user) }).transform((answer) => answer.users),
   authKey: z
     .object({ preAuthKey: z.object({ key: z.string().min(1) }) })

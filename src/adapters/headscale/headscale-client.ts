@@ -39,19 +39,6 @@ export function createHeadscale({
       const call = { method: "GET", path: "/api/v1/user", query: { name: "-" } } as const;
       await transport.call({ ...call, apiKey: apiKey(), answer: answers.users }, signal);
     },
-    async ensureUser(name, signal) {
-      const path = "/api/v1/user";
-      const found = await transport.call(
-        { method: "GET", path, query: { name }, apiKey: apiKey(), answer: answers.users },
-        signal,
-      );
-      const [existing] = found.filter((user) => user.name === name);
-      if (existing !== undefined) return existing;
-      return await transport.call(
-        { method: "POST", path, body: { name }, apiKey: apiKey(), answer: answers.user },
-        signal,
-      );
-    },
     async createAuthKey(tags, signal) {
       // Without an expiration Headscale stores the zero time: the key would be born expired.
       const expiration = new Date(Date.now() + authKeyLifeMs).toISOString();

@@ -111,12 +111,6 @@ describe("the Headscale client, against Headscale", () => {
     expect(names).toEqual(["left", "n1", "stays"]);
   });
 
-  test("makes a user once", async () => {
-    const user = await client.ensureUser("k8s", signal);
-    expect(await client.ensureUser("k8s", signal)).toEqual(user);
-    expect(user.id).toMatch(/^\d+$/);
-  });
-
   test("an aborted call ends at once", async () => {
     await expect(client.probe(AbortSignal.abort())).rejects.toEqual(fails({ code: "UNREACHABLE" }));
   });
