@@ -1,4 +1,3 @@
-import type { HeadcniError } from "../domain/failure.ts";
 import type { NamespaceName } from "../domain/kernel-state.ts";
 import type { FirewallChange, FirewallObservation } from "../domain/nft-observation.ts";
 
@@ -9,13 +8,11 @@ export type FirewallFailure =
   | { readonly code: "REFUSED"; readonly program: string; readonly text: string }
   | { readonly code: "UNREADABLE"; readonly program: string; readonly text: string }
   | { readonly code: "CANCELLED" };
-/** What this port rejects with. @public */
-export type FirewallError = HeadcniError<FirewallFailure>;
 
 /** nftables of the node's namespace and of X. Every method starts programs: on start, on notification, never per pod. */
 export interface Firewall {
-  /** Our own table, and (on the node) other programs' forward and input chains. Throws FirewallError. */
+  /** Our own table, and (on the node) other programs' forward and input chains. Throws a HeadcniError of FirewallFailure. */
   observe(namespace: NamespaceName, signal?: AbortSignal): Promise<FirewallObservation>;
-  /** One after another, each atomic; stops at the first refusal with a FirewallError. */
+  /** One after another, each atomic; stops at the first refusal with a HeadcniError of FirewallFailure. */
   apply(namespace: NamespaceName, changes: readonly FirewallChange[], signal?: AbortSignal): Promise<void>;
 }

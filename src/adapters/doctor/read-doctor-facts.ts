@@ -1,5 +1,4 @@
-import type { DaemonFacts, FeatureTrial } from "../../domain/doctor/facts.ts";
-import type { DoctorFactsReader } from "../../ports/doctor-facts.ts";
+import type { DaemonFacts, DoctorFacts, DoctorSettings, FeatureTrial } from "../../domain/doctor/facts.ts";
 import { factOf } from "./fact.ts";
 import { readCluster } from "./read-cluster.ts";
 import { readCni } from "./read-cni.ts";
@@ -22,26 +21,29 @@ export interface DoctorFactsOptions {
   readonly trials: () => Promise<readonly FeatureTrial[]>;
 }
 
-/** The facts of this node, read where they are: kernel, files, sockets, Headscale, API server. */
-export function createDoctorFactsReader(options: DoctorFactsOptions): DoctorFactsReader {
-  return {
-    async read(settings, said, signal) {
-      said("trying the kernel in a throw-away namespace");
-      const node = await readNode({ settings, tailscaled: options.tailscaled, trials: options.trials });
-      const firewall = await factOf(() => readFirewall(signal));
-      const cni = await readCni(settings, options.environment);
-      said(`asking Headscale at ${settings.headscaleUrl}`);
-      const { authKey, apiKey } = options;
-      const headscale = await readHeadscale({ url: settings.headscaleUrl, authKey, apiKey }, signal);
-      said("asking the daemon and its tailscaled");
-      const daemon = await factOf(options.askDaemon);
-      const tailnet = await factOf(() => readTailnet(options.tailscaledSocket, signal));
-      if (settings.kubernetes) said("asking the API server");
-      const { kubeconfig, environment } = options;
-      const kubernetes = settings.kubernetes
-        ? await readCluster({ nodeName: settings.nodeName, kubeconfig, environment }, signal)
-        : undefined;
-      return { node, firewall, cni, headscale, daemon, tailnet, kubernetes };
-    },
-  };
+/**
+ * Reads everything that the checks of `doctor` go by, where it is: kernel, files, sockets, Headscale, API server. Changes nothing on the
+ * node, and never throws: what cannot be read is a fact.
+ */
+export async function readDoctorFacts(
+  options: DoctorFactsOptions,
+  settings: DoctorSettings,
+  said: (step: string) => void,
+  signal: AbortSignal,
+): Promise<DoctorFacts> {
+  const { tailscaled, trials, authKey, apiKey, kubeconfig, environment } = options;
+  said("trying the kernel in a throw-away namespace");
+  const node = await readNode({ settings, tailscaled, trials });
+  const firewall = await factOf(() => readFirewall(signal));
+  const cni = await readCni(settings, environment);
+  said(`asking Headscale at ${settings.headscaleUrl}`);
+  const headscale = await readHeadscale({ url: settings.headscaleUrl, authKey, apiKey }, signal);
+  said("asking the daemon and its tailscaled");
+  const daemon = await factOf(options.askDaemon);
+  const tailnet = await factOf(() => readTailnet(options.tailscaledSocket, signal));
+  if (settings.kubernetes) said("asking the API server");
+  const kubernetes = settings.kubernetes
+    ? await readCluster({ nodeName: settings.nodeName, kubeconfig, environment }, signal)
+    : undefined;
+  return { node, firewall, cni, headscale, daemon, tailnet, kubernetes };
 }

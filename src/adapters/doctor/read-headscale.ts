@@ -8,6 +8,7 @@ import { parseJson } from "../../domain/parse-json.ts";
 import { answers } from "../headscale/answers.ts";
 import { HeadscaleRequestError } from "../headscale/headscale-error.ts";
 import { createTransport, type Transport } from "../headscale/transport.ts";
+import { goList } from "../json/go-list.ts";
 import { factOf } from "./fact.ts";
 
 /** A key as it is now, or why there is none. */
@@ -121,10 +122,7 @@ const authKeysAnswer = z.object({
       used: z.boolean().default(false),
       reusable: z.boolean().default(false),
       expiration: z.string().nullish(),
-      aclTags: z
-        .array(z.string())
-        .nullish()
-        .transform((tags) => tags ?? []),
+      aclTags: goList(z.string()),
     }),
   ),
 });

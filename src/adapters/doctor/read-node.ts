@@ -10,6 +10,7 @@ import type {
   NodeFacts,
 } from "../../domain/doctor/facts.ts";
 import type { KernelSnapshot } from "../../domain/kernel-state.ts";
+import { missingCapabilities } from "../capabilities/capabilities.ts";
 import { openKernel } from "../netlink/open-kernel.ts";
 import { runProgram } from "../nftables/run-program.ts";
 import { readNameservers } from "../tailscale/resolv-conf.ts";
@@ -22,8 +23,6 @@ export interface ReadNodeOptions {
   readonly trials: () => Promise<readonly FeatureTrial[]>;
 }
 
-/** Bits of CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN (linux/capability.h). */
-const capabilities = { NET_ADMIN: 12n, NET_RAW: 13n, SYS_ADMIN: 21n } as const;
 /** What the firewall adapter, headcni-wire and connect-test run. */
 const programs = ["nft", "nsenter", "unshare", "flock", "mount", "umount"];
 /** tmpfs and ramfs (linux/magic.h). */
@@ -33,7 +32,7 @@ const tcpListen = "0A";
 /** The node's own state; nothing is written. */
 export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions): Promise<NodeFacts> {
   const snapshot = await factOf(readSnapshot);
-  const missingCapabilities = await readMissingCapabilities();
+  const missing = missingCapabilities(await readFile("/proc/self/status", "utf8"));
   const [directories, udp, udp6, tcp, tcp6] = await Promise.all([
     Promise.all([settings.runtimeDir, settings.stateDir].map(readDirectory)),
     readPorts("udp"),
@@ -43,8 +42,8 @@ export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions
   ]);
   return {
     kernelRelease: release(),
-    missingCapabilities,
-    trials: missingCapabilities.length > 0 ? { unknown: "capabilities are missing" } : await factOf(trials),
+    missingCapabilities: missing,
+    trials: missing.length > 0 ? { unknown: "capabilities are missing" } : await factOf(trials),
     tunDevice: await tryTun(),
     snapshot,
     sysctls: await readSysctls(snapshot, settings.sysctlDir),
@@ -68,14 +67,6 @@ async function readSnapshot(): Promise<KernelSnapshot> {
   } finally {
     await kernel.close();
   }
-}
-
-async function readMissingCapabilities(): Promise<readonly string[]> {
-  const status = await readFile("/proc/self/status", "utf8");
-  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
-  return Object.entries(capabilities)
-    .filter(([, bit]) => ((effective >> bit) & 1n) === 0n)
-    .map(([name]) => name);
 }
 
 /** Opening is enough to know: ENODEV without the driver, EPERM where the device is not allowed. */

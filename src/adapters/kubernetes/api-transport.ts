@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { Agent, type Dispatcher, ProxyAgent, request } from "undici";
+import { parseJson } from "../../domain/parse-json.ts";
 import { type ClusterAccess, clusterAccess } from "./cluster-access.ts";
 import type { KubeConfigReader } from "./kube-config.ts";
 import { KubernetesRequestError } from "./kubernetes-error.ts";
@@ -120,17 +121,11 @@ function refusal({ statusCode, headers }: Dispatcher.ResponseData, body: unknown
 
 /** A proxy in between may answer with other things than JSON: then there are no words. */
 async function readJson({ body }: Dispatcher.ResponseData): Promise<unknown> {
-  let text: string;
-  try {
-    text = await body.text();
-  } catch (cause) {
-    throw brokenStream(cause);
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return parseJson(
+    await body.text().catch((cause: unknown) => {
+      throw brokenStream(cause);
+    }),
+  );
 }
 
 function unreachable(server: string, cause: unknown): KubernetesRequestError {

@@ -1,13 +1,11 @@
 import { z } from "zod";
+import { goList } from "../json/go-list.ts";
 import type { ApiTransport } from "./api-transport.ts";
 import { unreadable } from "./watch-events.ts";
 
 const pageSchema = z.object({
   metadata: z.object({ resourceVersion: z.string().min(1), continue: z.string().optional() }),
-  items: z
-    .array(z.unknown())
-    .nullish()
-    .transform((list) => list ?? []),
+  items: goList(z.unknown()),
 });
 
 /** Objects of one page: small enough to be parsed without holding up the daemon for long. */

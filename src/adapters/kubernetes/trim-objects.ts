@@ -2,35 +2,24 @@ import { z } from "zod";
 import type { ClusterNode, NetworkCondition, NodePod, OwnNode } from "../../domain/kubernetes-objects.ts";
 import type { Watched, WatchSource } from "../../domain/kubernetes-watch.ts";
 import { formatPrefix, parsePrefix } from "../../domain/prefix.ts";
-
-/** Go leaves empty lists and texts out, and writes nil lists as null. */
-const texts = z
-  .array(z.string())
-  .nullish()
-  .transform((list) => list ?? []);
+import { goList } from "../json/go-list.ts";
 
 const metadata = z.object({ name: z.string().min(1), uid: z.string().min(1) });
 
 const nodeSchema = z.object({
   metadata,
-  spec: z.object({ podCIDRs: texts, podCIDR: z.string().optional() }),
+  spec: z.object({ podCIDRs: goList(z.string()), podCIDR: z.string().optional() }),
   status: z
     .object({
-      addresses: z
-        .array(z.object({ type: z.string(), address: z.string() }))
-        .nullish()
-        .transform((list) => list ?? []),
-      conditions: z
-        .array(
-          z.object({
-            type: z.string(),
-            status: z.enum(["True", "False", "Unknown"]),
-            reason: z.string().default(""),
-            message: z.string().default(""),
-          }),
-        )
-        .nullish()
-        .transform((list) => list ?? []),
+      addresses: goList(z.object({ type: z.string(), address: z.string() })),
+      conditions: goList(
+        z.object({
+          type: z.string(),
+          status: z.enum(["True", "False", "Unknown"]),
+          reason: z.string().default(""),
+          message: z.string().default(""),
+        }),
+      ),
     })
     .prefault({}),
 });

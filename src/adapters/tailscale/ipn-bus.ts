@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import * as z from "zod";
 import { parseJson } from "../../domain/parse-json.ts";
 import type { LocalApi } from "./local-api.ts";
-import { type TailnetError, TailscaleError } from "./tailscale-error.ts";
+import { TailscaleError } from "./tailscale-error.ts";
 
 /**
  * InitialState 2, InitialPrefs 4, InitialHealthState 128, PeerChanges 4096, InitialStatus 16384 (tailscale.com/ipn:
@@ -68,10 +68,10 @@ export function lineSplitter(line: (text: string) => void): (chunk: string) => v
 export function followBus(
   api: LocalApi,
   received: (message: BusMessage) => void,
-  ended: (error: TailnetError) => void,
+  ended: (error: TailscaleError) => void,
 ): () => void {
   let over = false;
-  const end = (error: TailnetError) => {
+  const end = (error: TailscaleError) => {
     if (over) return;
     over = true;
     ended(error);

@@ -1,5 +1,5 @@
 import { Agent, type IncomingMessage, request } from "node:http";
-import { type TailnetError, TailscaleError } from "./tailscale-error.ts";
+import { TailscaleError } from "./tailscale-error.ts";
 
 /** One answer of the LocalAPI, whatever its status. */
 export interface LocalAnswer {
@@ -23,7 +23,7 @@ export interface LocalApi {
   stream(
     path: string,
     opened: (answer: IncomingMessage) => void,
-    failed: (error: TailnetError) => void,
+    failed: (error: TailscaleError) => void,
   ): () => void;
   close(): void;
 }
@@ -96,7 +96,7 @@ async function collect(answer: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function unreachable(socketPath: string, cause: Error): TailnetError {
+function unreachable(socketPath: string, cause: Error): TailscaleError {
   return new TailscaleError(
     `tailscaled does not answer on ${socketPath}`,
     { code: "UNREACHABLE" },

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { parseJson } from "../../domain/parse-json.ts";
 import { TailscaleError } from "./tailscale-error.ts";
 
 /** JSON text of the LocalAPI under a schema. Throws UNREADABLE with the path of what does not fit, never with content. */
@@ -7,21 +8,11 @@ export function parseAnswer<Schema extends z.ZodType>(
   answer: string,
   schema: Schema,
 ): z.output<Schema> {
-  const parsed = schema.safeParse(parseJson(path, answer));
+  const json = parseJson(answer);
+  const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw unreadable(path, z.prettifyError(parsed.error).slice(0, 500));
-}
-
-function parseJson(path: string, answer: string): unknown {
-  try {
-    return JSON.parse(answer);
-  } catch {
-    throw unreadable(path, "not JSON");
-  }
-}
-
-function unreadable(path: string, text: string): TailscaleError {
-  return new TailscaleError(`tailscaled's answer to ${path} is not what this version reads: ${text}`, {
+  const text = json === undefined ? "not JSON" : z.prettifyError(parsed.error).slice(0, 500);
+  throw new TailscaleError(`tailscaled's answer to ${path} is not what this version reads: ${text}`, {
     code: "UNREADABLE",
     path,
     text,

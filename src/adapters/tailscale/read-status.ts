@@ -1,12 +1,10 @@
 import * as z from "zod";
 import type { TailnetStatus } from "../../domain/tailnet-status.ts";
+import { goList } from "../json/go-list.ts";
 import { parseAnswer } from "./parse-answer.ts";
 
 // Go's omitempty drops empty lists and strings, a nil slice is null; fields of other versions are ignored.
-const list = z
-  .array(z.string())
-  .nullish()
-  .transform((value) => value ?? []);
+const list = goList(z.string());
 const text = z
   .string()
   .nullish()

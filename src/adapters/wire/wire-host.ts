@@ -1,6 +1,7 @@
 import { openSync } from "node:fs";
 import { type WireSettings, wireOperations } from "../../domain/wire-operations.ts";
 import type { WireHost } from "../../ports/wire.ts";
+import { removeFile } from "../files/write-whole.ts";
 import { applyOperations } from "../netlink/apply-operations.ts";
 import { keptNamespaces } from "../netlink/kept-namespaces.ts";
 import { loadLibc } from "../netlink/libc.ts";
@@ -11,7 +12,7 @@ import { resolverMissing } from "../tailscale/tailscale-error.ts";
 import { type TailscaledOptions, tailscaledPaths } from "../tailscale/tailscaled-command.ts";
 import { launchResolver } from "./launch-resolver.ts";
 import { launchTailscaled } from "./launch-tailscaled.ts";
-import { removeWireRecord, wireRecordPath, writeWireRecord } from "./wire-record.ts";
+import { wireRecordPath, writeWireRecord } from "./wire-record.ts";
 
 /** The launcher's node. `now` in ms since the epoch. */
 export function createWireHost(
@@ -47,7 +48,7 @@ export function createWireHost(
         startedAt: held.startedAt,
       });
     },
-    retract: () => removeWireRecord(recordPath),
+    retract: () => removeFile(recordPath),
   };
 }
 

@@ -1,4 +1,4 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { parseJson } from "../../domain/parse-json.ts";
@@ -39,8 +39,4 @@ export async function readWireRecord(path: string): Promise<WireRecord> {
 /** Replaces the record in one step. Throws FileError. It needs no sync: it means nothing after a reboot. */
 export async function writeWireRecord(path: string, record: WireRecord): Promise<void> {
   await writeWhole(path, `${JSON.stringify(record)}\n`, { synced: false });
-}
-
-export async function removeWireRecord(path: string): Promise<void> {
-  await rm(path, { force: true });
 }

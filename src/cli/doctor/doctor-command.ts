@@ -1,4 +1,4 @@
-import { createDoctorFactsReader } from "../../adapters/doctor/doctor-facts-reader.ts";
+import { readDoctorFacts } from "../../adapters/doctor/read-doctor-facts.ts";
 import { runKernelTrials } from "../../adapters/doctor/run-kernel-trials.ts";
 import { tailscaledPaths } from "../../adapters/tailscale/tailscaled-command.ts";
 import { explainProblem } from "../../config/config-error.ts";
@@ -50,21 +50,25 @@ async function examineNode({ context, options }: CliCall) {
   };
   const inline = get("headscale.authKey");
   const apiKeyFile = textOf(options["apiKeyFile"]) ?? text("headscale.apiKeyFile");
-  const reader = createDoctorFactsReader({
-    tailscaled: text("tailscale.binary") ?? "tailscaled",
-    tailscaledSocket: tailscaledPaths(settings).socket,
-    authKey: () =>
-      readKey({ file: text("headscale.authKeyFile"), value: isSecret(inline) ? inline : undefined }),
-    apiKey: () => readKey({ file: apiKeyFile }),
-    kubeconfig: text("kubernetes.kubeconfig"),
-    environment,
-    askDaemon: () => askReadiness(context.daemon),
-    trials: () => {
-      const families = settings.supernets.some((prefix) => prefix.includes(":")) ? ["4", "6"] : ["4"];
-      return runKernelTrials(helperCommand("kernel-trials", settings.sysctlDir, ...families), signal);
+  const facts = await readDoctorFacts(
+    {
+      tailscaled: text("tailscale.binary") ?? "tailscaled",
+      tailscaledSocket: tailscaledPaths(settings).socket,
+      authKey: () =>
+        readKey({ file: text("headscale.authKeyFile"), value: isSecret(inline) ? inline : undefined }),
+      apiKey: () => readKey({ file: apiKeyFile }),
+      kubeconfig: text("kubernetes.kubeconfig"),
+      environment,
+      askDaemon: () => askReadiness(context.daemon),
+      trials: () => {
+        const families = settings.supernets.some((prefix) => prefix.includes(":")) ? ["4", "6"] : ["4"];
+        return runKernelTrials(helperCommand("kernel-trials", settings.sysctlDir, ...families), signal);
+      },
     },
-  });
-  const facts = await reader.read(settings, context.progress.step, signal);
+    settings,
+    context.progress.step,
+    signal,
+  );
   const findings = [...configurationFindings(examined, target.configFile), ...judge(facts, settings)];
   return { nodeName: settings.nodeName, counts: countResults(findings), findings };
 }
