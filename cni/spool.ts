@@ -8,7 +8,7 @@ export type Spooled =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * Puts a DEL where the daemon finds it (DESIGN section 5): written under a name that starts with ".", then renamed,
+ * Puts a DEL where the daemon finds it: written under a name that starts with ".", then renamed,
  * so a reader sees all of it or nothing. The directories are made when the daemon never ran since boot.
  */
 export function spoolRequest(platform: Platform, socketPath: string, request: CniRequest): Spooled {

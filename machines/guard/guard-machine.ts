@@ -38,7 +38,7 @@ const looked = {
 } as const;
 
 /**
- * Keeps the node's networks ours in the node's namespace and in X (DESIGN decision 7): looks when the kernel says that
+ * Keeps the node's networks ours in the node's namespace and in X: looks when the kernel says that
  * something changed, and every minute; mends; looks again. Its own changes make it look once more, never mend.
  */
 export const guardMachine = setup({

@@ -18,7 +18,7 @@ const limits = { serving: 20_000, proof: 60_000, recording: 5_000, publishing: 5
 
 /**
  * Decides when the container runtime may find this plugin: the conflist is written last, once ADD can be served and
- * the node's identity and pod CIDR were proven once (DESIGN section 5). It is never taken back: running pods need DEL.
+ * the node's identity and pod CIDR were proven once. It is never taken back: running pods need DEL.
  */
 export const readinessMachine = setup({
   types: {} as MachineTypes & { input: ReadinessInput; context: ReadinessContext; events: ReadinessEvent },

@@ -9,7 +9,7 @@ export interface ExchangeReply {
   readonly reply: CniReply;
 }
 
-/** Whether this node may be used at all: until its routes were proven once, STATUS says no (DESIGN section 5). */
+/** Whether this node may be used at all: until its routes were proven once, STATUS says no. */
 export interface Readiness {
   readonly ready: boolean;
   readonly reason: string;

@@ -25,7 +25,7 @@ export interface DeletedSpool {
 }
 
 /**
- * DELs that plugins put on record while no daemon listened (DESIGN section 5): one file per key, complete because it
+ * DELs that plugins put on record while no daemon listened: one file per key, complete because it
  * was renamed into place. Reading is synchronous, so that no ADD of the same key can come between reading and handing out.
  */
 export function openDeletedSpool(runtimeDir: string, listener: SpoolListener): DeletedSpool {
