@@ -61,7 +61,7 @@ export const stateAlerts: readonly StateAlert[] = [
     matter: "the tailnet does not stand",
     states: {
       // A tailscaled that ends again and again goes round through all of these.
-      tailscaled: ["away", "entering", "attending.settling"],
+      tailscaled: ["away", "entering", "awaitingGuard", "attending.settling"],
       tailnet: ["examining", "connecting", "greeting"],
       // Each end of it is short: what counts is that it does not stay up.
       wire: [

@@ -6,13 +6,18 @@ import type { GuardTerms } from "../../src/domain/guard-settings.ts";
 import type { Recipient } from "../support/recipient.ts";
 
 export type GuardEvent =
-  /** X is there and open in the kernel port; sent again after X was made anew. */
-  | { readonly type: "tailnetNamespace.opened" }
+  /** X is there and open in the kernel port; sent again after X was made anew. Answered once everything holds. */
+  | { readonly type: "tailnetNamespace.opened"; readonly replyTo: Recipient<NamespaceHeld> }
   /** X is gone, or was never there: the node's namespace is all there is to hold until another X is opened. */
   | { readonly type: "tailnetNamespace.closed" }
   /** From the root: these, which peers announce, have to be kept out from now on. */
   | { readonly type: "peers.refused"; readonly prefixes: readonly string[] }
   | KernelChanged;
+
+/** The answer to `tailnetNamespace.opened`: the way from X to the underlay is open, and closed to all else. */
+export interface NamespaceHeld {
+  readonly type: "tailnetNamespace.held";
+}
 
 /** Something changed that may matter; from the watch, gathered. */
 export interface KernelChanged {
@@ -30,6 +35,8 @@ export interface GuardContext extends GuardInput {
   readonly tailnetOpen: boolean;
   /** X is expected any moment: nothing is reported as held without it. */
   readonly tailnetAwaited: boolean;
+  /** Waits for the answer to `tailnetNamespace.opened`. */
+  readonly opener: Recipient<NamespaceHeld> | null;
   /** What the present or next check looks at. */
   readonly scope: GuardScope;
   /** What changed since that check began. */

@@ -12,6 +12,7 @@ import {
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
+import type { Recipient } from "../support/recipient.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
 import type {
@@ -21,6 +22,7 @@ import type {
   GuardInput,
   GuardLook,
   KernelChanged,
+  NamespaceHeld,
   RepairOrder,
   RepairResult,
 } from "./guard-events.ts";
@@ -52,8 +54,13 @@ export const guardMachine = setup({
     watch: notProvidedSource<GuardEvent, undefined>("guard.watch"),
   },
   actions: {
-    openTailnet: assign({ tailnetOpen: true, tailnetAwaited: false, reportedHeld: false }),
-    closeTailnet: assign({ tailnetOpen: false, tailnetAwaited: false }),
+    openTailnet: assign((_, opener: Recipient<NamespaceHeld>) => ({
+      opener,
+      tailnetOpen: true,
+      tailnetAwaited: false,
+      reportedHeld: false,
+    })),
+    closeTailnet: assign({ tailnetOpen: false, tailnetAwaited: false, opener: null }),
     keepRefused: assign({
       terms: ({ context }, { prefixes }: { readonly prefixes: readonly string[] }) => ({
         ...context.terms,
@@ -99,7 +106,8 @@ export const guardMachine = setup({
     announceHeld: enqueueActions(({ context, enqueue }) => {
       enqueue.assign({ broken: [], contested: [], truceMs: 0, failure: null, attempts: 0 });
       if (context.tailnetAwaited || context.reportedHeld) return;
-      enqueue.assign({ everHeld: true, reportedHeld: true });
+      if (context.opener !== null) enqueue.sendTo(context.opener, { type: "tailnetNamespace.held" });
+      enqueue.assign({ everHeld: true, reportedHeld: true, opener: null });
       for (const to of [context.health, context.parent]) enqueue.sendTo(to, { type: "guard.held" });
     }),
     announceRepairing: enqueueActions(({ context, enqueue }) => {
@@ -133,6 +141,7 @@ export const guardMachine = setup({
     ...input,
     tailnetOpen: false,
     tailnetAwaited: true,
+    opener: null,
     scope: "all",
     pending: null,
     broken: [],
@@ -154,7 +163,10 @@ export const guardMachine = setup({
     onError: { target: ".backingOff", actions: failed },
   },
   on: {
-    "tailnetNamespace.opened": { target: ".checking", actions: ["openTailnet", "lookAtAll"] },
+    "tailnetNamespace.opened": {
+      target: ".checking",
+      actions: [{ type: "openTailnet", params: ({ event }) => event.replyTo }, "lookAtAll"],
+    },
     "tailnetNamespace.closed": { target: ".checking", actions: ["closeTailnet", "lookAtAll"] },
     "peers.refused": { actions: [{ type: "keepRefused", params: ({ event }) => event }, "noticeChange"] },
     "kernel.changed": {

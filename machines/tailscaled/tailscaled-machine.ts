@@ -2,7 +2,7 @@ import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
-import type { GuardEvent } from "../guard/guard-events.ts";
+import type { GuardEvent, NamespaceHeld } from "../guard/guard-events.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
@@ -18,11 +18,12 @@ export interface FoundTailscaled extends TailscaledIdentity {
 }
 
 export interface TailscaledInput extends TailnetSettings {
-  /** Told whether X, which headcni-wire made, is open in the kernel port: again for each tailscaled. */
+  /** Told whether X, which headcni-wire made, is open in the kernel port: again for each X. */
   readonly guard: Recipient<GuardEvent>;
 }
 
 export type TailscaledEvent =
+  | NamespaceHeld
   | SessionSettled
   /** From the root: another auth key is in place. */
   | { readonly type: "credentials.replaced" };
@@ -31,13 +32,15 @@ interface TailscaledContext extends TailscaledInput {
   readonly found: FoundTailscaled;
   /** Why headcni-wire was not found at the last look; empty once it was. */
   readonly missed: string;
+  /** The X that the guard was told of; empty while that is none. */
+  readonly namespace: string;
   /** Ends of a session in a row that never knew where it stands. */
   readonly failures: number;
   readonly failure: Failure | null;
 }
 
 /** `pause` is short enough that a new tailscaled is attended before its peers are missed; a look costs two reads. */
-const limits = { away: 60_000, seek: 5000, enter: 5000, settle: 60_000, pause: 200 };
+const limits = { away: 60_000, seek: 5000, enter: 5000, guard: 5000, settle: 60_000, pause: 200 };
 const restart = { firstMs: 100, mostMs: 30_000 };
 const nobody: FoundTailscaled = { pid: 0, startTime: "", attended: false };
 
@@ -55,8 +58,8 @@ export const tailscaledMachine = setup({
   actors: {
     /** One look for headcni-wire; fails with the reason why it runs no tailscaled. */
     seek: notProvided<FoundTailscaled, void>("tailscaled.seek"),
-    /** Opens the X that headcni-wire made. */
-    enter: notProvided<void, void>("tailscaled.enter"),
+    /** Opens the X that headcni-wire made, and names it: the same name is the same X. */
+    enter: notProvided<string, void>("tailscaled.enter"),
     tailnet: tailnetMachine,
   },
   actions: {
@@ -65,10 +68,14 @@ export const tailscaledMachine = setup({
       enqueue.assign({ failure, missed: failure.message });
       enqueue.sendTo(context.health, { type: "tailscale.down", reason: failure.code });
       // With headcni-wire alive X stands, and the guard holds it.
-      if (failure.code !== "TAILSCALED_AWAY")
-        enqueue.sendTo(context.guard, { type: "tailnetNamespace.closed" });
+      if (failure.code === "TAILSCALED_AWAY") return;
+      enqueue.assign({ namespace: "" });
+      enqueue.sendTo(context.guard, { type: "tailnetNamespace.closed" });
     }),
-    reportEntered: sendTo(({ context }) => context.guard, { type: "tailnetNamespace.opened" }),
+    reportEntered: enqueueActions(({ context, enqueue, self }, namespace: string) => {
+      enqueue.assign({ namespace });
+      enqueue.sendTo(context.guard, { type: "tailnetNamespace.opened", replyTo: self });
+    }),
     /** However the session ended: nothing that it told holds any more. */
     reportEnded: enqueueActions(({ context: { health, routes }, enqueue }) => {
       enqueue.sendTo(health, { type: "tailscale.down", reason: "EXITED" });
@@ -81,14 +88,23 @@ export const tailscaledMachine = setup({
   },
   guards: {
     isNews: ({ context }, failure: Failure) => failure.message !== context.missed,
+    isKnown: ({ context }, namespace: string) => namespace === context.namespace,
   },
   delays: {
     pause: limits.pause,
+    guard: limits.guard,
     restart: ({ context }) => backoffDelay(context.failures - 1, restart, context.wanted.hostname),
   },
 }).createMachine({
   id: "tailscaled",
-  context: ({ input }) => ({ ...input, found: nobody, missed: "", failures: 0, failure: null }),
+  context: ({ input }) => ({
+    ...input,
+    found: nobody,
+    missed: "",
+    namespace: "",
+    failures: 0,
+    failure: null,
+  }),
   options: { maxIterations: 1_000 },
   initial: "away",
   states: {
@@ -136,9 +152,21 @@ export const tailscaledMachine = setup({
       meta: stuckAfter(limits.enter, "the tailnet namespace of headcni-wire cannot be opened"),
       invoke: {
         src: "enter",
-        onDone: { target: "attending", actions: "reportEntered" },
+        onDone: [
+          { guard: { type: "isKnown", params: ({ event }) => event.output }, target: "attending" },
+          {
+            target: "awaitingGuard",
+            actions: { type: "reportEntered", params: ({ event }) => event.output },
+          },
+        ],
         onError: { target: "away.backingOff", actions: keepError },
       },
+    },
+    // A login before the way to Headscale is open fails, and tailscaled's own backoff then costs it over a second.
+    awaitingGuard: {
+      meta: stuckAfter(limits.guard, "the tailnet namespace is not as it must be: see guard"),
+      on: { "tailnetNamespace.held": "attending" },
+      after: { guard: "attending" },
     },
     attending: {
       exit: "reportEnded",

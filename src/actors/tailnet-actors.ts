@@ -25,10 +25,11 @@ export function tailnetActors(
   return {
     tailscaled: {
       seek: fromPromise<FoundTailscaled, void>(async () => ({ attended: true, ...(await wire.find()) })),
-      enter: fromPromise<void, void>(async () => {
-        await wire.enter();
+      enter: fromPromise<string, void>(async () => {
+        const namespace = await wire.enter();
         // From here on the tailnet port speaks of this process.
         await tailnet.findProcess();
+        return namespace;
       }),
     },
     tailnet: {

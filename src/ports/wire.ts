@@ -31,10 +31,10 @@ export interface Wire {
   /** The tailscaled that lives in X now, pid as this process sees it. Throws WireFailure. */
   find(): Promise<TailscaledProcess>;
   /**
-   * Opens X in the kernel port as the "tailnet" namespace, and remembers for later daemons that its tailscaled is attended. Throws
-   * WireFailure, or what the kernel port throws.
+   * Opens X in the kernel port as the "tailnet" namespace, and remembers for later daemons that its tailscaled is attended. Gives
+   * a name that no other X of this boot has. Throws WireFailure, or what the kernel port throws.
    */
-  enter(): Promise<void>;
+  enter(): Promise<string>;
 }
 
 export interface WireEnd {

@@ -5,6 +5,7 @@ import type {
   GuardEvent,
   GuardLook,
   GuardReport,
+  NamespaceHeld,
   RepairOrder,
   RepairResult,
 } from "../../machines/guard/guard-events.ts";
@@ -16,7 +17,7 @@ import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
 const terms = { ownPrefixes: ["10.244.1.0/24"], refusedPrefixes: [] };
-const opened: GuardEvent = { type: "tailnetNamespace.opened" };
+const opened: GuardEvent = { type: "tailnetNamespace.opened", replyTo: recorder<NamespaceHeld>().ref };
 const changed = (scope: "kernel" | "all"): GuardEvent => ({ type: "kernel.changed", scope });
 
 /** A guard over a world in which `broken` does not hold until it is repaired, `stubborn` never does. */
@@ -112,6 +113,24 @@ describe("guard", () => {
       { scope: "all", tailnetOpen: false, terms },
       { scope: "all", tailnetOpen: true, terms },
     ]);
+  });
+
+  it("answers who opened X once that is repaired, and once only", async () => {
+    const { actor, world, rests } = start();
+    const opener = recorder<NamespaceHeld>();
+    world.broken.add("node.ownRule");
+    actor.start();
+    await rests("holding");
+    world.broken.add("node.ownRule");
+    actor.send({ type: "tailnetNamespace.opened", replyTo: opener.ref });
+    await until(() => opener.types().length > 0, "answered");
+    expect(world.repairs).toHaveLength(2);
+    await rests("holding");
+    world.broken.add("node.ownRule");
+    actor.send(changed("kernel"));
+    await until(() => world.repairs.length === 3, "repaired again");
+    await rests("holding");
+    expect(opener.types()).toEqual(["tailnetNamespace.held"]);
   });
 
   it("repairs what a change broke, looks again and reports both", async () => {
@@ -239,7 +258,7 @@ describe("guard", () => {
 
   it("keeps its context plain", async () => {
     const { actor } = await startHeld();
-    const { parent: _parent, health: _health, ...context } = actor.getSnapshot().context;
+    const { parent: _parent, health: _health, opener: _opener, ...context } = actor.getSnapshot().context;
     expect(JSON.parse(JSON.stringify(context))).toEqual(context);
   });
 });

@@ -32,9 +32,13 @@ function inputOf(told: ReturnType<typeof recorder<Told>>): TailscaledInput {
 test("every transition of the tailscaled machine can be taken", async () => {
   await walkAllTransitions(tailscaledMachine, {
     input: inputOf(recorder<Told>()),
-    events: [{ type: "session.settled" }, { type: "credentials.replaced" }],
-    outcomes: { seek: { done: [found], error: [gone] } },
-    stateKey: ({ context }) => [context.missed, Math.min(context.failures, 1)],
+    events: [
+      { type: "session.settled" },
+      { type: "credentials.replaced" },
+      { type: "tailnetNamespace.held" },
+    ],
+    outcomes: { seek: { done: [found], error: [gone] }, enter: { done: ["9 900"] } },
+    stateKey: ({ context }) => [context.missed, context.namespace, Math.min(context.failures, 1)],
   });
 });
 
@@ -42,7 +46,7 @@ test("every transition of the tailscaled machine can be taken", async () => {
 function start(runs: FoundTailscaled | Error) {
   const parent = recorder<Told>();
   const clock = manualClock();
-  const wire = { runs };
+  const wire = { runs, namespace: "9 900" };
   const sessions: { readonly process: unknown; readonly arrival: string }[] = [];
   const actor = createActor(
     tailscaledMachine.provide({
@@ -51,7 +55,7 @@ function start(runs: FoundTailscaled | Error) {
           if (wire.runs instanceof Error) throw wire.runs;
           return wire.runs;
         }),
-        enter: fromPromise<void, void>(async () => undefined),
+        enter: fromPromise<string, void>(async () => wire.namespace),
         tailnet: fromPromise(
           ({ input, self }: { input: { process: unknown; arrival: string }; self: { id: string } }) => {
             sessions.push({ process: input.process, arrival: input.arrival });
@@ -66,19 +70,61 @@ function start(runs: FoundTailscaled | Error) {
   actor.start();
   const at = (state: string) => until(() => actor.getSnapshot().matches(stateValue(state) as never), state);
   const die = () => ends.get("tailnet")?.();
-  return { actor, clock, wire, sessions, at, die, parent, told: () => parent.types() };
+  const attends = async () => {
+    await at("awaitingGuard");
+    actor.send({ type: "tailnetNamespace.held" });
+    await at("attending");
+  };
+  return { actor, clock, wire, sessions, at, attends, die, parent, told: () => parent.types() };
 }
 
 describe("tailscaled", () => {
-  test("enters the namespace of a wire that runs and begins a session with its tailscaled", async () => {
-    const { at, told, sessions } = start(found);
+  test("enters the namespace of a wire that runs and begins a session once the guard holds it", async () => {
+    const { at, actor, told, sessions } = start(found);
+    await at("awaitingGuard");
+    expect(told()).toEqual(["tailnetNamespace.opened"]);
+    expect(sessions).toEqual([]);
+    actor.send({ type: "tailnetNamespace.held" });
     await at("attending");
     expect(sessions).toEqual([{ process: { pid: 42, startTime: "1000" }, arrival: "adopted" }]);
-    expect(told()).toEqual(["tailnetNamespace.opened"]);
+  });
+
+  test("begins without a guard that does not hold the namespace in time", async () => {
+    const { at, clock, sessions } = start(found);
+    await at("awaitingGuard");
+    clock.fire(5000);
+    await at("attending");
+    expect(sessions).toHaveLength(1);
+  });
+
+  test("tells the guard of another X, and of the same X once it was told that it is gone", async () => {
+    const { attends, at, clock, die, wire, told } = start(found);
+    const opened = () => told().filter((type) => type === "tailnetNamespace.opened").length;
+    await attends();
+    die();
+    await at("away.backingOff");
+    clock.fire(clock.running()[0] ?? 0);
+    await at("attending");
+    expect(opened()).toBe(1);
+    wire.namespace = "10 1000";
+    die();
+    await at("away.backingOff");
+    clock.fire(clock.running()[0] ?? 0);
+    await attends();
+    expect(opened()).toBe(2);
+    wire.runs = gone;
+    die();
+    await at("away.backingOff");
+    clock.fire(clock.running()[0] ?? 0);
+    await at("away.missing");
+    wire.runs = found;
+    clock.fire(200);
+    await attends();
+    expect(opened()).toBe(3);
   });
 
   test("waits for a wire that is not there, and tells each reason once", async () => {
-    const { actor, at, told, parent, clock, wire, sessions } = start(gone);
+    const { actor, at, attends, told, parent, clock, wire, sessions } = start(gone);
     await at("away.missing");
     expect(told()).toEqual(["tailscale.down", "tailnetNamespace.closed"]);
     clock.fire(200);
@@ -91,14 +137,14 @@ describe("tailscaled", () => {
     expect(parent.events.slice(2)).toEqual([{ type: "tailscale.down", reason: "TAILSCALED_AWAY" }]);
     wire.runs = { ...found, attended: false };
     clock.fire(200);
-    await at("attending");
+    await attends();
     expect(sessions).toEqual([{ process: { pid: 42, startTime: "1000" }, arrival: "restarted" }]);
     expect(actor.getSnapshot().context.failure).toBeNull();
   });
 
   test("the end of a session takes back what it told, and another tailscaled gets one of its own", async () => {
-    const { at, actor, die, wire, clock, parent, sessions } = start(found);
-    await at("attending");
+    const { at, actor, attends, die, wire, clock, parent, sessions } = start(found);
+    await attends();
     actor.send({ type: "session.settled" });
     await at("attending.steady");
     die();

@@ -39,6 +39,8 @@ export function createWireClient(kernel: Pick<KernelState, "openNamespace">, run
       await writeWhole(attended, `${tailscaled.pid} ${tailscaled.startTime}\n`, { synced: false }).catch(
         () => undefined,
       );
+    // A launcher makes one X and stands in it until it ends.
+    return `${launcher.pid} ${launcher.startTime}`;
   };
   return {
     find,

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { createActor } from "xstate";
-import type { GuardReport } from "../../../machines/guard/guard-events.ts";
+import type { GuardReport, NamespaceHeld } from "../../../machines/guard/guard-events.ts";
 import { guardMachine } from "../../../machines/guard/guard-machine.ts";
 import { guardActors } from "../../../src/actors/guard-actors.ts";
 import { cleanUpGuard } from "../../../src/actors/guard-work.ts";
@@ -51,7 +51,7 @@ await kernel.state.createNamespace(path);
 await kernel.state.openNamespace("tailnet", path);
 const operations = wireOperations(settings);
 for (const name of ["node", "tailnet"] as const) await kernel.state.apply(name, operations[name]);
-guard.send({ type: "tailnetNamespace.opened" });
+guard.send({ type: "tailnetNamespace.opened", replyTo: recorder<NamespaceHeld>().ref });
 
 for await (const line of createInterface({ input: process.stdin })) {
   if (line.startsWith("refuse ")) {

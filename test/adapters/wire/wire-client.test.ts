@@ -22,7 +22,7 @@ test("a tailscaled counts as attended once a daemon entered its namespace, and t
   const kernel = recordingKernel();
   const wire = createWireClient(kernel, folder);
   expect(await wire.find()).toEqual({ ...tailscaled, attended: false });
-  await wire.enter();
+  expect(await wire.enter()).toBe(`${inner} ${startTime}`);
   expect(kernel.opened).toEqual([["tailnet", `/proc/${inner}/ns/net`, inode]]);
   expect(await readlink(wire.path())).toBe(`net:[${inode}]`);
   expect(await createWireClient(kernel, folder).find()).toEqual({ ...tailscaled, attended: true });
