@@ -47,8 +47,8 @@ export function createPprofPages(threads: ThreadTakers): RequestTaker {
     if (`${url.pathname}/` !== folder && !url.pathname.startsWith(folder)) return false;
     const refuse = (status: number, error: string) => sendAnswer(response, jsonAnswer(status, { error }));
     const kind = url.pathname.slice(folder.length);
-    const takers = threads[url.searchParams.get("thread") ?? "main"];
-    const taker = takers?.[kind];
+    const takers = entryOf(threads, url.searchParams.get("thread") ?? "main");
+    const taker = entryOf(takers, kind);
     const seconds = secondsOf(url);
     if (kind === "")
       sendAnswer(response, {
@@ -76,6 +76,11 @@ export function createPprofPages(threads: ThreadTakers): RequestTaker {
 /** Gives the first taker that wants a request the request. */
 export function firstTaker(...takers: readonly (RequestTaker | undefined)[]): RequestTaker {
   return (request, response, url) => takers.some((taker) => taker?.(request, response, url) === true);
+}
+
+/** Not what every object has, such as "constructor". */
+function entryOf<Value>(table: Readonly<Record<string, Value>> | undefined, name: string): Value | undefined {
+  return table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
 function secondsOf(url: URL): number | undefined {

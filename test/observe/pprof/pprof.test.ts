@@ -205,20 +205,26 @@ describe("the pages", () => {
       expect(body.toString()).toContain(`href="/debug/pprof/${kind}?thread=main&amp;seconds=10"`);
   });
 
-  test("an unknown thread is answered with those there are", async () => {
-    await open();
-    const { status, body } = await ask("/debug/pprof/profile?thread=kernl");
-    expect(status).toBe(404);
-    expect(body.toString()).toContain("there are main");
-  });
+  test.each(["kernl", "constructor"])(
+    "an unknown thread is answered with those there are: %s",
+    async (name) => {
+      await open();
+      const { status, body } = await ask(`/debug/pprof/profile?thread=${name}`);
+      expect(status).toBe(404);
+      expect(body.toString()).toContain("there are main");
+    },
+  );
 
-  test("an unknown profile is answered with those there are, other pages as ever", async () => {
-    await open();
-    const { status, body } = await ask("/debug/pprof/goroutine");
-    expect(status).toBe(404);
-    expect(body.toString()).toContain("/debug/pprof/profile and /debug/pprof/heap");
-    expect((await ask("/healthz")).status).toBe(200);
-  });
+  test.each(["goroutine", "constructor"])(
+    "an unknown profile is answered with those there are, other pages as ever: %s",
+    async (name) => {
+      await open();
+      const { status, body } = await ask(`/debug/pprof/${name}`);
+      expect(status).toBe(404);
+      expect(body.toString()).toContain("/debug/pprof/profile and /debug/pprof/heap");
+      expect((await ask("/healthz")).status).toBe(200);
+    },
+  );
 
   test("a profile that fails is an answer, not the end", async () => {
     await open({ profile: () => Promise.reject(new Error("no profiler")) });
