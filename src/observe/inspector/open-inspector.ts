@@ -36,6 +36,7 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
   let opening: Promise<void> | undefined;
   let latest: NodeJS.Timeout | undefined;
   let idle: NodeJS.Timeout | undefined;
+  let viewers = 0;
 
   function switchOff(reason: string): void {
     clearTimeout(latest);
@@ -46,7 +47,9 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
     log.info({ reason }, "inspector switched off");
   }
 
+  /** Its time without a viewer begins anew. */
   function watched(count: number): void {
+    viewers = count;
     clearTimeout(idle);
     if (count === 0 && !always && current !== undefined)
       idle = setTimeout(() => switchOff("nobody watches"), idleMs).unref();
@@ -74,8 +77,7 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
       if (!Number.isInteger(minutes) || minutes < 1 || minutes > maxMinutes)
         return jsonAnswer(400, { error: `minutes must be a whole number from 1 to ${maxMinutes}` });
       if (always) return jsonAnswer(200, { until: null, idleMinutes: null });
-      const isNew = current === undefined;
-      if (isNew) {
+      if (current === undefined) {
         opening ??= open();
         await opening;
         opening = undefined;
@@ -85,7 +87,7 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
       const until = new Date(Date.now() + minutes * 60_000).toISOString();
       clearTimeout(latest);
       latest = setTimeout(() => switchOff("its time is over"), minutes * 60_000).unref();
-      if (isNew) watched(0);
+      watched(viewers);
       log.info({ until }, "inspector switched on");
       return jsonAnswer(200, { until, idleMinutes: idleMs / 60_000 });
     },

@@ -74,6 +74,33 @@ test("it goes off some time after its last viewer left, and not while one watche
   expect((await get("/inspect")).status).toBe(404);
 });
 
+test("switched on again without a viewer, it stays as long as it does the first time", async () => {
+  const { on, lines } = await served(300);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  for (const _ of [1, 2, 3]) {
+    await on();
+    vi.advanceTimersByTime(200);
+    expect(lines.join("")).not.toContain("switched off");
+  }
+  vi.advanceTimersByTime(101);
+  expect(lines.join("")).toContain("nobody watches");
+});
+
+test("switched on again under a viewer's eyes, it stays on", async () => {
+  const { get, on, lines } = await served(300);
+  await on();
+  const watching = new AbortController();
+  await baselineOf(await get("/inspect/stream", watching.signal));
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  await on();
+  vi.advanceTimersByTime(600);
+  expect(lines.join("")).not.toContain("switched off");
+  vi.useRealTimers();
+  watching.abort();
+});
+
 test("it goes off at its time at the latest, also under a viewer's eyes, and can be switched on again", async () => {
   const { get, on, inspector, lines } = await served();
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
