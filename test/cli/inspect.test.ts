@@ -1,6 +1,8 @@
+import { readdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { pageRefusal } from "../../src/cli/inspect/inspect-node.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { runWords } from "./run-words.ts";
 
@@ -57,6 +59,57 @@ test.each([
     exitCode,
     stderr: expect.stringContaining(words) as string,
   });
+});
+
+test.each(["--minutes=500", "--minutes=0", "--minutes=x", "--minutes=500 --node=n1"])(
+  "%s is refused by name, and nobody is asked",
+  async (words) => {
+    const asked: string[] = [];
+    const socket = await startDaemonSocket(200, asked);
+    expect(await runWords(["inspect", "--on", "--socket", socket, ...words.split(" ")])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("--minutes must be a whole number from 1 to 120") as string,
+    });
+    expect(asked).toEqual([]);
+  },
+);
+
+test("more than one node is refused before any of them is asked", async () => {
+  const folder = temporaryDirectory();
+  const exec = { command: "/bin/touch", args: [join(folder, "asked")] };
+  const kubeconfig = join(folder, "kubeconfig");
+  await writeFile(
+    kubeconfig,
+    JSON.stringify({
+      "current-context": "c",
+      contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
+      clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:1" } }],
+      users: [{ name: "u", user: { exec } }],
+    }),
+  );
+  expect(await runWords(["inspect", "--all-nodes", "--kubeconfig", kubeconfig])).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining("--node NAME") as string,
+  });
+  expect(await readdir(folder)).toEqual(["kubeconfig"]);
+});
+
+test.each([
+  [
+    "a user who may not",
+    "DAEMON_UNREACHABLE",
+    "pod headcni/a on n1: 403",
+    "403 (it needs a user who may use pods/exec)",
+  ],
+  [
+    "a node that refuses",
+    "FAILED",
+    "not switched on (status 503)",
+    "not switched on (status 503); monitoring",
+  ],
+])("an inspector that stays off says why: %s", (_, code, message, words) => {
+  const { message: told } = pageRefusal("n1", { status: 404, body: "" }, { code, message });
+  expect(told).toContain(words);
 });
 
 test("inspect --wire asks headcni-wire beside the daemon", async () => {

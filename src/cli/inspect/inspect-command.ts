@@ -1,8 +1,9 @@
 import { connect, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { stayMinutes } from "../../observe/inspector/stay-minutes.ts";
 import { runtimePaths } from "../../runtime-paths.ts";
 import { CliError } from "../cli-error.ts";
-import { askNodes, asksCluster } from "../cluster/ask-nodes.ts";
+import { askNodes, asksCluster, type NodeAnswer } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { createDaemonClient, type DaemonClient } from "../daemon-client.ts";
 import { printDocument } from "../document.ts";
@@ -12,9 +13,13 @@ import { untilAborted } from "../until-aborted.ts";
 import { inspectNode } from "./inspect-node.ts";
 import { mostConnections, openListener } from "./local-listener.ts";
 
+const { least, most, usual } = stayMinutes;
 const options: NonNullable<CliCommand["options"]> = [
   { flags: "--port <port>", summary: "local port (default: any free one)" },
-  { flags: "--minutes <count>", summary: "how long the inspector stays on at most, 1 to 120 (default 30)" },
+  {
+    flags: "--minutes <count>",
+    summary: `how long the inspector stays on at most, ${least} to ${most} (default ${usual})`,
+  },
   { flags: "--wire", summary: "of headcni-wire on this node instead of the daemon" },
   { flags: "--on", summary: "only switches it on, says until when, and ends" },
 ];
@@ -36,6 +41,7 @@ export const inspectCommand: CliCommand = {
 async function runInspect(call: CliCall): Promise<ExitCode> {
   const { context, options: given } = call;
   const port = wholeNumber("--port", given["port"] ?? 0, [0, 65_535]);
+  wholeNumber("--minutes", given["minutes"] ?? usual, [least, most]);
   const refused = warnOnce(context, `more than ${mostConnections} connections at once: one was refused`);
   const print = (about: {
     readonly url?: string;
@@ -51,13 +57,12 @@ async function runInspect(call: CliCall): Promise<ExitCode> {
   if (asksCluster(call)) {
     if (given["wire"] === true)
       throw new CliError("USAGE", "--wire shows headcni-wire of this node: run it there, without --node");
-    // Who may not run commands in pods may still look at an inspector that is on.
-    const on = { ...given, on: true };
-    await askNodes(
-      { ...call, options: on },
-      options.filter(({ flags }) => !flags.startsWith("--port")),
-    ).catch(() => undefined);
-    await inspectNode(context, { port, refused, print: (url, node) => print({ url, ...node }) });
+    await inspectNode(context, {
+      port,
+      refused,
+      switchOn: () => switchOnThere(call),
+      print: (url, node) => print({ url, ...node }),
+    });
     return exitCodes.ok;
   }
   const { daemon } = context;
@@ -78,6 +83,13 @@ async function runInspect(call: CliCall): Promise<ExitCode> {
   await untilAborted(context.signal);
   listener.close();
   return exitCodes.ok;
+}
+
+/** Gives why the daemon of the node that was named did not. */
+async function switchOnThere(call: CliCall): Promise<NodeAnswer["error"]> {
+  const passedOn = options.filter(({ flags }) => !flags.startsWith("--port"));
+  const [answer] = await askNodes({ ...call, options: { ...call.options, on: true } }, passedOn);
+  return answer?.error;
 }
 
 /** Gives until when the inspector is on at the latest; null: for good. Throws CliError. */

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Agent, request } from "undici";
 import { toFailure } from "../../domain/failure.ts";
 import { CliError } from "../cli-error.ts";
-import { nodePodsOf } from "../cluster/ask-nodes.ts";
+import { type NodeAnswer, nodePodsOf } from "../cluster/ask-nodes.ts";
 import { type ClusterClient, clusterError, type NodePod, openCluster } from "../cluster/cluster-client.ts";
 import { forwardToPod } from "../cluster/forward-to-pod.ts";
 import type { CliContext } from "../command.ts";
@@ -18,14 +18,16 @@ const reasonMs = 10_000;
 const reachable = ["127.0.0.1", "::1", "localhost"];
 
 /**
- * Leads a browser to the inspector of another node's daemon, through the API server, until Ctrl-C. Throws CliError when there is no
- * way, when the page is off there, and when the daemon has ended.
+ * Switches on the inspector of another node's daemon and leads a browser to it, through the API server, until Ctrl-C. Throws CliError
+ * when there is no way, when the page is off there, and when the daemon has ended.
  */
 export async function inspectNode(
   context: CliContext,
   options: {
     readonly port: number;
     readonly refused: () => void;
+    /** Gives why the node did not: who may not run commands in pods may still look at an inspector that is on. */
+    readonly switchOn: () => Promise<NodeAnswer["error"]>;
     readonly print: (url: string, node: { readonly node: string }) => void;
   },
 ): Promise<void> {
@@ -33,6 +35,7 @@ export async function inspectNode(
   const [name] = target.nodes;
   if (target.allNodes || name === undefined || target.nodes.length > 1)
     throw new CliError("USAGE", "inspect shows one node: name it with --node NAME, without --all-nodes");
+  const notSwitchedOn = await options.switchOn();
   const cluster = openCluster(context);
   const failed = Promise.withResolvers<never>();
   const over = new AbortController();
@@ -58,8 +61,8 @@ export async function inspectNode(
         await pause(reasonMs, undefined, { signal: open });
         throw error;
       });
-      const { status, body } = await Promise.race([failed.promise, answer]);
-      if (status !== 200) throw refusal(name, status, body);
+      const page = await Promise.race([failed.promise, answer]);
+      if (page.status !== 200) throw pageRefusal(name, page, notSwitchedOn);
       progress.end();
       options.print(listener.url, { node: name });
       await Promise.race([failed.promise, untilAborted(signal)]);
@@ -90,12 +93,21 @@ async function carryTo(cluster: ClusterClient, pod: NodePod, local: Socket): Pro
   }
 }
 
-function refusal(node: string, status: number, body: string): CliError {
-  if (status === 404)
+/** Why there is no page to look at; `notSwitchedOn` is what kept the node from switching it on. */
+export function pageRefusal(
+  node: string,
+  { status, body }: DaemonAnswer,
+  notSwitchedOn: NodeAnswer["error"],
+): CliError {
+  if (status === 404) {
+    const why = notSwitchedOn === undefined ? "" : `, and was not switched on: ${notSwitchedOn.message}`;
+    const hint =
+      notSwitchedOn?.code === "DAEMON_UNREACHABLE" ? " (it needs a user who may use pods/exec)" : "";
     return new CliError(
       "NOT_FOUND",
-      `the inspector of the daemon on ${node} is off, and switching it on needs a user who may use pods/exec; monitoring.inspector: true has it on from the start`,
+      `the inspector of the daemon on ${node} is off${why}${hint}; monitoring.inspector: true has it on from the start`,
     );
+  }
   return new CliError(
     "FAILED",
     `the daemon on ${node} refuses its inspector with status ${status}: ${body.trim()}`,

@@ -4,6 +4,7 @@ import type { LiveMachine } from "../live-machine.ts";
 import type { Logger } from "../logger.ts";
 import { createInspector, type Inspector } from "./inspector.ts";
 import { loadPageFiles } from "./page-files.ts";
+import { stayMinutes } from "./stay-minutes.ts";
 
 /** An inspector that can be switched on while the machines run, which do not notice. */
 export interface InspectorSwitch extends Inspector {
@@ -23,8 +24,6 @@ export interface InspectorOptions {
 }
 
 const usualIdleMs = 5 * 60_000;
-const usualMinutes = 30;
-const maxMinutes = 120;
 
 /**
  * Off, it costs a look at a variable per event and holds nothing, the page neither. Who switches it on late sees the machines
@@ -73,9 +72,10 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
     inspect: (event) => current?.inspect(event),
     taker: (request, response, url) => current?.taker(request, response, url) ?? false,
     async switchOn(url) {
-      const minutes = Number(url.searchParams.get("minutes") ?? usualMinutes);
-      if (!Number.isInteger(minutes) || minutes < 1 || minutes > maxMinutes)
-        return jsonAnswer(400, { error: `minutes must be a whole number from 1 to ${maxMinutes}` });
+      const { least, most, usual } = stayMinutes;
+      const minutes = Number(url.searchParams.get("minutes") ?? usual);
+      if (!Number.isInteger(minutes) || minutes < least || minutes > most)
+        return jsonAnswer(400, { error: `minutes must be a whole number from ${least} to ${most}` });
       if (always) return jsonAnswer(200, { until: null, idleMinutes: null });
       if (current === undefined) {
         opening ??= open();
