@@ -10,9 +10,11 @@ import { accessError } from "./kubernetes-error.ts";
 /** Gives the cluster and the user of now: files may be replaced at any time, so ask before each request. */
 export type KubeConfigReader = () => KubeConfig;
 
-/** Entries stay as they are: one that is broken concerns only whoever uses it. */
+/** Entries stay as they are: one that is broken concerns only whoever uses it. As kubectl, it may lack a name or be empty. */
 const entries = (body: string) =>
-  z.array(z.looseObject({ name: z.string(), [body]: z.looseObject({}).nullish() })).nullish();
+  z
+    .array(z.looseObject({ name: z.string().nullish(), [body]: z.looseObject({}).nullish() }).nullish())
+    .nullish();
 const fileSchema = z.looseObject({
   "current-context": z.string().nullish(),
   contexts: entries("context"),
@@ -85,8 +87,8 @@ function joined(
   const first = (kind: "contexts" | "clusters" | "users", body: string) => {
     const all = parsed.flatMap(({ path, file }) =>
       (file[kind] ?? []).map((entry) => ({
-        name: entry["name"],
-        [body]: withOwnFiles((entry[body] ?? {}) as Entry, dirname(path)),
+        name: entry?.["name"],
+        [body]: withOwnFiles((entry?.[body] ?? {}) as Entry, dirname(path)),
       })),
     );
     return all.filter(({ name }, index) => all.findIndex((other) => other.name === name) === index);

@@ -151,13 +151,19 @@ describe("a kubeconfig", () => {
       {},
       {
         "current-context": undefined,
-        contexts: [{ name: "half", context: null }, ...good.contexts],
+        contexts: [{ name: "half", context: null }, { context: { cluster: "c" } }, null, ...good.contexts],
         clusters: [
           { name: "half", cluster: {} },
           { name: "http", cluster: { server: "http://x" } },
+          { cluster: { server: "https://nameless" } },
           ...good.clusters,
         ],
-        users: [{ name: "half", user: { "client-key": "gone", exec: {} } }, ...good.users],
+        users: [
+          { name: "half", user: { "client-key": "gone", exec: {} } },
+          { name: null, user: { token: "nameless" } },
+          null,
+          ...good.users,
+        ],
       },
     );
     expect(await clusterAccess(kubeConfigReader([path], "c-a")())).toMatchObject({
