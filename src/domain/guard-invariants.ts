@@ -23,7 +23,7 @@ export const guardInvariants = [
   /** The own pod CIDR is decided by main, before tailscaled's 5210 and 5270. */
   "node.ownRule",
   "tailnet.ownRule",
-  /** The rest of the supernet is decided by table T. */
+  /** The rest of the supernet is decided by the table `tailnetTable`. */
   "node.supernetRule",
   /** Every attached pod has its host route: the kernel drops them all when the router address goes. */
   "node.podRoutes",

@@ -8,7 +8,7 @@ export const routeProtocol = 0x48;
 export const podRouteMetric = 0x48;
 /** Metric of `unreachable <supernet>`: loses against everything else. */
 export const unreachableMetric = 0x7fffff48;
-/** Routing table that sends the pod supernet to X (table T of the design). */
+/** Routing table that sends the pod supernet to X. */
 export const tailnetTable = 0x4843;
 /** tailscaled's table (wgengine/router/osrouter, not configurable). */
 export const tailscaleTable = 52;

@@ -1,6 +1,6 @@
 import type { Measurement } from "./statistics.ts";
 
-/** A number that HeadCNI means to reach (DESIGN section 8), under the key it has in `--json`. */
+/** A number that HeadCNI means to reach, under the key it has in `--json`. */
 export type Bar = {
   readonly key: MetricKey;
   readonly what: string;

@@ -3,7 +3,7 @@ import type { Look } from "./storm.ts";
 
 const allowedHeapGrowthMb = 10;
 
-/** What the looks at a storm say: `leftBehind` in words ("3 routes"), `clean` when the bar of DESIGN section 8 is kept. */
+/** What the looks at a storm say: `leftBehind` in words ("3 routes"), `clean` when the bar for leaks is kept. */
 export type Verdict = {
   readonly heapGrowthMb: number;
   readonly leftBehind: readonly string[];

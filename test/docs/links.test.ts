@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { root } from "../bootstrap/checks.ts";
-import { run } from "../lab/run-command.ts";
+import { run, runResult } from "../lab/run-command.ts";
 
 const tracked = (await run(["git", "-C", root, "ls-files", "-co", "--exclude-standard"])).split("\n");
 const files = tracked.filter((file) => file.endsWith(".md"));
@@ -45,6 +45,12 @@ describe("every link within the repository leads somewhere", () => {
       expect(anchors(await readFile(place, "utf8")), `${target} in ${file}`).toContain(anchor);
     }
   });
+});
+
+it("no text cites a document that is not in the repository", async () => {
+  // The brackets keep this file out.
+  const found = await runResult(["git", "-C", root, "grep", "-nI", "DESI[G]N", "--", ":!CHANGELOG.md"]);
+  expect(found).toMatchObject({ stdout: "", exitCode: 1 });
 });
 
 it("the documentation says nothing of private places", async () => {

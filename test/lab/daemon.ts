@@ -61,7 +61,7 @@ export async function daemonProcess(lab: Lab, node: LabNode): Promise<ProcessRec
 }
 
 /**
- * Waits until the daemon serves, has proven that this node is part of the tailnet (DESIGN section 1.8), and its conflist,
+ * Waits until the daemon serves, has proven that this node is part of the tailnet, and its conflist,
  * which comes last, is where a runtime looks for it.
  */
 export async function waitForDaemon(lab: Lab, node: LabNode, timeoutMs = 60_000): Promise<void> {

@@ -61,7 +61,7 @@ export type LabNode = {
   readonly natNetns: string | undefined;
   /** IPv6 underlay address, in labs that have one. */
   readonly address6: string | undefined;
-  /** One per family of the lab, in its order; the router address is the first address of each (DESIGN section 1.7). */
+  /** One per family of the lab, in its order; the router address is the first address of each. */
   readonly podCIDRs: readonly string[];
   readonly routerAddresses: readonly string[];
   /** The first of each. */

@@ -10,7 +10,7 @@ export interface HeadscaleOptions {
   readonly readApiKey: () => { readonly key: string } | { readonly fault: string };
 }
 
-/** A node asks for a key to use it at once; the design allows a day. */
+/** A node asks for a key to use it at once. */
 const authKeyLifeMs = 60 * 60 * 1000;
 
 /** A client for one Headscale, 0.29 or 0.30. */
