@@ -41,6 +41,12 @@ export const noTailnet: TailnetStatus = {
   fresh: false,
 };
 
+/**
+ * Of the peers that are offline at most so many are greeted at once: none of them is likely to answer, and pings to a thousand for
+ * as long as one may take to come online keep a core busy. A peer that comes online greets this node itself.
+ */
+const offlineAtMost = 64;
+
 /** First tailnet addresses of the peers that are not among `greeted` (node ids), by whether Headscale calls them online. */
 export function peersToGreet(
   status: TailnetStatus,
@@ -49,7 +55,7 @@ export function peersToGreet(
   const ungreeted = status.peers.filter(({ nodeId }) => greeted[nodeId] === undefined);
   return {
     online: firstAddresses(ungreeted.filter(({ online }) => online)),
-    offline: firstAddresses(ungreeted.filter(({ online }) => !online)),
+    offline: firstAddresses(ungreeted.filter(({ online }) => !online)).slice(0, offlineAtMost),
   };
 }
 
@@ -61,7 +67,8 @@ export function peersToGreetAgain(
 ): readonly string[] {
   const wanted = new Set(nodeIds);
   const peers = status.peers.filter(({ nodeId }) => wanted.has(nodeId) && greeted[nodeId] !== undefined);
-  return firstAddresses(peers.sort((a, b) => Number(b.online) - Number(a.online)));
+  const { online = [], offline = [] } = Object.groupBy(peers, (peer) => (peer.online ? "online" : "offline"));
+  return [...firstAddresses(online), ...firstAddresses(offline).slice(0, offlineAtMost)];
 }
 
 /** First tailnet addresses of the peers that are online, a few of them in the order of their node ids. */

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { noTailnet, onlineAddresses, peersToGreet, tailnetPhase } from "../../src/domain/tailnet-phase.ts";
+import {
+  noTailnet,
+  onlineAddresses,
+  peersToGreet,
+  peersToGreetAgain,
+  tailnetPhase,
+} from "../../src/domain/tailnet-phase.ts";
 import type { TailnetPeer, TailnetStatus } from "../../src/domain/tailnet-status.ts";
 
 const running: TailnetStatus = {
@@ -25,21 +31,32 @@ test.each([
   expect(tailnetPhase(status)).toBe(phase);
 });
 
+const peer = (nodeId: string, changes: Partial<TailnetPeer> = {}): TailnetPeer => ({
+  nodeId,
+  hostName: nodeId,
+  online: true,
+  addresses: [`100.64.0.${nodeId}`, "fd7a:115c:a1e0::1"],
+  primaryRoutes: [],
+  currentAddress: "",
+  relay: "",
+  ...changes,
+});
+
 test("tells peers that have an address and were not greeted yet by whether they are online", () => {
-  const peer = (nodeId: string, changes: Partial<TailnetPeer> = {}): TailnetPeer => ({
-    nodeId,
-    hostName: nodeId,
-    online: true,
-    addresses: [`100.64.0.${nodeId}`, "fd7a:115c:a1e0::1"],
-    primaryRoutes: [],
-    currentAddress: "",
-    relay: "",
-    ...changes,
-  });
   const status = {
     ...running,
     peers: [peer("1"), peer("2", { online: false }), peer("3", { addresses: [] }), peer("4")],
   };
   expect(peersToGreet(status, { "1": true })).toEqual({ online: ["100.64.0.4"], offline: ["100.64.0.2"] });
   expect(onlineAddresses(status)).toEqual(["100.64.0.1", "100.64.0.4"]);
+});
+
+test("of a crowd that is offline only a few are greeted, of those online all, and those first", () => {
+  const nodeIds = Array.from({ length: 1_000 }, (_, index) => `${index}`);
+  const peers = nodeIds.map((nodeId, index) => peer(nodeId, { online: index >= 800 }));
+  const { online, offline } = peersToGreet({ ...running, peers }, {});
+  expect([online.length, offline.length]).toEqual([200, 64]);
+  const known = Object.fromEntries(nodeIds.map((nodeId) => [nodeId, true as const]));
+  const again = peersToGreetAgain({ ...running, peers }, known, nodeIds);
+  expect(again).toEqual([...online, ...offline]);
 });
