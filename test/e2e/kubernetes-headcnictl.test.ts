@@ -16,7 +16,6 @@ import { useLab } from "./support/use-lab.ts";
 /** headcnictl beside the cluster: it reaches HeadCNI's pods, as the chart installs them, through the API server alone. */
 const lab = useLab({
   nodes: 2,
-  config: { "monitoring.inspector": true },
   kubernetes: { network: "chart", proxyMode: "nftables" },
 });
 const program = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
@@ -137,17 +136,27 @@ test("inspect shows one node", async () => {
 });
 
 test("inspect tells who may list pods, but not lead through them, what is missing", async () => {
-  const refused = await headcnictl("inspect", "--node", "n1", "--kubeconfig", await kubeconfigOfReader());
+  const kubeconfig = await kubeconfigOf("reader", ["--verb=get,list", "--resource=pods"]);
+  const refused = await headcnictl("inspect", "--node", "n1", "--kubeconfig", kubeconfig);
   expect(refused).toMatchObject({ exitCode: 3, stderr: expect.stringContaining("pods/portforward") });
   expect(refused.stderr).toContain("forbidden");
 });
 
-/** Access of a service account that may list pods and nothing else. */
-async function kubeconfigOfReader(): Promise<string> {
-  const name = "reader";
+test("inspect tells who may lead through pods, but not switch it on, why it stays off", async () => {
+  const kubeconfig = await kubeconfigOf("forwarder", [
+    "--verb=get,list,create",
+    "--resource=pods,pods/portforward",
+  ]);
+  const refused = await headcnictl("inspect", "--node", "n1", "--kubeconfig", kubeconfig);
+  expect(refused).toMatchObject({ exitCode: 4, stderr: expect.stringContaining("n1 is off") });
+  expect(refused.stderr).toContain("403 (it needs a user who may use pods/exec)");
+});
+
+/** Access of a service account that may do this and nothing else. */
+async function kubeconfigOf(name: string, rights: readonly string[]): Promise<string> {
   const namespace = "default";
   await kubectl(lab(), ["create", "serviceaccount", name]);
-  await kubectl(lab(), ["create", "clusterrole", name, "--verb=get,list", "--resource=pods"]);
+  await kubectl(lab(), ["create", "clusterrole", name, ...rights]);
   await kubectl(lab(), [
     ...["create", "clusterrolebinding", name],
     ...[`--clusterrole=${name}`, `--serviceaccount=${namespace}:${name}`],
