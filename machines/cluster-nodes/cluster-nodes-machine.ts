@@ -1,4 +1,4 @@
-import { enqueueActions, not, setup } from "xstate";
+import { assign, enqueueActions, not, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
 import { departuresFor } from "../../src/domain/node-departure.ts";
@@ -60,6 +60,7 @@ export const clusterNodesMachine = setup({
   actors: { watch: watchMachine },
   actions: {
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
+    forgetFailure: assign({ failure: null }),
     keepLedger: enqueueActions(
       ({ context: { seed, parent, headscale, ledger: before }, enqueue }, ledger: NodeLedger) => {
         enqueue.assign({ ledger });
@@ -89,7 +90,10 @@ export const clusterNodesMachine = setup({
         input: ({ context: { seed }, self }) => ({ source: "nodes" as const, seed, parent: self }),
         onError: { target: "crashed", actions: keepError },
       },
-      on: { "watch.listed": { actions: keepNews }, "watch.changed": { actions: keepNews } },
+      on: {
+        "watch.listed": { actions: [keepNews, "forgetFailure"] },
+        "watch.changed": { actions: keepNews },
+      },
       initial: "unknown",
       states: {
         unknown: {

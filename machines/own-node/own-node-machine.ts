@@ -14,6 +14,7 @@ const keepOwn = [
   { type: "keepOwn", params: ({ event }: { event: WatchedChange<"ownNode"> }) => event },
   "tellSeen",
 ] as const;
+const keepListed = [...keepOwn, "forgetFailure"] as const;
 const keepLoss = {
   type: "keepFailure",
   params: ({ event }: { event: Extract<WatchReport, { type: "watch.lost" }> }) => event.failure,
@@ -31,7 +32,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
   on: {
     "attachments.changed": { actions: { type: "keepCount", params: ({ event }) => event } },
     "node.networkWanted": { actions: { type: "keepWanted", params: ({ event }) => event.condition } },
-    "watch.restored": {},
+    "watch.restored": { actions: "forgetFailure" },
   },
   initial: "working",
   states: {
@@ -52,7 +53,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
         },
       ],
       on: {
-        "watch.listed": { actions: keepOwn },
+        "watch.listed": { actions: keepListed },
         "watch.changed": { actions: keepOwn },
         "watch.lost": { actions: keepLoss },
         "node.networkWanted": {
@@ -123,7 +124,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
               },
               on: {
                 "watch.lost": { target: "waiting", reenter: true, actions: keepLoss },
-                "watch.listed": { target: "waiting", reenter: true, actions: keepOwn },
+                "watch.listed": { target: "waiting", reenter: true, actions: keepListed },
                 "watch.changed": { target: "waiting", reenter: true, actions: keepOwn },
               },
             },
@@ -134,7 +135,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           invoke: {
             src: "remember",
             input: ({ context }) => ({ podCidrs: context.inForce }),
-            onDone: "holding",
+            onDone: { target: "holding", actions: "forgetFailure" },
             // The node works without; only a start with the API server unreachable will not.
             onError: { target: "holding", actions: keepError },
           },
@@ -143,7 +144,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
         holding: {
           initial: "judging",
           on: {
-            "watch.listed": { target: ".judging", actions: keepOwn },
+            "watch.listed": { target: ".judging", actions: keepListed },
             "watch.changed": { target: ".judging", actions: keepOwn },
           },
           states: {
@@ -200,7 +201,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           invoke: {
             src: "remember",
             input: ({ context }) => ({ podCidrs: foundPrefixes(context) ?? [] }),
-            onDone: "moved",
+            onDone: { target: "moved", actions: "forgetFailure" },
             // The next start asks the API server anyway.
             onError: { target: "moved", actions: keepError },
           },

@@ -60,6 +60,7 @@ export const ownNodeSetup = setup({
   actions: {
     keepRemembered: assign({ remembered: (_, prefixes: readonly string[]) => prefixes }),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
+    forgetFailure: assign({ failure: null }),
     keepCount: assign({ attachments: (_, { count }: { readonly count: number }) => count }),
     keepOwn: assign({
       own: (_, news: WatchedChange<"ownNode">) => {

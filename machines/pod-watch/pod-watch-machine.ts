@@ -64,7 +64,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
             },
             current: {
               meta: mayLast("each change of this node's pods is told"),
-              entry: "isCurrent",
+              entry: ["isCurrent", "forgetFailure"],
               on: {
                 "watch.changed": { actions: keepPods },
                 "watch.lost": { target: "stale", actions: "doubt" },
@@ -121,11 +121,11 @@ export const podWatchMachine = podWatchSetup.createMachine({
                   {
                     guard: { type: "isInUse", params: ({ event }) => event.output },
                     target: "pacing",
-                    actions: "spare",
+                    actions: ["forgetFailure", "spare"],
                   },
                   {
                     target: "detaching",
-                    actions: { type: "askToDetach", params: ({ event }) => event.output },
+                    actions: ["forgetFailure", { type: "askToDetach", params: ({ event }) => event.output }],
                   },
                 ],
                 onError: { target: "pacing", actions: [keepError, "spare"] },

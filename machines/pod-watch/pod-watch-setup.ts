@@ -76,6 +76,7 @@ export const podWatchSetup = setup({
   },
   actions: {
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
+    forgetFailure: assign({ failure: null }),
     keepPods: enqueueActions(({ context, enqueue }, news: WatchedChange<"pods">) => {
       const { join, early } = context;
       const next = news.type === "watch.listed" ? listPods(join, news.items) : changePods(join, news.changes);

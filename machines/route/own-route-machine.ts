@@ -16,7 +16,7 @@ const refreshing = ownRouteSetup.createStateConfig({
   meta: stuckAfter(limits.refresh, "tailscaled does not answer on its socket"),
   invoke: {
     src: "refresh",
-    onDone: "waiting",
+    onDone: { target: "waiting", actions: "forgetFailure" },
     onError: { target: "waiting", actions: keepError },
   },
 });
@@ -82,7 +82,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       },
     },
     awaitingService: {
-      entry: ["startCount", { type: "report", params: "awaitingService" }],
+      entry: ["forgetFailure", "startCount", { type: "report", params: "awaitingService" }],
       always: { guard: not("fresh"), target: "announcing" },
       initial: "waiting",
       states: {
@@ -102,7 +102,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
               {
                 guard: { type: "proven", params: ({ event }) => event.output },
                 target: "#ownRoute.serving",
-                actions: "forgetFailure",
+                actions: ["forgetFailure", "startCount", "startRounds"],
               },
               { target: "pausing" },
             ],
@@ -139,7 +139,11 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
             src: "prove",
             input: ({ context }) => proofOf(context),
             onDone: [
-              { guard: { type: "proven", params: ({ event }) => event.output }, target: "resting" },
+              {
+                guard: { type: "proven", params: ({ event }) => event.output },
+                target: "resting",
+                actions: "forgetFailure",
+              },
               { target: "#ownRoute.awaitingService.refreshing" },
             ],
             onError: { target: "resting", actions: keepError },

@@ -62,7 +62,8 @@ export const ownRouteSetup = setup({
   actions: {
     keepFacts: assign({ facts: (_, facts: OwnRouteFacts) => facts }),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
-    forgetFailure: assign({ failure: null, attempt: 0, rounds: 0 }),
+    forgetFailure: assign({ failure: null }),
+    startRounds: assign({ rounds: 0 }),
     countRound: assign({ rounds: ({ context }) => context.rounds + 1 }),
     startCount: assign({ attempt: 0 }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),

@@ -92,7 +92,7 @@ export const peerRouteMachine = setup({
           invoke: {
             src: "reinstall",
             input: ({ context: { prefix } }) => ({ prefix }),
-            onDone: "repaired",
+            onDone: { target: "repaired", actions: "remember" },
             onError: { target: "missing", actions: keepError },
           },
         },

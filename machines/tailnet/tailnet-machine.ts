@@ -98,8 +98,11 @@ export const tailnetMachine = tailnetSetup.createMachine({
             src: "checkPeers",
             input: ({ context }) => ({ addresses: onlineAddresses(context.status) }),
             onDone: [
-              { guard: { type: "peersAnswer", params: ({ event }) => event.output }, actions: "reportUp" },
-              { actions: { type: "reportDown", params: "NEEDS_LOGIN" } },
+              {
+                guard: { type: "peersAnswer", params: ({ event }) => event.output },
+                actions: ["reportUp", "forgetFailure"],
+              },
+              { actions: [{ type: "reportDown", params: "NEEDS_LOGIN" }, "forgetFailure"] },
             ],
             onError: { actions: keepError },
           },
@@ -166,10 +169,10 @@ export const tailnetMachine = tailnetSetup.createMachine({
               {
                 guard: { type: "peersAnswer", params: ({ event }) => event.output },
                 target: "resting",
-                actions: "endSilence",
+                actions: ["endSilence", "forgetFailure"],
               },
               { guard: "silentBefore", target: "rechecking" },
-              { target: "resting", actions: "countSilence" },
+              { target: "resting", actions: ["countSilence", "forgetFailure"] },
             ],
             onError: { target: "resting", actions: keepError },
           },
@@ -178,7 +181,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
           meta: stuckAfter(limits.look, "no peer answers, and tailscaled neither", "warn"),
           invoke: {
             src: "recheck",
-            onDone: { target: "resting", actions: "endSilence" },
+            onDone: { target: "resting", actions: ["endSilence", "forgetFailure"] },
             onError: { target: "resting", actions: keepError },
           },
         },

@@ -82,6 +82,7 @@ function start({ memory = [] as readonly string[], configured = [] as readonly s
     parent,
     pods,
     send: (event: OwnNodeEvent) => actor.send(event),
+    failure: () => actor.getSnapshot().context.failure,
     reaches: (path: string) => until(() => isAt(path), path),
     last: (type: (OwnNodeFact | OwnNodeReport)["type"]) =>
       parent.events.findLast((event) => event.type === type),
@@ -104,6 +105,7 @@ describe("the machine of the own Node", () => {
         ownChanged("put", moved),
         ownChanged("removed", own),
         lost,
+        { type: "watch.restored", source: "ownNode" },
         counted(0),
         counted(1),
         {
@@ -133,6 +135,17 @@ describe("the machine of the own Node", () => {
     await reaches("agreed");
     expect(last("node.podCIDRs")).toEqual({ type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] });
     expect(disk.podCidrs).toEqual(["10.244.1.0/24"]);
+  });
+
+  it("has forgotten an outage of the API server once the watch goes on, with nothing to list", async () => {
+    const { send, reaches, failure } = start();
+    await reaches("awaitingApiServer");
+    send(heard(own));
+    await reaches("agreed");
+    send(lost);
+    expect(failure()).toMatchObject({ code: "UNREACHABLE" });
+    send({ type: "watch.restored", source: "ownNode" });
+    expect(failure()).toBeNull();
   });
 
   it("waits for a Node that has none yet, and says what for", async () => {

@@ -158,13 +158,14 @@ describe("own route", () => {
     expect(states().at(-1)).toBe("awaitingService");
   });
 
-  test("serving, it has forgotten why it was not approved at first", async () => {
+  test("approved, it has forgotten why it was not at first", async () => {
     const { observe, actor, clock, reaches } = startOwn({ approval: "api" });
     observe(ready);
     actor.send(failed);
     expect(actor.getSnapshot().context.failure).toEqual(failed.failure);
     for (const delayMs of clock.running()) clock.fire(delayMs);
     actor.send(granted);
+    expect(actor.getSnapshot().context.failure).toBeNull();
     observe(served);
     await reaches("serving");
     expect(actor.getSnapshot().context.failure).toBeNull();

@@ -63,6 +63,46 @@ describe("walkAllTransitions", () => {
     ).rejects.toThrow("door.shut on door.weld [never] -> door.welded");
   });
 
+  test.each([
+    { forgets: "when it succeeds", names: undefined },
+    { forgets: "soon after", names: undefined },
+    { forgets: "on an event", names: '"REFUSED: no" stays after xstate.done.actor' },
+    { forgets: "never", names: '"REFUSED: no" stays for ever' },
+  ])("asks that a failure is forgotten once its job succeeds: $forgets", async ({ forgets, names }) => {
+    const forgetting = (when: string) => (when === forgets ? ("forgetFailure" as const) : []);
+    const machine = setup({
+      types: {
+        context: {} as { failure: { code: string; message: string } | null },
+        events: {} as { type: "worker.praised" },
+      },
+      actors: { work: notProvided<void, void>("work") },
+      actions: {
+        keepFailure: assign({ failure: { code: "REFUSED", message: "no" } }),
+        forgetFailure: assign({ failure: null }),
+      },
+      delays: { rest: 1_000 },
+    }).createMachine({
+      id: "worker",
+      context: { failure: null },
+      initial: "working",
+      on: { "worker.praised": { actions: forgetting("on an event") } },
+      states: {
+        working: {
+          invoke: {
+            src: "work",
+            onDone: { target: "resting", actions: forgetting("when it succeeds") },
+            onError: { target: "resting", actions: "keepFailure" },
+          },
+        },
+        resting: { after: { rest: { target: "working", actions: forgetting("soon after") } } },
+      },
+    });
+    const options = { input: undefined, events: [{ type: "worker.praised" }] as const };
+    const walk = walkAllTransitions(machine, options);
+    await (names === undefined ? walk : expect(walk).rejects.toThrow(names));
+    await walkAllTransitions(machine, { ...options, keepsFailures: "for this test" });
+  });
+
   test("names an always that nothing takes", async () => {
     const machine = setup({ guards: { never: () => false } }).createMachine({
       id: "door",

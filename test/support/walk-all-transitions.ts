@@ -9,6 +9,7 @@ import {
   type InputFrom,
 } from "xstate";
 import { TestModel } from "xstate/graph";
+import { type Edge, failureOf, keptFailures } from "./kept-failures.ts";
 import { type ManualClock, manualClock } from "./manual-clock.ts";
 import { settledOnCommand } from "./settled-on-command.ts";
 import { allTransitions, transitionName } from "./state-nodes.ts";
@@ -33,6 +34,8 @@ export interface WalkOptions<Machine extends AnyStateMachine> {
   readonly stateKey?: (snapshot: AnyMachineSnapshot) => unknown;
   /** Keeps out events that cannot happen in a state. */
   readonly possible?: (snapshot: AnyMachineSnapshot, event: AnyEventObject) => boolean;
+  /** Why the machine may keep failures that seem over to `keptFailures`. */
+  readonly keepsFailures?: string;
   /** Most edges to look at (default 20,000). */
   readonly limit?: number;
 }
@@ -46,7 +49,8 @@ interface Step {
 /**
  * Walks a machine through all of its transitions, on a live actor: every actor it invokes or spawns is a mock that
  * settles on command, time stands still until a timer is fired. The paths come from the model (`xstate/graph`); after
- * each step the live actor must be where the model is. Fails naming each transition that was never taken.
+ * each step the live actor must be where the model is. Fails naming each transition that was never taken, and each failure that
+ * the model keeps in its context though it is over.
  */
 export async function walkAllTransitions<Machine extends AnyStateMachine>(
   bare: Machine,
@@ -61,15 +65,24 @@ export async function walkAllTransitions<Machine extends AnyStateMachine>(
   const open = new Set<AnyTransitionDefinition>(allTransitions(machine));
   const total = { states: 0, paths: 0 };
   for (const input of [options.input, ...(options.moreInputs ?? [])]) {
-    const model = new TestModel<AnyMachineSnapshot, AnyEventObject, unknown>(machine, {
-      input,
-      events: (snapshot) => possibleEvents(snapshot, options, endless),
-      filterEvents: (snapshot, event) =>
-        snapshot.status === "active" && snapshot.can(event) && (options.possible?.(snapshot, event) ?? true),
-      serializeState: (snapshot) => keyOf(snapshot, options),
-      limit: options.limit ?? 20_000,
-      logger: { log: () => undefined, error: () => undefined },
-    });
+    const modelBy = (serializeState: (snapshot: AnyMachineSnapshot) => string) =>
+      new TestModel<AnyMachineSnapshot, AnyEventObject, unknown>(machine, {
+        input,
+        events: (snapshot) => possibleEvents(snapshot, options, endless),
+        filterEvents: (snapshot, event) =>
+          snapshot.status === "active" &&
+          snapshot.can(event) &&
+          (options.possible?.(snapshot, event) ?? true),
+        serializeState,
+        limit: options.limit ?? 20_000,
+        logger: { log: () => undefined, error: () => undefined },
+      });
+    const model = modelBy((snapshot) => keyOf(snapshot, options));
+    const withFailure = (snapshot: AnyMachineSnapshot) =>
+      `${keyOf(snapshot, options)} ${failureOf(snapshot)}`;
+    const kept =
+      options.keepsFailures === undefined ? keptFailures(edgesOf(modelBy(withFailure)), withFailure) : [];
+    if (kept.length > 0) throw new Error(`"${machine.id}" keeps failures that are over:\n${kept.join("\n")}`);
     const walked = await walkModel(model, machine, options, open, () =>
       liveActor(machine, input, mocks, open),
     );
@@ -111,6 +124,12 @@ async function walkModel<Machine extends AnyStateMachine>(
     if (edges.length === 0 && hasHidden(open)) await walk([...path.steps], state);
   }
   return { states: pathTo.size, paths };
+}
+
+function edgesOf(model: TestModel<AnyMachineSnapshot, AnyEventObject, unknown>): Edge[] {
+  return Object.values(model.getAdjacencyMap()).flatMap(({ state: from, transitions }) =>
+    Object.values<Step>(transitions).map(({ event, state: to }) => ({ from, event, to })),
+  );
 }
 
 function isEndless(logic: unknown): boolean {
