@@ -16,6 +16,20 @@ export interface NewsMetricsOptions {
 /** From a kernel transaction of a millisecond to the deadline of an ADD (10 s). */
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+/** Counts failures: in any program of ours. */
+export function createFailureMetrics(registry: Registry): (news: News) => void {
+  const networkErrors = new Counter({
+    name: "headcni_network_errors_total",
+    // A code, never a message.
+    help: "Failures by code.",
+    labelNames: ["error_type"],
+    registers: [registry],
+  });
+  return (news) => {
+    if (news.type === "failure.occurred") networkErrors.inc({ error_type: news.failure.code });
+  };
+}
+
 /** Counts CNI calls, addresses and failures. Calls under way are bounded by the number of connections. */
 export function createNewsMetrics(registry: Registry, options: NewsMetricsOptions): (news: News) => void {
   const { strategy, podNames = false, monotonicMs = () => performance.now() } = options;
@@ -40,13 +54,7 @@ export function createNewsMetrics(registry: Registry, options: NewsMetricsOption
     labelNames: ["strategy"],
     registers,
   });
-  const networkErrors = new Counter({
-    name: "headcni_network_errors_total",
-    // A code, never a message.
-    help: "Failures by code.",
-    labelNames: ["error_type"],
-    registers,
-  });
+  const countFailure = createFailureMetrics(registry);
   const running = new Map<string, { readonly request: CniRequest; readonly since: number }>();
 
   function finish(callId: string, outcome: CniOutcome): void {
@@ -75,7 +83,7 @@ export function createNewsMetrics(registry: Registry, options: NewsMetricsOption
         allocations.inc({ strategy }, news.addresses.length);
         return;
       case "failure.occurred":
-        networkErrors.inc({ error_type: news.failure.code });
+        countFailure(news);
         return;
       case "call.queued":
       case "call.started":

@@ -6,11 +6,13 @@ import { createWireHost } from "../adapters/wire/wire-host.ts";
 import { explainProblem } from "../config/config-error.ts";
 import type { Config } from "../config/config-schema.ts";
 import type { ConfigProblem } from "../domain/config-change.ts";
+import { hearNews } from "../observe/hear-news.ts";
 import { openHttpServer } from "../observe/http-server.ts";
 import { createLogRing } from "../observe/log-ring.ts";
 import { createLogger } from "../observe/logger.ts";
 import { machineHealth } from "../observe/machine-health.ts";
 import { createRegistry } from "../observe/metrics.ts";
+import { createFailureMetrics } from "../observe/news-metrics.ts";
 import { openProgramObservers } from "../observe/program-observers.ts";
 import { runtimePaths } from "../runtime-paths.ts";
 import { tailscaledOptions } from "../settings.ts";
@@ -43,11 +45,19 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
     redact,
   });
   const { machines } = observers;
+  const hear = hearNews(createFailureMetrics(registry));
   const root = createActor(
     wireMachine.provide({
       actors: wireActors(host, (failure) => log.warn({ failure }, "tailscaled ended")),
     }),
-    { id: "wire", input: { seed: nodeName }, inspect: observers.inspect },
+    {
+      id: "wire",
+      input: { seed: nodeName },
+      inspect: (event) => {
+        hear(event);
+        observers.inspect(event);
+      },
+    },
   );
   // Its default would end the node's tailnet.
   process.on("SIGHUP", () =>

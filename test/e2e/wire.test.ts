@@ -1,4 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { liveMachines, readyPage } from "../lab/daemon-pages.ts";
@@ -12,6 +13,7 @@ import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { runningWire } from "../lab/wire.ts";
 import { expectCleanNode, runCleanup } from "./support/clean-node.ts";
+import { metric } from "./support/daemon-view.ts";
 import { podKernelState } from "./support/kernel-view.ts";
 import { leaveOldTailscaled } from "./support/old-tailscaled.ts";
 import { useLab } from "./support/use-lab.ts";
@@ -91,6 +93,8 @@ test("a killed tailscaled is started again by the launcher, in the same namespac
   const after = await runningWire(node("n1"));
   expect(after?.launcher).toEqual(before?.launcher);
   expect(after?.netnsInode).toBe(before?.netnsInode);
+  const launcher = { ...node("n1"), httpSocket: join(node("n1").runtimeDir, "wire-http.sock") };
+  expect(await metric(launcher, "headcni_network_errors_total", { error_type: "EXITED" })).toBe(1);
 });
 
 test("a killed launcher takes tailscaled with it; pods of the node talk on, and a new one is adopted", async () => {
