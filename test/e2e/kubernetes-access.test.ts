@@ -46,6 +46,7 @@ function askCluster(kubeconfigs: readonly string[], ...words: readonly string[])
   return runResult([process.execPath, program, "status", "--all-nodes", ...words], {
     timeoutMs: 60_000,
     env: { KUBECONFIG: kubeconfigs.join(":"), HOME: folder },
+    cwd: folder,
   });
 }
 
@@ -58,6 +59,7 @@ test("a program gives the credential, as clouds have it", async () => {
   await file("login", `#!/bin/sh\n[ "$WHO" = me ] && echo '${JSON.stringify(credential)}'\n`);
   const exec = { apiVersion: credential.apiVersion, command: "./login", env: [{ name: "WHO", value: "me" }] };
   expect(await askCluster([await file("exec", config({ exec }))])).toMatchObject(listed);
+  expect(await askCluster(["exec"])).toMatchObject(listed);
 });
 
 test("a program that fails is quoted", async () => {

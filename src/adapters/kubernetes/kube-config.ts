@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, resolve } from "node:path";
 // The package's index holds every generated type of the API: this module alone is 7 MB smaller in the daemon.
-import type { Authenticator } from "@kubernetes/client-node/dist/auth.js";
-import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
+import { KubeConfig, makeAbsolutePath } from "@kubernetes/client-node/dist/config.js";
 import { parse } from "yaml";
 import * as z from "zod";
 import { accessError } from "./kubernetes-error.ts";
@@ -10,29 +9,19 @@ import { accessError } from "./kubernetes-error.ts";
 /** Gives the cluster and the user of now: files may be replaced at any time, so ask before each request. */
 export type KubeConfigReader = () => KubeConfig;
 
-/** Entries stay as they are: one that is broken concerns only whoever uses it. As kubectl, it may lack a name or be empty. */
-const entries = (body: string) =>
-  z
-    .array(z.looseObject({ name: z.string().nullish(), [body]: z.looseObject({}).nullish() }).nullish())
-    .nullish();
+/** A broken entry concerns only whoever uses it: it becomes null, which client-node passes over. */
+const entries = <Entry extends z.ZodType>(entry: Entry) => z.array(entry.nullable().catch(null)).nullish();
+const file = z.string().nullish();
 const fileSchema = z.looseObject({
-  "current-context": z.string().nullish(),
-  contexts: entries("context"),
-  clusters: entries("cluster"),
-  users: entries("user"),
+  contexts: entries(z.looseObject({})),
+  clusters: entries(z.looseObject({ cluster: z.looseObject({ "certificate-authority": file }) })),
+  users: entries(
+    z.looseObject({
+      name: z.string(),
+      user: z.looseObject({ "client-certificate": file, "client-key": file, tokenFile: file }).nullish(),
+    }),
+  ),
 });
-type Entry = Readonly<Record<string, unknown>>;
-
-/** client-node knows a user's tokenFile under another name only, and would send its last line break, too. */
-const tokenFile = "headcniTokenFile";
-const tokenFileAuth: Authenticator = {
-  isAuthProvider: ({ authProvider }) => (authProvider as AuthProvider)?.name === tokenFile,
-  applyAuthentication: async ({ authProvider }, options) => {
-    const path = String((authProvider as AuthProvider)?.config?.["path"]);
-    options.headers = { ...options.headers, Authorization: `Bearer ${readText(path).trim()}` };
-  },
-};
-type AuthProvider = { readonly name?: string; readonly config?: Entry } | null | undefined;
 
 /** Ways of acting as somebody that client-node leaves out without a word: it would act with other rights. */
 const unsupported = ["as-groups", "as-uid", "as-user-extra"];
@@ -54,105 +43,86 @@ export function kubeConfigReader(paths: readonly string[], contextName?: string)
   };
 }
 
-/** The service account of the pod we run in; its token is read again every minute, as client-go does. */
-export function serviceAccountReader(
+/**
+ * What the configuration says: a kubeconfig, or without one the service account of the pod we run in. Its token is read again
+ * every minute, as client-go does.
+ */
+export function nodeConfigReader(
+  kubeconfig: string | undefined,
   environment: Readonly<Record<string, string | undefined>>,
 ): KubeConfigReader {
-  if ((environment["KUBERNETES_SERVICE_HOST"] ?? "") === "")
+  if (kubeconfig !== undefined) return kubeConfigReader([kubeconfig]);
+  const host = "KUBERNETES_SERVICE_HOST";
+  if (!environment[host])
     return () => {
-      throw accessError(
-        "KUBERNETES_SERVICE_HOST",
-        "not set: this is no pod, so kubernetes.kubeconfig must name a file",
-      );
+      throw accessError(host, "not set: this is no pod, so kubernetes.kubeconfig must name a file");
     };
   const config = new KubeConfig();
   config.loadFromCluster();
   return () => config;
 }
 
-/** What the configuration says: a kubeconfig, or without one the service account. */
-export function nodeConfigReader(
-  kubeconfig: string | undefined,
-  environment: Readonly<Record<string, string | undefined>>,
-): KubeConfigReader {
-  return kubeconfig === undefined ? serviceAccountReader(environment) : kubeConfigReader([kubeconfig]);
-}
+type KubeConfigFile = { readonly path: string; readonly text: string };
 
-function joined(
-  files: readonly { readonly path: string; readonly text: string }[],
-  contextName: string | undefined,
-): KubeConfig {
-  const where = files.map(({ path }) => path).join(":");
-  const parsed = files.map(({ path, text }) => parseFile(path, text));
-  const first = (kind: "contexts" | "clusters" | "users", body: string) => {
-    const all = parsed.flatMap(({ path, file }) =>
-      (file[kind] ?? []).map((entry) => ({
-        name: entry?.["name"],
-        [body]: withOwnFiles((entry?.[body] ?? {}) as Entry, dirname(path)),
-      })),
-    );
-    return all.filter(({ name }, index) => all.findIndex((other) => other.name === name) === index);
-  };
-  const users = first("users", "user");
-  const current = contextName ?? parsed.map(({ file }) => file["current-context"]).find(Boolean) ?? "";
-  const config = new KubeConfig();
-  config.addAuthenticator(tokenFileAuth);
-  config.loadFromString(
-    JSON.stringify({
-      contexts: first("contexts", "context"),
-      clusters: first("clusters", "cluster"),
-      users,
-      "current-context": current,
-    }),
-    { onInvalidEntry: "filter" },
-  );
-  const context = config.getContextObject(current);
+/** client-node's mergeConfig refuses a name that two files have; its look-up takes the first of a name, as kubectl does. */
+function joined(files: readonly KubeConfigFile[], contextName: string | undefined): KubeConfig {
+  const loaded = files.map(loadFile);
+  const refuse = (text: string) => accessError(files.map(({ path }) => path).join(":"), text);
+  const current = contextName ?? loaded.map(({ config }) => config.currentContext).find(Boolean) ?? "";
+  const all = new KubeConfig();
+  all.loadFromOptions({
+    contexts: loaded.flatMap(({ config }) => config.contexts),
+    clusters: loaded.flatMap(({ config }) => config.clusters),
+    users: loaded.flatMap(({ config }) => config.users),
+    currentContext: current,
+  });
+  const context = all.getContextObject(current);
   if (context === null) {
-    const names = config.getContexts().map(({ name }) => name);
-    throw accessError(where, `has no context "${current}", only ${names.join(", ") || "none at all"}`);
+    const names = [...new Set(all.contexts.map(({ name }) => name))].join(", ");
+    throw refuse(`has no context "${current}", only ${names || "none at all"}`);
   }
-  const cluster = config.getCluster(context.cluster);
+  const cluster = all.getCurrentCluster();
   if (cluster === null)
-    throw accessError(
-      where,
-      `has no cluster "${context.cluster}" with a server, which context "${current}" names`,
-    );
-  if (!cluster.server.startsWith("https://"))
-    throw accessError(
-      where,
-      `cluster "${cluster.name}" has the server ${cluster.server}: it must begin with https://`,
-    );
-  if (config.getUser(context.user) === null)
-    throw accessError(where, `has no user "${context.user}", which context "${current}" names`);
-  const user = (users.find((entry) => entry["name"] === context.user)?.["user"] ?? {}) as Entry;
-  const foreign = unsupported.find((key) => user[key] !== undefined);
+    throw refuse(`has no cluster "${context.cluster}" with a server, which context "${current}" names`);
+  const { name, server } = cluster;
+  if (!server.startsWith("https://"))
+    throw refuse(`cluster "${name}" has the server ${server}: it must begin with https://`);
+  if (all.getCurrentUser() === null)
+    throw refuse(`has no user "${context.user}", which context "${current}" names`);
+  const user = loaded.flatMap(({ users }) => users).find((entry) => entry?.name === context.user)?.user;
+  const foreign = unsupported.find((key) => user?.[key] !== undefined);
   if (foreign !== undefined)
-    throw accessError(where, `user "${context.user}" has "${foreign}", which is not supported: only "as" is`);
-  return config;
+    throw refuse(`user "${context.user}" has "${foreign}", which is not supported: only "as" is`);
+  return all;
 }
 
 /**
- * An entry with its files as client-go sees them: relative to their kubeconfig, data before a file, a token's file before the token
- * (k8s.io/client-go tools/clientcmd).
+ * With what client-node lacks of client-go (k8s.io/client-go tools/clientcmd): data goes before a file, a token's file before the
+ * token, and this file and the user's program are found beside the kubeconfig.
  */
-function withOwnFiles(entry: Entry, folder: string): Entry {
-  const beside = (file: unknown) =>
-    typeof file === "string" && !isAbsolute(file) ? join(folder, file) : file;
-  const own: Record<string, unknown> = { ...entry };
-  for (const key of ["certificate-authority", "client-certificate", "client-key"]) {
-    if (own[`${key}-data`] !== undefined) delete own[key];
-    else if (own[key] !== undefined) own[key] = beside(own[key]);
+function loadFile({ path, text }: KubeConfigFile) {
+  const content = parseFile(path, text);
+  const users = content.users ?? [];
+  const folder = dirname(resolve(path));
+  const config = new KubeConfig();
+  config.loadFromString(JSON.stringify(content), { onInvalidEntry: "filter" });
+  config.makePathsAbsolute(folder);
+  for (const cluster of config.clusters) if (cluster.caData) delete cluster.caFile;
+  for (const user of config.users) {
+    if (user.certData) delete user.certFile;
+    if (user.keyData) delete user.keyFile;
+    const command: unknown = user.exec?.command;
+    if (typeof command === "string" && command.includes("/"))
+      user.exec.command = makeAbsolutePath(folder, command);
+    const tokenFile = users.find((entry) => entry?.name === user.name)?.user?.tokenFile;
+    // For each request anew: client-node's own reader keeps a token for a minute.
+    const get = () => readText(makeAbsolutePath(folder, tokenFile ?? "")).trim();
+    if (tokenFile) Object.defineProperty(user, "token", { get });
   }
-  if (own["tokenFile"] !== undefined) {
-    delete own["token"];
-    own["auth-provider"] = { name: tokenFile, config: { path: beside(own["tokenFile"]) } };
-  }
-  const exec = own["exec"] as { readonly command?: unknown } | undefined | null;
-  if (typeof exec?.command === "string" && exec.command.includes("/"))
-    own["exec"] = { ...exec, command: beside(exec.command) };
-  return own;
+  return { config, users };
 }
 
+/** Not by client-node's parser: its errors quote the file, and what is no list is none to it. */
 function parseFile(path: string, text: string) {
   let value: unknown;
   try {
@@ -163,7 +133,7 @@ function parseFile(path: string, text: string) {
     throw accessError(path, `is no YAML (${String(code ?? "unreadable")})`);
   }
   const parsed = fileSchema.safeParse(value);
-  if (parsed.success) return { path, file: parsed.data };
+  if (parsed.success) return parsed.data;
   // Names of keys only: the values are secrets.
   const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "all of it"} is wrong`);
   throw accessError(path, `is no kubeconfig that can be used: ${[...new Set(problems)].join(", ")}`);

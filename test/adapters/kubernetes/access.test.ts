@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { clusterAccess } from "../../../src/adapters/kubernetes/cluster-access.ts";
-import { kubeConfigReader, serviceAccountReader } from "../../../src/adapters/kubernetes/kube-config.ts";
+import { kubeConfigReader, nodeConfigReader } from "../../../src/adapters/kubernetes/kube-config.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
@@ -154,6 +154,7 @@ describe("a kubeconfig", () => {
         contexts: [{ name: "half", context: null }, { context: { cluster: "c" } }, null, ...good.contexts],
         clusters: [
           { name: "half", cluster: {} },
+          { name: "number", cluster: { server: "https://x", "certificate-authority": 7 } },
           { name: "http", cluster: { server: "http://x" } },
           { cluster: { server: "https://nameless" } },
           ...good.clusters,
@@ -230,6 +231,6 @@ function idToken(): string {
 
 describe("a service account", () => {
   it("is none outside of a pod", () => {
-    expect(() => serviceAccountReader({})()).toThrow(/kubernetes.kubeconfig must name a file/);
+    expect(() => nodeConfigReader(undefined, {})()).toThrow(/kubernetes.kubeconfig must name a file/);
   });
 });
