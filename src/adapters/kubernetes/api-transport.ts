@@ -1,9 +1,12 @@
+import type { AgentOptions, RequestOptions } from "node:https";
+import type { ConnectionOptions } from "node:tls";
 import { isDeepStrictEqual } from "node:util";
-import { Agent, type Dispatcher, ProxyAgent, request } from "undici";
+import type { DispatcherOptions, KubeConfig } from "@kubernetes/client-node/dist/config.js";
+import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from "undici";
+import { HeadcniError, toFailure } from "../../domain/failure.ts";
 import { parseJson } from "../../domain/parse-json.ts";
-import { type ClusterAccess, clusterAccess } from "./cluster-access.ts";
 import type { KubeConfigReader } from "./kube-config.ts";
-import { KubernetesRequestError } from "./kubernetes-error.ts";
+import { accessError, KubernetesRequestError } from "./kubernetes-error.ts";
 import { type Refusal, refusalError } from "./read-refusal.ts";
 
 export interface ApiCall {
@@ -24,8 +27,14 @@ export interface ApiTransport {
   close(): Promise<void>;
 }
 
-/** What a connection depends on; the rest of the access goes into each request. */
-type Way = { readonly tls: ClusterAccess["tls"]; readonly proxy?: string | undefined };
+/** How to reach the API server and who we are to it, with all files read and programs run. */
+export interface ClusterAccess {
+  /** With its path, if it has one, and without a slash at the end. */
+  readonly server: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** What a connection depends on: certificates and a proxy. */
+  readonly way: DispatcherOptions;
+}
 
 const exchangeMs = 10_000;
 const connectMs = 5_000;
@@ -37,11 +46,10 @@ const probeAfterMs = 15_000;
 
 /** HTTPS to the API server. `readConfig` is asked before each request, so rotated files count at once. */
 export function createApiTransport(readConfig: KubeConfigReader): ApiTransport {
-  let current: { readonly way: Way; readonly agent: Dispatcher } | undefined;
+  let current: { readonly way: DispatcherOptions; readonly agent: Dispatcher } | undefined;
 
   /** Connections are made with the certificates of now; streams on earlier ones go on until they end. */
-  function agentFor({ tls, proxy }: Way): Dispatcher {
-    const way = { tls, proxy };
+  function agentFor(way: DispatcherOptions): Dispatcher {
     if (current !== undefined && isDeepStrictEqual(current.way, way)) return current.agent;
     current?.agent.close().catch(() => undefined);
     const agent = openAgent(way);
@@ -50,7 +58,7 @@ export function createApiTransport(readConfig: KubeConfigReader): ApiTransport {
   }
 
   async function send(call: ApiCall, bodyTimeout: number, signal: AbortSignal) {
-    const { server, headers, ...way } = await clusterAccess(readConfig());
+    const { server, headers, way } = await clusterAccess(readConfig());
     try {
       return await request(new URL(server + call.path), {
         dispatcher: agentFor(way),
@@ -90,14 +98,52 @@ export function createApiTransport(readConfig: KubeConfigReader): ApiTransport {
   };
 }
 
-/** HTTP/1.1: a stream of its own for each watch, so that a slow one holds up nobody. */
-function openAgent({ tls, proxy }: Way): Dispatcher {
-  const common = { allowH2: false, headersTimeout: exchangeMs };
-  const socket = { timeout: connectMs, keepAlive: true, keepAliveInitialDelay: probeAfterMs };
-  const ours = { ...tls, ...socket };
-  return proxy === undefined
-    ? new Agent({ ...common, connect: ours })
-    : new ProxyAgent({ ...common, uri: proxy, requestTls: ours, connect: socket });
+/**
+ * client-node's applySecurityAuthentication would give a dispatcher, too, but a new one for each request and without our limits.
+ * Throws KubernetesRequestError ACCESS_INVALID; its text has what the user's program or provider said.
+ */
+export async function clusterAccess(config: KubeConfig): Promise<ClusterAccess> {
+  const cluster = config.getCurrentCluster();
+  const user = config.getCurrentUser();
+  if (cluster === null || user === null) throw accessError("kubeconfig", "has no current context");
+  const refuse = (text: string, options?: ErrorOptions) => accessError(`user "${user.name}"`, text, options);
+  const options: RequestOptions = {};
+  try {
+    await config.applyToHTTPSOptions(options);
+  } catch (cause) {
+    if (cause instanceof HeadcniError) throw cause;
+    throw refuse(toFailure(cause).message.trim(), { cause });
+  }
+  const { cert, key, auth, headers } = options;
+  if ((cert === undefined) !== (key === undefined))
+    throw refuse("has a client certificate without its key, or a key without its certificate");
+  const who: Record<string, string> = {};
+  if (auth) who["authorization"] = `Basic ${Buffer.from(auth).toString("base64")}`;
+  for (const [name, value] of Object.entries(headers ?? {})) who[name.toLowerCase()] = String(value).trim();
+  if (cert === undefined && who["authorization"] === undefined)
+    throw refuse("has no client certificate, token, password, program or provider");
+  const way = config.createDispatcherOptions(cluster, options as AgentOptions);
+  // Through SOCKS, the certificate of a server that is an IP address would fail in exec: socks-proxy-agent checks it for "localhost".
+  if ("uri" in way && !way.uri.startsWith("http"))
+    throw accessError(
+      `cluster "${cluster.name}"`,
+      `has the proxy-url ${way.uri}: only HTTP proxies are supported`,
+    );
+  return { server: cluster.server.replace(/\/+$/, ""), headers: who, way };
+}
+
+/**
+ * HTTP/1.1: a stream of its own for each watch, so that a slow one holds up nobody. To the proxy, undici connects by `proxyTls` and
+ * ignores the `connect` that client-node gives.
+ */
+function openAgent(way: DispatcherOptions): Dispatcher {
+  const common = { allowH2: false, headersTimeout: exchangeMs, connectTimeout: connectMs };
+  const socket = { keepAlive: true, keepAliveInitialDelay: probeAfterMs };
+  // undici's type has no undefined properties; client-node sets none.
+  const ours = (tls: ConnectionOptions) => ({ ...tls, ...socket }) as buildConnector.BuildOptions;
+  return "uri" in way
+    ? new ProxyAgent({ ...common, uri: way.uri, requestTls: ours(way.requestTls), proxyTls: socket })
+    : new Agent({ ...common, connect: ours(way.type === "agent" ? way.connect : {}) });
 }
 
 /** The error of a stream that broke off. */

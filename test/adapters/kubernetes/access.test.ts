@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ConnectionOptions } from "node:tls";
 import { describe, expect, it } from "vitest";
-import { clusterAccess } from "../../../src/adapters/kubernetes/cluster-access.ts";
+import { clusterAccess } from "../../../src/adapters/kubernetes/api-transport.ts";
 import { kubeConfigReader, nodeConfigReader } from "../../../src/adapters/kubernetes/kube-config.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -36,19 +37,21 @@ function kubeconfig(user: object, cluster: object = {}, more: object = {}) {
 }
 
 const accessOf = async (...paths: readonly string[]) => {
-  const access = await clusterAccess(kubeConfigReader(paths)());
-  const { ca, cert, key, ...tls } = access.tls;
+  const { way, ...access } = await clusterAccess(kubeConfigReader(paths)());
+  const proxy = "uri" in way ? way.uri : undefined;
+  const { ca, cert, key, ...tls }: ConnectionOptions =
+    "requestTls" in way ? way.requestTls : way.type === "agent" ? way.connect : {};
   const text = (value: unknown) => (value === undefined ? undefined : String(value));
-  return { ...access, tls: { ...tls, ca: text(ca), cert: text(cert), key: text(key) } };
+  return { ...access, proxy, tls: { ...tls, ca: text(ca), cert: text(cert), key: text(key) } };
 };
 
-/** A program as the kubeconfig's users name it: prints a credential with this token. */
+/** A program as the kubeconfig's users name it. */
 function plugin(folder: string, script: string): string {
   writeFileSync(join(folder, "plugin"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   return "./plugin";
 }
-const credential = (token: string) =>
-  `echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"${token}"}}'`;
+const credential = (status: object) =>
+  `echo '${JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status })}'`;
 
 describe("a kubeconfig", () => {
   it.each([
@@ -89,7 +92,12 @@ describe("a kubeconfig", () => {
       {},
       { headers: { authorization: "Bearer t", "impersonate-user": "jane" } },
     ],
-    ["a proxy", { token: "t" }, { "proxy-url": "http://p:3128" }, { proxy: "http://p:3128" }],
+    [
+      "a proxy",
+      { token: "t" },
+      { "proxy-url": "http://p:3128" },
+      { proxy: "http://p:3128", tls: { ca: "CA" } },
+    ],
     [
       "an OIDC provider",
       { "auth-provider": { name: "oidc", config: { "id-token": idToken() } } },
@@ -103,10 +111,19 @@ describe("a kubeconfig", () => {
 
   it("gives access by a program beside it, which runs once", async () => {
     const { path, folder } = kubeconfig({ exec: { command: "./plugin" } });
-    plugin(folder, `[ ! -e ${folder}/ran ] || exit 1; touch ${folder}/ran; ${credential("by-plugin")}`);
+    plugin(
+      folder,
+      `[ ! -e ${folder}/ran ] || exit 1; touch ${folder}/ran; ${credential({ token: "by-plugin" })}`,
+    );
     const read = kubeConfigReader([path]);
     for (const _ of [1, 2])
       expect(await clusterAccess(read())).toMatchObject({ headers: { authorization: "Bearer by-plugin" } });
+  });
+
+  it("gives access by a client certificate of its program", async () => {
+    const { path, folder } = kubeconfig({ exec: { command: "./plugin" } });
+    plugin(folder, credential({ clientCertificateData: "CERT", clientKeyData: "KEY" }));
+    expect(await accessOf(path)).toMatchObject({ tls: { ca: "CA", cert: "CERT", key: "KEY" } });
   });
 
   it("tells what its program said when it failed", async () => {
