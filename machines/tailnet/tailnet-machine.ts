@@ -25,7 +25,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
     greetings: 0,
     seen: false,
     controlled: null,
-    reportedUp: false,
+    told: null,
     refusal: "",
     silentChecks: 0,
     failure: null,
@@ -128,6 +128,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
         },
         rejoining: {
           meta: stuckAfter(limits.away, "without Headscale tailscaled has no netmap", "warn"),
+          entry: { type: "reportDown", params: "NOT_RUNNING" },
           invoke: {
             src: "rejoin",
             input: ({ context: { wanted } }) => ({ hostname: wanted.hostname }),

@@ -28,8 +28,8 @@ interface TailnetContext extends Omit<TailnetInput, "arrival"> {
   readonly seen: boolean;
   /** tailscaled is in map poll with Headscale; null before it said so. */
   readonly controlled: boolean | null;
-  /** What `health` was told last: `tailscale.up`, or not. */
-  readonly reportedUp: boolean;
+  /** What `health` was told last: "" for `tailscale.up`, why it is down, or null before the first word. */
+  readonly told: "" | TailnetDownReason | null;
   /** Self-checks in a row in which no online peer answered. */
   readonly silentChecks: number;
   /** Headscale's last refusal of the login it wants; empty while there is none. */
@@ -80,7 +80,7 @@ export const tailnetSetup = setup({
         enqueue.sendTo(context.health, { type: controlled ? "control.restored" : "control.lost" });
       }
       // While paths are being opened nobody shall send packets yet: see `greeting`.
-      if (context.reportedUp || !hasPaths(status))
+      if (context.told === "" || !hasPaths(status))
         enqueue.sendTo(context.routes, { type: "tailnet.changed", status });
     }),
     /** Opens paths to peers that are new since the last time. */
@@ -125,14 +125,14 @@ export const tailnetSetup = setup({
     reportLoginEnded: sendTo(({ context }) => context.health, { type: "tailscale.loginEnded" }),
     offerCredentials: sendTo("login", { type: "credentials.replaced" }),
     reportUp: enqueueActions(({ context, enqueue }) => {
-      if (context.reportedUp) return;
-      enqueue.assign({ reportedUp: true });
+      if (context.told === "") return;
+      enqueue.assign({ told: "" });
       enqueue.sendTo(context.routes, { type: "tailnet.changed", status: context.status });
       enqueue.sendTo(context.health, { type: "tailscale.up" });
     }),
     reportDown: enqueueActions(({ context, enqueue }, reason: TailnetDownReason) => {
-      if (!context.reportedUp) return;
-      enqueue.assign({ reportedUp: false });
+      if (context.told === reason) return;
+      enqueue.assign({ told: reason });
       enqueue.sendTo(context.health, { type: "tailscale.down", reason });
     }),
     reportSettled: sendTo(({ context }) => context.parent, {

@@ -100,6 +100,28 @@ describe("tailnet", () => {
     expect(greeted).toEqual(["100.64.0.2 400"]);
   });
 
+  test("says that the tailnet is down, and why, also if it was never up", async () => {
+    const { at, say, told, reasons, clock } = startTailnet("restarted");
+    await at("examining");
+    say(noTailnet);
+    await at("connecting");
+    expect(told()).toEqual([]);
+    clock.fire(5000);
+    expect(reasons()).toEqual(["NOT_RUNNING"]);
+    say(loggedOut);
+    say(loggedOut);
+    await at("needsLogin");
+    expect(reasons()).toEqual(["NOT_RUNNING", "NEEDS_LOGIN"]);
+  });
+
+  test("logged out from the start, it says so at once", async () => {
+    const { at, say, reasons } = startTailnet("restarted");
+    await at("examining");
+    say(loggedOut);
+    await at("needsLogin");
+    expect(reasons()).toEqual(["NEEDS_LOGIN"]);
+  });
+
   test("peers that do not answer hold it up for 3 s and no longer", async () => {
     const { at, say, clock } = startTailnet("restarted");
     await at("examining");

@@ -111,6 +111,7 @@ export function startTailnet(arrival: TailnetInput["arrival"] = "adopted") {
     statuses: () =>
       root.events.flatMap((event) => (event.type === "tailnet.changed" ? [event.status.backendState] : [])),
     told: () => root.types().filter((type) => type === "tailscale.up" || type === "tailscale.down"),
+    reasons: () => root.events.flatMap((event) => (event.type === "tailscale.down" ? [event.reason] : [])),
     logins: () => root.events.filter(({ type }) => type.startsWith("tailscale.login")),
     say: (status: TailnetStatus) => actor.send(read(status) satisfies TailnetEvent),
     die: () => feed.resolve("feed", undefined),
