@@ -1,4 +1,5 @@
-import type { HealthFacts, HealthLevel } from "../../src/domain/health-level.ts";
+import type { HealthLevel } from "../../src/domain/health-level.ts";
+import type { HealthWords } from "../../src/domain/health-regions.ts";
 import type { AuthKeySource } from "../../src/domain/login-trouble.ts";
 import type { CniCommand, CniFact } from "../cni/cni-events.ts";
 import type { GuardReport } from "../guard/guard-events.ts";
@@ -33,7 +34,9 @@ export interface HealthListeners {
 export type HealthEvent =
   | HealthFact
   /** From the root, first of all: these want to know, now and on each change. */
-  | ({ readonly type: "health.followed" } & HealthListeners);
+  | ({ readonly type: "health.followed" } & HealthListeners)
+  /** From itself: a region moved, or its words changed. */
+  | { readonly type: "health.changed" };
 
 export interface HealthInput {
   /** Where the key of a login comes from: decides what a refused login asks of the operator. */
@@ -44,9 +47,11 @@ export interface HealthInput {
   readonly provenBefore: boolean;
 }
 
-export interface HealthContext extends Pick<HealthInput, "authKeyFrom"> {
-  readonly facts: HealthFacts;
-  readonly level: HealthLevel;
+/** How the node is, its regions say; what is kept here is why, in words. */
+export interface HealthContext extends HealthInput {
+  readonly words: HealthWords;
+  /** What the listeners were told last; null before. */
+  readonly told: HealthLevel | null;
   readonly listeners: HealthListeners | null;
   /** What was heard of route and login while the tailnet was down: it counts once the tailnet is back. */
   readonly held: {

@@ -1,22 +1,20 @@
-import type { HealthFacts } from "../../src/domain/health-level.ts";
+import { type HealthWords, unheardWords } from "../../src/domain/health-regions.ts";
 import { type LoginWanted, loginTrouble } from "../../src/domain/login-trouble.ts";
 import { mayLast } from "../support/state-limit.ts";
 import type { HealthContext, HealthFact } from "./health-events.ts";
-import { awaited, healthSetup, initialHealth, problem, unheard, well } from "./health-setup.ts";
+import { awaited, healthSetup, problem, unheard, well } from "./health-setup.ts";
 
 type Word<Type extends HealthFact["type"]> = Extract<HealthFact, { type: Type }>;
 
-type Told<Fact> = Partial<HealthFacts> | ((fact: Fact) => Partial<HealthFacts>);
-
-/** Takes over what an owner says. */
-function learn<Fact extends HealthFact>(news: Told<Fact>) {
-  const params = ({ event }: { readonly event: Fact }) => (typeof news === "function" ? news(event) : news);
-  return { type: "learn", params } as const;
+/** What an owner says moves its region. */
+function to(target: string) {
+  return { target, actions: "noteChange" } as const;
 }
 
-/** What an owner says moves its region. */
-function to<Fact extends HealthFact>(target: string, news: Told<Fact>) {
-  return { target, actions: learn(news) };
+/** Where that is not well, its words go with it. */
+function because<Fact extends HealthFact>(target: string, words: (fact: Fact) => Partial<HealthWords>) {
+  const params = ({ event }: { readonly event: Fact }) => words(event);
+  return { target, actions: [{ type: "learn", params }, "noteChange"] } as const;
 }
 
 const wanted = [
@@ -27,31 +25,35 @@ const wanted = [
     }),
   },
   "dropHeldLogin",
+  "noteChange",
 ] as const;
-const away = { control: "Headscale is away; what runs keeps running" };
-const agreed = learn(({ note }: Word<"node.agreed">) => ({ node: note, conflict: "" }));
+const lost = because("away", () => ({ control: "Headscale is away; what runs keeps running" }));
 const asLogin = { params: ({ event }: { event: LoginWanted }) => event } as const;
 
 /**
  * What makes a node degraded: each region is the last word of one owner. The level of them all is computed in one place
- * (`healthLevel`) and told to STATUS and to the Node's condition; pages read it here.
+ * (`levelOf`) and told to STATUS and to the Node's condition; pages read it there.
  */
 export const healthMachine = healthSetup.createMachine({
   id: "health",
-  context: ({ input }) => initialHealth(input),
+  context: ({ input }) => ({ ...input, words: unheardWords, told: null, listeners: null, held: {} }),
   options: { maxIterations: 1_000 },
   type: "parallel",
   on: {
     "health.followed": {
-      actions: { type: "keepFollowers", params: ({ event: { type: _, ...listeners } }) => listeners },
+      actions: [
+        { type: "keepFollowers", params: ({ event: { type: _, ...listeners } }) => listeners },
+        "noteChange",
+      ],
     },
+    "health.changed": { actions: "publish" },
   },
   states: {
     service: {
       initial: "starting",
       on: {
-        "service.opened": to(".serving", { service: "serving" }),
-        "service.closed": to(".draining", { service: "draining" }),
+        "service.opened": to(".serving"),
+        "service.closed": to(".draining"),
       },
       states: {
         starting: { meta: mayLast("how long a start may take the root's states say") },
@@ -62,8 +64,8 @@ export const healthMachine = healthSetup.createMachine({
     proof: {
       initial: "recalling",
       on: {
-        "proof.given": to(".given", { provenOnce: true }),
-        "proof.wanted": to(".wanted", { provenOnce: false }),
+        "proof.given": to(".given"),
+        "proof.wanted": to(".wanted"),
       },
       states: {
         recalling: { always: [{ guard: "provenBefore", target: "given" }, { target: "wanted" }] },
@@ -74,14 +76,14 @@ export const healthMachine = healthSetup.createMachine({
     guard: {
       initial: "unknown",
       on: {
-        "guard.held": to(".ok", { guard: "" }),
-        "guard.repairing": to(".repairing", ({ invariants }: Word<"guard.repairing">) => ({
+        "guard.held": to(".ok"),
+        "guard.repairing": because(".repairing", ({ invariants }: Word<"guard.repairing">) => ({
           guard: `the guard mends ${invariants.join(", ")}`,
         })),
-        "guard.fighting": to(".fighting", ({ invariants }: Word<"guard.fighting">) => ({
+        "guard.fighting": because(".fighting", ({ invariants }: Word<"guard.fighting">) => ({
           guard: `somebody undoes what the guard mends: ${invariants.join(", ")}`,
         })),
-        "guard.failed": to(".failed", ({ failure }: Word<"guard.failed">) => ({
+        "guard.failed": because(".failed", ({ failure }: Word<"guard.failed">) => ({
           guard: `the guard cannot mend: ${failure.message}`,
         })),
       },
@@ -96,8 +98,8 @@ export const healthMachine = healthSetup.createMachine({
     tailnet: {
       initial: "unknown",
       on: {
-        "tailscale.up": { target: ".ok", actions: [learn({ tailnet: "" }), "releaseHeld"] },
-        "tailscale.down": to(".down", ({ reason }: Word<"tailscale.down">) => ({
+        "tailscale.up": { target: ".ok", actions: ["noteChange", "releaseHeld"] },
+        "tailscale.down": because(".down", ({ reason }: Word<"tailscale.down">) => ({
           tailnet: `the tailnet is down: ${reason}`,
         })),
       },
@@ -112,16 +114,16 @@ export const healthMachine = healthSetup.createMachine({
       on: {
         "control.restored": {
           target: ".ok",
-          actions: [learn({ control: "" }), { type: "tellHeadscale", params: "control.restored" }],
+          actions: ["noteChange", { type: "tellHeadscale", params: "control.restored" }],
         },
         "control.lost": {
           target: ".away",
-          actions: [learn(away), { type: "tellHeadscale", params: "control.lost" }],
+          actions: [...lost.actions, { type: "tellHeadscale", params: "control.lost" }],
         },
       },
       states: {
         // A tailscaled that was never there has lost nothing.
-        unknown: { meta: unheard, on: { "control.lost": to("away", away) } },
+        unknown: { ...unheard, on: { "control.lost": lost } },
         ok: { meta: well },
         away: problem("Headscale is away; what runs keeps running"),
       },
@@ -136,11 +138,11 @@ export const healthMachine = healthSetup.createMachine({
         ],
         "tailscale.loginEnded": [
           { guard: "tailnetIsDown", actions: { type: "hold", params: ({ event }) => ({ login: event }) } },
-          to(".ok", { login: "" }),
+          to(".ok"),
         ],
       },
       states: {
-        unknown: { meta: unheard, on: { "tailscale.up": to("ok", { login: "" }) } },
+        unknown: { ...unheard, on: { "tailscale.up": to("ok") } },
         ok: { meta: well },
         pending: problem("the node logs in, and Headscale has not answered"),
         refused: problem("Headscale refuses this node's login: /ready says what to do"),
@@ -152,11 +154,11 @@ export const healthMachine = healthSetup.createMachine({
       on: {
         "routes.proven": [
           { guard: "tailnetIsDown", actions: { type: "hold", params: ({ event }) => ({ route: event }) } },
-          { target: ".ok", actions: [learn({ route: "" }), "tellReadiness"] },
+          { target: ".ok", actions: ["noteChange", "tellReadiness"] },
         ],
         "routes.unproven": [
           { guard: "tailnetIsDown", actions: { type: "hold", params: ({ event }) => ({ route: event }) } },
-          to(".unproven", ({ reason }: Word<"routes.unproven">) => ({ route: reason })),
+          because(".unproven", ({ reason }: Word<"routes.unproven">) => ({ route: reason })),
         ],
       },
       states: {
@@ -169,17 +171,16 @@ export const healthMachine = healthSetup.createMachine({
       initial: "unknown",
       on: {
         "node.agreed": [
-          { guard: { type: "isSure", params: ({ event }) => event }, target: ".ok", actions: agreed },
-          { target: ".unsure", actions: agreed },
+          { guard: { type: "isSure", params: ({ event }) => event }, ...to(".ok") },
+          because(".unsure", ({ note }: Word<"node.agreed">) => ({ node: note })),
         ],
-        "node.waiting": to(".waiting", ({ reason }: Word<"node.waiting">) => ({ node: reason })),
-        "node.conflicting": to(".conflicting", ({ reason }: Word<"node.conflicting">) => ({
+        "node.waiting": because(".waiting", ({ reason }: Word<"node.waiting">) => ({ node: reason })),
+        "node.conflicting": because(".conflicting", ({ reason }: Word<"node.conflicting">) => ({
           node: reason,
-          conflict: reason,
         })),
       },
       states: {
-        unknown: { meta: unheard, always: { guard: "withoutNode", target: "ok" } },
+        unknown: { ...unheard, always: { guard: "withoutNode", target: "ok" } },
         ok: { meta: well },
         waiting: problem("this node has no pod CIDR"),
         unsure: problem("the Node is gone or the API server away: the pod CIDR is not confirmed"),
@@ -189,13 +190,13 @@ export const healthMachine = healthSetup.createMachine({
     cni: {
       initial: "unknown",
       on: {
-        "cni.serving": to(".ok", { cni: "" }),
-        "cni.down": to(".down", ({ failure }: Word<"cni.down">) => ({
+        "cni.serving": to(".ok"),
+        "cni.down": because(".down", ({ failure }: Word<"cni.down">) => ({
           cni: `the CNI socket is down: ${failure.message}`,
         })),
       },
       states: {
-        unknown: { meta: unheard },
+        unknown: { ...unheard },
         ok: { meta: well },
         down: problem("the plugin does not reach the daemon: no new pod is served"),
       },

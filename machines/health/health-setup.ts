@@ -1,31 +1,30 @@
-import { assign, enqueueActions, setup, stateIn } from "xstate";
-import { type HealthFacts, healthLevel } from "../../src/domain/health-level.ts";
+import { assign, enqueueActions, sendTo, setup, stateIn } from "xstate";
+import { type HealthLevel, healthLevel } from "../../src/domain/health-level.ts";
+import type { HealthRegions, HealthWords } from "../../src/domain/health-regions.ts";
 import type { LoginWanted } from "../../src/domain/login-trouble.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { HealthContext, HealthEvent, HealthInput, HealthListeners } from "./health-events.ts";
 
+interface HealthSnapshot {
+  readonly value: HealthRegions;
+  readonly context: HealthContext;
+  hasTag(tag: "problem"): boolean;
+}
+
 /** How long something may be missing before it counts as stuck, in ms. */
 const missingMs = 60_000;
 
-export function initialHealth({ authKeyFrom, kubernetes, provenBefore }: HealthInput): HealthContext {
-  const facts: HealthFacts = {
-    service: "starting",
-    provenOnce: provenBefore,
-    guard: null,
-    tailnet: null,
-    control: null,
-    login: null,
-    route: null,
-    node: kubernetes ? null : "",
-    conflict: "",
-    cni: null,
-  };
-  return { authKeyFrom, facts, level: healthLevel(facts), listeners: null, held: {} };
+/** The one place where the chart becomes what everybody is told. */
+export function levelOf(health: HealthSnapshot): HealthLevel {
+  return healthLevel(health.value, health.hasTag("problem"), health.context.words);
 }
 
 export const well = mayLast("its owner reports nothing amiss");
-export const unheard = mayLast("its owner has not reported yet: see its machine");
+export const unheard = {
+  tags: "problem" as const,
+  meta: mayLast("its owner has not reported yet: see its machine"),
+};
 
 /** A node is not whole for as long as this is not known. */
 export function awaited(means: string) {
@@ -45,22 +44,21 @@ export const healthSetup = setup({
     tags: "problem";
   },
   actions: {
-    /** Takes over what changed, and tells everybody to whom that makes a difference. */
-    learn: enqueueActions(({ context, enqueue }, news: Partial<HealthFacts>) => {
-      const facts = { ...context.facts, ...news };
-      const level = healthLevel(facts);
-      enqueue.assign({ facts, level });
-      const { status, condition } = context.level;
-      const { cni, node } = context.listeners ?? { cni: null, node: null };
-      if (cni !== null && !same(status, level.status))
-        enqueue.sendTo(cni, { type: "cni.readiness", ...level.status });
-      if (node !== null && !same(condition, level.condition))
-        enqueue.sendTo(node, { type: "node.networkWanted", condition: level.condition });
+    /** Takes over why a region is where it is. */
+    learn: assign({
+      words: ({ context }, words: Partial<HealthWords>) => ({ ...context.words, ...words }),
     }),
-    keepFollowers: enqueueActions(({ context: { level }, enqueue }, listeners: HealthListeners) => {
-      enqueue.assign({ listeners });
-      enqueue.sendTo(listeners.cni, { type: "cni.readiness", ...level.status });
-      if (listeners.node !== null)
+    keepFollowers: assign({ listeners: (_, listeners: HealthListeners) => listeners, told: null }),
+    /** By an event of its own, because only then the snapshot shows where the regions are. */
+    noteChange: sendTo(({ self }) => self, { type: "health.changed" }),
+    /** Tells everybody to whom the change makes a difference. */
+    publish: enqueueActions(({ context: { listeners, told }, enqueue, self }) => {
+      if (listeners === null) return;
+      const level = levelOf(self.getSnapshot() as unknown as HealthSnapshot);
+      enqueue.assign({ told: level });
+      if (!same(told?.status, level.status))
+        enqueue.sendTo(listeners.cni, { type: "cni.readiness", ...level.status });
+      if (listeners.node !== null && !same(told?.condition, level.condition))
         enqueue.sendTo(listeners.node, { type: "node.networkWanted", condition: level.condition });
     }),
     tellReadiness: enqueueActions(({ context: { listeners }, enqueue }) => {
@@ -90,8 +88,8 @@ export const healthSetup = setup({
     }),
   },
   guards: {
-    withoutNode: ({ context }) => context.facts.node === "",
-    provenBefore: ({ context }) => context.facts.provenOnce,
+    withoutNode: ({ context }) => !context.kubernetes,
+    provenBefore: ({ context }) => context.provenBefore,
     tailnetIsDown: stateIn({ tailnet: "down" }),
     isForgotten: (_, { forgotten }: LoginWanted) => forgotten,
     isRefused: (_, { refusal }: LoginWanted) => refusal !== "",
@@ -99,6 +97,6 @@ export const healthSetup = setup({
   },
 });
 
-function same(one: object, other: object): boolean {
+function same(one: object | undefined, other: object): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -1,23 +1,6 @@
+import type { HealthRegions, HealthWords } from "./health-regions.ts";
 import type { NetworkCondition } from "./kubernetes-objects.ts";
 import { networkCondition } from "./network-condition.ts";
-
-/** Of each subject: null while nobody has said anything, "" when it is well, else what is wrong with it, in words. */
-export interface HealthFacts {
-  /** Whether ADD is served; a daemon that drains serves DEL only. */
-  readonly service: "starting" | "serving" | "draining";
-  /** In this life or an earlier one the node's route was proven, or needs no proof. */
-  readonly provenOnce: boolean;
-  readonly guard: string | null;
-  readonly tailnet: string | null;
-  /** tailscaled is in map poll with Headscale. */
-  readonly control: string | null;
-  readonly login: string | null;
-  readonly route: string | null;
-  readonly node: string | null;
-  /** The Node has other pod CIDRs than the pods that run here; empty when not. */
-  readonly conflict: string;
-  readonly cni: string | null;
-}
 
 /** Body of `/ready`. */
 export interface Readiness {
@@ -38,34 +21,21 @@ export interface HealthLevel {
   readonly condition: NetworkCondition;
 }
 
-export function healthLevel(facts: HealthFacts): HealthLevel {
-  const words = withWords(facts);
-  const { node, guard, tailnet, login, route, cni, control, provenOnce } = words;
-  const serving = facts.service === "serving" && facts.cni === "";
+/** `problem`: some region is in a state with that tag. */
+export function healthLevel(is: HealthRegions, problem: boolean, words: HealthWords): HealthLevel {
+  const serving = is.service === "serving" && is.cni === "ok";
+  const provenOnce = is.proof === "given";
+  const why = (region: keyof HealthWords) => (is[region] === "ok" ? "" : words[region]);
   // Without the tailnet, or without a login, control is away as a matter of course.
-  const controlLoss = tailnet === "" && login === "" ? control : "";
-  const reasons = [cni, node, guard, tailnet, login, route, controlLoss].filter((reason) => reason !== "");
-  const state = serving && isWhole(facts) ? "proven" : provenOnce && route === "" ? "degraded" : "unproven";
+  const controlLoss = is.tailnet === "ok" && is.login === "ok" ? why("control") : "";
+  const reasons = [...(["cni", "node", "guard", "tailnet", "login", "route"] as const).map(why), controlLoss];
   return {
-    readiness: { serving, state, reasons },
-    status: { ready: provenOnce, reason: node === "" ? route : node },
-    condition: networkCondition(words),
-  };
-}
-
-function isWhole({ guard, tailnet, control, login, route, node, cni }: HealthFacts): boolean {
-  return [guard, tailnet, control, login, route, node, cni].every((fact) => fact === "");
-}
-
-function withWords(facts: HealthFacts) {
-  return {
-    ...facts,
-    guard: facts.guard ?? "the guard has not looked yet",
-    tailnet: facts.tailnet ?? "tailscaled has not been looked at yet",
-    control: facts.control ?? "Headscale has not been heard of yet",
-    login: facts.login ?? "",
-    route: facts.route ?? "this node's route has not been proven yet",
-    node: facts.node ?? "",
-    cni: facts.cni ?? "",
+    readiness: {
+      serving,
+      state: serving && !problem ? "proven" : provenOnce && is.route === "ok" ? "degraded" : "unproven",
+      reasons: reasons.filter((reason) => reason !== ""),
+    },
+    status: { ready: provenOnce, reason: why("node") || why("route") },
+    condition: networkCondition(is, why),
   };
 }

@@ -1,5 +1,6 @@
 import type { ActorRefFrom } from "xstate";
 import type { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
+import { levelOf } from "../../machines/health/health-setup.ts";
 import { routeRows } from "../../machines/routes/route-rows.ts";
 import { poolNumbers } from "../domain/address-pool.ts";
 import { guardInvariants } from "../domain/guard-invariants.ts";
@@ -30,12 +31,12 @@ export function daemonView(root: Root) {
       return guardInvariants.map((invariant) => ({ invariant, count: repairs[invariant] ?? 0 }));
     },
     /** Body of `/ready`. */
-    readiness: (): Readiness =>
-      children().health?.getSnapshot().context.level?.readiness ?? {
-        serving: false,
-        state: "unproven",
-        reasons: ["the daemon has ended"],
-      },
+    readiness: (): Readiness => {
+      const health = children().health?.getSnapshot();
+      if (health === undefined)
+        return { serving: false, state: "unproven", reasons: ["the daemon has ended"] };
+      return levelOf(health).readiness;
+    },
   } satisfies LiveSources;
 }
 

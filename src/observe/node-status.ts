@@ -44,7 +44,7 @@ export function nodeStatus(
       url: config.headscale.url,
       approval: config.headscale.approval,
       state: stateOf("headscale"),
-      connected: children.health?.getSnapshot().context.facts.control === "",
+      connected: children.health?.getSnapshot().matches({ control: "ok" }) ?? false,
       failure: failure?.message ?? "",
     },
     tailscale: {

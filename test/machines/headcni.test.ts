@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type AnyActorRef, createActor, fromCallback, fromPromise } from "xstate";
 import type { HeadcniEvent, HeadcniSettings } from "../../machines/headcni/headcni-events.ts";
 import { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
+import { levelOf } from "../../machines/health/health-setup.ts";
 import type { PodAnswer, Recovered } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import { readinessMachine } from "../../machines/readiness/readiness-machine.ts";
@@ -215,6 +216,6 @@ async function startRoot({
       if (reply?.type !== "pod.failed") throw new Error(`${reply?.type} instead of a refusal`);
       return reply.failure;
     },
-    level: () => contextOf("health").level,
+    level: () => levelOf((root.getSnapshot().children as Children)["health"]?.getSnapshot()),
   };
 }

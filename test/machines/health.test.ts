@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { createActor } from "xstate";
+import { createActor, type SnapshotFrom } from "xstate";
 import type { CniCommand } from "../../machines/cni/cni-events.ts";
 import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
 import type { HealthEvent, HealthFact, HealthInput } from "../../machines/health/health-events.ts";
 import { healthMachine } from "../../machines/health/health-machine.ts";
+import { levelOf } from "../../machines/health/health-setup.ts";
 import type { OwnNodeEvent } from "../../machines/own-node/own-node-events.ts";
 import type { ReadinessEvent } from "../../machines/readiness/readiness-events.ts";
 import { recorder } from "../support/recorder.ts";
@@ -47,16 +48,38 @@ function start(facts: readonly HealthFact[] = allWell, given: Partial<HealthInpu
     headscale,
     says: (...news: readonly HealthFact[]) => {
       for (const fact of news) actor.send(fact);
-      const { readiness: ready, condition } = actor.getSnapshot().context.level;
+      const { readiness: ready, condition } = levelOf(actor.getSnapshot());
       return { ...ready, condition: condition.reason, message: condition.message };
     },
     region: (name: string) => (actor.getSnapshot().value as Record<string, string>)[name],
+    snapshot: () => actor.getSnapshot(),
     problem: () => actor.getSnapshot().hasTag("problem"),
   };
 }
 
+type HealthSnapshot = SnapshotFrom<typeof healthMachine>;
+
+/** The regions, the tag and what is published say the same. */
+function mustAgree(health: HealthSnapshot): null {
+  const { service, proof, ...subjects } = health.value;
+  const ill = Object.entries(subjects).filter(([, state]) => state !== "ok");
+  const { readiness, status, condition } = levelOf(health);
+  expect(health.hasTag("problem")).toBe(ill.length > 0);
+  expect(readiness.serving).toBe(service === "serving" && subjects.cni === "ok");
+  expect(readiness.state === "proven").toBe(readiness.serving && ill.length === 0);
+  expect(status.ready).toBe(proof === "given");
+  const words: Readonly<Record<string, string>> = health.context.words;
+  // Then Headscale is away as a matter of course.
+  const without = subjects.tailnet !== "ok" || subjects.login !== "ok";
+  const told = ill.flatMap(([region]) => (region === "control" && without ? [] : (words[region] ?? [])));
+  expect([...readiness.reasons].sort()).toEqual(told.filter((reason) => reason !== "").sort());
+  if (subjects.guard !== "ok" || subjects.tailnet !== "ok" || proof !== "given")
+    expect(condition.status).toBe("True");
+  return null;
+}
+
 describe("health", () => {
-  it("takes every transition", async () => {
+  it("takes every transition, and in every state the regions agree with what is told", async () => {
     const guards: readonly HealthFact[] = [
       { type: "guard.held" },
       { type: "guard.repairing", invariants: ["node.ownRule"] },
@@ -81,6 +104,7 @@ describe("health", () => {
       { type: "cni.down", failure },
       { type: "service.closed" },
       { type: "proof.wanted" },
+      { type: "health.changed" },
       {
         type: "health.followed",
         cni: recorder<CniCommand>().ref,
@@ -103,8 +127,26 @@ describe("health", () => {
       moreInputs: inputs,
       events,
       possible: ({ value }) => moved(value) === (value.tailnet === "down" || value.control === "ok" ? 1 : 0),
-      stateKey: () => null,
+      stateKey: (health) => mustAgree(health as HealthSnapshot),
     });
+  });
+
+  it("is whole when every region is ok, and with any one of them in another state it is not", () => {
+    const { snapshot } = start();
+    const { service: _, proof: __, ...subjects } = healthMachine.states;
+    for (const [region, { states }] of Object.entries(subjects))
+      for (const state of Object.keys(states)) {
+        const words = { ...snapshot().context.words, [region]: "why" };
+        const health = healthMachine.resolveState({
+          value: { ...snapshot().value, [region]: state },
+          context: { ...snapshot().context, words },
+        });
+        mustAgree(health);
+        const isOk = state === "ok";
+        expect([region, state, health.hasTag("problem")]).toEqual([region, state, !isOk]);
+        expect(levelOf(health).readiness.state === "proven").toBe(isOk);
+        expect(levelOf(health).readiness.reasons).toEqual(isOk ? [] : ["why"]);
+      }
   });
 
   it("says of a node on which all is well that it is proven, and nothing else", () => {
@@ -210,6 +252,12 @@ describe("health", () => {
     const { says, problem } = start();
     expect(says(fact)).toMatchObject({ serving: true, state, reasons: [reason], condition });
     expect(problem()).toBe(true);
+  });
+
+  it("is not whole while a login is under way, which has no words yet", () => {
+    const { says } = start();
+    const login = { type: "tailscale.loginWanted", forgotten: false, refusal: "" } as const;
+    expect(says(login)).toMatchObject({ state: "degraded", reasons: [] });
   });
 
   it("counts a lost route against the Node only while Headscale is there to say so", () => {
