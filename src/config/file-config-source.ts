@@ -1,9 +1,10 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import type { ConfigChange, ConfigReview } from "../domain/config-change.ts";
 import type { ConfigSource } from "../ports/config-source.ts";
-import { ConfigError } from "./config-error.ts";
 import type { Config } from "./config-schema.ts";
 import { type LiveChange, liveChange } from "./live-change.ts";
-import { type ConfigSources, loadConfig } from "./load-config.ts";
+import { type ConfigSources, examineConfig } from "./load-config.ts";
 import { watchFiles } from "./watch-files.ts";
 
 export interface FileConfigSourceOptions {
@@ -33,9 +34,11 @@ export function createFileConfigSource({
   let current = config;
   let reviewed: LiveChange | undefined;
   let watching: { readonly look: () => void; readonly touched: () => void } | undefined;
+  // As the configuration names them that was read last, also where it is refused because one is not there yet.
+  let keyFiles: readonly unknown[] = [config.headscale.authKeyFile, config.headscale.apiKeyFile];
   const files = () => {
-    const { authKeyFile, apiKeyFile } = current.headscale;
-    return [sources.file, authKeyFile, apiKeyFile].filter((file) => file !== undefined);
+    const named = keyFiles.filter((file) => typeof file === "string").map(firstMissing);
+    return sources.file === undefined ? named : [sources.file, ...named];
   };
   return {
     current: () => current,
@@ -51,13 +54,14 @@ export function createFileConfigSource({
       };
     },
     async review() {
-      reviewed = undefined;
-      const next = loadOrProblems(sources);
-      reviewed = "problems" in next ? undefined : liveChange(current, next.config);
+      const { config: next, problems, get } = examineConfig(sources);
+      reviewed = next && liveChange(current, next);
+      keyFiles = [get("headscale.authKeyFile"), get("headscale.apiKeyFile")];
+      watching?.look();
       const review: ConfigReview = {
         changes: reviewed?.changes ?? [],
         refused: reviewed?.refused ?? [],
-        problems: "problems" in next ? next.problems : [],
+        problems,
       };
       if (review.refused.length > 0 || review.problems.length > 0) refused(review);
       return review;
@@ -67,19 +71,12 @@ export function createFileConfigSource({
       const { config: next, changes } = reviewed;
       await apply(next, changes);
       current = next;
-      // The keys may stand in other files now.
-      watching?.look();
     },
   };
 }
 
-function loadOrProblems(
-  sources: ConfigSources,
-): { readonly config: Config } | { readonly problems: ConfigReview["problems"] } {
-  try {
-    return { config: loadConfig(sources) };
-  } catch (error) {
-    if (error instanceof ConfigError) return { problems: error.detail.problems };
-    throw error;
-  }
+/** The file, or the first directory of its path that is not there: its coming can be watched. */
+function firstMissing(file: string): string {
+  const directory = dirname(file);
+  return existsSync(directory) ? file : firstMissing(directory);
 }

@@ -9,8 +9,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createActor } from "xstate";
 import type { ConfigReport } from "../../machines/config/config-machine.ts";
 import { configMachine } from "../../machines/config/config-machine.ts";
@@ -137,9 +137,9 @@ describe("watching the configuration file", () => {
   });
 });
 
-test("credentials at a new path hold at once, and what is written there later, too", async () => {
+/** The config machine follows a file in which `headscale` changes, and files with keys. */
+function followKeys() {
   const file = join(directory, "config.yaml");
-  mkdirSync(join(directory, "new"));
   const write = (headscale: string) =>
     writeFileSync(
       file,
@@ -160,12 +160,20 @@ test("credentials at a new path hold at once, and what is written there later, t
     apply: () => undefined,
     refused: () => undefined,
   });
-  const keys = createKeyReaders(source.current);
   const parent = recorder<ConfigReport>();
   const actor = createActor(configMachine.provide({ actors: configActors(source) }), {
     input: { parent: parent.ref },
   }).start();
+  onTestFinished(() => void actor.stop());
   const changed = (count: number) => until(() => parent.events.length === count, `${count} changes`);
+  const reached = (state: "watching" | "refused") =>
+    until(() => actor.getSnapshot().matches({ following: state }), state);
+  return { write, key, keys: createKeyReaders(source.current), parent, changed, reached };
+}
+
+test("credentials at a new path hold at once, and what is written there later, too", async () => {
+  mkdirSync(join(directory, "new"));
+  const { write, key, keys, parent, changed } = followKeys();
   write(`authKeyFile: ${key("new/auth", "hskey-auth-2")}, apiKeyFile: ${key("new/api", "hskey-api-2")}`);
   await changed(1);
   expect([keys.authKey(), keys.apiKey()]).toEqual([{ key: "hskey-auth-2" }, { key: "hskey-api-2" }]);
@@ -175,7 +183,36 @@ test("credentials at a new path hold at once, and what is written there later, t
   write(`authKey: hskey-auth-4, apiKeyFile: ${join(directory, "new/api")}`);
   await changed(3);
   expect([keys.authKey(), keys.apiKey()]).toEqual([{ key: "hskey-auth-4" }, { key: "hskey-api-3" }]);
-  actor.stop();
+});
+
+test.each([
+  ["is there", "auth-2", () => undefined],
+  ["holds a key", "auth-2", (path: string) => writeFileSync(path, "")],
+  ["has its directory", "later/on/auth-2", () => undefined],
+])("a file with a key that is named before it %s is taken once it comes", async (_, name, prepare) => {
+  const { write, key, keys, changed, reached } = followKeys();
+  await reached("watching");
+  prepare(join(directory, name));
+  write(`authKeyFile: ${join(directory, name)}, apiKeyFile: ${join(directory, "api")}`);
+  await reached("refused");
+  expect(keys.authKey()).toEqual({ key: "hskey-auth-1" });
+  mkdirSync(dirname(join(directory, name)), { recursive: true });
+  key(name, "hskey-auth-2");
+  await changed(1);
+  expect(keys.authKey()).toEqual({ key: "hskey-auth-2" });
+  await reached("watching");
+});
+
+test("the configuration is followed while the directory of a key is away", async () => {
+  mkdirSync(join(directory, "new"));
+  const { write, key, keys, changed, reached } = followKeys();
+  write(`authKeyFile: ${key("new/auth", "hskey-auth-2")}, apiKeyFile: ${join(directory, "api")}`);
+  await changed(1);
+  rmSync(join(directory, "new"), { recursive: true });
+  await reached("refused");
+  write(`authKeyFile: ${join(directory, "auth")}, apiKeyFile: ${join(directory, "api")}`);
+  await changed(2);
+  expect(keys.authKey()).toEqual({ key: "hskey-auth-1" });
 });
 
 test("everything is read again on request, also where nothing was touched", async () => {
