@@ -139,9 +139,9 @@ export const headcniSetup = setup({
           enqueue.sendTo(context.pods, { type: "pods.restChanged", restMs: Number(to) * 1000 });
         if (path === "readiness.routeProof")
           enqueue.sendTo(context.readiness, { type: "readiness.proofWanted", wanted: to !== '"off"' });
-        if (path.startsWith("headscale."))
-          enqueue.sendTo(context.headscale, { type: "credentials.replaced" });
       }
+      if (!changes.some(({ path }) => path.startsWith("headscale."))) return;
+      enqueue.sendTo(context.headscale, { type: "credentials.replaced" });
       if (context.tailscaled !== null) enqueue.sendTo(context.tailscaled, { type: "credentials.replaced" });
     }),
     keepMove: assign((_, { prefixes }: { readonly prefixes: readonly string[] }) => ({

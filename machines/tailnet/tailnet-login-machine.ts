@@ -19,6 +19,8 @@ export interface TailnetLoginInput {
 
 interface TailnetLoginContext extends TailnetLoginInput {
   readonly attempt: number;
+  /** Another key came that no login has been tried with. */
+  readonly replaced: boolean;
   readonly failure: Failure | null;
 }
 
@@ -34,7 +36,7 @@ const retry = { firstMs: 5000, mostMs: 300_000 };
 
 /**
  * Logs tailscaled in with a pre-auth key. It has no end of its own: its parent stops it once tailscaled is past NeedsLogin. A
- * refused key is tried again with growing waits, or at once when there is another one.
+ * refused key is tried again with growing waits, or another one at once, whenever it came.
  */
 export const tailnetLoginMachine = setup({
   types: {} as MachineTypes & {
@@ -59,10 +61,12 @@ export const tailnetLoginMachine = setup({
     } satisfies TailnetEvent),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
-    startOver: assign({ attempt: 0 }),
+    noteReplaced: assign({ attempt: 0, replaced: true }),
+    forgetReplaced: assign({ replaced: false }),
   },
   guards: {
     is: (_, value: boolean) => value,
+    replaced: ({ context }) => context.replaced,
     keyFromHeadscale: ({ context }) => context.authKeyFrom === "headscale",
   },
   delays: {
@@ -72,12 +76,14 @@ export const tailnetLoginMachine = setup({
   },
 }).createMachine({
   id: "tailnetLogin",
-  context: ({ input }) => ({ ...input, attempt: 0, failure: null }),
+  context: ({ input }) => ({ ...input, attempt: 0, replaced: false, failure: null }),
   options: { maxIterations: 1_000 },
   initial: "examining",
+  on: { "credentials.replaced": { actions: "noteReplaced" } },
   states: {
     examining: {
       meta: stuckAfter(limits.look, "tailscaled does not answer on its socket"),
+      entry: "forgetReplaced",
       invoke: {
         src: "hasNodeKey",
         onDone: [
@@ -93,6 +99,8 @@ export const tailnetLoginMachine = setup({
       after: { confirm: "obtaining" },
     },
     obtaining: {
+      // What came until here is the key that is tried now.
+      entry: "forgetReplaced",
       always: [{ guard: "keyFromHeadscale", target: "asking" }, { target: "loggingIn" }],
     },
     asking: {
@@ -144,7 +152,7 @@ export const tailnetLoginMachine = setup({
     },
     waiting: {
       meta: stuckAfter(retry.mostMs, "this node is not in the tailnet: see the login error", "error"),
-      on: { "credentials.replaced": { target: "examining", actions: "startOver" } },
+      always: { guard: "replaced", target: "examining" },
       after: { backoff: { target: "examining", actions: "countAttempt" } },
     },
   },

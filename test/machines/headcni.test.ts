@@ -92,6 +92,17 @@ describe("the root", () => {
     }
   });
 
+  it("offers credentials to those that use them once they changed, and not with any other change", async () => {
+    const { root, offered } = await startRoot();
+    const change = (...paths: readonly string[]) =>
+      root.send({ type: "config.changed", changes: paths.map((path) => ({ path, from: "", to: "" })) });
+    change("logging.level");
+    expect(offered).toEqual([]);
+    change("headscale.authKey", "headscale.authKeyFile", "logging.level");
+    expect(offered).toEqual(["headscale", "tailscaled"]);
+    root.stop();
+  });
+
   it("serves pods once the kernel is read and the guard holds, not before", async () => {
     const { root, level } = await startRoot({ recovers: false });
     root.send({ type: "pods.recovered", count: 0 });
@@ -162,6 +173,7 @@ async function startRoot({
   ...given
 }: Partial<HeadcniSettings> & { readonly recovers?: boolean } = {}) {
   let conflists = 0;
+  const offered: string[] = [];
   const pods = podsMachine.provide({
     actors: {
       recover: fromPromise<Recovered, { routerAddresses: readonly string[] }>(async () => {
@@ -188,6 +200,10 @@ async function startRoot({
   const root = createActor(machine, {
     input: { settings: { ...settings, ...given } },
     clock: manualClock(),
+    inspect: (inspected) => {
+      if (inspected.type === "@xstate.event" && inspected.event.type === "credentials.replaced")
+        offered.push((inspected.actorRef as AnyActorRef).id);
+    },
   }).start();
   if (given.kubernetes === undefined) await until(() => root.getSnapshot().matches("starting"), "the start");
   const contextOf = (child: string) =>
@@ -195,6 +211,8 @@ async function startRoot({
   return {
     root,
     published: () => conflists,
+    /** Who was told of other credentials. */
+    offered,
     serve: () => {
       root.send({ type: "pods.recovered", count: 0 });
       root.send({ type: "guard.held" });

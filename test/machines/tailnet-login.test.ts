@@ -28,23 +28,27 @@ test("every transition of the tailnet login machine can be taken", async () => {
       refusal,
     ],
     outcomes: { hasNodeKey: { done: [true, false] } },
-    stateKey: ({ context }) => context.authKeyFrom,
+    stateKey: ({ context: { authKeyFrom, replaced } }) => [authKeyFrom, replaced],
     keepsFailures: "its parent stops it once a login is taken: what failed last is not over before",
   });
 });
 
 function start(
-  options: { readonly hasNodeKey?: boolean; readonly authKeyFrom?: "credentials" | "headscale" } = {},
+  options: { readonly hasNodeKey?: boolean | Error; readonly authKeyFrom?: "credentials" | "headscale" } = {},
 ) {
   const headscale = recorder<HeadscaleEvent>();
   const parent = recorder<TailnetEvent>();
   const clock = manualClock();
   const keys: (string | undefined)[] = [];
-  const counts = { hushed: 0 };
+  const counts = { hushed: 0, looks: 0 };
   const actor = createActor(
     tailnetLoginMachine.provide({
       actors: {
-        hasNodeKey: fromPromise<boolean, void>(async () => options.hasNodeKey ?? false),
+        hasNodeKey: fromPromise<boolean, void>(async () => {
+          counts.looks += 1;
+          if (options.hasNodeKey instanceof Error) throw options.hasNodeKey;
+          return options.hasNodeKey ?? false;
+        }),
         hush: fromPromise<void, void>(async () => {
           counts.hushed += 1;
         }),
@@ -125,6 +129,40 @@ describe("tailnet login", () => {
     actor.send({ type: "credentials.replaced" });
     await at("registering");
     expect(keys.length).toBe(2);
+  });
+
+  test("another key that comes while the last one is tried is tried next, as the first of its attempts", async () => {
+    const { at, actor, clock, keys } = start();
+    await at("registering");
+    actor.send(refusal);
+    await at("waiting");
+    clock.fire(clock.running()[0] ?? 0);
+    await at("registering");
+    actor.send({ type: "credentials.replaced" });
+    actor.send(refusal);
+    await until(() => keys.length === 3 && actor.getSnapshot().matches("registering"), "the third login");
+    expect(actor.getSnapshot().context.attempt).toBe(0);
+    actor.send(refusal);
+    await at("waiting");
+    expect(keys.length).toBe(3);
+  });
+
+  test("another key that comes before a login is the one that is tried, and waits like any other", async () => {
+    const { at, actor, clock, keys } = start({ hasNodeKey: true });
+    await at("confirming");
+    actor.send({ type: "credentials.replaced" });
+    clock.fire(2000);
+    await at("registering");
+    actor.send(refusal);
+    await at("waiting");
+    expect(keys.length).toBe(1);
+  });
+
+  test("another key does not keep a tailscaled busy that does not answer", async () => {
+    const { at, actor, counts } = start({ hasNodeKey: new Error("no answer") });
+    actor.send({ type: "credentials.replaced" });
+    await at("waiting");
+    expect(counts.looks).toBe(2);
   });
 
   test("without a key of its own it asks Headscale for one, and keeps it out of its context", async () => {
