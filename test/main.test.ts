@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -14,6 +15,23 @@ import { until } from "./support/until.ts";
 
 const main = new URL("../src/main.ts", import.meta.url).pathname;
 const wireMain = new URL("../src/wire/main.ts", import.meta.url).pathname;
+
+/** headcni-wire from source, with the configuration in the directory; ends with the test. */
+function startLoneWire(netns: string, directory: string) {
+  const command = [process.execPath, wireMain, "--config", join(directory, "config.yaml")] as const;
+  const [program, ...args] = inNetns(netns, [...command]);
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
+  const ended = once(child, "exit");
+  let log = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    log += text;
+  });
+  onTestFinished(async () => {
+    child.kill("SIGTERM");
+    await ended;
+  });
+  return { child, ended, log: () => log };
+}
 
 /** The lines of a program's log, which is all that it wrote. */
 const linesOf = (stdout: string) =>
@@ -63,8 +81,23 @@ test.each([
 });
 
 test("SIGHUP makes the daemon read its configuration again, and nothing else", async () => {
-  const { child, log, configure } = await startLoneDaemon();
+  const { child, log, ask, configure } = await startLoneDaemon();
+  type Page = {
+    readonly machines: readonly { readonly machine: string; readonly state: string }[];
+    readonly recentTransitions: readonly { readonly machine: string; readonly event: string }[];
+  };
+  const page = async () => JSON.parse((await ask("/debug/machines")).body.toString()) as Page;
+  const touched = async () =>
+    (await page()).recentTransitions.some(
+      (one) => one.machine === "config" && one.event === "config.touched",
+    );
+  const watches = async () =>
+    (await page()).machines.some((one) => one.machine === "config" && one.state === "following.watching");
+  await until(watches, "the first reading");
+  // Nothing is written: no watcher of files brings what comes now.
+  expect(await touched()).toBe(false);
   child.kill("SIGHUP");
+  await until(touched, "another reading");
   await until(() => log().includes("reading the configuration again"), "the word of SIGHUP");
   await configure({ logging: { level: "debug" } });
   child.kill("SIGHUP");
@@ -73,6 +106,20 @@ test("SIGHUP makes the daemon read its configuration again, and nothing else", a
   child.kill("SIGTERM");
   await until(() => child.exitCode !== null, "the end");
   expect(child.exitCode).toBe(0);
+});
+
+test("SIGHUP leaves headcni-wire as it is, and with it the node's tailnet", async () => {
+  const netns = `hcg-${process.pid}-wire`;
+  await addNetns(netns);
+  onTestFinished(() => removeNetns(netns));
+  const directory = temporaryDirectory();
+  await writeFile(join(directory, "config.yaml"), JSON.stringify(loneConfig(directory)));
+  const { child, ended, log } = startLoneWire(netns, directory);
+  await until(() => existsSync(join(directory, "wire-http.sock")), "headcni-wire's HTTP socket");
+  child.kill("SIGHUP");
+  await until(() => log().includes("SIGHUP: nothing is read again") || child.signalCode !== null, "its word");
+  child.kill("SIGTERM");
+  expect(await ended).toEqual([0, null]);
 });
 
 test("the inspector is switched on in the running daemon, which loses nothing, and over its unix socket only", async () => {
@@ -141,14 +188,7 @@ async function busyKernel(netns: string): Promise<void> {
 
 test("what headcni-wire's machines do is in the daemon's metrics and its table", async () => {
   const { ask, netns, directory } = await startLoneDaemon();
-  const file = join(directory, "config.yaml");
-  const [program, ...args] = inNetns(netns, [process.execPath, wireMain, "--config", file]);
-  const wire = spawn(program, args, { stdio: "ignore" });
-  const ended = once(wire, "exit");
-  onTestFinished(async () => {
-    wire.kill("SIGTERM");
-    await ended;
-  });
+  const { child: wire } = startLoneWire(netns, directory);
   const metrics = async () => (await ask("/metrics")).body.toString();
   // Its tailscaled is not there, so it never stays up.
   await until(

@@ -1,7 +1,10 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { hearNews } from "../../src/observe/hear-news.ts";
+import { createLogger } from "../../src/observe/logger.ts";
 import { createRegistry } from "../../src/observe/metrics.ts";
 import { createNewsMetrics } from "../../src/observe/news-metrics.ts";
+import { openObservers } from "../../src/observers.ts";
+import { openConfigDirectory } from "../config/config-fixture.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { startCniStack } from "../support/cni-stack.ts";
 import { fakePodNetwork } from "../support/fake-pod-network.ts";
@@ -96,6 +99,31 @@ describe("calls", () => {
     expect(await counted(allocations)).toEqual([]);
   });
 });
+
+test.each([true, false])(
+  "with the key podNameLabel at %s pods are named in metrics, or not",
+  async (podNameLabel) => {
+    using directory = openConfigDirectory();
+    const { log, redact } = createLogger({ level: "error", base: {} });
+    const { registry, inspect, close } = await openObservers(
+      directory.load(directory.minimal(`monitoring: { podNameLabel: ${podNameLabel} }`)),
+      { log, redact, threads: { kernel: () => Promise.reject(new Error("profiles nothing")) } },
+    );
+    onTestFinished(close);
+    const { path, open, cni, pods } = await startCniStack(temporaryDirectory(), fakePodNetwork(), {
+      inspect,
+    });
+    onTestFinished(() => {
+      cni.stop();
+      pods.stop();
+    });
+    await open();
+    await exchange(path, cniRequest("ADD", "c1"));
+    const text = await registry.metrics();
+    expect(text).toContain('headcni_pod_network_setup_duration_seconds_count{namespace="default"');
+    expect(text.includes("pod_name=")).toBe(podNameLabel);
+  },
+);
 
 test("a failure is counted once by its code, and told to nobody twice", async () => {
   const { path, counted, kernel } = await countedStack();
