@@ -2,7 +2,7 @@ import type { AgentOptions, RequestOptions } from "node:https";
 import type { ConnectionOptions } from "node:tls";
 import { isDeepStrictEqual } from "node:util";
 import type { DispatcherOptions, KubeConfig } from "@kubernetes/client-node/dist/config.js";
-import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from "undici";
+import { Agent, type buildConnector, type Dispatcher, Pool, ProxyAgent, request } from "undici";
 import { HeadcniError, toFailure } from "../../domain/failure.ts";
 import { parseJson } from "../../domain/parse-json.ts";
 import type { KubeConfigReader } from "./kube-config.ts";
@@ -134,16 +134,18 @@ export async function clusterAccess(config: KubeConfig): Promise<ClusterAccess> 
 
 /**
  * HTTP/1.1: a stream of its own for each watch, so that a slow one holds up nobody. To the proxy, undici connects by `proxyTls` and
- * ignores the `connect` that client-node gives.
+ * ignores the `connect` that client-node gives; without `clientFactory` it would wait for a silent proxy for five minutes.
  */
 function openAgent(way: DispatcherOptions): Dispatcher {
   const common = { allowH2: false, headersTimeout: exchangeMs, connectTimeout: connectMs };
   const socket = { keepAlive: true, keepAliveInitialDelay: probeAfterMs };
   // undici's type has no undefined properties; client-node sets none.
   const ours = (tls: ConnectionOptions) => ({ ...tls, ...socket }) as buildConnector.BuildOptions;
-  return "uri" in way
-    ? new ProxyAgent({ ...common, uri: way.uri, requestTls: ours(way.requestTls), proxyTls: socket })
-    : new Agent({ ...common, connect: ours(way.type === "agent" ? way.connect : {}) });
+  if (!("uri" in way))
+    return new Agent({ ...common, connect: ours(way.type === "agent" ? way.connect : {}) });
+  const clientFactory = (proxy: URL, options: object) => new Pool(proxy, { ...common, ...options });
+  const requestTls = ours(way.requestTls);
+  return new ProxyAgent({ ...common, uri: way.uri, requestTls, proxyTls: socket, clientFactory });
 }
 
 /** The error of a stream that broke off. */

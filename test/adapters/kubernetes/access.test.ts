@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import type { ConnectionOptions } from "node:tls";
-import { describe, expect, it } from "vitest";
-import { clusterAccess } from "../../../src/adapters/kubernetes/api-transport.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { clusterAccess, createApiTransport } from "../../../src/adapters/kubernetes/api-transport.ts";
 import { kubeConfigReader, nodeConfigReader } from "../../../src/adapters/kubernetes/kube-config.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -250,4 +252,19 @@ describe("a service account", () => {
   it("is none outside of a pod", () => {
     expect(() => nodeConfigReader(undefined, {})()).toThrow(/kubernetes.kubeconfig must name a file/);
   });
+});
+
+it("a proxy that takes connections and says nothing is given up as soon as a silent API server", async () => {
+  const proxy = createServer((client) => void client.on("error", () => undefined).resume());
+  await once(proxy.listen(0, "127.0.0.1"), "listening");
+  const { port } = proxy.address() as AddressInfo;
+  const { path } = kubeconfig({ token: "t" }, { "proxy-url": `http://127.0.0.1:${port}` });
+  const transport = createApiTransport(kubeConfigReader([path]));
+  onTestFinished(async () => {
+    await transport.close();
+    proxy.close();
+  });
+  await expect(
+    transport.stream({ method: "GET", path: "/" }, 60_000, AbortSignal.timeout(20_000)),
+  ).rejects.toThrow(/UND_ERR_HEADERS_TIMEOUT/);
 });
