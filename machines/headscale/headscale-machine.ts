@@ -97,7 +97,13 @@ export const headscaleMachine = setup({
   context: ({ input }) => ({ ...input, jobs: [], attempt: 0, failure: null }),
   options: { maxIterations: 1_000 },
   initial: "probing",
-  on: { "approval.wanted": taken, "authKey.wanted": taken, "node.departed": taken },
+  on: {
+    "approval.wanted": taken,
+    "authKey.wanted": taken,
+    "node.departed": taken,
+    // Also in the middle of a request, which would be refused with the old key: its job is still the first.
+    "credentials.replaced": ".probing",
+  },
   states: {
     probing: {
       meta: stuckAfter(limits.exchange, "Headscale accepts connections but does not answer"),
@@ -168,7 +174,6 @@ export const headscaleMachine = setup({
     },
     refused: {
       meta: stuckAfter(limits.refused, "Headscale does not take the API key: replace the key file", "error"),
-      on: { "credentials.replaced": "probing" },
       after: { refused: "probing" },
     },
   },

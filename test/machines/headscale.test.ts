@@ -105,6 +105,20 @@ describe("headscale", () => {
     expect(counts.probes).toBe(2);
   });
 
+  test("asks again with a key that is replaced while the request with the old one is under way", async () => {
+    const old = Promise.withResolvers<HeadscaleYield>();
+    const { actor, at, counts } = start({ serve: [() => old.promise, async () => ({ serving: [] })] });
+    const asker = recorder<ApprovalReply>();
+    await at("connected");
+    actor.send({ ...approval, replyTo: asker.ref });
+    expect(counts.serves).toBe(1);
+    actor.send({ type: "credentials.replaced" });
+    old.reject(refused);
+    await until(() => asker.events.length > 0, "answered");
+    expect(asker.types()).toEqual(["approval.granted"]);
+    expect(counts).toMatchObject({ probes: 2, serves: 2 });
+  });
+
   test("waits longer after each failed probe, up to a minute", async () => {
     const { at, actor, clock, counts } = start({ probe: [() => Promise.reject(away)] });
     const waits: number[] = [];
