@@ -53,7 +53,7 @@ export async function runDaemon(
       log.info({ changes }, "configuration changed");
     },
     refused: ({ refused, problems }) =>
-      log.warn({ refused, problems }, "the configuration file is not followed in all it says"),
+      log.warn({ refused, problems }, "the configuration file is partly not applied"),
   });
   // From here on: before the machines run the signal would end the process.
   process.on("SIGHUP", () => {
@@ -64,7 +64,7 @@ export async function runDaemon(
     config,
     {
       failed: kernelWatch.failed,
-      warned: (error) => log.warn({ err: error }, "going on despite trouble"),
+      warned: (error) => log.warn({ err: error }, "non-fatal kernel or tailscaled error"),
       rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
       unreadable: (source) => log.warn({ source }, "left out a Kubernetes object that could not be read"),
     },

@@ -4,7 +4,7 @@ import type { StateAlert } from "./alert-types.ts";
 export const stuckAlert = {
   alert: "HeadcniMachineStuck",
   severity: "warning",
-  matter: "a machine does not get on",
+  matter: "a machine is stuck",
 } as const;
 
 /** States that belong together, because the same thing helps against them. */

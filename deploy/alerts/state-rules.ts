@@ -106,7 +106,7 @@ function roundRule(
   };
 }
 
-/** A template for those of the states in which the node's machines are while the alert rings. */
+/** A template for those of the states in which the node's machines are while the alert fires. */
 function statesNow(chart: MachineChart, states: readonly ChartState[]): string {
   const selector = `machine="${chart.machine}",${stateMatcher(pathsOf(states))}`;
   return `{{ range $index, $each := query (printf \`headcni_machines{${selector},instance="%s"} > 0\` $labels.instance) }}{{ if $index }}, {{ end }}{{ $each.Labels.state }}{{ end }}`;

@@ -13,8 +13,8 @@ const read = [keepStatus, "greetNew"] as const;
 const joined = { target: "#tailnet.connecting", actions: ["noteJoining", "greetNew"] } as const;
 
 /**
- * The session with one tailscaled, from its first answer to its end. It alone hears that process' bus and tells the root of it,
- * so what it told is over with it.
+ * The session with one tailscaled, from its first answer to its end. It alone hears that process' bus and tells health and
+ * routes of it, so what it told is over with it.
  */
 export const tailnetMachine = tailnetSetup.createMachine({
   id: "tailnet",

@@ -58,7 +58,7 @@ async function changeConfig(change: (config: Sections) => void): Promise<void> {
 }
 
 test(
-  "nothing rings on a node that is well",
+  "nothing fires on a node that is well",
   async () => {
     // What the start of the daemon before Prometheus left behind ends by itself.
     await delay(5000);

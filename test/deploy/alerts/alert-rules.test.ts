@@ -63,11 +63,11 @@ describe("promtool", () => {
     expect(new Set(tried)).toEqual(new Set(rules));
   });
 
-  it("lets each alert ring at its time, not before, and fall silent again", async () => {
+  it("lets each alert fire at its time, not before, and fall silent again", async () => {
     expect(await promtoolFindings(rulesText(), cases)).toBe("");
   }, 600_000);
 
-  it("would notice a rule that never rings", async () => {
+  it("would notice a rule that never fires", async () => {
     const deaf = rulesText().replaceAll("headcni_machines{", "headcni_nothing{");
     const ofGuard = cases.filter(({ alert }) => alert === "HeadcniGuardFighting");
     expect(await promtoolFindings(deaf, ofGuard)).toContain("HeadcniGuardFighting");

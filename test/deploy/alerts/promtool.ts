@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { runResult } from "../../lab/run-command.ts";
 
-/** One alert under test: what the daemon's metrics say, when nothing may ring yet, and when it must. */
+/** One alert under test: what the daemon's metrics say, when nothing may fire yet, and when it must. */
 export interface AlertCase {
   readonly alert: string;
   /** Series without `instance` and `job`, with their values every 15 s in promtool's notation. */

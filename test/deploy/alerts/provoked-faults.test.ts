@@ -11,7 +11,7 @@ async function provoked(): Promise<ReadonlySet<string>> {
   return new Set(calls.map(([, alert = ""]) => alert));
 }
 
-it("every alert rings for a real fault, or is said to be simulated only, with the reason", async () => {
+it("every alert fires for a real fault, or is said to be simulated only, with the reason", async () => {
   const text = await readFile(new URL("../../../deploy/alerts/README.md", import.meta.url), "utf8");
   const [, list = ""] = text.split("## Simulated only");
   const simulated = [...list.matchAll(/^- `(\w+)`: \S/gm)].map(([, alert = ""]) => alert);

@@ -59,7 +59,7 @@ test.each([
   },
   { how: "the kernel refuses each attempt", attempt: () => Promise.reject(new Error("no")) },
 ])(
-  "a removal that never ends rings once and falls silent when it ends: $how",
+  "a removal that never ends fires once and falls silent when it ends: $how",
   async ({ attempt }) => {
     const kernel: { detaches: () => Promise<Detached> } = { detaches: attempt };
     const { pod, clock, scrape, states } = watchedRemoval(kernel);

@@ -61,7 +61,7 @@ export async function startPrometheus(lab: Lab, node: LabNode, speed: number): P
   );
 }
 
-/** What rings now, by Prometheus in the node's namespace. */
+/** What fires now, by Prometheus in the node's namespace. */
 async function firingAlerts(node: LabNode): Promise<readonly FiringAlert[]> {
   const script = `fetch("http://127.0.0.1:${port}/api/v1/alerts").then((answer) => answer.text()).then(console.log)`;
   const text = await run(inNetns(node.netns, [process.execPath, "-e", script]), { timeoutMs: 20_000 });
@@ -69,7 +69,7 @@ async function firingAlerts(node: LabNode): Promise<readonly FiringAlert[]> {
   return data.alerts.filter(({ state }) => state === "firing");
 }
 
-/** Waits until an alert rings; gives it with its words. */
+/** Waits until an alert fires; gives it with its words. */
 export async function untilRings(
   node: LabNode,
   alert: string,
@@ -78,11 +78,11 @@ export async function untilRings(
 ): Promise<FiringAlert> {
   return await waitUntil(
     async () => (await firingAlerts(node)).find((each) => isAlert(each, { alertname: alert, ...labels })),
-    { what: `${alert} rings`, timeoutMs, everyMs: 500, explain: () => names(node) },
+    { what: `${alert} fires`, timeoutMs, everyMs: 500, explain: () => names(node) },
   );
 }
 
-/** Waits until none of these alerts rings. */
+/** Waits until none of these alerts fires. */
 export async function untilSilent(
   node: LabNode,
   alerts: readonly string[],
@@ -94,7 +94,7 @@ export async function untilSilent(
   );
 }
 
-/** Waits until nothing rings. */
+/** Waits until nothing fires. */
 export async function untilQuiet(node: LabNode, timeoutMs = 150_000): Promise<void> {
   await waitUntil(async () => (await firingAlerts(node)).length === 0, {
     what: "silence",
