@@ -167,6 +167,7 @@ async function readPolicy(get: () => Promise<{ readonly policy: string }>): Prom
   try {
     return { value: (await get()).policy };
   } catch (error) {
+    // Headscale answers a policy that was never set as an internal error (500): only its text tells.
     const none =
       error instanceof HeadscaleRequestError && "text" in error.detail && /not found/.test(error.detail.text);
     return none ? { value: "" } : { unknown: toFailure(error).message };

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { FirewallProgramError } from "../../adapters/nftables/firewall-error.ts";
 import { runProgram } from "../../adapters/nftables/run-program.ts";
 import type { Config } from "../../config/config-schema.ts";
 import type { KernelSnapshot } from "../../domain/kernel-state.ts";
@@ -29,7 +30,7 @@ async function inFirewall(): Promise<readonly Remain[]> {
     return firewallRemains(await runProgram({ program: "nft", args: ["list", "ruleset"] }));
   } catch (error) {
     // Without nft nothing was ever loaded by it.
-    if (error instanceof Error && error.message.includes("is not installed")) return [];
+    if (error instanceof FirewallProgramError && error.detail.code === "PROGRAM_MISSING") return [];
     throw error;
   }
 }
