@@ -5,10 +5,10 @@ import { timeout } from "../support/timeout.ts";
 import type { AttachmentCall } from "./pod-events.ts";
 import { podLimits as limits, podSetup } from "./pod-setup.ts";
 
-const overtaking = {
-  type: "overtake",
-  params: ({ event }: { readonly event: AttachmentCall }) => event,
-} as const;
+const ofEvent = { params: ({ event }: { readonly event: AttachmentCall }) => event } as const;
+const overtaking = { type: "overtake", ...ofEvent } as const;
+const taken = { type: "queueCall", ...ofEvent } as const;
+const queued = { actions: [taken, { type: "tellQueued", ...ofEvent }] } as const;
 
 /**
  * One interface of one sandbox, from ADD to the end of its link in the kernel, and all calls about it: they run one after
@@ -22,8 +22,8 @@ export const podMachine = podSetup.createMachine({
   options: { maxIterations: 1_000 },
   initial: "deciding",
   on: {
-    "pod.attachWanted": { actions: { type: "queueCall", params: ({ event }) => event } },
-    "pod.checkWanted": { actions: { type: "queueCall", params: ({ event }) => event } },
+    "pod.attachWanted": queued,
+    "pod.checkWanted": queued,
     "pod.detachWanted": { actions: overtaking },
     "pod.withdrawn": { actions: { type: "withdraw", params: ({ event }) => event } },
   },
@@ -61,7 +61,12 @@ export const podMachine = podSetup.createMachine({
     attached: {
       meta: mayLast("a pod lives as long as it is wanted", "info"),
       always: { guard: "hasCalls", target: "checking", actions: ["tellStarted", "takeNext"] },
-      on: { "pod.detachWanted": { target: "detaching", actions: overtaking } },
+      on: {
+        // Taken in the same step.
+        "pod.attachWanted": { actions: taken },
+        "pod.checkWanted": { actions: taken },
+        "pod.detachWanted": { target: "detaching", actions: overtaking },
+      },
     },
     // For CHECK and for the same ADD again.
     checking: {

@@ -85,13 +85,12 @@ export const podSetup = setup({
       context.call?.type === "pod.attachWanted" && mismatches.length > 0,
   },
   actions: {
-    queueCall: enqueueActions(({ context: { call, queue }, enqueue, self }, queued: AttachmentCall) => {
-      enqueue.assign({ queue: [...queue, queued] });
-      // An attached pod takes it in the same step.
-      if (stateOf(self.getSnapshot()) === "attached") return;
-      const why = `behind the ${call?.request.command ?? "removal"} of the same attachment`;
-      enqueue.emit({ type: "call.queued", callId: queued.requestId, why });
-    }),
+    queueCall: assign({ queue: ({ context }, call: AttachmentCall) => [...context.queue, call] }),
+    tellQueued: emit(({ context: { call } }, { requestId }: AttachmentCall) => ({
+      type: "call.queued",
+      callId: requestId,
+      why: `behind the ${call?.request.command ?? "removal"} of the same attachment`,
+    })),
     tellStarted: emit(({ context: { queue } }) => ({
       type: "call.started",
       callId: queue[0]?.requestId ?? "",

@@ -49,6 +49,7 @@ export function nodeStatus(
     },
     tailscale: {
       state: session === undefined ? stateOf("tailscaled") : stateName(session.value),
+      needsLogin: session?.matches("needsLogin") ?? false,
       backendState: tailnet?.backendState ?? "NoState",
       loginError: tailnet?.loginError ?? "",
       fresh: tailnet?.fresh ?? false,

@@ -43,6 +43,8 @@ export const statusPageSchema = z.looseObject({
   }),
   tailscale: z.looseObject({
     state: z.string(),
+    /** Headscale does not know this node. */
+    needsLogin: z.boolean().default(false),
     backendState: z.string(),
     loginError: z.string(),
     /** The netmap is from Headscale, not from before tailscaled's start. */

@@ -73,7 +73,7 @@ function tailnetText({ tailscale }: StatusPage, style: Style): string {
 
 function headscaleText({ headscale, tailscale }: StatusPage, style: Style): string {
   const { url, approval, connected, failure, state } = headscale;
-  const away = tailscale.state.startsWith("needsLogin")
+  const away = tailscale.needsLogin
     ? style.bad("answers, but does not know this node")
     : style.warn("away; what runs keeps running");
   const head = connected ? style.good("connected") : away;
