@@ -36,6 +36,14 @@ export type MachineChange =
     };
 
 /** Hears of every change at once. Called within the machine's step: must be quick and must not throw. */
+/** What an observer knows of the actors that run. */
+export interface LiveMachines {
+  /** Every machine that runs or failed unhandled, as it is kept: to be read, not changed. */
+  live(): Iterable<LiveMachine>;
+  /** Who made an actor. */
+  parentOf(ref: AnyActorRef): AnyActorRef | undefined;
+}
+
 export type MachineListener = (machine: LiveMachine, change: MachineChange) => void;
 
 /**

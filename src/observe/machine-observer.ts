@@ -6,7 +6,14 @@ import type {
   InspectionEvent,
 } from "xstate";
 import { failureBehind, keptFailure } from "./failure-behind.ts";
-import { enterState, type LiveMachine, type MachineListener, rowOf, stateOf } from "./live-machine.ts";
+import {
+  enterState,
+  type LiveMachine,
+  type LiveMachines,
+  type MachineListener,
+  rowOf,
+  stateOf,
+} from "./live-machine.ts";
 import type { Logger } from "./logger.ts";
 import { createMachineKind, eventLabel, type MachineKind, stateKindOf } from "./machine-kinds.ts";
 import { machineOf } from "./machine-of.ts";
@@ -23,13 +30,11 @@ export interface ObserverOptions {
   readonly wallClockMs?: () => number;
 }
 
-export interface MachineObserver {
+export interface MachineObserver extends LiveMachines {
   /** For `createActor(root, { inspect })`. Never throws: after a fault of its own it logs once and does nothing more. */
   readonly inspect: (event: InspectionEvent) => void;
   /** Every machine that runs or failed unhandled, parents before children, then the provided rows. */
   rows(): readonly MachineRow[];
-  /** Every machine that runs or failed unhandled, as it is kept: to be read, not changed. */
-  live(): Iterable<LiveMachine>;
   /** The rows without the last transitions. */
   states(): readonly MachineState[];
   /** Machines of another program on this node join the table and the gauges. */
@@ -71,6 +76,7 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
     wallClockMs = Date.now,
   } = options;
   const live = new Map<AnyActorRef, LiveMachine>();
+  const parents = new WeakMap<AnyActorRef, AnyActorRef>();
   const kinds = new Map<string, MachineKind>();
   const providers: (() => Iterable<MachineRow>)[] = [];
   const recent = createRing<Transition>(transitionsKept);
@@ -210,8 +216,10 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
             event.actorRef as AnyActorRef,
             event.sourceRef as AnyActorRef | undefined,
           ];
-          if (event.event.type === initEvent) started(target, source);
-          else if (event.event.type.startsWith("xstate.error.actor.")) failed(source, event.event);
+          if (event.event.type === initEvent) {
+            if (source !== undefined) parents.set(target, source);
+            started(target, source);
+          } else if (event.event.type.startsWith("xstate.error.actor.")) failed(source, event.event);
         }
       } catch (error) {
         disabled = true;
@@ -223,6 +231,7 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
       sweep();
       return live.values();
     },
+    parentOf: (ref) => parents.get(ref),
     states: () => table(stateOf),
     registerRows: (provider) => providers.push(provider),
     recentTransitions: () => recent.entries(),

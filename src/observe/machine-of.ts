@@ -4,8 +4,3 @@ import { Actor, type AnyActorRef, type AnyStateMachine, StateMachine } from "xst
 export function machineOf(ref: AnyActorRef): AnyStateMachine | undefined {
   return ref instanceof Actor && ref.logic instanceof StateMachine ? ref.logic : undefined;
 }
-
-/** Who made an actor. XState has no public name for it. */
-export function parentOf(ref: AnyActorRef): AnyActorRef | undefined {
-  return ref instanceof Actor ? ref._parent : undefined;
-}

@@ -40,8 +40,13 @@ export interface ProgramObserverOptions {
 /** Opens log lines, metrics, profiles and inspectors of a program's machines. */
 export async function openProgramObservers(options: ProgramObserverOptions): Promise<ProgramObservers> {
   const { node, statelyInspect, registry, log, redact } = options;
-  const live = () => machines.live();
-  const inspector = await openInspector({ node, log, redact, live, always: options.inspector });
+  const inspector = await openInspector({
+    node,
+    log,
+    redact,
+    machines: { live: () => machines.live(), parentOf: (ref) => machines.parentOf(ref) },
+    always: options.inspector,
+  });
   const listener: MachineListener = (machine, change) => {
     options.listener?.(machine, change);
     inspector.listener(machine, change);
@@ -52,7 +57,7 @@ export async function openProgramObservers(options: ProgramObserverOptions): Pro
       ? undefined
       : createStatelyBridge({
           url: statelyInspect,
-          live,
+          machines,
           redact,
           warn: (fields, text) => log.warn(fields, text),
         });

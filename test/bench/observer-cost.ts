@@ -115,7 +115,7 @@ const inspected = (viewers: number) => () => {
   const { log, redact } = createLogger({ level: "info", base: {}, destination: silent });
   const feed = createFeed({
     daemon: { node: "n1", version: "0", pid: 1 },
-    live: () => observer.live(),
+    machines: { live: () => observer.live(), parentOf: (ref) => observer.parentOf(ref) },
     redact,
     broke: (error) => {
       throw error;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { AnyActorRef } from "xstate";
 import { observedSystem } from "./observed-system.ts";
 
 describe("the table of machines", () => {
@@ -21,6 +22,18 @@ describe("the table of machines", () => {
     tell("a", "end");
     stop("b");
     expect(observer.rows().map(({ actor }) => actor)).toEqual(["daemon"]);
+  });
+
+  test("knows who made an actor, a machine or not", () => {
+    const { spawn, tell, root, observer } = observedSystem();
+    spawn("a");
+    tell("a", "go");
+    const child = [...observer.live()].find(({ actor }) => actor === "a")?.ref;
+    if (child === undefined) throw new Error("no child");
+    expect(observer.parentOf(root)).toBeUndefined();
+    expect(observer.parentOf(child)).toBe(root);
+    for (const effect of Object.values(child.getSnapshot().children as Readonly<Record<string, AnyActorRef>>))
+      expect(observer.parentOf(effect)).toBe(child);
   });
 
   test("calls a machine stuck once its state's limit is over", () => {

@@ -1,5 +1,5 @@
 import type { EventObject, InspectionEvent } from "xstate";
-import type { LiveMachine, MachineChange, MachineListener } from "../live-machine.ts";
+import type { LiveMachine, LiveMachines, MachineChange, MachineListener } from "../live-machine.ts";
 import { machineOf } from "../machine-of.ts";
 import { createRing } from "../ring.ts";
 import { boundedCopy } from "./bounded-copy.ts";
@@ -9,8 +9,7 @@ import { type Moment, wireActor, wireMessage } from "./wire-entries.ts";
 
 export interface FeedOptions {
   readonly daemon: WireBaseline["daemon"];
-  /** The machines that run now. */
-  readonly live: () => Iterable<LiveMachine>;
+  readonly machines: LiveMachines;
   /** Removes secrets from a line of JSON. */
   readonly redact: (line: string) => string;
   /** Called once when the feed gives up after a fault of its own. */
@@ -141,7 +140,7 @@ export function createFeed(options: FeedOptions): Feed {
     }),
     inspect: guarded((inspected: InspectionEvent) => {
       if (inspected.type !== "@xstate.event") return;
-      const entry = wireMessage(inspected, seq + 1, Date.now());
+      const entry = wireMessage(inspected, seq + 1, Date.now(), options.machines);
       if (entry === undefined) return;
       seq += 1;
       add(entry, inspected.event);
@@ -164,7 +163,7 @@ export function createFeed(options: FeedOptions): Feed {
       return redact(JSON.stringify(frame));
     },
     baseline(missed) {
-      const live = [...options.live()];
+      const live = [...options.machines.live()];
       const moment = clock();
       const frame: WireBaseline = {
         type: "baseline",

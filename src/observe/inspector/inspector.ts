@@ -51,7 +51,7 @@ export function createInspector(
   }
 
   function details(key: string | null): string | undefined {
-    const machine = [...options.live()].find(({ ref }) => ref.sessionId === key);
+    const machine = [...options.machines.live()].find(({ ref }) => ref.sessionId === key);
     if (machine === undefined) return undefined;
     const { context, children } = machine.ref.getSnapshot() as AnyMachineSnapshot;
     const answer: WireDetails = {

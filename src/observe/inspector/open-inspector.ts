@@ -1,6 +1,6 @@
 import { version } from "../../version.ts";
 import { type HttpAnswer, jsonAnswer } from "../http-routes.ts";
-import type { LiveMachine } from "../live-machine.ts";
+import type { LiveMachines } from "../live-machine.ts";
 import type { Logger } from "../logger.ts";
 import { createInspector, type Inspector } from "./inspector.ts";
 import { loadPageFiles } from "./page-files.ts";
@@ -16,7 +16,7 @@ export interface InspectorOptions {
   readonly node: string;
   readonly log: Logger;
   readonly redact: (line: string) => string;
-  readonly live: () => Iterable<LiveMachine>;
+  readonly machines: LiveMachines;
   /** On from the start, and for good. */
   readonly always: boolean;
   /** How long it stays on without a viewer. */
@@ -30,7 +30,7 @@ const usualIdleMs = 5 * 60_000;
  * as they are, for the baseline comes from the observer, which always watches; messages it has from then on.
  */
 export async function openInspector(options: InspectorOptions): Promise<InspectorSwitch> {
-  const { node, log, redact, live, always, idleMs = usualIdleMs } = options;
+  const { node, log, redact, machines, always, idleMs = usualIdleMs } = options;
   let current: Inspector | undefined;
   let opening: Promise<void> | undefined;
   let latest: NodeJS.Timeout | undefined;
@@ -60,7 +60,7 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
       const files = await loadPageFiles();
       const broke = (error: unknown) => log.error({ err: error }, "inspector disabled");
       const daemon = { node, version, pid: process.pid };
-      current = createInspector({ daemon, live, redact, broke }, files, watched);
+      current = createInspector({ daemon, machines, redact, broke }, files, watched);
     } catch (error) {
       log.warn({ err: error }, "no inspector: its page is not part of this installation");
     }

@@ -1,7 +1,7 @@
 import type { AnyActorRef, InspectedEventEvent } from "xstate";
-import type { LiveMachine } from "../live-machine.ts";
+import type { LiveMachine, LiveMachines } from "../live-machine.ts";
 import { nearestLimit } from "../live-machine.ts";
-import { machineOf, parentOf } from "../machine-of.ts";
+import { machineOf } from "../machine-of.ts";
 import type { WireActor, WireMessage } from "./wire.ts";
 
 /** Event types and names longer than this are cut: some carry ids of children. */
@@ -47,12 +47,13 @@ export function wireMessage(
   { event, actorRef, sourceRef }: InspectedEventEvent,
   seq: number,
   at: number,
+  machines: LiveMachines,
 ): WireMessage | undefined {
   if (event.type === "xstate.init" || event.type === "xstate.stop") return undefined;
-  const target = placeOf(actorRef as AnyActorRef);
+  const target = placeOf(actorRef as AnyActorRef, machines);
   // What a promise tells itself is XState's own business; its machine is told, too.
   if (target.effect !== "" && event.type.startsWith("xstate.")) return undefined;
-  const source = sourceRef === undefined ? undefined : placeOf(sourceRef as AnyActorRef);
+  const source = sourceRef === undefined ? undefined : placeOf(sourceRef as AnyActorRef, machines);
   return {
     kind: "message",
     seq,
@@ -67,7 +68,7 @@ export function wireMessage(
 }
 
 /** A machine itself; an effect is found at the machine that runs it. */
-function placeOf(ref: AnyActorRef): Place {
+function placeOf(ref: AnyActorRef, { parentOf }: LiveMachines): Place {
   const machine = machineOf(ref)?.id;
   if (machine !== undefined) return { key: ref.sessionId, machine, effect: "" };
   const owner = parentOf(ref);

@@ -1,12 +1,12 @@
 import type { AnyActorRef, InspectionEvent } from "xstate";
-import type { LiveMachine } from "../live-machine.ts";
+import type { LiveMachines } from "../live-machine.ts";
 import { machineOf } from "../machine-of.ts";
 import { actorMessage, eventMessage, snapshotMessage } from "./stately-events.ts";
 
 export interface BridgeOptions {
   /** Where a server of @statelyai/inspect listens: "ws://127.0.0.1:8080". */
   readonly url: string;
-  readonly live: () => Iterable<LiveMachine>;
+  readonly machines: LiveMachines;
   /** Removes secrets from a line of JSON. */
   readonly redact: (line: string) => string;
   /** Told once per loss of the connection, and when the bridge gives up after a fault of its own. */
@@ -33,7 +33,7 @@ const flushMs = 100;
  * a second per machine, the last one always.
  */
 export function createStatelyBridge(options: BridgeOptions): StatelyBridge {
-  const { url, live, redact, warn, retryMs = 5000 } = options;
+  const { url, machines, redact, warn, retryMs = 5000 } = options;
   const moved = new Map<AnyActorRef, { readonly type: string }>();
   let socket: WebSocket | undefined;
   let retry: NodeJS.Timeout | undefined;
@@ -49,7 +49,7 @@ export function createStatelyBridge(options: BridgeOptions): StatelyBridge {
     socket = new WebSocket(url);
     socket.addEventListener("open", () => {
       lost = false;
-      for (const { ref } of live()) socket?.send(actorMessage(ref, redact));
+      for (const { ref } of machines.live()) socket?.send(actorMessage(ref, machines, redact));
     });
     // A refused connection reports an error and then its close.
     socket.addEventListener("error", () => undefined);
@@ -71,7 +71,7 @@ export function createStatelyBridge(options: BridgeOptions): StatelyBridge {
       flushing ??= setTimeout(flush, flushMs).unref();
     } else if (event.type === "@xstate.event") {
       if (isSlow()) left += 1;
-      else if (event.event.type === "xstate.init") socket?.send(actorMessage(ref, redact));
+      else if (event.event.type === "xstate.init") socket?.send(actorMessage(ref, machines, redact));
       else socket?.send(eventMessage(event, redact));
     }
   }
@@ -83,7 +83,7 @@ export function createStatelyBridge(options: BridgeOptions): StatelyBridge {
     else if (isSlow()) {
       flushing = setTimeout(flush, flushMs).unref();
     } else {
-      for (const [ref, event] of moved) socket?.send(snapshotMessage(ref, event, redact));
+      for (const [ref, event] of moved) socket?.send(snapshotMessage(ref, event, machines, redact));
       moved.clear();
     }
   }

@@ -1,6 +1,7 @@
 import type { AnyActorRef, InspectionEvent } from "xstate";
 import { boundedCopy } from "../inspector/bounded-copy.ts";
-import { machineOf, parentOf } from "../machine-of.ts";
+import type { LiveMachines } from "../live-machine.ts";
+import { machineOf } from "../machine-of.ts";
 
 /** Version of the protocol: that of the package @statelyai/inspect whose messages these are. */
 const protocolVersion = "0.7.2";
@@ -13,15 +14,15 @@ const definitionBounds = { values: 20_000, depth: 30, text: 2000, elements: 200 
 type Redact = (line: string) => string;
 
 /** A machine as a message that introduces it: "@xstate.actor". */
-export function actorMessage(ref: AnyActorRef, redact: Redact): string {
+export function actorMessage(ref: AnyActorRef, machines: LiveMachines, redact: Redact): string {
   const config = machineOf(ref)?.config ?? { id: ref.id };
   return message(
     {
       type: "@xstate.actor",
       name: ref.id === ref.sessionId ? String(config.id ?? ref.id) : ref.id,
       sessionId: ref.sessionId,
-      parentId: parentOf(ref)?.sessionId,
-      rootId: rootOf(ref).sessionId,
+      parentId: machines.parentOf(ref)?.sessionId,
+      rootId: rootOf(ref, machines).sessionId,
       definition: JSON.stringify(boundedCopy(config, definitionBounds, redact)),
       snapshot: snapshotOf(ref.getSnapshot(), redact),
     },
@@ -47,14 +48,19 @@ export function eventMessage(
 }
 
 /** A machine's state after an event: "@xstate.snapshot". */
-export function snapshotMessage(ref: AnyActorRef, event: { readonly type: string }, redact: Redact): string {
+export function snapshotMessage(
+  ref: AnyActorRef,
+  event: { readonly type: string },
+  machines: LiveMachines,
+  redact: Redact,
+): string {
   return message(
     {
       type: "@xstate.snapshot",
       event: boundedCopy(event, eventBounds, redact),
       snapshot: snapshotOf(ref.getSnapshot(), redact),
       sessionId: ref.sessionId,
-      rootId: rootOf(ref).sessionId,
+      rootId: rootOf(ref, machines).sessionId,
     },
     redact,
   );
@@ -76,7 +82,7 @@ function snapshotOf(snapshot: unknown, redact: Redact): unknown {
   };
 }
 
-function rootOf(ref: AnyActorRef): AnyActorRef {
-  const parent = parentOf(ref);
-  return parent === undefined ? ref : rootOf(parent);
+function rootOf(ref: AnyActorRef, machines: LiveMachines): AnyActorRef {
+  const parent = machines.parentOf(ref);
+  return parent === undefined ? ref : rootOf(parent, machines);
 }

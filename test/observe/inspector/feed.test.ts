@@ -15,7 +15,7 @@ function fed() {
   });
   const feed = createFeed({
     daemon: { node: "n1", version: "0", pid: 1 },
-    live: () => system.observer.live(),
+    machines: system.observer,
     redact: (line) => redactLine(line, ["a-known-secret"]),
     broke: (error) => broken.push(error),
   });

@@ -19,7 +19,7 @@ async function served(address = "127.0.0.1") {
   const inspector = createInspector(
     {
       daemon: { node: "n1", version: "0", pid: 1 },
-      live: () => system.observer.live(),
+      machines: system.observer,
       redact: (line) => redactLine(line, []),
       broke: (error) => {
         throw error;

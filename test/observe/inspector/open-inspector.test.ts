@@ -16,7 +16,7 @@ async function served(idleMs?: number) {
     node: "n1",
     log: createLogger({ level: "info", base: {}, destination: { write: (line) => lines.push(line) } }).log,
     redact: (line) => redactLine(line, []),
-    live: () => system.observer.live(),
+    machines: system.observer,
     always: false,
     ...(idleMs !== undefined && { idleMs }),
   });

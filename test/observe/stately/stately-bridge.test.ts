@@ -29,7 +29,7 @@ async function bridged(port: number) {
   const warnings: string[] = [];
   const bridge = createStatelyBridge({
     url: `ws://127.0.0.1:${port}`,
-    live: () => system.observer.live(),
+    machines: system.observer,
     redact: (line) => redactLine(line, []),
     warn: (_, text) => warnings.push(text),
     retryMs: 50,
