@@ -14,7 +14,10 @@ export interface Attachment {
   readonly key: string;
   /** With the addresses it uses; null while nothing of it is in the kernel. */
   readonly plan: AttachmentPlan | null;
-  /** An ADD was answered and no DEL came since. */
+  /**
+   * An ADD was answered and no DEL came since: by this GC decides, and the pod watch is told. It is no copy of the pod's state:
+   * a pod that checks stands, too, and a DEL ends it at once, which its pod hears of only after this step.
+   */
   readonly standing: boolean;
   /** Handed to the pod and not answered yet, oldest first. */
   readonly calls: readonly AttachmentCall[];
