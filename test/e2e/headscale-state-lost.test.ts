@@ -108,6 +108,14 @@ test.each([
     expect(sent).toBeGreaterThan(0);
     expect(received).toBe(sent);
 
+    // A tailscaled that starts meanwhile is logged out from the start, and its node says that and not that it exited.
+    await killService(lab(), { name: "tailscaled", node: "n1" });
+    await waitUntil(
+      async () => (await readyPage(node))?.reasons.includes("the tailnet is down: NEEDS_LOGIN") ?? false,
+      { what: "n1 says that it is logged out", timeoutMs: minutes(1) },
+    );
+    expect((await runCtl(lab(), node, ["status"])).stdout).toContain("the tailnet is down: NEEDS_LOGIN");
+
     const returning = await startProbe(pods.a, pods.b.address, 20);
     await bootstrapHeadscale(lab());
     for (const each of lab().nodes) await waitForDaemon(lab(), each, minutes(2));
