@@ -99,7 +99,7 @@ function peersText({ peers }: StatusPage, style: Style): string {
 const settled = new Set(["serving", "installed"]);
 
 function isSettled({ state, culprit }: StatusPage["routes"][number]): boolean {
-  return culprit === "" && settled.has(state.split(".")[0] ?? "");
+  return culprit === "" && settled.has(state);
 }
 
 function routesText({ routes }: StatusPage, style: Style): string {
