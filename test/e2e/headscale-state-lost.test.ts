@@ -108,14 +108,6 @@ test.each([
     expect(sent).toBeGreaterThan(0);
     expect(received).toBe(sent);
 
-    // A tailscaled that starts meanwhile is logged out from the start, and its node says that and not that it exited.
-    await killService(lab(), { name: "tailscaled", node: "n1" });
-    await waitUntil(
-      async () => (await readyPage(node))?.reasons.includes("the tailnet is down: NEEDS_LOGIN") ?? false,
-      { what: "n1 says that it is logged out", timeoutMs: minutes(1) },
-    );
-    expect((await runCtl(lab(), node, ["status"])).stdout).toContain("the tailnet is down: NEEDS_LOGIN");
-
     const returning = await startProbe(pods.a, pods.b.address, 20);
     await bootstrapHeadscale(lab());
     for (const each of lab().nodes) await waitForDaemon(lab(), each, minutes(2));
@@ -141,6 +133,15 @@ test(
     await restartWithout("db.sqlite");
     await untilForgotten("n1");
     await untilForgotten("n2");
+    // A tailscaled that starts meanwhile is logged out from the start, and its node says that and not that it exited. Not with a
+    // new registration after it: where that swaps addresses, tailscaled 1.102 keeps its peer's former disco key.
+    const node = nodeOf(lab(), "n1");
+    await killService(lab(), { name: "tailscaled", node: "n1" });
+    await waitUntil(
+      async () => (await readyPage(node))?.reasons.includes("the tailnet is down: NEEDS_LOGIN") ?? false,
+      { what: "n1 says that it is logged out", timeoutMs: minutes(1) },
+    );
+    expect((await runCtl(lab(), node, ["status"])).stdout).toContain("the tailnet is down: NEEDS_LOGIN");
     await stopService(lab(), server);
     for (const file of await filesOfHeadscale("db.sqlite")) await rm(file);
     await cp(backup, lab().headscale.folder, { recursive: true });
