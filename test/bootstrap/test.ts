@@ -8,10 +8,10 @@ import { stderrProgress } from "../lab/progress.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { root, runChecks, toolPath } from "./checks.ts";
 import { prepareTests } from "./prepare.ts";
-import { afterSecondRun, failedFiles, type VitestReport } from "./vitest-report.ts";
+import { type Tally, tallyOf, type VitestReport } from "./vitest-report.ts";
 
-/** Runs vitest with this process's output and arguments, and returns its report; undefined if it broke before one. */
-async function runVitest(args: readonly string[], testRun: string): Promise<VitestReport | undefined> {
+/** Runs vitest with this process's output and arguments, and counts. */
+async function runVitest(args: readonly string[], testRun: string): Promise<Tally> {
   const folder = await mkdtemp(join(tmpdir(), "headcni-test-"));
   const file = join(folder, "report.json");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
@@ -20,10 +20,12 @@ async function runVitest(args: readonly string[], testRun: string): Promise<Vite
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, LAB_TEST_RUN: testRun },
   });
-  await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
+  const exitCode = await new Promise<number | null>((resolve, reject) =>
+    child.once("error", reject).once("close", resolve),
+  );
   const text = await readFile(file, "utf8").catch(() => undefined);
   await rm(folder, { recursive: true, force: true });
-  return text === undefined ? undefined : (JSON.parse(text) as VitestReport);
+  return tallyOf(text === undefined ? undefined : (JSON.parse(text) as VitestReport), exitCode);
 }
 
 /** Takes down what a test run left that was interrupted or broke. */
@@ -34,8 +36,6 @@ async function stopLabsOf(testRun: string): Promise<void> {
 
 /** `npm test`: every check, then every test; the last line says how many passed and failed. Arguments go to vitest. */
 const args = process.argv.slice(2);
-/** More failing files than this are no accident of a busy machine: they are not run again. */
-const mostFilesAgain = 4;
 const progress = stderrProgress();
 const testRun = `t${randomBytes(1).toString("hex")}`;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -44,17 +44,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 await prepareTests(args, progress);
 const checks = args.length === 0 ? await runChecks() : { passed: 0, failed: [] };
-const first = await runVitest(args, testRun).finally(() => stopLabsOf(testRun));
-const again = first === undefined ? [] : failedFiles(first);
-let tally = afterSecondRun(first, undefined);
-if (again.length > 0 && again.length <= mostFilesAgain) {
-  progress(`Once more, alone: ${again.join(" ")}`);
-  const second = await runVitest([...again, "--no-file-parallelism"], testRun).finally(() =>
-    stopLabsOf(testRun),
-  );
-  tally = afterSecondRun(first, second);
-}
-for (const name of tally.unsteady) console.log(`UNSTEADY (failed, then passed alone): ${name}`);
+const tally = await runVitest(args, testRun).finally(() => stopLabsOf(testRun));
 const failed = checks.failed.length + tally.failed;
 console.log(`${checks.passed + tally.passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
