@@ -13,6 +13,8 @@ export type MetricKey =
   | "addParallelP50Ratio"
   | "addParallelRateRatio"
   | "delSequentialP50Ratio"
+  | "addFloorRatio"
+  | "delFloorRatio"
   | "stubP50Ratio"
   | "datapathThroughputRatio"
   | "datapathAddedLatencyUs"
@@ -29,6 +31,7 @@ export const bars: readonly Bar[] = [
   bar("addParallelP50Ratio", "ADD ten at once: p50 / bridge's", { atMost: 0.2 }, 3),
   bar("addParallelRateRatio", "ADD ten at once: pods/s / bridge's", { atLeast: 5 }, 2),
   bar("delSequentialP50Ratio", "DEL one by one: p50 / bridge's", { atMost: 0.08 }, 3),
+  bar("addFloorRatio", "ADD one by one: p50 / least possible", { atMost: 1.5 }, 2),
   bar("stubP50Ratio", "stub alone: p50 / C program's", { atMost: 1.8 }, 2),
   bar("datapathThroughputRatio", "pod-to-pod throughput / node-to-node", { atLeast: 0.95 }, 3),
   bar("datapathAddedLatencyUs", "pod-to-pod latency - node-to-node, us", { atMost: 60 }, 0),

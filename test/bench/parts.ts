@@ -5,17 +5,20 @@ import { addPod, deletePod } from "../lab/pods.ts";
 import type { Progress } from "../lab/progress.ts";
 import type { Metrics } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
+import { benchCalls, breakdownInWords } from "./breakdown.ts";
 import { benchDatapath, type PathSample } from "./datapath-bench.ts";
 import { registerFleet } from "./fleet.ts";
+import { type Floor, startFloor } from "./floor.ts";
 import { labCandidate } from "./lab-candidate.ts";
 import { pathsBetween, requireDirect } from "./lab-paths.ts";
 import type { Options } from "./options.ts";
 import { benchPlugins } from "./plugin-bench.ts";
-import { pluginRatios, summarize } from "./plugin-summary.ts";
+import { floorRatios, pluginRatios, summarize } from "./plugin-summary.ts";
 import { profileDaemon } from "./profile-bench.ts";
 import { makeReferenceCandidates } from "./reference-candidates.ts";
 import type { Findings } from "./report.ts";
 import { benchIdle } from "./rss-bench.ts";
+import type { Sandbox } from "./sandboxes.ts";
 import { benchStart } from "./start-bench.ts";
 import { difference, measured, ratio } from "./statistics.ts";
 import { benchStub } from "./stub-bench.ts";
@@ -36,20 +39,25 @@ export async function benchAddAndDel({ lab, options, progress }: Bench): Promise
     folder: join(lab.folder, "references"),
     netnsPrefix: `${netnsPrefix(lab.id)}r-`,
   });
-  const candidates = [await labCandidate(firstNode(lab)), ...references];
+  const ours = await labCandidate(firstNode(lab));
   const { pods, rounds } = options;
-  const samples = await benchPlugins(
-    candidates,
-    { pods, rounds, sandboxPrefix: sandboxPrefix(lab) },
-    progress,
-  );
+  let floor: Floor | undefined;
+  const prepare = async (sandboxes: readonly Sandbox[]) => {
+    floor = await startFloor(sandboxes, { folder: lab.folder, netnsPrefix: `${netnsPrefix(lab.id)}r-` });
+    return [ours, ...references, floor.candidate];
+  };
+  const where = { pods, rounds, sandboxPrefix: sandboxPrefix(lab) };
+  const samples = await benchPlugins(prepare, where, progress).finally(() => floor?.stop());
+  const breakdown = options.daemon === "none" ? [] : await benchCalls(firstNode(lab), ours, where);
   const wanted = (key: string) => options.only.some((part) => key.startsWith(part));
-  const ratios = (against: string) =>
-    Object.fromEntries(Object.entries(pluginRatios(samples, against)).filter(([key]) => wanted(key)));
+  const only = (metrics: Metrics): Metrics =>
+    Object.fromEntries(Object.entries(metrics).filter(([key]) => wanted(key)));
+  const ratios = (against: string) => only(pluginRatios(samples, against));
   return {
-    metrics: ratios("bridge"),
+    metrics: { ...ratios("bridge"), ...only(floorRatios(samples)) },
     plugins: summarize(samples).filter(({ command }) => wanted(command.toLowerCase())),
-    raw: { podsPerBatch: pods, rounds, againstPtp: ratios("ptp") },
+    raw: { podsPerBatch: pods, rounds, againstPtp: ratios("ptp"), breakdown },
+    hints: breakdownInWords(breakdown),
   };
 }
 

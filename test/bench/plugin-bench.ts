@@ -32,11 +32,11 @@ export type PluginBenchOptions = {
 };
 
 /**
- * ADDs and DELs `pods` pods with every candidate under every load, round after round, each round with another
+ * ADDs and DELs `pods` pods with every candidate that `prepare` gives for the sandboxes, under every load, round after round, each with another
  * candidate first. A candidate's round starts once the links of the one before are gone.
  */
 export async function benchPlugins(
-  candidates: readonly Candidate[],
+  prepare: (sandboxes: readonly Sandbox[]) => Promise<readonly Candidate[]>,
   options: PluginBenchOptions,
   progress: Progress,
 ): Promise<readonly Sample[]> {
@@ -44,6 +44,7 @@ export async function benchPlugins(
   await removeSandboxes(options.sandboxPrefix);
   try {
     const sandboxes = await makeSandboxes(options.sandboxPrefix, options.pods);
+    const candidates = await prepare(sandboxes);
     // One round unmeasured: page cache, ARP, the daemon's compiled code.
     for (let round = -1; round < options.rounds; round += 1) {
       progress(

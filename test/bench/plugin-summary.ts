@@ -1,6 +1,6 @@
 import type { Metrics } from "./bars.ts";
 import type { Load, Sample } from "./plugin-bench.ts";
-import { median, percentile, ratio } from "./statistics.ts";
+import { type Measurement, median, percentile, ratio } from "./statistics.ts";
 
 /** One command of one candidate under one load over all rounds; percentiles are of all its execs together. */
 export type PluginSummary = {
@@ -40,22 +40,38 @@ export function summarize(samples: readonly Sample[]): readonly PluginSummary[] 
   });
 }
 
-/** The ratios of HeadCNI to another candidate, round by round. */
+type Compared = Pick<Sample, "command" | "load"> & { readonly number: "p50Ms" | "perSecond" };
+
+/** HeadCNI's number by another candidate's, round by round. */
+function ratioTo(
+  samples: readonly Sample[],
+  against: string,
+  { command, load, number }: Compared,
+): Measurement {
+  const pick = (candidate: string) =>
+    samples
+      .filter(
+        (sample) => sample.candidate === candidate && sample.command === command && sample.load === load,
+      )
+      .sort((a, b) => a.round - b.round)
+      .map((sample) => sample[number]);
+  return ratio(pick("headcni"), pick(against));
+}
+
+/** The ratios of HeadCNI to a reference plugin. */
 export function pluginRatios(samples: readonly Sample[], against: string): Metrics {
-  const of = (command: Sample["command"], load: Load, number: "p50Ms" | "perSecond") => {
-    const pick = (candidate: string) =>
-      samples
-        .filter(
-          (sample) => sample.candidate === candidate && sample.command === command && sample.load === load,
-        )
-        .sort((a, b) => a.round - b.round)
-        .map((sample) => sample[number]);
-    return ratio(pick("headcni"), pick(against));
-  };
+  const to = (compared: Compared) => ratioTo(samples, against, compared);
   return {
-    addSequentialP50Ratio: of("ADD", "sequential", "p50Ms"),
-    addParallelP50Ratio: of("ADD", "parallel", "p50Ms"),
-    addParallelRateRatio: of("ADD", "parallel", "perSecond"),
-    delSequentialP50Ratio: of("DEL", "sequential", "p50Ms"),
+    addSequentialP50Ratio: to({ command: "ADD", load: "sequential", number: "p50Ms" }),
+    addParallelP50Ratio: to({ command: "ADD", load: "parallel", number: "p50Ms" }),
+    addParallelRateRatio: to({ command: "ADD", load: "parallel", number: "perSecond" }),
+    delSequentialP50Ratio: to({ command: "DEL", load: "sequential", number: "p50Ms" }),
   };
+}
+
+/** HeadCNI as multiples of the least that a plugin with a daemon needs (floor.ts). */
+export function floorRatios(samples: readonly Sample[]): Metrics {
+  const to = (command: Sample["command"]) =>
+    ratioTo(samples, "floor", { command, load: "sequential", number: "p50Ms" });
+  return { addFloorRatio: to("ADD"), delFloorRatio: to("DEL") };
 }

@@ -37,7 +37,11 @@ export async function profileDaemon(
   const folder = await mkdtemp(join(tmpdir(), "headcni-profile-"));
   await restartDaemon(lab, node, ["--cpu-prof", `--cpu-prof-dir=${folder}`, "--cpu-prof-interval=200"]);
   progress("Profile: the daemon alone under ADD and DEL");
-  await benchPlugins([await labCandidate(node)], { pods, rounds: 3, sandboxPrefix }, () => {});
+  await benchPlugins(
+    async () => [await labCandidate(node)],
+    { pods, rounds: 3, sandboxPrefix },
+    () => {},
+  );
   // The profile is written when the process ends.
   await restartDaemon(lab, node);
   const files = (await readdir(folder)).filter((name) => name.endsWith(".cpuprofile")).sort();

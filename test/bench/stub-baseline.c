@@ -58,6 +58,8 @@ int main(void)
   if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 || write(fd, frame, length) != length)
     return 1;
   size_t got = read_all(fd, answer, sizeof answer, 1);
+  if (strcmp(variable("CNI_COMMAND"), "ADD"))
+    return !strstr(answer, "\"ok\":true");
   char *result = strstr(answer, "\"result\":");
   if (!result || got < 3)
     return 1;
