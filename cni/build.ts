@@ -7,11 +7,13 @@ import { execa } from "execa";
 import { exists, moveInto, provideQuickJs } from "./build-quickjs.ts";
 
 const here = import.meta.dirname;
-const nativeFiles = ["main.c", "system.c", "unix-socket.c", "system.h"];
-const compilerFlags = ["-O2", "-static", "-s", "-Wall"];
+const nativeFiles = ["main.c", "heap.c", "system.c", "unix-socket.c", "heap.h", "system.h"];
+/** `-no-pie`: the snapshot holds addresses. */
+const compilerFlags = ["-O2", "-static", "-no-pie", "-s", "-Wall"];
 
 /**
- * The stub as one static ELF: TypeScript -> one script (esbuild) -> bytecode (qjsc) -> gcc. Kept in
+ * The stub as one static ELF: TypeScript -> one script (esbuild) -> bytecode (qjsc) -> gcc -> a first run that loads
+ * the script and prints its heap -> the same ELF with that heap in it (objcopy). Kept in
  * `${XDG_CACHE_HOME:-~/.cache}/headcni/stub-<hash of all that goes in>/headcni` and built only when it is not there.
  * @returns its absolute path. Rejects with the failing command's output.
  */
@@ -33,20 +35,17 @@ export async function buildStub(progress: (line: string) => void = toStderr): Pr
   try {
     const scriptFile = join(work, "headcni.js");
     const bytecodeFile = join(work, "script.c");
+    const unloaded = join(work, "unloaded");
+    const snapshot = join(work, "heap.bin");
     const product = join(work, "product");
     await mkdir(product);
     await writeFile(scriptFile, script);
     await execa(quickJs.qjsc, ["-c", "-s", "-N", "headcni_script", "-o", bytecodeFile, scriptFile]);
     const sources = nativeFiles.filter((file) => file.endsWith(".c")).map((file) => join(here, file));
     const inputs = [...sources, bytecodeFile, quickJs.library, "-lm"];
-    await execa("gcc", [
-      ...compilerFlags,
-      `-I${quickJs.include}`,
-      `-I${here}`,
-      "-o",
-      join(product, "headcni"),
-      ...inputs,
-    ]);
+    await execa("gcc", [...compilerFlags, `-I${quickJs.include}`, `-I${here}`, "-o", unloaded, ...inputs]);
+    await execa(unloaded, { stdout: { file: snapshot } });
+    await execa("objcopy", ["--update-section", `.heap=${snapshot}`, unloaded, join(product, "headcni")]);
     await moveInto(product, home);
   } finally {
     await rm(work, { recursive: true, force: true });

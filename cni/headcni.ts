@@ -22,4 +22,5 @@ function answerOrInternalError(): Outcome {
   }
 }
 
-main();
+// The build loads this script once and keeps the state; main.c calls the function for each CNI call.
+system.main = main;

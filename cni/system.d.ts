@@ -23,6 +23,8 @@ interface System {
   readonly describe: (error: number) => string;
   /** Writes both streams and ends the process. */
   readonly finish: (stdout: string, stderr: string, exitCode: number) => never;
+  /** Set by the script: answers one call. */
+  main: () => never;
 }
 
 declare const system: System;

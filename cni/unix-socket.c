@@ -5,7 +5,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -41,6 +40,7 @@ static int wait_for(int fd, short events, int64_t deadline_us)
 }
 
 struct buffer {
+  JSContext *ctx;
   char *bytes;
   size_t length;
   size_t size;
@@ -54,7 +54,7 @@ static int make_room(struct buffer *buffer, size_t limit)
   size_t size = buffer->size ? buffer->size * 2 : FIRST_BUFFER;
   if (size > limit + 1)
     size = limit + 1;
-  char *bytes = realloc(buffer->bytes, size);
+  char *bytes = js_realloc(buffer->ctx, buffer->bytes, size);
   if (!bytes)
     return -ENOMEM;
   buffer->bytes = bytes;
@@ -82,10 +82,11 @@ static ssize_t read_some(int fd, struct buffer *buffer, size_t limit, int64_t de
   }
 }
 
-static JSValue string_or_error(JSContext *ctx, struct buffer *buffer, size_t length, int error)
+static JSValue string_or_error(struct buffer *buffer, size_t length, int error)
 {
+  JSContext *ctx = buffer->ctx;
   JSValue value = error ? JS_NewInt32(ctx, error) : JS_NewStringLen(ctx, buffer->bytes ? buffer->bytes : "", length);
-  free(buffer->bytes);
+  js_free(ctx, buffer->bytes);
   return value;
 }
 
@@ -96,12 +97,12 @@ SYSTEM_FUNCTION(system_read_all)
   if (JS_ToFloat64(ctx, &limit_ms, argv[0]) || JS_ToInt32(ctx, &max_bytes, argv[1]))
     return JS_EXCEPTION;
   int64_t deadline_us = now_us() + (int64_t)(limit_ms * 1000);
-  struct buffer buffer = {0};
+  struct buffer buffer = {.ctx = ctx};
   ssize_t got;
   do
     got = read_some(STDIN_FILENO, &buffer, max_bytes, deadline_us, EFBIG);
   while (got > 0);
-  return string_or_error(ctx, &buffer, buffer.length, (int)got);
+  return string_or_error(&buffer, buffer.length, (int)got);
 }
 
 /* A connected socket or -errno. On a unix socket only a full backlog makes connect() wait; SO_SNDTIMEO bounds that. */
@@ -186,10 +187,10 @@ SYSTEM_FUNCTION(system_exchange)
   const char *frame = JS_ToCStringLen(ctx, &frame_length, argv[1]);
   if (!path || !frame)
     return JS_EXCEPTION;
-  struct buffer answer = {0};
+  struct buffer answer = {.ctx = ctx};
   int64_t deadline_us = now_us() + (int64_t)(limit_ms * 1000);
   ssize_t outcome = converse(path, frame, frame_length, &answer, max_bytes, deadline_us);
   JS_FreeCString(ctx, path);
   JS_FreeCString(ctx, frame);
-  return string_or_error(ctx, &answer, outcome < 0 ? 0 : outcome, outcome < 0 ? (int)outcome : 0);
+  return string_or_error(&answer, outcome < 0 ? 0 : outcome, outcome < 0 ? (int)outcome : 0);
 }
