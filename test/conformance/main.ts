@@ -54,9 +54,9 @@ async function main(): Promise<number> {
   try {
     const tally = await runTests(lab, tools, { focus: values.focus, processes: 4, folder }, progress);
     const network = values.reference ? "the reference plugins" : "HeadCNI";
-    print(tally, `${network}, kube-proxy with ${proxyMode}`, (performance.now() - start) / 1000);
     if (tally.failed.length > 0) console.log(`log: ${join(folder, "ginkgo.log")}`);
     else await rm(folder, { recursive: true, force: true });
+    print(tally, `${network}, kube-proxy with ${proxyMode}`, (performance.now() - start) / 1000);
     return tally.failed.length === 0 ? 0 : 1;
   } finally {
     if (values.keep) console.log(`lab ${lab.id} stays up: npm run lab -- down --id ${lab.id}`);
@@ -70,10 +70,11 @@ function proxyModeOf(word: string): ClusterOptions["proxyMode"] {
   throw new LabError("BAD_OPTION", `--proxy-mode is nftables or iptables, not "${word}"`);
 }
 
-function print({ passed, failed, unsteady, seconds }: Tally, what: string, took: number): void {
+function print({ passed, failed, skipped, seconds }: Tally, what: string, took: number): void {
   for (const { name, seconds: own } of seconds.slice(0, 5))
     console.log(`${own.toFixed(1).padStart(6)} s  ${name}`);
-  for (const name of unsteady) console.log(`UNSTEADY (failed, then passed): ${name}`);
+  if (skipped.length > 0) console.log(`${skipped.length} skipped:`);
+  for (const { name, reason } of skipped) console.log(`SKIPPED ${name}\n     ${reason.split("\n")[0]}`);
   for (const { name, reason } of failed) console.log(`FAIL ${name}\n     ${reason.split("\n")[0]}`);
   console.log(`conformance with ${what}, ${took.toFixed(0)} s: ${passed} passed, ${failed.length} failed`);
 }

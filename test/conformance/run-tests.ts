@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { clusterOf } from "../lab/kubernetes/cluster.ts";
 import { importImages } from "../lab/kubernetes/containerd.ts";
@@ -11,55 +11,60 @@ import type { Progress } from "../lab/progress.ts";
 import type { E2eTools } from "./e2e-tools.ts";
 import { readTally, type Tally } from "./tally.ts";
 
-/** Which tests, how many at once, and where the log and the report go. */
+const reportName = "report.json";
+
+/** Which tests, how many at once, and the folder for the log and the report. */
 export type TestRun = { readonly focus: string; readonly processes: number; readonly folder: string };
 
-/**
- * Runs those of Kubernetes' tests that `focus` (a regular expression) names against a lab's cluster. Throws LabError
- * COMMAND_FAILED if they broke before a report.
- */
+/** Runs those of Kubernetes' tests that `focus` (a regular expression) names against a lab's cluster. */
 export async function runTests(
   lab: Lab,
   tools: E2eTools,
   testRun: TestRun,
   progress: Progress,
 ): Promise<Tally> {
-  await mkdir(testRun.folder, { recursive: true });
   await Promise.all(lab.nodes.map((node) => importImages(lab, node, tools.images)));
-  const logFile = join(testRun.folder, "ginkgo.log");
-  const report = "report.json";
+  return await runGinkgo(inNetns(lab.netns, commandOf(lab, tools, testRun)), testRun.folder, progress);
+}
+
+/**
+ * Runs a command that writes Ginkgo's report into `folder`, with its output in `ginkgo.log` there, and counts. Throws
+ * LabError COMMAND_FAILED if it broke before a report.
+ */
+export async function runGinkgo(
+  [program, ...args]: readonly [string, ...string[]],
+  folder: string,
+  progress: Progress,
+): Promise<Tally> {
+  const logFile = join(folder, "ginkgo.log");
   const start = performance.now();
   const heartbeat = setInterval(() => {
     progress(`  tests run for ${Math.round((performance.now() - start) / 1000)} s`);
   }, 30_000);
   const log = await open(logFile, "a");
-  const [program, ...args] = inNetns(lab.netns, commandOf(lab, tools, testRun, report));
-  const child = spawn(program, args, { cwd: testRun.folder, stdio: ["ignore", log.fd, log.fd] });
-  await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve)).finally(() =>
-    clearInterval(heartbeat),
-  );
+  const child = spawn(program, args, { cwd: folder, stdio: ["ignore", log.fd, log.fd] });
+  const exitCode = await new Promise<number | null>((resolve, reject) =>
+    child.once("error", reject).once("close", resolve),
+  ).finally(() => clearInterval(heartbeat));
   await log.close();
-  const text = await readFile(join(testRun.folder, report), "utf8").catch(async (cause: unknown) => {
+  const text = await readFile(join(folder, reportName), "utf8").catch(async (cause: unknown) => {
     throw new LabError("COMMAND_FAILED", `the tests broke; ${await tailOf(logFile)}`, { cause });
   });
-  return readTally(text);
+  return readTally(text, exitCode);
 }
 
 function commandOf(
   lab: Lab,
   tools: E2eTools,
   { focus, processes, folder }: TestRun,
-  report: string,
 ): readonly [string, ...string[]] {
   return [
     tools.ginkgo,
     `--procs=${processes}`,
     `--focus=${focus}`,
     `--output-dir=${folder}`,
-    `--json-report=${report}`,
+    `--json-report=${reportName}`,
     "--timeout=30m",
-    // Four at once on a busy machine: what passes the second time is named, not counted as failed.
-    "--flake-attempts=2",
     "--no-color",
     tools.tests,
     "--",
