@@ -45,12 +45,12 @@ export function unknownStates(): readonly string[] {
   );
 }
 
-/** All rules in groups by machine. `speed` divides every duration: the same rules for a test that cannot wait. */
+/** All rules in groups by machine. `speed` divides how long each must hold: the same rules for a test that cannot wait. */
 export function alertRules(
   speed = 1,
 ): readonly { readonly name: string; readonly rules: readonly AlertRule[] }[] {
   const terms: RuleTerms = {
-    range: (seconds) => promDuration(seconds / speed),
+    duration: (seconds) => promDuration(seconds / speed),
     runbook: (alert) => `${runbooks}/${alert}.md`,
   };
   const byMachine = Map.groupBy(watchedStates(), ({ chart }) => chart.machine);
@@ -82,8 +82,8 @@ function metricRule(
 ): AlertRule {
   return {
     alert,
-    expr: expr(terms.range),
-    for: terms.range(forSeconds),
+    expr,
+    for: terms.duration(forSeconds),
     labels: { severity },
     annotations: { summary, description, runbook_url: terms.runbook(alert) },
   };

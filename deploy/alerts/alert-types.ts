@@ -13,12 +13,11 @@ export interface StateAlert {
   readonly certain?: boolean;
 }
 
-/** An alert on any other metric. Times are seconds, so that a test can have the same rules in a shorter time. */
+/** An alert on any other metric. */
 export interface MetricAlert {
   readonly alert: string;
   readonly severity: Severity;
-  /** `range` writes a duration in seconds as PromQL takes it, shortened in tests. */
-  readonly expr: (range: (seconds: number) => string) => string;
+  readonly expr: string;
   readonly forSeconds: number;
   readonly summary: string;
   readonly description: string;

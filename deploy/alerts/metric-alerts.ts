@@ -4,6 +4,11 @@ import type { MetricAlert } from "./alert-types.ts";
 
 const at = "{{ $labels.instance }}";
 
+/** Calls of the plugin per second, by command. */
+function callRate(selector: string): string {
+  return `sum without (outcome) (rate(headcni_cni_request_duration_seconds_count${selector}[300s]))`;
+}
+
 /** Peers' routes that wait for nothing are rows of the routes machine, no machines of their own: their limits are the same. */
 function peerRouteLimitSeconds(path: string): number {
   const limitMs = machineChart(peerRouteMachine).states.find((state) => state.path === path)?.limitMs;
@@ -16,7 +21,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniDown",
     severity: "critical",
-    expr: () => 'up{job="headcni"} == 0',
+    expr: 'up{job="headcni"} == 0',
     forSeconds: 120,
     summary: `the daemon of ${at} does not answer`,
     description:
@@ -25,7 +30,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniRestarting",
     severity: "warning",
-    expr: (range) => `changes(headcni_process_start_time_seconds[${range(900)}]) > 2`,
+    expr: `changes(headcni_process_start_time_seconds[900s]) > 2`,
     forSeconds: 0,
     summary: `the daemon of ${at} was started {{ $value | humanize }} times within 15 minutes`,
     description: "A daemon ends with exit code 1 when it cannot go on, and says why in its last log lines.",
@@ -33,7 +38,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniMachineFailed",
     severity: "critical",
-    expr: () => 'headcni_machines{state="error"} > 0',
+    expr: 'headcni_machines{state="error"} > 0',
     forSeconds: 30,
     summary: `the machine {{ $labels.machine }} of ${at} failed`,
     description: "An action of this machine threw: that is a fault of HeadCNI. /healthz names the error.",
@@ -41,7 +46,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniPartCrashing",
     severity: "critical",
-    expr: (range) => `increase(headcni_machine_transitions_total{to="crashed"}[${range(600)}]) > 3`,
+    expr: `increase(headcni_machine_transitions_total{to="crashed"}[600s]) > 3`,
     forSeconds: 0,
     summary: `a part of the machine {{ $labels.machine }} of ${at} fails again and again`,
     description: "The machine starts its part anew each time. The daemon's log names the error.",
@@ -49,7 +54,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniConfigRefused",
     severity: "warning",
-    expr: () => 'headcni_machines{machine="config",state="following.refused"} > 0',
+    expr: 'headcni_machines{machine="config",state="following.refused"} > 0',
     forSeconds: 120,
     summary: `the daemon of ${at} refuses its changed configuration file`,
     description:
@@ -58,7 +63,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniPoolNearlyFull",
     severity: "warning",
-    expr: () => "headcni_ip_pool_used / headcni_ip_pool_size > 0.9",
+    expr: "headcni_ip_pool_used / headcni_ip_pool_size > 0.9",
     forSeconds: 300,
     summary: `{{ $value | humanizePercentage }} of the pod addresses of ${at} in {{ $labels.prefix }} are in use`,
     description:
@@ -67,7 +72,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniPoolFull",
     severity: "critical",
-    expr: () => "headcni_ip_pool_used >= headcni_ip_pool_size and headcni_ip_pool_size > 0",
+    expr: "headcni_ip_pool_used >= headcni_ip_pool_size and headcni_ip_pool_size > 0",
     forSeconds: 60,
     summary: `${at} has no pod address left in {{ $labels.prefix }}`,
     description: "New pods on this node fail with CNI error code 11 until a pod ends.",
@@ -75,7 +80,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniGuardRepairsRepeat",
     severity: "warning",
-    expr: (range) => `increase(headcni_guard_repairs_total[${range(600)}]) > 5`,
+    expr: `increase(headcni_guard_repairs_total[600s]) > 5`,
     forSeconds: 0,
     summary: `the guard of ${at} mends {{ $labels.invariant }} again and again`,
     description:
@@ -84,7 +89,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniPeerWithoutPath",
     severity: "warning",
-    expr: () => 'headcni_peer_path{path="none"} == 1',
+    expr: 'headcni_peer_path{path="none"} == 1',
     forSeconds: 300,
     summary: `${at} has no path to {{ $labels.peer }}`,
     description: "The peer is offline for this node: its pods are not reached from here.",
@@ -92,7 +97,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniPeerRouteLost",
     severity: "warning",
-    expr: () => 'headcni_route_state{kind="peer",state=~"expected|lost"} == 1',
+    expr: 'headcni_route_state{kind="peer",state=~"expected|lost"} == 1',
     forSeconds: peerRouteLimitSeconds("lost.withdrawn"),
     summary: `${at} does not reach the pods of {{ $labels.prefix }}: the route is {{ $labels.state }}`,
     description:
@@ -101,7 +106,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniPrefixConflict",
     severity: "critical",
-    expr: () => 'headcni_route_state{kind="peer",state="conflicting"} == 1',
+    expr: 'headcni_route_state{kind="peer",state="conflicting"} == 1',
     forSeconds: peerRouteLimitSeconds("conflicting"),
     summary: `on ${at} the prefix {{ $labels.prefix }} is announced by somebody who must not`,
     description:
@@ -110,7 +115,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniNetworkErrors",
     severity: "warning",
-    expr: (range) => `rate(headcni_network_errors_total[${range(300)}]) > 0.1`,
+    expr: `rate(headcni_network_errors_total[300s]) > 0.1`,
     forSeconds: 300,
     summary: `{{ $labels.error_type }} on ${at}, {{ $value | humanize }} times a second`,
     description: "The error type is the code in the daemon's log lines; they say what was tried.",
@@ -118,11 +123,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniCniCallsFail",
     severity: "critical",
-    expr: (range) => {
-      const calls = (selector: string) =>
-        `sum without (outcome) (rate(headcni_cni_request_duration_seconds_count${selector}[${range(300)}]))`;
-      return `${calls('{outcome!="ok"}')} / ${calls("")} > 0.1`;
-    },
+    expr: `${callRate('{outcome!="ok"}')} / ${callRate("")} > 0.1`,
     forSeconds: 300,
     summary: `{{ $value | humanizePercentage }} of the {{ $labels.command }} calls on ${at} fail`,
     description: "The container runtime tries again by itself; kubelet's events of the pods name the reason.",
@@ -130,8 +131,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniCniCallsSlow",
     severity: "warning",
-    expr: (range) =>
-      `histogram_quantile(0.9, sum without (outcome) (rate(headcni_cni_request_duration_seconds_bucket{command=~"ADD|DEL"}[${range(300)}]))) > 2.5`,
+    expr: `histogram_quantile(0.9, sum without (outcome) (rate(headcni_cni_request_duration_seconds_bucket{command=~"ADD|DEL"}[300s]))) > 2.5`,
     forSeconds: 300,
     summary: `a tenth of the {{ $labels.command }} calls on ${at} takes {{ $value | humanizeDuration }} or more`,
     description: "A call waits for the kernel worker, for the guard at a start, or for CPU.",
@@ -139,7 +139,7 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniObserverDisabled",
     severity: "warning",
-    expr: () => "headcni_observer_disabled == 1",
+    expr: "headcni_observer_disabled == 1",
     forSeconds: 0,
     summary: `the daemon of ${at} no longer watches its machines`,
     description:

@@ -6,7 +6,7 @@ import { labelPattern, stateMatcher } from "./state-selector.ts";
 /** What the rules need besides the alert. */
 export interface RuleTerms {
   /** A duration in seconds as PromQL takes it. */
-  readonly range: (seconds: number) => string;
+  readonly duration: (seconds: number) => string;
   readonly runbook: (alert: string) => string;
 }
 
@@ -40,7 +40,7 @@ export function stateRule(
   return {
     alert: alert.alert,
     expr: rule.expr,
-    for: terms.range(rule.forSeconds),
+    for: terms.duration(rule.forSeconds),
     labels: { severity: alert.severity, machine: chart.machine },
     annotations: { ...rule.annotations, runbook_url: terms.runbook(alert.alert) },
   };

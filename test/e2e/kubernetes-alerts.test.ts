@@ -15,8 +15,7 @@ import { startPrometheus, untilQuiet, untilRings, untilSilent } from "./support/
 import { repeat } from "./support/repeat.ts";
 import { useLab } from "./support/use-lab.ts";
 
-/** As in alerts.test.ts: real faults, a real Prometheus, the rules' own durations shorter by this factor. */
-const speed = 15;
+/** As in alerts.test.ts: real faults, a real Prometheus, shorter rules. */
 const minutes = (count: number) => count * 60_000;
 const lab = useLab({ nodes: 2, kubernetes: { network: "headcni", proxyMode: "nftables" } });
 const node = (): LabNode => nodeOf(lab(), "n1");
@@ -24,7 +23,7 @@ const daemon = { name: "daemon", node: "n1" } as const;
 const apiServer = { name: "kube-apiserver" } as const;
 
 beforeAll(async () => {
-  await startPrometheus(lab(), node(), speed);
+  await startPrometheus(lab(), node());
   await untilQuiet(node());
 }, minutes(6));
 
@@ -63,12 +62,7 @@ test(
 
     await startService(lab(), apiServer);
     await waitForDaemon(lab(), node(), minutes(2));
-    await untilSilent(node(), [
-      "HeadcniApiServerAway",
-      "HeadcniNoPodCidr",
-      "HeadcniNotServing",
-      "HeadcniCniCallsSlow",
-    ]);
+    await untilSilent(node(), ["HeadcniApiServerAway", "HeadcniNoPodCidr", "HeadcniNotServing"]);
   },
   minutes(8),
 );

@@ -26,3 +26,9 @@ export async function evaluateInDaemon(lab: Lab, node: LabNode, expression: stri
   const evaluated = async () => (await runResult(inNetns(node.netns, command))).exitCode === 0;
   await waitUntil(evaluated, { what: "the daemon's debugger answers", timeoutMs: 60_000, everyMs: 200 });
 }
+
+/** A minute passes on the clock by which the daemon says how old states are. Its timers are not moved. */
+export async function passMinuteInDaemon(lab: Lab, node: LabNode): Promise<void> {
+  const passed = "performance.now = ((now) => () => now() + 60_000)(performance.now.bind(performance))";
+  await evaluateInDaemon(lab, node, passed);
+}
