@@ -9,7 +9,7 @@ export async function runInX(node: LabNode, command: CommandLine): Promise<strin
   return await run((await intoTailnet(node))(command));
 }
 
-/** Of both families all rules, refusals, routes and addresses that the guard is meant to hold, as iproute2 prints them. */
+/** Of both families all rules, refusals, routes, addresses, firewalls and forwarding that the guard is meant to hold, as the tools print them. */
 export async function heldByGuard(node: LabNode): Promise<string> {
   // A table of a family that pods do not have is an error for iproute2, and a view as good as another.
   const said = async (command: CommandLine) => {
@@ -28,6 +28,17 @@ export async function heldByGuard(node: LabNode): Promise<string> {
       inNode(["ip", family, "-o", "address", "show", "dev", "headcni0"]),
       inX(["ip", family, "route", "show", "proto", "72"]),
     );
-  // Addresses that were put back stand in another order.
-  return (await Promise.all(views)).map((view) => view.split("\n").sort().join("\n")).join("\n--");
+  for (const where of [inNode, inX])
+    views.push(
+      where(["nft", "-s", "list", "table", "inet", "headcni"]),
+      where(["sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]),
+    );
+  // What was put back stands in another order: addresses, and elements within a line.
+  const sorted = (view: string) =>
+    view
+      .split("\n")
+      .map((line) => line.split(" ").sort().join(" "))
+      .sort()
+      .join("\n");
+  return (await Promise.all(views)).map(sorted).join("\n--");
 }
