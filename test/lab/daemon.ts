@@ -41,7 +41,11 @@ export async function prepareNode(lab: Lab, node: LabNode): Promise<void> {
 }
 
 /** Starts a node's daemon. It is ready when `waitForDaemon` returns. */
-export async function startDaemon(lab: Lab, node: LabNode): Promise<void> {
+export async function startDaemon(
+  lab: Lab,
+  node: LabNode,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const { daemon } = lab;
   if (daemon === undefined)
     throw new LabError("BAD_OPTION", `lab "${lab.id}" was started without the daemon`);
@@ -49,7 +53,7 @@ export async function startDaemon(lab: Lab, node: LabNode): Promise<void> {
     name: daemonName(node),
     netns: node.netns,
     ...(await onNode(lab, node, asProgram(lab, node, [...daemon, "--config", node.configFile]))),
-    env: {},
+    env,
     logFile: node.logFile,
   });
 }
