@@ -4,7 +4,7 @@ import { run } from "./run-command.ts";
 
 /** The underlay's bridge in the lab's own namespace; Headscale and DERP listen on its address. */
 export const bridgeName = "br0";
-const bridgeAddress = "10.99.0.1";
+export const bridgeAddress = "10.99.0.1";
 /** In labs with IPv6. */
 export const bridgeAddress6 = "fd00:10:99::1";
 
