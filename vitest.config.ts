@@ -11,6 +11,8 @@ export default defineConfig({
           name: "parts",
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**"],
+          // Vitest leaves one processor alone otherwise.
+          maxWorkers: "100%",
           // Many times what a test takes: a busy machine is no failure.
           testTimeout: 120_000,
         },
@@ -19,8 +21,8 @@ export default defineConfig({
         test: {
           name: "lab",
           include: ["test/e2e/**/*.test.ts"],
-          // The tests in one file share a lab. They mostly wait, so that two labs fit side by side on two processors.
-          maxWorkers: 2,
+          // The tests in one file share a lab. They mostly wait, so that three labs fit side by side on two processors.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 300_000,

@@ -14,7 +14,7 @@ import { openPods, podsSettings, startPods } from "../support/pods-desk.ts";
 import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
 
-const lives = 20_000;
+const lives = 5_000;
 const atOnce = 100;
 const standing = 50;
 

@@ -32,11 +32,11 @@ async function releaseAll(): Promise<void> {
 }
 
 describe("recover", () => {
-  test("after 100 kills at random moments of a storm nothing half made is left and nothing answered is lost", async () => {
+  test("after 50 kills at random moments of a storm nothing half made is left and nothing answered is lost", async () => {
     const pod = await namespaces.add("storm-pod");
     let halfMade = 0;
     // The storm is one only if it was caught in the act, on however quick a machine.
-    for (let kill = 0; kill < 100 || (halfMade === 0 && kill < 1_000); kill++) {
+    for (let kill = 0; kill < 50 || (halfMade === 0 && kill < 1_000); kill++) {
       const lifeMs = Math.random() * 12;
       const record = await killedStorm(node, pod, lifeMs);
       halfMade += (await kernel.podNetwork.list()).filter(({ state }) => state !== "ready").length;
