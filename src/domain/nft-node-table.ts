@@ -1,7 +1,6 @@
 import { type FamilySettings, familySettings, type GuardSettings, linkEnds } from "./guard-settings.ts";
 import { attachmentLinkGroup, leavingLinkGroup, tailnetLink } from "./kernel-constants.ts";
 import {
-  accept,
   addressIn,
   addressNotIn,
   counted,
@@ -43,7 +42,7 @@ export function nodeTable(settings: GuardSettings): NftTable {
       {
         name: "forward",
         ...{ type: "filter", hook: "forward", priority: -150, policy: "accept" },
-        rules: families.flatMap(fromTailnet),
+        rules: families.map(tailnetLoop),
       },
       {
         name: "barrier",
@@ -88,17 +87,17 @@ function underlayPort(settings: GuardSettings): NftRule {
 }
 
 /** What X hands over is for our pods; the rest of the supernet would go straight back to X, round and round. */
-function fromTailnet({ family, ownPrefixes, supernets }: FamilySettings): readonly NftRule[] {
-  return [
-    {
-      name: `tailnet-to-pods-${family}`,
-      statements: [metaIs("iifname", veth), addressIn(family, "daddr", ownPrefixes), accept],
-    },
-    {
-      name: `tailnet-loop-${family}`,
-      statements: [metaIs("iifname", veth), addressIn(family, "daddr", supernets), counted, drop],
-    },
-  ];
+function tailnetLoop({ family, ownPrefixes, supernets }: FamilySettings): NftRule {
+  return {
+    name: `tailnet-loop-${family}`,
+    statements: [
+      metaIs("iifname", veth),
+      addressIn(family, "daddr", supernets),
+      addressNotIn(family, "daddr", ownPrefixes),
+      counted,
+      drop,
+    ],
+  };
 }
 
 /** A packet for the supernet leaves to X or to a pod, never in clear. */
@@ -117,14 +116,10 @@ function underlayMasquerade(settings: GuardSettings): NftRule {
   };
 }
 
-function leavingPods({ family, ownPrefixes, supernets }: FamilySettings): NftRule {
+/** What of theirs leaves here is for outside the cluster: `barrier` stands before. */
+function leavingPods({ family, ownPrefixes }: FamilySettings): NftRule {
   return {
     name: `pods-masquerade-${family}`,
-    statements: [
-      addressIn(family, "saddr", ownPrefixes),
-      addressNotIn(family, "daddr", supernets),
-      ...onUnderlay,
-      masquerade,
-    ],
+    statements: [addressIn(family, "saddr", ownPrefixes), ...onUnderlay, masquerade],
   };
 }

@@ -1,0 +1,251 @@
+import { attachmentLinkGroup, leavingLinkGroup } from "../../src/domain/kernel-constants.ts";
+import type { NftChain, NftTable } from "../../src/domain/nft-table.ts";
+import { addressInside, type FilterLink, type FilterPacket, type Passage } from "../support/packet-filter.ts";
+
+/** What the sentences need to know of a node, told apart by family. */
+export interface SentenceTerms {
+  readonly own: readonly string[];
+  readonly supernets: readonly string[];
+  readonly refused: readonly string[];
+  readonly routers: Readonly<Record<4 | 6, string | undefined>>;
+  /** Address of X on the veth; its underlay is IPv4. */
+  readonly linkAddress: string;
+  readonly underlayPort: number;
+  readonly masquerade: boolean;
+  /** Largest TCP segment of a family that fits the tunnel; absent where pods have no such address. */
+  readonly segmentSize: Readonly<Record<4 | 6, number | undefined>>;
+}
+
+/** One sentence about packets; `false` is a packet that breaks it. */
+export interface Sentence {
+  readonly says: string;
+  readonly holds: (packet: FilterPacket, passage: Passage, terms: SentenceTerms) => boolean;
+}
+
+export const nodeLinks = {
+  tailnet: { name: "headcni0", group: 0 },
+  underlay: { name: "up0", group: 0 },
+  pod: { name: "pod5", group: attachmentLinkGroup },
+  leaving: { name: "pod6", group: leavingLinkGroup },
+  loopback: { name: "lo", group: 0 },
+} as const satisfies Record<string, FilterLink>;
+
+export const tailnetLinks = {
+  node: { name: "eth0", group: 0 },
+  tunnel: { name: "tailscale0", group: 0 },
+} as const satisfies Record<string, FilterLink>;
+
+const inAny = (address: string, prefixes: readonly string[]) =>
+  prefixes.some((prefix) => addressInside(address, prefix));
+const isPodLink = (link: FilterLink | undefined) => link?.group === 0x4843 || link?.group === 0x4844;
+const isUnderlay = (link: FilterLink | undefined) =>
+  link !== undefined && !isPodLink(link) && link.name !== "headcni0" && link.name !== "lo";
+const isKnown = ({ state }: FilterPacket) => state === "established" || state === "related";
+
+/** What becomes a fault where a table lets it pass; the packet's destination is the one after translation. */
+interface Refusal {
+  readonly says: string;
+  readonly forbids: (packet: FilterPacket, terms: SentenceTerms) => boolean;
+}
+
+const nodeRefusals: readonly Refusal[] = [
+  {
+    says: "no packet to a pod's address leaves by the underlay",
+    forbids: ({ destination, output }, { supernets }) => inAny(destination, supernets) && isUnderlay(output),
+  },
+  {
+    says: "neither LAN nor tailnet sends as a pod of this node",
+    forbids: ({ source, input }, { own }) =>
+      inAny(source, own) && input !== undefined && input.name !== "lo" && !isPodLink(input),
+  },
+  {
+    says: "what comes out of the tailnet for another node's pods goes nowhere",
+    forbids: ({ input, output, destination }, { own, supernets }) =>
+      input?.name === "headcni0" &&
+      output !== undefined &&
+      inAny(destination, supernets) &&
+      !inAny(destination, own),
+  },
+];
+
+const tailnetRefusals: readonly Refusal[] = [
+  {
+    says: "tailnet members that are no nodes reach no pod",
+    forbids: (packet, { supernets }) =>
+      packet.input?.name === "tailscale0" && !inAny(packet.source, supernets) && !isKnown(packet),
+  },
+  {
+    says: "pods reach no tailnet address",
+    forbids: ({ input, destination }, { supernets }) =>
+      input?.name === "eth0" && !inAny(destination, supernets),
+  },
+  {
+    says: "nobody in the tailnet sends as a pod of this node",
+    forbids: ({ input, source }, { own }) => input?.name === "tailscale0" && inAny(source, own),
+  },
+  {
+    says: "a refused prefix sends nothing and gets nothing",
+    forbids: ({ input, source, destination }, { refused }) =>
+      input !== undefined && (inAny(source, refused) || inAny(destination, refused)),
+  },
+  {
+    says: "out of the tailnet new flows lead to pods of this node alone",
+    forbids: (packet, { own }) =>
+      packet.input?.name === "tailscale0" && !inAny(packet.destination, own) && !isKnown(packet),
+  },
+  {
+    says: "packets for other nodes' pods never go back to the node",
+    forbids: ({ output, destination }, { own, supernets }) =>
+      output?.name === "eth0" && inAny(destination, supernets) && !inAny(destination, own),
+  },
+  {
+    says: "what comes in by a link never leaves by it",
+    forbids: ({ input, output }) => input !== undefined && input.name === output?.name,
+  },
+];
+
+/** Each refusal, and that nothing but what they name is refused. */
+function verdicts(refusals: readonly Refusal[]): readonly Sentence[] {
+  return [
+    ...refusals.map(({ says, forbids }) => ({
+      says,
+      holds: (packet: FilterPacket, { passes, destination }: Passage, terms: SentenceTerms) =>
+        !passes || !forbids({ ...packet, destination }, terms),
+    })),
+    {
+      says: "whatever is not forbidden passes",
+      holds: (packet, { passes, destination }, terms) =>
+        passes || refusals.some(({ forbids }) => forbids({ ...packet, destination }, terms)),
+    },
+  ];
+}
+
+/** The node's table. Links of a packet are `nodeLinks`. */
+export const nodeSentences: readonly Sentence[] = [
+  ...verdicts(nodeRefusals),
+  {
+    says: "a new flow of a pod never leaves by the underlay with the pod's address, unless pods keep it by config",
+    holds: ({ output, state }, { passes, source }, { own, masquerade }) =>
+      !(passes && masquerade && state === "new" && isUnderlay(output) && inAny(source, own)),
+  },
+  {
+    says: "tailscaled's packets leave by the underlay with the node's address",
+    holds: ({ output, state }, { passes, source }, { linkAddress }) =>
+      !(passes && state === "new" && isUnderlay(output) && source === linkAddress),
+  },
+  {
+    says: "every other source stays as it is",
+    holds: ({ source, output }, passage, { own, linkAddress, masquerade }) =>
+      passage.source === source ||
+      (isUnderlay(output) && (source === linkAddress || (masquerade && inAny(source, own)))),
+  },
+  {
+    says: "peers reach tailscaled at the node's addresses, and no other destination changes",
+    holds: (packet, { passes, destination }, { linkAddress, underlayPort }) => {
+      const forTailscaled =
+        packet.family === 4 &&
+        packet.input !== undefined &&
+        packet.input.name !== "headcni0" &&
+        packet.state === "new" &&
+        packet.toSelf &&
+        packet.protocol === "udp" &&
+        packet.destinationPort === underlayPort;
+      return !passes || destination === (forTailscaled ? linkAddress : packet.destination);
+    },
+  },
+];
+
+/** The table in X. Links of a packet are `tailnetLinks`. */
+export const tailnetSentences: readonly Sentence[] = [
+  ...verdicts(tailnetRefusals),
+  {
+    says: "what enters the tailnet for the supernet comes from a pod's address or the router's",
+    holds: ({ family, source, destination, output, state }, passage, { own, supernets, routers }) => {
+      const translated =
+        state === "new" &&
+        output?.name === "tailscale0" &&
+        inAny(destination, supernets) &&
+        !inAny(source, own);
+      return !passage.passes || passage.source === (translated ? routers[family] : source);
+    },
+  },
+  {
+    says: "TCP that is forwarded agrees on segments that fit the tunnel, and smaller ones stay",
+    holds: ({ family, input, flags, segmentSize }, passage, terms) => {
+      const bounded =
+        segmentSize !== undefined && input !== undefined && flags?.includes("syn") === true
+          ? Math.min(segmentSize, terms.segmentSize[family] ?? segmentSize)
+          : segmentSize;
+      return !passage.passes || passage.segmentSize === bounded;
+    },
+  },
+];
+
+/** Accepts in another program's chain that drops by default. */
+export const foreignForwardSentences: readonly Sentence[] = [
+  {
+    says: "the tailnet and pods of this node send whatever our own tables let pass",
+    holds: ({ input, source }, { passes }, { own }) =>
+      passes || !(input?.name === "headcni0" || inAny(source, own)),
+  },
+  {
+    says: "others open nothing towards pods or tailnet but what was translated, and get answers through",
+    holds: (packet, { passes, destination }, { own }) => {
+      const sent = packet.input?.name === "headcni0" || inAny(packet.source, own);
+      const translated = destination !== packet.destination;
+      const towards = packet.output?.name === "headcni0" || inAny(destination, own);
+      return sent || passes === (towards && (translated || isKnown(packet)));
+    },
+  },
+];
+
+export const foreignInputSentences: readonly Sentence[] = [
+  {
+    says: "the node gets the answers of pods and tailnet, the echo of the route proof, and nothing else by us",
+    holds: (packet, { passes }, { own, routers }) => {
+      const answer = isKnown(packet) && (packet.input?.name === "headcni0" || inAny(packet.source, own));
+      const proof =
+        packet.input?.name === "headcni0" &&
+        packet.icmpType === "echo-request" &&
+        packet.destination === routers[packet.family];
+      return passes === (answer || proof);
+    },
+  },
+];
+
+/** A table that is broken in one place. */
+interface Mutant {
+  readonly what: string;
+  readonly table: NftTable;
+}
+
+/** Every table that accepts by one policy instead of dropping, or lacks one rule or one condition of one rule. */
+export function mutantsOf(table: NftTable): readonly Mutant[] {
+  return table.chains.flatMap((chain) => {
+    const changed = (change: Partial<NftChain>): NftTable => ({
+      ...table,
+      chains: table.chains.map((other) => (other === chain ? { ...chain, ...change } : other)),
+    });
+    const withRules = (rules: NftChain["rules"]) => changed({ rules });
+    const accepting =
+      chain.policy === "drop"
+        ? [{ what: `${chain.name} accepts by policy`, table: changed({ policy: "accept" }) }]
+        : [];
+    const broken = chain.rules.flatMap((rule, at) => [
+      { what: `${chain.name} without ${rule.name}`, table: withRules(chain.rules.toSpliced(at, 1)) },
+      ...rule.statements.flatMap((statement, index) =>
+        "match" in statement
+          ? [
+              {
+                what: `${rule.name} without ${JSON.stringify(statement)}`,
+                table: withRules(
+                  chain.rules.with(at, { ...rule, statements: rule.statements.toSpliced(index, 1) }),
+                ),
+              },
+            ]
+          : [],
+      ),
+    ]);
+    return [...accepting, ...broken];
+  });
+}

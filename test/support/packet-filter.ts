@@ -1,0 +1,230 @@
+import type { NftStatement } from "../../src/domain/nft-statements.ts";
+import type { NftChain, NftRule, NftTable } from "../../src/domain/nft-table.ts";
+
+/** A link as nft's `meta` sees it. */
+export interface FilterLink {
+  readonly name: string;
+  /** IFLA_GROUP; 0 is the kernel's default. */
+  readonly group: number;
+}
+
+/** One packet in front of the first hook, with what routing and conntrack say of it. */
+export interface FilterPacket {
+  readonly family: 4 | 6;
+  /** Where it came in; absent for what the namespace itself sends. */
+  readonly input?: FilterLink;
+  /** Where routing sends it, after a translation of its destination; absent for what the namespace keeps. */
+  readonly output?: FilterLink;
+  readonly source: string;
+  readonly destination: string;
+  /** Whether the destination is an address of the namespace. */
+  readonly toSelf: boolean;
+  readonly protocol: "tcp" | "udp" | "icmp";
+  readonly destinationPort?: number;
+  /** The flags of a TCP segment, as nft names them. */
+  readonly flags?: readonly ("syn" | "ack" | "rst" | "fin")[];
+  /** MSS option of a TCP segment, in bytes. */
+  readonly segmentSize?: number;
+  /** ICMP type, as nft names it. */
+  readonly icmpType?: string;
+  readonly state: "new" | "established" | "related" | "invalid" | "untracked";
+}
+
+/** What became of a packet. `source` is "masqueraded" where it takes the address of the link it leaves by. */
+export interface Passage {
+  readonly passes: boolean;
+  /** The rule that refused it, "policy of CHAIN", or "" when it passes. */
+  readonly refusedBy: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly segmentSize: number | undefined;
+}
+
+type Hook = NftChain["hook"];
+
+/** A packet on its way: `translated` is conntrack's status bit IPS_DST_NAT. */
+interface Moving extends FilterPacket {
+  readonly hook: Hook;
+  readonly translated: boolean;
+}
+
+/**
+ * Interprets tables of the `inet` family by nft(8), independently of the kernel: the packet crosses its hooks in order, at
+ * each the base chains in order of priority. A rule ends at its first statement that does not match; `accept` ends
+ * its chain, `drop` the packet. NAT chains see the first packet of a flow alone. Throws on a statement that it does not know.
+ */
+export function passageOf(tables: readonly NftTable[], packet: FilterPacket): Passage {
+  const chains = tables.flatMap((table) => table.chains).sort((one, other) => one.priority - other.priority);
+  let moving: Moving = { ...packet, hook: "prerouting", translated: false };
+  for (const hook of hooksOf(packet)) {
+    moving = { ...moving, hook };
+    for (const chain of chains) {
+      if (chain.hook !== hook || (chain.type === "nat" && packet.state !== "new")) continue;
+      const after = throughChain(chain, moving);
+      if ("refusedBy" in after) return { ...seen(moving), passes: false, refusedBy: after.refusedBy };
+      moving = after;
+    }
+  }
+  return { ...seen(moving), passes: true, refusedBy: "" };
+}
+
+function seen({ source, destination, segmentSize }: Moving) {
+  return { source, destination, segmentSize };
+}
+
+function hooksOf({ input, output }: FilterPacket): readonly Hook[] {
+  if (input === undefined) return ["output", "postrouting"];
+  return output === undefined ? ["prerouting", "input"] : ["prerouting", "forward", "postrouting"];
+}
+
+function throughChain(chain: NftChain, packet: Moving): Moving | { readonly refusedBy: string } {
+  let moving = packet;
+  for (const rule of chain.rules) {
+    const step = throughRule(rule, moving);
+    if (step.verdict === "drop") return { refusedBy: rule.name };
+    if (step.verdict === "accept") return step.packet;
+    moving = step.packet;
+  }
+  return chain.policy === "drop" ? { refusedBy: `policy of ${chain.name}` } : moving;
+}
+
+interface Step {
+  readonly packet: Moving;
+  readonly verdict: "accept" | "drop" | "continue";
+}
+
+function throughRule({ statements }: NftRule, packet: Moving): Step {
+  let step: Step = { packet, verdict: "continue" };
+  for (const statement of statements) {
+    const [[kind, detail] = ["", undefined]] = Object.entries(statement);
+    if (kind === "match" && !matches(detail as Match, step.packet)) break;
+    step = kind === "match" ? step : throughStatement(kind, detail, step.packet);
+    if (step.verdict !== "continue") break;
+  }
+  return step;
+}
+
+function throughStatement(kind: string, detail: unknown, packet: Moving): Step {
+  switch (kind) {
+    case "counter":
+      return { packet, verdict: "continue" };
+    case "mangle":
+      return { packet: withSegmentSize(packet, (detail as { value: number }).value), verdict: "continue" };
+    case "accept":
+    case "drop":
+      return { packet, verdict: kind };
+    default:
+      return translate(kind, detail as Target | null, packet);
+  }
+}
+
+/** The kernel lowers an option that is there and never raises it. */
+function withSegmentSize(packet: Moving, size: number): Moving {
+  if (packet.segmentSize === undefined) return packet;
+  return { ...packet, segmentSize: Math.min(packet.segmentSize, size) };
+}
+
+interface Target {
+  readonly family: "ip" | "ip6";
+  readonly addr: string;
+}
+
+/** A translation ends its chain; one for the other family does nothing. */
+function translate(kind: string, target: Target | null, packet: Moving): Step {
+  if (target !== null && target.family !== (packet.family === 4 ? "ip" : "ip6"))
+    return { packet, verdict: "continue" };
+  if (kind === "masquerade") return accepted({ ...packet, source: "masqueraded" });
+  if (kind === "snat" && target !== null) return accepted({ ...packet, source: target.addr });
+  if (kind === "dnat" && target !== null)
+    return accepted({ ...packet, destination: target.addr, toSelf: false, translated: true });
+  throw new Error(`the interpreter knows no statement ${kind}`);
+}
+
+function accepted(packet: Moving): Step {
+  return { packet, verdict: "accept" };
+}
+
+interface Match {
+  readonly op: string;
+  readonly left: NftStatement;
+  readonly right: unknown;
+}
+
+/** A packet that has not what is asked for matches neither `==` nor `!=`. */
+function matches({ op, left, right }: Match, packet: Moving): boolean {
+  const found = read(left, packet);
+  if (found === undefined) return false;
+  const wanted = values(right);
+  const holds = found.some((value) => wanted.some((one) => covers(one, value)));
+  if (op === "==" || op === "in") return holds;
+  if (op === "!=") return !holds;
+  throw new Error(`the interpreter knows no operator ${op}`);
+}
+
+function values(right: unknown): readonly unknown[] {
+  if (Array.isArray(right)) return right;
+  return typeof right === "object" && right !== null && "set" in right ? values(right.set) : [right];
+}
+
+function covers(wanted: unknown, value: string | number): boolean {
+  if (typeof wanted === "object" && wanted !== null && "prefix" in wanted) {
+    const { addr, len } = wanted.prefix as { readonly addr: string; readonly len: number };
+    return addressInside(String(value), `${addr}/${len}`);
+  }
+  return wanted === value;
+}
+
+/** What an expression yields; several values for a set of flags, undefined where the packet has none. */
+type Reader = (packet: Moving) => readonly (string | number)[] | undefined;
+
+const readers: Readonly<Record<string, Reader>> = {
+  // No link reads as an empty name, but has no group (net/netfilter/nft_meta.c, nft_meta_store_ifname and _ifgroup).
+  "meta iifname": ({ input }) => [input?.name ?? ""],
+  "meta oifname": ({ hook, output }) => [hook === "prerouting" ? "" : (output?.name ?? "")],
+  "meta iifgroup": ({ input }) => some(input?.group),
+  "meta oifgroup": ({ hook, output }) => (hook === "prerouting" ? undefined : some(output?.group)),
+  "meta nfproto": ({ family }) => [family === 4 ? "ipv4" : "ipv6"],
+  "ip saddr": ({ family, source }) => (family === 4 ? [source] : undefined),
+  "ip daddr": ({ family, destination }) => (family === 4 ? [destination] : undefined),
+  "ip6 saddr": ({ family, source }) => (family === 6 ? [source] : undefined),
+  "ip6 daddr": ({ family, destination }) => (family === 6 ? [destination] : undefined),
+  "udp dport": ({ protocol, destinationPort }) => (protocol === "udp" ? some(destinationPort) : undefined),
+  "tcp flags": ({ protocol, flags }) => (protocol === "tcp" ? flags : undefined),
+  "icmp type": ({ family, icmpType }) => (family === 4 ? some(icmpType) : undefined),
+  "icmpv6 type": ({ family, icmpType }) => (family === 6 ? some(icmpType) : undefined),
+  "fib type": ({ toSelf }) => [toSelf ? "local" : "unicast"],
+  "ct state": ({ state }) => [state],
+  "ct status": ({ translated }) => (translated ? ["dnat"] : []),
+};
+
+function read(left: NftStatement, packet: Moving): readonly (string | number)[] | undefined {
+  const [[kind, detail] = ["", undefined]] = Object.entries(left);
+  const { key, protocol, field, result } = detail as Readonly<Record<string, string>>;
+  const reader = readers[kind === "payload" ? `${protocol} ${field}` : `${kind} ${key ?? result}`];
+  if (reader === undefined) throw new Error(`the interpreter knows no expression ${JSON.stringify(left)}`);
+  return reader(packet);
+}
+
+function some<T>(value: T | undefined): readonly T[] | undefined {
+  return value === undefined ? undefined : [value];
+}
+
+/** Whether the address lies in the prefix ("10.0.0.0/8"); addresses without a dotted end. */
+export function addressInside(address: string, prefix: string): boolean {
+  const [base = "", length = ""] = prefix.split("/");
+  if (address === "masqueraded" || address.includes(":") !== base.includes(":")) return false;
+  return bitsOf(address).slice(0, Number(length)) === bitsOf(base).slice(0, Number(length));
+}
+
+function bitsOf(address: string): string {
+  if (!address.includes(":")) return digits(address.split("."), 10, 8);
+  const [head = [], tail = []] = address
+    .split("::")
+    .map((part) => part.split(":").filter((group) => group !== ""));
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => "0");
+  return digits([...head, ...zeros, ...tail], 16, 16);
+}
+
+function digits(groups: readonly string[], radix: number, width: number): string {
+  return groups.map((group) => Number.parseInt(group, radix).toString(2).padStart(width, "0")).join("");
+}
