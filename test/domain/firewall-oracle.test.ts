@@ -18,6 +18,7 @@ import {
   nodePlaces,
   nodePortTable,
   type PacketWorld,
+  tailnetPlaces,
 } from "./firewall-packets.ts";
 import {
   foreignForwardSentences,
@@ -57,7 +58,7 @@ const keptAddresses: Node = {
 };
 
 const node: PacketWorld = { links: Object.values(nodeLinks), places: nodePlaces };
-const tailnet: PacketWorld = { links: Object.values(tailnetLinks), places: nodePlaces };
+const tailnet: PacketWorld = { links: Object.values(tailnetLinks), places: tailnetPlaces };
 const forwarded = ({ input, output }: FilterPacket) => input !== undefined && output !== undefined;
 const received = ({ input, output }: FilterPacket) => input !== undefined && output === undefined;
 

@@ -34,8 +34,15 @@ export const nodePlaces: Readonly<Record<4 | 6, readonly Place[]>> = {
   ],
 };
 
+/** X forwards for all of them: none is its own. */
+export const tailnetPlaces: typeof nodePlaces = { 4: strangers(nodePlaces[4]), 6: strangers(nodePlaces[6]) };
+
+function strangers(places: readonly Place[]): readonly Place[] {
+  return places.map(({ address }) => ({ address }));
+}
+
 /** What kind of packet it is, addresses and links apart. */
-export const packetKinds: readonly Pick<
+const packetKinds: readonly Pick<
   FilterPacket,
   "protocol" | "destinationPort" | "flags" | "segmentSize" | "icmpType" | "state"
 >[] = [
@@ -83,8 +90,8 @@ export function anyPacket({ links, places }: PacketWorld): fc.Arbitrary<FilterPa
     .chain((family) =>
       fc.tuple(
         fc.constant(family),
-        fc.constantFrom(...places[family]).chain((place) => nearby(family, place)),
-        fc.constantFrom(...places[family]).chain((place) => nearby(family, place)),
+        fc.constantFrom(...places[family]).chain((place) => nearby(family, place, places[family])),
+        fc.constantFrom(...places[family]).chain((place) => nearby(family, place, places[family])),
         link,
         link,
         fc.constantFrom(...packetKinds),
@@ -113,11 +120,12 @@ function packet(
 }
 
 /** The place itself, or any neighbour in its last byte, down to the first and last of the prefix. */
-function nearby(family: 4 | 6, place: Place): fc.Arbitrary<Place> {
+function nearby(family: 4 | 6, place: Place, places: readonly Place[]): fc.Arbitrary<Place> {
   const base = place.address.slice(0, place.address.lastIndexOf(family === 4 ? "." : ":") + 1);
-  const other = fc.integer({ min: 0, max: 255 }).map((last) => ({
-    address: `${base}${last.toString(family === 4 ? 10 : 16)}`,
-  }));
+  const other = fc.integer({ min: 0, max: 255 }).map((last) => {
+    const address = family === 4 ? `${base}${last}` : `${base}${last === 0 ? "" : last.toString(16)}`;
+    return places.find((known) => known.address === address) ?? { address };
+  });
   return place.self === true ? fc.constant(place) : fc.oneof(fc.constant(place), other);
 }
 

@@ -20,6 +20,8 @@ export interface FilterPacket {
   /** Whether the destination is an address of the namespace. */
   readonly toSelf: boolean;
   readonly protocol: "tcp" | "udp" | "icmp";
+  /** Any where absent. */
+  readonly sourcePort?: number;
   readonly destinationPort?: number;
   /** The flags of a TCP segment, as nft names them. */
   readonly flags?: readonly ("syn" | "ack" | "rst" | "fin")[];
