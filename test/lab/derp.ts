@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Lab } from "./lab-types.ts";
+import { tailscaledCounters } from "./local-api.ts";
 import { inNetns } from "./netns.ts";
 import { startProcess } from "./processes.ts";
 import { run } from "./run-command.ts";
@@ -15,17 +16,24 @@ export async function writeDerpMap(lab: Lab): Promise<void> {
   await writeFile(lab.derp.mapFile, `regions: {${regionId}: ${region}}\n`);
 }
 
+/**
+ * How far away the relay is, for STUN. tailscaled 1.102 takes an answer that arrives before its send returned for a send that
+ * failed, and then opens its UDP socket anew, which costs packets (net/netcheck/netcheck.go, `runProbe`; repaired by
+ * tailscale#21086, in 1.104). A relay in the same kernel answers that early one time in 20.
+ */
+const stunDelayMs = 10;
+
 /** Starts the relay as a process of its own, so that Headscale may be away without it. */
 export async function startDerp(lab: Lab): Promise<void> {
-  const { host } = new URL(lab.derp.url);
+  const { host, hostname } = new URL(lab.derp.url);
   const config = join(dirname(lab.derp.mapFile), "derper.json");
-  const stun = ["-stun", "-stun-port", String(lab.derp.stunPort)];
+  const stun = [lab.tools.farStun, hostname, String(lab.derp.stunPort), String(stunDelayMs)] as const;
   await startProcess(lab.processFolder, {
     name: "derp",
     netns: lab.netns,
-    command: [lab.tools.derper, "-dev", "-a", host, ...stun, "-c", config],
+    command: [...stun, lab.tools.derper, "-dev", "-a", host, "-stun=false", "-c", config],
     // Its counters (`relayDrops`) are for loopback and for this address (tsweb.AllowDebugAccess).
-    env: { TS_ALLOW_DEBUG_IP: host.split(":")[0] ?? "" },
+    env: { TS_ALLOW_DEBUG_IP: hostname },
     logFile: lab.derp.logFile,
   });
 }
@@ -41,9 +49,8 @@ export async function relayDrops(lab: Lab): Promise<Readonly<Record<string, numb
   const { type: _, ...byReason } = (page as { readonly derp_packets_dropped: Record<string, number> })
     .derp_packets_dropped;
   const nodes = lab.nodes.map(async (node) => {
-    const socket = `--socket=${node.tailscaledSocket}`;
-    const metrics = await run([lab.tools.tailscale, socket, "debug", "metrics"]);
-    return [node.name, Number(/^magicsock_send_derp_dropped (\d+)$/m.exec(metrics)?.[1] ?? 0)] as const;
+    const counters = await tailscaledCounters(lab, node, ["magicsock_send_derp_dropped"]);
+    return [node.name, counters.magicsock_send_derp_dropped] as const;
   });
   const derper = Object.values(byReason).reduce((sum, count) => sum + count, 0);
   return { derper, ...Object.fromEntries(await Promise.all(nodes)) };

@@ -40,6 +40,7 @@ export type LabOptions = {
 export type Tools = {
   readonly headscale: string;
   readonly derper: string;
+  readonly farStun: string;
   readonly tailscale: string;
   readonly tailscaled: string;
   readonly cnitool: string;

@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
-import { runResult } from "./run-command.ts";
+import { run, runResult } from "./run-command.ts";
 
 /** What the lab reads of a tailscaled's status (ipn/ipnstate.Status of tailscale.com 1.102.3). */
 export type TailscaledStatus = {
@@ -37,6 +37,20 @@ export function tailscaledStatus(socketPath: string): Promise<TailscaledStatus> 
     query.on("timeout", () => query.destroy(new LabError("NOT_READY", "tailscaled does not answer")));
     query.on("error", reject).end();
   });
+}
+
+/** Some of the counters of a node's tailscaled (`tailscale debug metrics`), by name; 0 for one that never counted. */
+export async function tailscaledCounters<Name extends string>(
+  lab: Lab,
+  node: LabNode,
+  names: readonly Name[],
+): Promise<Readonly<Record<Name, number>>> {
+  const page = await run([lab.tools.tailscale, `--socket=${node.tailscaledSocket}`, "debug", "metrics"]);
+  const counters = names.map((name) => [
+    name,
+    Number(new RegExp(`^${name} (\\d+)$`, "m").exec(page)?.[1] ?? 0),
+  ]);
+  return Object.fromEntries(counters) as Readonly<Record<Name, number>>;
 }
 
 /** How one node reaches another over the tailnet. */

@@ -7,6 +7,7 @@ import { ensureClusterTools } from "../kubernetes/cluster-tools.ts";
 import { LabError } from "../lab-error.ts";
 import type { LabOptions, Tools } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
+import { compileC } from "./compile-c.ts";
 import { ensurePackages } from "./debian-packages.ts";
 import { ensureGoTools } from "./go-tools.ts";
 
@@ -23,6 +24,7 @@ export async function ensureTools(
   return {
     headscale: join(go.headscale, "headscale"),
     derper: join(go.tailscale, "derper"),
+    farStun: await compileC(join(import.meta.dirname, "..", "far-stun.c"), ["-static", "-s"]),
     tailscale: join(go.tailscale, "tailscale"),
     tailscaled: join(go.tailscale, "tailscaled"),
     cnitool: join(go.plugins, "cnitool"),
