@@ -70,9 +70,31 @@ export async function fetchFrom(
   return JSON.parse(printed) as FetchReport[];
 }
 
-/** Sends a datagram every `intervalMs` from a pod to an echoing pod (or address) until stopped, and counts the answers. */
-export function startProbe(pod: Pod, target: string, intervalMs: number): Promise<Running<ProbeReport>> {
-  return start(pod, clientCommand("probe", target, String(port), String(intervalMs)));
+/**
+ * Sends a datagram every `intervalMs` from a pod to an echoing pod (or address) until stopped, and counts the answers. `stop`
+ * throws LabError COMMAND_FAILED when the probe sent less than half of what was due: it may have missed a silence.
+ */
+export async function startProbe(
+  pod: Pod,
+  target: string,
+  intervalMs: number,
+): Promise<Running<ProbeReport>> {
+  const probe = await start<ProbeReport>(
+    pod,
+    clientCommand("probe", target, String(port), String(intervalMs)),
+  );
+  const startedAt = performance.now();
+  return {
+    stop: async () => {
+      const due = Math.floor((performance.now() - startedAt) / intervalMs);
+      const report = await probe.stop();
+      if (report.sent >= due / 2) return report;
+      throw new LabError(
+        "COMMAND_FAILED",
+        `the probe in pod ${pod.name} sent ${report.sent} of ${due} datagrams that were due`,
+      );
+    },
+  };
 }
 
 /** Reads a stream of `bytesPerSecond` from another pod's server until stopped. */
