@@ -20,10 +20,10 @@ Usage: npm run bench -- outages [--kills N] [--away-kills N] [--minutes N] [--js
   --kills N        tailscaled killed so often with Headscale up (20)
   --away-kills N   tailscaled killed so often with Headscale away, which then returns (10)
   --minutes N      Headscale away for so long, a direct and a relay-only pair (0: not at all)
-Ends with code 1 when a bar is not kept: a median of 1.5 s and at most 5 s of silence, no packet lost without a kill.
+Ends with code 1 when a bar is not kept: a median of 1 s and at most 5 s of silence, no packet lost without a kill.
 `;
 
-const bar = { medianMs: 1500, mostMs: 5000 };
+const bar = { medianMs: 1000, mostMs: 5000 };
 
 type Wanted = { readonly kills: number; readonly awayKills: number; readonly minutes: number };
 type Found = {

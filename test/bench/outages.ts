@@ -34,11 +34,8 @@ export async function outagePods(lab: Lab): Promise<readonly Pod[]> {
 export async function killTailscaled(lab: Lab, [from, to]: readonly [Pod, Pod]): Promise<number> {
   await talk(from, to);
   const probe = await startProbe(from, to.address, probeEveryMs);
-  await delay(500);
   await killAndWait(lab, from, to);
-  // A session that the peer forgets again shows a moment later.
-  await delay(1500);
-  return Math.round((await probe.stop()).longestSilenceMs);
+  return longestSilence(await probe.stop());
 }
 
 /** Kills Headscale and then n1's tailscaled, waits until pods talk, and brings Headscale back. */
@@ -47,14 +44,12 @@ export async function killTailscaledAlone(lab: Lab, [from, to]: readonly [Pod, P
   await killService(lab, headscale);
   const probe = await startProbe(from, to.address, probeEveryMs);
   await killAndWait(lab, from, to);
-  await delay(1500);
-  const { longestSilenceMs: killMs } = await probe.stop();
+  const killMs = longestSilence(await probe.stop());
   const returning = await startProbe(from, to.address, probeEveryMs);
   await startService(lab, headscale);
   for (const node of lab.nodes) await waitForDaemon(lab, node);
   await delay(lateTroubleMs);
-  const { longestSilenceMs: returnMs } = await returning.stop();
-  return { killMs: Math.round(killMs), returnMs: Math.round(returnMs) };
+  return { killMs, returnMs: longestSilence(await returning.stop()) };
 }
 
 /** Headscale away for so long; meanwhile pods come and go. The first pod probes all others. */
@@ -101,6 +96,20 @@ async function killAndWait(lab: Lab, from: Pod, to: Pod): Promise<void> {
     return now !== undefined && now.pid !== before?.pid && (await reaches(from, to));
   };
   await waitUntil(restarted, { what: "pods talk after tailscaled was killed", timeoutMs: 60_000 });
+  await talkSteadily(from, to, 2);
+}
+
+/** In whole ms. */
+export const longestSilence = ({ longestSilenceMs }: { readonly longestSilenceMs: number }): number =>
+  Math.round(longestSilenceMs);
+
+/** Waits until pods talked for so long without a lost ping: a session that the peer forgets again shows a moment later. */
+export async function talkSteadily(from: Pod, to: Pod, seconds: number): Promise<void> {
+  const pings = ["ping", "-q", "-i", "0.1", "-c", String(10 * seconds), "-W", "1", to.address] as const;
+  await waitUntil(async () => (await execInPod(from, pings)).stdout.includes(" 0% packet loss"), {
+    what: `pods of ${from.node} and ${to.node} talk for ${seconds} s without a break`,
+    timeoutMs: 60_000,
+  });
 }
 
 const talk = (from: Pod, to: Pod) =>
