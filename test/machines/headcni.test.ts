@@ -7,27 +7,12 @@ import type { PodAnswer, Recovered } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import { readinessMachine } from "../../machines/readiness/readiness-machine.ts";
 import { cniRequest } from "../support/cni-requests.ts";
+import { kubernetes, settings } from "../support/headcni-settings.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
-const settings: HeadcniSettings = {
-  ownPrefixes: ["10.244.1.0/24"],
-  pods: { mtu: 1280, strategy: "sequential", restMs: 30_000, seed: 1 },
-  routes: { supernets: ["10.244.0.0/16"], approval: "policy" },
-  tailscale: {
-    wanted: { controlUrl: "http://10.99.0.1:8080", hostname: "n1" },
-    authKeyFrom: "credentials",
-  },
-  headscale: { authenticates: false, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: "n1" },
-  readiness: { proofWanted: true, provenPrefixes: [] },
-  kubernetes: null,
-};
-const kubernetes: HeadcniSettings["kubernetes"] = {
-  node: { seed: "n1", configured: [], supernets: ["10.244.0.0/16"] },
-  podWatch: { seed: "n1", selective: false },
-};
 const own = { name: "n1", addresses: [], uid: "u1", network: null };
 const failure = { code: "WORKER_DIED", message: "the kernel worker died" };
 

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import {
+  type AnyActorRef,
   type AnyEventObject,
   type AnyMachineSnapshot,
   type AnyStateMachine,
@@ -11,7 +12,7 @@ import {
 import { TestModel } from "xstate/graph";
 import { type Edge, failureOf, keptFailures } from "./kept-failures.ts";
 import { type ManualClock, manualClock } from "./manual-clock.ts";
-import { settledOnCommand } from "./settled-on-command.ts";
+import { settledAtOnce } from "./settled-at-once.ts";
 import { allTransitions, transitionName } from "./state-nodes.ts";
 
 /** How an actor of the machine may end. Default: once with `undefined`, once with an error. */
@@ -56,7 +57,7 @@ export async function walkAllTransitions<Machine extends AnyStateMachine>(
   bare: Machine,
   options: WalkOptions<Machine>,
 ): Promise<{ readonly states: number; readonly paths: number }> {
-  const mocks = settledOnCommand();
+  const mocks = settledAtOnce({});
   const names = Object.keys(bare.implementations.actors);
   const machine: AnyStateMachine = bare.provide({
     actors: Object.fromEntries(names.map((name) => [name, mocks.logic])),
@@ -179,7 +180,7 @@ function possibleEvents<Machine extends AnyStateMachine>(
 function liveActor(
   machine: AnyStateMachine,
   input: unknown,
-  mocks: ReturnType<typeof settledOnCommand>,
+  mocks: ReturnType<typeof settledAtOnce>,
   open: Set<AnyTransitionDefinition>,
 ) {
   const clock = manualClock();
@@ -194,15 +195,13 @@ function liveActor(
   });
   actor.subscribe({ error: (error) => errors.push(error) });
   return {
-    take: async ({ event }: { event: AnyEventObject }) => {
+    take: ({ event }: { event: AnyEventObject }) => {
       const { actorId, output, error } = event;
       if (event.type === "xstate.init") actor.start();
-      else if (event.type.startsWith("xstate.done.actor.")) mocks.resolve(actorId, output);
-      else if (event.type.startsWith("xstate.error.actor.")) mocks.reject(actorId, error);
+      else if (event.type.startsWith("xstate.done.actor.")) mocks.resolve(childOf(actor, actorId), output);
+      else if (event.type.startsWith("xstate.error.actor.")) mocks.reject(childOf(actor, actorId), error);
       else if (event.type.startsWith("xstate.after.")) fireTimer(clock, actor.getSnapshot(), event);
       else actor.send(event);
-      // Settling a promise reaches the machine some microtasks later, all of them before the next turn of the loop.
-      await new Promise(setImmediate);
     },
     mustBeAt: (state: AnyMachineSnapshot) => {
       if (errors.length > 0) throw errors[0];
@@ -211,6 +210,14 @@ function liveActor(
     },
     stop: () => actor.stop(),
   };
+}
+
+function childOf(actor: AnyActorRef, id: string): AnyActorRef {
+  const children = actor.getSnapshot().children as Record<string, AnyActorRef | undefined>;
+  const child = children[id];
+  if (child === undefined)
+    throw new Error(`no actor "${id}" is running; running: ${Object.keys(children).join(", ") || "none"}`);
+  return child;
 }
 
 function fireTimer(clock: ManualClock, snapshot: AnyMachineSnapshot, event: AnyEventObject): void {
