@@ -97,3 +97,10 @@ function plain(value: unknown): unknown {
   if ("sessionId" in value && "send" in value) return `<${nameOf(value as AnyActorRef)}>`;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plain(part)]));
 }
+
+/** What a fake fails with, as the failure that a machine makes of it, and the news that counts it. */
+export const broken = new Error("broken");
+export const brokenFailure = { code: "UNEXPECTED", message: "broken" };
+export function counted(failure: { readonly code: string; readonly message: string } = brokenFailure): Deed {
+  return { emit: "failure.occurred", failure };
+}

@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { clusterNodesMachine } from "../../../machines/cluster-nodes/cluster-nodes-machine.ts";
+import type { WatchReport } from "../../../machines/watch/watch-events.ts";
+import type { ClusterNode } from "../../../src/domain/kubernetes-objects.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+
+const node = (index: number): ClusterNode => ({
+  name: `n${index}`,
+  podCidrs: [`10.244.${index}.0/24`],
+  addresses: [],
+});
+const listed = (...items: ClusterNode[]): WatchReport<"nodes"> => ({
+  type: "watch.listed",
+  source: "nodes",
+  items,
+  cursor: "1",
+});
+const changed = (kind: "put" | "removed", item: ClusterNode): WatchReport<"nodes"> => ({
+  type: "watch.changed",
+  source: "nodes",
+  changes: [{ kind, item }],
+  cursor: "2",
+});
+const watch = { start: "watch", input: { source: "nodes", seed: "n1", parent: "<clusterNodes>" } };
+const told = (...nodes: ClusterNode[]) => ({ to: "parent", type: "nodes.changed", nodes });
+
+function started() {
+  const input = { seed: "n1", parent: recipient("parent"), headscale: recipient("headscale") };
+  const nodes = drive(clusterNodesMachine, input);
+  return { ...nodes, first: nodes.start() };
+}
+
+describe("the cluster's Nodes", () => {
+  it("are told once they are known and with each change, and not without one", () => {
+    const { first, send, at } = started();
+    expect(first).toEqual([watch]);
+    expect(at()).toEqual({ working: "unknown" });
+    expect(send(listed(node(1)))).toEqual([told(node(1))]);
+    expect(at()).toEqual({ working: { known: "whole" } });
+    expect(send(listed(node(1)))).toEqual([]);
+    expect(send(changed("put", node(2)))).toEqual([told(node(1), node(2))]);
+    expect(send(changed("put", node(2)))).toEqual([]);
+  });
+
+  it("lose a Node after it was missing for a grace period or two, and Headscale is told of its place", () => {
+    const { send, fire, timers, at } = started();
+    send(listed(node(1), node(2)));
+    expect(send(changed("removed", node(2)))).toEqual([told(node(1), node(2))]);
+    expect(at()).toEqual({ working: { known: "parting" } });
+    expect(timers()).toEqual([60_000]);
+    expect(fire(60_000)).toEqual([]);
+    expect(at()).toEqual({ working: { known: "parting" } });
+    expect(fire(60_000)).toEqual([
+      told(node(1)),
+      { to: "headscale", type: "node.departed", name: "n2", prefixes: ["10.244.2.0/24"] },
+    ]);
+    expect(at()).toEqual({ working: { known: "whole" } });
+  });
+
+  it("keep a Node that comes back in time", () => {
+    const { send, fire, timers, at } = started();
+    send(listed(node(1), node(2)));
+    send(listed(node(1)));
+    fire(60_000);
+    send(changed("put", node(2)));
+    expect(at()).toEqual({ working: { known: "whole" } });
+    expect(timers()).toEqual([]);
+  });
+
+  it("are watched again 5 s after the watch failed, and are known until then", () => {
+    const { send, fail, fire, timers, at, context } = started();
+    send(listed(node(1)));
+    expect(fail("watch", broken)).toEqual([counted()]);
+    expect(at()).toBe("crashed");
+    expect(timers()).toEqual([5_000]);
+    expect(fire(5_000)).toEqual([watch]);
+    expect(at()).toEqual({ working: { known: "whole" } });
+    expect(context().failure).toEqual(brokenFailure);
+    expect(send(listed(node(1)))).toEqual([]);
+    expect(context().failure).toBeNull();
+  });
+});
