@@ -94,7 +94,7 @@ describe("a request", () => {
     const failures = [
       { code: 5, msg: "a", details: "b" },
       { code: 11, msg: "c", details: "d" },
-    ];
+    ] as const;
     const error = { code: 5, msg: "GC removed 1 attachments and failed with 2", details: "a (b); c (d)" };
     expect(asking("GC").send({ type: "pods.collected", requestId: "x1", removed: 1, failures })).toEqual(
       answered({ wire: 1, ok: false, error }),
