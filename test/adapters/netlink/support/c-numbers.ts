@@ -1,0 +1,65 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { compileC } from "../../../lab/build/compile-c.ts";
+import { run } from "../../../lab/run-command.ts";
+
+/** libc's first: the kernel's leave out what those have (linux/libc-compat.h). */
+const headers = [
+  ...[
+    "stddef",
+    "stdio",
+    "poll",
+    "sched",
+    "sys/eventfd",
+    "sys/mount",
+    "sys/socket",
+    "netinet/in",
+    "netinet/ip",
+  ],
+  ...[
+    "netinet/ip6",
+    "netinet/icmp6",
+    "linux/icmp",
+    "linux/if",
+    "linux/if_addr",
+    "linux/if_link",
+    "linux/veth",
+  ],
+  ...[
+    "linux/fib_rules",
+    "linux/neighbour",
+    "linux/netconf",
+    "linux/netlink",
+    "linux/nsfs",
+    "linux/rtnetlink",
+  ],
+  ...["linux/netfilter/nfnetlink", "linux/netfilter/nf_tables"],
+];
+
+/**
+ * The values of C's constant expressions, by the headers of this machine (libc and linux-libc-dev). Needs gcc. Throws
+ * LabError COMMAND_FAILED with gcc's messages for what is no such expression.
+ */
+export async function cNumbers(expressions: Iterable<string>): Promise<ReadonlyMap<string, number>> {
+  const wanted = [...new Set(expressions)].sort();
+  const lines = [
+    "#define _GNU_SOURCE",
+    ...headers.map((header) => `#include <${header}.h>`),
+    "int main(void) {",
+    ...wanted.map((expression) => `printf("%lld\\n", (long long)(${expression}));`),
+    "return 0; }",
+  ];
+  const text = `${lines.join("\n")}\n`;
+  const folder = await mkdtemp(join(tmpdir(), "headcni-numbers-"));
+  try {
+    const name = createHash("sha256").update(text).digest("hex").slice(0, 8);
+    const source = join(folder, `numbers-${name}.c`);
+    await writeFile(source, text);
+    const printed = (await run([await compileC(source, [])])).trim().split("\n");
+    return new Map(wanted.map((expression, at) => [expression, Number(printed[at])]));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
