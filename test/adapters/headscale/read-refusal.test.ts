@@ -46,6 +46,30 @@ test.each([
   ["0.30's 500", 500, problem(500, "database is locked"), { code: "UNAVAILABLE", status: 500 }],
   ["a proxy's 502", 502, "<html>Bad Gateway</html>", { code: "UNAVAILABLE", status: 502 }],
   ["a proxy's 500", 500, "<html>Oops</html>", { code: "UNAVAILABLE", status: 500 }],
+  ["0.29's 500 after its own deadline", 500, gateway(4, "deadline"), { code: "UNAVAILABLE", status: 500 }],
+  ["0.29's 500 when overwhelmed", 500, gateway(8, "exhausted"), { code: "UNAVAILABLE", status: 500 }],
+  [
+    "0.29's 500 for what is not there",
+    500,
+    gateway(5, "no node"),
+    { code: "NOT_FOUND", status: 500, text: "no node" },
+  ],
+  ["too many requests", 429, problem(429, "slow down"), { code: "UNAVAILABLE", status: 429 }],
+  ["a proxy's 404", 404, " not here \n", { code: "NOT_FOUND", status: 404, text: "not here" }],
+  [
+    "0.30's problem with a title alone",
+    400,
+    JSON.stringify({ title: "Bad Request" }),
+    { code: "REJECTED", status: 400, text: "Bad Request" },
+  ],
+  ["JSON without words", 400, "{}", { code: "REJECTED", status: 400, text: "{}" }],
+  ["a long refusal", 400, "x".repeat(400), { code: "REJECTED", status: 400, text: "x".repeat(300) }],
+  [
+    "a long refusal of 0.29",
+    400,
+    gateway(3, "y".repeat(400)),
+    { code: "REJECTED", status: 400, text: "y".repeat(300) },
+  ],
 ] as const)("%s", (_, status, body, failure) => {
   expect(readRefusal(status, body)).toEqual(failure);
 });
