@@ -13,6 +13,8 @@ export default defineConfig({
           exclude: ["test/e2e/**"],
           // Vitest leaves one processor alone otherwise.
           maxWorkers: "100%",
+          // First. With the order 0 and one worker (one processor), vitest runs a project after all others.
+          sequence: { groupOrder: 1 },
           // Many times what a test takes: a busy machine is no failure.
           testTimeout: 120_000,
         },
@@ -23,7 +25,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           // The tests in one file share a lab. They mostly wait, so that three labs fit side by side on two processors.
           maxWorkers: 3,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
