@@ -78,7 +78,9 @@ function reportChanges(draft: RegistryDraft, before: PodsContext["slots"]): void
   const added: KnownAttachment[] = [];
   const removed: string[] = [];
   let moreUsed = 0;
-  for (const [slot, is] of draft.slots.entries()) {
+  // No iterator: it would make an array for each slot, at each step of each pod.
+  for (let slot = 0; slot < draft.slots.length; slot += 1) {
+    const is = draft.slots[slot] ?? null;
     const was = before[slot] ?? null;
     if (was === is) continue;
     moreUsed += Number(usesAddresses(is)) - Number(usesAddresses(was));

@@ -10,10 +10,10 @@ const longestPlainId = 64;
  */
 export function stableHash(text: string): string {
   const words = hashWords(text);
-  const six = (word: number) =>
-    [0, 5, 10, 15, 20, 25].map((shift) => letters.charAt((word >>> shift) & 31)).join("");
-  const leftOver = (words[0] >>> 30) | ((words[1] >>> 30) << 2);
-  return `${six(words[0])}${six(words[1])}${letters.charAt(leftOver)}`;
+  let hash = "";
+  for (const word of words)
+    for (let shift = 0; shift < 30; shift += 5) hash += letters.charAt((word >>> shift) & 31);
+  return hash + letters.charAt((words[0] >>> 30) | ((words[1] >>> 30) << 2));
 }
 
 /**

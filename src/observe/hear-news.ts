@@ -11,6 +11,9 @@ export function hearNews(...listeners: readonly NewsListener[]): (inspected: Ins
   return (inspected) => {
     if (inspected.type !== "@xstate.actor") return;
     const actor = inspected.actorRef as Machine;
-    for (const listener of listeners) actor.on("*", (news) => listener(news, actor));
+    // One subscription for all: each costs an actor a set of its own.
+    actor.on("*", (news) => {
+      for (const listener of listeners) listener(news, actor);
+    });
   };
 }
