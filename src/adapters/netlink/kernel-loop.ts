@@ -24,6 +24,7 @@ export function runKernelLoop(port: MessagePort, { wakeFd, closing, sysctlRoot }
   const handlers = commandHandlers(kernel);
   const running = echoes(libc);
   const queue = requestQueue();
+  const wakes = Buffer.alloc(8);
   const post = (message: KernelMessage): void => port.postMessage(message);
   const monitors = () => kernel.kept.all().map(({ monitor }) => monitor);
 
@@ -31,8 +32,9 @@ export function runKernelLoop(port: MessagePort, { wakeFd, closing, sysctlRoot }
   while (Atomics.load(closing, 0) === 0) {
     const descriptors = monitors().flatMap((monitor) => monitor.descriptors);
     const deadline = queue.isEmpty() ? running.nextDeadline() : 0;
-    waitForInput(libc, [wakeFd, ...descriptors, ...running.descriptors()], deadline);
-    clearWake(wakeFd);
+    const woken = waitForInput(libc, [wakeFd, ...descriptors, ...running.descriptors()], deadline);
+    // An eventfd that poll() found readable: reading resets it (eventfd(2)).
+    if (woken) readSync(wakeFd, wakes);
     for (let served = 0; served < requestsPerRound; served++) {
       receiveRequests(port, queue);
       const request = queue.take();
@@ -47,24 +49,17 @@ export function runKernelLoop(port: MessagePort, { wakeFd, closing, sysctlRoot }
   kernel.kept.close();
 }
 
-function waitForInput(libc: Libc, descriptors: readonly number[], deadline: number | undefined): void {
+/** True when the first of the descriptors is readable. */
+function waitForInput(libc: Libc, descriptors: readonly number[], deadline: number | undefined): boolean {
   const entries = Buffer.alloc(descriptors.length * pollEntryLength);
   descriptors.forEach((fd, index) => {
     entries.writeInt32LE(fd, index * pollEntryLength);
     entries.writeInt16LE(pollIn, index * pollEntryLength + 4);
   });
   const timeoutMs = deadline === undefined ? -1 : Math.max(0, Math.ceil(deadline - performance.now()));
-  // A failure (EINTR) only means one round too many.
+  // A failure (EINTR) leaves the events empty: one round too many.
   libc.poll(entries, descriptors.length, timeoutMs);
-}
-
-/** The eventfd is non-blocking; EAGAIN says that something else woke us. */
-function clearWake(wakeFd: number): void {
-  try {
-    readSync(wakeFd, Buffer.alloc(8));
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
-  }
+  return (entries.readInt16LE(6) & pollIn) !== 0;
 }
 
 function receiveRequests(port: MessagePort, queue: RequestQueue): void {
