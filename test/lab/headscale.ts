@@ -101,6 +101,8 @@ export function headscaleConfig(lab: Lab): unknown {
       nameservers: { global: [] },
     },
     unix_socket: socketOf(lab),
+    // Its command line gives up after 5 s otherwise, on a busy machine while the server still starts.
+    cli: { timeout: "15s" },
     policy: { mode: "database" },
     log: { level: "info" },
     node: { expiry: "0", routes: { ha: { probe_interval: 0 } } },
