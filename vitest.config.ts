@@ -1,8 +1,10 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/bootstrap/longest-first.ts";
 
 /** Two kinds of tests: parts (with their own namespaces where they need the kernel), and the whole product in the lab. */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         // XState speaks up about mistakes only under this condition.
