@@ -1,10 +1,17 @@
-import { access, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 
-/** The QuickJS that Debian 13 ships. */
-const pin = { package: "quickjs", version: "2025.04.26-1", suite: "trixie" } as const;
+/**
+ * Debian 13: this QuickJS, and musl as its updates bring it. A process with glibc first asks the processor for its
+ * caches with the CPUID instruction, which a virtual machine hands to its hypervisor each time; musl does not.
+ */
+const suite = "trixie";
+const quickJs = { package: "quickjs", version: "2025.04.26-1" } as const;
+/** The C library; gcc's specs for it. */
+const muslPackages = ["musl-dev", "musl-tools"];
+const specsFile = "musl.specs";
 const archiveKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const publicMirror = "http://deb.debian.org/debian";
 
@@ -18,36 +25,64 @@ export interface QuickJs {
   readonly library: string;
   /** Directory of quickjs.h. */
   readonly include: string;
+  /** Path of gcc's specs for programs with musl, the C library of `library`. */
+  readonly specs: string;
 }
 
 /**
- * The system's QuickJS (Debian 13: packages quickjs and libquickjs), else one built from Debian's source package
- * into `cacheDir`, once. Needs apt-get, tar, xz, make and gcc for that. Rejects with the failing command's output.
+ * QuickJS with musl, built from Debian's packages into `cacheDir`, once. Needs apt-get, dpkg-deb, tar, xz, make and
+ * gcc for that. Rejects with the failing command's output.
  */
 export async function provideQuickJs(cacheDir: string, progress: (line: string) => void): Promise<QuickJs> {
-  const system = await systemQuickJs();
-  if (system !== undefined) return system;
-  const id = `${pin.package}-${pin.version}-${process.arch}`;
+  const id = `${quickJs.package}-${quickJs.version}-musl-${process.arch}`;
   const home = join(cacheDir, id);
-  const built = { id, qjsc: join(home, "qjsc"), library: join(home, "libquickjs.a"), include: home };
+  const built = {
+    id,
+    qjsc: join(home, "qjsc"),
+    library: join(home, "libquickjs.a"),
+    include: home,
+    specs: join(home, specsFile),
+  };
   if (await exists(built.library)) return built;
   await mkdir(cacheDir, { recursive: true });
   const work = await mkdtemp(join(cacheDir, `${id}.building-`));
   try {
-    progress(`fetching the Debian source package ${pin.package} ${pin.version}`);
-    const source = await fetchSource(work);
-    progress("compiling QuickJS (about 20 s, once)");
-    const jobs = `-j${availableParallelism()}`;
-    await execa("make", [jobs, "qjsc", "libquickjs.a", "CONFIG_LTO="], { cwd: source });
+    progress(`fetching the Debian packages ${quickJs.package} ${quickJs.version} and musl`);
     const product = join(work, "product");
-    await mkdir(product);
+    const source = await fetchPackages(work, product);
+    progress("compiling QuickJS (about 20 s, once)");
+    const specs = await writeSpecs(product, product);
+    await execa(
+      "make",
+      [
+        `-j${availableParallelism()}`,
+        "qjsc",
+        "libquickjs.a",
+        "CONFIG_LTO=",
+        "LDFLAGS=-static",
+        "QJSC_CC=gcc",
+        `CC=gcc -specs=${specs}`,
+      ],
+      { cwd: source },
+    );
     for (const file of ["qjsc", "libquickjs.a", "quickjs.h"])
       await copyFile(join(source, file), join(product, file));
+    await writeSpecs(product, home);
     await moveInto(product, home);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
   return built;
+}
+
+/** Writes musl's specs for gcc, with musl being below `root`, into `product`; returns their path there. */
+async function writeSpecs(product: string, root: string): Promise<string> {
+  const { stdout: triplet } = await execa("gcc", ["-print-multiarch"]);
+  const musl = triplet.trim().replace("gnu", "musl");
+  const specs = await readFile(join(product, `usr/lib/${musl}/musl-gcc.specs`), "utf8");
+  const path = join(product, specsFile);
+  await writeFile(path, specs.replaceAll("/usr/", `${root}/usr/`));
+  return path;
 }
 
 /** Renames a finished directory to its place in the cache; another build that was first there wins. */
@@ -68,27 +103,19 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function systemQuickJs(): Promise<QuickJs | undefined> {
-  const qjsc = "/usr/bin/qjsc";
-  const include = "/usr/include/quickjs";
-  const { stdout: triplet } = await execa("gcc", ["-print-multiarch"]);
-  const library = `/usr/lib/${triplet.trim()}/quickjs/libquickjs.a`;
-  const found = await Promise.all([qjsc, library, join(include, "quickjs.h")].map(exists));
-  if (found.includes(false)) return undefined;
-  // Prints its version in the first line of the help text and ends with 1.
-  const { stdout: help } = await execa(qjsc, ["-h"], { reject: false });
-  return { id: `system ${help.split("\n")[0]} ${triplet.trim()}`, qjsc, library, include };
-}
-
-/** Downloads through apt, which checks Debian's signature, without touching the machine's own apt state. */
-async function fetchSource(work: string): Promise<string> {
+/**
+ * Downloads through apt, which checks Debian's signature, without touching the machine's own apt state. musl is
+ * unpacked into `product`. Returns the directory of QuickJS's source.
+ */
+async function fetchPackages(work: string, product: string): Promise<string> {
   const lists = join(work, "lists");
   const archives = join(work, "archives");
   await mkdir(join(lists, "partial"), { recursive: true });
   await mkdir(join(archives, "partial"), { recursive: true });
   const sources = join(work, "sources.list");
   const trust = (await exists(archiveKeyring)) ? `[signed-by=${archiveKeyring}] ` : "";
-  await writeFile(sources, `deb-src ${trust}${await debianMirror()} ${pin.suite} main\n`);
+  const origin = `${trust}${await debianMirror()} ${suite} main\n`;
+  await writeFile(sources, `deb ${origin}deb-src ${origin}`);
   const options = [
     `Dir::Etc::SourceList=${sources}`,
     "Dir::Etc::SourceParts=/dev/null",
@@ -97,9 +124,13 @@ async function fetchSource(work: string): Promise<string> {
     "APT::Sandbox::User=",
   ].flatMap((option) => ["-o", option]);
   await execa("apt-get", [...options, "update", "--error-on=any"], { cwd: work });
-  const wanted = `${pin.package}=${pin.version}`;
+  await execa("apt-get", [...options, "download", ...muslPackages], { cwd: work });
+  const wanted = `${quickJs.package}=${quickJs.version}`;
   await execa("apt-get", [...options, "source", "--download-only", wanted], { cwd: work });
-  const tarball = (await readdir(work)).find((name) => name.includes(".orig.tar."));
+  const files = await readdir(work);
+  for (const file of files.filter((name) => name.endsWith(".deb")))
+    await execa("dpkg-deb", ["-x", join(work, file), product]);
+  const tarball = files.find((name) => name.includes(".orig.tar."));
   if (tarball === undefined) throw new Error(`apt-get source ${wanted} brought no .orig.tar file`);
   const source = join(work, "source");
   await mkdir(source);

@@ -43,7 +43,8 @@ export async function buildStub(progress: (line: string) => void = toStderr): Pr
     await execa(quickJs.qjsc, ["-c", "-s", "-N", "headcni_script", "-o", bytecodeFile, scriptFile]);
     const sources = nativeFiles.filter((file) => file.endsWith(".c")).map((file) => join(here, file));
     const inputs = [...sources, bytecodeFile, quickJs.library, "-lm"];
-    await execa("gcc", [...compilerFlags, `-I${quickJs.include}`, `-I${here}`, "-o", unloaded, ...inputs]);
+    const flags = [...compilerFlags, `-specs=${quickJs.specs}`, `-I${quickJs.include}`, `-I${here}`];
+    await execa("gcc", [...flags, "-o", unloaded, ...inputs]);
     await execa(unloaded, { stdout: { file: snapshot } });
     await execa("objcopy", ["--update-section", `.heap=${snapshot}`, unloaded, join(product, "headcni")]);
     await moveInto(product, home);

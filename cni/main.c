@@ -12,6 +12,9 @@
 #include "heap.h"
 #include "system.h"
 
+/* linux/mman.h, since Linux 5.14. */
+#define MADV_POPULATE_WRITE 23
+
 /* Written by qjsc from headcni.ts. */
 extern const uint32_t headcni_script_size;
 extern const uint8_t headcni_script[];
@@ -67,7 +70,7 @@ int main(void)
 {
   if (!heap.context)
     return write_snapshot();
-  /* Nearly all of it gets written: one call instead of a page fault for each page (since Linux 5.14, else no harm). */
+  /* Nearly all of it gets written: one call instead of a page fault for each page; an older kernel refuses it. */
   madvise(&heap, (char *)(heap.words + heap.used_words) - (char *)&heap, MADV_POPULATE_WRITE);
   JS_UpdateStackTop(JS_GetRuntime(heap.context));
   JS_Call(heap.context, heap.main, JS_UNDEFINED, 0, NULL);

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +14,9 @@
 
 #include "system.h"
 
-/* NSFS_MAGIC of linux/magic.h, missing from the headers of older distributions. */
-#define NSFS_MAGIC_NUMBER 0x6e736673
+/* linux/magic.h and linux/nsfs.h; the kernel's headers are not among musl's. */
+#define NSFS_MAGIC 0x6e736673
+#define NS_GET_NSTYPE _IO(0xb7, 0x3)
 
 static double milliseconds(struct timespec time)
 {
@@ -47,7 +47,7 @@ static int netns_kind(const char *path)
   /* statfs before open: opening a device or a pipe could do something. */
   if (statfs(path, &file_system) < 0)
     return -errno;
-  if (file_system.f_type != NSFS_MAGIC_NUMBER)
+  if (file_system.f_type != NSFS_MAGIC)
     return 2;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
