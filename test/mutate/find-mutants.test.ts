@@ -35,6 +35,7 @@ test("texts, types, imports, arguments and `meta` stay", () => {
     type Kind = "route" | 5;
     const text = "no route to the peer";
     const sentence = \`in \${n === 1 ? "pod" : "pods"} here\`;
+    const words = isUp(link) ? "is up" : down(link);
     const length = rest(5, "x");
     const state = { meta: stuckAfter(limits.up, true) };`;
   expect(changes(text)).toEqual([]);

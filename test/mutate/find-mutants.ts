@@ -90,14 +90,17 @@ function isNotBehaviour(node: ts.Node): boolean {
     ts.isTypeAliasDeclaration(node) ||
     ts.isInterfaceDeclaration(node) ||
     (ts.isPropertyAssignment(node) && ["meta", "description"].includes(node.name.getText())) ||
-    (ts.isTemplateExpression(node) && isText(node)) ||
+    isText(node) ||
+    (ts.isConditionalExpression(node) && (isText(node.whenTrue) || isText(node.whenFalse))) ||
     // A placeholder names what it stands for; nothing but its message shows the name.
     (ts.isCallExpression(node) && node.expression.getText().startsWith("notProvided"))
   );
 }
 
-/** A template with a blank is a sentence for people. */
-function isText(node: ts.TemplateExpression): boolean {
+/** What has a blank is a sentence for people; a choice between sentences is one, too. */
+function isText(node: ts.Node): boolean {
+  if (ts.isStringLiteralLike(node)) return /\s/.test(node.text);
+  if (!ts.isTemplateExpression(node)) return false;
   return [node.head, ...node.templateSpans.map(({ literal }) => literal)].some(({ text }) => /\s/.test(text));
 }
 

@@ -21,11 +21,13 @@ export type Order = {
   readonly files: readonly string[];
   /** Absolute paths of the tests that judge. */
   readonly tests: readonly string[];
-  /** A test judges the files that at most so many imports lead to: a unit is proven by the tests beside it. */
+  /** A test judges the files that it imports through at most so many: a unit is proven by the tests beside it. */
   readonly distance: number;
   /** Which of the mutants found are judged. */
   readonly choose: (mutants: readonly Mutant[]) => readonly Mutant[];
   readonly progress: (text: string) => void;
+  /** Called as soon as a mutant is judged. */
+  readonly judged: (verdict: Verdict) => void;
 };
 
 type Source = {
@@ -58,7 +60,9 @@ export async function judge(order: Order, run: TestRun): Promise<readonly Verdic
     const source = sources.find(({ file }) => file === mutant.file);
     if (source === undefined) continue;
     order.progress(`${verdicts.length + 1} of ${mutants.length}: ${mutant.file}:${mutant.line}`);
-    verdicts.push(await judgeOne(source, mutant, looks, order, run));
+    const verdict = await judgeOne(source, mutant, looks, order, run);
+    verdicts.push(verdict);
+    order.judged(verdict);
   }
   return verdicts;
 }
@@ -93,7 +97,7 @@ async function judgeOne(
   const distance = ({ distances }: Look): number => distances.get(source.path) ?? Infinity;
   const reaching = looks
     .filter((look) => look.places.has(place) && distance(look) <= order.distance)
-    .toSorted((a, b) => distance(a) - distance(b) || a.places.size - b.places.size);
+    .toSorted((a, b) => distance(a) - distance(b) || a.ms - b.ms);
   const limitMs = 120_000 + 10 * reaching.reduce((sum, { ms }) => sum + ms, 0);
   const text = new Map([[source.path, mutated(source.text, mutant)]]);
   const tests = reaching.map(({ test }) => test);

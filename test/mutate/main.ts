@@ -2,7 +2,7 @@ import { globSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "../bootstrap/checks.ts";
-import { judge } from "./judge.ts";
+import { judge, type Verdict } from "./judge.ts";
 import type { Mutant } from "./mutant.ts";
 import { notEquivalent, scoreLine, scores, survivorLines, survivors } from "./score.ts";
 import { startTestRun } from "./test-run.ts";
@@ -37,7 +37,7 @@ const tests = globSync(unitTests, { cwd: root })
   .map((test) => join(root, test));
 await using run = await startTestRun([unitTests]);
 const verdicts = await judge(
-  { root, files, tests, distance: Number(values.distance), choose: sample, progress },
+  { root, files, tests, distance: Number(values.distance), choose: sample, progress, judged },
   run,
 );
 progress("");
@@ -49,7 +49,6 @@ if (values.json) {
   const plain = alive.map(({ mutant, testFiles }) => ({ ...mutant, testFiles }));
   console.log(JSON.stringify({ scores: lines, survivors: plain }, null, 2));
 } else {
-  for (const survivor of alive) console.log(survivorLines(survivor));
   for (const score of lines) console.log(scoreLine(score));
 }
 for (const { mutant, killedBy } of wronglyDeclared)
@@ -81,6 +80,10 @@ function mulberry32(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+function judged(verdict: Verdict): void {
+  if (!values.json) for (const survivor of survivors([verdict])) console.log(survivorLines(survivor));
 }
 
 function progress(text: string): void {
