@@ -251,7 +251,10 @@ const refused: readonly (readonly [
   [
     "broken YAML and duplicate keys, with their lines",
     minimal("ipam: { a: 1", "b"),
-    [["", "config.yaml:4:1", "bad YAML", ""]],
+    [
+      ["", "config.yaml:4:1", "bad YAML", "end with a }"],
+      ["", "config.yaml:4:1", "bad YAML", "Implicit map keys"],
+    ],
   ],
   ["two documents in one file", `${minimal()}\n---\nnodeName: x`, [["", "config.yaml:3:1", "bad YAML", ""]]],
   [
@@ -264,9 +267,11 @@ const refused: readonly (readonly [
 describe("refused with its place, what was found and what would be right:", () => {
   test.each(refused)("%s", (_title, content, expected) => {
     const found = problems(content);
-    for (const [path, source, value, wanted] of expected)
-      expect(found).toContainEqual({ path, source, found: value, wanted: expect.stringContaining(wanted) });
-    if (expected.every(([path]) => path !== "")) expect(found.length).toBeGreaterThanOrEqual(expected.length);
+    const told = expected.map(([path, source, value, wanted]) => ({
+      ...{ path, source, found: value },
+      wanted: expect.stringContaining(wanted),
+    }));
+    expect(found).toEqual(told);
   });
 
   test.each([

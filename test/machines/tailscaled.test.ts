@@ -153,7 +153,7 @@ describe("tailscaled", () => {
       { type: "tailscale.down", reason: "EXITED" },
       { type: "tailnet.changed", status: { backendState: "NoState" } },
     ]);
-    const [first = 0] = clock.running();
+    const [first = Number.NaN] = clock.running();
     expect(first).toBeLessThanOrEqual(100);
     wire.runs = { pid: 77, startTime: "3000", attended: false };
     clock.fire(first);
