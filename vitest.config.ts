@@ -19,6 +19,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           // Many times what a test takes: a busy machine is no failure.
           testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
