@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { findBroken } from "../../src/domain/guard-plan.ts";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceName } from "../../src/domain/kernel-state.ts";
 import {
   acceptStatements,
   type ForeignAccept,
   forwardAccepts,
   inputAccepts,
 } from "../../src/domain/nft-foreign-accepts.ts";
-import { nodeTable } from "../../src/domain/nft-node-table.ts";
-import type { NftTable } from "../../src/domain/nft-table.ts";
-import { tailnetTable } from "../../src/domain/nft-tailnet-table.ts";
+import type { NftChain, NftRule, NftTable } from "../../src/domain/nft-table.ts";
 import { type FilterPacket, passageOf } from "../support/packet-filter.ts";
 import {
   anyPacket,
@@ -31,6 +31,7 @@ import {
   tailnetLinks,
   tailnetSentences,
 } from "./firewall-sentences.ts";
+import { freshObservation } from "./model-kernel.ts";
 
 type Node = typeof dualStack;
 
@@ -62,6 +63,36 @@ const tailnet: PacketWorld = { links: Object.values(tailnetLinks), places: tailn
 const forwarded = ({ input, output }: FilterPacket) => input !== undefined && output !== undefined;
 const received = ({ input, output }: FilterPacket) => input !== undefined && output === undefined;
 
+/** A command of the documents that the guard gives to nft (libnftables-json(5)). */
+interface NftCommand {
+  readonly add?: {
+    readonly chain?: Omit<NftChain, "priority" | "rules"> & { readonly prio: number };
+    readonly rule?: {
+      readonly chain: string;
+      readonly comment: string;
+      readonly expr: NftRule["statements"];
+    };
+  };
+}
+
+/** Our table as the guard's plan for a fresh node loads it, out of the document for nft. */
+function plannedTable(namespace: NamespaceName, of: GuardSettings): NftTable {
+  const mends = findBroken(of, freshObservation).flatMap((broken) => broken.mends);
+  const commands = mends
+    .filter((mend) => mend.kind === "firewall" && mend.namespace === namespace)
+    .flatMap((mend) => (mend.kind === "firewall" ? mend.changes : []))
+    .flatMap((change) => (change.tool === "nft" ? [change.document as { nftables: NftCommand[] }] : []))
+    .flatMap(({ nftables }) => nftables.flatMap(({ add }) => add ?? []));
+  const rulesOf = (name: string) =>
+    commands.flatMap(({ rule }) =>
+      rule?.chain === name ? [{ name: rule.comment.split(":")[1] ?? "", statements: rule.expr }] : [],
+    );
+  const chains = commands.flatMap(({ chain }) =>
+    chain === undefined ? [] : [{ ...chain, priority: chain.prio, rules: rulesOf(chain.name) }],
+  );
+  return { name: "headcni", chains };
+}
+
 /** Another program's chain with nothing in it but our accepts, before it drops. */
 function foreignTable(hook: "forward" | "input", family: 4 | 6, accepts: readonly ForeignAccept[]): NftTable {
   const place = { type: "filter", hook, priority: 0, policy: "drop" } as const;
@@ -87,7 +118,7 @@ interface Subject {
 const subjects: readonly Subject[] = [
   {
     what: "the node's table",
-    table: nodeTable,
+    table: (of) => plannedTable("node", of),
     sentences: nodeSentences,
     world: node,
     speaksOf: () => true,
@@ -96,7 +127,7 @@ const subjects: readonly Subject[] = [
   },
   {
     what: "the table in X",
-    table: tailnetTable,
+    table: (of) => plannedTable("tailnet", of),
     sentences: tailnetSentences,
     world: tailnet,
     speaksOf: ({ output }) => output !== undefined,
