@@ -49,7 +49,7 @@ const onlyIpv4: Node = {
     own: ipv4(terms.own),
     supernets: ipv4(terms.supernets),
     refused: [],
-    routers: { ...terms.routers, 6: undefined },
+    routers: { ...terms.routers, 6: [] },
     segmentSize: { ...terms.segmentSize, 6: undefined },
   },
 };

@@ -16,6 +16,8 @@ export const nodePlaces: Readonly<Record<4 | 6, readonly Place[]>> = {
   4: [
     { address: "10.244.1.5" },
     { address: "10.244.1.1", self: true },
+    { address: "10.244.9.7" },
+    { address: "10.244.9.1", self: true },
     { address: "10.244.2.5" },
     { address: "10.244.3.9" },
     { address: "100.64.0.9" },
@@ -50,6 +52,7 @@ const packetKinds: readonly Pick<
   { protocol: "udp", destinationPort: 41642, state: "new" },
   { protocol: "udp", destinationPort: 30080, state: "new" },
   { protocol: "udp", destinationPort: 30081, state: "new" },
+  { protocol: "udp", destinationPort: 30082, state: "new" },
   { protocol: "udp", destinationPort: 5353, state: "established" },
   { protocol: "udp", destinationPort: 5353, state: "untracked" },
   { protocol: "tcp", destinationPort: 41642, flags: ["syn"], segmentSize: 1460, state: "new" },
@@ -132,7 +135,7 @@ function nearby(family: 4 | 6, place: Place, places: readonly Place[]): fc.Arbit
 /** What the sentences need of settings, written down by hand and not by the code that makes the rules. */
 export const dualStack: { readonly settings: GuardSettings; readonly terms: SentenceTerms } = {
   settings: {
-    ownPrefixes: ["10.244.1.0/24", "fd00:1::/64"],
+    ownPrefixes: ["10.244.1.0/24", "10.244.9.0/28", "fd00:1::/64"],
     refusedPrefixes: ["10.244.3.0/24", "fd00:3::/64"],
     supernets: ["10.244.0.0/16", "fd00::/24"],
     linkPrefix: "198.18.0.0/30",
@@ -141,10 +144,10 @@ export const dualStack: { readonly settings: GuardSettings; readonly terms: Sent
     masquerade: true,
   },
   terms: {
-    own: ["10.244.1.0/24", "fd00:1::/64"],
+    own: ["10.244.1.0/24", "10.244.9.0/28", "fd00:1::/64"],
     refused: ["10.244.3.0/24", "fd00:3::/64"],
     supernets: ["10.244.0.0/16", "fd00::/24"],
-    routers: { 4: "10.244.1.1", 6: "fd00:1::1" },
+    routers: { 4: ["10.244.1.1", "10.244.9.1"], 6: ["fd00:1::1"] },
     linkAddress: "198.18.0.2",
     underlayPort: 41642,
     masquerade: true,
@@ -152,7 +155,7 @@ export const dualStack: { readonly settings: GuardSettings; readonly terms: Sent
   },
 };
 
-/** What kube-proxy does with node ports: 30080/udp leads to a pod of this node, 30081/udp to another node's. */
+/** What kube-proxy does with node ports: 30080/udp and 30082/udp lead to pods of this node, 30081/udp to another node's. */
 export const nodePortTable: NftTable = {
   name: "kube",
   chains: [
@@ -162,6 +165,7 @@ export const nodePortTable: NftTable = {
       rules: [
         nodePort(30080, "ip", "10.244.1.5"),
         nodePort(30081, "ip", "10.244.2.5"),
+        nodePort(30082, "ip", "10.244.9.7"),
         nodePort(30080, "ip6", "fd00:1::5"),
         nodePort(30081, "ip6", "fd00:2::5"),
       ],

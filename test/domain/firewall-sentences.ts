@@ -7,7 +7,8 @@ export interface SentenceTerms {
   readonly own: readonly string[];
   readonly supernets: readonly string[];
   readonly refused: readonly string[];
-  readonly routers: Readonly<Record<4 | 6, string | undefined>>;
+  /** One for each own prefix; the first stands for the node. */
+  readonly routers: Readonly<Record<4 | 6, readonly string[]>>;
   /** Address of X on the veth; its underlay is IPv4. */
   readonly linkAddress: string;
   readonly underlayPort: number;
@@ -166,7 +167,7 @@ export const tailnetSentences: readonly Sentence[] = [
         output?.name === "tailscale0" &&
         inAny(destination, supernets) &&
         !inAny(source, own);
-      return !passage.passes || passage.source === (translated ? routers[family] : source);
+      return !passage.passes || passage.source === (translated ? routers[family][0] : source);
     },
   },
   {
@@ -207,7 +208,7 @@ export const foreignInputSentences: readonly Sentence[] = [
       const proof =
         packet.input?.name === "headcni0" &&
         packet.icmpType === "echo-request" &&
-        packet.destination === routers[packet.family];
+        routers[packet.family].includes(packet.destination);
       return passes === (answer || proof);
     },
   },

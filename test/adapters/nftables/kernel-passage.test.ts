@@ -28,6 +28,7 @@ const node: PacketWorld = { links: [tailnet, underlay, pod, leaving], places: no
 const inX: PacketWorld = { links: Object.values(tailnetLinks), places: tailnetPlaces };
 const nodeAddresses = [
   { link: "lo", address: "10.244.1.1/32" },
+  { link: "lo", address: "10.244.9.1/32" },
   { link: "lo", address: "fd00:1::1/128" },
   { link: underlay.name, address: "10.77.0.2/24" },
   { link: underlay.name, address: "fd77::2/64" },
