@@ -62,7 +62,7 @@ describe("addresses", () => {
   test("of an ADD that fails are not counted", async () => {
     const { path, counted, kernel } = await countedStack();
     kernel.failNext("attach", enomem);
-    await exchange(path, cniRequest("ADD", "c1"));
+    expect(await exchange(path, cniRequest("ADD", "c1"))).toMatchObject({ ok: false });
     expect(await counted(allocations)).toEqual([]);
   });
 });

@@ -141,7 +141,7 @@ test("peers reach tailscaled at the node's port, and its own packets take the no
 describe("nothing in clear on the underlay", () => {
   /** Sends from pod, node and tailnet while `broken` holds; what of it the LAN saw, and how often the veth was crossed. */
   const sendAll = async () => {
-    const lan = await capture(inNetns(node.names.uplink, ["env"]), "lan0", "net 10.244.0.0/16");
+    const lan = await capture(inNetns(node.names.uplink, ["env"]), "lan0", "icmp");
     const veth = async () =>
       Number((await node.inNode("cat", "/proc/net/dev")).match(/headcni0: *\d+ +(\d+)/)?.[1] ?? 0);
     const before = await veth();
@@ -151,7 +151,11 @@ describe("nothing in clear on the underlay", () => {
       nodeAnswers("-I", nodeAddress, remotePod),
     ]);
     const crossed = (await veth()) - before;
-    return { inClear: await lan.stop(), crossed };
+    // What may be seen is seen, so what is not seen was not there.
+    expect(await nodeAnswers(uplinkAddress)).toBe(true);
+    const seen = await lan.stop();
+    expect(seen.join("\n")).toContain(`${nodeAddress} > ${uplinkAddress}`);
+    return { inClear: seen.filter((line) => line.includes("10.244.")), crossed };
   };
 
   test("with the tunnel gone, and no packet goes round and round", async () => {

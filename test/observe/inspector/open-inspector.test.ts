@@ -98,6 +98,7 @@ test("switched on again under a viewer's eyes, it stays on", async () => {
   vi.advanceTimersByTime(600);
   expect(lines.join("")).not.toContain("switched off");
   vi.useRealTimers();
+  expect((await get("/inspect")).status).toBe(200);
   watching.abort();
 });
 
