@@ -6,11 +6,12 @@ import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { BenchError } from "./bench-error.ts";
+import { type Missed, missedByKills, verdictInWords } from "./verdicts.ts";
 
 const usage = `Kills the daemon with -9 at random moments under a storm of ADD and DEL, and looks for what must never be.
 Usage: npm run bench -- kills [--kills N] [--json]     (as root)
   --kills N    kills (500: ten to twenty minutes)
-Ends with code 1 when an address was given twice or leaked, or a success was none.
+Ends with code 1 when an address was given twice or leaked, a success was none, or no ADD answered success.
 `;
 
 /** `npm run bench -- kills`; returns the exit code: 1 when something was lost or leaked, 2 for words it does not know. */
@@ -30,11 +31,13 @@ export async function killsCommand(argv: readonly string[]): Promise<number> {
   interrupts.watch(lab.id);
   try {
     const { leaked, ...storm } = await weather(lab, kills, progress);
-    const wrong = [storm.twice, storm.dead, storm.undeleted, leaked].flat();
+    const missed = missedByKills(storm, leaked);
     const printed =
-      values.json === true ? JSON.stringify({ kills, ...storm, leaked }) : inWords(kills, storm, wrong);
+      values.json === true
+        ? JSON.stringify({ kills, ...storm, leaked, missed })
+        : inWords(kills, storm, missed);
     process.stdout.write(`${printed}\n`);
-    return wrong.length === 0 ? 0 : 1;
+    return missed.length === 0 ? 0 : 1;
   } finally {
     await stopLab(lab.id, progress);
     interrupts.release();
@@ -58,12 +61,10 @@ async function weather(
   return { ...storm, leaked };
 }
 
-function inWords(kills: number, { adds, dels, refused }: StormReport, wrong: readonly string[]): string {
+function inWords(kills: number, { adds, dels, refused }: StormReport, missed: Missed): string {
   return [
     `${kills} kills -9: ${adds} ADDs answered success, ${refused} were to be repeated, ${dels} DELs`,
-    ...wrong.slice(0, 20),
-    wrong.length === 0
-      ? "no address twice, none leaked, every success true"
-      : `NOT clean: ${wrong.length} findings`,
+    missed.length === 0 ? "no address twice, none leaked, every success true" : `${missed.length} findings`,
+    verdictInWords(missed.slice(0, 20)),
   ].join("\n");
 }

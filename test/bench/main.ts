@@ -3,7 +3,7 @@ import { type Progress, stderrProgress } from "../lab/progress.ts";
 import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
-import { bars, reaches } from "./bars.ts";
+import { missedBars } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
 import { inspectorCommand } from "./inspector-command.ts";
 import { killsCommand } from "./kills-command.ts";
@@ -22,7 +22,7 @@ import {
   profileAddAndDel,
 } from "./parts.ts";
 import { podsCommand } from "./pods-command.ts";
-import { asJson, asText, type Findings } from "./report.ts";
+import { asJson, asText, exitCodeOf, type Findings } from "./report.ts";
 import { stormCommand } from "./storm-command.ts";
 
 /** Benchmarks with a lab of their own kind, by their first word. */
@@ -51,7 +51,7 @@ const labParts: readonly PartRun[] = [
   { parts: ["start"], run: benchRestarts },
 ];
 
-/** Runs the wanted parts, prints what they found and returns the exit code: 1 if a part could not be measured. */
+/** Runs the wanted parts, prints what they found and returns the exit code: 1 if a bar is missed or a part could not be measured. */
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);
   if (options.help) {
@@ -59,9 +59,10 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const findings = await runParts(options, stderrProgress());
-  const whole = options.profile || !misses(findings) ? findings : merged(findings, { hints: [profileHint] });
+  const missed = missedBars(findings.metrics).length > 0;
+  const whole = options.profile || !missed ? findings : merged(findings, { hints: [profileHint] });
   process.stdout.write(options.json ? `${JSON.stringify(asJson(whole))}\n` : asText(whole));
-  return Object.keys(findings.failures).length === 0 ? 0 : 1;
+  return exitCodeOf(findings);
 }
 
 async function runParts(options: Options, progress: Progress): Promise<Findings> {
@@ -92,13 +93,6 @@ async function runInLab(wanted: readonly PartRun[], options: Options, progress: 
   const down = await attempt("lab down", () => stopLab(lab.id, progress).then(() => ({})));
   interrupts.release();
   return merged(findings, down);
-}
-
-function misses({ metrics }: Findings): boolean {
-  return bars.some((bar) => {
-    const metric = metrics[bar.key];
-    return metric !== undefined && !reaches(bar, metric);
-  });
 }
 
 /** A part that breaks does not take the others' numbers with it. */

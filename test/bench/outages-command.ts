@@ -5,34 +5,26 @@ import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { BenchError } from "./bench-error.ts";
-import {
-  type AwayKill,
-  killTailscaled,
-  killTailscaledAlone,
-  type LongOutage,
-  longOutage,
-  outagePods,
-} from "./outages.ts";
+import { type AwayKill, killTailscaled, killTailscaledAlone, longOutage, outagePods } from "./outages.ts";
 import { median } from "./statistics.ts";
+import {
+  type FoundOutages,
+  type Missed,
+  missedByOutages,
+  silencesOf,
+  verdictInWords,
+  type WantedOutages,
+} from "./verdicts.ts";
 
 const usage = `How long pods are silent when parts of the network die, on a direct pair of nodes.
 Usage: npm run bench -- outages [--kills N] [--away-kills N] [--minutes N] [--json]     (as root)
   --kills N        tailscaled killed so often with Headscale up (20)
   --away-kills N   tailscaled killed so often with Headscale away, which then returns (10)
   --minutes N      Headscale away for so long, a direct and a relay-only pair (0: not at all)
-Ends with code 1 when a bar is not kept: a median of 1 s and at most 5 s of silence, no packet lost without a kill.
+Ends with code 1 when a bar is missed: a median of 1 s and at most 5 s of silence, no packet lost without a kill.
 `;
 
-const bar = { medianMs: 1000, mostMs: 5000 };
-
-type Wanted = { readonly kills: number; readonly awayKills: number; readonly minutes: number };
-type Found = {
-  readonly killed: readonly number[];
-  readonly away: readonly AwayKill[];
-  readonly outage: readonly LongOutage[];
-};
-
-/** `npm run bench -- outages`; returns the exit code: 1 when a bar is not kept, 2 for words it does not know. */
+/** `npm run bench -- outages`; returns the exit code: 1 when a bar is missed, 2 for words it does not know. */
 export async function outagesCommand(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -44,7 +36,7 @@ export async function outagesCommand(argv: readonly string[]): Promise<number> {
       help: { type: "boolean" },
     },
   });
-  const wanted: Wanted = {
+  const wanted: WantedOutages = {
     kills: Number(values.kills ?? 20),
     awayKills: Number(values["away-kills"] ?? 10),
     minutes: Number(values.minutes ?? 0),
@@ -61,18 +53,22 @@ export async function outagesCommand(argv: readonly string[]): Promise<number> {
   interrupts.watch(lab.id);
   try {
     const found = await measure(lab, wanted, progress);
-    const reached = reachesBars(found);
+    const missed = missedByOutages(found, wanted);
     const printed =
-      values.json === true ? JSON.stringify({ ...found, reached }) : inWords(found, wanted, reached);
+      values.json === true ? JSON.stringify({ ...found, missed }) : inWords(found, wanted, missed);
     process.stdout.write(`${printed}\n`);
-    return reached ? 0 : 1;
+    return missed.length === 0 ? 0 : 1;
   } finally {
     await stopLab(lab.id, progress);
     interrupts.release();
   }
 }
 
-async function measure(lab: Lab, { kills, awayKills, minutes }: Wanted, progress: Progress): Promise<Found> {
+async function measure(
+  lab: Lab,
+  { kills, awayKills, minutes }: WantedOutages,
+  progress: Progress,
+): Promise<FoundOutages> {
   const pods = await outagePods(lab);
   const [from, to] = pods;
   if (from === undefined || to === undefined) throw new BenchError("BAD_OPTION", "outages need two nodes");
@@ -89,21 +85,7 @@ async function measure(lab: Lab, { kills, awayKills, minutes }: Wanted, progress
   return { killed, away, outage: minutes > 0 ? await longOutage(lab, pods, minutes, progress) : [] };
 }
 
-function silencesOf({ killed, away }: Found): Readonly<Record<string, readonly number[]>> {
-  return {
-    "tailscaled killed, Headscale up": killed,
-    "tailscaled killed, Headscale away": away.map(({ killMs }) => killMs),
-    "Headscale returned after that": away.map(({ returnMs }) => returnMs),
-  };
-}
-
-function reachesBars(found: Found): boolean {
-  const tried = Object.values(silencesOf(found)).filter(({ length }) => length > 0);
-  const soon = tried.every((group) => median(group) <= bar.medianMs && Math.max(...group) <= bar.mostMs);
-  return soon && found.outage.every(({ lost }) => lost === 0);
-}
-
-function inWords(found: Found, { minutes }: Wanted, reached: boolean): string {
+function inWords(found: FoundOutages, { minutes }: WantedOutages, missed: Missed): string {
   const silences = Object.entries(silencesOf(found)).flatMap(([what, group]) => {
     const sorted = [...group].sort((a, b) => a - b);
     const middle = median(sorted).toFixed(0);
@@ -112,5 +94,5 @@ function inWords(found: Found, { minutes }: Wanted, reached: boolean): string {
   const losses = found.outage.map(
     ({ pair, sent, lost }) => `Headscale away for ${minutes} min, ${pair}: ${lost} of ${sent} datagrams lost`,
   );
-  return [...silences, ...losses, reached ? "reached" : "NOT reached"].join("\n");
+  return [...silences, ...losses, verdictInWords(missed)].join("\n");
 }

@@ -22,7 +22,10 @@ export async function measureRoundTrips(path: Path, count: number): Promise<read
 /** What a ping that ran beside something else sent and lost. */
 export type PingTally = { readonly sent: number; readonly lost: number };
 
-/** Pings an address every 10 ms, for at most two minutes, until the returned function is called. */
+/**
+ * Pings an address every 10 ms, for at most two minutes, until the returned function is called, which throws BenchError
+ * UNREADABLE_OUTPUT if nothing was sent.
+ */
 export function pingUntilStopped(
   enter: (command: CommandLine) => CommandLine,
   address: string,
@@ -40,7 +43,7 @@ export function pingUntilStopped(
     ping.kill("SIGINT");
     await ended;
     const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(said.join("")) ?? [];
-    if (received !== undefined) return { sent: Number(sent), lost: Number(sent) - Number(received) };
+    if (Number(sent) > 0) return { sent: Number(sent), lost: Number(sent) - Number(received) };
     throw new BenchError("UNREADABLE_OUTPUT", `ping printed: ${said.join("")}`);
   };
 }

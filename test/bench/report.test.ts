@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Sample } from "./plugin-bench.ts";
 import { pluginRatios, summarize } from "./plugin-summary.ts";
-import { asJson, asText, type Findings } from "./report.ts";
+import { asJson, asText, exitCodeOf, type Findings } from "./report.ts";
 import { measured } from "./statistics.ts";
 
 function sample(candidate: string, round: number, elapsedMs: readonly number[]): Sample {
@@ -18,7 +18,7 @@ const samples = [
 ];
 
 const findings: Findings = {
-  metrics: { addSequentialP50Ratio: measured([0.1, 0.2, 0.12]), addParallelRateRatio: measured([4, 4, 4]) },
+  metrics: { addSequentialP50Ratio: measured([0.1, 0.2, 0.12]), addParallelRateRatio: measured([3, 3, 3]) },
   plugins: summarize(samples),
   raw: { rounds: 2 },
   hints: [],
@@ -40,16 +40,25 @@ describe("report of the benchmark", () => {
     expect(json.addSequentialP50Ratio).toBe(0.12);
     expect(json.spread.addSequentialP50Ratio).toMatchObject({ low: 0.1, high: 0.2 });
     expect(json.bars).toEqual([
-      { key: "addSequentialP50Ratio", atMost: 0.15, value: 0.12, reached: true },
-      { key: "addParallelRateRatio", atLeast: 5, value: 4, reached: false },
+      { key: "addSequentialP50Ratio", atMost: 0.25, value: 0.12, reached: true },
+      { key: "addParallelRateRatio", atLeast: 4, value: 3, reached: false },
     ]);
     expect(json.failures).toEqual({ start: "the daemon does not run" });
   });
 
-  test("the table stays under 100 columns and names what was not measured", () => {
+  test("the table stays under 100 columns and names what was missed and what was not measured", () => {
     const lines = asText(findings).split("\n");
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(100);
     expect(lines.filter((line) => line.includes("NOT reached"))).toHaveLength(1);
+    expect(lines).toContain("MISSED addParallelRateRatio: 3.00, bar >= 4");
     expect(lines).toContain("NOT MEASURED: start: the daemon does not run");
+  });
+
+  test("a missed bar and a part that was not measured each end with code 1", () => {
+    const { addSequentialP50Ratio, addParallelRateRatio } = findings.metrics;
+    const reached = { ...findings, metrics: { addSequentialP50Ratio }, failures: {} } as Findings;
+    expect(exitCodeOf(reached)).toBe(0);
+    expect(exitCodeOf({ ...reached, metrics: { addParallelRateRatio } } as Findings)).toBe(1);
+    expect(exitCodeOf({ ...reached, failures: { start: "the daemon does not run" } })).toBe(1);
   });
 });

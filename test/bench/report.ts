@@ -1,5 +1,5 @@
 import { availableParallelism, release } from "node:os";
-import { bars, limitInWords, type Metrics, reaches } from "./bars.ts";
+import { bars, limitInWords, type Metrics, missedBars, reaches } from "./bars.ts";
 import type { PluginSummary } from "./plugin-summary.ts";
 import { table } from "./table.ts";
 
@@ -12,6 +12,11 @@ export type Findings = {
   readonly failures: Readonly<Record<string, string>>;
 };
 
+/** 1 if a bar is missed or a part could not be measured. */
+export function exitCodeOf({ metrics, failures }: Findings): number {
+  return missedBars(metrics).length + Object.keys(failures).length === 0 ? 0 : 1;
+}
+
 /** The findings as one flat object: the median of each metric by its key, then spreads, bars and raw numbers. */
 export function asJson({ metrics, plugins, raw, hints, failures }: Findings): Record<string, unknown> {
   const medians = Object.entries(metrics).map(([key, { median }]) => [key, median]);
@@ -21,7 +26,7 @@ export function asJson({ metrics, plugins, raw, hints, failures }: Findings): Re
     bars: bars.flatMap((bar) => {
       const metric = metrics[bar.key];
       if (metric === undefined) return [];
-      return [{ key: bar.key, ...bar.limit, value: metric.median, reached: reaches(bar, metric) }];
+      return [{ key: bar.key, ...bar.limit, value: metric[bar.judged], reached: reaches(bar, metric) }];
     }),
     raw: { plugins, ...raw },
     hints,
@@ -33,10 +38,12 @@ export function asJson({ metrics, plugins, raw, hints, failures }: Findings): Re
 /** The findings for people, lines under 100 columns. */
 export function asText(findings: Findings): string {
   const { plugins, hints, failures } = findings;
+  const missed = missedBars(findings.metrics);
   return [
     ...(plugins.length === 0 ? [] : [pluginTable(plugins), ""]),
     barTable(findings.metrics),
     ...(hints.length === 0 ? [] : ["", ...hints]),
+    ...(missed.length === 0 ? [] : ["", ...missed]),
     ...Object.entries(failures).map(([part, reason]) => `\nNOT MEASURED: ${part}: ${reason}`),
     "",
   ].join("\n");

@@ -18,6 +18,7 @@ describe("statistics of the benchmarks", () => {
   test("nothing measured is not a number, rather than zero", () => {
     expect(percentile([], 0.5)).toBeNaN();
     expect(median([])).toBeNaN();
+    expect(measured([])).toEqual({ median: Number.NaN, low: Number.NaN, high: Number.NaN, rounds: [] });
   });
 
   test("a ratio is taken inside each round, so a slow round does not move it", () => {

@@ -21,9 +21,11 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
-/** Median and spread of one number per round. */
+/** Median and spread of one number per round; `NaN` for no rounds. */
 export function measured(rounds: readonly number[]): Measurement {
-  return { median: median(rounds), low: Math.min(...rounds), high: Math.max(...rounds), rounds };
+  const [low, high] =
+    rounds.length === 0 ? [Number.NaN, Number.NaN] : [Math.min(...rounds), Math.max(...rounds)];
+  return { median: median(rounds), low, high, rounds };
 }
 
 /** Round by round `a / b`. Both were measured side by side, so noise of the machine that lasts longer than a round drops out. */
