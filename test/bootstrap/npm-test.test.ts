@@ -9,17 +9,24 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { root } from "./checks.ts";
 import type { TestReport } from "./test-report.ts";
 
-/** Runs `npm test`'s program, with the project's configuration, on test files that are made up: their text by their path. */
-async function startRun(files: Readonly<Record<string, string>>, ...more: readonly string[]) {
+const program = [process.execPath, join(root, "test", "bootstrap", "test.ts")] as const;
+const throughNpm = ["npm", "test", "--"] as const;
+type Start = { readonly command?: readonly [string, ...string[]]; readonly more?: readonly string[] };
+
+/** Runs `npm test`, or only its program, with the project's configuration on made-up test files: their text by their path. */
+async function startRun(
+  files: Readonly<Record<string, string>>,
+  { command: [first, ...rest] = program, more = [] }: Start = {},
+) {
   const folder = temporaryDirectory();
   for (const [file, text] of Object.entries(files)) {
     await mkdir(dirname(join(folder, file)), { recursive: true });
     await writeFile(join(folder, file), text);
   }
   const report = join(folder, "report.json");
-  const program = join(root, "test", "bootstrap", "test.ts");
-  const given = ["--globals", "--root", folder, "--config", join(root, "vitest.config.ts"), ...more];
-  const child = spawn(process.execPath, [program, ...given], {
+  const given = [...rest, "--globals", "--root", folder, "--config", join(root, "vitest.config.ts"), ...more];
+  const child = spawn(first, given, {
+    cwd: root,
     env: { ...process.env, TEST_REPORT: report },
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -108,7 +115,10 @@ describe("npm test", () => {
   });
 
   test("fails when no test has the name that was asked for", async () => {
-    const { ended } = await startRun({ "test/part.test.ts": `test("a part", () => {});` }, "-t", "a whole");
+    const { ended } = await startRun(
+      { "test/part.test.ts": `test("a part", () => {});` },
+      { more: ["-t", "a whole"] },
+    );
     const { code, lines } = await ended;
     expect({ code, end: lines.slice(-2) }).toEqual({
       code: 1,
@@ -133,8 +143,9 @@ describe("npm test", () => {
 
   test.each(["SIGINT", "SIGTERM"] as const)("takes its labs down on %s and fails", async (signal) => {
     // What a lab's id begins with is all that the program knows of it.
-    const { child, folder, ended } = await startRun({
-      "test/part.test.ts": `
+    const { child, folder, ended } = await startRun(
+      {
+        "test/part.test.ts": `
         import { mkdirSync, renameSync, writeFileSync } from "node:fs";
         import { tmpdir } from "node:os";
         test("never ends", () => {
@@ -144,7 +155,9 @@ describe("npm test", () => {
           renameSync(import.meta.dirname + "/new", import.meta.dirname + "/up");
           return new Promise(() => {});
         });`,
-    });
+      },
+      { command: throughNpm },
+    );
     const up = () => readFile(join(folder, "test", "up"), "utf8").catch(() => undefined);
     await waitUntil(async () => (await up()) !== undefined, { what: "the test runs", timeoutMs: 60_000 });
     const { lab, pid } = JSON.parse((await up()) ?? "") as { readonly lab: string; readonly pid: number };

@@ -1,11 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { listLabs } from "../lab/lab-store.ts";
 import { stderrProgress } from "../lab/progress.ts";
 import { stopLab } from "../lab/stop-lab.ts";
+import { waitUntil } from "../lab/wait-until.ts";
 import { root, runChecks, toolPath } from "./checks.ts";
 import { prepareTests } from "./prepare.ts";
 import { slowestFiles, type Tally, type TestReport, tallyOf } from "./test-report.ts";
@@ -16,33 +18,47 @@ const progress = stderrProgress();
 /** How ids of this run's labs begin; those of tests that vitest runs without this program begin with t. */
 const testRun = `r${randomBytes(2).toString("hex").slice(1)}`;
 
-/** A run of vitest: `tally` once it ended, `end` kills it with all its workers, so that none makes a lab after that. */
-type VitestRun = { readonly tally: Promise<Tally>; readonly end: () => Promise<void> };
-
-/** Starts vitest with this process's output. */
-async function startVitest(args: readonly string[]): Promise<VitestRun> {
+/** Runs vitest with this process's output. */
+async function runVitest(args: readonly string[]): Promise<Tally> {
   await mkdir(dirname(reportFile), { recursive: true });
   await rm(reportFile, { force: true });
   const reporters = ["default", join(root, "test", "bootstrap", "test-reporter.ts")];
   const given = [...reporters.map((reporter) => `--reporter=${reporter}`), ...args];
-  const child: ChildProcess = spawn(process.execPath, [toolPath("vitest", "vitest"), "run", ...given], {
+  const child = spawn(process.execPath, [toolPath("vitest", "vitest"), "run", ...given], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, LAB_TEST_RUN: testRun, TEST_REPORT: reportFile },
-    detached: true,
   });
-  const ended = once(child, "close");
-  return {
-    tally: ended.then(async ([exitCode]) => tallyOf(await readReport(), exitCode)),
-    end: async () => {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-      } catch {
-        // All have ended already.
-      }
-      await ended;
-    },
+  const [exitCode] = (await once(child, "close")) as [number | null];
+  return tallyOf(await readReport(), exitCode);
+}
+
+/** Kills vitest, its workers and what they started, until none is left that could make a lab; labs go after that. */
+async function killRun(): Promise<void> {
+  const ended = async () => {
+    const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+    const ours = pids.filter((pid) => environmentOf(pid).includes(`LAB_TEST_RUN=${testRun}\0`));
+    for (const pid of ours) killIfThere(pid);
+    return ours.length === 0;
   };
+  await waitUntil(ended, { what: "every process of the run has ended", timeoutMs: 20_000 });
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** As it was when the process began (proc_pid_environ(5)); empty for one that has ended. */
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** The report, of which it shows the slowest files; undefined if vitest broke before it wrote one. */
@@ -55,20 +71,18 @@ async function readReport(): Promise<TestReport | undefined> {
 }
 
 /** Every check, then every test; with arguments, which go to vitest, no checks. */
-async function run(args: readonly string[], started: (vitest: VitestRun) => void): Promise<Tally> {
+async function run(args: readonly string[]): Promise<Tally> {
   await prepareTests(args, progress);
   const checks = args.length === 0 ? await runChecks() : { passed: 0, failed: [] };
-  const vitest = await startVitest(args);
-  started(vitest);
-  const { passed, failures, skipped } = await vitest.tally;
+  const { passed, failures, skipped } = await runVitest(args);
   return { passed: checks.passed + passed, failures: [...checks.failed, ...failures], skipped };
 }
 
-/** Resolves with the words for it when this process is told to end. */
+/** Resolves with the words for it when this process is told to end; from then on it is deaf to a second time. */
 function interrupted(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-      process.once(signal, () => resolve(`interrupted by ${signal}`));
+      process.on(signal, () => resolve(`interrupted by ${signal}`));
   });
 }
 
@@ -76,14 +90,11 @@ function interrupted(): Promise<string> {
  * `npm test`: the last line says how many passed and failed, those before it what was skipped and what failed. However the
  * run ends, none of its labs stays.
  */
-const running: { vitest?: VitestRun } = {};
 const { passed, failures, skipped } = await Promise.race([
-  run(process.argv.slice(2), (vitest) => {
-    running.vitest = vitest;
-  }),
+  run(process.argv.slice(2)),
   interrupted().then((why): Tally => ({ passed: 0, failures: [why], skipped: [] })),
 ]);
-await running.vitest?.end();
+await killRun();
 for (const id of await listLabs()) if (id.startsWith(testRun)) await stopLab(id, progress);
 if (skipped.length > 0) console.log(`${skipped.length} skipped:`);
 for (const line of skipped) console.log(`SKIPPED ${line}`);
