@@ -20,7 +20,7 @@ const { values, positionals } = parseArgs({
     json: { type: "boolean", default: false },
     sample: { type: "string" },
     seed: { type: "string", default: "1" },
-    tests: { type: "string", default: "" },
+    tests: { type: "string", multiple: true, default: [""] },
   },
 });
 
@@ -32,7 +32,7 @@ if (files.length === 0) {
   process.exit(2);
 }
 const tests = globSync(unitTests, { cwd: root })
-  .filter((test) => test.includes(values.tests))
+  .filter((test) => values.tests.some((part) => test.includes(part)))
   .toSorted()
   .map((test) => join(root, test));
 await using run = await startTestRun([unitTests]);

@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import { brokenSysctls, sysctlsToRemember, wishedSysctls } from "../../src/domain/guard-sysctls.ts";
+import type { KernelSnapshot } from "../../src/domain/kernel-state.ts";
+
+const ipv4: GuardSettings = {
+  ownPrefixes: ["10.244.1.0/24"],
+  refusedPrefixes: [],
+  supernets: ["10.244.0.0/16"],
+  linkPrefix: "198.18.0.0/30",
+  tunnel: { name: "tailscale0", mtu: 1280 },
+  underlayPort: 41642,
+  masquerade: true,
+};
+const dual: GuardSettings = {
+  ...ipv4,
+  ownPrefixes: ["10.244.1.0/24", "fd00:244:1::/64"],
+  supernets: ["10.244.0.0/16", "fd00:244::/48"],
+};
+const link = (name: string, group = 0) => ({
+  ...{ index: 1, name, mac: "", mtu: 1500, up: true, group, alias: "", kind: "" },
+});
+const snapshot = (...links: KernelSnapshot["links"]): KernelSnapshot => ({
+  links,
+  addresses: [],
+  routes: [],
+  rules: [],
+});
+/** The uplink, our veth, a pod's link, and one that leaves. */
+const links = snapshot(link("eth0"), link("headcni0"), link("hc1", 0x4843), link("hc2", 0x4844));
+
+test("the node forwards, loosely on our own link only", () => {
+  expect(wishedSysctls(ipv4, "node", links)).toEqual([
+    { name: "net/ipv4/ip_forward", value: "1", orElse: [] },
+    { name: "net/ipv4/conf/headcni0/rp_filter", value: "2", orElse: [] },
+  ]);
+  expect(wishedSysctls(ipv4, "node", snapshot(link("eth0")))).toEqual([
+    { name: "net/ipv4/ip_forward", value: "1", orElse: [] },
+  ]);
+});
+
+test("a node that forwards IPv6 still hears router advertisements on links of others, before it forwards", () => {
+  expect(wishedSysctls(dual, "node", links).slice(2)).toEqual([
+    { name: "net/ipv6/conf/eth0/accept_ra", value: "2", orElse: ["0"] },
+    { name: "net/ipv6/conf/all/forwarding", value: "1", orElse: [] },
+  ]);
+});
+
+test("X forwards, and is loose on all links", () => {
+  expect(wishedSysctls(dual, "tailnet", links)).toEqual([
+    { name: "net/ipv4/ip_forward", value: "1", orElse: [] },
+    { name: "net/ipv4/conf/all/rp_filter", value: "2", orElse: [] },
+    { name: "net/ipv6/conf/all/forwarding", value: "1", orElse: [] },
+  ]);
+});
+
+test("only another value is written, none that is as good, and none of a link that is gone", () => {
+  const wishes = [
+    { name: "a", value: "1", orElse: [] },
+    { name: "b", value: "2", orElse: ["0"] },
+    { name: "c", value: "2", orElse: ["0"] },
+    { name: "d", value: "1", orElse: [] },
+    { name: "e", value: "1", orElse: [] },
+  ];
+  expect(brokenSysctls(wishes, { a: "1", b: "0", c: "1", d: "0" })).toEqual({ c: "2", d: "1" });
+});
+
+test("the switches are remembered before what they change", () => {
+  expect(sysctlsToRemember(ipv4, links)).toEqual([
+    "net/ipv4/ip_forward",
+    "net/ipv4/conf/all/accept_redirects",
+    "net/ipv4/conf/default/forwarding",
+    "net/ipv4/conf/eth0/forwarding",
+  ]);
+  expect(sysctlsToRemember(dual, links).slice(4)).toEqual([
+    "net/ipv6/conf/all/forwarding",
+    "net/ipv6/conf/default/forwarding",
+    "net/ipv6/conf/eth0/forwarding",
+    "net/ipv6/conf/eth0/accept_ra",
+  ]);
+});
