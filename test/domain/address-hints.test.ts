@@ -29,6 +29,19 @@ describe("address hints", () => {
     expect(withHints(pool, hintsOf([createPool("10.244.2.0/24", 1, 77)]))).toBe(pool);
   });
 
+  test("count from the first address to give to the last one, each once, in order", () => {
+    const pool = adoptAddress(createPool("10.244.1.0/29", 1, 3), "10.244.1.4");
+    const hinted = (cursor: number, ...offsets: number[]) => {
+      const resting = offsets.map((offset, index) => ({ offset, sinceMs: index }));
+      return withHints(pool, [{ prefix: pool.prefix, cursor, resting }]);
+    };
+    expect(hinted(2, 6, 2, 6, 1, 7, 4, 2.5).resting).toEqual([
+      { offset: 2, sinceMs: 1 },
+      { offset: 6, sinceMs: 0 },
+    ]);
+    expect([1, 2, 6, 7].map((cursor) => hinted(cursor).cursor)).toEqual([4, 2, 6, 4]);
+  });
+
   test("whatever they say, no used address is given and the pool stays whole", () => {
     const resting = fc.array(
       fc.record({ offset: fc.oneof(fc.integer(), fc.double()), sinceMs: fc.double() }),

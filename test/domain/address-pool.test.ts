@@ -104,6 +104,22 @@ describe("address pool", () => {
     expect(claimMany(pool, 3, "dense").addresses).toEqual(["10.0.0.3", "10.0.0.4", "10.0.0.6"]);
   });
 
+  test("an adopted address rests no more, and moves the cursor forward only", () => {
+    const { pool } = claimMany(createPool("10.0.0.0/28", 1), 3, "dense");
+    const rested = releaseAddress(pool, "10.0.0.3", { nowMs: 5, restMs: 30_000 });
+    const adopted = adoptAddress(rested, "10.0.0.3");
+    expect(poolNumbers(adopted)).toMatchObject({ used: 3, resting: 0 });
+    expect(adopted.cursor).toBe(4);
+    expect(adoptAddress(adopted, "10.0.0.9").cursor).toBe(9);
+  });
+
+  test("the last address is given and taken back, the broadcast address is neither", () => {
+    const full = claimMany(createPool("10.0.0.0/29", 1), 5, "dense").pool;
+    expect(releaseAddress(full, "10.0.0.6", { nowMs: 0, restMs: 0 }).used).toEqual([2, 3, 4, 5]);
+    expect(adoptAddress(createPool("10.0.0.0/29", 1), "10.0.0.7").used).toEqual([]);
+    expect(adoptAddress(createPool("fd00::/125", 1), "fd00::7").used).toEqual([7]);
+  });
+
   test("releasing twice, or what was never given, changes nothing", () => {
     const { pool } = claimMany(createPool("10.0.0.0/29", 1), 1, "dense");
     const once = releaseAddress(pool, "10.0.0.2", { nowMs: 5, restMs: 30_000 });
