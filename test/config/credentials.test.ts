@@ -10,7 +10,8 @@ afterAll(() => directory[Symbol.dispose]());
 mkdirSync(`${directory.path}/folder`);
 const empty = directory.write("empty", "\n");
 const twoWords = directory.write("two-words", "one two");
-const long = directory.write("long", "x".repeat(5000));
+const long = directory.write("long", "x".repeat(4097));
+const longest = directory.write("longest", "x".repeat(4096));
 
 const network = "network: { podCIDR: 10.244.0.0/16, nodePodCIDR: 10.244.1.0/24 }";
 const withHeadscale = (keys: string) => `headscale: { url: "http://10.99.0.1:8080", ${keys} }\n${network}`;
@@ -45,6 +46,18 @@ describe("credentials", () => {
     ["a file too large for a key", `authKeyFile: ${long}`, "headscale.authKeyFile"],
   ])("are refused when there is %s", (_title, keys, path) => {
     expect(problems(withHeadscale(keys))).toEqual([expect.objectContaining({ path })]);
+  });
+
+  test("of 4096 bytes are keys still; a file of nothing, a folder and a word that does not print are none", () => {
+    expect(readKey({ file: longest })).toEqual({ key: "x".repeat(4096) });
+    expect(readKey({ file: long })).toEqual({ fault: `${long}: 4097 bytes, more than a key has` });
+    expect(readKey({ file: empty })).toEqual({ fault: `${empty}: empty` });
+    expect(readKey({ file: `${directory.path}/folder` })).toEqual({
+      fault: `${directory.path}/folder: not a regular file`,
+    });
+    expect(readKey({ file: directory.write("unprintable", "k\u0007y") })).toMatchObject({
+      fault: expect.stringContaining("printable ASCII"),
+    });
   });
 
   test("are refused on the command line", () => {

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { liveChange } from "../../src/config/live-change.ts";
+import { createSecret } from "../../src/config/secret.ts";
 import { openConfigDirectory } from "./config-fixture.ts";
 
 const directory = openConfigDirectory();
@@ -57,6 +58,12 @@ describe("a changed configuration", () => {
     expect(JSON.stringify(result)).not.toContain("newnewnew");
     expect(result.config.headscale.authKey?.reveal()).toBe("hskey-auth-new-newnewnew");
     expect(result.config.headscale.apiKey?.reveal()).toBe("hskey-api-new-newnewnew");
+  });
+
+  test("says of an API key that nobody uses nothing, and of one that came or went what it is", () => {
+    const previous = load(minimal());
+    const next = { ...previous, headscale: { ...previous.headscale, apiKey: createSecret("k") } };
+    expect(liveChange(previous, next)).toEqual({ config: previous, changes: [], refused: [] });
   });
 
   test("does not move the key of a login to Headscale or away from it", () => {

@@ -234,6 +234,33 @@ const refused: readonly (readonly [
     [["network.nodePodCIDR", "config.yaml:2:51", "no IPv6 prefix", "fd00::/48"]],
   ],
   [
+    "a node prefix without a pod address, a byte too long",
+    `${head}network: { podCIDR: 10.244.0.0/16, nodePodCIDR: 10.244.0.0/31 }`,
+    [["network.nodePodCIDR", "config.yaml:2:36", "10.244.0.0/31", "/30 or larger"]],
+  ],
+  [
+    "a link without room for two ends, or of the other family",
+    minimal("tailscale: { linkCIDR: 198.18.0.0/31 }"),
+    [["tailscale.linkCIDR", "config.yaml:3:14", "198.18.0.0/31", "length 30 or less"]],
+  ],
+  [
+    "an IPv6 link",
+    minimal('tailscale: { linkCIDR: "fd00:1::/64" }'),
+    [["tailscale.linkCIDR", "config.yaml:3:14", "fd00:1::/64", "an IPv4 prefix"]],
+  ],
+  [
+    "Services on the link",
+    `${head}network: { podCIDR: 10.244.0.0/16, nodePodCIDR: 10.244.1.0/24, serviceCIDR: 198.18.0.0/16 }`,
+    [
+      [
+        "network.serviceCIDR",
+        "config.yaml:2:64",
+        "198.18.0.0/16, which overlaps tailscale.linkCIDR 198.18.0.0/30",
+        "",
+      ],
+    ],
+  ],
+  [
     "an MTU too small for IPv6",
     `${head}network: { podCIDR: "fd00::/48", nodePodCIDR: "fd00::/64", mtu: 1279 }`,
     [["network.mtu", "config.yaml:2:60", "1279", "at least 1280"]],

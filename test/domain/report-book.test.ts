@@ -12,7 +12,7 @@ import {
 import { addWork, beginWork, dropWork, emptyQueue, endWork } from "../../src/domain/work-queue.ts";
 
 const pod = { namespace: "default", name: "web", uid: "u1" };
-const failure = { code: 11, msg: "no address", details: "" };
+const failure = { code: 11, msg: "no address", details: "" } as const;
 
 test.each([
   ["ADD", "NetworkNotAttached", "Attaching"],

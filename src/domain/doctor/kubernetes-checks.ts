@@ -66,10 +66,8 @@ export const kubernetesChecks: Checks = {
         why: "Pods there and here cannot reach each other.",
         todo: "Set network.podCIDR to kube-controller-manager's --cluster-cidr, on all nodes.",
       });
-    const clash = all.find(({ name, cidr }, index) =>
-      all
-        .slice(index + 1)
-        .some((other) => other.name !== name && overlaps(parsePrefix(cidr), parsePrefix(other.cidr))),
+    const clash = all.find(({ name, cidr }) =>
+      all.some((other) => other.name !== name && overlaps(parsePrefix(cidr), parsePrefix(other.cidr))),
     );
     if (clash !== undefined)
       return fail({

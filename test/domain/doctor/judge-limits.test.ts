@@ -329,7 +329,7 @@ judgeCases([
     "iptables-nft",
     "firewall.backend",
     "ok",
-    firewall([{ ...dropping, manager: "iptables-nft" }]),
+    firewall([{ ...dropping, manager: "iptables" }]),
     "iptables-nft",
   ],
   ["nftables alone", "firewall.backend", "ok", firewall([dropping]), "nftables"],
@@ -374,7 +374,7 @@ test("a Node that is not there yet has no pod CIDR", () => {
   expect(of("tailnet.routes", facts, { ownPrefixes: [] })[0]?.result).toBe("skipped");
 });
 
-test("Node prefixes count in any of the supernets, and only later Nodes clash with one", () => {
+test("Node prefixes count in any of the supernets, and the first Node of a clash is named", () => {
   const [found] = of("kubernetes.nodes", healthy, bothFamilies);
   expect(found?.result).toBe("ok");
   const nodes = [
@@ -400,6 +400,11 @@ test("findings are told group by group, each in the group that its id names", ()
 test("a list names four and counts the others", () => {
   expect(listed(["a", "b", "c", "d"])).toBe("a, b, c, d");
   expect(listed(["a", "b", "c", "d", "e", "f"])).toBe("a, b, c, d and 2 more");
+});
+
+test("a policy that cannot be seen says nothing of cached maps", () => {
+  expect(of("headscale.cachedMaps", admin({ policy: { unknown: "403" } }))).toEqual([]);
+  expect(of("headscale.cachedMaps", policy("{"))).toEqual([]);
 });
 
 test("texts are taken out of a list alone", () => {
