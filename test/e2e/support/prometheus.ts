@@ -16,6 +16,8 @@ interface FiringAlert {
 }
 
 const port = 9099;
+/** Rules are evaluated this often; to ask more often costs a program each time. */
+const evaluationMs = 1_000;
 
 /** By how much shorter an alert's condition holds before it fires here; when each fires, promtool tests (test/deploy/alerts). */
 const speed = 60;
@@ -83,7 +85,7 @@ export async function untilRings(
 ): Promise<FiringAlert> {
   return await waitUntil(
     async () => (await firingAlerts(node)).find((each) => isAlert(each, { alertname: alert, ...labels })),
-    { what: `${alert} fires`, timeoutMs, everyMs: 500, explain: () => names(node) },
+    { what: `${alert} fires`, timeoutMs, everyMs: evaluationMs, explain: () => names(node) },
   );
 }
 
@@ -95,7 +97,12 @@ export async function untilSilent(
 ): Promise<void> {
   await waitUntil(
     async () => !(await firingAlerts(node)).some(({ labels }) => alerts.includes(labels["alertname"] ?? "")),
-    { what: `${alerts.join(", ")} fall silent`, timeoutMs, everyMs: 500, explain: () => names(node) },
+    {
+      what: `${alerts.join(", ")} fall silent`,
+      timeoutMs,
+      everyMs: evaluationMs,
+      explain: () => names(node),
+    },
   );
 }
 
@@ -106,7 +113,7 @@ export async function untilQuiet(node: LabNode, timeoutMs = 150_000): Promise<vo
   type Answer = { readonly result: readonly unknown[] };
   const isQuiet = async () =>
     (await ask<Answer>(node, `query?query=${encodeURIComponent(quiet)}`)).result.length > 0;
-  await waitUntil(isQuiet, { what: "silence", timeoutMs, everyMs: 500, explain: () => names(node) });
+  await waitUntil(isQuiet, { what: "silence", timeoutMs, everyMs: evaluationMs, explain: () => names(node) });
 }
 
 async function names(node: LabNode): Promise<string> {
