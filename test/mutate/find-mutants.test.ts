@@ -3,7 +3,7 @@ import { findMutants } from "./find-mutants.ts";
 
 /** Each mutant as `mutator: changed line`. */
 function changes(text: string): readonly string[] {
-  return findMutants("x.ts", text).map(({ mutator, after }) => `${mutator}: ${after}`);
+  return findMutants("machines/x.ts", text).map(({ mutator, after }) => `${mutator}: ${after}`);
 }
 
 test.each([
@@ -39,6 +39,10 @@ test("texts, types, imports, arguments and `meta` stay", () => {
     const length = rest(5, "x");
     const state = { meta: stuckAfter(limits.up, true) };`;
   expect(changes(text)).toEqual([]);
+});
+
+test("outside of machines a guard is a word like others", () => {
+  expect(findMutants("src/x.ts", "const steps = { guard: what };")).toEqual([]);
 });
 
 test("a statechart loses actions, guards and transitions, and goes elsewhere", () => {

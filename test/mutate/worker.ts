@@ -21,7 +21,9 @@ let listeners: ((message: unknown) => void)[] = [];
 process.on("message", (message) => {
   for (const listener of listeners) listener(message);
 });
-process.on("disconnect", () => process.exit(1));
+// Vitest replaces process.exit, so that no test ends the process.
+const exit = process.exit.bind(process);
+process.on("disconnect", () => exit(1));
 const send = process.send?.bind(process);
 
 init({
