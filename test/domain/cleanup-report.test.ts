@@ -15,6 +15,11 @@ test("a failed step keeps why", () => {
   expect(toFailure("a word")).toEqual({ code: "UNEXPECTED", message: "a word" });
 });
 
+test("an error on purpose carries the name of its class", () => {
+  class TableError extends HeadcniError<{ readonly code: "TABLE" }> {}
+  expect(new TableError("no", { code: "TABLE" }).name).toBe("TableError");
+});
+
 test("only what failed is left", () => {
   expect(leftOf([done, routes, guard])).toEqual([routes, guard]);
 });

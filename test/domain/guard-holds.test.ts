@@ -22,9 +22,12 @@ const refusal: KernelRoute = {
 } as const;
 const snapshot: KernelSnapshot = {
   links: [link(3, "headcni0"), link(4, "eth0", { up: false, kind: "" })],
-  addresses: [{ linkIndex: 3, address: "198.18.0.1", prefixLength: 30 }],
+  addresses: [
+    { linkIndex: 4, address: "192.0.2.1", prefixLength: 24 },
+    { linkIndex: 3, address: "198.18.0.1", prefixLength: 30 },
+  ],
   routes: [unicast, refusal],
-  rules: [rule],
+  rules: [{ ...rule, priority: 0 }, rule],
 };
 
 const { linkIndex: _, ...plain } = unicast;
