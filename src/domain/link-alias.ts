@@ -76,9 +76,8 @@ function encode(value: string, limit: number): string {
   if (hashed.test(value)) return value;
   const escaped = value
     .toWellFormed()
-    .replace(/^[-~]/, percent)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not get into an alias
-    .replace(/[%\s\u0000-\u001f\u007f]/g, percent);
+    .replace(/^[-~]|[%\s\u0000-\u001f\u007f]/g, percent);
   return new TextEncoder().encode(escaped).length > limit
     ? `~${stableHash(value)}${stableHash(`${value}/2`)}`.slice(0, limit)
     : escaped;
