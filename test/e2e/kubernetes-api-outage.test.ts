@@ -18,8 +18,8 @@ import { metric } from "./support/daemon-view.ts";
 import { podKernelState } from "./support/kernel-view.ts";
 import { useLab } from "./support/use-lab.ts";
 
-/** How long the API server is away at least; `HEADCNI_API_OUTAGE_SECONDS=600` for longer. */
-const { HEADCNI_API_OUTAGE_SECONDS = "30" } = process.env;
+/** How long the API server is away at least, beyond what the test does meanwhile: `HEADCNI_API_OUTAGE_SECONDS=600`. */
+const { HEADCNI_API_OUTAGE_SECONDS = "0" } = process.env;
 const outageMs = Number(HEADCNI_API_OUTAGE_SECONDS) * 1000;
 
 const lab = useLab({ nodes: 2, kubernetes: { network: "chart", proxyMode: "nftables" } });
@@ -112,12 +112,8 @@ test(
     await kubectl(lab(), ["scale", "deployment/who", "--replicas=4"]);
     await waitForWorkload(lab(), "who", 100);
     const reports = [await probes[0].stop(), await probes[1].stop()];
-    for (const report of reports) progress(`probe: ${JSON.stringify(report)}`);
-    for (const report of reports) {
-      expect(report.sent).toBeGreaterThan(0);
-      // The whole report, so that a failure tells when it was silent.
-      expect(report).toEqual({ ...report, received: report.sent });
-    }
+    // The whole reports, so that a failure tells when it was silent.
+    expect(reports).toEqual(reports.map((report) => ({ ...report, received: report.sent })));
   },
   outageMs + 300_000,
 );
