@@ -25,6 +25,8 @@ const pods: { a: Pod; beside: Pod; b: Pod } = {} as never;
 const daemon = { name: "daemon", node: "n1" } as const;
 const wire = { name: "wire", node: "n1" } as const;
 const tailscaled = { name: "tailscaled", node: "n1" } as const;
+/** What a restart costs at most, in ms: a path that was not opened in time waits 5 s for WireGuard's second handshake. */
+const bound = 8000;
 
 const reaches = async (from: Pod, to: Pod) =>
   (await execInPod(from, ["ping", "-q", "-c", "1", "-W", "1", to.address])).exitCode === 0;
@@ -89,7 +91,7 @@ test("a killed tailscaled is started again by the launcher, in the same namespac
   await ready();
   const { longestSilenceMs } = await probe.stop();
   console.info(`silence after the kill of tailscaled under headcni-wire: ${Math.round(longestSilenceMs)} ms`);
-  expect(longestSilenceMs).toBeLessThan(5000);
+  expect(longestSilenceMs).toBeLessThan(bound);
   const after = await runningWire(node("n1"));
   expect(after?.launcher).toEqual(before?.launcher);
   expect(after?.netnsInode).toBe(before?.netnsInode);
@@ -147,8 +149,7 @@ test("a tailscaled that the daemon of an earlier release ran is replaced, and po
   const left = ["tailnet.netns", "tailnet-resolv.conf", "tailscaled.pid"];
   expect((await readdir(node("n1").runtimeDir)).filter((name) => left.includes(name))).toEqual([]);
   expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(node("n1").runtimeDir);
-  // What a restart costs at most: a path that was not opened in time waits for WireGuard's second handshake.
-  expect(longestSilenceMs).toBeLessThan(8_000);
+  expect(longestSilenceMs).toBeLessThan(bound);
 });
 
 test("--cleanup withdraws the route, ends the wire, and leaves nothing", async () => {
