@@ -21,7 +21,7 @@ export async function writeDerpMap(lab: Lab): Promise<void> {
  * failed, and then opens its UDP socket anew, which costs packets (net/netcheck/netcheck.go, `runProbe`; repaired by
  * tailscale#21086, in 1.104). A relay in the same kernel answers that early one time in 20.
  */
-const stunDelayMs = 10;
+const stunDelayMs = 50;
 
 /** Starts the relay as a process of its own, so that Headscale may be away without it. */
 export async function startDerp(lab: Lab): Promise<void> {
