@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LabError } from "../lab-error.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
+import { tailOf } from "../log-tail.ts";
 import { netnsPath } from "../netns.ts";
 import {
   childOf,
@@ -70,7 +71,8 @@ export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
   await waitUntil(booted, {
     what: `${node.name} has booted`,
     timeoutMs: 60_000,
-    everyMs: 10,
+    everyMs: 50,
+    explain: () => tailOf(nodeLogFile(node, "init")),
   });
 }
 
