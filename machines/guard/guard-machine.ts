@@ -72,12 +72,11 @@ export const guardMachine = setup({
     lookAtChange: assign({ scope: (_, { scope }: KernelChanged) => scope }),
     lookAtPending: assign({ scope: ({ context }) => context.pending ?? "all" }),
     rememberChange: assign({
-      pending: ({ context }, { scope }: KernelChanged) =>
-        widerScope(context.pending ?? undefined, scope) ?? null,
+      pending: ({ context }, { scope }: KernelChanged) => widerScope(context.pending, scope),
     }),
     /** What changed until now is seen by the check that begins. */
     takePending: assign({
-      scope: ({ context }) => widerScope(context.scope, context.pending ?? undefined) ?? "all",
+      scope: ({ context }) => widerScope(context.pending, context.scope),
       pending: null,
     }),
     keepBroken: assign(({ context }, { broken, at }: CheckResult) => {

@@ -82,9 +82,7 @@ export const headcniMachine = headcniSetup.createMachine({
     "attachments.changed": { actions: { type: "forwardAttachments", params: ({ event }) => event } },
     "call.refused": { actions: { type: "forwardRefusal", params: ({ event }) => event } },
     "guard.*": { actions: { type: "noteGuarded", params: ({ event }) => event.type === "guard.held" } },
-    "nodes.changed": {
-      actions: [{ type: "keepExpected", params: ({ event }) => event }, "tellExpected"],
-    },
+    "nodes.changed": { actions: { type: "keepExpected", params: ({ event }) => event } },
     "node.moved": {
       target: ".failed",
       actions: { type: "keepMove", params: ({ event }) => event },

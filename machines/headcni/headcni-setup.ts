@@ -82,13 +82,14 @@ export const headcniSetup = setup({
       ({ context }) => context.health,
       (_, fact: HealthFact) => fact,
     ),
-    keepExpected: assign({
-      expected: (_, { nodes }: { readonly nodes: readonly ClusterNode[] }) =>
-        Object.fromEntries(nodes.flatMap(({ podCidrs }) => podCidrs.map((text) => [text, true as const]))),
-    }),
-    tellExpected: enqueueActions(({ context: { expected, routes }, enqueue }) => {
-      if (expected !== null && routes !== null) enqueue.sendTo(routes, { type: "nodes.expected", expected });
-    }),
+    keepExpected: enqueueActions(
+      ({ context: { routes }, enqueue }, { nodes }: { readonly nodes: readonly ClusterNode[] }) => {
+        const podCidrs = nodes.flatMap((node) => node.podCidrs);
+        const expected = Object.fromEntries(podCidrs.map((text) => [text, true as const]));
+        enqueue.assign({ expected });
+        if (routes !== null) enqueue.sendTo(routes, { type: "nodes.expected", expected });
+      },
+    ),
     /** All that stands on the node's pod CIDRs. */
     startNetwork: assign(
       ({ context: { settings, headscale, health, ownPrefixes, expected }, spawn, self }) => {

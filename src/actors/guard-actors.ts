@@ -37,14 +37,14 @@ export function guardActors(
 
 function watchKernel(kernel: KernelState) {
   return fromCallback<GuardEvent, undefined>(({ sendBack }) => {
-    let waiting: GuardScope | undefined;
+    let waiting: GuardScope | null = null;
     let timer: NodeJS.Timeout | undefined;
     let toldAt = Number.NEGATIVE_INFINITY;
     const tell = () => {
       timer = undefined;
       toldAt = performance.now();
       sendBack({ type: "kernel.changed", scope: waiting ?? "all" } satisfies GuardEvent);
-      waiting = undefined;
+      waiting = null;
     };
     const stop = kernel.watch((change) => {
       const scope = scopeOfChange(change);

@@ -26,9 +26,8 @@ export function scopeOfChange(change: KernelChange): GuardScope | undefined {
   }
 }
 
-export function widerScope(a: GuardScope | undefined, b: GuardScope | undefined): GuardScope | undefined {
-  if (a === "all" || b === "all") return "all";
-  return a ?? b;
+export function widerScope(known: GuardScope | null, scope: GuardScope): GuardScope {
+  return known === "all" ? "all" : scope;
 }
 
 /** A removed link may be named by its index. */

@@ -30,6 +30,7 @@ test.each([
 
 test("of two scopes the wider counts", () => {
   expect(widerScope("kernel", "all")).toBe("all");
-  expect(widerScope(undefined, "kernel")).toBe("kernel");
-  expect(widerScope(undefined, undefined)).toBeUndefined();
+  expect(widerScope("all", "kernel")).toBe("all");
+  expect(widerScope("kernel", "kernel")).toBe("kernel");
+  expect(widerScope(null, "kernel")).toBe("kernel");
 });

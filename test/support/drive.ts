@@ -39,7 +39,7 @@ export function drive<Machine extends AnyStateMachine>(bare: Machine, input: Inp
       if (inspected.type !== "@xstate.event" || inspected.sourceRef !== actor) return;
       const { type } = inspected.event;
       const to = inspected.actorRef as AnyActorRef;
-      if (to === actor || type.startsWith("xstate.")) return;
+      if (type.startsWith("xstate.")) return;
       deeds.push({ to: nameOf(to), ...(plain(inspected.event) as { type: string }) });
     },
   });

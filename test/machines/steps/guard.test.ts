@@ -89,6 +89,32 @@ describe("the guard", () => {
     expect(at()).toBe("holding");
   });
 
+  it("looks at all when X comes or goes and each minute, whatever it looked at last", () => {
+    const { send, done, fire } = holding();
+    const lookAtKernel = () => {
+      send(change("kernel"));
+      done("check", sees());
+    };
+    lookAtKernel();
+    expect(fire(60_000)).toEqual([look("all", true)]);
+    done("check", sees());
+    lookAtKernel();
+    expect(send({ type: "tailnetNamespace.closed" })).toEqual([look("all", false)]);
+    done("check", sees());
+    send(change("kernel"));
+    done("check", sees());
+    expect(send(open())).toEqual([look("all", true)]);
+  });
+
+  it("holds a node on which X never was, and waits as at first when its first look fails", () => {
+    const { send, done, fail, fire, timers } = started();
+    fail("check", broken);
+    expect(timers()).toEqual([retry(0)]);
+    fire(retry(0));
+    send({ type: "tailnetNamespace.closed" });
+    expect(done("check", sees())).toEqual(told("guard.held"));
+  });
+
   it("keeps out what peers are refused, and looks at all with it", () => {
     const { send, done } = holding();
     const kept = { ...terms, refusedPrefixes: ["10.9.0.0/16"] };
@@ -142,6 +168,10 @@ describe("the guard", () => {
     expect(fire(truceMs)).toEqual([look("all", true)]);
     expect(done("check", sees())).toEqual(told("guard.held"));
     expect(context()).toMatchObject({ broken: [], contested: [], truceMs: 0 });
+    send(change("kernel"));
+    expect(done("check", sees([rule], 4))).toEqual(told("guard.fighting", { invariants: [rule] }));
+    send(change("all"));
+    expect(done("check", sees())).toEqual(told("guard.held"));
   });
 
   it("reports a refused repair with the invariant that was refused first, and what it mended besides", () => {

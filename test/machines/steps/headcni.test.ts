@@ -191,6 +191,19 @@ describe("the root without Kubernetes", () => {
         { to: "tailscaled", ...replaced },
       ],
     ],
+    [
+      {
+        type: "config.changed",
+        changes: [
+          { path: "headscale.apiKey", from: "", to: "" },
+          { path: "logging.level", from: "", to: "" },
+        ],
+      },
+      [
+        { to: "headscale", ...replaced },
+        { to: "tailscaled", ...replaced },
+      ],
+    ],
     [change("logging.level", '"debug"'), []],
   ])("hands %j to those that work with it", (event, deeds) => {
     expect(serving().send(event)).toEqual(deeds);
@@ -206,9 +219,10 @@ const refusedCall: HeadcniEvent = {
 
 describe("the root with Kubernetes", () => {
   it("waits for the Node's word on its pod CIDRs, whatever the configuration says", () => {
-    const { first, send, at } = started({ kubernetes });
+    const { first, send, at, context } = started({ kubernetes });
     expect(first).toEqual([...children({ ownNode: true }), followed("<ownNode>")]);
     expect(at()).toBe("learning");
+    expect(context()).toMatchObject({ guard: null, routes: null, tailscaled: null });
     expect(send({ type: "node.podCIDRs", prefixes: [] })).toEqual([]);
     expect(at()).toBe("learning");
     expect(send({ type: "node.podCIDRs", prefixes })).toEqual([...network, ...begun]);
