@@ -109,11 +109,12 @@ describe("an ADD", () => {
   });
 
   it("that fails is undone before it is answered, and its pod fails", () => {
-    const { fail, done, send, at } = begun();
+    const { fail, done, send, at, actor } = begun();
     expect(fail("attach", broken)).toEqual([detach, counted()]);
     expect(done("detach", gone)).toEqual([...unexpected("a1", "ADD"), idle(5)]);
     expect(send({ type: "pod.release" })).toEqual([]);
     expect(at()).toBe("failed");
+    expect(actor.getSnapshot().status).toBe("done");
   });
 
   it("that takes 12 s is undone", () => {
@@ -133,6 +134,7 @@ describe("an ADD", () => {
     expect(other.done("detach", gone)).toEqual([...detached("d1"), idle(5)]);
     other.send({ type: "pod.release" });
     expect(other.at()).toBe("gone");
+    expect(other.actor.getSnapshot().status).toBe("done");
   });
 
   it("tries four addresses that others route, and then gives up", () => {

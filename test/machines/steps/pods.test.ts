@@ -208,7 +208,7 @@ describe("the registry starts", () => {
     ]);
     expect(deeds).toContainEqual(changed(2, [known("a"), known("b")]));
     expect(deeds).toContainEqual({ to: "parent", type: "pods.recovered", count: 3 });
-    expect(context().pools).toMatchObject([{ used: [2, 9] }]);
+    expect(context().pools).toMatchObject([{ used: [2, 9], cursor: 20 }]);
   });
 });
 
@@ -341,6 +341,7 @@ describe("an attachment", () => {
     expect(send(add("a"))[0]).toMatchObject({ to: "caller", type: "pod.failed" });
     expect(context().pools).toMatchObject([{ used: [] }, { used: [] }]);
     const dual = ready({}, ["10.244.1.0/24", "fd00:1::/64"]);
+    expect(dual.context().pools).toMatchObject([{ seed: 1 }, { seed: 2 }]);
     expect(dual.send(add("a"))[0]).toMatchObject({
       input: {
         plan: { addresses: ["10.244.1.2", "fd00:1::2"], routerAddresses: ["10.244.1.1", "fd00:1::1"] },
@@ -469,6 +470,15 @@ describe("GC", () => {
     ]);
     expect(send({ ...gc("g2"), network: "other" })).toEqual([
       { to: "caller", type: "pods.collected", requestId: "g2", removed: 0, failures: [] },
+    ]);
+  });
+
+  it("leaves what a DEL removes already", () => {
+    const { send, answer } = standing("a");
+    send(del("a"));
+    answer(0, "pod.detached", "DEL a");
+    expect(send(gc("g"))).toEqual([
+      { to: "caller", type: "pods.collected", requestId: "g", removed: 0, failures: [] },
     ]);
   });
 
