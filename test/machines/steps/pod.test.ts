@@ -149,12 +149,23 @@ describe("an ADD", () => {
         started("a1"),
       ]);
     }
+    expect(send(check("k1"))).toEqual([queued("k1", "ADD")]);
     fail("attach", taken);
     const told = `ADD of ${key}: taken`;
     expect(done("detach", gone)).toEqual([
       ...refused("a1", 11, told, "Every address that was tried is routed by something else."),
       idle(5),
+      ...refused("k1", 3, `${key} is not attached`, "Nothing of this attachment is left in the kernel."),
     ]);
+  });
+
+  it("that tries another address goes before what waits", () => {
+    const { fail, done, send } = begun();
+    send(add("a2"));
+    fail("attach", new HeadcniError("taken", { code: "ADDRESS_TAKEN" }));
+    done("detach", gone);
+    send({ type: "pod.planned", requestId: "a1", plan });
+    expect(done("attach")).toEqual([compare(), assigned(), ...attached("a1"), started("a2")]);
   });
 });
 
@@ -217,6 +228,20 @@ describe("a call to an attachment that stands", () => {
     expect(send(del("d2"))).toEqual([]);
     expect(send(add("a2"))).toEqual([queued("a2", "DEL")]);
     expect(done("detach", gone)).toEqual([...detached("d1"), ...detached("d2"), idle(5)]);
+    expect(send(del("d3"))).toEqual([...overtaken("a2"), ...detached("d3")]);
+  });
+
+  it("names what the runtime holds of it and is not so, beside what the kernel has", () => {
+    const { send, done } = standing();
+    const prevResult = resultOfPlan(planWith("10.244.1.9"), "1.1.0");
+    send({ ...check("k1"), request: cniRequest("CHECK", "c1", { prevResult }) });
+    const [told] = done("check", [mismatch]);
+    expect(told).toMatchObject({
+      to: "k1",
+      type: "pod.checked",
+      mismatches: expect.arrayContaining([mismatch]),
+    });
+    expect((told as { mismatches?: readonly unknown[] }).mismatches?.length).toBeGreaterThan(1);
   });
 });
 
@@ -245,7 +270,13 @@ describe("a removal", () => {
     const { send, fail, fire, timers, at } = standing();
     send(del("d1"));
     send(add("a2"));
-    expect(fail("detach", broken)).toEqual([counted(), ...unexpected("d1", "DEL")]);
+    send(del("d0"));
+    expect(fail("detach", broken)).toEqual([
+      counted(),
+      ...unexpected("d1", "DEL"),
+      ...unexpected("d0", "DEL"),
+    ]);
+    send(add("a2"));
     for (let failed = 0; failed < 7; failed += 1) {
       expect(at()).toEqual(removing("pausing"));
       expect(timers()).toEqual([pause(failed)]);
