@@ -1,4 +1,4 @@
-import { transition } from "xstate";
+import { initialTransition } from "xstate";
 import type { PeerRouteFacts, PeerRoutes } from "../../src/domain/route-facts.ts";
 import { peerRouteMachine } from "../route/peer-route-machine.ts";
 import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
@@ -86,24 +86,10 @@ export function rowChanges(rows: PeerRows, seen: PeerRoutes, hasNetmap: boolean)
   };
 }
 
-/** The state a peer's prefix moves to, by the same machine that its actor would run. */
-export function movedRow(prefix: string, row: PeerRow | undefined, facts: PeerRouteFacts): PeerRow {
-  const wasInstalled = row?.wasInstalled ?? false;
-  const before = peerRouteMachine.resolveState({
-    value: restingValue(row?.state ?? "expected"),
-    context: { prefix, facts: row?.facts ?? facts, wasInstalled, failure: null },
-  });
-  const [after] = transition(peerRouteMachine, before, { type: "peerRoute.observed", facts });
-  return {
-    ...row,
-    facts,
-    state: stateOf(after.value),
-    wasInstalled: after.context.wasInstalled,
-  };
-}
-
-function restingValue(state: PeerRouteState) {
-  return state === "lost" ? { lost: "withdrawn" as const } : state;
+/** A peer's prefix without an actor: as the machine that its actor would run judges the facts. */
+export function judgedRow(prefix: string, facts: PeerRouteFacts, wasInstalled: boolean): PeerRow {
+  const [{ value, context }] = initialTransition(peerRouteMachine, { prefix, facts, wasInstalled });
+  return { facts, state: stateOf(value), wasInstalled: context.wasInstalled };
 }
 
 function stateOf(value: unknown): PeerRouteState {

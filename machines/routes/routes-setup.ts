@@ -10,7 +10,7 @@ import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import { childId, freeSlot, type Slots, slotOfChild, withSlot } from "../support/slots.ts";
-import { isSettled, movedRow, type OwnRow, type PeerRow, type PeerRows, rowChanges } from "./route-rows.ts";
+import { isSettled, judgedRow, type OwnRow, type PeerRow, type PeerRows, rowChanges } from "./route-rows.ts";
 import type { RoutesEvent, RoutesInput } from "./routes-events.ts";
 
 export interface RoutesContext extends RoutesInput {
@@ -118,7 +118,10 @@ export const routesSetup = setup({
         // An actor moves its row itself; until then the row only learns the facts.
         if (before?.slot !== undefined)
           enqueue.sendTo(childId("peer", before.slot), { type: "peerRoute.observed", facts });
-        peers[prefix] = before?.slot === undefined ? movedRow(prefix, before, facts) : { ...before, facts };
+        peers[prefix] =
+          before?.slot === undefined
+            ? judgedRow(prefix, facts, before?.wasInstalled ?? false)
+            : { ...before, facts };
       }
       for (const [prefix, row] of Object.entries(peers)) {
         if (row.slot !== undefined || isSettled(row)) continue;

@@ -160,9 +160,26 @@ describe("routes", () => {
 
 describe("a peer's prefix", () => {
   it("has an actor until it is installed, and is a row from then on", () => {
-    const { look, send, done, context } = started();
+    const { look, send, done, at, context } = started();
+    expect(context().ownRows).toEqual([{ prefix: own, slot: "own-0", state: "announcing", takenBy: "" }]);
     expect(look(status(peer(2, theirs)))).toEqual([spawned(0, theirs, announced), observedOwn]);
+    expect(look(status(peer(2, theirs)))).toEqual([observedOwn]);
+    for (const facts of [
+      { ...announced, hostName: "other" },
+      { ...announced, nodeId: "3" },
+      { ...announced, culprit: "n3" },
+    ])
+      expect(
+        look(
+          status(...(facts.culprit === "" ? [] : [peer(3, theirs)]), {
+            ...peer(Number(facts.nodeId), theirs),
+            hostName: facts.hostName,
+          }),
+        ),
+      ).toContainEqual(observed(0, facts));
+    look(status(peer(2, theirs)));
     expect(look(status(peer(2, theirs)), theirs)).toEqual([observedOwn, observed(0, installed)]);
+    expect(at()).toBe("resting");
     expect(send(moved(theirs, "installed"))).toEqual([release(0)]);
     expect(context().peers).toEqual({
       [theirs]: { facts: installed, state: "installed", wasInstalled: true },
@@ -192,12 +209,14 @@ describe("a peer's prefix", () => {
   });
 
   it("is lost while its peer announces it no more, and gone with its peer", () => {
-    const { look, send, context } = started();
+    const { look, send, at, context } = started();
     look(status(peer(2, theirs)), theirs);
     expect(look(status(peer(2)), theirs)).toEqual([observedOwn]);
-    expect(context().peers[theirs]).toMatchObject({
+    expect(at()).toBe("resting");
+    expect(context().peers[theirs]).toEqual({
       state: "lost",
-      facts: { announced: false, installed: false, culprit: "" },
+      facts: { ...announced, announced: false },
+      wasInstalled: true,
     });
     expect(look(status(), theirs)).toEqual([observedOwn]);
     expect(context().peers).toEqual({});
@@ -212,6 +231,19 @@ describe("a peer's prefix", () => {
     look(status(peer(2, theirs)), theirs);
     look(noTailnet);
     expect(context().peers[theirs]).toMatchObject({ state: "lost", facts: { announced: false } });
+  });
+
+  it("leaves the others as they are, whatever becomes of it", () => {
+    const { look, send, fail, context } = started();
+    const prefixes = [theirs, "10.244.3.0/24", "10.244.4.0/24"];
+    look(status(...prefixes.map((prefix, index) => peer(index + 2, prefix))));
+    send(moved(theirs, "conflicting"));
+    expect(Object.keys(context().peers)).toEqual(prefixes);
+    send(moved(theirs, "installed"));
+    expect(Object.keys(context().peers)).toEqual(prefixes);
+    fail("peer:1", broken);
+    expect(Object.keys(context().peers)).toEqual(prefixes);
+    expect(context().slots).toEqual([theirs, null, "10.244.4.0/24"]);
   });
 
   it("shares 64 actors with the others, and the lowest free one at that", () => {
