@@ -42,6 +42,13 @@ describe("the connection to Headscale", () => {
     expect(timers()).toEqual([]);
   });
 
+  it("waits as at first when Headscale is away at the start", () => {
+    const { start, fail, timers } = drive(headscaleMachine, input);
+    start();
+    fail("probe", broken);
+    expect(timers()).toEqual([retry(0)]);
+  });
+
   it("does each kind of job and tells the asker what came of it", () => {
     const { send, done, at } = connected();
     expect(send(approval("route"))).toEqual([approve()]);

@@ -72,8 +72,8 @@ describe("an own route", () => {
     see(ready);
     see({ ...ready, ready: false, fresh: false });
     expect(at()).toBe("announcing");
-    see(served);
-    see({ ...served, ready: false, fresh: false });
+    expect(see(served)).toEqual([prove, moved("awaitingService")]);
+    expect(see({ ...served, ready: false, fresh: false })).toEqual([{ stop: "prove" }, moved("announcing")]);
     expect(at()).toBe("announcing");
   });
 
@@ -160,6 +160,14 @@ describe("the service", () => {
     }
     expect(done("prove", true)).toEqual([moved("serving")]);
     expect(context()).toMatchObject({ attempt: 0, rounds: 0, failure: null });
+  });
+
+  it("is not proven once it is gone, though control does not say so", () => {
+    const { see, done, fire, at } = proving();
+    done("prove", false);
+    see({ ...uncontrolled, served: false });
+    expect(fire(waits.proof(0))).toEqual([]);
+    expect(at()).toEqual({ awaitingService: "waiting" });
   });
 
   it("waits its first time again after a proof", () => {

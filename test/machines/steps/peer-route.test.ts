@@ -61,8 +61,9 @@ describe("a peer's route", () => {
   });
 
   it("ends when its registry follows it as a row", () => {
-    const { send, at } = started(announced);
+    const { send, at, actor } = started(announced);
     expect(send({ type: "peerRoute.release" })).toEqual([]);
     expect(at()).toBe("released");
+    expect(actor.getSnapshot().status).toBe("done");
   });
 });
