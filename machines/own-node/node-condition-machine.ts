@@ -69,10 +69,7 @@ export const nodeConditionMachine = setup({
   states: {
     resting: {
       meta: mayLast("the Node says what is true, or there is no Node to say it"),
-      always: [
-        { guard: "isGoodNews", target: "setting" },
-        { guard: not("isAsWanted"), target: "doubting" },
-      ],
+      always: { guard: not("isAsWanted"), target: "doubting" },
     },
     doubting: {
       meta: stuckAfter(limits.doubting, "the node's network is not whole; soon its Node says so"),

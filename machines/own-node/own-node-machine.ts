@@ -93,14 +93,11 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
             actions: { type: "adopt", params: ({ context }) => foundPrefixes(context) ?? [] },
           },
           on: {
-            "watch.lost": [
-              {
-                guard: "remembers",
-                target: "holding",
-                actions: [keepLoss, { type: "adopt", params: ({ context }) => context.remembered }],
-              },
-              { actions: keepLoss },
-            ],
+            "watch.lost": {
+              guard: "remembers",
+              target: "holding",
+              actions: [keepLoss, { type: "adopt", params: ({ context }) => context.remembered }],
+            },
           },
           states: {
             awaitingApiServer: {

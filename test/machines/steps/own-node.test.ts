@@ -78,8 +78,9 @@ function holdingOn() {
 
 describe("the own Node", () => {
   it("gives the pod CIDR, which is remembered before it counts as agreed", () => {
-    const { first, done, send, timers, at } = started();
+    const { first, done, send, timers, at, context } = started();
     expect(first).toEqual([...begun, recall]);
+    expect(context().attachments).toBe("unknown");
     expect(done("recall", [])).toEqual([]);
     expect(at()).toEqual({ working: { learning: "awaitingApiServer" } });
     expect(timers()).toEqual([500]);
@@ -90,10 +91,13 @@ describe("the own Node", () => {
   });
 
   it("is learned also where nothing can be read, within 2 s", () => {
-    const { fail, at, context } = started();
+    const { fail, send, done, at, context } = started();
     expect(fail("recall", broken)).toEqual([counted()]);
     expect(at()).toEqual({ working: { learning: "awaitingApiServer" } });
     expect(context().failure).toEqual(brokenFailure);
+    send(changed("put", own));
+    done("remember");
+    expect(context().failure).toBeNull();
     const slow = started();
     expect(slow.timers()).toEqual([2_000]);
     expect(slow.fire(2_000)).toEqual([{ stop: "recall" }]);
@@ -229,8 +233,9 @@ describe("the own Node", () => {
     expect(fail("condition", broken)).toEqual([{ stop: "watch" }, counted()]);
     expect(at()).toBe("crashed");
     expect(timers()).toEqual([5_000]);
-    expect(send(networkWanted)).toEqual([]);
-    expect(fire(5_000)).toEqual([...begun, wanted, ...agreed()]);
+    const other = { ...good, message: "other" };
+    expect(send({ type: "node.networkWanted", condition: other })).toEqual([]);
+    expect(fire(5_000)).toEqual([...begun, { ...wanted, condition: other }, ...agreed()]);
     expect(fail("watch", broken)).toEqual([{ stop: "condition" }, counted()]);
     expect(context().failure).toEqual(brokenFailure);
     send(count(3));

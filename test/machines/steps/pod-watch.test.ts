@@ -165,13 +165,25 @@ describe("an attachment whose pod is gone", () => {
     expect(fire(200)).toEqual([examine("b")]);
   });
 
-  it("is left alone while it waits, when its pod or its DEL came", () => {
+  it("is left alone while it waits, when its pod came back", () => {
     const { done, fire, send, at } = examining("a", "b", "c");
     send(changed("put", pod("b")));
-    send(attachments([], ["box-c/eth0"]));
     done("examine", { inUse: false, atMs: 9 });
     send(removed("a"));
-    expect(fire(200)).toEqual([]);
+    expect(fire(200)).toEqual([examine("c")]);
+    done("examine", { inUse: true, atMs: 9 });
+    fire(200);
+    expect(at()).toMatchObject({ reclaiming: "resting" });
+  });
+
+  it("is left alone while it waits, when its DEL came", () => {
+    const { done, fire, send, at } = examining("a", "b", "c");
+    send(attachments([], ["box-b/eth0"]));
+    done("examine", { inUse: false, atMs: 9 });
+    send(removed("a"));
+    expect(fire(200)).toEqual([examine("c")]);
+    done("examine", { inUse: true, atMs: 9 });
+    fire(200);
     expect(at()).toMatchObject({ reclaiming: "resting" });
   });
 
@@ -243,10 +255,11 @@ describe("while the API server is away", () => {
   });
 
   it("a change or a list makes it current again", () => {
-    const { send, at } = suspecting("a");
+    const { send, at, context } = suspecting("a");
     send(lost);
     expect(send(changed("put", pod("b")))).toEqual([]);
     expect(at()).toMatchObject({ pods: "current" });
+    expect(Object.keys(context().join.pods)).toEqual(["b"]);
     send(lost);
     send(listed(pod("a")));
     expect(at()).toMatchObject({ pods: "current", suspicion: "calm" });
