@@ -95,7 +95,6 @@ export const configMachine = setup({
       states: {
         validating: {
           meta: stuckAfter(limits.reading, "the configuration file cannot be read: its disk hangs"),
-          on: { "config.touched": { target: "validating", reenter: true } },
           invoke: {
             src: "review",
             onDone: [

@@ -174,7 +174,7 @@ describe("the root without Kubernetes", () => {
     changes: [{ path, from: "", to }],
   });
   const replaced = { type: "credentials.replaced" };
-  it.each([
+  it.each<[HeadcniEvent, object[]]>([
     [change("ipam.restSeconds", "60"), [{ to: "pods", type: "pods.restChanged", restMs: 60_000 }]],
     [
       change("readiness.routeProof", '"off"'),

@@ -69,16 +69,17 @@ describe("a request", () => {
   });
 
   it("withdraws a call of a client that is gone, and says that nobody heard the answer", () => {
-    const { send, at } = asking("ADD");
+    const { send, at, actor } = asking("ADD");
     expect(send({ type: "exchange.closed" })).toEqual([
       { to: "pods", type: "pod.withdrawn", requestId: "x1" },
       { emit: "call.abandoned", callId: "x1" },
     ]);
     expect(at()).toBe("abandoned");
+    expect(actor.getSnapshot().status).toBe("done");
   });
 
   it("withdraws what is late, and answers 100 ms later even without the registry", () => {
-    const { fire, timers, at } = asking("ADD");
+    const { fire, timers, at, actor } = asking("ADD");
     expect(fire(9_700)).toEqual([{ to: "pods", type: "pod.withdrawn", requestId: "x1" }]);
     expect(timers()).toEqual([100]);
     const error = {
@@ -88,6 +89,7 @@ describe("a request", () => {
     };
     expect(fire(100)).toEqual(answered({ wire: 1, ok: false, error }));
     expect(at()).toBe("answered");
+    expect(actor.getSnapshot().status).toBe("done");
   });
 
   it("answers a GC that failed with the first code and all texts", () => {

@@ -122,7 +122,7 @@ describe("headcni-wire", () => {
   });
 
   it("ends tailscaled before itself, and takes back its word last", () => {
-    const { send, done, at } = young();
+    const { send, done, at, actor } = young();
     expect(send({ type: "wire.stop" })).toEqual([{ to: "tailscaled", type: "tailscaled.end" }]);
     expect(send({ type: "wire.stop" })).toEqual([]);
     expect(send(answered)).toEqual([]);
@@ -132,6 +132,7 @@ describe("headcni-wire", () => {
     expect(at()).toBe("leaving");
     expect(done("retract")).toEqual([]);
     expect(at()).toBe("stopped");
+    expect(actor.getSnapshot().status).toBe("done");
   });
 
   it("ends at once where no tailscaled runs, whatever becomes of its word", () => {
