@@ -190,7 +190,6 @@ export const tailnetMachine = tailnetSetup.createMachine({
     },
     degraded: {
       initial: "waiting",
-      entry: ["reportUp", "endSilence", "reportSettled"],
       always: [
         { guard: "wantsLogin", target: "needsLogin" },
         // Keys of before the outage may have been told first, and again dropped sessions.

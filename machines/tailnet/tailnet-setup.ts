@@ -150,7 +150,7 @@ export const tailnetSetup = setup({
     forgotten: ({ context }) => tailnetPhase(context.status) === "forgotten",
     wantsLogin: ({ context }) => ["needsLogin", "forgotten"].includes(tailnetPhase(context.status)),
     /** Neither unknown to control nor without it. */
-    answers: ({ context }) => !["needsLogin", "forgotten", "offline"].includes(tailnetPhase(context.status)),
+    answers: ({ context }) => !["forgotten", "offline"].includes(tailnetPhase(context.status)),
     online: ({ context }) => tailnetPhase(context.status) === "online",
     offline: ({ context }) => tailnetPhase(context.status) === "offline",
     greeting: ({ context }) => context.greetings > 0,

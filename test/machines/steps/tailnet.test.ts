@@ -200,11 +200,12 @@ describe("a session that stands", () => {
   });
 
   it("goes on without a greeter, and ends with its feed", () => {
-    const { fail, done, at } = standing();
+    const { fail, done, at, actor } = standing();
     expect(fail("greeter", broken)).toEqual([counted()]);
     expect(at()).toEqual({ up: "resting" });
     expect(done("feed")).toEqual([]);
     expect(at()).toBe("ended");
+    expect(actor.getSnapshot().status).toBe("done");
     const other = standing();
     expect(other.fail("feed", broken)).toEqual([counted()]);
     expect(other.at()).toBe("ended");
@@ -215,7 +216,7 @@ describe("without Headscale", () => {
   it("a session stays up, and has tailscaled come back after half a second; then it greets all", () => {
     const { say, fire, fail, timers, at, context } = standing();
     context();
-    expect(say(offline)).toEqual([lost, changed(offline), settled]);
+    expect(say(offline)).toEqual([lost, changed(offline)]);
     expect(at()).toEqual({ degraded: "waiting" });
     expect(timers()).toEqual([500]);
     expect(fire(500)).toEqual([rejoin]);
@@ -234,7 +235,7 @@ describe("without Headscale", () => {
 
   it("an adopted tailscaled is to come back at once", () => {
     const { say, at } = started();
-    expect(say(away)).toEqual([rejoin, lost, changed(away), up, settled, settled]);
+    expect(say(away)).toEqual([rejoin, lost, changed(away), up, settled]);
     expect(at()).toEqual({ degraded: "rejoining" });
     const restarted = started("restarted");
     restarted.say(away);
@@ -244,10 +245,15 @@ describe("without Headscale", () => {
 
   it("a session forgets silence, and is down when tailscaled starts anew", () => {
     const { say, fire, done, at, context } = standing();
-    fire(60_000);
-    done("checkPeers", false);
+    for (const status of [offline, starting]) {
+      fire(60_000);
+      done("checkPeers", false);
+      expect(context().silentChecks).toBe(1);
+      say(status);
+      say(online);
+      expect(context().silentChecks).toBe(0);
+    }
     say(offline);
-    expect(context().silentChecks).toBe(0);
     const anew = { ...starting, fresh: true };
     expect(say(anew)).toEqual([changed(anew), down("NOT_RUNNING")]);
     expect(at()).toEqual({ connecting: "awaiting" });
@@ -255,7 +261,14 @@ describe("without Headscale", () => {
 
   it("a session may learn that it is forgotten", () => {
     const { say, at } = standing(offline);
-    say({ ...offline, loginWanted: true });
+    const unknown = { ...offline, loginWanted: true };
+    expect(say(unknown)).toEqual([
+      login,
+      checkPeers,
+      changed(unknown),
+      settled,
+      loginWanted({ forgotten: true, refusal: "" }),
+    ]);
     expect(at()).toEqual({ needsLogin: "forgotten" });
   });
 });
