@@ -47,6 +47,8 @@ describe("readiness", () => {
   it("waits for a proof where an earlier life proved other pod CIDRs", () => {
     const { first, send, at } = begun({ provenPrefixes: ["10.244.2.0/24"] });
     expect(first).toEqual([wanted]);
+    send({ type: "readiness.proofWanted", wanted: false });
+    send({ type: "readiness.proofWanted", wanted: true });
     expect(send({ type: "readiness.serving" })).toEqual([]);
     expect(at()).toBe("awaitingProof");
     expect(send({ type: "readiness.proofWanted", wanted: false })).toEqual([publish]);
