@@ -119,7 +119,7 @@ export function startTailnet(arrival: TailnetInput["arrival"] = "adopted") {
 }
 
 /** "a.b" as XState's `matches` takes it. */
-export function stateValue(path: string): unknown {
+function stateValue(path: string): unknown {
   return path
     .split(".")
     .reduceRight<unknown>((inner, name) => (inner === undefined ? name : { [name]: inner }), undefined);
