@@ -10,6 +10,7 @@ import { addPod, deletePod } from "../lab/pods.ts";
 import { run, runResult } from "../lab/run-command.ts";
 import { startService, stopService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
+import { callPlugin } from "./support/plugin-call.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** The built headcnictl, as an operator runs it on a node. */
@@ -81,8 +82,12 @@ test("trace follows a pod's ADD and DEL by its address and container id", async 
 });
 
 test("an unknown pod is not found, and the nearest is named", async () => {
-  const ran = await headcnictl(["trace", "default/nothing"]);
-  expect(ran).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('"default/nothing"') });
+  const [known] = (await document(["trace"])).calls;
+  const ran = await headcnictl(["trace", `${known.containerId}x`]);
+  expect(ran).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringContaining(`did you mean ${known.containerId}?`),
+  });
 });
 
 test("logs, metrics, config and version answer", async () => {
@@ -167,18 +172,18 @@ test("the diagnostics bundle helps and holds no secret", async () => {
     ...config,
     headscale: { ...config.headscale, authKeyFile },
     kubernetes: { kubeconfig },
-    tailscale: {
-      ...config.tailscale,
-      environment: { ...config.tailscale.environment, TS_AUTHKEY: "MARKEDVARIABLE" },
-    },
   };
   await writeFile(node().configFile, JSON.stringify(planted));
   // A pod's name is the part of an event that a stranger chooses; what it holds lands in traces and in the log.
+  const marked = "hskey-auth-abcdef-MARKEDPODNAME";
+  const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${marked}`;
+  await callPlugin(node(), { command: "DEL", containerId: "of-a-stranger", args });
   const tailscaledLog = join(node().runtimeDir, "tailscaled.log");
   const line = "login with hskey-auth-abcdef-MARKEDAUTHKEY and privkey:MARKEDPRIVATE and MARKEDVARIABLE\n";
   await writeFile(tailscaledLog, line, { flag: "a" });
   const archive = join(folder, "bundle.tar.gz");
-  const env = { HEADCNI_HEADSCALE_API_KEY: "hskey-api-abc-MARKEDAPIKEY" };
+  const variables = { ...config.tailscale.environment, TS_AUTHKEY: "MARKEDVARIABLE" };
+  const env = { HEADCNI_TAILSCALE_ENVIRONMENT: JSON.stringify(variables) };
   const ran = await headcnictl(["diagnostics", "--file", archive], env);
   expect(ran.exitCode).toBe(0);
   await writeFile(node().configFile, JSON.stringify(config));
@@ -198,7 +203,9 @@ test("the diagnostics bundle helps and holds no secret", async () => {
   );
   const all = [...files.values()].join("\n");
   expect(all).toContain("10.244.1.0/24");
-  expect(all).toContain("login with");
+  // Where the secrets stood, the rest stands.
+  for (const kept of ["login with", "of-a-stranger", authKeyFile, '"TS_AUTHKEY": "[redacted]"'])
+    expect(all).toContain(kept);
   for (const [path, text] of files)
     expect([path, /.{0,60}MARKED.{0,20}/.exec(text)?.[0]]).toEqual([path, undefined]);
   const realKey = (await readFile(lab().headscale.authKeyFile, "utf8")).trim();
