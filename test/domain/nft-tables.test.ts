@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
-import { acceptArguments, acceptStatements, forwardAccepts } from "../../src/domain/nft-foreign-accepts.ts";
+import {
+  acceptArguments,
+  acceptStatements,
+  forwardAccepts,
+  inputAccepts,
+} from "../../src/domain/nft-foreign-accepts.ts";
 import { nodeTable } from "../../src/domain/nft-node-table.ts";
 import {
   digestOf,
@@ -76,6 +81,46 @@ describe("a table of ours", () => {
   });
 });
 
+describe.each([
+  {
+    of: "the node",
+    table: nodeTable(settings),
+    places: {
+      sources: "filter prerouting -300 accept",
+      inbound: "nat prerouting -100 accept",
+      forward: "filter forward -150 accept",
+      barrier: "filter postrouting -150 accept",
+      outbound: "nat postrouting 100 accept",
+    },
+  },
+  {
+    of: "X",
+    table: tailnetTable({ ...settings, refusedPrefixes: ["10.244.3.0/24", "fd00:3::/64"] }),
+    places: {
+      forward: "filter forward 0 drop",
+      barrier: "filter postrouting -150 accept",
+      outbound: "nat postrouting 100 accept",
+    },
+  },
+])("the table of $of", ({ table, places }) => {
+  // Before conntrack (-200), before and after its translations (dstnat -100, srcnat 100): linux/netfilter_ipv4.h.
+  test("has its chains where they see what they judge", () => {
+    const found = table.chains.map(
+      ({ name, type, hook, priority, policy }) => [name, `${type} ${hook} ${priority} ${policy}`] as const,
+    );
+    expect(Object.fromEntries(found)).toEqual(places);
+  });
+
+  test("counts what it drops, and names each rule once", () => {
+    const rules = table.chains.flatMap((chain) => chain.rules);
+    const dropping = rules.filter(({ statements }) => JSON.stringify(statements.at(-1)) === '{"drop":null}');
+    expect(dropping.length).toBeGreaterThan(0);
+    for (const { statements } of dropping) expect(statements.at(-2)).toHaveProperty("counter");
+    expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
+    for (const { name } of rules) expect(name).toMatch(/^[a-z][a-z-]+(-[46])?$/);
+  });
+});
+
 test("segments leave room for the headers of their family", () => {
   const sizes = JSON.stringify(tailnetTable(settings)).match(/"value":\d+/g);
   expect(sizes).toEqual(['"value":1240', '"value":1220']);
@@ -99,6 +144,29 @@ describe("accepts for other programs' chains", () => {
       "-d 10.244.1.0/24 -m conntrack --ctstate DNAT -j ACCEPT",
       "-o headcni0 -m conntrack --ctstate DNAT -j ACCEPT",
     ]);
+  });
+
+  test("for what the node receives, as iptables arguments", () => {
+    const [ipv4, ipv6] = ([4, 6] as const).map((family) =>
+      inputAccepts(settings)
+        .filter((rule) => rule.family === family)
+        .map(acceptArguments),
+    );
+    expect(ipv4).toEqual([
+      "-i headcni0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+      "-s 10.244.1.0/24 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+      "-d 10.244.1.1/32 -i headcni0 -p icmp --icmp-type 8 -j ACCEPT",
+    ]);
+    expect(ipv6?.at(-1)).toBe("-d fd00:1::1/128 -i headcni0 -p icmpv6 --icmpv6-type 128 -j ACCEPT");
+  });
+
+  test("have a name each, once in a family", () => {
+    for (const family of [4, 6])
+      for (const accepts of [forwardAccepts(settings), inputAccepts(settings)]) {
+        const names = accepts.filter((rule) => rule.family === family).map(({ name }) => name);
+        expect(new Set(names).size).toBe(names.length);
+        for (const name of names) expect(name).toMatch(/^[a-z-]+$/);
+      }
   });
 
   test("plain statements hold nothing that iptables cannot read back", () => {
