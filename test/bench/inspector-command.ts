@@ -33,8 +33,12 @@ export async function inspectorCommand(argv: readonly string[]): Promise<number>
   }
   const progress = stderrProgress();
   const interrupts = stopLabOnInterrupt(progress);
-  const lab = await startLab({ nodes: 3, config: { "ipam.restSeconds": 1 }, progress });
-  interrupts.watch(lab.id);
+  const lab = await startLab({
+    nodes: 3,
+    config: { "ipam.restSeconds": 1 },
+    progress,
+    onClaimed: interrupts.watch,
+  });
   try {
     const findings = await benchInspector(lab, { pods, rounds }, progress);
     const missed = missedByInspector(findings);

@@ -27,8 +27,7 @@ export async function killsCommand(argv: readonly string[]): Promise<number> {
   }
   const progress = stderrProgress();
   const interrupts = stopLabOnInterrupt(progress);
-  const lab = await startLab({ nodes: 1, progress });
-  interrupts.watch(lab.id);
+  const lab = await startLab({ nodes: 1, progress, onClaimed: interrupts.watch });
   try {
     const { leaked, ...storm } = await weather(lab, kills, progress);
     const missed = missedByKills(storm, leaked);

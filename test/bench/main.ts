@@ -81,8 +81,13 @@ async function runInLab(wanted: readonly PartRun[], options: Options, progress: 
   const interrupts = stopLabOnInterrupt(progress);
   // Addresses rest for a second only: each batch takes a hundred of a node's 253.
   const config = { "ipam.restSeconds": 1 };
-  const lab = await startLab({ nodes: 2, daemon: options.daemon, config, progress });
-  interrupts.watch(lab.id);
+  const lab = await startLab({
+    nodes: 2,
+    daemon: options.daemon,
+    config,
+    progress,
+    onClaimed: interrupts.watch,
+  });
   let findings = nothing;
   for (const { parts, run } of wanted) {
     findings = merged(findings, await attempt(parts.join(","), () => run({ lab, options, progress })));

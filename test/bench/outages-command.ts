@@ -49,8 +49,7 @@ export async function outagesCommand(argv: readonly string[]): Promise<number> {
   const progress = stderrProgress();
   const interrupts = stopLabOnInterrupt(progress);
   const size = wanted.minutes > 0 ? { nodes: 3, relayOnly: ["n3"] } : { nodes: 2 };
-  const lab = await startLab({ ...size, progress });
-  interrupts.watch(lab.id);
+  const lab = await startLab({ ...size, progress, onClaimed: interrupts.watch });
   try {
     const found = await measure(lab, wanted, progress);
     const missed = missedByOutages(found, wanted);

@@ -35,8 +35,8 @@ export async function stormCommand(argv: readonly string[]): Promise<number> {
     daemon: values.daemon === "source" ? "source" : "bundle",
     config: { "ipam.restSeconds": 0 },
     progress,
+    onClaimed: interrupts.watch,
   });
-  interrupts.watch(lab.id);
   try {
     const taken = await storm(lab, lives, progress);
     const verdict = judge(taken);
