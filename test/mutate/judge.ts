@@ -5,7 +5,7 @@ import { findMutants } from "./find-mutants.ts";
 import { distancesFrom } from "./import-graph.ts";
 import { type Mutant, mutated } from "./mutant.ts";
 import { instrumented, type Place, placeOf } from "./reach.ts";
-import type { TestRun } from "./test-run.ts";
+import type { Outcome, TestRun } from "./test-run.ts";
 
 /** `killedBy` is the first test that failed. A survivor says how many test files reached it. */
 export type Verdict = {
@@ -13,6 +13,12 @@ export type Verdict = {
   readonly killedBy: string | undefined;
   readonly testFiles: number;
   readonly equivalent: Equivalent | undefined;
+};
+
+export type Judgement = {
+  readonly verdicts: readonly Verdict[];
+  /** Files whose tests fail without a mutant once their mutants ran: what a mutant left in the process made them fail. */
+  readonly disturbed: readonly string[];
 };
 
 export type Order = {
@@ -44,7 +50,7 @@ type Look = {
 };
 
 /** Judges every chosen mutant: first all tests run once without one, to see which functions each of them reaches. */
-export async function judge(order: Order, run: TestRun): Promise<readonly Verdict[]> {
+export async function judge(order: Order, run: TestRun): Promise<Judgement> {
   const texts = new Map<string, string>();
   const sources = order.files.map((file): Source => {
     const path = join(order.root, file);
@@ -56,15 +62,20 @@ export async function judge(order: Order, run: TestRun): Promise<readonly Verdic
   const looks = await look(order, texts, run);
   const mutants = order.choose(sources.flatMap(({ file, text }) => findMutants(file, text)));
   const verdicts: Verdict[] = [];
-  for (const mutant of mutants) {
-    const source = sources.find(({ file }) => file === mutant.file);
-    if (source === undefined) continue;
-    order.progress(`${verdicts.length + 1} of ${mutants.length}: ${mutant.file}:${mutant.line}`);
-    const verdict = await judgeOne(source, mutant, looks, order, run);
-    verdicts.push(verdict);
-    order.judged(verdict);
+  const disturbed: string[] = [];
+  for (const source of sources) {
+    const chosen = mutants.filter(({ file }) => file === source.file);
+    for (const mutant of chosen) {
+      order.progress(`${verdicts.length + 1} of ${mutants.length}: ${mutant.file}:${mutant.line}`);
+      const verdict = await judgeOne(source, mutant, looks, order, run);
+      verdicts.push(verdict);
+      order.judged(verdict);
+    }
+    const tests = nearest(source, looks, order);
+    if (chosen.length > 0 && tests.length > 0 && !(await outcomeOf(source, source.text, tests, run)).passed)
+      disturbed.push(source.file);
   }
-  return verdicts;
+  return { verdicts, disturbed };
 }
 
 async function look(
@@ -94,21 +105,32 @@ async function judgeOne(
   run: TestRun,
 ): Promise<Verdict> {
   const place = placeOf(source.places, mutant.start, mutant.end);
-  const distance = ({ distances }: Look): number => distances.get(source.path) ?? Infinity;
-  const reaching = looks
-    .filter((look) => look.places.has(place) && distance(look) <= order.distance)
-    .toSorted((a, b) => distance(a) - distance(b) || a.ms - b.ms);
-  const limitMs = 120_000 + 10 * reaching.reduce((sum, { ms }) => sum + ms, 0);
-  const text = new Map([[source.path, mutated(source.text, mutant)]]);
-  const tests = reaching.map(({ test }) => test);
-  const { passed, failed } =
-    tests.length === 0 ? { passed: true, failed: "" } : await run.run(tests, text, limitMs);
+  const reaching = nearest(source, looks, order).filter(({ places }) => places.has(place));
+  const outcome =
+    reaching.length === 0
+      ? { passed: true, failed: "" }
+      : await outcomeOf(source, mutated(source.text, mutant), reaching, run);
   return {
     mutant,
-    killedBy: passed ? undefined : failed,
-    testFiles: tests.length,
+    killedBy: outcome.passed ? undefined : outcome.failed,
+    testFiles: reaching.length,
     equivalent: equivalents.find(
       ({ file, before, after }) => file === mutant.file && before === mutant.before && after === mutant.after,
     ),
   };
+}
+
+/** The tests near enough to judge the file, nearest and quickest first. */
+function nearest({ path }: Source, looks: readonly Look[], order: Order): readonly Look[] {
+  const distance = ({ distances }: Look): number => distances.get(path) ?? Infinity;
+  return looks
+    .filter((look) => distance(look) <= order.distance)
+    .toSorted((a, b) => distance(a) - distance(b) || a.ms - b.ms);
+}
+
+/** Runs the tests with this text of the source. */
+function outcomeOf({ path }: Source, text: string, looks: readonly Look[], run: TestRun): Promise<Outcome> {
+  const limitMs = 120_000 + 10 * looks.reduce((sum, { ms }) => sum + ms, 0);
+  const tests = looks.map(({ test }) => test);
+  return run.run(tests, new Map([[path, text]]), limitMs);
 }

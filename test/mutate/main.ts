@@ -36,7 +36,7 @@ const tests = globSync(unitTests, { cwd: root })
   .toSorted()
   .map((test) => join(root, test));
 await using run = await startTestRun([unitTests]);
-const verdicts = await judge(
+const { verdicts, disturbed } = await judge(
   { root, files, tests, distance: Number(values.distance), choose: sample, progress, judged },
   run,
 );
@@ -53,9 +53,12 @@ if (values.json) {
 }
 for (const { mutant, killedBy } of wronglyDeclared)
   console.error(`${mutant.file}:${mutant.line} is declared as equivalent, but killed by ${killedBy}`);
+for (const file of disturbed)
+  console.error(`${file}: a mutant left something behind that fails its tests; this score does not count`);
 const total = lines.at(-1)?.score ?? 0;
 // Set in any case: Vitest sets it when a test fails, and here one must.
-process.exitCode = total < Number(values["at-least"]) || wronglyDeclared.length > 0 ? 1 : 0;
+const isSound = wronglyDeclared.length === 0 && disturbed.length === 0;
+process.exitCode = isSound && total >= Number(values["at-least"]) ? 0 : 1;
 
 function sourcesOf(path: string): readonly string[] {
   const absolute = join(root, relative(root, path));

@@ -38,6 +38,7 @@ export async function startTestRun(include: readonly string[]): Promise<TestRun>
       pool,
       // A mutant has the name of its file, and must not be kept for the next run.
       fsModuleCache: false,
+      cache: false,
       isolate: false,
       maxWorkers: 1,
       runner: join(import.meta.dirname, "stop-at-first-failure.ts"),
