@@ -6,3 +6,9 @@
  * 3 x 16 MiB under load.
  */
 export const nodeOptions: readonly string[] = ["--optimize-for-size", "--max-semi-space-size=4"];
+
+/**
+ * Where Node keeps what it compiled of the daemon (NODE_COMPILE_CACHE), below the runtime directory: the next start compiles less
+ * and holds 10 MB less. Written when the daemon ends in good order; a folder that cannot be written is as good as none.
+ */
+export const compileCache = "compile-cache";

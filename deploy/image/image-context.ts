@@ -4,7 +4,7 @@ import { buildStub } from "../../cni/build.ts";
 import { ensureGoTools } from "../../test/lab/build/go-tools.ts";
 import type { Progress } from "../../test/lab/progress.ts";
 import { buildDaemon } from "../build.ts";
-import { nodeOptions } from "../node-options.ts";
+import { compileCache, nodeOptions } from "../node-options.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
 /** Bundles that are programs of their own. */
@@ -37,7 +37,8 @@ export async function makeContext(folder: string, progress: Progress): Promise<v
 async function startProgram(folder: string, bundle: string): Promise<void> {
   const script = join(folder, basename(bundle, ".mjs"));
   const command = ["exec", "node", ...nodeOptions, `/opt/headcni/${bundle}`, '"$@"'].join(" ");
-  await writeFile(script, `#!/bin/sh\n${command}\n`);
+  const cache = bundle === "headcni.mjs" ? `NODE_COMPILE_CACHE=/run/headcni/${compileCache} ` : "";
+  await writeFile(script, `#!/bin/sh\n${cache}${command}\n`);
   await chmod(script, 0o755);
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { compileCache } from "../../deploy/node-options.ts";
 import { daemonConfig, daemonKubeconfig } from "./daemon-config.ts";
 import { readyPage } from "./daemon-pages.ts";
 import { daemonUser } from "./kubernetes/certificates.ts";
@@ -53,7 +54,7 @@ export async function startDaemon(
     name: daemonName(node),
     netns: node.netns,
     ...(await onNode(lab, node, asProgram(lab, node, [...daemon, "--config", node.configFile]))),
-    env,
+    env: { NODE_COMPILE_CACHE: join(node.runtimeDir, compileCache), ...env },
     logFile: node.logFile,
   });
 }
