@@ -1,0 +1,172 @@
+import { describe, expect, it } from "vitest";
+import type { HealthFact, HealthInput } from "../../../machines/health/health-events.ts";
+import { healthMachine } from "../../../machines/health/health-machine.ts";
+import { type Deed, drive, recipient } from "../../support/drive.ts";
+
+const failure = { code: "EADDRINUSE", message: "in use" };
+const allWell: readonly HealthFact[] = [
+  { type: "cni.serving" },
+  { type: "node.agreed", note: "" },
+  { type: "guard.held" },
+  { type: "service.opened" },
+  { type: "control.restored" },
+  { type: "tailscale.up" },
+  { type: "routes.proven" },
+  { type: "proof.given" },
+];
+const well = {
+  service: "serving",
+  proof: "given",
+  guard: "ok",
+  tailnet: "ok",
+  control: "ok",
+  login: "ok",
+  route: "ok",
+  node: "ok",
+  cni: "ok",
+};
+const down: HealthFact = { type: "tailscale.down", reason: "EXITED" };
+const unproven: HealthFact = { type: "routes.unproven", reason: "10.244.1.0/24 is lost" };
+const login = (forgotten: boolean, refusal: string): HealthFact => ({
+  type: "tailscale.loginWanted",
+  forgotten,
+  refusal,
+});
+
+/** Who was told what: to the Node the reason of its condition, to STATUS whether it is ready, to others the event. */
+function told(deeds: readonly Deed[]): string[] {
+  return deeds.flatMap((deed) => {
+    if (!("to" in deed) || deed.to === "health") return [];
+    const { condition, ready } = deed as { condition?: { reason: string }; ready?: boolean };
+    return [`${deed.to} ${condition?.reason ?? ready ?? deed.type}`];
+  });
+}
+
+function started(given: Partial<HealthInput> = {}) {
+  const health = drive(healthMachine, {
+    authKeyFrom: "credentials",
+    kubernetes: true,
+    provenBefore: false,
+    ...given,
+  });
+  health.start();
+  const first = health.at();
+  const followed = told(
+    health.send({
+      type: "health.followed",
+      cni: recipient("cni"),
+      node: recipient("node"),
+      readiness: recipient("readiness"),
+      headscale: recipient("headscale"),
+    }),
+  );
+  return { ...health, first, followed, say: (fact: HealthFact) => told(health.send(fact)) };
+}
+
+function healthy() {
+  const health = started();
+  for (const fact of allWell) health.send(fact);
+  return health;
+}
+
+describe("health", () => {
+  it("knows nothing at its start but what an earlier life proved, and tells who follows", () => {
+    const unknown = Object.fromEntries(Object.keys(well).map((region) => [region, "unknown"]));
+    const { first, followed } = started();
+    expect(first).toEqual({ ...unknown, service: "starting", proof: "wanted" });
+    expect(followed).toEqual(["cni false", "node HeadcniStarting"]);
+    const before = started({ provenBefore: true, kubernetes: false });
+    expect(before.first).toEqual({ ...unknown, service: "starting", proof: "given", node: "ok" });
+    expect(before.followed).toEqual(["cni true", "node HeadcniStarting"]);
+  });
+
+  it("is well once each owner says so, which the readiness machine hears of the route alone", () => {
+    const { say, at } = started();
+    const heard = allWell.flatMap(say);
+    expect(at()).toEqual(well);
+    expect(heard.filter((text) => text.startsWith("readiness"))).toEqual(["readiness readiness.proven"]);
+    expect(heard.at(-1)).toBe("node HeadcniServes");
+    expect(heard).toContain("cni true");
+  });
+
+  it.each<[HealthFact, Partial<Record<keyof typeof well, string>>, string[]]>([
+    [{ type: "guard.repairing", invariants: ["node.ownRule"] }, { guard: "repairing" }, ["node GuardBroken"]],
+    [{ type: "guard.fighting", invariants: ["node.ownRule"] }, { guard: "fighting" }, ["node GuardBroken"]],
+    [{ type: "guard.failed", failure }, { guard: "failed" }, ["node GuardBroken"]],
+    [down, { tailnet: "down" }, ["node TailnetDown"]],
+    [{ type: "control.lost" }, { control: "away" }, ["headscale control.lost"]],
+    [login(false, ""), { login: "pending" }, []],
+    [login(false, "expired"), { login: "refused" }, []],
+    [login(true, "expired"), { login: "forgotten" }, []],
+    [unproven, { route: "unproven" }, ["cni true", "node RouteUnproven"]],
+    [{ type: "node.waiting", reason: "no Node" }, { node: "waiting" }, ["cni true"]],
+    [{ type: "node.agreed", note: "its Node is gone" }, { node: "unsure" }, ["cni true"]],
+    [
+      { type: "node.conflicting", reason: "another" },
+      { node: "conflicting" },
+      ["cni true", "node PodCIDRConflict"],
+    ],
+    [{ type: "cni.down", failure }, { cni: "down" }, ["node CniSocketDown"]],
+    [{ type: "service.closed" }, { service: "draining" }, []],
+    [{ type: "proof.wanted" }, { proof: "wanted" }, ["cni false", "node RouteUnproven"]],
+  ])("hears %j, moves that region alone and tells whom it concerns", (fact, moved, heard) => {
+    const { say, at } = healthy();
+    expect(say(fact)).toEqual(heard);
+    expect(at()).toEqual({ ...well, ...moved });
+    // The same again is no news.
+    expect(say(fact).filter((text) => !text.startsWith("headscale"))).toEqual([]);
+  });
+
+  it("tells when what was wrong is over", () => {
+    const { say, at } = healthy();
+    say(down);
+    expect(say({ type: "tailscale.up" })).toEqual(["node HeadcniServes"]);
+    say(unproven);
+    expect(say({ type: "routes.proven" })).toEqual([
+      "readiness readiness.proven",
+      "cni true",
+      "node HeadcniServes",
+    ]);
+    say(unproven);
+    say({ type: "control.lost" });
+    expect(say({ type: "control.restored" })).toEqual(["headscale control.restored", "node RouteUnproven"]);
+    say(login(true, "expired"));
+    say({ type: "tailscale.loginEnded" });
+    expect(at()).toMatchObject({ login: "ok" });
+  });
+
+  it("names to the Node why a login is refused while the tailnet is down", () => {
+    const { say, send } = healthy();
+    say(down);
+    const deeds = send(login(true, "expired"));
+    expect(deeds.filter((deed) => "to" in deed && deed.to === "node")).toMatchObject([
+      { condition: { message: expect.stringContaining("expired") } },
+    ]);
+  });
+
+  it("holds what it hears of route and login while the tailnet is down, and takes it over once it is up", () => {
+    const { say, at, context } = healthy();
+    say(down);
+    say(unproven);
+    say({ type: "tailscale.loginEnded" });
+    expect(at()).toEqual({ ...well, tailnet: "down" });
+    expect(context().held).toEqual({ route: unproven, login: { type: "tailscale.loginEnded" } });
+    say(login(false, "expired"));
+    expect(context().held).toEqual({ route: unproven });
+    say({ type: "tailscale.up" });
+    expect(at()).toEqual({ ...well, login: "refused", route: "unproven" });
+    expect(context().held).toEqual({});
+    say(down);
+    say({ type: "routes.proven" });
+    say({ type: "tailscale.loginEnded" });
+    expect(at()).toMatchObject({ login: "refused", route: "unproven" });
+    say({ type: "tailscale.up" });
+    expect(at()).toEqual(well);
+  });
+
+  it("has Headscale told nothing by a tailscaled that never had it", () => {
+    const { say, at } = started();
+    expect(say({ type: "control.lost" })).toEqual([]);
+    expect(at()).toMatchObject({ control: "away" });
+  });
+});
