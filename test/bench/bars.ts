@@ -21,6 +21,7 @@ export type MetricKey =
   | "datapathAddedLatencyUs"
   | "firstAddAfterStartMs"
   | "restartPacketsLost"
+  | "restoreMs"
   | "rssMb"
   | "idleCpuPercent";
 
@@ -38,6 +39,7 @@ export const bars: readonly Bar[] = [
   bar("datapathAddedLatencyUs", "pod-to-pod latency - node-to-node, us", { atMost: 60 }, 0),
   bar("firstAddAfterStartMs", "daemon start to first ADD, 110 pods, ms", { atMost: 1000 }, 0),
   bar("restartPacketsLost", "most packets lost between pods in a restart", { atMost: 0 }, 0, "high"),
+  bar("restoreMs", "slowest restore of what was deleted, ms", { atMost: 1000 }, 0, "high"),
   bar("rssMb", "daemon RSS with 110 pods, MB", { atMost: 140 }, 1),
   bar("idleCpuPercent", "idle CPU with 110 pods, % of a core", { atMost: 0.5 }, 2),
 ];

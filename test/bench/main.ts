@@ -16,6 +16,7 @@ import {
   benchAddAndDel,
   benchPodsAgainstTailnet,
   benchRestarts,
+  benchRestores,
   benchRss,
   benchStubAlone,
   type PartFindings,
@@ -45,6 +46,7 @@ type PartRun = { readonly parts: readonly Part[]; readonly run: (bench: Bench) =
 const labParts: readonly PartRun[] = [
   { parts: ["add", "del"], run: benchAddAndDel },
   { parts: ["datapath"], run: benchPodsAgainstTailnet },
+  { parts: ["restore"], run: benchRestores },
   // A thousand machines known: from here on the daemons have them as peers.
   { parts: ["rss", "start"], run: addFleet },
   { parts: ["rss"], run: benchRss },

@@ -3,7 +3,7 @@ import type { LabOptions } from "../lab/lab-types.ts";
 import { BenchError } from "./bench-error.ts";
 
 /** The parts of the benchmark, in the order they run. */
-export const parts = ["add", "del", "stub", "datapath", "rss", "start"] as const;
+export const parts = ["add", "del", "stub", "datapath", "restore", "rss", "start"] as const;
 export type Part = (typeof parts)[number];
 
 /** What `npm run bench` takes. */

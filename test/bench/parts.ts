@@ -17,6 +17,7 @@ import { floorRatios, pluginRatios, summarize } from "./plugin-summary.ts";
 import { profileDaemon } from "./profile-bench.ts";
 import { makeReferenceCandidates } from "./reference-candidates.ts";
 import type { Findings } from "./report.ts";
+import { benchRestore } from "./restore-bench.ts";
 import { benchIdle } from "./rss-bench.ts";
 import type { Sandbox } from "./sandboxes.ts";
 import { benchStart } from "./start-bench.ts";
@@ -87,6 +88,16 @@ export async function benchPodsAgainstTailnet({ lab, options, progress }: Bench)
       datapathAddedLatencyUs: difference(pick("pods", "rttP50Us"), pick("tailnet", "rttP50Us")),
     },
     raw: { datapath: { endpoint, secondsPerRun: seconds, samples } },
+  };
+}
+
+/** How soon comes back what somebody deletes of routes, rules, firewalls and sysctls. */
+export async function benchRestores({ lab, options, progress }: Bench): Promise<PartFindings> {
+  if (options.daemon === "none") return {};
+  const samples = await benchRestore(firstNode(lab), progress);
+  return {
+    metrics: { restoreMs: measured(samples.map(({ restoredMs }) => restoredMs)) },
+    raw: { restores: samples },
   };
 }
 
