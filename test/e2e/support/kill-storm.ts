@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { waitForDaemon } from "../../lab/daemon.ts";
+import { readyPage } from "../../lab/daemon-pages.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { netnsPrefix } from "../../lab/layout.ts";
+import { tailOf } from "../../lab/log-tail.ts";
 import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
 import { runResult } from "../../lab/run-command.ts";
 import { killService, startService } from "../../lab/services.ts";
@@ -70,19 +72,28 @@ export async function killStorm(
   }
 
   const working = Promise.all(sandboxes.map(work));
-  for (let kill = 0; kill < kills; kill += 1) {
-    // Random moments: every other kill meets the start and the recovery, the rest a daemon that is at work.
-    const answered = storm.adds;
-    if (kill % 2 === 1)
-      await waitUntil(async () => storm.adds > answered, { what: "an ADD is answered", timeoutMs: 60_000 });
-    await delay(Math.random() * 500);
-    await killService(lab, daemon);
-    await startService(lab, daemon);
-    killed(kill + 1);
+  try {
+    for (let kill = 0; kill < kills; kill += 1) {
+      // Random moments: every other kill meets the start and the recovery, the rest a daemon that is at work.
+      const answered = storm.adds;
+      if (kill % 2 === 1)
+        await waitUntil(async () => storm.adds > answered, {
+          what: "an ADD is answered",
+          timeoutMs: 60_000,
+          explain: async () =>
+            `${storm.refused} were refused; /ready says ${JSON.stringify(await readyPage(node))}; ${await tailOf(node.logFile)}`,
+        });
+      await delay(Math.random() * 500);
+      await killService(lab, daemon);
+      await startService(lab, daemon);
+      killed(kill + 1);
+    }
+  } finally {
+    // Workers that went on would spoil the next test, and the end of the lab.
+    storm.over = true;
+    await working;
   }
-  storm.over = true;
   await waitForDaemon(lab, node);
-  await working;
   await Promise.all(sandboxes.map(removeNetns));
   const { adds, dels, refused } = storm;
   return { adds, dels, refused, twice, dead, undeleted };
