@@ -1,24 +1,69 @@
 import { readdir } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
 import { beforeAll, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { headscale } from "../lab/headscale.ts";
-import { applyObjects, kubectl } from "../lab/kubernetes/kubectl.ts";
+import { nodeLogFile } from "../lab/kubernetes/cluster.ts";
+import { applyObjects, getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
 import { nodeObject } from "../lab/kubernetes/kubelet.ts";
 import { cutPower, powerOn } from "../lab/kubernetes/node-power.ts";
 import { waitForWorkload, workloadObjects, workloadPods } from "../lab/kubernetes/workload.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
+import { tailOf } from "../lab/log-tail.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { samples } from "./support/daemon-view.ts";
 import { allTalk } from "./support/pods-talk.ts";
+import { nothingStray, strayKernelState } from "./support/stray-kernel-state.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** Installed by the chart, and with an API key on each node: then peers clear the place of a node that left. */
-const lab = useLab({ nodes: 3, approval: "api", kubernetes: { network: "chart", proxyMode: "nftables" } });
+const lab = useLab({ nodes: 3, approval: "api", kubernetes: { network: "chart", proxyMode: "iptables" } });
 const node = (name: string): LabNode => nodeOf(lab(), name);
 
-const ready = (name: string) =>
-  kubectl(lab(), ["wait", "--for=condition=Ready", `node/${name}`, "--timeout=180s"], { timeoutMs: 190_000 });
+type Condition = { readonly type: string; readonly status: string; readonly lastHeartbeatTime: string };
+
+async function readyCondition(name: string): Promise<Condition | undefined> {
+  const { status } = await getJson<{ readonly status: { readonly conditions: readonly Condition[] } }>(
+    lab(),
+    ["node", name],
+  );
+  return status.conditions.find(({ type }) => type === "Ready");
+}
+
+/**
+ * Powers a node on and waits until its kubelet says Ready. What the API server has until kubelet's first report is of before: `True`,
+ * and `Unknown` from 50 s without a report on (kube-controller-manager's --node-monitor-grace-period).
+ */
+async function boot(name: string): Promise<void> {
+  const secondOf = (time: number) => Math.floor(time / 1000);
+  const bootedAt = Date.now();
+  await powerOn(lab(), node(name));
+  await waitForDaemon(lab(), node(name), 180_000);
+  const isReady = async () => {
+    const condition = await readyCondition(name);
+    const reportedAt = Date.parse(condition?.lastHeartbeatTime ?? "");
+    return condition?.status === "True" && secondOf(reportedAt) >= secondOf(bootedAt);
+  };
+  await waitUntil(isReady, {
+    what: `kubelet of ${name} says Ready since the boot at ${new Date(bootedAt).toISOString()}`,
+    timeoutMs: 180_000,
+    everyMs: 500,
+    explain: async () =>
+      `${JSON.stringify(await readyCondition(name))}\n${await tailOf(nodeLogFile(node(name), "kubelet"))}`,
+  });
+}
+
+/** DEL answers before the kernel is done with the link, and kubelet reports a pod some time after it attached it. */
+async function nothingIsStray(name: string): Promise<void> {
+  const stray = () => strayKernelState(lab(), node(name));
+  await waitUntil(async () => isDeepStrictEqual(await stray(), nothingStray), {
+    what: `the kernel of ${name} has the links and routes of its pods only`,
+    timeoutMs: 30_000,
+    everyMs: 500,
+    explain: async () => JSON.stringify(await stray()),
+  });
+}
 
 /** The states in which `observer` has the route to a peer's pod CIDR. */
 async function routeStates(observer: string, prefix: string): Promise<readonly (string | undefined)[]> {
@@ -45,13 +90,12 @@ beforeAll(async () => {
   await kubectl(lab(), ["delete", "node", "n3"]);
 });
 
-test("a node that boots again, with the conflist already there, becomes Ready and its pods talk", async () => {
+test("a node that boots again, with the conflist already there, becomes Ready, its pods talk, and the kernel has theirs only", async () => {
   await cutPower(lab(), node("n2"));
   expect((await readdir(node("n2").cniConfDir)).join()).toContain("headcni");
-  await powerOn(lab(), node("n2"));
-  await waitForDaemon(lab(), node("n2"), 180_000);
-  await ready("n2");
+  await boot("n2");
   await allTalk(lab(), "who", 6);
+  await nothingIsStray("n2");
 });
 
 test("peers withdraw the prefix of a Node that left, and its place in the tailnet is cleared", async () => {
@@ -72,13 +116,17 @@ test("peers withdraw the prefix of a Node that left, and its place in the tailne
 
 test("a node that joins under that name becomes Ready, and its pods talk to all others", async () => {
   await applyObjects(lab(), [nodeObject(node("n3"))]);
-  await powerOn(lab(), node("n3"));
-  await waitForDaemon(lab(), node("n3"), 180_000);
-  await ready("n3");
+  await boot("n3");
   await kubectl(lab(), ["scale", "deployment/who", "--replicas=9"]);
   await waitForWorkload(lab(), "who", 110);
   await allTalk(lab(), "who", 9);
   expect(new Set((await workloadPods(lab(), "who")).map((pod) => pod.node))).toEqual(
     new Set(["n1", "n2", "n3"]),
   );
+});
+
+test("a Deployment that is scaled down leaves no link and no route behind", async () => {
+  await kubectl(lab(), ["scale", "deployment/who", "--replicas=0"]);
+  await kubectl(lab(), ["wait", "pods", "-l", "app=who", "--for=delete", "--timeout=60s"]);
+  for (const { name } of lab().nodes) await nothingIsStray(name);
 });

@@ -146,11 +146,11 @@ test("a node that joins while Headscale is away says that it has no network unti
   });
 });
 
-test("a lab with nodes that came later goes down and leaves nothing", async () => {
+test("a lab with running pods and nodes that came later goes down and leaves nothing", async () => {
   const { id } = lab();
-  expect((await findLeftovers(id)).namespaces).toEqual(
-    expect.arrayContaining([`hc-${id}-n3`, `hc-${id}-n4`]),
-  );
+  const { namespaces, cgroups } = await findLeftovers(id);
+  expect(namespaces).toEqual(expect.arrayContaining([`hc-${id}-n3`, `hc-${id}-n4`]));
+  expect(cgroups.length).toBeGreaterThan(0);
   await stopLab(id);
   expect(describeLeftovers(await findLeftovers(id))).toBeUndefined();
 });
