@@ -5,6 +5,8 @@ import { podRouteWishes } from "../../src/domain/guard-pod-routes.ts";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
 import { type KernelWish, nodeWishes, tailnetWishes } from "../../src/domain/guard-wishes.ts";
 import type { KernelOperation, KernelRoute, KernelSnapshot } from "../../src/domain/kernel-state.ts";
+import type { ForeignChain } from "../../src/domain/nft-observation.ts";
+import { removeTable } from "../../src/domain/nft-table.ts";
 import { wireOperations } from "../../src/domain/wire-operations.ts";
 
 const settings: GuardSettings = {
@@ -253,9 +255,26 @@ const cleanup = (changes: Partial<KernelSnapshot>, remembered: Readonly<Record<s
 test("cleanup removes the veth if it is there, and our table always", () => {
   expect(cleanup({ links: [link(3, "headcni0")] })).toEqual([
     { kind: "kernel", namespace: "node", operations: [{ op: "link.remove", link: "headcni0" }] },
-    expect.objectContaining({ kind: "firewall", namespace: "node" }),
+    { kind: "firewall", namespace: "node", changes: [{ tool: "nft", document: removeTable("headcni") }] },
   ]);
+  expect(planCleanup({ kernel: snapshot({}), sysctls: {} }, {})).toHaveLength(1);
   expect(cleanup({})).toEqual([expect.objectContaining({ kind: "firewall" })]);
+  const rule = { family: 4, priority: 5180, table: 254, protocol: 0x48 } as const;
+  expect(cleanup({ rules: [rule] })[0]).toMatchObject({ operations: [{ op: "rule.remove", rule }] });
+});
+
+test("cleanup takes our accepts out of other programs' chains before our table", () => {
+  const theirs = { comment: "theirs", dropsAll: false, reference: 8 };
+  const chain = (rules: ForeignChain["rules"]): ForeignChain => ({
+    ...{ family: "ip", table: "filter", chain: "FORWARD", hook: "forward", policy: "drop", manager: "nft" },
+    rules,
+  });
+  const changes = (rules: ForeignChain["rules"]) =>
+    planCleanup({ kernel: snapshot({}), sysctls: {}, firewall: { foreign: [chain(rules)] } }, {});
+  expect(changes([theirs])).toHaveLength(1);
+  const [first, second] = changes([{ ...theirs, comment: "headcni:from-pods:abc" }, theirs]);
+  expect(JSON.stringify(first)).toContain('"handle":8');
+  expect(second).toMatchObject({ changes: [{ tool: "nft", document: removeTable("headcni") }] });
 });
 
 test("cleanup gives back the sysctls of all links, of the default and of links that are there", () => {
