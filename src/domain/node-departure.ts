@@ -21,8 +21,6 @@ export function departuresFor(
 }
 
 function attendantsOf(departed: string, present: readonly string[]): readonly string[] {
-  const rank = new Map(present.map((name) => [name, hashWords(`${departed} ${name}`)[0]]));
-  return [...present]
-    .sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0) || a.localeCompare(b))
-    .slice(0, attendants);
+  const rank = (name: string) => hashWords(`${departed} ${name}`)[0];
+  return present.toSorted((a, b) => rank(a) - rank(b)).slice(0, attendants);
 }

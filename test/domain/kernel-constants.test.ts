@@ -20,7 +20,7 @@ import {
   parseLinkAlias,
   planAlias,
 } from "../../src/domain/link-alias.ts";
-import { planAttachment } from "../../src/domain/pod-network-plan.ts";
+import { planAttachment, planOfObserved } from "../../src/domain/pod-network-plan.ts";
 
 /** A new release finds what an older one left in the kernel by these: another value needs a way to move. */
 test("what marks our objects in the kernel is the same in every release", () => {
@@ -60,6 +60,12 @@ test("names and MACs follow from the key alone, the same in every release", () =
     hostMac: "4e:a7:04:33:fc:ea",
     podMac: "9e:44:12:4c:e2:95",
   });
+});
+
+test("what was attached before a restart has the plan it had, without the path of its namespace", () => {
+  const { netns: _, podMac: __, routerAddresses: ___, ...told } = plan;
+  const observed = { ...told, state: "ready", netnsInode: "7", routedAddresses: ["10.244.1.5"] } as const;
+  expect(planOfObserved(observed, ["10.244.1.1"])).toEqual({ ...plan, netns: "" });
 });
 
 test("an alias is written as older releases wrote it, empty fields as a dash", () => {

@@ -11,7 +11,7 @@ const pods = [
 test("a node whose kubelet does not report is not waited for, any other is", () => {
   expect(awaitedNodes(pods, ["n3"])).toEqual(["n4"]);
   expect(awaitedNodes(pods, ["n3", "n4"])).toEqual([]);
-  expect(awaitedNodes([...pods, { node: "n4", ready: false }], [])).toEqual(["n3", "n4"]);
+  expect(awaitedNodes([{ node: "n4", ready: false }, ...pods], [])).toEqual(["n3", "n4"]);
 });
 
 test("a node is clean if its pod says so, also if its kubelet fell silent since", () => {

@@ -19,6 +19,23 @@ test("two nodes see to one that left, and all nodes agree which", () => {
   for (const name of attendants) expect(departuresFor(name, missing, after)).toEqual([node("n3")]);
 });
 
+test("in whatever order the Nodes were told, the same two see to it, others to another one", () => {
+  const reversed = listNodes(emptyLedger, names.toReversed().map(node));
+  const attendants = (ledger: typeof all, departed: string) => {
+    const gone = turnLedger(changeNodes(ledger, [{ kind: "removed", item: node(departed) }]));
+    return names.filter((name) => departuresFor(name, gone, turnLedger(gone)).length > 0);
+  };
+  expect(attendants(reversed, "n3")).toEqual(attendants(all, "n3"));
+  expect(new Set(names.map((name) => attendants(all, name).join())).size).toBeGreaterThan(10);
+  const [first = ""] = attendants(all, "n3");
+  const awayToo = changeNodes(all, [{ kind: "removed", item: node(first) }]);
+  const gone = turnLedger(changeNodes(all, [{ kind: "removed", item: node("n3") }]));
+  const after = { ...turnLedger(gone), missing: awayToo.missing };
+  const others = names.filter((name) => departuresFor(name, gone, after).length > 0);
+  expect(others).toHaveLength(2);
+  expect(others).not.toContain(first);
+});
+
 test("a node that is itself missing sees to nothing", () => {
   const missing = turnLedger(without(...names));
   const after = turnLedger(missing);
