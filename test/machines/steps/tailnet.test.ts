@@ -378,7 +378,15 @@ describe("a node that Headscale forgot", () => {
 
   it("is outside once tailscaled gave up its key, and forgotten again when that is back", () => {
     const { say, at } = standing(forgotten);
-    expect(say(loggedOut)).toContainEqual(down("NEEDS_LOGIN"));
+    const asked = loginWanted({ forgotten: false, refusal: "" });
+    expect(say(loggedOut)).toEqual([
+      lost,
+      changed(loggedOut),
+      asked,
+      { stop: "checkPeers" },
+      down("NEEDS_LOGIN"),
+      asked,
+    ]);
     expect(at()).toEqual({ needsLogin: "outside" });
     say(forgotten);
     expect(at()).toEqual({ needsLogin: "forgotten" });
