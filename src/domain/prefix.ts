@@ -115,9 +115,9 @@ function bits(family: 4 | 6): number {
   return family === 4 ? 32 : 128;
 }
 
+/** Ones down to the length; above the family's bits, too, where no address has any. */
 function mask(family: 4 | 6, length: number): bigint {
-  const width = BigInt(bits(family));
-  return ((1n << BigInt(length)) - 1n) << (width - BigInt(length));
+  return -1n << BigInt(bits(family) - length);
 }
 
 function toBigInt(bytes: readonly number[]): bigint {

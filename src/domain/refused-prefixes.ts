@@ -1,12 +1,4 @@
-import {
-  byPlace,
-  containsPrefix,
-  formatPrefix,
-  overlaps,
-  type Prefix,
-  parsePrefix,
-  prefixSize,
-} from "./prefix.ts";
+import { byPlace, containsPrefix, formatPrefix, type Prefix, parsePrefix, prefixSize } from "./prefix.ts";
 
 /**
  * What of the tailnet's announcements the guard has to refuse: all of the pod supernets that is announced by a prefix which
@@ -42,12 +34,7 @@ function without(prefix: Prefix, others: readonly Prefix[]): readonly Prefix[] {
   const inside = others.filter((other) => containsPrefix(prefix, other));
   if (inside.length === 0) return [prefix];
   if (inside.some((other) => other.length === prefix.length)) return [];
-  return halves(prefix).flatMap((half) =>
-    without(
-      half,
-      inside.filter((other) => overlaps(half, other)),
-    ),
-  );
+  return halves(prefix).flatMap((half) => without(half, inside));
 }
 
 function halves({ family, base, length }: Prefix): readonly Prefix[] {

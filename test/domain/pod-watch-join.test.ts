@@ -71,6 +71,7 @@ test("a mirror that is made anew under another UID is the same static pod", () =
 test("what changes no pod gives the same join", () => {
   const join = listPods(all, [pod("a")]);
   expect(changePods(join, [put(pod("a"))])).toBe(join);
+  expect(listPods(join, [pod("a")])).toBe(join);
   expect(changePods(join, [removed(pod("b"))])).toBe(join);
 });
 
@@ -79,4 +80,7 @@ test("doubt and mercy begin the grace period anew", () => {
   expect(doubtJoin(old).suspects).toEqual({ "a/eth0": "new", "b/eth0": "new" });
   expect(spareSuspect(old, "a/eth0").suspects).toEqual({ "a/eth0": "new", "b/eth0": "old" });
   expect(spareSuspect(old, "c/eth0")).toBe(old);
+  const { suspects: _, ...kept } = old;
+  for (const next of [doubtJoin(old), spareSuspect(old, "a/eth0"), turnJoin(old).join])
+    expect(next).toMatchObject(kept);
 });

@@ -35,6 +35,19 @@ describe("what the guard has to refuse", () => {
     ],
     ["nothing because of an exit node", ["0.0.0.0/0", "::/0"], [], []],
     ["each address once", ["10.244.8.0/22", "10.244.9.0/24"], [], ["10.244.8.0/22"]],
+    ["each address once, whoever says it first", ["10.244.9.0/24", "10.244.8.0/22"], [], ["10.244.8.0/22"]],
+    [
+      "several apart, in the order of their texts",
+      ["10.244.9.0/24", "10.244.8.0/22", "10.244.33.0/24", "10.244.32.0/20"],
+      [],
+      ["10.244.32.0/20", "10.244.8.0/22"],
+    ],
+    [
+      "nothing of a Node's that has another Node's inside",
+      ["10.244.0.0/23"],
+      ["10.244.1.0/24", "10.244.1.0/25"],
+      ["10.244.0.0/24"],
+    ],
     ["IPv6 as well", ["fd00:10:244:9::/64"], ["fd00:10:244:1::/64"], ["fd00:10:244:9::/64"]],
   ])("%s", (_, announced, nodes, expected) => {
     expect(refused(announced, nodes)).toEqual(expected);

@@ -51,6 +51,11 @@ test("a report is due at once, and then each time its count has doubled", () => 
   expect(book.entries["u1 R n"]).toEqual({ report: report("u1"), count: 9, posted, postedCount: 8 });
 });
 
+test("posting one leaves the others", () => {
+  const book = done(noted(1, noted(1), "u2"), 1);
+  expect(Object.keys(book.entries)).toEqual(["u1 R n", "u2 R n"]);
+});
+
 test("what is fine again is forgotten, of that pod alone", () => {
   const book = noted(1, noted(1), "u11");
   expect(Object.keys(settleReports(book, "u1").entries)).toEqual(["u11 R n"]);

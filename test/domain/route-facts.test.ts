@@ -50,6 +50,20 @@ describe("facts of an own prefix", () => {
     });
   });
 
+  test("nine peers bear witness, however many there are", () => {
+    const peers = Array.from({ length: 12 }, (_, index) => peer(index + 2, [`10.244.${index + 2}.0/24`]));
+    expect(ownRouteFacts(own, supernets, status(peers), {}).witnesses).toHaveLength(9);
+  });
+
+  test("without a netmap there is nothing to say of peers", () => {
+    const peers = [peer(2, ["10.244.2.0/24"])];
+    const known = (changes: Partial<TailnetStatus>) =>
+      peerRoutes([own], supernets, status(peers, changes), {}).known;
+    expect(known({ backendState: "Starting" })).toEqual({ 2: true });
+    expect(known({ backendState: "NeedsLogin" })).toEqual({});
+    expect(known({ self: { ...status([]).self, nodeId: "" } })).toEqual({});
+  });
+
   test("a node that announces a part of it is no witness", () => {
     expect(ownRouteFacts(own, supernets, status([peer(9, ["10.244.1.0/25"])]), {}).witnesses).toEqual([]);
   });
