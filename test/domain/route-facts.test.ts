@@ -55,6 +55,20 @@ describe("facts of an own prefix", () => {
     expect(ownRouteFacts(own, supernets, status(peers), {}).witnesses).toHaveLength(9);
   });
 
+  test("a peer's prefix is announced, and installed once it stands in the table", () => {
+    const peers = [peer(2, ["10.244.2.0/24"]), peer(3, ["10.244.3.0/24"])];
+    expect(factsOf(peers, { "10.244.3.0/24": true })).toEqual({
+      "10.244.2.0/24": { announced: true, installed: false, nodeId: "2", hostName: "n2", culprit: "" },
+      "10.244.3.0/24": { announced: true, installed: true, nodeId: "3", hostName: "n3", culprit: "" },
+    });
+  });
+
+  test("what is no prefix bears no witness and is not refused", () => {
+    const told = status([peer(2, ["no prefix", "10.244.2.0/24"])]);
+    expect(ownRouteFacts(own, supernets, told, {}).witnesses).toEqual(["10.244.2.1"]);
+    expect(peerRoutes([own], supernets, told, {}, {}).refused).toEqual(["10.244.2.0/24"]);
+  });
+
   test("without a netmap there is nothing to say of peers", () => {
     const peers = [peer(2, ["10.244.2.0/24"])];
     const known = (changes: Partial<TailnetStatus>) =>

@@ -26,9 +26,18 @@ test.each([
   ["not authorised", { ...noTailnet, backendState: "NeedsMachineAuth" }, "needsLogin"],
   ["just started", noTailnet, "starting"],
   ["with a netmap, before its first relay", { ...noTailnet, backendState: "Starting" }, "starting"],
+  [
+    "switched off, and asked for a login",
+    { ...noTailnet, backendState: "Stopped", loginWanted: true },
+    "needsLogin",
+  ],
   ["switched off", { ...noTailnet, backendState: "Stopped" }, "stopped"],
 ] as const)("%s", (_, status, phase) => {
   expect(tailnetPhase(status)).toBe(phase);
+});
+
+test("while no tailscaled runs this node is not online, and its netmap not fresh", () => {
+  expect(noTailnet).toMatchObject({ fresh: false, loginWanted: false, self: { online: false } });
 });
 
 const peer = (nodeId: string, changes: Partial<TailnetPeer> = {}): TailnetPeer => ({
@@ -49,6 +58,16 @@ test("tells peers that have an address and were not greeted yet by whether they 
   };
   expect(peersToGreet(status, { "1": true })).toEqual({ online: ["100.64.0.4"], offline: ["100.64.0.2"] });
   expect(onlineAddresses(status)).toEqual(["100.64.0.1", "100.64.0.4"]);
+});
+
+test("only those named, and greeted before, are greeted again", () => {
+  const status = { ...running, peers: [peer("1"), peer("2"), peer("3")] };
+  expect(peersToGreetAgain(status, { "1": true, "2": true }, ["2", "3"])).toEqual(["100.64.0.2"]);
+});
+
+test("sixteen addresses stand for all peers online", () => {
+  const peers = Array.from({ length: 20 }, (_, index) => peer(`${index}`, { online: index > 0 }));
+  expect(onlineAddresses({ ...running, peers })).toHaveLength(16);
 });
 
 test("of a crowd that is offline only a few are greeted, of those online all, and those first", () => {
