@@ -4,6 +4,7 @@ import {
   emptyLedger,
   fightAfter,
   type GuardLedger,
+  longestTruceMs,
   recordRepairs,
   shortestTruce,
   underTruce,
@@ -19,6 +20,16 @@ describe("the guard's ledger", () => {
   test("counts each repair once the guard has held", () => {
     expect(repaired([1, 2, 3]).repairs).toEqual({ [rule]: 3 });
     expect(recordRepairs(emptyLedger, { mended: [rule], at: 1 }, false).repairs).toEqual({});
+  });
+
+  test("calm is ten seconds, a fight five repairs, the longest truce half a minute", () => {
+    expect([calmMs, fightAfter, longestTruceMs]).toEqual([10_000, 5, 30_000]);
+  });
+
+  test("the shortest truce counts, and none where nothing is broken", () => {
+    const fight = repaired([1, 2, 3, 4, 5]);
+    expect(shortestTruce(fight, [rule, "node.firewall"], 6)).toBe(0);
+    expect(shortestTruce(fight, [], 6)).toBe(0);
   });
 
   test("repairs with calm between them are no fight, however many", () => {

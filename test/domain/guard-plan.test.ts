@@ -161,6 +161,57 @@ test.each(["node", "tailnet"] as const)("half a veth pair in %s is made anew on 
   expect(broken(mended(seen))).toEqual([]);
 });
 
+test.each([
+  ["node", "headcni0", "tailnet", "eth0"],
+  ["tailnet", "eth0", "node", "headcni0"],
+] as const)(
+  "without the end in %s the other half goes, then all that stood on the pair comes back",
+  (name, link, there, half) => {
+    const seen = inKernel(whole, name, (kernel) => ({
+      ...kernel,
+      links: kernel.links.filter((entry) => entry.name !== link),
+      rules: [],
+    }));
+    const [first, ...rest] = broken(seen);
+    const operations = [{ op: "link.remove", link: half }];
+    expect(first).toEqual({
+      invariant: "node.link",
+      mends: [{ kind: "kernel", namespace: there, operations }],
+    });
+    expect(rest.map(({ invariant }) => invariant)).toEqual(
+      expect.arrayContaining([
+        ...["node.link", "node.linkAddress", "node.routerAddress", "node.tailnetRoute"],
+      ]),
+    );
+  },
+);
+
+const stale = { family: 4, priority: 5180, table: 254, destination: "10.99.0.0/16", protocol: 0x48 } as const;
+const withStale = (name: NamespaceName) =>
+  inKernel(whole, name, (kernel) => ({ ...kernel, rules: [...kernel.rules, stale] }));
+
+test("what an earlier configuration left goes from either namespace, on the node also before X is open", () => {
+  const removal = (namespace: NamespaceName) => ({
+    invariant: `${namespace}.leftovers`,
+    mends: [{ kind: "kernel", namespace, operations: [{ op: "rule.remove", rule: stale }] }],
+  });
+  expect(broken(withStale("tailnet"))).toEqual([removal("tailnet")]);
+  expect(broken(withStale("node"))).toEqual([removal("node")]);
+  expect(broken({ node: withStale("node").node })).toEqual([removal("node")]);
+  const torn = inKernel(withStale("node"), "tailnet", (kernel) => ({ ...kernel, links: [] }));
+  expect(broken(torn)).toContainEqual(removal("node"));
+});
+
+test("before X is open a link that is down is not touched", () => {
+  expect(names({ node: linkDown("node", "headcni0").node })).toEqual([]);
+});
+
+test("each invariant is mended by its own operations alone", () => {
+  for (const { invariant, mends } of broken({ node: freshObservation.node }))
+    if (/unreachable|Rule$/i.test(invariant))
+      expect(mends).toEqual([expect.objectContaining({ operations: [expect.anything()] })]);
+});
+
 test("before X is open, pod packets are refused already and nothing asks for the veth", () => {
   const { node } = freshObservation;
   expect(names({ node })).toEqual([
