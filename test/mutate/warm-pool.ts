@@ -13,6 +13,9 @@ export type WarmPool = PoolRunnerInitializer & {
 export function warmPool(): WarmPool {
   let child: ChildProcess | undefined;
   let places: readonly string[] = [];
+  // A mutant that loops for ever does not see that its parent ends.
+  process.once("exit", () => child?.kill("SIGKILL"));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
   const start = (options: PoolOptions): ChildProcess => {
     const started = fork(join(import.meta.dirname, "worker.ts"), [], {
       env: options.env as NodeJS.ProcessEnv,
