@@ -120,7 +120,12 @@ test(
     await startDaemon(lab(), { ...node(), configFile });
     const [down] = await Promise.all([
       untilRings(node(), "HeadcniCniSocketDown", { machine: "cni", severity: "critical" }),
-      untilRings(node(), "HeadcniTailnetDown", { machine: "tailscaled", severity: "critical" }, minutes(4)),
+      untilRings(
+        node(),
+        "HeadcniTailnetDown",
+        { machine: "tailscaled", severity: "critical" },
+        { timeoutMs: minutes(4) },
+      ),
     ]);
     expect(down.annotations["description"]).toContain("the CNI socket cannot be bound");
     await rename(own("etc"), own("etc-gone"));
@@ -147,9 +152,11 @@ test(
     await writeFile(configFile, JSON.stringify({ ...config, tailscale: { ...config.tailscale, binary } }));
     await stopService(lab(), wire);
     await startWire(lab(), { ...node(), configFile });
-    const down = await untilRings(node(), "HeadcniTailnetDown", { machine: "wire", severity: "critical" });
-    expect(down.annotations["summary"]).toMatch(
-      /wire on 127\.0\.0\.1:\d+ is in (fallen|backingOff|serving\.starting)/,
+    const down = await untilRings(
+      node(),
+      "HeadcniTailnetDown",
+      { machine: "wire", severity: "critical" },
+      { summary: /wire on 127\.0\.0\.1:\d+ is in (fallen|backingOff|serving\.starting)/ },
     );
     expect(down.annotations["description"]).toContain("backingOff: tailscaled does not stay up");
     const status = await runCtl(lab(), node(), ["machines"]);

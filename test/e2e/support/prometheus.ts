@@ -76,17 +76,24 @@ async function firingAlerts(node: LabNode): Promise<readonly FiringAlert[]> {
   return alerts.filter(({ state }) => state === "firing");
 }
 
-/** Waits until an alert fires; gives it with its words. */
+/**
+ * Waits until an alert fires, with this summary; gives it with its words. The summary matters for an alert on several states of a
+ * machine: here it fires on the first of them.
+ */
 export async function untilRings(
   node: LabNode,
   alert: string,
   labels: Readonly<Record<string, string>> = {},
-  timeoutMs = 150_000,
+  { timeoutMs = 150_000, summary = /./ }: { readonly timeoutMs?: number; readonly summary?: RegExp } = {},
 ): Promise<FiringAlert> {
-  return await waitUntil(
-    async () => (await firingAlerts(node)).find((each) => isAlert(each, { alertname: alert, ...labels })),
-    { what: `${alert} fires`, timeoutMs, everyMs: evaluationMs, explain: () => names(node) },
-  );
+  const isWanted = (each: FiringAlert) =>
+    isAlert(each, { alertname: alert, ...labels }) && summary.test(each.annotations["summary"] ?? "");
+  return await waitUntil(async () => (await firingAlerts(node)).find(isWanted), {
+    what: `${alert} fires`,
+    timeoutMs,
+    everyMs: evaluationMs,
+    explain: () => names(node),
+  });
 }
 
 /** Waits until none of these alerts fires. */
@@ -118,7 +125,7 @@ export async function untilQuiet(node: LabNode, timeoutMs = 150_000): Promise<vo
 
 async function names(node: LabNode): Promise<string> {
   const alerts = await firingAlerts(node).catch(() => []);
-  return `ringing: ${alerts.map(({ labels }) => JSON.stringify(labels)).join(" ") || "nothing"}`;
+  return `ringing: ${alerts.map(({ labels, annotations }) => JSON.stringify({ ...labels, summary: annotations["summary"] })).join(" ") || "nothing"}`;
 }
 
 function isAlert({ labels }: FiringAlert, wanted: Readonly<Record<string, string>>): boolean {
