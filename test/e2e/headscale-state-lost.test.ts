@@ -94,6 +94,40 @@ async function doctorOf(node: LabNode): Promise<(id: string) => string | undefin
 }
 
 test(
+  "Headscale's database comes back from a backup: the nodes are those of before, without another registration",
+  async () => {
+    await talk();
+    const ids = [await nodeId("n1"), await nodeId("n2")];
+    await stopService(lab(), server);
+    const backup = join(lab().folder, "backup");
+    await mkdir(backup);
+    for (const file of await filesOfHeadscale("db.sqlite"))
+      await cp(file, join(backup, file.slice(lab().headscale.folder.length + 1)));
+    await restartWithout("db.sqlite");
+    await Promise.all([untilForgotten("n1"), untilForgotten("n2")]);
+    // A tailscaled that starts meanwhile is logged out from the start, and its node says that and not that it exited. Not where a
+    // new registration comes before or after it: where that swaps addresses, tailscaled 1.102 keeps its peer's former disco key.
+    const node = nodeOf(lab(), "n1");
+    await killService(lab(), { name: "tailscaled", node: "n1" });
+    await waitUntil(
+      async () => (await readyPage(node))?.reasons.includes("the tailnet is down: NEEDS_LOGIN") ?? false,
+      { what: "n1 says that it is logged out", timeoutMs: minutes(1) },
+    );
+    expect((await runCtl(lab(), node, ["status"])).stdout).toContain("the tailnet is down: NEEDS_LOGIN");
+    await stopService(lab(), server);
+    for (const file of await filesOfHeadscale("db.sqlite")) await rm(file);
+    await cp(backup, lab().headscale.folder, { recursive: true });
+    await startService(lab(), server);
+    await Promise.all(lab().nodes.map((each) => waitForDaemon(lab(), each, minutes(4))));
+    await talk();
+    expect([await nodeId("n1"), await nodeId("n2")]).toEqual(ids);
+    const nodes = JSON.parse(await headscale(lab(), ["nodes", "list", "-o", "json"])) as readonly unknown[];
+    expect(nodes).toHaveLength(2);
+  },
+  minutes(8),
+);
+
+test(
   "Headscale lost its database: nodes say so and what to do, pods lose nothing meanwhile, and a new key heals",
   async () => {
     await talk();
@@ -133,38 +167,4 @@ test(
     await newKeyHeals();
   },
   minutes(5),
-);
-
-test(
-  "Headscale's database comes back from a backup: the nodes are those of before, without another registration",
-  async () => {
-    await talk();
-    const ids = [await nodeId("n1"), await nodeId("n2")];
-    await stopService(lab(), server);
-    const backup = join(lab().folder, "backup");
-    await mkdir(backup);
-    for (const file of await filesOfHeadscale("db.sqlite"))
-      await cp(file, join(backup, file.slice(lab().headscale.folder.length + 1)));
-    await restartWithout("db.sqlite");
-    await Promise.all([untilForgotten("n1"), untilForgotten("n2")]);
-    // A tailscaled that starts meanwhile is logged out from the start, and its node says that and not that it exited. Not with a
-    // new registration after it: where that swaps addresses, tailscaled 1.102 keeps its peer's former disco key.
-    const node = nodeOf(lab(), "n1");
-    await killService(lab(), { name: "tailscaled", node: "n1" });
-    await waitUntil(
-      async () => (await readyPage(node))?.reasons.includes("the tailnet is down: NEEDS_LOGIN") ?? false,
-      { what: "n1 says that it is logged out", timeoutMs: minutes(1) },
-    );
-    expect((await runCtl(lab(), node, ["status"])).stdout).toContain("the tailnet is down: NEEDS_LOGIN");
-    await stopService(lab(), server);
-    for (const file of await filesOfHeadscale("db.sqlite")) await rm(file);
-    await cp(backup, lab().headscale.folder, { recursive: true });
-    await startService(lab(), server);
-    await Promise.all(lab().nodes.map((each) => waitForDaemon(lab(), each, minutes(4))));
-    await talk();
-    expect([await nodeId("n1"), await nodeId("n2")]).toEqual(ids);
-    const nodes = JSON.parse(await headscale(lab(), ["nodes", "list", "-o", "json"])) as readonly unknown[];
-    expect(nodes).toHaveLength(2);
-  },
-  minutes(8),
 );
