@@ -56,7 +56,10 @@ export async function startLoneDaemon(more: Readonly<Record<string, unknown>> = 
         response.on("end", () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) }));
         response.on("error", reject);
       });
-      asked.on("error", reject);
+      asked.on("error", (error) => {
+        const ended = `exit code ${child.exitCode}, signal ${child.signalCode}`;
+        reject(new Error(`${error.message}; the daemon: ${ended}; its log ends ${log.slice(-1000)}`));
+      });
       asked.end();
     });
   return { directory, netns, child, exited, socketPath, configure, ask, log: () => log };
