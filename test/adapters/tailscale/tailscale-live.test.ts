@@ -24,7 +24,9 @@ const upWithPeer = (machine: ReturnType<typeof liveTailscale>) =>
       machine.status().peers.some((peer) => peer.online && peer.primaryRoutes.length > 0),
     "up with its peer",
     limitMs,
-  );
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}; ${JSON.stringify([machine.login(), machine.status()])}`);
+  });
 const inNear = (...command: [string, ...string[]]) => inNetns(rig.node(0).netns, command);
 const reachesFar = async () => {
   const [address = ""] = far.status().self.addresses;
