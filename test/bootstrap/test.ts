@@ -72,8 +72,10 @@ async function readReport(): Promise<TestReport | undefined> {
 
 /** Every check, then every test; with arguments, which go to vitest, no checks. */
 async function run(args: readonly string[]): Promise<Tally> {
-  await prepareTests(args, progress);
-  const checks = args.length === 0 ? await runChecks() : { passed: 0, failed: [] };
+  const [checks] = await Promise.all([
+    args.length === 0 ? runChecks() : { passed: 0, failed: [] },
+    prepareTests(args, progress),
+  ]);
   const { passed, failures, skipped } = await runVitest(args);
   return { passed: checks.passed + passed, failures: [...checks.failed, ...failures], skipped };
 }
