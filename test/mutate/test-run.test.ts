@@ -5,9 +5,10 @@ import { root } from "../bootstrap/checks.ts";
 import { startTestRun } from "./test-run.ts";
 
 const fixture = join(root, "test/mutate/fixture/fare.ts");
-const tests = [join(root, "test/mutate/fixture/fare.test.ts")];
+const other = join(root, "test/mutate/fixture/count.ts");
+const tests = ["fare", "count"].map((name) => join(root, `test/mutate/fixture/${name}.test.ts`));
 
-test("a mutant that loops for ever fails at the limit, and the next run is as before", async () => {
+test("a mutant that loops for ever fails at the limit, and the next runs are as before", async () => {
   const text = readFileSync(fixture, "utf8");
   const original = new Map([[fixture, text]]);
   const endless = new Map([[fixture, text.replace("return", "for (;;);\n  return")]]);
@@ -18,4 +19,10 @@ test("a mutant that loops for ever fails at the limit, and the next run is as be
     failed: "takes longer than 1000 ms",
   });
   expect(await run.run(tests, original, 60_000)).toEqual({ passed: true, failed: "" });
+  // The process that started since has loaded this file unchanged.
+  const changed = new Map([[other, readFileSync(other, "utf8").replace("count = 0", "count = 1")]]);
+  expect(await run.run(tests, changed, 60_000)).toMatchObject({
+    passed: false,
+    failed: expect.stringContaining("it counts to the end"),
+  });
 });
