@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import { isXtablesName, mendForeignChain } from "../../src/domain/nft-foreign.ts";
 import {
   acceptArguments,
   acceptStatements,
@@ -9,8 +10,10 @@ import {
 import { nodeTable } from "../../src/domain/nft-node-table.ts";
 import {
   digestOf,
+  loadTable,
   type NftTable,
   type ObservedTable,
+  removeTable,
   ruleComment,
   tableHolds,
 } from "../../src/domain/nft-table.ts";
@@ -71,6 +74,15 @@ describe("a table of ours", () => {
       seen: { chains: found.chains.map((chain) => ({ ...chain, comments: [...chain.comments].reverse() })) },
     },
     {
+      what: "has one rule of another version",
+      seen: {
+        chains: found.chains.map(({ comments: [, ...rest], ...chain }) => ({
+          ...chain,
+          comments: ["headcni:rule:0", ...rest],
+        })),
+      },
+    },
+    {
       what: "has a foreign rule",
       seen: { chains: found.chains.map((chain) => ({ ...chain, comments: [...chain.comments, ""] })) },
     },
@@ -79,6 +91,42 @@ describe("a table of ours", () => {
     expect(first).toBeDefined();
     expect(tableHolds(wanted, seen)).toBe(false);
   });
+});
+
+test("a table is loaded and removed whole, there or not, in one transaction", () => {
+  const hook = { type: "filter", hook: "forward", priority: 5, policy: "drop" } as const;
+  const statements = [{ accept: null }];
+  const table = { name: "t", chains: [{ name: "c", ...hook, rules: [{ name: "r", statements }] }] };
+  const self = { table: { family: "inet", name: "t" } };
+  const [type, prio] = ["filter", 5];
+  const chain = { family: "inet", table: "t", name: "c", type, hook: "forward", prio, policy: "drop" };
+  const comment = `headcni:r:${digestOf(table)}`;
+  const rule = { family: "inet", table: "t", chain: "c", comment, expr: statements };
+  expect(loadTable(table)).toEqual({
+    nftables: [{ add: self }, { delete: self }, { add: self }, { add: { chain } }, { add: { rule } }],
+  });
+  expect(removeTable("t")).toEqual({ nftables: [{ add: self }, { delete: self }] });
+});
+
+test.each([
+  ["ip", "filter", "FORWARD", true],
+  ["ip6", "filter", "INPUT", true],
+  ["inet", "filter", "FORWARD", false],
+  ["ip", "nat", "INPUT", false],
+  ["ip6", "filter", "DOCKER", false],
+])("iptables-nft takes %s %s %s for its own: %s", (family, table, chain, expected) => {
+  expect(isXtablesName({ family, table, chain })).toBe(expected);
+});
+
+test.each([
+  ["ip", ["10.244.1.0"]],
+  ["ip6", ["fd00:1::"]],
+  ["inet", ["10.244.1.0", "fd00:1::"]],
+] as const)("a chain of %s gets the accepts of its family alone", (family, prefixes) => {
+  const place = { family, table: "fw", chain: "f", hook: "forward", manager: "nft" } as const;
+  const changes = JSON.stringify(mendForeignChain(settings, { ...place, policy: "drop", rules: [] }));
+  const found = ["10.244.1.0", "fd00:1::"].filter((prefix) => changes.includes(`"${prefix}"`));
+  expect(found).toEqual(prefixes);
 });
 
 describe.each([
