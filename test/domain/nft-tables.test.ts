@@ -8,6 +8,7 @@ import {
   inputAccepts,
 } from "../../src/domain/nft-foreign-accepts.ts";
 import { nodeTable } from "../../src/domain/nft-node-table.ts";
+import { clampSegment, counted, destinationIsLocal, isTcpSyn } from "../../src/domain/nft-statements.ts";
 import {
   digestOf,
   loadTable,
@@ -106,6 +107,19 @@ test("a table is loaded and removed whole, there or not, in one transaction", ()
     nftables: [{ add: self }, { delete: self }, { add: self }, { add: { chain } }, { add: { rule } }],
   });
   expect(removeTable("t")).toEqual({ nftables: [{ add: self }, { delete: self }] });
+});
+
+test("statements are those of libnftables-json(5)", () => {
+  expect(destinationIsLocal).toEqual({
+    match: { op: "==", left: { fib: { result: "type", flags: ["daddr"] } }, right: "local" },
+  });
+  expect(isTcpSyn).toEqual({
+    match: { op: "in", left: { payload: { protocol: "tcp", field: "flags" } }, right: "syn" },
+  });
+  expect(clampSegment(1240)).toEqual({
+    mangle: { key: { "tcp option": { name: "maxseg", field: "size" } }, value: 1240 },
+  });
+  expect(counted).toEqual({ counter: { packets: 0, bytes: 0 } });
 });
 
 test.each([
