@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -163,6 +163,33 @@ test.each([
   expect(stdout + stderr).not.toContain("geheim");
   expect(stderr).toBe("");
   expect(exitCode).toBe(2);
+});
+
+test("the plugin is put in place without any key", async () => {
+  const directory = temporaryDirectory();
+  const [file, plugin] = [join(directory, "config.yaml"), join(directory, "plugin")];
+  const { headscale, ...rest } = loneConfig(directory);
+  // As in the chart's init container, which mounts no credentials.
+  const keys = { authKey: undefined, authKeyFile: join(directory, "nowhere") };
+  await writeFile(file, JSON.stringify({ ...rest, headscale: { ...headscale, ...keys } }));
+  await writeFile(plugin, "a program");
+  const words = ["--config", file, "--install-plugin", plugin] as const;
+  expect(await runResult([process.execPath, main, ...words])).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(await readFile(join(directory, "bin", "headcni"), "utf8")).toBe("a program");
+});
+
+test.each([
+  ["http", true],
+  ["https", false],
+])("an admin key that goes to Headscale by %s: a warning is %s", async (scheme, warned) => {
+  const folder = temporaryDirectory();
+  const [apiKeyFile, authKeyFile] = [join(folder, "api-key"), join(folder, "auth-key")];
+  await writeFile(apiKeyFile, "hskey-api-none-none");
+  await writeFile(authKeyFile, "hskey-auth-none-none");
+  const url = `${scheme}://10.99.0.1:8080`;
+  const { log } = await startLoneDaemon({ headscale: { url, approval: "api", apiKeyFile, authKeyFile } });
+  expect(log().includes("an admin key of Headscale crosses the network in clear")).toBe(warned);
+  expect(log()).not.toContain("none-none");
 });
 
 test("SIGHUP makes the daemon read its configuration again, and nothing else", async () => {

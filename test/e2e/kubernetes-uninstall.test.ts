@@ -1,11 +1,12 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
 import { headscale } from "../lab/headscale.ts";
 import { nodeLogFile } from "../lab/kubernetes/cluster.ts";
 import { chartFolder, helm, release, writeValues } from "../lab/kubernetes/helm.ts";
 import { containerProcess, installChart } from "../lab/kubernetes/install.ts";
-import { getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
+import { applyObjects, getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
 import { cutPower, powerOn } from "../lab/kubernetes/node-power.ts";
 import { LabError } from "../lab/lab-error.ts";
 import { nodeOf } from "../lab/lab-store.ts";
@@ -147,4 +148,32 @@ test("once both can be cleaned, the same command does the rest and removes the r
     explain: async () => (await headcniPods()).join(", "),
   });
   for (const { name } of lab().nodes) await expectClean(name);
+}, 600_000);
+
+test("an uninstallation that failed and is then left out leaves no service account with rights", async () => {
+  await installChart(lab(), progress);
+  await kubectl(lab(), ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
+  await rm(obstacle(), { force: true });
+  await mkdir(join(obstacle(), "folder"), { recursive: true });
+  const values = `--values=${await writeValues(lab())}`;
+  await helm(lab(), ["upgrade", release.name, chartFolder, values, "--set=uninstall.timeoutSeconds=75"]);
+  expect((await uninstall()).succeeded).toBe(false);
+  // Helm before 3.15, and one that is interrupted, leave the bindings.
+  const text = await readFile(join(chartFolder, "..", "..", "manifests", "uninstall.yaml"), "utf8");
+  const hooks = parseAllDocuments(text).map(
+    (document) => document.toJS() as { readonly kind: string } | null,
+  );
+  const bindings = hooks.filter((object) => object?.kind.endsWith("Binding"));
+  expect(bindings).toHaveLength(2);
+  await applyObjects(lab(), bindings);
+  await helm(lab(), ["uninstall", release.name, "--no-hooks"]);
+  const labelled = ["-l", "app.kubernetes.io/name=headcni", "-o", "name"];
+  const left = async (kinds: string) =>
+    await kubectl(lab(), ["-n", release.namespace, "get", kinds, ...labelled]);
+  expect(await left("serviceaccount,role,clusterrole")).toBe("");
+  // What the guide says takes the rest, which nobody can use.
+  const rest = "daemonset,job,configmap,rolebinding,clusterrolebinding";
+  expect(await left(rest)).not.toBe("");
+  await kubectl(lab(), ["-n", release.namespace, "delete", rest, "-l", "app.kubernetes.io/name=headcni"]);
+  expect(await left(rest)).toBe("");
 }, 600_000);
