@@ -35,7 +35,7 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
   const host = createWireHost(
     { ...tailscaledOptions(config), warned: (error) => log.warn({ err: error }, "tailscaled may not work") },
-    { linkPrefix: tailscale.linkCIDR, supernets: network.podCIDR },
+    { linkPrefix: tailscale.linkCIDR, supernets: network.podCIDR, tunnel: { mtu: network.mtu } },
   );
   const registry = createRegistry();
   const { inspector, statelyInspect } = monitoring;
