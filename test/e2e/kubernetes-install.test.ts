@@ -16,6 +16,7 @@ import { run } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { watchCluster } from "./support/cluster-watch.ts";
 import { type NodeSnapshot, nodeSnapshot, untilNodeSettled } from "./support/node-snapshot.ts";
+import { pingMeanwhile } from "./support/ping-meanwhile.ts";
 import { useLab } from "./support/use-lab.ts";
 
 const lab = useLab({ nodes: 2, kubernetes: { network: "none", proxyMode: "nftables" } });
@@ -39,26 +40,6 @@ async function acrossNodes(): Promise<readonly [ClusterPod, ClusterPod]> {
   const [from, to] = ["n1", "n2"].map((name) => pods.find(({ node }) => node === name));
   if (from === undefined || to === undefined) throw new Error("no pod on each node");
   return [from, to];
-}
-
-/** Sends a packet each 50 ms until the returned function is called, which tells how many came back and which did not. */
-async function pingMeanwhile(from: ClusterPod, to: ClusterPod) {
-  const script = `echo $$ >/tmp/ping.pid; exec ping -i 0.05 ${to.address}`;
-  const result = execInClusterPod(lab(), from, ["sh", "-c", script], 600_000);
-  return async () => {
-    const after = await execInClusterPod(lab(), from, ["ping", "-c", "2", "-W", "5", to.address]);
-    expect(after.stdout).toContain("2 packets received");
-    await execInClusterPod(lab(), from, ["sh", "-c", "kill -INT $(cat /tmp/ping.pid)"]);
-    const { stdout } = await result;
-    const numbers = [...stdout.matchAll(/ seq=(\d+) /g)].map(([, number]) => Number(number));
-    const received = new Set(numbers);
-    // Those after the last answer were still on their way.
-    const sent = Math.max(0, ...numbers);
-    return {
-      received: received.size,
-      lost: Array.from({ length: sent }, (_, number) => number).filter((number) => !received.has(number)),
-    };
-  };
 }
 
 test("one helm install: nodes become Ready and pods of two nodes reach each other", async () => {
@@ -126,7 +107,7 @@ test.each([
   const daemons = await uids("daemon");
   const wires = await uids("wire");
   const [from, to] = await acrossNodes();
-  const pinged = await pingMeanwhile(from, to);
+  const pinged = await pingMeanwhile(lab(), from, to);
 
   await update();
   await waitForRollout(lab());
