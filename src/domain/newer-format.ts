@@ -7,7 +7,7 @@ import { parseJson } from "./parse-json.ts";
  * Of the JSON files in the state directory. A release whose files an earlier one would misread writes a higher number into their
  * property `version`; a file without one is of version 1.
  */
-export const stateFileVersion = 1;
+const stateFileVersion = 1;
 
 /** What a later release left on this node in a format that this one does not know. */
 export interface NewerFormat {
