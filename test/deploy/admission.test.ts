@@ -79,7 +79,7 @@ beforeAll(async () => {
   const theirs = await kubeconfigOf("headcni", await tokenOf("headcni", "n1"));
   await until(
     async () =>
-      (await patch(theirs, "n2", "", { metadata: { annotations: { "headcni.io/a": "1" } } })) !== "",
+      (await patch(theirs, "n2", "", { metadata: { annotations: { "headcni.github.io/a": "1" } } })) !== "",
     "the policy is in force",
     60_000,
   );
@@ -154,11 +154,11 @@ describe("a daemon on n1", () => {
 
   test.each([
     ["a condition", "/status", { status: { conditions: [{ type: "NetworkUnavailable", status: "False" }] } }],
-    ["an annotation of HeadCNI", "", { metadata: { annotations: { "headcni.io/tailnet-node": "7" } } }],
+    ["an annotation of HeadCNI", "", { metadata: { annotations: { "headcni.github.io/tailnet-node-id": "7" } } }],
     [
       "the same with the status",
       "/status",
-      { metadata: { annotations: { "headcni.io/tailnet-node": "8" } } },
+      { metadata: { annotations: { "headcni.github.io/tailnet-node-id": "8" } } },
     ],
   ])("changes %s of n1, and of n1 alone", async (_, subresource, body) => {
     const kubeconfig = await kubeconfigOf("headcni", await tokenOf("headcni", "n1"));
