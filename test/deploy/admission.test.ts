@@ -154,7 +154,11 @@ describe("a daemon on n1", () => {
 
   test.each([
     ["a condition", "/status", { status: { conditions: [{ type: "NetworkUnavailable", status: "False" }] } }],
-    ["an annotation of HeadCNI", "", { metadata: { annotations: { "headcni.github.io/tailnet-node-id": "7" } } }],
+    [
+      "an annotation of HeadCNI",
+      "",
+      { metadata: { annotations: { "headcni.github.io/tailnet-node-id": "7" } } },
+    ],
     [
       "the same with the status",
       "/status",
