@@ -39,6 +39,12 @@ export async function runDaemon(
   for (const secret of secretsOf(config)) hide(secret);
   log.info({ version, pid: process.pid, config: sources.file }, "daemon starting");
   for (const key of retired) log.warn(explainProblem(key));
+  const { approval, url } = config.headscale;
+  if (approval === "api" && url.startsWith("http:"))
+    log.warn(
+      { url },
+      "an admin key of Headscale crosses the network in clear: use https, or approval: policy",
+    );
 
   await requireCapabilities("headcni");
   const paths = runtimePaths(config);

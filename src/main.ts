@@ -21,7 +21,9 @@ async function main(): Promise<number> {
   }
   telling.forPeople = action !== "run";
   const sources = { file: configFile, environment: process.env, flags: overrides };
-  const { config, retired } = loadSourcedConfig(sources);
+  // Where only the plugin is installed no key is needed, and the chart's init container sees none.
+  const credentials = action === "install-plugin" ? "unread" : "read";
+  const { config, retired } = loadSourcedConfig(sources, { credentials });
   telling.secrets = secretsOf(config);
   if (action === "install-plugin") return installCniPlugin(config, plugin);
   if (action === "run") return runDaemon(config, sources, retired);

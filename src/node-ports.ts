@@ -17,6 +17,7 @@ import { createKeyReaders } from "./config/key-reader.ts";
 import { HeadcniError } from "./domain/failure.ts";
 import type { WatchSource } from "./domain/kubernetes-watch.ts";
 import type { CniFailure } from "./protocol/wire-types.ts";
+import { refuseNewer } from "./refuse-newer.ts";
 import { runtimePaths } from "./runtime-paths.ts";
 
 class AuthKeyError extends HeadcniError<{ readonly code: "AUTH_KEY_MISSING" }> {}
@@ -35,20 +36,21 @@ export type NodePorts = Awaited<ReturnType<typeof openNodePorts>>;
 
 /**
  * Every port of the daemon over its real adapter. `close` ends what this process holds and leaves the node as it is. `current`
- * says where the keys stand at the moment that one is needed.
+ * says where the keys stand at the moment that one is needed. Throws NEWER_FORMAT where a later release ran.
  */
 export async function openNodePorts(
   config: Config,
   listener: PortsListener,
   current: () => Config = () => config,
 ) {
-  const { headscale, kubernetes, cni, runtimeDir, nodeName } = config;
+  const { headscale, kubernetes, cni, runtimeDir, stateDir, nodeName } = config;
   const paths = runtimePaths(config);
   const keys = createKeyReaders(current);
   const kernel: Kernel = await openKernel({
     onFailure: listener.failed,
     sysctlRoot: config.sysctlDir,
   });
+  await refuseNewer(stateDir, (await kernel.state.observe("node")).links);
   const wire = createWireClient(kernel.state, runtimeDir);
   const tailnet = createTailnet(tailscaledSocket(runtimeDir), wire.running);
   const api = createHeadscale({

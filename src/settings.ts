@@ -15,9 +15,11 @@ export function guardSettings({ network, tailscale }: Config): Omit<GuardSetting
 }
 
 /** How tailscaled is run, out of the configuration. */
-export function tailscaledOptions({ tailscale, runtimeDir, stateDir, sysctlDir }: Config): TailscaledOptions {
+export function tailscaledOptions(config: Config): TailscaledOptions {
+  const { tailscale, network, runtimeDir, stateDir, sysctlDir } = config;
   const { binary, interfaceName, port, staticEndpoints, environment } = tailscale;
-  return { runtimeDir, stateDir, sysctlDir, binary, interfaceName, port, staticEndpoints, environment };
+  const { mtu } = network;
+  return { runtimeDir, stateDir, sysctlDir, binary, interfaceName, mtu, port, staticEndpoints, environment };
 }
 
 /** What the machines decide by: the configuration, and the pod CIDRs that an earlier life proved. */

@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { Profile } from "pprof-format";
 import { expect, onTestFinished, test } from "vitest";
-import { addNetns, inNetns, removeNetns } from "./lab/netns.ts";
+import { addNetns, inNetns, ipBatch, removeNetns } from "./lab/netns.ts";
 import { runResult } from "./lab/run-command.ts";
 import { loneConfig, startLoneDaemon } from "./support/lone-daemon.ts";
 import { temporaryDirectory } from "./support/temporary-directory.ts";
@@ -58,6 +58,91 @@ test("a daemon that cannot start ends, whatever it had opened by then, and says 
   expect(exitCode).toBe(1);
 });
 
+/** All that a daemon could have touched in a namespace: links, addresses, routes, rules, tables. */
+async function kernelState(netns: string): Promise<readonly string[]> {
+  const commands = [
+    ["ip", "-d", "link", "show"],
+    ["ip", "address", "show"],
+    ["ip", "-4", "route", "show", "table", "all"],
+    ["ip", "-6", "route", "show", "table", "all"],
+    ["ip", "-4", "rule", "show"],
+    ["ip", "-6", "rule", "show"],
+    ["nft", "list", "ruleset"],
+  ] as const;
+  return await Promise.all(
+    commands.map(async (command) => (await runResult(inNetns(netns, [...command]))).stdout),
+  );
+}
+
+test.each([
+  [[], "2 ready headcni c0ffee eth0 - 1 10.244.1.7 0 and-more", "the alias of the link hc01 is of version 2"],
+  [["--cleanup"], "2 ready", "the alias of the link hc01 is of version 2"],
+  [[], "1 ready headcni c0ffee eth0 - 1 10.244.1.7 0", "the file STATE/allowed.json is of version 2"],
+] as const)(
+  "where a later release ran, headcni %j ends before it changes anything (alias %s)",
+  async (words, alias, found) => {
+    const netns = `hcg-${process.pid}-newer`;
+    await addNetns(netns);
+    onTestFinished(() => removeNetns(netns));
+    await ipBatch(netns, [
+      "link add hc01 group 18499 type veth peer name pod",
+      `link set hc01 alias "headcni${alias}"`,
+      // Link-local addresses would come while the daemon runs.
+      "link set hc01 addrgenmode none",
+      "link set pod addrgenmode none",
+      "link set hc01 up",
+      "link set pod up",
+      "address add 169.254.7.7/32 dev hc01",
+      "route add 10.244.1.7 dev hc01 proto 72 metric 72",
+      // As of an ADD or a DEL that was cut short: recovery would take it away.
+      "link add hc02 group 18500 type veth peer name gone",
+    ]);
+    const directory = temporaryDirectory();
+    const state = join(directory, "state");
+    await mkdir(state);
+    if (found.includes("STATE")) await writeFile(join(state, "allowed.json"), '{"version":2}');
+    const file = join(directory, "config.yaml");
+    await writeFile(file, JSON.stringify(loneConfig(directory)));
+    const before = await kernelState(netns);
+    const command = [
+      "timeout",
+      "--signal=KILL",
+      "60",
+      process.execPath,
+      main,
+      "--config",
+      file,
+      ...words,
+    ] as const;
+    const { exitCode, stdout, stderr } = await runResult(inNetns(netns, [...command]));
+    expect(exitCode).toBe(1);
+    const said = stdout + stderr;
+    expect(said).toContain(found.replace("STATE", state));
+    expect(said).toContain("Install that release again; or drain the node");
+    if (words.length === 0)
+      expect(linesOf(stdout).filter(({ level }) => level === "fatal")).toMatchObject([
+        { failure: { code: "NEWER_FORMAT" }, msg: "cannot start" },
+      ]);
+    expect(await kernelState(netns)).toEqual(before);
+    expect(await readdir(directory)).toEqual(["config.yaml", "state"]);
+  },
+);
+
+test("headcni-wire leaves a state directory of a later release alone", async () => {
+  const netns = `hcg-${process.pid}-newwire`;
+  await addNetns(netns);
+  onTestFinished(() => removeNetns(netns));
+  const directory = temporaryDirectory();
+  await mkdir(join(directory, "state"));
+  await writeFile(join(directory, "state", "allowed.json"), '{"version":2}');
+  await writeFile(join(directory, "config.yaml"), JSON.stringify(loneConfig(directory)));
+  const before = await kernelState(netns);
+  const { ended, log } = startLoneWire(netns, directory);
+  expect(await ended).toEqual([1, null]);
+  expect(linesOf(log()).at(-1)).toMatchObject({ level: "fatal", failure: { code: "NEWER_FORMAT" } });
+  expect(await kernelState(netns)).toEqual(before);
+});
+
 test.each([
   ["headcni", main, "--config"],
   ["headcni-wire", wireMain, "--config"],
@@ -78,6 +163,33 @@ test.each([
   expect(stdout + stderr).not.toContain("geheim");
   expect(stderr).toBe("");
   expect(exitCode).toBe(2);
+});
+
+test("the plugin is put in place without any key", async () => {
+  const directory = temporaryDirectory();
+  const [file, plugin] = [join(directory, "config.yaml"), join(directory, "plugin")];
+  const { headscale, ...rest } = loneConfig(directory);
+  // As in the chart's init container, which mounts no credentials.
+  const keys = { authKey: undefined, authKeyFile: join(directory, "nowhere") };
+  await writeFile(file, JSON.stringify({ ...rest, headscale: { ...headscale, ...keys } }));
+  await writeFile(plugin, "a program");
+  const words = ["--config", file, "--install-plugin", plugin] as const;
+  expect(await runResult([process.execPath, main, ...words])).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(await readFile(join(directory, "bin", "headcni"), "utf8")).toBe("a program");
+});
+
+test.each([
+  ["http", true],
+  ["https", false],
+])("an admin key that goes to Headscale by %s: a warning is %s", async (scheme, warned) => {
+  const folder = temporaryDirectory();
+  const [apiKeyFile, authKeyFile] = [join(folder, "api-key"), join(folder, "auth-key")];
+  await writeFile(apiKeyFile, "hskey-api-none-none");
+  await writeFile(authKeyFile, "hskey-auth-none-none");
+  const url = `${scheme}://10.99.0.1:8080`;
+  const { log } = await startLoneDaemon({ headscale: { url, approval: "api", apiKeyFile, authKeyFile } });
+  expect(log().includes("an admin key of Headscale crosses the network in clear")).toBe(warned);
+  expect(log()).not.toContain("none-none");
 });
 
 test("SIGHUP makes the daemon read its configuration again, and nothing else", async () => {

@@ -88,12 +88,21 @@ function checkNodePrefixes(view: ValueView, pods: readonly PlacedPrefix[]): read
   return problems;
 }
 
-/** RFC 8200 section 5: an IPv6 link carries at least 1280 bytes. */
+/** RFC 8200 section 5: an IPv6 link carries at least 1280 bytes. tailscaled has the MTU of the pods, whoever sets it. */
 function checkMtu(view: ValueView): readonly ConfigProblem[] {
   const mtu = view.get("network.mtu");
+  if (typeof mtu !== "number") return [];
+  const problems: ConfigProblem[] = [];
   const hasIpv6 = placed(view, "network.podCIDR").some(({ prefix }) => prefix.family === 6);
-  if (typeof mtu !== "number" || mtu >= 1280 || !hasIpv6) return [];
-  return [problemAt(view, "network.mtu", String(mtu), "must be at least 1280 with IPv6 pods")];
+  if (mtu < 1280 && hasIpv6)
+    problems.push(problemAt(view, "network.mtu", String(mtu), "must be at least 1280 with IPv6 pods"));
+  const path = "tailscale.environment";
+  const { TS_DEBUG_MTU: own } = (view.get(path) ?? {}) as Readonly<Record<string, string>>;
+  if (own !== undefined && own !== String(mtu))
+    problems.push(
+      problemAt(view, path, `TS_DEBUG_MTU "${own}"`, `must leave it out: network.mtu, here ${mtu}, sets it`),
+    );
+  return problems;
 }
 
 function checkModes(view: ValueView): readonly ConfigProblem[] {

@@ -18,7 +18,7 @@ export class ConfigError extends HeadcniError<{
   }
 }
 
-/** One line: `network.mtu (config.yaml:7:8): found "many"; must be a whole number from 576 to 65520`. */
+/** One line: `network.mtu (config.yaml:7:8): found "many"; must be a whole number from 576 to 65455`. */
 export function explainProblem({ path, source, found, wanted }: ConfigProblem): string {
   return `${path}${path === "" ? source : ` (${source})`}: found ${found}; ${wanted}`;
 }

@@ -26,12 +26,17 @@ export const networkKeys = {
       example: "10.96.0.0/12",
       change: { restart: "routes, rules and firewall are built on it" },
     }),
-    mtu: key(z.int().min(576).max(65520).prefault(1280), {
-      description: "MTU of pods and of the tailnet interface; at least 1280 with IPv6.",
-      mustBe: "a whole number from 576 to 65520",
+    // Above it the outermost IP packet would have no length field (65535 bytes, 80 of them WireGuard's).
+    mtu: key(z.int().min(576).max(65455).prefault(1280), {
+      description:
+        "MTU of pods and of the tailnet interface, the same on all nodes; the underlay needs 80 more. At least 1280 with IPv6.",
+      mustBe: "a whole number from 576 to 65455",
       example: 1280,
       unit: "bytes",
-      change: { restart: "running pods and tailscaled keep the MTU they started with" },
+      change: {
+        restart:
+          "running pods and tailscaled keep the MTU they started with; headcni-wire has to be restarted, too",
+      },
     }),
     masquerade: key(z.boolean().prefault(true), {
       description: "Whether what pods send beyond the cluster leaves with the node's address.",

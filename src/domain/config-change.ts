@@ -6,7 +6,7 @@ export interface ConfigProblem {
   readonly source: string;
   /** The value as given, shortened; "[redacted]" for secrets, "nothing" when missing. */
   readonly found: string;
-  /** What would be right, as a clause: "must be a whole number from 576 to 65520". */
+  /** What would be right, as a clause: "must be a whole number from 576 to 65455". */
   readonly wanted: string;
 }
 

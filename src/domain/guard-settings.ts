@@ -14,7 +14,7 @@ export interface GuardSettings extends GuardTerms {
   readonly supernets: readonly string[];
   /** IPv4 prefix of the veth between the node (first address) and X (second); not link-local. */
   readonly linkPrefix: string;
-  /** tailscaled's interface inside X and the MTU that pods have. */
+  /** tailscaled's interface inside X; its MTU is the pods', too. */
   readonly tunnel: { readonly name: string; readonly mtu: number };
   /** tailscaled's UDP port, the same on the node and in X. */
   readonly underlayPort: number;

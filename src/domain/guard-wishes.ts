@@ -16,8 +16,13 @@ export interface KernelWish {
   readonly operation: KernelOperation;
 }
 
-/** MTU of the veth: it carries tailscaled's UDP packets (1280 + 80), not only pods'. */
-const tailnetLinkMtu = 1500;
+/**
+ * Headers around a packet in WireGuard over IPv6: IP 40, UDP 8, WireGuard 32; over IPv4 20 less (tailscale net/tstun/mtu.go,
+ * wgHeaderLen).
+ */
+export const wireGuardOverhead = 80;
+/** MTU of the veth: it carries tailscaled's UDP packets, not only pods'. */
+const leastLinkMtu = 1500;
 
 /**
  * The node's namespace in the order of making: what refuses comes before what forwards, a source address before the
@@ -32,7 +37,7 @@ export function nodeWishes(settings: GuardSettings, linked: boolean): readonly K
     route("node.tailnetUnreachable", unreachable(family, anywhere[family], tailnetTable)),
   ]);
   const through: readonly KernelWish[] = [
-    { invariant: "node.link", operation: vethOperation },
+    { invariant: "node.link", operation: vethOperation(settings.tunnel) },
     { invariant: "node.link", operation: { op: "link.up", link } },
     ...linkFamilies(settings).map((family): KernelWish => {
       const { node, prefixLength } = linkEnds(settings, family);
@@ -97,14 +102,12 @@ export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
   ];
 }
 
-/** The veth pair of the node and X. */
-export const vethOperation: KernelOperation = {
-  op: "link.addVeth",
-  link: tailnetLink.node,
-  peer: tailnetLink.tailnet,
-  peerNamespace: "tailnet",
-  mtu: tailnetLinkMtu,
-};
+/** The veth pair of the node and X; `tunnel.mtu` is that of tailscaled's interface. */
+export function vethOperation(tunnel: { readonly mtu: number }): KernelOperation {
+  const { node: link, tailnet: peer } = tailnetLink;
+  const mtu = Math.max(leastLinkMtu, tunnel.mtu + wireGuardOverhead);
+  return { op: "link.addVeth", link, peer, peerNamespace: "tailnet", mtu };
+}
 
 export function address(link: string, text: string, prefixLength: number): KernelOperation {
   return { op: "address.add", link, address: text, prefixLength };

@@ -11,7 +11,9 @@ export type LinkAlias = Pick<
 /** The kernel refuses more (IFALIASZ is 256 with the terminating NUL, linux/if.h). */
 export const maximumAliasBytes = 255;
 
-const version = "headcni1";
+/** Of the alias's format. A release that changes its fields raises it. */
+export const linkAliasVersion = 1;
+const head = `headcni${linkAliasVersion}`;
 /**
  * Longest encoded form in bytes; anything longer is replaced by its hash. With the version (8), state (7), inode (20), both
  * addresses (15 + 1 + 39), order (5) and eight spaces the sum stays within 255.
@@ -25,7 +27,7 @@ const highestOrder = 9999;
 /** At most 255 bytes, fields separated by spaces. Formatting what was parsed gives the same text. */
 export function formatLinkAlias(alias: LinkAlias): string {
   return [
-    version,
+    head,
     alias.state,
     encode(alias.network, limits.network),
     encode(alias.containerId, limits.containerId),
@@ -39,9 +41,9 @@ export function formatLinkAlias(alias: LinkAlias): string {
 
 /** Undefined for everything that this version did not write: a foreign alias, another version, a cut one. */
 export function parseLinkAlias(text: string): LinkAlias | undefined {
-  const [head, state, network, containerId, ifname, podUid, netnsInode, addressList, order, ...rest] =
+  const [first, state, network, containerId, ifname, podUid, netnsInode, addressList, order, ...rest] =
     text.split(" ");
-  if (head !== version || !isState(state) || rest.length > 0) return undefined;
+  if (first !== head || !isState(state) || rest.length > 0) return undefined;
   if (netnsInode === undefined || !/^\d{1,20}$/.test(netnsInode)) return undefined;
   if (order === undefined || !/^(0|[1-9]\d{0,3})$/.test(order)) return undefined;
   const addresses = parseAddresses(addressList);
@@ -58,6 +60,12 @@ export function parseLinkAlias(text: string): LinkAlias | undefined {
     addresses,
     order: Number(order),
   };
+}
+
+/** Version of the format that a release of HeadCNI wrote this alias in, also a later one; undefined for words of others. */
+export function aliasVersion(text: string): number | undefined {
+  const digits = /^headcni([1-9]\d{0,5}) /.exec(text)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 export function planAlias(plan: AttachmentPlan, state: AttachmentState, netnsInode: string): string {

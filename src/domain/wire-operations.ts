@@ -8,19 +8,21 @@ import { parsePrefix } from "./prefix.ts";
 export interface WireSettings {
   readonly linkPrefix: string;
   readonly supernets: readonly string[];
+  /** tailscaled's interface. */
+  readonly tunnel: { readonly mtu: number };
 }
 
 /**
  * What X needs before tailscaled starts in it: the veth, IPv4 to the node, and no way out for pods' packets. In order of
  * making; the guard keeps all of it later and adds the rest.
  */
-export function wireOperations({ linkPrefix, supernets }: WireSettings): {
+export function wireOperations({ linkPrefix, supernets, tunnel }: WireSettings): {
   readonly node: readonly KernelOperation[];
   readonly tailnet: readonly KernelOperation[];
 } {
   const ends = linkEnds4(linkPrefix);
   return {
-    node: [vethOperation, address(tailnetLink.node, ends.node, ends.prefixLength)],
+    node: [vethOperation(tunnel), address(tailnetLink.node, ends.node, ends.prefixLength)],
     tailnet: [
       ...supernets.map(
         (supernet): KernelOperation => ({

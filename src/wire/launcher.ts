@@ -14,6 +14,7 @@ import { machineHealth } from "../observe/machine-health.ts";
 import { createRegistry } from "../observe/metrics.ts";
 import { createFailureMetrics } from "../observe/news-metrics.ts";
 import { openProgramObservers } from "../observe/program-observers.ts";
+import { refuseNewer } from "../refuse-newer.ts";
 import { runtimePaths } from "../runtime-paths.ts";
 import { tailscaledOptions } from "../settings.ts";
 import { version } from "../version.ts";
@@ -29,10 +30,12 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
   });
   log.info({ version, pid: process.pid }, "headcni-wire starting");
   for (const key of retired) log.warn(explainProblem(key));
+  // Pods' links are none of its business.
+  await refuseNewer(config.stateDir, []);
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
   const host = createWireHost(
     { ...tailscaledOptions(config), warned: (error) => log.warn({ err: error }, "tailscaled may not work") },
-    { linkPrefix: tailscale.linkCIDR, supernets: network.podCIDR },
+    { linkPrefix: tailscale.linkCIDR, supernets: network.podCIDR, tunnel: { mtu: network.mtu } },
   );
   const registry = createRegistry();
   const { inspector, statelyInspect } = monitoring;

@@ -44,7 +44,7 @@ test("validate lists every problem with its place, and its exit code says so", a
   expect(exitCode).toBe(1);
   expect(stdout).toContain("2 problems");
   expect(stdout).toContain("perhaps nodeName was meant");
-  expect(stdout).toContain('found "many"; must be a whole number from 576 to 65520');
+  expect(stdout).toContain('found "many"; must be a whole number from 576 to 65455');
   const json = JSON.parse((await runWords(["config", "validate", file, "-o", "json"])).stdout);
   expect(json).toMatchObject({ kind: "ConfigValidation", valid: false, file });
   expect(json.problems).toHaveLength(2);

@@ -266,6 +266,16 @@ const refused: readonly (readonly [
     [["network.mtu", "config.yaml:2:60", "1279", "at least 1280"]],
   ],
   [
+    "an MTU of tailscaled that is not the pods'",
+    minimal('tailscale: { environment: { TS_DEBUG_MTU: "1400" } }'),
+    [["tailscale.environment", "config.yaml:3:14", 'TS_DEBUG_MTU "1400"', "network.mtu, here 1280, sets it"]],
+  ],
+  [
+    "an MTU that no IP packet around it could have",
+    `${head}network: { podCIDR: 10.244.0.0/16, nodePodCIDR: 10.244.1.0/24, mtu: 65456 }`,
+    [["network.mtu", "config.yaml:2:64", "65456", "from 576 to 65455"]],
+  ],
+  [
     "host mode, as something to come",
     minimal("tailscale: { mode: host }"),
     [["tailscale.mode", "config.yaml:3:14", '"host"', "a later release"]],

@@ -15,10 +15,17 @@ const chart = join(import.meta.dirname, "..", "..", "deploy", "chart", "headcni"
 let helm: string;
 let manifests: Readonly<Record<string, string>>;
 
-type Container = { readonly name: string; readonly securityContext: Record<string, unknown> };
+type Container = {
+  readonly name: string;
+  readonly image: string;
+  readonly env?: readonly Readonly<Record<string, unknown>>[];
+  readonly volumeMounts?: readonly { readonly name: string }[];
+  readonly securityContext: Record<string, unknown>;
+};
 type PodSpec = {
   readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
+  readonly volumes?: readonly Readonly<Record<string, unknown>>[];
   readonly [key: string]: unknown;
 };
 type KubernetesObject = {
@@ -112,6 +119,48 @@ test("an update replaces the daemon, and the wire only by hand", () => {
   expect(find("DaemonSet", "headcni-wire")?.spec?.updateStrategy?.type).toBe("OnDelete");
 });
 
+/** Of a pod's volumes those that hold a key, a token or anything else that opens a door. */
+const secretVolumes = ({ volumes = [] }: PodSpec) =>
+  volumes
+    .filter((volume) => "secret" in volume || JSON.stringify(volume).includes("serviceAccountToken"))
+    .map((volume) => volume["name"]);
+
+test("keys and the token of a service account are seen by those containers alone that use them", () => {
+  const seen = podSpecs().flatMap((spec) =>
+    [...(spec.initContainers ?? []), ...spec.containers].map(({ name, env, volumeMounts = [] }) => {
+      expect(JSON.stringify(env ?? []), name).not.toContain("secretKeyRef");
+      const secrets = volumeMounts
+        .map((mount) => mount.name)
+        .filter((one) => secretVolumes(spec).includes(one));
+      return [name, secrets, spec["automountServiceAccountToken"] ?? true];
+    }),
+  );
+  expect(seen).toEqual([
+    ["install-plugin", [], false],
+    ["headcni", ["credentials", "api-access"], false],
+    ["headcni-wire", [], false],
+    ["uninstall", [], true],
+    ["cleanup", ["credentials"], false],
+    ["clean", [], false],
+  ]);
+});
+
+test("once the release is gone no service account has rights, whichever hooks are left", () => {
+  const hooks = objectsIn(manifests["uninstall.yaml"]);
+  // Without the three together there is no right: a hook that stays binds nothing to nobody.
+  expect(hooks.map(({ kind }) => kind).sort()).toEqual([
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "Job",
+    "RoleBinding",
+  ]);
+  for (const kind of ["ServiceAccount", "Role", "ClusterRole"])
+    expect(find(kind, "headcni-uninstall"), kind).toBeDefined();
+  // And until then nobody has those rights.
+  const bound = objects().filter(({ kind }) => kind.endsWith("Binding") && !kind.startsWith("Validating"));
+  expect(bound.map(({ metadata }) => metadata.name)).toEqual(["headcni"]);
+});
+
 test("the daemon's role is the one with which it is tested", () => {
   expect(find("ClusterRole", "headcni")?.rules).toEqual(daemonRules);
 });
@@ -134,15 +183,46 @@ describe("values that cannot be right are refused by name", () => {
     "headscale.authKey": "k",
     "network.podCIDR": "10.0.0.0/8",
   };
-  const render = async (values: Readonly<Record<string, string>>) =>
+  const render = async (values: Readonly<Record<string, string>>, words: readonly string[] = []) =>
     await runResult([
-      ...[helm, "template", "headcni", chart],
+      ...[helm, "template", "headcni", chart, ...words],
       ...Object.entries({ ...given, ...values }).map(([path, value]) => `--set-string=${path}=${value}`),
     ] as [string, ...string[]]);
 
   test("what is needed is enough", async () => {
     expect(await render({})).toMatchObject({ exitCode: 0 });
   });
+
+  const imagesOf = (text: string) =>
+    objectsIn(text).flatMap(({ spec }) =>
+      [...(spec?.template?.spec.initContainers ?? []), ...(spec?.template?.spec.containers ?? [])].map(
+        ({ image }) => image,
+      ),
+    );
+
+  test("an image is named by its digest alone where there is one", async () => {
+    const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
+    const { stdout } = await render({ "image.repository": "r.example/headcni", "image.digest": digest });
+    expect(new Set(imagesOf(stdout))).toEqual(new Set([`r.example/headcni@${digest}`]));
+    const { stdout: tagged } = await render({ "image.repository": "r.example/headcni", "image.tag": "1.2" });
+    expect(new Set(imagesOf(tagged))).toEqual(new Set(["r.example/headcni:1.2"]));
+  });
+
+  test.each([
+    ["1.36.0", "true", 2],
+    ["1.32.0", "true", 2],
+    // No token says there on which Node its pod runs, so that every change would be refused.
+    ["1.31.9", "true", 0],
+    ["1.36.0", "false", 0],
+  ])(
+    "with Kubernetes %s and ownNodeOnly %s: %i objects narrow the daemons to their own Nodes",
+    async (version, on, count) => {
+      const { stdout } = await render({}, [`--kube-version=${version}`, `--set=ownNodeOnly=${on}`]);
+      expect(
+        objectsIn(stdout).filter(({ kind }) => kind.startsWith("ValidatingAdmissionPolicy")),
+      ).toHaveLength(count);
+    },
+  );
 
   test("prefixes of both families come through as lists", async () => {
     const podCIDR = ["10.244.0.0/16", "fd00:10:244::/48"];
@@ -166,6 +246,8 @@ describe("values that cannot be right are refused by name", () => {
     [{ "headscale.authKey": "" }, "headscale.existingSecret"],
     [{ "headscale.approval": "api" }, "headscale.apiKey"],
     [{ "headscale.urrl": "x" }, "urrl"],
+    [{ "image.digest": "sha256:abc" }, "digest"],
+    [{ "config.headscale.authKey": "k" }, "headscale.existingSecret"],
   ])("%j", async (values, named) => {
     const { exitCode, stderr } = await render(values);
     expect(exitCode).not.toBe(0);

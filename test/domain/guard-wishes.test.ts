@@ -3,7 +3,7 @@ import { planCleanup } from "../../src/domain/guard-cleanup.ts";
 import { removeLeftovers } from "../../src/domain/guard-leftovers.ts";
 import { podRouteWishes } from "../../src/domain/guard-pod-routes.ts";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
-import { type KernelWish, nodeWishes, tailnetWishes } from "../../src/domain/guard-wishes.ts";
+import { type KernelWish, nodeWishes, tailnetWishes, vethOperation } from "../../src/domain/guard-wishes.ts";
 import type { KernelOperation, KernelRoute, KernelSnapshot } from "../../src/domain/kernel-state.ts";
 import type { ForeignChain } from "../../src/domain/nft-observation.ts";
 import { removeTable } from "../../src/domain/nft-table.ts";
@@ -112,6 +112,14 @@ test("X refuses, then has its way out, then leads this node's pods to the node",
     "tailnet.ownRoute: route.replace -6 unicast fd00:244:0:1::/64 via fe80::4843:1 dev eth0 table 254 metric 1024 proto 72",
     "tailnet.ownRule: rule.add -6 5180: to fd00:244:0:1::/64 table 254 proto 72",
   ]);
+});
+
+test("the veth carries what tailscaled makes of the largest packet, and never less than an Ethernet link", () => {
+  const mtuOf = (mtu: number) => {
+    const operation = vethOperation({ mtu });
+    return operation.op === "link.addVeth" ? operation.mtu : 0;
+  };
+  expect([1280, 1420, 1421, 8920].map(mtuOf)).toEqual([1500, 1500, 1501, 9000]);
 });
 
 test("headcni-wire makes the veth, the refusals and the way out, in this order", () => {

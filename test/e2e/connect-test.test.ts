@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
@@ -13,7 +12,7 @@ import { run } from "../lab/run-command.ts";
 import { pauseService, resumeService, startService, stopService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { podKernelState } from "./support/kernel-view.ts";
-import { ctlCommand, ctlDocument, runCtl } from "./support/run-ctl.ts";
+import { ctlCommand, ctlDocument, runCtl, viaNodes } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 interface Document {
@@ -40,13 +39,7 @@ const inNode = (name: string, ...command: [string, ...string[]]) => run(inNetns(
 let via = "";
 
 beforeAll(async () => {
-  // What stands for ssh here: the same program in the other node's namespace.
-  const script = join(lab().folder, "on-node");
-  const cases = lab().nodes.map(
-    (one) => `${one.name}) shift; exec ${ctlCommand(lab(), one, []).join(" ")} "$@" ;;`,
-  );
-  await writeFile(script, `#!/bin/sh\ncase $1 in\n${cases.join("\n")}\nesac\n`, { mode: 0o755 });
-  via = `${script} {node}`;
+  via = await viaNodes(lab());
   await waitUntil(async () => (await peerPaths(lab())).every(({ path }) => path === "direct"), {
     what: "the nodes reach each other directly",
     timeoutMs: 60_000,

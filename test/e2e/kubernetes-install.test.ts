@@ -1,6 +1,7 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { parseAllDocuments } from "yaml";
 import { headscale } from "../lab/headscale.ts";
 import { nodeLogFile } from "../lab/kubernetes/cluster.ts";
 import { chartFolder, helm, release, writeValues } from "../lab/kubernetes/helm.ts";
@@ -24,6 +25,7 @@ import { run } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { watchCluster } from "./support/cluster-watch.ts";
 import { type NodeSnapshot, nodeSnapshot, untilNodeSettled } from "./support/node-snapshot.ts";
+import { pingMeanwhile } from "./support/ping-meanwhile.ts";
 import { useLab } from "./support/use-lab.ts";
 
 const lab = useLab({ nodes: 3, kubernetes: { network: "none", proxyMode: "nftables" } });
@@ -49,26 +51,6 @@ async function acrossNodes(): Promise<readonly [ClusterPod, ClusterPod]> {
   const [from, to] = ["n1", "n2"].map((name) => pods.find(({ node }) => node === name));
   if (from === undefined || to === undefined) throw new Error("no pod on each node");
   return [from, to];
-}
-
-/** Sends a packet each 50 ms until the returned function is called, which tells how many came back and which did not. */
-async function pingMeanwhile(from: ClusterPod, to: ClusterPod) {
-  const script = `echo $$ >/tmp/ping.pid; exec ping -i 0.05 ${to.address}`;
-  const result = execInClusterPod(lab(), from, ["sh", "-c", script], 600_000);
-  return async () => {
-    const after = await execInClusterPod(lab(), from, ["ping", "-c", "2", "-W", "5", to.address]);
-    expect(after.stdout).toContain("2 packets received");
-    await execInClusterPod(lab(), from, ["sh", "-c", "kill -INT $(cat /tmp/ping.pid)"]);
-    const { stdout } = await result;
-    const numbers = [...stdout.matchAll(/ seq=(\d+) /g)].map(([, number]) => Number(number));
-    const received = new Set(numbers);
-    // Those after the last answer were still on their way.
-    const sent = Math.max(0, ...numbers);
-    return {
-      received: received.size,
-      lost: Array.from({ length: sent }, (_, number) => number).filter((number) => !received.has(number)),
-    };
-  };
 }
 
 async function readyOf(name: string): Promise<string> {
@@ -195,7 +177,7 @@ test.each([
   const daemons = await uids("daemon");
   const wires = await uids("wire");
   const [from, to] = await acrossNodes();
-  const pinged = await pingMeanwhile(from, to);
+  const pinged = await pingMeanwhile(lab(), from, to);
 
   await update();
   await waitForRollout(lab());
@@ -312,4 +294,32 @@ test("once both can be cleaned, the same command does the rest and removes the r
     explain: async () => (await headcniPods()).join(", "),
   });
   for (const { name } of lab().nodes) await expectClean(name);
+}, 600_000);
+
+test("an uninstallation that failed and is then left out leaves no service account with rights", async () => {
+  await installChart(lab(), progress);
+  await kubectl(lab(), ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
+  await rm(obstacle(), { force: true });
+  await mkdir(join(obstacle(), "folder"), { recursive: true });
+  const values = `--values=${await writeValues(lab())}`;
+  await helm(lab(), ["upgrade", release.name, chartFolder, values, "--set=uninstall.timeoutSeconds=75"]);
+  expect((await uninstall()).succeeded).toBe(false);
+  // Helm before 3.15, and one that is interrupted, leave the bindings.
+  const text = await readFile(join(chartFolder, "..", "..", "manifests", "uninstall.yaml"), "utf8");
+  const hooks = parseAllDocuments(text).map(
+    (document) => document.toJS() as { readonly kind: string } | null,
+  );
+  const bindings = hooks.filter((object) => object?.kind.endsWith("Binding"));
+  expect(bindings).toHaveLength(2);
+  await applyObjects(lab(), bindings);
+  await helm(lab(), ["uninstall", release.name, "--no-hooks"]);
+  const labelled = ["-l", "app.kubernetes.io/name=headcni", "-o", "name"];
+  const left = async (kinds: string) =>
+    await kubectl(lab(), ["-n", release.namespace, "get", kinds, ...labelled]);
+  expect(await left("serviceaccount,role,clusterrole")).toBe("");
+  // What the guide says takes the rest, which nobody can use.
+  const rest = "daemonset,job,configmap,rolebinding,clusterrolebinding";
+  expect(await left(rest)).not.toBe("");
+  await kubectl(lab(), ["-n", release.namespace, "delete", rest, "-l", "app.kubernetes.io/name=headcni"]);
+  expect(await left(rest)).toBe("");
 }, 600_000);

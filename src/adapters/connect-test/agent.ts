@@ -8,6 +8,7 @@ import type { TailnetStatus } from "../../domain/tailnet-status.ts";
 import { openKernel } from "../netlink/open-kernel.ts";
 import { createTailnet } from "../tailscale/tailnet-client.ts";
 import { tailscaledSocket } from "../tailscale/tailscaled-command.ts";
+import { readTunnelMtu } from "../wire/read-tunnel-mtu.ts";
 import { ConnectTestError } from "./connect-test-error.ts";
 import type { Answerers } from "./json-lines.ts";
 import { openTestPod, type TestPod } from "./test-pod.ts";
@@ -23,6 +24,8 @@ export interface AgentOptions {
   /** Which address family is tested; undefined: that of the first pod CIDR. */
   readonly family: 4 | 6 | undefined;
   readonly linkPrefix: string;
+  /** Name of tailscaled's interface. */
+  readonly tunnelName: string;
   readonly mtu: number;
   readonly cniBinDir: string;
   readonly sysctlDir: string;
@@ -106,6 +109,7 @@ export async function openAgent(options: AgentOptions, signal: AbortSignal): Pro
       podAddress,
       podFault: typeof opened === "string" ? opened : "",
       mtu,
+      tunnelMtu: await readTunnelMtu(kernel, options).catch(() => null),
       podToNode:
         podAddress === "" ? null : await patiently(() => echoFromPod(podAddress, router, smallBytes)),
       nodeToTailnet: await patiently(

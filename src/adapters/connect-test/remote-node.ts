@@ -19,6 +19,8 @@ const testNode = z.object({
   podAddress: z.string(),
   podFault: z.string(),
   mtu: z.int(),
+  // A headcnictl of an earlier release does not tell.
+  tunnelMtu: z.int().nullable().default(null),
   podToNode: echo,
   nodeToTailnet: echo,
   peers: z.array(peer),

@@ -38,8 +38,9 @@ export async function testWay(
   };
   const { tailnetAddress, routerAddress: farRouter, podAddress: farPod } = target;
   const known = tailnetAddress !== "";
-  const [path, tunnel, nodeToNode, podToNode, podToPod] = await Promise.all([
-    known ? pathTo(tailnet, tailnetAddress, signal) : ("none" as const),
+  // First, and alone: what the echoes find is true of this path.
+  const path = known ? await pathTo(tailnet, tailnetAddress, signal) : "none";
+  const [tunnel, nodeToNode, podToNode, podToPod] = await Promise.all([
     known
       ? patiently(async () => (await tailnet.tunnelPing(tailnetAddress, signal))?.latencyMs ?? null)
       : null,

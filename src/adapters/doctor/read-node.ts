@@ -10,10 +10,12 @@ import type {
   NodeFacts,
 } from "../../domain/doctor/facts.ts";
 import type { KernelSnapshot } from "../../domain/kernel-state.ts";
+import type { KernelState } from "../../ports/kernel-state.ts";
 import { missingCapabilities } from "../capabilities/capabilities.ts";
 import { openKernel } from "../netlink/open-kernel.ts";
 import { runProgram } from "../nftables/run-program.ts";
 import { readNameservers } from "../tailscale/resolv-conf.ts";
+import { readTunnelMtu } from "../wire/read-tunnel-mtu.ts";
 import { errnoOf, factOf } from "./fact.ts";
 
 export interface ReadNodeOptions {
@@ -31,7 +33,8 @@ const tcpListen = "0A";
 
 /** The node's own state; nothing is written. */
 export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions): Promise<NodeFacts> {
-  const snapshot = await factOf(readSnapshot);
+  const snapshot = await factOf(() => withKernel((kernel) => kernel.observe("node")));
+  const tunnelMtu = await factOf(() => withKernel((kernel) => readTunnelMtu(kernel, settings)));
   const missing = missingCapabilities(await readFile("/proc/self/status", "utf8"));
   const [directories, udp, udp6, tcp, tcp6] = await Promise.all([
     Promise.all([settings.runtimeDir, settings.stateDir].map(readDirectory)),
@@ -46,6 +49,7 @@ export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions
     trials: missing.length > 0 ? { unknown: "capabilities are missing" } : await factOf(trials),
     tunDevice: await tryTun(),
     snapshot,
+    tunnelMtu,
     sysctls: await readSysctls(snapshot, settings.sysctlDir),
     sysctlsWritable: await isWritable(join(settings.sysctlDir, "net/ipv4/ip_forward")),
     missingPrograms: programs.filter((name) => !isOnPath(name)),
@@ -60,10 +64,10 @@ export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions
   };
 }
 
-async function readSnapshot(): Promise<KernelSnapshot> {
+async function withKernel<Result>(read: (kernel: KernelState) => Promise<Result>): Promise<Result> {
   const kernel = await openKernel({ onFailure: () => undefined });
   try {
-    return await kernel.state.observe("node");
+    return await read(kernel.state);
   } finally {
     await kernel.close();
   }

@@ -12,6 +12,8 @@ export interface TailscaledOptions {
   /** Path, or a name on PATH. */
   readonly binary: string;
   readonly interfaceName: string;
+  /** Of that interface, in bytes. */
+  readonly mtu: number;
   /** UDP port of WireGuard. */
   readonly port: number;
   /** UDP endpoints announced besides those found, at most 3 (magicsock: pretendpoints). */
@@ -59,6 +61,8 @@ export function environmentOf(options: TailscaledOptions): NodeJS.ProcessEnv {
     PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
     TS_NO_LOGS_NO_SUPPORT: "true",
     TS_LOGS_DIR: tailscaledPaths(options).state,
+    // Read once, when it makes the interface (net/tstun/mtu.go, DefaultTUNMTU).
+    TS_DEBUG_MTU: String(options.mtu),
     // What tailscale's own k8s-proxy does: only --config knows static endpoints, and it would own the preferences too.
     ...(options.staticEndpoints.length > 0
       ? { TS_DEBUG_PRETENDPOINT: options.staticEndpoints.slice(0, 3).join(",") }

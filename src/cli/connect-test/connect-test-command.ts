@@ -133,6 +133,7 @@ async function runAgent({ context, options }: CliCall): Promise<ExitCode> {
       ownPrefixes: settings.ownPrefixes,
       family: familyIn(options),
       linkPrefix: settings.linkPrefix,
+      tunnelName: settings.tunnelName,
       mtu: settings.mtu,
       cniBinDir: settings.cniBinDir,
       sysctlDir: settings.sysctlDir,

@@ -38,7 +38,7 @@ export function connectTestText({ pairs, absent, fullBytes }: ConnectTestDocumen
     pairs.length === 0
       ? style.warn("No other node serves pods in this tailnet: there is nothing to test.")
       : failed === 0
-        ? style.good(`${ways(pairs.length)} tested, packets pass on each.`)
+        ? style.good(`${ways(pairs.length)} tested, packets pass on each: ${proven(pairs, fullBytes)}.`)
         : style.bad(`${ways(pairs.length)} tested, ${failed} of them broken.`);
   return [
     ...(pairs.length === 0 ? [] : [formatTable({ headings, rows }, paper)]),
@@ -49,6 +49,21 @@ export function connectTestText({ pairs, absent, fullBytes }: ConnectTestDocumen
   ]
     .join("\n")
     .trim();
+}
+
+/** What full packets crossed, none of them cut: address families and paths. */
+function proven(pairs: readonly ConnectTestPair[], fullBytes: number): string {
+  const families = [4, 6].filter((one) => pairs.some(({ family }) => family === one));
+  const count = (one: string) => pairs.filter(({ path }) => path === one).length;
+  const paths = [
+    ...(count("direct") > 0 ? [`directly on ${count("direct")}`] : []),
+    ...(count("relay") > 0 ? [`through a relay on ${count("relay")}`] : []),
+  ];
+  return [
+    `${fullBytes} bytes in one piece`,
+    `over ${families.map((family) => `IPv${family}`).join(" and ")}`,
+    ...paths,
+  ].join(", ");
 }
 
 /** One trouble of a node shows on each way that leads through it: told once. */

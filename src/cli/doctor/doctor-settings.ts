@@ -14,6 +14,7 @@ export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSett
     services: texts("network.serviceCIDR"),
     ownPrefixes: texts("network.nodePodCIDR"),
     linkPrefix: text("tailscale.linkCIDR"),
+    tunnelName: text("tailscale.interfaceName"),
     mtu: number("network.mtu"),
     underlayPort: number("tailscale.port"),
     monitoringPort: number("monitoring.port"),

@@ -142,17 +142,34 @@ function behindTheTailnet({ from, to, toName, way }: PairObservation): Diagnosis
   return undefined;
 }
 
-function fullPackets({ from, toName, way }: PairObservation): Diagnosis | undefined {
+function fullPackets({ from, to, toName, way }: PairObservation): Diagnosis | undefined {
   if (way === undefined) return undefined;
   const { nodeToNode, podToNode, podToPod } = way;
   const lost = (pair: EchoPair | undefined) =>
     pair !== undefined && pair.small !== null && pair.full === null;
   if (!lost(nodeToNode) && !lost(podToNode) && !lost(podToPod)) return undefined;
   const size = from.mtu;
+  const found = `small packets pass between ${[from.name, toName].sort().join(" and ")}, full ones of ${size} bytes do not`;
+  const ends = to === undefined ? [from] : [from, to];
+  const narrow = ends.find(({ tunnelMtu }) => tunnelMtu !== null && tunnelMtu < size);
+  if (narrow !== undefined)
+    return broken(
+      "tailnet",
+      narrow.name,
+      `${found}: tailscaled's interface on ${narrow.name} carries ${narrow.tunnelMtu}`,
+      `Restart headcni-wire on ${narrow.name}: it runs with an earlier network.mtu. It cuts the node off for some seconds.`,
+    );
+  if (to !== undefined && to.mtu < size)
+    return broken(
+      "node to pod",
+      toName,
+      `${found}: network.mtu is ${size} on ${from.name} and ${to.mtu} on ${toName}`,
+      "Give network.mtu the same value on all nodes.",
+    );
   return broken(
     lost(nodeToNode) ? "tailnet" : "through the node",
     "both",
-    `small packets pass between ${[from.name, toName].sort().join(" and ")}, full ones of ${size} bytes do not`,
+    found,
     lost(nodeToNode)
       ? `The network between the nodes carries less than ${size + 80} bytes and drops fragments: raise its MTU, or lower network.mtu on all nodes.`
       : `Something on one of the nodes cuts at less than ${size} bytes: compare the MTU of headcni0, tailscale0 and the pods' links.`,

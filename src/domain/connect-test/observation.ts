@@ -32,6 +32,8 @@ export interface TestNode {
   readonly podFault: string;
   /** Packet size of the tests called "full", in bytes. */
   readonly mtu: number;
+  /** Of its tailscaled's interface; null when that could not be read. */
+  readonly tunnelMtu: number | null;
   /** From the test pod to its own node's router address. */
   readonly podToNode: Echo;
   /** From the node to its tailnet namespace. */

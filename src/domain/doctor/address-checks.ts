@@ -1,3 +1,4 @@
+import { wireGuardOverhead } from "../guard-wishes.ts";
 import {
   attachmentLinkGroup,
   leavingLinkGroup,
@@ -10,8 +11,6 @@ import { hostPrefix, overlaps, parsePrefix } from "../prefix.ts";
 import type { DoctorSettings } from "./facts.ts";
 import { type Check, type Checks, fail, listed, type Outcome, ok, skipped, warn } from "./finding.ts";
 
-/** Headers around a packet in WireGuard over IPv6: IP 40, UDP 8, WireGuard 32 (over IPv4 20 less). */
-const wireGuardOverhead = 80;
 const localTable = 255;
 const tailnetRange = "100.64.0.0/10";
 

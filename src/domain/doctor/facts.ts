@@ -13,6 +13,8 @@ export interface DoctorSettings {
   /** Empty while only Kubernetes knows it. */
   readonly ownPrefixes: readonly string[];
   readonly linkPrefix: string;
+  /** Name of tailscaled's interface. */
+  readonly tunnelName: string;
   readonly mtu: number;
   readonly underlayPort: number;
   readonly monitoringPort: number;
@@ -60,6 +62,8 @@ export interface NodeFacts {
   /** Why /dev/net/tun does not open; empty when it does. */
   readonly tunDevice: string;
   readonly snapshot: Fact<KernelSnapshot>;
+  /** MTU of tailscaled's interface as it is; unknown: headcni-wire or its tailscaled does not run. */
+  readonly tunnelMtu: Fact<number>;
   /** By name below /proc/sys; those that do not exist are absent. */
   readonly sysctls: Readonly<Record<string, string>>;
   /** Whether /proc/sys/net can be written. */

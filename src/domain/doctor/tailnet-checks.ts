@@ -1,3 +1,5 @@
+import { wireGuardOverhead } from "../guard-wishes.ts";
+import { tailnetLink } from "../kernel-constants.ts";
 import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 
 /** A running daemon and its tailscaled. */
@@ -65,6 +67,26 @@ export const tailnetChecks: Checks = {
       found: `Headscale does not route ${listed(missing)} to this node`,
       why: "No other node can reach this node's pods.",
       todo: "See headscale nodes list-routes: the route must be approved, and no other node may serve it.",
+    });
+  },
+
+  /** Both links are made when headcni-wire starts, and stay as they are when network.mtu changes. */
+  "tailnet.mtu"({ node: { snapshot, tunnelMtu } }, { mtu, tunnelName }) {
+    if ("unknown" in tunnelMtu) return undefined;
+    const links = "value" in snapshot ? snapshot.value.links : [];
+    const veth = links.find(({ name }) => name === tailnetLink.node)?.mtu;
+    const needed = mtu + wireGuardOverhead;
+    const wrong = [
+      ...(tunnelMtu.value === mtu ? [] : [`${tunnelName} has an MTU of ${tunnelMtu.value}`]),
+      ...(veth === undefined || veth >= needed
+        ? []
+        : [`${tailnetLink.node} has ${veth} and needs ${needed}`]),
+    ];
+    if (wrong.length === 0) return ok(`${tunnelName} has the pods' MTU of ${mtu}`);
+    return warn({
+      found: `${wrong.join(", ")}; network.mtu is ${mtu}`,
+      why: "Full packets of new pods do not fit into the tailnet: TCP adapts, other traffic may be lost.",
+      todo: "Restart headcni-wire, which cuts this node off for some seconds: delete its pod, or systemctl restart headcni-wire.",
     });
   },
 

@@ -84,6 +84,7 @@ function tailscaledOf(lab: Lab, node: LabNode): TailscaledOptions {
     stateDir: node.stateDir,
     binary: lab.tools.tailscaled,
     interfaceName: "tailscale0",
+    mtu: 1280,
     port: 41642,
     staticEndpoints: [],
     environment: tailscaledEnvironment,

@@ -30,7 +30,7 @@ function testNode(name: string): TestNode {
   const router = `10.244.${name.slice(1)}.1`;
   const faults = { tailnetFault: "", daemonFault: "", podFault: "" };
   const echoes = { podToNode: 0.1, nodeToTailnet: 0.1 };
-  const pod = { podAddress: `10.244.${name.slice(1)}.9`, mtu: 1280 };
+  const pod = { podAddress: `10.244.${name.slice(1)}.9`, mtu: 1280, tunnelMtu: 1280 };
   return { name, podCidrs: [prefixOf(name)], routerAddress: router, ...faults, ...echoes, ...pod, peers };
 }
 
@@ -66,7 +66,9 @@ test("every ordered pair is tested, in the order of the names, and every node ta
     megabitsPerSecond: 800,
     full: 0.7,
   });
-  expect(connectTestText(document, plain)).toContain("6 ways tested, packets pass on each.");
+  expect(connectTestText(document, plain)).toContain(
+    "6 ways tested, packets pass on each: 1280 bytes in one piece, over IPv4, directly on 6.",
+  );
 });
 
 test("a node that cannot be asked is told, and tested from outside", async () => {

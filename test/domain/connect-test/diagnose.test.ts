@@ -19,6 +19,7 @@ const node = (name: string, changes: Partial<TestNode> = {}): TestNode => ({
   podAddress: `10.244.${name.slice(1)}.9`,
   podFault: "",
   mtu: 1280,
+  tunnelMtu: 1280,
   podToNode: 0.1,
   nodeToTailnet: 0.1,
   peers: [],
@@ -114,6 +115,28 @@ test.each<readonly [string, PairObservation, string, string, string]>([
     "tailnet",
     "both",
     "full ones of 1280",
+  ],
+  ...(["n1", "n2"] as const).map((name): readonly [string, PairObservation, string, string, string] => [
+    `a tunnel of ${name} with an earlier MTU`,
+    pair({
+      from: node("n1", { mtu: 1400, tunnelMtu: name === "n1" ? 1280 : 1400 }),
+      to: node("n2", { mtu: 1400, tunnelMtu: name === "n2" ? 1280 : 1400 }),
+      way: way({ nodeToNode: onlySmall, podToNode: onlySmall, podToPod: onlySmall }),
+    }),
+    "tailnet",
+    name,
+    `interface on ${name} carries 1280`,
+  ]),
+  [
+    "nodes of different MTUs",
+    pair({
+      from: node("n1", { mtu: 1400, tunnelMtu: 1400 }),
+      to: node("n2", { tunnelMtu: null }),
+      way: way({ podToPod: onlySmall }),
+    }),
+    "node to pod",
+    "n2",
+    "1400 on n1 and 1280 on n2",
   ],
   [
     "a narrow link of a pod",

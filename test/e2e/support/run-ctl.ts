@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";
@@ -16,6 +17,16 @@ export function ctlCommand(lab: Lab, node: LabNode, words: readonly string[]): C
     node.configFile,
     ...words,
   ]);
+}
+
+/** What stands for ssh in a lab, as the value of --via: the same program in the namespace of the node. */
+export async function viaNodes(lab: Lab): Promise<string> {
+  const script = join(lab.folder, "on-node");
+  const cases = lab.nodes.map(
+    (one) => `${one.name}) shift; exec ${ctlCommand(lab, one, []).join(" ")} "$@" ;;`,
+  );
+  await writeFile(script, `#!/bin/sh\ncase $1 in\n${cases.join("\n")}\nesac\n`, { mode: 0o755 });
+  return `${script} {node}`;
 }
 
 /** Runs headcnictl to its end, as a person on the node would. */

@@ -11,7 +11,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "headcni.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end -}}
 {{- end }}
 
 {{- define "headcni.secretName" -}}
@@ -105,6 +107,17 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- define "headcni.configMounts" -}}
 - {name: config, mountPath: /etc/headcni, readOnly: true}
 - {name: credentials, mountPath: /etc/headcni-credentials, readOnly: true}
+{{- end }}
+
+{{- /* What kubelet mounts into every container of a pod, as a volume for one of them (compare the admission plugin ServiceAccount). */ -}}
+{{- define "headcni.apiAccessVolume" -}}
+- name: api-access
+  projected:
+    defaultMode: 0444
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3607}
+      - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+      - downwardAPI: {items: [{path: namespace, fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}}]}
 {{- end }}
 
 {{- define "headcni.configVolumes" -}}
