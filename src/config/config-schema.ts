@@ -59,13 +59,14 @@ export const configSchema = z.strictObject({
   monitoring: z
     .strictObject({
       address: key(ipAddress.prefault("127.0.0.1"), {
-        description: "Address of /healthz, /ready, /metrics and /debug/machines in the node's namespace.",
+        description:
+          "Address of /healthz, /ready and /metrics in the node's namespace. Pages below /debug and /inspect answer on loopback and on <runtimeDir>/http.sock only, whatever stands here.",
         mustBe: "an IP address",
         example: "127.0.0.1",
         change: { restart: "the listening socket is opened once" },
       }),
       port: key(z.int().min(1).max(65535).prefault(9797), {
-        description: "TCP port of the same; they are always served on <runtimeDir>/http.sock as well.",
+        description: "TCP port of the same; everything is always served on <runtimeDir>/http.sock as well.",
         mustBe: "a whole number from 1 to 65535",
         example: 9797,
         change: { restart: "the listening socket is opened once" },

@@ -9,8 +9,10 @@ import {
   jsonAnswer,
   sendAnswer,
 } from "./http-routes.ts";
+import { refusalOf } from "./local-pages.ts";
 
 export interface HttpServerOptions {
+  /** Another one than loopback opens /healthz, /ready and /metrics only; pages below /debug and /inspect stay local. */
   readonly address?: string;
   /** 0 takes any free port. Without one the pages are served on the unix socket alone. */
   readonly port?: number;
@@ -79,6 +81,11 @@ function createBoundedServer(
     (request, response) => {
       const { method, url: target = "" } = request;
       const url = target.length > maxUrlBytes ? null : URL.parse(target, "http://localhost");
+      const refusal = url === null ? undefined : refusalOf(request, url.pathname);
+      if (refusal !== undefined) {
+        sendAnswer(response, { ...jsonAnswer(403, { error: refusal }), headers: closing });
+        return;
+      }
       if (method === "GET" && url !== null && taker(request, response, url)) return;
       void chooseAnswer(routes, commands, method, url).then((answer) => sendAnswer(response, answer));
     },
