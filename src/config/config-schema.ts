@@ -21,14 +21,15 @@ export const configSchema = z.strictObject({
     },
   ),
   runtimeDir: key(absolutePath.prefault("/run/headcni"), {
-    description: "Sockets, the DEL spool and the mount of the tailnet namespace; emptied by a reboot.",
-    mustBe: "an absolute path of at most 91 bytes (a socket path holds 107)",
+    description:
+      "Sockets, the DEL spool and the mount of the tailnet namespace; emptied by a reboot. Its mode is set to 0700.",
+    mustBe: "an absolute path of at most 91 bytes (a socket path holds 107), a folder of HeadCNI's own",
     example: "/run/headcni",
     change: { restart: "sockets and the tailnet namespace stand there" },
   }),
   stateDir: key(absolutePath.prefault("/var/lib/headcni"), {
-    description: "What must survive a reboot: tailscaled's state and proven.json.",
-    mustBe: "an absolute path",
+    description: "What must survive a reboot: tailscaled's state and proven.json. Its mode is set to 0700.",
+    mustBe: "an absolute path, a folder of HeadCNI's own",
     example: "/var/lib/headcni",
     change: { restart: "tailscaled keeps its identity there" },
   }),
