@@ -74,7 +74,7 @@ export const configSchema = z.strictObject({
       }),
       podNameLabel: key(z.boolean().prefault(false), {
         description:
-          "Whether headcni_pod_network_setup_duration_seconds has the label pod_name: one more series for each pod ever made here.",
+          "Whether headcni_pod_network_setup_duration_seconds has the label pod_name: one more series for each pod that is here.",
         mustBe: "true or false",
         example: true,
         change: { restart: "the metric's labels are set once" },

@@ -85,6 +85,57 @@ describe("calls", () => {
     expect(await counted(setups)).toEqual([`${setups}{namespace="default"} 1`]);
   });
 
+  test("a namespace's set-ups are read once more after its last pod here has gone, and then no more", async () => {
+    const { path, counted } = await countedStack();
+    const setups = "headcni_pod_network_setup_duration_seconds_count";
+    const inNamespace = (namespace: string, id: string) => ({
+      pod: { namespace, name: id, uid: `uid-${id}` },
+    });
+    const series = (...namespaces: string[]) => namespaces.map((name) => `${setups}{namespace="${name}"}`);
+    const counts = async () => (await counted(setups)).map((line) => line.split(" ")[0]);
+    for (const [namespace, id] of [
+      ["shop", "c1"],
+      ["shop", "c2"],
+      ["job", "c3"],
+    ] as const)
+      await exchange(path, cniRequest("ADD", id, inNamespace(namespace, id)));
+    await exchange(path, cniRequest("DEL", "c1"));
+    await exchange(path, cniRequest("DEL", "c3"));
+    expect(await counts()).toEqual(series("shop", "job"));
+    expect(await counts()).toEqual(series("shop"));
+    // Not only a DEL ends an attachment.
+    await exchange(
+      path,
+      cniRequest("GC", "", {
+        netns: "",
+        ifname: "",
+        pod: { namespace: "", name: "", uid: "" },
+        validAttachments: [],
+      }),
+    );
+    expect(await counts()).toEqual(series("shop"));
+    expect(await counts()).toEqual([]);
+    await exchange(path, cniRequest("ADD", "c4", inNamespace("job", "c4")));
+    expect(await counts()).toEqual(series("job"));
+    expect(await counts()).toEqual(series("job"));
+  });
+
+  test("series that nobody reads are bounded, whatever namespaces come and go", async () => {
+    const registry = createRegistry();
+    const hear = createNewsMetrics(registry, { strategy: "sequential" });
+    for (let index = 0; index < 1_000; index += 1) {
+      const request = cniRequest("ADD", `c${index}`, {
+        pod: { namespace: `n${index}`, name: "p", uid: "u" },
+      });
+      hear({ type: "call.received", callId: "1", request });
+      hear({ type: "call.answered", callId: "1", reply: { wire: 1, ok: true } });
+      hear({ type: "attachments.ended", keys: [`c${index}/eth0`] });
+    }
+    const text = await registry.metrics();
+    expect(text.match(/setup_duration_seconds_count\{/g)).toHaveLength(256);
+    expect(text).toContain('namespace="n999"');
+  });
+
   test("whose client goes away are abandoned", async () => {
     const { path, counted, kernel, counts } = await countedStack();
     const go = kernel.holdUp("attach");
