@@ -1,11 +1,16 @@
 import { connect, type NetConnectOpts } from "node:net";
 
 /**
- * A process of its own that holds connections and uses none: `node idle-clients.ts TARGET COUNT`, TARGET a port of 127.0.0.1 or a
- * socket's path. A third says nothing, a third never ends its headers, a third keeps its connection after an answer. What the server
- * closes it opens anew. Writes "ready" once COUNT connections stand, and ends with its stdin.
+ * A process of its own that holds connections and uses none: `node idle-clients.ts TARGET COUNT [UID]`, TARGET a port of 127.0.0.1
+ * or a socket's path; it gives up root for UID. A third says nothing, a third never ends its headers, a third keeps its connection after an answer. What the server
+ * closes it opens anew. Writes "ready" once COUNT connections stand, and ends with its stdin or by a signal.
  */
-const [target = "", count = "0"] = process.argv.slice(2);
+const [target = "", count = "0", uid] = process.argv.slice(2);
+if (uid !== undefined) {
+  process.setgroups?.([]);
+  process.setgid?.(Number(uid));
+  process.setuid?.(Number(uid));
+}
 const where: NetConnectOpts = target.startsWith("/")
   ? { path: target }
   : { host: "127.0.0.1", port: Number(target) };
@@ -29,4 +34,5 @@ function hold(index: number): void {
 }
 
 for (let index = 0; index < Number(count); index += 1) hold(index);
-process.stdin.resume().on("end", () => process.exit());
+// Started without a stdin (its end is there at once) it ends by a signal alone.
+if (uid === undefined) process.stdin.resume().on("end", () => process.exit());
