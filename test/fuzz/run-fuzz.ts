@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { type FuzzWork, sharedBytes } from "./worker.ts";
+import { type FuzzWork, sharedBytes } from "./fuzz-work.ts";
 
 export interface FuzzRun extends Pick<FuzzWork, "target" | "seed"> {
   readonly inputs?: number;

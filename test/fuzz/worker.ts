@@ -1,24 +1,13 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { readCorpus } from "./corpus.ts";
-import { createRandom, mostInputBytes, mutateInput } from "./mutate-input.ts";
+import type { FuzzWork } from "./fuzz-work.ts";
+import { createRandom, mutateInput } from "./mutate-input.ts";
 import { targets } from "./targets.ts";
 
-/** What the worker is started with. */
-export interface FuzzWork {
-  readonly target: string;
-  readonly seed: number;
-  /** Fresh inputs at most, beside the corpus. */
-  readonly inputs: number;
-  readonly seconds: number;
-  /** Where the worker lays each input before it runs it: the number of inputs so far, its length, its bytes. */
-  readonly shared: SharedArrayBuffer;
-}
-
-export const sharedBytes = 8 + 2 * mostInputBytes;
 /** Inputs that led to new words; the oldest corpus is never forgotten. */
 const mostNews = 2000;
 
-/** A worker that reads the corpus, then mutants of it until its time or their number is over. Says "over", or why an input is a fault. */
+/** Reads the corpus, then mutants of it until its time or their number is over. Gives why an input is a fault; undefined without one. */
 async function work({ target: name, seed, inputs, seconds, shared }: FuzzWork): Promise<string | undefined> {
   const source = targets[name];
   if (source === undefined) return `no target ${name}`;
@@ -63,4 +52,4 @@ async function work({ target: name, seed, inputs, seconds, shared }: FuzzWork): 
   }
 }
 
-if (parentPort !== null) parentPort.postMessage({ fault: await work(workerData as FuzzWork) });
+parentPort?.postMessage({ fault: await work(workerData as FuzzWork) });
