@@ -35,7 +35,7 @@ export function createFailureMetrics(registry: Registry): (news: News) => void {
 export function createNewsMetrics(registry: Registry, options: NewsMetricsOptions): (news: News) => void {
   const { strategy, podNames = false, monotonicMs = () => performance.now() } = options;
   const registers = [registry];
-  const podSetup = createPodSetupMetric(registry, { podNames, buckets });
+  const podSetup = createPodSetupMetric(registry, { podNames, buckets, monotonicMs });
   const cniRequests = new Histogram({
     name: "headcni_cni_request_duration_seconds",
     help: "Time from the arrival of a CNI call to its answer.",

@@ -2,7 +2,7 @@ import { Histogram, type Registry } from "prom-client";
 import { attachmentKey } from "../domain/attachment.ts";
 import type { CniRequest } from "../protocol/wire-types.ts";
 
-/** How long pods' networks took to set up, by namespace. A series goes when no pod of it is left here. */
+/** How long pods' networks took to set up, by namespace. A series goes some minutes after the last pod of it here. */
 export interface PodSetupMetric {
   /** An ADD succeeded. */
   added(request: Pick<CniRequest, "containerId" | "ifname" | "pod">, seconds: number): void;
@@ -12,17 +12,20 @@ export interface PodSetupMetric {
 
 type Labels = { readonly namespace: string; readonly pod_name?: string };
 
-/** Series that nobody reads are kept up to this number. */
-const mostUnread = 256;
+/** Long enough for every scrape: the last pod may have lived for seconds. */
+const stayMs = 5 * 60_000;
+/** Series without a pod at most, if nobody reads them. */
+const mostLeft = 256;
 
 export function createPodSetupMetric(
   registry: Registry,
-  { podNames, buckets }: { readonly podNames: boolean; readonly buckets: number[] },
+  options: { readonly podNames: boolean; readonly buckets: number[]; readonly monotonicMs: () => number },
 ): PodSetupMetric {
+  const { podNames, buckets, monotonicMs } = options;
   /** By attachment; each of one series has the very same text. */
   const standing = new Map<string, string>();
-  /** Series without a pod, oldest first, and whether they were read since: the last pod may be younger than the last scrape. */
-  const left = new Map<string, { read: boolean }>();
+  /** Series without a pod, oldest first, and since when. */
+  const left = new Map<string, number>();
   const histogram = new Histogram<keyof Labels>({
     name: "headcni_pod_network_setup_duration_seconds",
     help: "Time from the arrival of an ADD to its successful answer.",
@@ -30,10 +33,7 @@ export function createPodSetupMetric(
     buckets,
     registers: [registry],
     collect() {
-      for (const [series, state] of left) {
-        if (state.read) forget(series);
-        state.read = true;
-      }
+      for (const [series, since] of left) if (monotonicMs() - since >= stayMs) forget(series);
     },
   });
 
@@ -54,8 +54,8 @@ export function createPodSetupMetric(
       const ended = keys.flatMap((key) => standing.get(key) ?? []);
       for (const key of keys) standing.delete(key);
       const still = new Set(standing.values());
-      for (const series of ended) if (!still.has(series)) left.set(series, { read: false });
-      for (const series of [...left.keys()].slice(0, Math.max(0, left.size - mostUnread))) forget(series);
+      for (const series of ended) if (!still.has(series)) left.set(series, monotonicMs());
+      for (const series of [...left.keys()].slice(0, Math.max(0, left.size - mostLeft))) forget(series);
     },
   };
 }

@@ -4,7 +4,7 @@ import { run } from "../../lab/run-command.ts";
 import { type StreamedProcess, streamedProcess } from "./streamed-process.ts";
 
 /** User and group without rights (nobody, nogroup). */
-export const nobody = 65_534;
+const nobody = 65_534;
 
 /**
  * What an unprivileged user on a node can open: "open", or the errno. A path is a socket to connect to or a folder to list; one that

@@ -395,10 +395,7 @@ describe("an attachment", () => {
     answer(0, "pod.attached", "ADD a");
     const checking = standing("a");
     checking.send(check("a"));
-    expect(checking.send({ type: "pod.idle", slot: 0, releasedAtMs: 5 })).toEqual([
-      hints,
-      ...ended("a", 0),
-    ]);
+    expect(checking.send({ type: "pod.idle", slot: 0, releasedAtMs: 5 })).toEqual([hints, ...ended("a", 0)]);
     expect(checking.answer(0, "pod.detached", "CHECK a")).toEqual([toPod(0, { type: "pod.release" })]);
   });
 
@@ -430,11 +427,7 @@ describe("a pod that dies of a mistake", () => {
       msg: `CHECK of ${key("a")}: broken`,
       details: "An error nobody foresaw (UNEXPECTED); the daemon's log has it.",
     };
-    expect(fail("pod:0", broken)).toEqual([
-      counted(),
-      ...refused(check("a"), mistake),
-      ...ended("a", 1),
-    ]);
+    expect(fail("pod:0", broken)).toEqual([counted(), ...refused(check("a"), mistake), ...ended("a", 1)]);
     expect(context().pools).toMatchObject([{ used: [2] }]);
     expect(send(check("a"))).toEqual(refused(check("a"), notAttached("a")));
     expect(send({ type: "pod.idle", slot: 9, releasedAtMs: 5 })).toEqual([]);
@@ -465,10 +458,7 @@ describe("GC", () => {
     const { send } = standing("a", "b", "c");
     send(add("d"));
     send(check("c"));
-    expect(send(gc("g", "b"))).toEqual([
-      toPod(0, { ...asked("a"), to: "pod:0" }),
-      ...ended("a", 4),
-    ]);
+    expect(send(gc("g", "b"))).toEqual([toPod(0, { ...asked("a"), to: "pod:0" }), ...ended("a", 4)]);
     expect(send({ type: "pod.detached", requestId: "other" })).toEqual([]);
     expect(send({ type: "pod.detached", requestId: "gc g" })).toEqual([
       { to: "caller", type: "pods.collected", requestId: "g", removed: 1, failures: [] },
