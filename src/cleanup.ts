@@ -11,6 +11,7 @@ import { HeadcniError } from "./domain/failure.ts";
 import { openNodePorts } from "./node-ports.ts";
 import { createLogger } from "./observe/logger.ts";
 import { createMachineObserver } from "./observe/machine-observer.ts";
+import { visible } from "./protocol/visible-text.ts";
 import { runtimePaths } from "./runtime-paths.ts";
 
 class CleanUpError extends HeadcniError<{ readonly code: "DAEMON_RUNS" }> {}
@@ -55,11 +56,11 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
     let told = 0;
     root.subscribe(({ context: { report } }) => {
       for (const { text, failure } of report.slice(told))
-        console.log(`headcni: ${failure === undefined ? "" : "FAILED: "}${text}`);
+        console.log(visible(`headcni: ${failure === undefined ? "" : "FAILED: "}${text}`));
       told = report.length;
     });
     const { left } = await toPromise(root.start());
-    for (const line of leftLines(left, directories)) console.error(`headcni: ${line}`);
+    for (const line of leftLines(left, directories)) console.error(visible(`headcni: ${line}`));
     const end = onlyWithdraws ? "paused until headcni-wire has ended: then --cleanup does the rest" : "clean";
     console.log(
       `headcni: ${left.length === 0 ? end : "incomplete"}. The node and its approved routes stay in Headscale as ` +

@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { createActor, toPromise } from "xstate";
 import { createKernelWatch } from "./actors/kernel-watch.ts";
 import { requireCapabilities } from "./adapters/capabilities/capabilities.ts";
+import { makePrivateFolders } from "./adapters/files/private-folder.ts";
 import { explainProblem } from "./config/config-error.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createFileConfigSource } from "./config/file-config-source.ts";
@@ -48,7 +48,7 @@ export async function runDaemon(
 
   await requireCapabilities("headcni");
   const paths = runtimePaths(config);
-  await mkdir(config.runtimeDir, { recursive: true, mode: 0o700 });
+  await makePrivateFolders(config.runtimeDir, config.stateDir);
   const kernelWatch = createKernelWatch();
   const configSource = createFileConfigSource({
     sources,

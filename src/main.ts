@@ -5,6 +5,7 @@ import { runDaemon } from "./daemon.ts";
 import { HeadcniError } from "./domain/failure.ts";
 import { installCniPlugin } from "./install-plugin.ts";
 import { logStartFailure } from "./observe/start-failure.ts";
+import { visible } from "./protocol/visible-text.ts";
 import { version } from "./version.ts";
 
 /** Exit code of a refused command line or configuration; 1 is a failure while running. */
@@ -35,7 +36,7 @@ try {
 } catch (error) {
   if (!telling.forPeople) logStartFailure("headcni", error, telling.secrets);
   // What we throw on purpose explains itself; a stack would only bury it.
-  else console.error(error instanceof HeadcniError ? `headcni: ${error.message}` : error);
+  else console.error(error instanceof HeadcniError ? visible(`headcni: ${error.message}`) : error);
   // Not only the exit code: what was opened before (the kernel's worker, sockets, machines) would keep the process alive.
   process.exit(
     error instanceof HeadcniError && ["CONFIG_INVALID", "BAD_COMMAND_LINE"].includes(error.detail.code)

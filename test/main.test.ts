@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -218,6 +218,27 @@ test("SIGHUP makes the daemon read its configuration again, and nothing else", a
   child.kill("SIGTERM");
   await until(() => child.exitCode !== null, "the end");
   expect(child.exitCode).toBe(0);
+});
+
+test("both programs close the folders that kubelet made open to all, before their sockets stand in them", async () => {
+  const open = () => {
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, "state"));
+    chmodSync(directory, 0o755);
+    return directory;
+  };
+  const modes = (directory: string) =>
+    [directory, join(directory, "state")].map((path) => statSync(path).mode & 0o777);
+  const { directory } = await startLoneDaemon({}, open());
+  expect(modes(directory)).toEqual([0o700, 0o700]);
+  const netns = `hcg-${process.pid}-folders`;
+  await addNetns(netns);
+  onTestFinished(() => removeNetns(netns));
+  const ofWire = open();
+  await writeFile(join(ofWire, "config.yaml"), JSON.stringify(loneConfig(ofWire)));
+  startLoneWire(netns, ofWire);
+  await until(() => existsSync(join(ofWire, "wire-http.sock")), "headcni-wire's HTTP socket");
+  expect(modes(ofWire)).toEqual([0o700, 0o700]);
 });
 
 test("SIGHUP leaves headcni-wire as it is, and with it the node's tailnet", async () => {

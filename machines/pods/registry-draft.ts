@@ -87,6 +87,7 @@ function reportChanges(draft: RegistryDraft, before: PodsContext["slots"]): void
     if (was?.standing && !is?.standing) removed.push(was.key);
     if (is?.standing && !was?.standing && is.plan !== null) added.push(knownAttachment(is.plan));
   }
+  if (removed.length > 0) draft.emit({ type: "attachments.ended", keys: removed });
   if (added.length === 0 && removed.length === 0 && moreUsed === 0) return;
   const count = draft.slots.filter(usesAddresses).length;
   draft.send(draft.parent, { type: "attachments.changed", added, removed, count });

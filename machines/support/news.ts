@@ -18,7 +18,13 @@ interface AddressNews {
   readonly addresses: readonly string[];
 }
 
+/** These attachments, by key, stand no more: a DEL or a GC came, or their sandbox is gone. */
+interface AttachmentNews {
+  readonly type: "attachments.ended";
+  readonly keys: readonly string[];
+}
+
 /**
  * Everything that machines emit for metrics and traces (`types.emitted` of their set-up). No machine hears it.
  */
-export type News = CallNews | AddressNews | FailureNews;
+export type News = CallNews | AddressNews | AttachmentNews | FailureNews;

@@ -5,6 +5,7 @@ import { createApiTransport } from "../adapters/kubernetes/api-transport.ts";
 import { nodeConfigReader } from "../adapters/kubernetes/kube-config.ts";
 import { HeadcniError } from "../domain/failure.ts";
 import { cleanupReport } from "../domain/node-cleanup.ts";
+import { visible } from "../protocol/visible-text.ts";
 import { cleanUpCluster } from "./cluster.ts";
 
 /** For the calls after the time for the nodes is over; the Job has 30 s more than that time. */
@@ -84,7 +85,8 @@ async function main(): Promise<void> {
     const nodes = await cluster.runOnNodes(set, cleaners, after(1));
     await cluster.removeConditions();
     if (nodes.failed.length === 0) await end(["cleanup"], after(1));
-    for (const line of cleanupReport(nodes, values.advice)) console.log(`headcni-clean-nodes: ${line}`);
+    for (const line of cleanupReport(nodes, values.advice))
+      console.log(visible(`headcni-clean-nodes: ${line}`));
     process.exitCode = nodes.silent.length + nodes.failed.length === 0 ? 0 : 1;
   } finally {
     await transport.close();
@@ -94,6 +96,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof HeadcniError ? `headcni-clean-nodes: ${error.message}` : error);
+  console.error(error instanceof HeadcniError ? visible(`headcni-clean-nodes: ${error.message}`) : error);
   process.exitCode = 1;
 }

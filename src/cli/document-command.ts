@@ -1,6 +1,6 @@
 import { askNodes, asksCluster, type NodeAnswer, worstCode } from "./cluster/ask-nodes.ts";
 import type { CliCall, CliCommand, CliContext, RunnableCommand } from "./command.ts";
-import { printDocument } from "./document.ts";
+import { printDocument, visibleDocument } from "./document.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 
 /** A command whose whole answer is one document: printed as JSON, or as text made from that same document. */
@@ -34,12 +34,18 @@ export function documentCommand<Document extends object>(
       if (asksCluster(call)) {
         const answers = await askNodes(call, rest.options ?? []);
         context.out(
-          context.json ? printDocument("NodeList", { nodes: answers }) : nodesText(command, answers, call),
+          context.json
+            ? printDocument("NodeList", { nodes: answers })
+            : nodesText(command, visibleDocument(answers), call),
         );
         return worstCode(answers);
       }
       const document = await collect(call);
-      context.out(context.json ? printDocument(kind, document) : render(document, context, call.options));
+      context.out(
+        context.json
+          ? printDocument(kind, document)
+          : render(visibleDocument(document), context, call.options),
+      );
       return exitCode(document);
     },
   };

@@ -1,3 +1,5 @@
+import { visible } from "../protocol/visible-text.ts";
+
 /** Says on stderr what takes longer than a second. */
 export interface Progress {
   /** The step that runs now; printed once it has taken a second. */
@@ -28,7 +30,7 @@ export function createProgress({ write, isTerminal }: ProgressOptions): Progress
       clear();
       const show = () => {
         shown = true;
-        write(isTerminal ? `${text} ...` : `${text} ...\n`);
+        write(`${visible(text)} ...${isTerminal ? "" : "\n"}`);
       };
       // Once the person was told to wait, the next step is news at once.
       if (wasShown && isTerminal) show();

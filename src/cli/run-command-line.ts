@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/config-error.ts";
 import { HeadcniError } from "../domain/failure.ts";
+import { visible } from "../protocol/visible-text.ts";
 import { version } from "../version.ts";
 import { CliError } from "./cli-error.ts";
 import type { CliCall, CliCommand, CliTarget } from "./command.ts";
@@ -103,7 +104,7 @@ function judgeError(error: unknown): {
   readonly message: string;
 } {
   const code = error instanceof HeadcniError ? String(error.detail.code) : "FAILED";
-  const message = error instanceof Error ? error.message : String(error);
+  const message = visible(error instanceof Error ? error.message : String(error));
   // What was asked for, such as the help, has been printed.
   if (error instanceof CommanderError) return { exitCode: exitCodes.ok, code, message };
   if (error instanceof CliError) return { exitCode: error.exitCode, code, message };

@@ -1,5 +1,6 @@
 import type { ConfigProblem } from "../domain/config-change.ts";
 import { containsPrefix, formatPrefix, overlaps, type Prefix, parsePrefix } from "../domain/prefix.ts";
+import { showValue } from "./config-error.ts";
 
 /** The parsed values by path, those that passed on their own; a check whose values are not all there does not run. */
 export interface ValueView {
@@ -9,7 +10,7 @@ export interface ValueView {
 
 /** What no key can see alone: prefixes against each other, credentials against the way of approval, modes to come. */
 export function checkValues(view: ValueView): readonly ConfigProblem[] {
-  return [...checkPrefixes(view), ...checkMtu(view), ...checkModes(view), ...checkSocketPaths(view)];
+  return [...checkPrefixes(view), ...checkMtu(view), ...checkModes(view), ...checkFolders(view)];
 }
 
 /** Addresses that other things on the node use; a pod there would be unreachable or hide them. */
@@ -110,6 +111,20 @@ function checkModes(view: ValueView): readonly ConfigProblem[] {
   if (view.get(path) !== "host") return [];
   const wanted = "must be daemon: sharing the node's own tailscaled comes in a later release";
   return [problemAt(view, path, '"host"', wanted)];
+}
+
+/** Folders of the whole system, which others must go on to enter (Filesystem Hierarchy Standard 3.0, sections 3 and 5). */
+const sharedFolder =
+  /^\/(?:bin|boot|dev|etc|home|lib(?:32|64)?|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var(?:\/(?:cache|lib|lock|log|opt|run|spool|tmp))?)$/;
+
+function checkFolders(view: ValueView): readonly ConfigProblem[] {
+  const shared = ["runtimeDir", "stateDir"].flatMap((path) => {
+    const folder = view.get(path);
+    if (typeof folder !== "string" || !sharedFolder.test(folder)) return [];
+    const wanted = "must be a folder of HeadCNI's own, which only root may enter";
+    return [problemAt(view, path, showValue(folder), wanted)];
+  });
+  return [...shared, ...checkSocketPaths(view)];
 }
 
 /** sockaddr_un holds 107 bytes and a terminator (unix(7)); tailscaled.sock is the longest name we put there. */

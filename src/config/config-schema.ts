@@ -21,14 +21,15 @@ export const configSchema = z.strictObject({
     },
   ),
   runtimeDir: key(absolutePath.prefault("/run/headcni"), {
-    description: "Sockets, the DEL spool and the mount of the tailnet namespace; emptied by a reboot.",
-    mustBe: "an absolute path of at most 91 bytes (a socket path holds 107)",
+    description:
+      "Sockets, the DEL spool and the mount of the tailnet namespace; emptied by a reboot. Its mode is set to 0700.",
+    mustBe: "an absolute path of at most 91 bytes (a socket path holds 107), a folder of HeadCNI's own",
     example: "/run/headcni",
     change: { restart: "sockets and the tailnet namespace stand there" },
   }),
   stateDir: key(absolutePath.prefault("/var/lib/headcni"), {
-    description: "What must survive a reboot: tailscaled's state and proven.json.",
-    mustBe: "an absolute path",
+    description: "What must survive a reboot: tailscaled's state and proven.json. Its mode is set to 0700.",
+    mustBe: "an absolute path, a folder of HeadCNI's own",
     example: "/var/lib/headcni",
     change: { restart: "tailscaled keeps its identity there" },
   }),
@@ -59,20 +60,21 @@ export const configSchema = z.strictObject({
   monitoring: z
     .strictObject({
       address: key(ipAddress.prefault("127.0.0.1"), {
-        description: "Address of /healthz, /ready, /metrics and /debug/machines in the node's namespace.",
+        description:
+          "Address of /healthz, /ready and /metrics in the node's namespace. Pages below /debug and /inspect answer on loopback and on <runtimeDir>/http.sock only, whatever stands here.",
         mustBe: "an IP address",
         example: "127.0.0.1",
         change: { restart: "the listening socket is opened once" },
       }),
       port: key(z.int().min(1).max(65535).prefault(9797), {
-        description: "TCP port of the same; they are always served on <runtimeDir>/http.sock as well.",
+        description: "TCP port of the same; everything is always served on <runtimeDir>/http.sock as well.",
         mustBe: "a whole number from 1 to 65535",
         example: 9797,
         change: { restart: "the listening socket is opened once" },
       }),
       podNameLabel: key(z.boolean().prefault(false), {
         description:
-          "Whether headcni_pod_network_setup_duration_seconds has the label pod_name: one more series for each pod ever made here.",
+          "Whether headcni_pod_network_setup_duration_seconds has the label pod_name: one more series for each pod that is here.",
         mustBe: "true or false",
         example: true,
         change: { restart: "the metric's labels are set once" },

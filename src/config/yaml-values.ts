@@ -10,6 +10,7 @@ import {
   parseDocument,
 } from "yaml";
 import type { ConfigProblem } from "../domain/config-change.ts";
+import { finiteValue } from "./finite-value.ts";
 import type { GivenValue, GivenValues } from "./given-value.ts";
 import type { KeyCatalogue } from "./key-catalogue.ts";
 import { unknownKey } from "./unknown-key.ts";
@@ -89,7 +90,7 @@ function toValue(
   node: Node | null,
 ): { readonly value: unknown } | { readonly fault: string } {
   try {
-    return { value: node?.toJS(document, { maxAliasCount: 50 }) ?? null };
+    return { value: finiteValue(node?.toJS(document, { maxAliasCount: 50 }) ?? null) };
   } catch (error) {
     return { fault: (error as Error).message };
   }

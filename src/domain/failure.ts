@@ -1,3 +1,5 @@
+import { visible } from "../protocol/visible-text.ts";
+
 /** Base of every error this project throws on purpose: callers branch on `detail.code`, never on the message. */
 export class HeadcniError<Detail extends { readonly code: string }> extends Error {
   readonly detail: Detail;
@@ -15,9 +17,11 @@ export interface Failure {
   readonly message: string;
 }
 
-/** Converts whatever was thrown, once, at the edge between an actor and its machine. */
+/**
+ * Converts whatever was thrown, once, at the edge between an actor and its machine. The message may quote a program or a peer, and goes
+ * to Events, conditions and CNI errors: no control character of theirs does.
+ */
 export function toFailure(error: unknown): Failure {
-  if (error instanceof HeadcniError) return { code: error.detail.code, message: error.message };
-  if (error instanceof Error) return { code: "UNEXPECTED", message: error.message };
-  return { code: "UNEXPECTED", message: String(error) };
+  const code = error instanceof HeadcniError ? String(error.detail.code) : "UNEXPECTED";
+  return { code, message: visible(error instanceof Error ? error.message : String(error)) };
 }

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Readiness } from "../domain/health-level.ts";
+import { visible } from "../protocol/visible-text.ts";
 import type { Health } from "./machine-health.ts";
 import type { MachinesPage } from "./machines-page.ts";
 
@@ -51,12 +52,12 @@ export function httpRoutes({
   };
 }
 
-/** Pretty-printed, keys in the order they were written: stable for people and for diffs. */
+/** Pretty-printed, keys in the order they were written: stable for people and for diffs. curl shows it on a terminal. */
 export function jsonAnswer(status: number, body: unknown): HttpAnswer {
   return {
     status,
     contentType: "application/json; charset=utf-8",
-    body: `${JSON.stringify(body, undefined, 2)}\n`,
+    body: visible(`${JSON.stringify(body, undefined, 2)}\n`),
   };
 }
 

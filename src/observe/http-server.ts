@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { boundConnections } from "./bounded-connections.ts";
 import { listenOnSocket, listenOnTcp } from "./http-listen.ts";
 import {
   type HttpAnswer,
@@ -8,8 +9,10 @@ import {
   jsonAnswer,
   sendAnswer,
 } from "./http-routes.ts";
+import { refusalOf } from "./local-pages.ts";
 
 export interface HttpServerOptions {
+  /** Another one than loopback opens /healthz, /ready and /metrics only; pages below /debug and /inspect stay local. */
   readonly address?: string;
   /** 0 takes any free port. Without one the pages are served on the unix socket alone. */
   readonly port?: number;
@@ -32,7 +35,8 @@ export interface HttpServer {
 }
 
 const maxUrlBytes = 1024;
-const maxConnections = 64;
+/** As many as one turn of the event loop may accept (Node's backlog), so that none is closed before it was read. */
+const mostConnections = 512;
 
 /**
  * GET and HEAD of /healthz, /metrics, /debug/machines and others over TCP and over a unix socket, commands over the socket.
@@ -60,7 +64,7 @@ export async function openHttpServer(sources: HttpSources, options: HttpServerOp
   };
 }
 
-/** Limits: 8 KiB of headers (URL included), 5 s to send a request, 10 s for an exchange, 64 connections. */
+/** Limits: 8 KiB of headers (URL included), 3 s to send them, 2 s between requests, 10 s for an exchange, 512 connections. */
 function createBoundedServer(
   routes: Readonly<Record<string, HttpRoute>>,
   taker: RequestTaker = () => false,
@@ -69,22 +73,30 @@ function createBoundedServer(
   const server = createServer(
     {
       maxHeaderSize: 8192,
-      headersTimeout: 5000,
+      headersTimeout: 3000,
       requestTimeout: 5000,
-      keepAliveTimeout: 5000,
-      connectionsCheckingInterval: 5000,
+      keepAliveTimeout: 2000,
+      connectionsCheckingInterval: 1000,
     },
     (request, response) => {
       const { method, url: target = "" } = request;
       const url = target.length > maxUrlBytes ? null : URL.parse(target, "http://localhost");
+      const refusal = url === null ? undefined : refusalOf(request, url.pathname);
+      if (refusal !== undefined) {
+        sendAnswer(response, { ...jsonAnswer(403, { error: refusal }), headers: closing });
+        return;
+      }
       if (method === "GET" && url !== null && taker(request, response, url)) return;
       void chooseAnswer(routes, commands, method, url).then((answer) => sendAnswer(response, answer));
     },
   );
-  server.maxConnections = maxConnections;
+  boundConnections(server, mostConnections);
   server.setTimeout(10_000, (connection) => connection.destroy());
   return server;
 }
+
+/** What the client still sends after a POST or a refusal is not read. */
+const closing = { connection: "close" };
 
 async function chooseAnswer(
   routes: Readonly<Record<string, HttpRoute>>,
@@ -94,8 +106,6 @@ async function chooseAnswer(
 ): Promise<HttpAnswer> {
   const pages = Object.keys(routes);
   const command = url === null ? undefined : commands[url.pathname];
-  // What the client still sends after a POST or a refusal is not read.
-  const closing = { connection: "close" };
   if (method === "POST" && url !== null && command !== undefined) {
     const answer = await command(url).catch(() => jsonAnswer(500, { error: "the command failed" }));
     return { ...answer, headers: closing };

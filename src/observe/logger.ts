@@ -1,4 +1,5 @@
 import { pino } from "pino";
+import { visible } from "../protocol/visible-text.ts";
 import { redactLine } from "./redaction.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "fatal";
@@ -30,7 +31,7 @@ export interface Logging {
   redact(line: string): string;
 }
 
-/** JSON lines, fields first, constant text; keys are removed from the finished line, so no caller can leak one. */
+/** JSON lines, fields first, constant text; keys and control characters are removed from the finished line, so no caller can leak one. */
 export function createLogger(options: LoggerOptions): Logging {
   const destination = options.destination ?? standardOutput();
   const secrets: string[] = [];
@@ -46,7 +47,7 @@ export function createLogger(options: LoggerOptions): Logging {
     },
     {
       write: (line: string) => {
-        const safe = redactLine(line, secrets);
+        const safe = visible(redactLine(line, secrets));
         destination.write(safe);
         options.copy?.(safe);
       },

@@ -1,6 +1,7 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { News } from "../../machines/support/news.ts";
 import type { CniReply, CniRequest } from "../protocol/wire-types.ts";
+import { createPodSetupMetric } from "./pod-setup-metric.ts";
 
 /** How one CNI call ended: answered, told to come back (code 11), refused with another code, or given up by the client. */
 type CniOutcome = "ok" | "tryAgain" | "failed" | "abandoned";
@@ -8,7 +9,7 @@ type CniOutcome = "ok" | "tryAgain" | "failed" | "abandoned";
 export interface NewsMetricsOptions {
   /** In which order addresses are given. */
   readonly strategy: string;
-  /** Adds pod_name to the set-up histogram: off by default, because those series never stop growing. */
+  /** Adds pod_name to the set-up histogram: off by default, because each pod is a series then. */
   readonly podNames?: boolean;
   readonly monotonicMs?: () => number;
 }
@@ -34,13 +35,7 @@ export function createFailureMetrics(registry: Registry): (news: News) => void {
 export function createNewsMetrics(registry: Registry, options: NewsMetricsOptions): (news: News) => void {
   const { strategy, podNames = false, monotonicMs = () => performance.now() } = options;
   const registers = [registry];
-  const podSetup = new Histogram({
-    name: "headcni_pod_network_setup_duration_seconds",
-    help: "Time from the arrival of an ADD to its successful answer.",
-    labelNames: podNames ? ["namespace", "pod_name"] : ["namespace"],
-    buckets,
-    registers,
-  });
+  const podSetup = createPodSetupMetric(registry, { podNames, buckets, monotonicMs });
   const cniRequests = new Histogram({
     name: "headcni_cni_request_duration_seconds",
     help: "Time from the arrival of a CNI call to its answer.",
@@ -61,11 +56,10 @@ export function createNewsMetrics(registry: Registry, options: NewsMetricsOption
     const call = running.get(callId);
     if (call === undefined) return;
     running.delete(callId);
-    const { command, pod } = call.request;
+    const { command } = call.request;
     const seconds = (monotonicMs() - call.since) / 1000;
     cniRequests.observe({ command, outcome }, seconds);
-    if (command === "ADD" && outcome === "ok")
-      podSetup.observe({ namespace: pod.namespace, ...(podNames && { pod_name: pod.name }) }, seconds);
+    if (command === "ADD" && outcome === "ok") podSetup.added(call.request, seconds);
   }
 
   return (news) => {
@@ -81,6 +75,9 @@ export function createNewsMetrics(registry: Registry, options: NewsMetricsOption
         return;
       case "addresses.assigned":
         allocations.inc({ strategy }, news.addresses.length);
+        return;
+      case "attachments.ended":
+        podSetup.ended(news.keys);
         return;
       case "failure.occurred":
         countFailure(news);

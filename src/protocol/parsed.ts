@@ -1,4 +1,5 @@
 import type { CniErrorCode } from "./cni-error-codes.ts";
+import { visible } from "./visible-text.ts";
 import type { CniFailure } from "./wire-types.ts";
 
 /** What a parser of outside data returns: the value, or the CNI error that names what is wrong. It never throws. */
@@ -20,7 +21,7 @@ export function refused(code: CniErrorCode, msg: string, details: string): Parse
 export function quoted(value: unknown): string {
   const text =
     typeof value === "object" && value !== null ? kindOf(value) : (JSON.stringify(value) ?? "nothing");
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  return visible(text.length > 80 ? `${text.slice(0, 77)}...` : text);
 }
 
 function kindOf(value: object): string {

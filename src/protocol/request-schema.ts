@@ -2,6 +2,7 @@ import * as z from "zod";
 import { type CniErrorCode, cniErrorCodes } from "./cni-error-codes.ts";
 import { identifierProblem, interfaceNameProblem } from "./name-rules.ts";
 import { type Parsed, parsed, quoted, refused } from "./parsed.ts";
+import { visibleLine } from "./visible-text.ts";
 import { type CniRequest, supportedCniVersions, wireCommands, wireVersion } from "./wire-types.ts";
 
 /** A string that a rule of name-rules.ts accepts. */
@@ -44,11 +45,14 @@ const result = z.object({
     .default({}),
 });
 
+/** Of a pod, as the runtime says it: it goes into logs, labels and tables. */
+const shown = z.string().transform(visibleLine);
+
 const common = {
   wire: z.literal(wireVersion),
   cniVersion: z.enum(supportedCniVersions),
   network: named(identifierProblem),
-  pod: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  pod: z.object({ namespace: shown, name: shown, uid: shown }),
   traceparent: z.string().exactOptional(),
 };
 const pod = { ...common, containerId: named(identifierProblem), ifname: named(interfaceNameProblem) };

@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { createActor, toPromise } from "xstate";
 import { wireMachine } from "../../machines/wire/wire-machine.ts";
 import { wireActors } from "../actors/wire-actors.ts";
+import { makePrivateFolders } from "../adapters/files/private-folder.ts";
 import { createWireHost } from "../adapters/wire/wire-host.ts";
 import { explainProblem } from "../config/config-error.ts";
 import type { Config } from "../config/config-schema.ts";
@@ -21,7 +21,7 @@ import { version } from "../version.ts";
 
 /** Holds X and runs tailscaled in it until SIGTERM or SIGINT. Gives the process's exit code. */
 export async function runLauncher(config: Config, retired: readonly ConfigProblem[]): Promise<number> {
-  const { nodeName, network, tailscale, runtimeDir, monitoring } = config;
+  const { nodeName, network, tailscale, monitoring } = config;
   const logRing = createLogRing();
   const { log, redact } = createLogger({
     level: config.logging.level,
@@ -32,7 +32,7 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
   for (const key of retired) log.warn(explainProblem(key));
   // Pods' links are none of its business.
   await refuseNewer(config.stateDir, []);
-  await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
+  await makePrivateFolders(config.runtimeDir, config.stateDir);
   const host = createWireHost(
     { ...tailscaledOptions(config), warned: (error) => log.warn({ err: error }, "tailscaled may not work") },
     { linkPrefix: tailscale.linkCIDR, supernets: network.podCIDR, tunnel: { mtu: network.mtu } },

@@ -286,6 +286,14 @@ const refused: readonly (readonly [
     [["runtimeDir", "config.yaml:3:1", "a path of 92 bytes", "at most 91 bytes"]],
   ],
   [
+    "folders of the whole system, which HeadCNI closes to other users",
+    minimal("runtimeDir: /run\nstateDir: /var/lib"),
+    [
+      ["runtimeDir", "config.yaml:3:1", '"/run"', "folder of HeadCNI's own"],
+      ["stateDir", "config.yaml:4:1", '"/var/lib"', "folder of HeadCNI's own"],
+    ],
+  ],
+  [
     "broken YAML and duplicate keys, with their lines",
     minimal("ipam: { a: 1", "b"),
     [

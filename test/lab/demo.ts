@@ -107,7 +107,7 @@ async function end(screen: Screen, lab: Lab, keep: boolean, progress: Progress):
     "   npm run lab -- status",
     "   npm run lab -- fault block n1 n2       then watch the path turn to the relay:",
     `   ${lab.tools.tailscale} --socket ${lab.nodes[0]?.tailscaledSocket} status`,
-    `   curl -s --unix-socket ${lab.nodes[0]?.httpSocket} http://node/debug/machines`,
+    `   curl -s --unix-socket ${lab.nodes[0]?.httpSocket} http://localhost/debug/machines`,
     "   npm run lab -- logs n1",
     `   npm run lab -- down --id ${lab.id}`,
   );

@@ -1,9 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Readiness } from "../../src/domain/health-level.ts";
 import type { HttpSources } from "../../src/observe/http-routes.ts";
 import { type HttpServer, openHttpServer } from "../../src/observe/http-server.ts";
@@ -29,10 +31,20 @@ const sources: HttpSources = {
   pages: { "/debug/status": () => ({ node: "n1" }) },
 };
 
-function ask(path: string, options: { method?: string; over?: "tcp" | "socket" } = {}): Promise<Answer> {
-  const where = options.over === "socket" ? { socketPath } : { host: "127.0.0.1", port: server.port };
+interface Asked {
+  readonly method?: string;
+  readonly over?: "tcp" | "socket";
+  /** From where, over TCP; 127.0.0.1 by default. */
+  readonly to?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function ask(path: string, options: Asked = {}): Promise<Answer> {
+  const where =
+    options.over === "socket" ? { socketPath } : { host: options.to ?? "127.0.0.1", port: server.port };
+  const { method = "GET", headers = {} } = options;
   return new Promise((resolve, reject) => {
-    const call = request({ ...where, path, method: options.method ?? "GET", agent: false }, (response) => {
+    const call = request({ ...where, path, method, headers, agent: false }, (response) => {
       let body = "";
       response.on("data", (chunk) => {
         body += chunk;
@@ -120,6 +132,92 @@ describe.each(["tcp", "socket"] as const)("over %s", (over) => {
     expect(JSON.parse((await ask("/debug/status", { over })).body)).toEqual({ node: "n1" });
   });
 });
+
+describe("pages for the node alone", () => {
+  const paths = ["/debug/machines", "/debug/status", "/debug/none", "/debug", "/inspect", "/debug/pprof/"];
+  const open = ["/healthz", "/ready", "/metrics"];
+  const taken: string[] = [];
+  const taker: NonNullable<Parameters<typeof openHttpServer>[1]["taker"]> = (
+    _request,
+    response,
+    { pathname },
+  ) => {
+    if (!pathname.startsWith("/inspect") && !pathname.startsWith("/debug/pprof/")) return false;
+    taken.push(pathname);
+    response.end("taken");
+    return true;
+  };
+  const address = Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .find(({ internal, family }) => !internal && family === "IPv4")?.address;
+
+  beforeEach(async () => {
+    taken.length = 0;
+    await server.close();
+    server = await openHttpServer(sources, { address: "0.0.0.0", port: 0, socketPath, taker });
+  });
+
+  describe.each(["tcp", "socket"] as const)("over %s", (over) => {
+    test.each([
+      ["the name of a web site that points here", { host: "evil.example:9797" }],
+      ["the name of one that ends like ours", { host: "localhost.evil.example" }],
+      ["a page of another site", { host: "127.0.0.1:9797", origin: "https://evil.example" }],
+      ["a page of another port", { host: "127.0.0.1:9797", origin: "http://127.0.0.1:8080" }],
+      ["a page from nowhere", { host: "127.0.0.1:9797", origin: "null" }],
+      ["an image on a page of another site", { host: "127.0.0.1:9797", "sec-fetch-site": "cross-site" }],
+    ])("are not shown to %s; health, readiness and metrics are", async (_what, headers) => {
+      for (const path of paths) {
+        for (const method of ["GET", "HEAD", "POST"])
+          expect(await ask(path, { over, headers, method }), `${method} ${path}`).toMatchObject({
+            status: 403,
+          });
+        expect(JSON.parse((await ask(path, { over, headers })).body).error).toMatch(/^(ask for )?this page /);
+      }
+      expect(taken).toEqual([]);
+      for (const path of open)
+        expect(await ask(path, { over, headers }), path).toMatchObject({ status: 200 });
+    });
+
+    test.each(["localhost:1", "localhost", "127.0.0.1:9797", "[::1]:9797", "n1.localhost"])(
+      "are shown to whom calls this machine %s, and to the page's own requests",
+      async (host) => {
+        expect(await ask("/debug/machines", { over, headers: { host } })).toMatchObject({ status: 200 });
+        const own = { host, origin: `http://${host}`, "sec-fetch-site": "same-origin" };
+        expect(await ask("/inspect", { over, headers: own })).toMatchObject({ status: 200, body: "taken" });
+      },
+    );
+  });
+
+  test("are on loopback alone where the address is another", async ({ skip }) => {
+    if (address === undefined) return skip("this machine has no address but loopback");
+    for (const path of paths) {
+      const answer = await ask(path, { to: address });
+      expect(answer.status, path).toBe(403);
+      expect(JSON.parse(answer.body).error).toContain("on loopback and on its unix socket only");
+    }
+    for (const path of open) expect(await ask(path, { to: address }), path).toMatchObject({ status: 200 });
+    expect(await ask("/debug/machines", { to: "127.0.0.1" })).toMatchObject({ status: 200 });
+    expect(await ask("/debug/machines", { over: "socket" })).toMatchObject({ status: 200 });
+  });
+});
+
+test.each(["tcp", "socket"] as const)(
+  "over %s a probe is answered each time, whatever 700 clients hold that ask for nothing",
+  async (over) => {
+    const target = over === "socket" ? socketPath : String(server.port);
+    const clients = spawn(process.execPath, [join(import.meta.dirname, "idle-clients.ts"), target, "700"], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const ended = once(clients, "exit");
+    onTestFinished(async () => {
+      clients.stdin.end();
+      await ended;
+    });
+    await once(clients.stdout, "data");
+    for (let count = 0; count < 50; count += 1)
+      expect(await ask("/healthz", { over }), `probe ${count}`).toMatchObject({ status: 200 });
+  },
+);
 
 describe("the server", () => {
   test("answers HEAD with the headers alone", async () => {

@@ -16,10 +16,10 @@ const prevResult = { cniVersion: "1.1.0" as const, interfaces: [], ips: [], rout
 const enomem = { code: "KERNEL_REFUSED", errno: "ENOMEM", operation: "link.add", text: "" } as const;
 
 /** The machines of CNI calls over a real socket, their kernel in memory, and the metrics that hear them. */
-async function countedStack(prefixes = ["10.244.1.0/24"]) {
+async function countedStack(prefixes = ["10.244.1.0/24"], monotonicMs = () => performance.now()) {
   const kernel = fakePodNetwork();
   const registry = createRegistry();
-  const inspect = hearNews(createNewsMetrics(registry, { strategy: "sequential" }));
+  const inspect = hearNews(createNewsMetrics(registry, { strategy: "sequential", monotonicMs }));
   const stack = await startCniStack(temporaryDirectory(), kernel, { inspect, prefixes });
   onTestFinished(() => {
     stack.cni.stop();
@@ -83,6 +83,49 @@ describe("calls", () => {
     ]);
     const setups = "headcni_pod_network_setup_duration_seconds_count";
     expect(await counted(setups)).toEqual([`${setups}{namespace="default"} 1`]);
+  });
+
+  test("a namespace's set-ups go five minutes after its last pod here, whatever ended it", async () => {
+    let now = 0;
+    const { path, counted } = await countedStack(["10.244.1.0/24"], () => now);
+    const setups = "headcni_pod_network_setup_duration_seconds_count";
+    const after = async (minutes: number) => {
+      now += minutes * 60_000;
+      return (await counted(setups)).map((line) => /"(.*)"/.exec(line)?.[1]);
+    };
+    const add = (namespace: string, id: string) =>
+      exchange(path, cniRequest("ADD", id, { pod: { namespace, name: id, uid: `uid-${id}` } }));
+    await add("shop", "c1");
+    await add("shop", "c2");
+    await add("job", "c3");
+    await exchange(path, cniRequest("DEL", "c1"));
+    await exchange(path, cniRequest("DEL", "c3"));
+    expect(await after(4)).toEqual(["shop", "job"]);
+    expect(await after(1)).toEqual(["shop"]);
+    const nobody = { netns: "", ifname: "", pod: { namespace: "", name: "", uid: "" } };
+    await exchange(path, cniRequest("GC", "", { ...nobody, validAttachments: [] }));
+    expect(await after(4)).toEqual(["shop"]);
+    // A new pod of it in time keeps it.
+    await add("shop", "c4");
+    expect(await after(60)).toEqual(["shop"]);
+    await exchange(path, cniRequest("DEL", "c4"));
+    expect(await after(5)).toEqual([]);
+  });
+
+  test("series that nobody reads are bounded, whatever namespaces come and go", async () => {
+    const registry = createRegistry();
+    const hear = createNewsMetrics(registry, { strategy: "sequential" });
+    for (let index = 0; index < 1_000; index += 1) {
+      const request = cniRequest("ADD", `c${index}`, {
+        pod: { namespace: `n${index}`, name: "p", uid: "u" },
+      });
+      hear({ type: "call.received", callId: "1", request });
+      hear({ type: "call.answered", callId: "1", reply: { wire: 1, ok: true } });
+      hear({ type: "attachments.ended", keys: [`c${index}/eth0`] });
+    }
+    const text = await registry.metrics();
+    expect(text.match(/setup_duration_seconds_count\{/g)).toHaveLength(256);
+    expect(text).toContain('namespace="n999"');
   });
 
   test("whose client goes away are abandoned", async () => {

@@ -25,8 +25,10 @@ export function loneConfig(directory: string) {
 }
 
 /** The real daemon from source, alone in a network namespace with its mounts; ends with the test. */
-export async function startLoneDaemon(more: Readonly<Record<string, unknown>> = {}) {
-  const directory = temporaryDirectory();
+export async function startLoneDaemon(
+  more: Readonly<Record<string, unknown>> = {},
+  directory = temporaryDirectory(),
+) {
   const netns = `hcl-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
   await addNetns(netns);
   onTestFinished(() => removeNetns(netns));

@@ -4,7 +4,7 @@ import { HeadcniError } from "../../domain/failure.ts";
 
 /** What was not done to a file, with the errno's name (`ENOSPC`): Node's own message of a failed write names no path. */
 export class FileError extends HeadcniError<{
-  readonly code: keyof typeof verbs;
+  readonly code: keyof typeof verbs | "NOT_PRIVATE";
   readonly path: string;
   readonly reason: string;
 }> {}

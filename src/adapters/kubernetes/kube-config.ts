@@ -101,11 +101,10 @@ function joined(files: readonly KubeConfigFile[], contextName: string | undefine
  * token, and this file and the user's program are found beside the kubeconfig.
  */
 function loadFile({ path, text }: KubeConfigFile) {
-  const content = parseFile(path, text);
-  const users = content.users ?? [];
+  const { json, users } = parseFile(path, text);
   const folder = dirname(resolve(path));
   const config = new KubeConfig();
-  config.loadFromString(JSON.stringify(content), { onInvalidEntry: "filter" });
+  config.loadFromString(json, { onInvalidEntry: "filter" });
   config.makePathsAbsolute(folder);
   for (const cluster of config.clusters) if (cluster.caData) delete cluster.caFile;
   for (const user of config.users) {
@@ -126,17 +125,28 @@ function loadFile({ path, text }: KubeConfigFile) {
 function parseFile(path: string, text: string) {
   let value: unknown;
   try {
-    value = parse(text);
+    value = parse(text, { logLevel: "error" });
   } catch (error) {
     // The parser's message quotes the file.
     const { code } = error as { readonly code?: unknown };
     throw accessError(path, `is no YAML (${String(code ?? "unreadable")})`);
   }
   const parsed = fileSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { json: jsonOf(path, parsed.data), users: parsed.data.users ?? [] };
   // Names of keys only: the values are secrets.
   const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "all of it"} is wrong`);
   throw accessError(path, `is no kubeconfig that can be used: ${[...new Set(problems)].join(", ")}`);
+}
+
+function jsonOf(path: string, value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    throw accessError(
+      path,
+      "is no kubeconfig that can be used: a part of it contains itself, or has thousands of levels",
+    );
+  }
 }
 
 function readText(path: string): string {

@@ -103,6 +103,8 @@ export interface Attributes {
 
 /** Throws NetlinkDecodeError when the attributes do not fill the payload as they say. */
 export function decodeAttributes(payload: Buffer, offset = 0): Attributes {
+  // Before it is aligned: that makes a negative number of one that needs 32 bits.
+  if (offset > payload.length) throw truncated(offset);
   const start = align(offset);
   if (start > payload.length) throw truncated(start);
   for (let position = start; payload.length - position >= attributeHeaderLength; ) {

@@ -6,6 +6,7 @@ import {
   decodeAttributes,
   decodeMessages,
   encodeMessages,
+  fixedHeader,
   messageFlags,
   type NetlinkMessage,
   type ReceivedMessage,
@@ -139,8 +140,7 @@ function netlinkSocket(
     const refusals: Refusal[] = [];
     for (const message of answers(first, last)) {
       if (message.type !== controlType.error) continue;
-      const errno = message.payload.readInt32LE(0);
-      if (errno !== 0) refusals.push(refusal(message, message.sequence - first));
+      if (errorNumber(message) !== 0) refusals.push(refusal(message, message.sequence - first));
       if (message.sequence === last) break;
     }
     return refusals;
@@ -158,7 +158,7 @@ function netlinkSocket(
         payloads.push(answer.payload);
         continue;
       }
-      if (answer.payload.readInt32LE(0) === 0) break;
+      if (errorNumber(answer) === 0) break;
       throw refused(refusal(answer, 0));
     }
     return interrupted ? "interrupted" : payloads;
@@ -186,15 +186,20 @@ function refused(refusal: Refusal): NetlinkError {
 /** The refusal among the answers to a single message, if there is one. */
 export function readRefusal(messages: readonly ReceivedMessage[]): Refusal | undefined {
   const message = messages.find(({ type }) => type === controlType.error);
-  return message === undefined || message.payload.readInt32LE(0) === 0 ? undefined : refusal(message, 0);
+  return message === undefined || errorNumber(message) === 0 ? undefined : refusal(message, 0);
 }
 
-/** NLMSG_ERROR: an int, the request's header (capped), then attributes when NLM_F_ACK_TLVS is set. */
+/** 0 of an acknowledgement. Throws NetlinkDecodeError. */
+function errorNumber({ payload }: ReceivedMessage): number {
+  return fixedHeader(payload, 4).readInt32LE(0);
+}
+
+/** NLMSG_ERROR: an int, the request's header (capped), then attributes when NLM_F_ACK_TLVS is set. Throws NetlinkDecodeError. */
 function refusal(message: ReceivedMessage, index: number): Refusal {
-  const errno = errnoName(message.payload.readInt32LE(0));
+  const errno = errnoName(errorNumber(message));
   if ((message.flags & messageFlags.ackTlvs) === 0) return { index, errno, text: "" };
   const capped = (message.flags & messageFlags.capped) !== 0;
-  const offset = 4 + (capped ? 16 : message.payload.readUInt32LE(4));
+  const offset = 4 + (capped ? 16 : fixedHeader(message.payload, 8).readUInt32LE(4));
   const words = decodeAttributes(message.payload, offset).get(1);
   return { index, errno, text: words === undefined ? "" : words.toString("utf8").replace(/\0.*$/s, "") };
 }

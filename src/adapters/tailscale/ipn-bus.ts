@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import * as z from "zod";
 import { parseJson } from "../../domain/parse-json.ts";
+import { visible } from "../../protocol/visible-text.ts";
 import type { LocalApi } from "./local-api.ts";
 import { TailscaleError } from "./tailscale-error.ts";
 
@@ -41,7 +42,7 @@ export function readBusLine(line: string): BusMessage | undefined {
   if (!parsed.success) return undefined;
   const { ErrMessage, State, LoginFinished, Prefs, PeersChanged } = parsed.data;
   return {
-    ...(ErrMessage ? { errorText: ErrMessage } : {}),
+    ...(ErrMessage ? { errorText: visible(ErrMessage) } : {}),
     loginDone: State === running || (LoginFinished !== undefined && LoginFinished !== null),
     prefs: Prefs !== undefined && Prefs !== null,
     ...(PeersChanged?.length

@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage, request } from "node:http";
+import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
 import { TailscaleError } from "./tailscale-error.ts";
 
 /** One answer of the LocalAPI, whatever its status. */
@@ -56,6 +56,7 @@ export function createLocalApi(socketPath: string): LocalApi {
         },
       );
       outgoing.on("error", failed);
+      refuseUpgrade(outgoing, failed);
       outgoing.end(body);
     });
   }
@@ -77,12 +78,22 @@ export function createLocalApi(socketPath: string): LocalApi {
     },
     stream(path, opened, failed) {
       const outgoing = request({ socketPath, agent: false, path: `/localapi/v0/${path}`, headers }, opened);
-      outgoing.on("error", (cause) => failed(unreachable(socketPath, cause)));
+      const broke = (cause: Error) => failed(unreachable(socketPath, cause));
+      outgoing.on("error", broke);
+      refuseUpgrade(outgoing, broke);
       outgoing.end();
       return () => outgoing.destroy();
     },
     close: () => agent.destroy(),
   };
+}
+
+/** Without this a 101 ends the request with neither an answer nor an error (socketOnData of lib/_http_client.js). */
+function refuseUpgrade(outgoing: ClientRequest, failed: (cause: Error) => void): void {
+  outgoing.once("upgrade", (_answer, socket) => {
+    socket.destroy();
+    failed(new Error("the answer changes to another protocol"));
+  });
 }
 
 async function collect(answer: IncomingMessage): Promise<string> {

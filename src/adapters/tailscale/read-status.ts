@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { TailnetStatus } from "../../domain/tailnet-status.ts";
+import { visibleLine } from "../../protocol/visible-text.ts";
 import { goList } from "../json/go-list.ts";
 import { parseAnswer } from "./parse-answer.ts";
 
@@ -12,7 +13,8 @@ const text = z
 
 const nodeSchema = z.object({
   ID: text,
-  HostName: text,
+  // Each member of the tailnet names itself.
+  HostName: text.transform(visibleLine),
   Online: z.boolean().default(false),
   TailscaleIPs: list,
   PrimaryRoutes: list,

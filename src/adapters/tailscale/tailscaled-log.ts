@@ -1,5 +1,6 @@
 import { appendFileSync, renameSync, statSync } from "node:fs";
 import type { Readable } from "node:stream";
+import { visible } from "../../protocol/visible-text.ts";
 
 const maxLogBytes = 4 * 1024 * 1024;
 
@@ -9,17 +10,18 @@ const maxLogBytes = 4 * 1024 * 1024;
  */
 export function passOn(output: readonly (Readable | null)[], file: string): void {
   for (const stream of output)
-    stream?.on("data", (chunk: Buffer) => {
-      process.stdout.write(chunk);
-      append(file, chunk);
+    stream?.setEncoding("utf8").on("data", (chunk: string) => {
+      const text = visible(chunk);
+      process.stdout.write(text);
+      append(file, text);
     });
 }
 
-function append(file: string, chunk: Buffer): void {
+function append(file: string, text: string): void {
   try {
     const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
     if (size > maxLogBytes) renameSync(file, `${file}.old`);
-    appendFileSync(file, chunk, { mode: 0o600 });
+    appendFileSync(file, text, { mode: 0o600 });
   } catch {
     // Our own output has it.
   }

@@ -9,7 +9,7 @@ import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { askReadiness } from "../doctor/ask-readiness.ts";
 import { doctorSettings } from "../doctor/doctor-settings.ts";
-import { printDocument } from "../document.ts";
+import { printDocument, visibleDocument } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { textOf } from "../option-values.ts";
 import { helperCommand } from "../program-commands.ts";
@@ -79,7 +79,7 @@ async function runTest({ context, options }: CliCall): Promise<ExitCode> {
   const results = [await test(only)];
   // The first answer tells which families there are.
   if (only === undefined) for (const family of otherFamilies(results[0])) results.push(await test(family));
-  const document = connectTestDocument(results);
+  const document = visibleDocument(connectTestDocument(results));
   context.out(context.json ? printDocument("ConnectTest", document) : connectTestText(document, context));
   const failed = document.absent.length > 0 || document.pairs.some((pair) => pair.result === "fail");
   return failed ? exitCodes.problem : exitCodes.ok;

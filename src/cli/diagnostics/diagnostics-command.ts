@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import * as z from "zod";
 import { examineConfig } from "../../config/load-config.ts";
+import { visible } from "../../protocol/visible-text.ts";
 import { CliError } from "../cli-error.ts";
 import { askNodes, asksCluster, type NodeAnswer } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand, CliWord } from "../command.ts";
@@ -80,7 +81,9 @@ async function save(file: string, archive: Buffer): Promise<void> {
 function bundleLines({ node, files, missing }: NodeBundle, { style }: Paper): readonly string[] {
   return [
     `${style.bold(node)}: ${files.length} files`,
-    ...missing.map(({ path, why }) => `  ${style.warn("without")} ${path}: ${why.split("\n")[0]}`),
+    ...missing.map(
+      ({ path, why }) => `  ${style.warn("without")} ${path}: ${visible(why.split("\n")[0] ?? "")}`,
+    ),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { visible, visibleLine } from "../../protocol/visible-text.ts";
 import type { CliContext } from "../command.ts";
 import type { Style } from "../style.ts";
 import type { LogEntry } from "./read-logs.ts";
@@ -8,13 +9,13 @@ const shown = new Set(["time", "level", "msg", "node"]);
 
 /** "12:03:04.567 warn  transition  machine=guard from=holding to=repairing"; never cut, as a log is searched. */
 export function logLine(entry: LogEntry, { style }: Pick<CliContext, "style">): string {
-  const text = (name: string) => (typeof entry[name] === "string" ? entry[name] : "");
+  const text = (name: string) => (typeof entry[name] === "string" ? visible(entry[name]) : "");
   const time = /T(\d\d:\d\d:\d\d\.\d{3})/.exec(text("time"))?.[1] ?? "";
   const fields = Object.entries(entry)
     .filter(([name]) => !shown.has(name))
     .map(
       ([name, value]) =>
-        `${style.dim(`${name}=`)}${typeof value === "string" ? value : JSON.stringify(value)}`,
+        `${style.dim(`${visibleLine(name)}=`)}${typeof value === "string" ? visibleLine(value) : visible(JSON.stringify(value))}`,
     );
   const level = text("level");
   return [style.dim(time), painted(level.padEnd(5), level, style), text("msg"), ...fields]

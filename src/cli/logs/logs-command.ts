@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { visible } from "../../protocol/visible-text.ts";
 import { CliError } from "../cli-error.ts";
 import { asksCluster } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
@@ -42,7 +43,8 @@ async function follow(call: CliCall): Promise<ExitCode> {
   if (asksCluster(call))
     throw new CliError("USAGE", "--follow works on one node alone: run it there, or leave it out");
   const print = (entries: readonly LogEntry[]) => {
-    for (const entry of entries) context.out(context.json ? JSON.stringify(entry) : logLine(entry, context));
+    for (const entry of entries)
+      context.out(context.json ? visible(JSON.stringify(entry)) : logLine(entry, context));
   };
   let seen = await read(call);
   print(wanted(seen.entries, call).slice(-lineCount(call)));

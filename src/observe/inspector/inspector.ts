@@ -5,7 +5,6 @@ import type { RequestTaker } from "../http-server.ts";
 import type { MachineListener } from "../live-machine.ts";
 import { boundedCopy } from "./bounded-copy.ts";
 import { createFeed, type FeedOptions } from "./feed.ts";
-import { isLocal, isLocalName } from "./loopback.ts";
 import type { PageFile, PageFiles } from "./page-files.ts";
 import { createViewers, usualLimits } from "./viewers.ts";
 import type { WireDetails } from "./wire.ts";
@@ -14,7 +13,7 @@ import type { WireDetails } from "./wire.ts";
 export interface Inspector {
   readonly listener: MachineListener;
   readonly inspect: (event: InspectionEvent) => void;
-  /** Serves /inspect and what is below it, on loopback and unix sockets only. */
+  /** Serves /inspect and what is below it. */
   readonly taker: RequestTaker;
   close(): void;
 }
@@ -63,17 +62,8 @@ export function createInspector(
     return options.redact(JSON.stringify(answer));
   }
 
-  /** Why the request is none of the inspector's; undefined when it is. */
-  function refusalOf(request: IncomingMessage): string | undefined {
-    if (!isLocal(request)) return "the inspector answers on loopback and on its unix socket only";
-    if (!isLocalName(request.headers.host)) return "open the inspector as localhost or by its IP address";
-    return undefined;
-  }
-
   function answer(request: IncomingMessage, response: ServerResponse, url: URL): void {
-    const refusal = refusalOf(request);
-    if (refusal !== undefined) refuse(response, 403, refusal);
-    else if (url.pathname === "/inspect/stream") stream(request, response);
+    if (url.pathname === "/inspect/stream") stream(request, response);
     else if (url.pathname === "/inspect/actor") {
       const body = details(url.searchParams.get("key"));
       if (body === undefined) refuse(response, 404, "this machine has ended");

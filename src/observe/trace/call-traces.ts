@@ -150,6 +150,7 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
           finish(news.callId, undefined);
           return;
         case "addresses.assigned":
+        case "attachments.ended":
         case "failure.occurred":
           return;
         default:

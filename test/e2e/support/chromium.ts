@@ -9,13 +9,19 @@ export const browserNeeds = {
   "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf": "fonts-dejavu-core",
 };
 
-/** Debian's Chromium, installed when it is missing. Whoever gets it closes it. */
-export async function openChromium(): Promise<Browser> {
+/** Debian's Chromium, installed when it is missing, with further words of its command line. Whoever gets it closes it. */
+export async function openChromium(...args: readonly string[]): Promise<Browser> {
   await ensurePackages(stderrProgress(), browserNeeds);
   return await chromium.launch({
     executablePath: "/usr/bin/chromium",
     // As root Chromium has no sandbox; a container's /dev/shm is small.
-    args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--enable-precise-memory-info"],
+    args: [
+      "--no-sandbox",
+      "--disable-dev-shm-usage",
+      "--disable-gpu",
+      "--enable-precise-memory-info",
+      ...args,
+    ],
     timeout: 120_000,
   });
 }

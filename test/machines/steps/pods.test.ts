@@ -68,6 +68,11 @@ const known = (container: string) => ({
   ifname: "eth0",
   podUid: `uid-${container}`,
 });
+/** What ends an attachment that stood: for metrics, and for the root. */
+const ended = (id: string, count: number) => [
+  { emit: "attachments.ended", keys: [key(id)] },
+  changed(count, [], [key(id)]),
+];
 const hints = { to: "hints", type: "hints.changed", pools: expect.anything() };
 const told = (requestId: string, failure: object) => ({
   to: "caller",
@@ -280,7 +285,7 @@ describe("an attachment", () => {
     expect(answer(0, "pod.attached", "ADD a")).toEqual([changed(1, [known("a")])]);
     expect(answer(0, "pod.attached", "ADD a")).toEqual([]);
     expect(send(check("a"))).toEqual([toPod(0, plain(check("a")))]);
-    expect(send(del("a"))).toEqual([toPod(0, plain(del("a"))), changed(1, [], [key("a")])]);
+    expect(send(del("a"))).toEqual([toPod(0, plain(del("a"))), ...ended("a", 1)]);
     expect(answer(0, "pod.detached", "DEL a")).toEqual([]);
     expect(context().slots[0]?.calls.map(({ requestId }: AttachmentCall) => requestId)).toEqual(["CHECK a"]);
   });
@@ -385,15 +390,12 @@ describe("an attachment", () => {
     expect(send({ type: "pod.idle", slot: 0, releasedAtMs: 5 })).toEqual([
       toPod(0, { type: "pod.planned", requestId: "ADD a", plan: planOf("a", 3) }),
       hints,
-      changed(1, [], [key("a")]),
+      ...ended("a", 1),
     ]);
     answer(0, "pod.attached", "ADD a");
     const checking = standing("a");
     checking.send(check("a"));
-    expect(checking.send({ type: "pod.idle", slot: 0, releasedAtMs: 5 })).toEqual([
-      hints,
-      changed(0, [], [key("a")]),
-    ]);
+    expect(checking.send({ type: "pod.idle", slot: 0, releasedAtMs: 5 })).toEqual([hints, ...ended("a", 0)]);
     expect(checking.answer(0, "pod.detached", "CHECK a")).toEqual([toPod(0, { type: "pod.release" })]);
   });
 
@@ -425,11 +427,7 @@ describe("a pod that dies of a mistake", () => {
       msg: `CHECK of ${key("a")}: broken`,
       details: "An error nobody foresaw (UNEXPECTED); the daemon's log has it.",
     };
-    expect(fail("pod:0", broken)).toEqual([
-      counted(),
-      ...refused(check("a"), mistake),
-      changed(1, [], [key("a")]),
-    ]);
+    expect(fail("pod:0", broken)).toEqual([counted(), ...refused(check("a"), mistake), ...ended("a", 1)]);
     expect(context().pools).toMatchObject([{ used: [2] }]);
     expect(send(check("a"))).toEqual(refused(check("a"), notAttached("a")));
     expect(send({ type: "pod.idle", slot: 9, releasedAtMs: 5 })).toEqual([]);
@@ -460,10 +458,7 @@ describe("GC", () => {
     const { send } = standing("a", "b", "c");
     send(add("d"));
     send(check("c"));
-    expect(send(gc("g", "b"))).toEqual([
-      toPod(0, { ...asked("a"), to: "pod:0" }),
-      changed(4, [], [key("a")]),
-    ]);
+    expect(send(gc("g", "b"))).toEqual([toPod(0, { ...asked("a"), to: "pod:0" }), ...ended("a", 4)]);
     expect(send({ type: "pod.detached", requestId: "other" })).toEqual([]);
     expect(send({ type: "pod.detached", requestId: "gc g" })).toEqual([
       { to: "caller", type: "pods.collected", requestId: "g", removed: 1, failures: [] },

@@ -1,0 +1,69 @@
+import { decodeAddress } from "../../../src/adapters/netlink/address-messages.ts";
+import type { Libc } from "../../../src/adapters/netlink/libc.ts";
+import { decodeLink, getLink } from "../../../src/adapters/netlink/link-messages.ts";
+import { decodeNeighbour } from "../../../src/adapters/netlink/neighbour-messages.ts";
+import { decodeMessages, NetlinkDecodeError } from "../../../src/adapters/netlink/netlink-message.ts";
+import {
+  NetlinkError,
+  openNetlinkSocket,
+  readRefusal,
+} from "../../../src/adapters/netlink/netlink-socket.ts";
+import { nftablesChanges } from "../../../src/adapters/netlink/nftables-changes.ts";
+import { routeChange } from "../../../src/adapters/netlink/route-changes.ts";
+import { decodeRoute } from "../../../src/adapters/netlink/route-messages.ts";
+import { decodeRule } from "../../../src/adapters/netlink/rule-messages.ts";
+import { type FuzzTargetSource, wordsOf } from "../fuzz-target.ts";
+
+const eagain = 11;
+const decoders = [decodeLink, decodeAddress, decodeRoute, decodeRule, decodeNeighbour];
+
+/** A kernel that answers one request with the input. */
+function kernelThatSays(input: Buffer): Libc {
+  let left: Buffer | undefined = input;
+  const known: Partial<Libc> = {
+    errno: () => eagain,
+    socket: () => 3,
+    setsockopt: () => 0,
+    bind: () => 0,
+    getsockname: () => 0,
+    send: (_fd, data) => data.length,
+    recv: (_fd, data) => {
+      if (left === undefined) return -1;
+      const length = left.copy(data);
+      left = undefined;
+      return length;
+    },
+    close: () => 0,
+  };
+  return known as Libc;
+}
+
+function declared(error: unknown): string | undefined {
+  if (error instanceof NetlinkDecodeError) return error.detail.code;
+  return error instanceof NetlinkError
+    ? `${error.detail.code} ${"errno" in error.detail ? error.detail.errno : ""}`
+    : undefined;
+}
+
+/** The input is what one `recv` gives. */
+export const netlink: FuzzTargetSource = {
+  words: ["lo\0", "veth\0", "headcni1 ready headcni c1 eth0 - 4026531840 10.244.1.2 1"],
+  open: () => ({
+    run(input) {
+      const messages = () => decodeMessages(input);
+      return [
+        wordsOf(() => openNetlinkSocket(kernelThatSays(input)).transact([getLink()]), declared),
+        wordsOf(() => openNetlinkSocket(kernelThatSays(input)).query(getLink()).length > 0, declared),
+        wordsOf(() => readRefusal(messages()), declared),
+        wordsOf(() => nftablesChanges("node")(messages()), declared),
+        ...new Set(
+          [
+            ...decoders,
+            ...decoders.map((decode) => (payload: Buffer) => decode(payload.subarray(0, -1))),
+          ].map((decode) => wordsOf(() => messages().map(({ payload }) => decode(payload)), declared)),
+        ),
+        wordsOf(() => messages().map((message) => routeChange("node", message, 7)), declared),
+      ].join(" | ");
+    },
+  }),
+};
