@@ -18,6 +18,8 @@ const settings: GuardSettings = {
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
+  services: [],
+  allowFromUnderlay: { prefixes: [], links: [] },
 };
 
 const broken = (seen: GuardObservation) => findBroken(settings, seen);

@@ -11,6 +11,8 @@ const ipv4: GuardSettings = {
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
+  services: [],
+  allowFromUnderlay: { prefixes: [], links: [] },
 };
 const dual: GuardSettings = {
   ...ipv4,
