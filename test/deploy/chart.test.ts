@@ -144,12 +144,14 @@ describe("values that cannot be right are refused by name", () => {
     expect(await render({})).toMatchObject({ exitCode: 0 });
   });
 
-  test("prefixes of both families come through as lists", async () => {
+  test("prefixes of both families and senders come through as lists", async () => {
     const podCIDR = ["10.244.0.0/16", "fd00:10:244::/48"];
     const serviceCIDR = ["10.96.0.0/16", "fd00:10:96::/112"];
+    const allowFromUnderlay = ["192.0.2.0/24", "docker0"];
     const { stdout } = await render({
       "network.podCIDR": `{${podCIDR.join()}}`,
       "network.serviceCIDR": `{${serviceCIDR.join()}}`,
+      "network.allowFromUnderlay": `{${allowFromUnderlay.join()}}`,
     });
     const map = objectsIn(stdout).find(({ kind }) => kind === "ConfigMap");
     const file = await temporaryFile(map?.data?.["config.yaml"] ?? "");
@@ -157,7 +159,7 @@ describe("values that cannot be right are refused by name", () => {
       { file, environment: { HEADCNI_NODE_NAME: "n1" }, flags: [] },
       { credentials: "unread" },
     );
-    expect(config.network).toMatchObject({ podCIDR, serviceCIDR });
+    expect(config.network).toMatchObject({ podCIDR, serviceCIDR, allowFromUnderlay });
   });
 
   test.each([
@@ -166,6 +168,7 @@ describe("values that cannot be right are refused by name", () => {
     [{ "headscale.authKey": "" }, "headscale.existingSecret"],
     [{ "headscale.approval": "api" }, "headscale.apiKey"],
     [{ "headscale.urrl": "x" }, "urrl"],
+    [{ "network.allowFromUnderlay": "docker0" }, "allowFromUnderlay"],
   ])("%j", async (values, named) => {
     const { exitCode, stderr } = await render(values);
     expect(exitCode).not.toBe(0);
