@@ -1,16 +1,30 @@
 import type { HeadcniSettings } from "../machines/headcni/headcni-events.ts";
 import type { TailscaledOptions } from "./adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "./config/config-schema.ts";
-import type { GuardSettings, GuardTerms } from "./domain/guard-settings.ts";
+import type { AllowedFromUnderlay, GuardSettings, GuardTerms } from "./domain/guard-settings.ts";
 
 /** What the guard keeps true, out of the configuration. */
-export function guardSettings({ network, tailscale }: Config): Omit<GuardSettings, keyof GuardTerms> {
+export function guardSettings({
+  network,
+  tailscale,
+  kubernetes,
+}: Config): Omit<GuardSettings, keyof GuardTerms> {
   return {
     supernets: network.podCIDR,
     linkPrefix: tailscale.linkCIDR,
     tunnel: { name: tailscale.interfaceName, mtu: network.mtu },
     underlayPort: tailscale.port,
     masquerade: network.masquerade,
+    services: kubernetes.enabled ? network.serviceCIDR : [],
+    allowFromUnderlay: allowedFromUnderlay(network.allowFromUnderlay),
+  };
+}
+
+/** A prefix has a slash, which no link's name may have. */
+function allowedFromUnderlay(senders: readonly string[]): AllowedFromUnderlay {
+  return {
+    prefixes: senders.filter((sender) => sender.includes("/")),
+    links: senders.filter((sender) => !sender.includes("/")),
   };
 }
 

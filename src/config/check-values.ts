@@ -51,7 +51,17 @@ function checkPrefixes(view: ValueView): readonly ConfigProblem[] {
   for (const one of link)
     if (one.prefix.family !== 4 || one.prefix.length > 30)
       report(one, "", "must be an IPv4 prefix of length 30 or less");
-  return [...problems, ...checkNodePrefixes(view, pods)];
+  return [...problems, ...checkSenders(view, pods), ...checkNodePrefixes(view, pods)];
+}
+
+function checkSenders(view: ValueView, pods: readonly PlacedPrefix[]): readonly ConfigProblem[] {
+  const path = "network.allowFromUnderlay";
+  return placed(view, path).flatMap(({ prefix }) => {
+    const pod = pods.find((one) => containsPrefix(one.prefix, prefix));
+    if (pod === undefined) return [];
+    const found = `${formatPrefix(prefix)}, which lies inside network.podCIDR ${shown(pod)}`;
+    return [problemAt(view, path, found, "must be outside of it: no other host sends as a pod")];
+  });
 }
 
 function checkNodePrefixes(view: ValueView, pods: readonly PlacedPrefix[]): readonly ConfigProblem[] {
@@ -140,7 +150,7 @@ function checkSocketPaths(view: ValueView): readonly ConfigProblem[] {
 function placed(view: ValueView, path: string): readonly PlacedPrefix[] {
   const value = view.get(path);
   const texts = typeof value === "string" ? [value] : Array.isArray(value) ? (value as string[]) : [];
-  return texts.map((one) => ({ path, prefix: parsePrefix(one) }));
+  return texts.filter((one) => one.includes("/")).map((one) => ({ path, prefix: parsePrefix(one) }));
 }
 
 /** A problem with the value of a key, where it was given. */

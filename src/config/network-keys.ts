@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { key } from "./key-about.ts";
-import { prefixes } from "./value-schemas.ts";
+import { prefixes, senders } from "./value-schemas.ts";
 
+const builtOnIt = { restart: "routes, rules and firewall are built on it" };
 const onePerFamily = "a prefix such as 10.244.0.0/16, or a list with one IPv4 and one IPv6 prefix";
 
 /** Keys of `network` and `ipam`. */
@@ -11,7 +12,7 @@ export const networkKeys = {
       description: "Supernet of all pods of the cluster, one prefix per family.",
       mustBe: onePerFamily,
       example: "10.244.0.0/16",
-      change: { restart: "routes, rules and firewall are built on it" },
+      change: builtOnIt,
     }),
     nodePodCIDR: key(prefixes.default([]), {
       description: "This node's slice of podCIDR; its first address is the node's router address.",
@@ -21,10 +22,11 @@ export const networkKeys = {
       change: { restart: "running pods hold addresses of it" },
     }),
     serviceCIDR: key(prefixes.prefault("10.96.0.0/12"), {
-      description: "Addresses of Services, translated on the node before they could enter the tailnet.",
+      description:
+        "Addresses of Services: with kubernetes.enabled they never leave a node untranslated, and only allowFromUnderlay reaches them from outside.",
       mustBe: onePerFamily,
       example: "10.96.0.0/12",
-      change: { restart: "routes, rules and firewall are built on it" },
+      change: builtOnIt,
     }),
     // Above it the outermost IP packet would have no length field (65535 bytes, 80 of them WireGuard's).
     mtu: key(z.int().min(576).max(65455).prefault(1280), {
@@ -42,7 +44,15 @@ export const networkKeys = {
       description: "Whether what pods send beyond the cluster leaves with the node's address.",
       mustBe: "true or false",
       example: true,
-      change: { restart: "routes, rules and firewall are built on it" },
+      change: builtOnIt,
+    }),
+    allowFromUnderlay: key(senders.prefault([]), {
+      description:
+        "Who outside the cluster may open connections to pods and Services by way of this node, besides node ports, host ports, external IPs and load balancers.",
+      mustBe:
+        "a prefix outside network.podCIDR (192.0.2.0/24), the name of a link (docker0), or a list of them",
+      example: ["192.0.2.0/24", "docker0"],
+      change: builtOnIt,
     }),
   },
   ipam: {

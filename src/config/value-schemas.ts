@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import * as z from "zod";
-import { formatPrefix, PrefixError, parseAddress, parsePrefix } from "../domain/prefix.ts";
+import { formatPrefix, hostPrefix, PrefixError, parseAddress, parsePrefix } from "../domain/prefix.ts";
 import { createSecret } from "./secret.ts";
 
 /** Text that passes `test`; the key's `mustBe` words the refusal. */
@@ -37,6 +37,26 @@ export const prefixes = z
   .refine((values) => new Set(values.map((value) => parsePrefix(value).family)).size === values.length, {
     message: "must hold at most one prefix per family",
   });
+
+/** Senders outside the cluster: prefixes and names of links, one or a list; a bare address is refused with its prefix. */
+export const senders = z
+  .union([sender().transform((value) => [value]), z.array(sender())])
+  .transform((values) => [...new Set(values)]);
+
+/** nft takes `*` in a link's name for "any end". */
+function sender() {
+  return z.string().transform((value, check) => {
+    if (isIP(value) !== 0) {
+      check.addIssue({ code: "custom", message: `must have a length: ${hostPrefix(value)} for this host` });
+      return z.NEVER;
+    }
+    const parsed = (value.includes("/") ? prefix : interfaceName.regex(/^[^*"\\]*$/)).safeParse(value);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    check.addIssue({ code: "custom", message: issue?.code === "custom" ? issue.message : "Invalid input" });
+    return z.NEVER;
+  });
+}
 
 /** `address:port` or `[address]:port`. */
 export const endpoint = z.string().refine((value) => {

@@ -11,6 +11,7 @@ import { mendForeignChain } from "./nft-foreign.ts";
 import { nodeTable } from "./nft-node-table.ts";
 import { loadTable, type NftTable, tableHolds } from "./nft-table.ts";
 import { tailnetTable } from "./nft-tailnet-table.ts";
+import { containsAddress, parsePrefix } from "./prefix.ts";
 
 /**
  * What is broken, in the order of mending: X's firewall and ours before anything can flow, the veth before what
@@ -23,7 +24,8 @@ export function findBroken(
   const { node, tailnet } = observation;
   const found: BrokenInvariant[] = [];
   if (tailnet) found.push(...brokenTable("tailnet", tailnetTable(settings), tailnet));
-  found.push(...brokenTable("node", nodeTable(settings), node));
+  const services = servicesElsewhere(settings, node.kernel);
+  found.push(...brokenTable("node", nodeTable({ ...settings, services }), node));
   found.push(...brokenNode(settings, observation));
   if (tailnet) {
     const wishes = tailnetWishes(settings);
@@ -119,6 +121,16 @@ function sysctls(
   const values = brokenSysctls(wishedSysctls(settings, namespace, observed.kernel), observed.sysctls);
   if (Object.keys(values).length === 0) return [];
   return [{ invariant: `${namespace}.sysctls`, mends: [{ kind: "sysctls", namespace, values }] }];
+}
+
+/**
+ * The Service prefixes in which this node has no address of its own: a wrong one, or the default, must not cut a node off
+ * from its LAN. What stands on loopback or a dummy link may be a Service's address (kube-proxy's IPVS mode, caches of DNS).
+ */
+function servicesElsewhere({ services }: GuardSettings, { links, addresses }: KernelSnapshot): readonly string[] {
+  const reaching = links.filter(({ name, kind }) => name !== "lo" && kind !== "dummy");
+  const own = addresses.filter(({ linkIndex }) => reaching.some(({ index }) => index === linkIndex));
+  return services.filter((prefix) => !own.some(({ address }) => containsAddress(parsePrefix(prefix), address)));
 }
 
 function brokenTable(

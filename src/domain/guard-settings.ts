@@ -20,6 +20,16 @@ export interface GuardSettings extends GuardTerms {
   readonly underlayPort: number;
   /** Whether pods that leave the cluster take the node's address. */
   readonly masquerade: boolean;
+  /** Addresses of Services; none without Kubernetes, where they are anybody's. */
+  readonly services: readonly string[];
+  /** Who may open flows from the underlay to pods, Services and other nodes' pods. */
+  readonly allowFromUnderlay: AllowedFromUnderlay;
+}
+
+/** Senders outside the cluster: by source prefix (canonical), or all that come in by a link of that name. */
+export interface AllowedFromUnderlay {
+  readonly prefixes: readonly string[];
+  readonly links: readonly string[];
 }
 
 /** One end of the veth: address and prefix length. */
@@ -57,6 +67,9 @@ export interface FamilySettings {
   readonly ownPrefixes: readonly string[];
   readonly supernets: readonly string[];
   readonly refusedPrefixes: readonly string[];
+  readonly services: readonly string[];
+  /** Source prefixes on the underlay that may open flows. */
+  readonly allowedSources: readonly string[];
   readonly routers: readonly string[];
   readonly router: string;
   readonly ends: LinkEnds;
@@ -69,12 +82,16 @@ export function familySettings(settings: GuardSettings): readonly FamilySettings
     const routers = own.map(routerAddress);
     const [router] = routers;
     if (router === undefined) return [];
+    const ofFamily = (prefixes: readonly string[]) =>
+      prefixes.filter((text) => parsePrefix(text).family === family);
     return [
       {
         family,
-        ownPrefixes: settings.ownPrefixes.filter((text) => parsePrefix(text).family === family),
-        supernets: settings.supernets.filter((text) => parsePrefix(text).family === family),
-        refusedPrefixes: settings.refusedPrefixes.filter((text) => parsePrefix(text).family === family),
+        ownPrefixes: ofFamily(settings.ownPrefixes),
+        supernets: ofFamily(settings.supernets),
+        refusedPrefixes: ofFamily(settings.refusedPrefixes),
+        services: ofFamily(settings.services),
+        allowedSources: ofFamily(settings.allowFromUnderlay.prefixes),
         routers,
         router,
         ends: linkEnds(settings, family),

@@ -1,5 +1,10 @@
 import { type GuardSettings, linkFamilies } from "./guard-settings.ts";
-import { attachmentLinkGroup, leavingLinkGroup, tailnetLink } from "./kernel-constants.ts";
+import {
+  advertisedRouteProtocol,
+  attachmentLinkGroup,
+  leavingLinkGroup,
+  tailnetLink,
+} from "./kernel-constants.ts";
 import type { KernelLink, KernelSnapshot, NamespaceName } from "./kernel-state.ts";
 
 /** Values by name, names as in KernelState.readSysctls. */
@@ -13,10 +18,11 @@ export interface SysctlWish {
 }
 
 /**
- * What forwarding needs, in the order of writing. Reverse path filtering is loose on our own links only: the answer's
+ * What forwarding needs, in the order of writing. Reverse path filtering is loose on the veth and in X only: the answer's
  * way may be under repair while packets arrive, and our tables drop what is spoofed. The kernel takes the greater of
  * `all` and the link's, so 2 (loose) wins over 1 (Documentation/networking/ip-sysctl). A node that forwards IPv6 hears
- * router advertisements only with accept_ra 2 (same document): without it the node itself would lose its IPv6 route.
+ * router advertisements only with accept_ra 2 (same document): where it has a route out of one it would lose that route.
+ * Other links are left as they are: 2 would let anybody there become the node's router. Pods never may.
  */
 export function wishedSysctls(
   settings: GuardSettings,
@@ -28,9 +34,12 @@ export function wishedSysctls(
   else if (snapshot.links.some(({ name }) => name === tailnetLink.node))
     wishes.push(wish(`net/ipv4/conf/${tailnetLink.node}/rp_filter`, "2"));
   if (linkFamilies(settings).includes(6)) {
-    if (namespace === "node")
-      for (const link of foreignLinks(snapshot))
-        wishes.push(wish(`net/ipv6/conf/${link.name}/accept_ra`, "2", ["0"]));
+    if (namespace === "node") {
+      for (const { name } of foreignLinks(snapshot).filter((link) => hasAdvertisedRoute(snapshot, link)))
+        wishes.push(wish(`net/ipv6/conf/${name}/accept_ra`, "2", ["0"]));
+      for (const { name } of snapshot.links.filter(({ group }) => group === attachmentLinkGroup))
+        wishes.push(wish(`net/ipv6/conf/${name}/accept_ra`, "0"));
+    }
     wishes.push(wish("net/ipv6/conf/all/forwarding", "1"));
   }
   return wishes;
@@ -70,6 +79,12 @@ export function sysctlsToRemember(settings: GuardSettings, snapshot: KernelSnaps
 
 function wish(name: string, value: string, orElse: readonly string[] = []): SysctlWish {
   return { name, value, orElse };
+}
+
+function hasAdvertisedRoute({ routes }: KernelSnapshot, { index }: KernelLink): boolean {
+  return routes.some(
+    ({ protocol, linkIndex }) => protocol === advertisedRouteProtocol && linkIndex === index,
+  );
 }
 
 function foreignLinks(snapshot: KernelSnapshot): readonly KernelLink[] {

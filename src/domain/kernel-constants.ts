@@ -4,6 +4,8 @@ export const attachmentLinkGroup = 0x4843;
 export const leavingLinkGroup = 0x4844;
 /** rtm_protocol of all our routes and rules. 0x48 is unassigned in the kernel's rtnetlink.h and iproute2's rt_protos. */
 export const routeProtocol = 0x48;
+/** rtm_protocol of routes out of router advertisements (RTPROT_RA, include/uapi/linux/rtnetlink.h). */
+export const advertisedRouteProtocol = 9;
 /** Metric of every pod's host route: NLM_F_EXCL only refuses a second route for one address at equal metric. */
 export const podRouteMetric = 0x48;
 /** Metric of `unreachable <supernet>`: loses against everything else. */

@@ -1,7 +1,7 @@
 /** One statement of an nftables rule in the JSON schema of libnftables-json(5). */
 export type NftStatement = Readonly<Record<string, unknown>>;
 
-type Value = string | number | readonly (string | number | NftStatement)[];
+type Value = string | number | boolean | readonly (string | number | NftStatement)[];
 
 /** `meta iifname`, `oifname`, `iifgroup`, `oifgroup`, `nfproto`. */
 export function metaIs(key: string, value: Value): NftStatement {
@@ -16,7 +16,7 @@ export function metaIsNot(key: string, value: Value): NftStatement {
 export const addressIn = addressMatch("==");
 export const addressNotIn = addressMatch("!=");
 
-export function fieldIs(protocol: string, field: string, value: string | number): NftStatement {
+export function fieldIs(protocol: string, field: string, value: Value): NftStatement {
   return match("==", { payload: { protocol, field } }, value);
 }
 
@@ -26,9 +26,24 @@ export const destinationIsLocal: NftStatement = match(
   "local",
 );
 
+/**
+ * Routing would not answer the source by the link that the packet came in by. The kernel exempts what has no address yet:
+ * DHCP from 0.0.0.0 and ICMPv6 from `::` (net/ipv4/netfilter/nft_fib_ipv4.c; net/ipv6/netfilter/nft_fib_ipv6.c since 5.13).
+ */
+export const sourceIsElsewhere: NftStatement = match(
+  "==",
+  { fib: { result: "oif", flags: ["saddr", "iif"] } },
+  false,
+);
+
 /** Packets of a flow that was let through before, and ICMP errors about one. */
 export const belongsToKnownFlow: NftStatement = {
   match: { op: "in", left: { ct: { key: "state" } }, right: ["established", "related"] },
+};
+
+/** Packets that conntrack makes nothing of: NAT leaves them as they are. */
+export const belongsToNoFlow: NftStatement = {
+  match: { op: "in", left: { ct: { key: "state" } }, right: ["invalid", "untracked"] },
 };
 
 /** Packets of a flow whose destination was rewritten: a Service, a host port, tailscaled's port. */
@@ -51,7 +66,7 @@ export const drop: NftStatement = { drop: null };
 export const masquerade: NftStatement = { masquerade: null };
 
 function match(op: string, left: NftStatement, value: Value): NftStatement {
-  if (typeof value === "string" || typeof value === "number") return { match: { op, left, right: value } };
+  if (typeof value !== "object") return { match: { op, left, right: value } };
   const [only, ...more] = value;
   return { match: { op, left, right: more.length === 0 ? only : { set: value } } };
 }

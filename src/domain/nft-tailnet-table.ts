@@ -6,6 +6,7 @@ import {
   addressIn,
   addressNotIn,
   belongsToKnownFlow,
+  belongsToNoFlow,
   clampSegment,
   counted,
   drop,
@@ -35,6 +36,7 @@ export function tailnetTable(settings: GuardSettings): NftTable {
           ...families.flatMap((family) => [
             duplicate(family, tunnel),
             ...refusals(family),
+            untranslated(family, tunnel),
             outward(family, tunnel),
             inward(family, tunnel),
           ]),
@@ -79,6 +81,20 @@ function refusals({ family, refusedPrefixes }: FamilySettings): readonly NftRule
     name: `refused-${end}-${family}`,
     statements: [addressIn(family, end, refusedPrefixes), counted, drop],
   }));
+}
+
+/** `router-source` never sees these, so they would take an address of the LAN into the tailnet. */
+function untranslated({ family, ownPrefixes }: FamilySettings, tunnel: string): NftRule {
+  return {
+    name: `untranslated-${family}`,
+    statements: [
+      metaIs("oifname", tunnel),
+      addressNotIn(family, "saddr", ownPrefixes),
+      belongsToNoFlow,
+      counted,
+      drop,
+    ],
+  };
 }
 
 function outward({ family, supernets }: FamilySettings, tunnel: string): NftRule {

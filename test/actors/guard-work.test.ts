@@ -17,6 +17,8 @@ const settings: GuardSettings = {
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
+  services: [],
+  allowFromUnderlay: { prefixes: [], links: [] },
 };
 
 /** Ports that note what is asked of them; what `fails` names is refused. */

@@ -33,6 +33,7 @@ describe("a valid configuration", () => {
       serviceCIDR: ["10.96.0.0/12"],
       mtu: 1280,
       masquerade: true,
+      allowFromUnderlay: [],
     });
     expect(config.ipam).toEqual({ strategy: "sequential", restSeconds: 30 });
     expect(config.cni.confName).toBe("10-headcni.conflist");
@@ -51,6 +52,18 @@ describe("a valid configuration", () => {
     );
     expect(config.network.podCIDR).toEqual(["10.244.0.0/16", "fd00:10:244::/56"]);
     expect(config.network.nodePodCIDR).toEqual(["10.244.1.0/24", "fd00:10:244:1::/64"]);
+  });
+
+  test.each([
+    [`[192.0.2.0/24, docker0, "2001:DB8::/32", br-a1.7, docker0]`],
+    ["192.0.2.0/24, docker0, 2001:db8::/32, br-a1.7"],
+  ])("names who may come in from the underlay: %s", (senders) => {
+    const network = "network: { podCIDR: 10.244.0.0/16, nodePodCIDR: 10.244.1.0/24";
+    const config = senders.startsWith("[")
+      ? load(`${head}${network}, allowFromUnderlay: ${senders} }`)
+      : load(`${head}${network} }`, { environment: { HEADCNI_NETWORK_ALLOW_FROM_UNDERLAY: senders } });
+    expect(config.network.allowFromUnderlay).toEqual(["192.0.2.0/24", "docker0", "2001:db8::/32", "br-a1.7"]);
+    expect(load(`${head}${network}, allowFromUnderlay: wg0 }`).network.allowFromUnderlay).toEqual(["wg0"]);
   });
 
   test.each(["tailscale: { launcher: daemon }", "tailscale: { launcher: wire }", "tailscale: { launcher: }"])(
@@ -257,6 +270,35 @@ const refused: readonly (readonly [
         "config.yaml:2:64",
         "198.18.0.0/16, which overlaps tailscale.linkCIDR 198.18.0.0/30",
         "",
+      ],
+    ],
+  ],
+  [
+    "senders on the underlay that are neither prefix nor link, or pods",
+    `${head}network: { podCIDR: 10.244.0.0/16, nodePodCIDR: 10.244.1.0/24, allowFromUnderlay: [192.0.2.7, 192.0.2.7/24, "fd00::7", br-*, a-name-too-long-1, 10.0.0/8] }`,
+    [
+      ["network.allowFromUnderlay[0]", "config.yaml:2:64", '"192.0.2.7"', "must have a length: 192.0.2.7/32"],
+      ["network.allowFromUnderlay[1]", "config.yaml:2:64", '"192.0.2.7/24"', "must be 192.0.2.0/24"],
+      ["network.allowFromUnderlay[2]", "config.yaml:2:64", '"fd00::7"', "must have a length: fd00::7/128"],
+      ["network.allowFromUnderlay[3]", "config.yaml:2:64", '"br-*"', "the name of a link (docker0)"],
+      [
+        "network.allowFromUnderlay[4]",
+        "config.yaml:2:64",
+        '"a-name-too-long-1"',
+        "the name of a link (docker0)",
+      ],
+      ["network.allowFromUnderlay[5]", "config.yaml:2:64", '"10.0.0/8"', "must be a prefix such as"],
+    ],
+  ],
+  [
+    "pods as senders on the underlay",
+    `${head}network: { podCIDR: 10.244.0.0/16, nodePodCIDR: 10.244.1.0/24, allowFromUnderlay: [10.0.0.0/8, 10.244.7.0/24] }`,
+    [
+      [
+        "network.allowFromUnderlay",
+        "config.yaml:2:64",
+        "10.244.7.0/24, which lies inside network.podCIDR 10.244.0.0/16",
+        "no other host sends as a pod",
       ],
     ],
   ],

@@ -224,12 +224,14 @@ describe("values that cannot be right are refused by name", () => {
     },
   );
 
-  test("prefixes of both families come through as lists", async () => {
+  test("prefixes of both families and senders come through as lists", async () => {
     const podCIDR = ["10.244.0.0/16", "fd00:10:244::/48"];
     const serviceCIDR = ["10.96.0.0/16", "fd00:10:96::/112"];
+    const allowFromUnderlay = ["192.0.2.0/24", "docker0"];
     const { stdout } = await render({
       "network.podCIDR": `{${podCIDR.join()}}`,
       "network.serviceCIDR": `{${serviceCIDR.join()}}`,
+      "network.allowFromUnderlay": `{${allowFromUnderlay.join()}}`,
     });
     const map = objectsIn(stdout).find(({ kind }) => kind === "ConfigMap");
     const file = await temporaryFile(map?.data?.["config.yaml"] ?? "");
@@ -237,7 +239,7 @@ describe("values that cannot be right are refused by name", () => {
       { file, environment: { HEADCNI_NODE_NAME: "n1" }, flags: [] },
       { credentials: "unread" },
     );
-    expect(config.network).toMatchObject({ podCIDR, serviceCIDR });
+    expect(config.network).toMatchObject({ podCIDR, serviceCIDR, allowFromUnderlay });
   });
 
   test.each([
@@ -248,6 +250,7 @@ describe("values that cannot be right are refused by name", () => {
     [{ "headscale.urrl": "x" }, "urrl"],
     [{ "image.digest": "sha256:abc" }, "digest"],
     [{ "config.headscale.authKey": "k" }, "headscale.existingSecret"],
+    [{ "network.allowFromUnderlay": "docker0" }, "allowFromUnderlay"],
   ])("%j", async (values, named) => {
     const { exitCode, stderr } = await render(values);
     expect(exitCode).not.toBe(0);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { findBroken } from "../../src/domain/guard-plan.ts";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import { familySettings, type GuardSettings } from "../../src/domain/guard-settings.ts";
 import type { NamespaceName } from "../../src/domain/kernel-state.ts";
 import {
   acceptStatements,
@@ -11,15 +11,8 @@ import {
 } from "../../src/domain/nft-foreign-accepts.ts";
 import type { NftChain, NftRule, NftTable } from "../../src/domain/nft-table.ts";
 import { type FilterPacket, passageOf } from "../support/packet-filter.ts";
-import {
-  anyPacket,
-  dualStack,
-  everyPacket,
-  nodePlaces,
-  nodePortTable,
-  type PacketWorld,
-  tailnetPlaces,
-} from "./firewall-packets.ts";
+import { anyNode, dualStack, keptAddresses, onlyIpv4, type TestNode } from "./firewall-nodes.ts";
+import { anyPacket, everyPacket, type PacketWorld, seenInX } from "./firewall-packets.ts";
 import {
   foreignForwardSentences,
   foreignInputSentences,
@@ -27,39 +20,21 @@ import {
   nodeLinks,
   nodeSentences,
   type Sentence,
-  type SentenceTerms,
   tailnetLinks,
   tailnetSentences,
 } from "./firewall-sentences.ts";
 import { freshObservation } from "./model-kernel.ts";
 
-type Node = typeof dualStack;
-
-const { settings, terms } = dualStack;
-const ipv4 = (prefixes: readonly string[]) => prefixes.filter((prefix) => !prefix.includes(":"));
-const onlyIpv4: Node = {
-  settings: {
-    ...settings,
-    ownPrefixes: ipv4(settings.ownPrefixes),
-    supernets: ipv4(settings.supernets),
-    refusedPrefixes: [],
-  },
-  terms: {
-    ...terms,
-    own: ipv4(terms.own),
-    supernets: ipv4(terms.supernets),
-    refused: [],
-    routers: { ...terms.routers, 6: [] },
-    segmentSize: { ...terms.segmentSize, 6: undefined },
-  },
+/** The packets of a namespace on that node. */
+interface Namespace {
+  readonly links: PacketWorld["links"];
+  readonly placesOf: (node: TestNode) => PacketWorld["places"];
+}
+const node: Namespace = { links: Object.values(nodeLinks), placesOf: ({ places }) => places };
+const tailnet: Namespace = {
+  links: Object.values(tailnetLinks),
+  placesOf: ({ places }) => seenInX(places),
 };
-const keptAddresses: Node = {
-  settings: { ...settings, masquerade: false },
-  terms: { ...terms, masquerade: false },
-};
-
-const node: PacketWorld = { links: Object.values(nodeLinks), places: nodePlaces };
-const tailnet: PacketWorld = { links: Object.values(tailnetLinks), places: tailnetPlaces };
 const forwarded = ({ input, output }: FilterPacket) => input !== undefined && output !== undefined;
 const received = ({ input, output }: FilterPacket) => input !== undefined && output === undefined;
 
@@ -102,15 +77,16 @@ function foreignTable(hook: "forward" | "input", family: 4 | 6, accepts: readonl
   return { name: "theirs", chains: [{ name: hook, ...place, rules }] };
 }
 
-/** One table of ours, the sentences about it, the packets they speak of, and who else translates there. */
+/** One table of ours, the sentences about it, the packets they speak of, and whether kube-proxy translates there. */
 interface Subject {
   readonly what: string;
   readonly table: (settings: GuardSettings) => NftTable;
   readonly sentences: readonly Sentence[];
-  readonly world: PacketWorld;
+  readonly namespace: Namespace;
   readonly speaksOf: (packet: FilterPacket) => boolean;
-  readonly beside: readonly NftTable[];
-  readonly nodes: readonly Node[];
+  readonly withKubeProxy: boolean;
+  /** Absent: of both families, whatever pods have. */
+  readonly family?: 4 | 6;
   /** Conditions that change no verdict, and why they stand. */
   readonly needless?: readonly string[];
 }
@@ -120,19 +96,17 @@ const subjects: readonly Subject[] = [
     what: "the node's table",
     table: (of) => plannedTable("node", of),
     sentences: nodeSentences,
-    world: node,
+    namespace: node,
     speaksOf: () => true,
-    beside: [],
-    nodes: [dualStack, onlyIpv4, keptAddresses],
+    withKubeProxy: true,
   },
   {
     what: "the table in X",
     table: (of) => plannedTable("tailnet", of),
     sentences: tailnetSentences,
-    world: tailnet,
+    namespace: tailnet,
     speaksOf: ({ output }) => output !== undefined,
-    beside: [],
-    nodes: [dualStack, onlyIpv4],
+    withKubeProxy: false,
     // IPv6 is clamped lower, whatever this rule did to it before.
     needless: [
       'segment-size-4 without {"match":{"op":"==","left":{"meta":{"key":"nfproto"}},"right":"ipv4"}}',
@@ -143,53 +117,86 @@ const subjects: readonly Subject[] = [
       what: `accepts of IPv${family} in a chain that forwards`,
       table: (of: GuardSettings) => foreignTable("forward", family, forwardAccepts(of)),
       sentences: foreignForwardSentences,
-      world: node,
-      speaksOf: (packet: FilterPacket) => packet.family === family && forwarded(packet),
-      beside: [nodePortTable],
-      nodes: family === 4 ? [dualStack, onlyIpv4] : [dualStack],
+      namespace: node,
+      speaksOf: forwarded,
+      withKubeProxy: true,
+      family,
     },
     {
       what: `accepts of IPv${family} in a chain that receives`,
       table: (of: GuardSettings) => foreignTable("input", family, inputAccepts(of)),
       sentences: foreignInputSentences,
-      world: node,
-      speaksOf: (packet: FilterPacket) => packet.family === family && received(packet),
-      beside: [],
-      nodes: family === 4 ? [dualStack, onlyIpv4] : [dualStack],
+      namespace: node,
+      speaksOf: received,
+      withKubeProxy: false,
+      family,
     },
   ]),
 ];
 
 /** The sentences that a packet breaks. */
-function brokenBy(
-  { sentences, beside }: Subject,
-  table: NftTable,
-  packet: FilterPacket,
-  known: SentenceTerms,
-): readonly string[] {
-  const passage = passageOf([table, ...beside], packet);
-  return sentences.filter(({ holds }) => !holds(packet, passage, known)).map(({ says }) => says);
+function brokenBy(subject: Subject, table: NftTable, packet: FilterPacket, at: TestNode): readonly string[] {
+  const passage = passageOf(subject.withKubeProxy ? [table, at.kubeProxy] : [table], packet);
+  return subject.sentences.filter(({ holds }) => !holds(packet, passage, at.terms)).map(({ says }) => says);
+}
+
+/** Whether the node has pods of the subject's family, so that it is spoken of there. */
+function isOn({ family }: Subject, { settings }: TestNode): boolean {
+  return family === undefined || familySettings(settings).some((has) => has.family === family);
+}
+
+function worldOf({ namespace }: Subject, at: TestNode): PacketWorld {
+  return { links: namespace.links, places: namespace.placesOf(at) };
 }
 
 describe.each(subjects)("$what", (subject) => {
+  const speaksOf = (packet: FilterPacket) =>
+    subject.speaksOf(packet) && (subject.family ?? packet.family) === packet.family;
+  const packetsOf = (at: TestNode) => anyPacket(worldOf(subject, at)).filter(speaksOf);
+
   test("keeps every sentence for every packet", () => {
-    for (const at of subject.nodes) {
+    for (const at of [dualStack, onlyIpv4, keptAddresses].filter((one) => isOn(subject, one))) {
       const table = subject.table(at.settings);
       fc.assert(
-        fc.property(anyPacket(subject.world).filter(subject.speaksOf), (packet) => {
-          expect(brokenBy(subject, table, packet, at.terms)).toEqual([]);
+        fc.property(packetsOf(at), (packet) => {
+          expect(brokenBy(subject, table, packet, at)).toEqual([]);
         }),
         { numRuns: 1_000 },
       );
     }
   });
 
-  test("has no rule and no condition that could go: without it some packet breaks a sentence", () => {
-    const packets = inStrides(everyPacket(subject.world).filter(subject.speaksOf));
-    const needless = mutantsOf(subject.table(settings)).filter(({ table }) =>
-      packets.every((packet) => brokenBy(subject, table, packet, terms).length === 0),
+  test("keeps them on every node", () => {
+    fc.assert(
+      fc.property(
+        anyNode
+          .filter((at) => isOn(subject, at))
+          .chain((at) =>
+            fc.tuple(fc.constant(at), fc.array(packetsOf(at), { minLength: 30, maxLength: 30 })),
+          ),
+        ([at, packets]) => {
+          const table = subject.table(at.settings);
+          expect(packets.flatMap((packet) => brokenBy(subject, table, packet, at))).toEqual([]);
+        },
+      ),
+      { numRuns: 100 },
     );
+  });
+
+  test("has no rule and no condition that could go, and a rule for every sentence: without it some packet breaks it", () => {
+    const packets = inStrides(everyPacket(worldOf(subject, dualStack)).filter(speaksOf));
+    const unbroken = new Set(subject.sentences.map(({ says }) => says));
+    const breaks = (table: NftTable) => (packet: FilterPacket) => {
+      const broken = brokenBy(subject, table, packet, dualStack);
+      for (const says of broken) unbroken.delete(says);
+      return broken.length > 0;
+    };
+    const whole = subject.table(dualStack.settings);
+    const needless = mutantsOf(whole).filter(({ table }) => !packets.some(breaks(table)));
     expect(needless.map(({ what }) => what)).toEqual(subject.needless ?? []);
+    // What no single rule was first in: nothing of it holds without all of them.
+    packets.slice(0, 20_000).filter(breaks({ ...whole, chains: [] }));
+    expect([...unbroken]).toEqual([]);
   });
 });
 

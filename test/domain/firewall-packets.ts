@@ -1,53 +1,20 @@
 import fc from "fast-check";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
-import { destinationIsLocal, fieldIs } from "../../src/domain/nft-statements.ts";
-import type { NftRule, NftTable } from "../../src/domain/nft-table.ts";
 import type { FilterLink, FilterPacket } from "../support/packet-filter.ts";
-import type { SentenceTerms } from "./firewall-sentences.ts";
-
-/** What the sentences of a table speak about: one address of each kind, and a prefix that has more of the kind. */
-interface Place {
-  readonly address: string;
-  /** The namespace's own. */
-  readonly self?: true;
-}
-
-export const nodePlaces: Readonly<Record<4 | 6, readonly Place[]>> = {
-  4: [
-    { address: "10.244.1.5" },
-    { address: "10.244.1.1", self: true },
-    { address: "10.244.9.7" },
-    { address: "10.244.9.1", self: true },
-    { address: "10.244.2.5" },
-    { address: "10.244.3.9" },
-    { address: "100.64.0.9" },
-    { address: "10.77.0.2", self: true },
-    { address: "192.0.2.7" },
-    { address: "198.18.0.2" },
-  ],
-  6: [
-    { address: "fd00:1::5" },
-    { address: "fd00:1::1", self: true },
-    { address: "fd00:2::5" },
-    { address: "fd00:3::9" },
-    { address: "fd7a:115c:a1e0::9" },
-    { address: "fd77::2", self: true },
-    { address: "2001:db8::7" },
-  ],
-};
+import type { Place, Places } from "./firewall-nodes.ts";
+import { nodeLinks } from "./firewall-sentences.ts";
 
 /** X forwards for all of them: none is its own. */
-export const tailnetPlaces: typeof nodePlaces = { 4: strangers(nodePlaces[4]), 6: strangers(nodePlaces[6]) };
-
-function strangers(places: readonly Place[]): readonly Place[] {
-  return places.map(({ address }) => ({ address }));
+export function seenInX(places: Places): Places {
+  const strangers = (of: readonly Place[]) => of.map(({ address }) => ({ address }));
+  return { 4: strangers(places[4]), 6: strangers(places[6]) };
 }
 
 /** What kind of packet it is, addresses and links apart. */
-const packetKinds: readonly Pick<
+type PacketKind = Pick<
   FilterPacket,
   "protocol" | "destinationPort" | "flags" | "segmentSize" | "icmpType" | "state"
->[] = [
+>;
+const commonKinds: readonly PacketKind[] = [
   { protocol: "udp", destinationPort: 5353, state: "new" },
   { protocol: "udp", destinationPort: 41642, state: "new" },
   { protocol: "udp", destinationPort: 30080, state: "new" },
@@ -63,19 +30,47 @@ const packetKinds: readonly Pick<
   { protocol: "icmp", icmpType: "echo-request", state: "new" },
   { protocol: "icmp", icmpType: "destination-unreachable", state: "related" },
 ];
+/** Conntrack takes a redirect about no flow for invalid, and leaves neighbour discovery alone (nf_conntrack_proto_icmpv6.c). */
+const packetKinds: Readonly<Record<4 | 6, readonly PacketKind[]>> = {
+  4: [...commonKinds, { protocol: "icmp", icmpType: "redirect", state: "invalid" }],
+  6: [
+    ...commonKinds,
+    { protocol: "icmp", icmpType: "nd-redirect", state: "invalid" },
+    { protocol: "icmp", icmpType: "nd-router-advert", state: "untracked" },
+  ],
+};
+
+/** What pods say on their own link, to whom it concerns there: DHCP, duplicate address detection, neighbours. */
+const onPodLink: readonly FilterPacket[] = (
+  [
+    [4, "0.0.0.0", "255.255.255.255", { protocol: "udp", destinationPort: 67, state: "new" }],
+    [6, "::", "ff02::1:ff00:5", { protocol: "icmp", icmpType: "nd-neighbor-solicit", state: "untracked" }],
+    [6, "fe80::5", "fd00:1::1", { protocol: "icmp", icmpType: "nd-neighbor-advert", state: "untracked" }],
+  ] as const
+).map(([family, source, destination, kind]) =>
+  packet(family, { address: source }, { address: destination, self: true }, nodeLinks.pod, undefined, kind),
+);
 
 export interface PacketWorld {
   readonly links: readonly FilterLink[];
-  readonly places: Readonly<Record<4 | 6, readonly Place[]>>;
+  readonly places: Places;
 }
 
 /** Every combination of links, addresses and kinds, those without a way (neither in nor out) left away. */
-export function everyPacket({ links, places }: PacketWorld): readonly FilterPacket[] {
+export function everyPacket(world: PacketWorld): readonly FilterPacket[] {
+  return [...onLink(world), ...combinations(world)];
+}
+
+function onLink({ links }: PacketWorld): readonly FilterPacket[] {
+  return onPodLink.filter(({ input }) => links.some((link) => link === input));
+}
+
+function combinations({ links, places }: PacketWorld): readonly FilterPacket[] {
   const ways = pairs([undefined, ...links]).slice(1);
   return ([4, 6] as const).flatMap((family) =>
     pairs(places[family]).flatMap(([source, destination]) =>
       ways.flatMap(([input, output]) =>
-        packetKinds.map((kind) => packet(family, source.address, destination, input, output, kind)),
+        packetKinds[family].map((kind) => packet(family, source, destination, input, output, kind)),
       ),
     ),
   );
@@ -86,9 +81,10 @@ function pairs<T>(list: readonly T[]): readonly (readonly [T, T])[] {
 }
 
 /** The same, with other addresses of the same prefixes mixed in. */
-export function anyPacket({ links, places }: PacketWorld): fc.Arbitrary<FilterPacket> {
+export function anyPacket(world: PacketWorld): fc.Arbitrary<FilterPacket> {
+  const { links, places } = world;
   const link = fc.constantFrom(undefined, ...links);
-  return fc
+  const combined = fc
     .constantFrom(4 as const, 6 as const)
     .chain((family) =>
       fc.tuple(
@@ -97,26 +93,28 @@ export function anyPacket({ links, places }: PacketWorld): fc.Arbitrary<FilterPa
         fc.constantFrom(...places[family]).chain((place) => nearby(family, place, places[family])),
         link,
         link,
-        fc.constantFrom(...packetKinds),
+        fc.constantFrom(...packetKinds[family]),
       ),
     )
     .filter(([, , , input, output]) => input !== undefined || output !== undefined)
     .map(([family, source, destination, input, output, kind]) =>
-      packet(family, source.address, destination, input, output, kind),
+      packet(family, source, destination, input, output, kind),
     );
+  return fc.oneof({ weight: 50, arbitrary: combined }, ...onLink(world).map((only) => fc.constant(only)));
 }
 
 function packet(
   family: 4 | 6,
-  source: string,
+  source: Place,
   destination: Place,
   input: FilterLink | undefined,
   output: FilterLink | undefined,
-  kind: (typeof packetKinds)[number],
+  kind: PacketKind,
 ): FilterPacket {
   const toSelf = destination.self === true;
   return {
-    ...{ family, source, destination: destination.address, toSelf, ...kind },
+    ...{ family, source: source.address, destination: destination.address, toSelf, ...kind },
+    ...(source.link === undefined ? {} : { sourceLink: source.link }),
     ...(input === undefined ? {} : { input }),
     ...(output === undefined ? {} : { output }),
   };
@@ -126,56 +124,9 @@ function packet(
 function nearby(family: 4 | 6, place: Place, places: readonly Place[]): fc.Arbitrary<Place> {
   const base = place.address.slice(0, place.address.lastIndexOf(family === 4 ? "." : ":") + 1);
   const other = fc.integer({ min: 0, max: 255 }).map((last) => {
-    const address = family === 4 ? `${base}${last}` : `${base}${last === 0 ? "" : last.toString(16)}`;
+    const text = family === 4 ? String(last) : last.toString(16);
+    const address = last === 0 && base.endsWith("::") ? base : `${base}${text}`;
     return places.find((known) => known.address === address) ?? { address };
   });
   return place.self === true ? fc.constant(place) : fc.oneof(fc.constant(place), other);
-}
-
-/** What the sentences need of settings, written down by hand and not by the code that makes the rules. */
-export const dualStack: { readonly settings: GuardSettings; readonly terms: SentenceTerms } = {
-  settings: {
-    ownPrefixes: ["10.244.1.0/24", "10.244.9.0/28", "fd00:1::/64"],
-    refusedPrefixes: ["10.244.3.0/24", "fd00:3::/64"],
-    supernets: ["10.244.0.0/16", "fd00::/24"],
-    linkPrefix: "198.18.0.0/30",
-    tunnel: { name: "tailscale0", mtu: 1280 },
-    underlayPort: 41642,
-    masquerade: true,
-  },
-  terms: {
-    own: ["10.244.1.0/24", "10.244.9.0/28", "fd00:1::/64"],
-    refused: ["10.244.3.0/24", "fd00:3::/64"],
-    supernets: ["10.244.0.0/16", "fd00::/24"],
-    routers: { 4: ["10.244.1.1", "10.244.9.1"], 6: ["fd00:1::1"] },
-    linkAddress: "198.18.0.2",
-    underlayPort: 41642,
-    masquerade: true,
-    segmentSize: { 4: 1240, 6: 1220 },
-  },
-};
-
-/** What kube-proxy does with node ports: 30080/udp and 30082/udp lead to pods of this node, 30081/udp to another node's. */
-export const nodePortTable: NftTable = {
-  name: "kube",
-  chains: [
-    {
-      name: "services",
-      ...{ type: "nat", hook: "prerouting", priority: -110, policy: "accept" },
-      rules: [
-        nodePort(30080, "ip", "10.244.1.5"),
-        nodePort(30081, "ip", "10.244.2.5"),
-        nodePort(30082, "ip", "10.244.9.7"),
-        nodePort(30080, "ip6", "fd00:1::5"),
-        nodePort(30081, "ip6", "fd00:2::5"),
-      ],
-    },
-  ],
-};
-
-function nodePort(port: number, family: "ip" | "ip6", addr: string): NftRule {
-  return {
-    name: `node-port-${port}-${family}`,
-    statements: [destinationIsLocal, fieldIs("udp", "dport", port), { dnat: { family, addr, port: 5353 } }],
-  };
 }

@@ -7,6 +7,11 @@ export interface SentenceTerms {
   readonly own: readonly string[];
   readonly supernets: readonly string[];
   readonly refused: readonly string[];
+  readonly services: readonly string[];
+  /** Where kube-proxy's translations lead. */
+  readonly backends: readonly string[];
+  /** Who on the underlay may open flows. */
+  readonly allowed: { readonly prefixes: readonly string[]; readonly links: readonly string[] };
   /** One for each own prefix; the first stands for the node. */
   readonly routers: Readonly<Record<4 | 6, readonly string[]>>;
   /** Address of X on the veth; its underlay is IPv4. */
@@ -28,6 +33,8 @@ export const nodeLinks = {
   underlay: { name: "up0", group: 0 },
   pod: { name: "pod5", group: attachmentLinkGroup },
   leaving: { name: "pod6", group: leavingLinkGroup },
+  /** A bridge of containers that are no pods. */
+  containers: { name: "docker0", group: 0 },
   loopback: { name: "lo", group: 0 },
 } as const satisfies Record<string, FilterLink>;
 
@@ -43,25 +50,74 @@ const isUnderlay = (link: FilterLink | undefined) =>
   link !== undefined && !isPodLink(link) && link.name !== "headcni0" && link.name !== "lo";
 const isKnown = ({ state }: FilterPacket) => state === "established" || state === "related";
 
-/** What becomes a fault where a table lets it pass; the packet's destination is the one after translation. */
+const isAnswerOrTranslated = (packet: FilterPacket, { destination }: Passage) =>
+  isKnown(packet) || destination !== packet.destination;
+const isAllowed = ({ input, source }: FilterPacket, { allowed }: SentenceTerms) =>
+  allowed.links.includes(input?.name ?? "") || inAny(source, allowed.prefixes);
+
+/** What becomes a fault where a table lets it pass; the passage has the destination after translation. */
 interface Refusal {
   readonly says: string;
-  readonly forbids: (packet: FilterPacket, terms: SentenceTerms) => boolean;
+  readonly forbids: (packet: FilterPacket, passage: Passage, terms: SentenceTerms) => boolean;
 }
 
 const nodeRefusals: readonly Refusal[] = [
   {
     says: "no packet to a pod's address leaves by the underlay",
-    forbids: ({ destination, output }, { supernets }) => inAny(destination, supernets) && isUnderlay(output),
+    forbids: ({ output }, { destination }, { supernets }) =>
+      isUnderlay(output) && inAny(destination, supernets),
   },
   {
-    says: "neither LAN nor tailnet sends as a pod of this node",
-    forbids: ({ source, input }, { own }) =>
-      inAny(source, own) && input !== undefined && input.name !== "lo" && !isPodLink(input),
+    says: "what has a pod's address leaves by the underlay only as an answer, translated, or as a new flow of a pod of this node",
+    forbids: (packet, passage, { own, supernets, masquerade }) => {
+      const { input, output, source, state } = packet;
+      if (input === undefined || !isUnderlay(output) || isAnswerOrTranslated(packet, passage)) return false;
+      if (inAny(source, own)) return masquerade && state !== "new";
+      return input.name === "headcni0" && inAny(source, supernets);
+    },
+  },
+  {
+    says: "no packet to a Service's own address leaves by the underlay",
+    forbids: ({ output }, { destination }, { services }) =>
+      isUnderlay(output) && inAny(destination, services),
+  },
+  {
+    says: "a pod sends only from its own addresses, on its own link",
+    forbids: ({ input, source, sourceLink, toSelf }) =>
+      isPodLink(input) &&
+      sourceLink !== input?.name &&
+      !inAny(source, ["fe80::/10"]) &&
+      !(toSelf && ["0.0.0.0", "::"].includes(source)),
+  },
+  {
+    says: "a pod is no router for anybody",
+    forbids: ({ input, icmpType = "" }) =>
+      isPodLink(input) && ["redirect", "nd-redirect", "nd-router-advert"].includes(icmpType),
+  },
+  {
+    says: "nobody on the underlay sends as a pod, of this node or another, in a known flow or not",
+    forbids: ({ input, source }, _passage, { supernets }) => isUnderlay(input) && inAny(source, supernets),
+  },
+  {
+    says: "nobody in the tailnet sends as a pod of this node",
+    forbids: ({ input, source }, _passage, { own }) => input?.name === "headcni0" && inAny(source, own),
+  },
+  {
+    says: "from the underlay only answers, what is translated and what is allowed reach a pod or the tailnet",
+    forbids: (packet, passage, terms) =>
+      isUnderlay(packet.input) &&
+      (packet.output?.name === "headcni0" || isPodLink(packet.output)) &&
+      !isAnswerOrTranslated(packet, passage) &&
+      !isAllowed(packet, terms),
+  },
+  {
+    says: "from the underlay only what is allowed reaches a Service's own address",
+    forbids: (packet, _passage, terms) =>
+      isUnderlay(packet.input) && inAny(packet.destination, terms.services) && !isAllowed(packet, terms),
   },
   {
     says: "what comes out of the tailnet for another node's pods goes nowhere",
-    forbids: ({ input, output, destination }, { own, supernets }) =>
+    forbids: ({ input, output }, { destination }, { own, supernets }) =>
       input?.name === "headcni0" &&
       output !== undefined &&
       inAny(destination, supernets) &&
@@ -72,31 +128,39 @@ const nodeRefusals: readonly Refusal[] = [
 const tailnetRefusals: readonly Refusal[] = [
   {
     says: "tailnet members that are no nodes reach no pod",
-    forbids: (packet, { supernets }) =>
+    forbids: (packet, _passage, { supernets }) =>
       packet.input?.name === "tailscale0" && !inAny(packet.source, supernets) && !isKnown(packet),
   },
   {
     says: "pods reach no tailnet address",
-    forbids: ({ input, destination }, { supernets }) =>
+    forbids: ({ input, destination }, _passage, { supernets }) =>
       input?.name === "eth0" && !inAny(destination, supernets),
   },
   {
     says: "nobody in the tailnet sends as a pod of this node",
-    forbids: ({ input, source }, { own }) => input?.name === "tailscale0" && inAny(source, own),
+    forbids: ({ input, source }, _passage, { own }) => input?.name === "tailscale0" && inAny(source, own),
   },
   {
     says: "a refused prefix sends nothing and gets nothing",
-    forbids: ({ input, source, destination }, { refused }) =>
+    forbids: ({ input, source, destination }, _passage, { refused }) =>
       input !== undefined && (inAny(source, refused) || inAny(destination, refused)),
   },
   {
+    says: "nothing that NAT leaves alone takes an address of the LAN into the tailnet",
+    forbids: ({ input, output, source, state }, _passage, { own }) =>
+      input !== undefined &&
+      output?.name === "tailscale0" &&
+      !inAny(source, own) &&
+      ["invalid", "untracked"].includes(state),
+  },
+  {
     says: "out of the tailnet new flows lead to pods of this node alone",
-    forbids: (packet, { own }) =>
+    forbids: (packet, _passage, { own }) =>
       packet.input?.name === "tailscale0" && !inAny(packet.destination, own) && !isKnown(packet),
   },
   {
     says: "packets for other nodes' pods never go back to the node",
-    forbids: ({ output, destination }, { own, supernets }) =>
+    forbids: ({ output, destination }, _passage, { own, supernets }) =>
       output?.name === "eth0" && inAny(destination, supernets) && !inAny(destination, own),
   },
   {
@@ -110,13 +174,13 @@ function verdicts(refusals: readonly Refusal[]): readonly Sentence[] {
   return [
     ...refusals.map(({ says, forbids }) => ({
       says,
-      holds: (packet: FilterPacket, { passes, destination }: Passage, terms: SentenceTerms) =>
-        !passes || !forbids({ ...packet, destination }, terms),
+      holds: (packet: FilterPacket, passage: Passage, terms: SentenceTerms) =>
+        !passage.passes || !forbids(packet, passage, terms),
     })),
     {
       says: "whatever is not forbidden passes",
-      holds: (packet, { passes, destination }, terms) =>
-        passes || refusals.some(({ forbids }) => forbids({ ...packet, destination }, terms)),
+      holds: (packet, passage, terms) =>
+        passage.passes || refusals.some(({ forbids }) => forbids(packet, passage, terms)),
     },
   ];
 }
@@ -141,8 +205,8 @@ export const nodeSentences: readonly Sentence[] = [
       (isUnderlay(output) && (source === linkAddress || (masquerade && inAny(source, own)))),
   },
   {
-    says: "peers reach tailscaled at the node's addresses, and no other destination changes",
-    holds: (packet, { passes, destination }, { linkAddress, underlayPort }) => {
+    says: "peers reach tailscaled at the node's addresses, and no other destination changes but kube-proxy's",
+    holds: (packet, { passes, destination }, { linkAddress, underlayPort, backends }) => {
       const forTailscaled =
         packet.family === 4 &&
         packet.input !== undefined &&
@@ -151,7 +215,8 @@ export const nodeSentences: readonly Sentence[] = [
         packet.toSelf &&
         packet.protocol === "udp" &&
         packet.destinationPort === underlayPort;
-      return !passes || destination === (forTailscaled ? linkAddress : packet.destination);
+      if (!passes || forTailscaled) return !passes || destination === linkAddress;
+      return destination === packet.destination || backends.includes(destination);
     },
   },
 ];

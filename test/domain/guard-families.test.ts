@@ -20,6 +20,8 @@ function settingsOf(families: readonly (4 | 6)[]): GuardSettings {
     tunnel: { name: "tailscale0", mtu: 1280 },
     underlayPort: 41642,
     masquerade: true,
+    services: [],
+    allowFromUnderlay: { prefixes: [], links: [] },
   };
 }
 

@@ -18,6 +18,8 @@ const settings: GuardSettings = {
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
+  services: [],
+  allowFromUnderlay: { prefixes: [], links: [] },
 };
 
 const broken = (seen: GuardObservation) => findBroken(settings, seen);
@@ -290,6 +292,34 @@ describe("whatever is missing", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("the Service prefixes that are kept from the underlay", () => {
+  const services = ["10.96.0.0/16", "fd96::/112"];
+  const rulesAbout = (seen: GuardObservation) => {
+    const loaded = findBroken({ ...settings, services }, seen).find(
+      ({ invariant }) => invariant === "node.firewall",
+    );
+    return services.filter((prefix) => JSON.stringify(loaded).includes(prefix.split("/")[0] ?? ""));
+  };
+  const withAddress = (name: string, kind: string, address: string) =>
+    inKernel(freshObservation, "node", (kernel) => ({
+      ...kernel,
+      links: [
+        ...kernel.links.filter((link) => link.name !== name),
+        { index: 7, name, mac: "", mtu: 1500, up: true, group: 0, alias: "", kind },
+      ],
+      addresses: [{ linkIndex: 7, address, prefixLength: 24 }],
+    }));
+
+  test.each([
+    { seen: withAddress("eth0", "", "192.0.2.7"), kept: ["10.96.0.0/16"], where: "outside of them" },
+    { seen: withAddress("eth0", "", "10.96.3.7"), kept: [], where: "in one of them" },
+    { seen: withAddress("kube-ipvs0", "dummy", "10.96.0.1"), kept: ["10.96.0.0/16"], where: "as a Service" },
+    { seen: withAddress("lo", "", "10.96.0.1"), kept: ["10.96.0.0/16"], where: "on loopback" },
+  ])("are $kept where the node has an address $where", ({ seen, kept }) => {
+    expect(rulesAbout(seen)).toEqual(kept);
   });
 });
 

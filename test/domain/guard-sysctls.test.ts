@@ -11,6 +11,8 @@ const ipv4: GuardSettings = {
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
+  services: [],
+  allowFromUnderlay: { prefixes: [], links: [] },
 };
 const dual: GuardSettings = {
   ...ipv4,
@@ -18,7 +20,7 @@ const dual: GuardSettings = {
   supernets: ["10.244.0.0/16", "fd00:244::/48"],
 };
 const link = (name: string, group = 0) => ({
-  ...{ index: 1, name, mac: "", mtu: 1500, up: true, group, alias: "", kind: "" },
+  ...{ index: name.length, name, mac: "", mtu: 1500, up: true, group, alias: "", kind: "" },
 });
 const snapshot = (...links: KernelSnapshot["links"]): KernelSnapshot => ({
   links,
@@ -39,11 +41,24 @@ test("the node forwards, loosely on our own link only", () => {
   ]);
 });
 
-test("a node that forwards IPv6 still hears router advertisements on links of others, before it forwards", () => {
-  expect(wishedSysctls(dual, "node", links).slice(2)).toEqual([
+test("a node that forwards IPv6 keeps the routes that a router advertised, opens no other link, and believes no pod", () => {
+  const route = { family: 6, type: "unicast", destination: "::/0", table: 254, metric: 1024 } as const;
+  const advertised = { ...links, links: [...links.links, link("enp0s9")] };
+  const routes = [
+    { ...route, protocol: 9, linkIndex: "eth0".length },
+    { ...route, protocol: 9 },
+    // The operator's own, and one that a pod's link has by whatever means.
+    { ...route, protocol: 4, linkIndex: "enp0s9".length },
+    { ...route, protocol: 9, linkIndex: "hc1".length },
+  ];
+  expect(wishedSysctls(dual, "node", { ...advertised, routes }).slice(2)).toEqual([
     { name: "net/ipv6/conf/eth0/accept_ra", value: "2", orElse: ["0"] },
+    { name: "net/ipv6/conf/hc1/accept_ra", value: "0", orElse: [] },
     { name: "net/ipv6/conf/all/forwarding", value: "1", orElse: [] },
   ]);
+  expect(wishedSysctls(dual, "node", advertised).map(({ name }) => name)).not.toContain(
+    "net/ipv6/conf/eth0/accept_ra",
+  );
 });
 
 test("X forwards, and is loose on all links", () => {

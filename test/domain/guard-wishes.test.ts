@@ -17,6 +17,8 @@ const settings: GuardSettings = {
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
+  services: [],
+  allowFromUnderlay: { prefixes: [], links: [] },
 };
 const ipv4 = {
   ...settings,

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  advertisedRouteProtocol,
   attachmentLinkGroup,
   leavingLinkGroup,
   mainTable,
@@ -33,7 +34,8 @@ test("what marks our objects in the kernel is the same in every release", () => 
   expect(tailnetLink).toEqual({ node: "headcni0", tailnet: "eth0" });
 });
 
-test("tables of the kernel and of tailscaled have their numbers", () => {
+test("what the kernel and tailscaled number is called by their numbers", () => {
+  expect(advertisedRouteProtocol).toBe(9);
   expect([mainTable, tailscaleTable]).toEqual([254, 52]);
 });
 

@@ -28,6 +28,8 @@ const settings: GuardSettings = {
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
+  services: [],
+  allowFromUnderlay: { prefixes: [], links: [] },
 };
 
 /** What nft would list of the table. */

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { containsAddress, parsePrefix } from "../../src/domain/prefix.ts";
 import { captureUnderlay } from "../lab/capture.ts";
+import { clusterOf } from "../lab/kubernetes/cluster.ts";
 import { applyObjects, getJson, kubectl, kubectlCommand } from "../lab/kubernetes/kubectl.ts";
 import { inNode } from "../lab/kubernetes/node-machine.ts";
 import { nodeTraces } from "../lab/kubernetes/node-traces.ts";
@@ -16,9 +17,11 @@ import {
   workloadPods,
 } from "../lab/kubernetes/workload.ts";
 import { nodeOf } from "../lab/lab-store.ts";
+import type { Lab } from "../lab/lab-types.ts";
+import { addNetns, ipBatch, removeNetns } from "../lab/netns.ts";
 import { startProcess } from "../lab/processes.ts";
 import { runResult } from "../lab/run-command.ts";
-import { bridgeAddress, bridgeAddress6 } from "../lab/underlay.ts";
+import { bridgeAddress, bridgeAddress6, bridgeName } from "../lab/underlay.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { type Answer, askFromNode, askFromOutside, askFromPod } from "./support/ask-who.ts";
 import { metric } from "./support/daemon-view.ts";
@@ -140,6 +143,44 @@ test("NodePort and hostPort answer outside on both addresses of every node", asy
       const own = atHost.find(({ node }) => node === name);
       expect((await askFromOutside(lab(), `${host}:${hostPort}`))?.pod).toBe(own?.name);
     }
+});
+
+/** A host on the underlay's bridge with a route to the pods and Services by way of the nodes, as the API server has. */
+async function neighbour(): Promise<Lab> {
+  const netns = `${lab().netns}-neighbour`;
+  await addNetns(netns);
+  onTestFinished(() => removeNetns(netns));
+  await ipBatch(lab().netns, [
+    `link add neighbour type veth peer name eth0 netns ${netns}`,
+    `link set neighbour master ${bridgeName} up`,
+  ]);
+  const [first] = lab().nodes;
+  await ipBatch(netns, [
+    "address add 10.99.0.250/24 dev eth0",
+    "address add fd00:10:99::250/64 dev eth0 nodad",
+    "link set eth0 up",
+    ...lab().nodes.flatMap(({ podCIDRs, address, address6 = "" }) =>
+      podCIDRs.map((prefix) => `route add ${prefix} via ${prefix.includes(":") ? address6 : address}`),
+    ),
+    ...clusterOf(lab()).serviceCIDRs.map(
+      (prefix) => `route add ${prefix} via ${prefix.includes(":") ? first?.address6 : first?.address}`,
+    ),
+  ]);
+  return { ...lab(), netns };
+}
+
+test("a host of the underlay reaches node ports and host ports, but pods and Services only where it is named", async () => {
+  const stranger = await neighbour();
+  const [{ address, address6 = "" } = nodeOf(lab(), "n1")] = lab().nodes;
+  for (const host of [address, address6].map(inUrl))
+    for (const port of [nodePort, hostPort])
+      expect(await askFromOutside(stranger, `${host}:${port}`)).toBeDefined();
+  const podAddresses = pods.flatMap(({ addresses }) => addresses).map(inUrl);
+  const asked = [...podAddresses, ...(await serviceAddresses("who")).map(inUrl)];
+  const answers = await Promise.all(asked.map((host) => askFromOutside(stranger, host)));
+  expect(answers.filter((answer) => answer !== undefined)).toEqual([]);
+  // The API server's host is named.
+  for (const host of podAddresses) expect(await askFromOutside(lab(), host)).toBeDefined();
 });
 
 test("pods find both addresses of a Service by its name", async () => {

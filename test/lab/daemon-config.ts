@@ -1,8 +1,10 @@
 import { join } from "node:path";
+import { hostPrefix } from "../../src/domain/prefix.ts";
 import { nodeTag } from "./headscale.ts";
 import { tailscaledEnvironment } from "./host-tailscaled.ts";
 import { clusterOf } from "./kubernetes/cluster.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
+import { bridgeAddress, bridgeAddress6 } from "./underlay.ts";
 
 /** The config of a node's HeadCNI daemon, as an object (written as JSON, which is YAML). */
 export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
@@ -36,7 +38,12 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
 function nodeNetwork(lab: Lab, node: LabNode): Record<string, unknown> {
   return lab.options.kubernetes === undefined
     ? { nodePodCIDR: node.podCIDRs }
-    : { serviceCIDR: clusterOf(lab).serviceCIDRs };
+    : { serviceCIDR: clusterOf(lab).serviceCIDRs, allowFromUnderlay: apiServerHosts(lab) };
+}
+
+/** The API server is no node and talks to pods by way of them (webhooks, the proxy of the API). */
+export function apiServerHosts(lab: Lab): readonly string[] {
+  return lab.options.families.map((family) => hostPrefix({ 4: bridgeAddress, 6: bridgeAddress6 }[family]));
 }
 
 function clusterAccess(lab: Lab, node: LabNode): Record<string, unknown> {

@@ -19,6 +19,8 @@ export interface FilterPacket {
   readonly destination: string;
   /** Whether the destination is an address of the namespace. */
   readonly toSelf: boolean;
+  /** Name of the link by which routing would answer the source; absent where it has none. */
+  readonly sourceLink?: string;
   readonly protocol: "tcp" | "udp" | "icmp";
   /** Any where absent. */
   readonly sourcePort?: number;
@@ -168,7 +170,7 @@ function values(right: unknown): readonly unknown[] {
   return typeof right === "object" && right !== null && "set" in right ? values(right.set) : [right];
 }
 
-function covers(wanted: unknown, value: string | number): boolean {
+function covers(wanted: unknown, value: Value): boolean {
   if (typeof wanted === "object" && wanted !== null && "prefix" in wanted) {
     const { addr, len } = wanted.prefix as { readonly addr: string; readonly len: number };
     return addressInside(String(value), `${addr}/${len}`);
@@ -176,8 +178,10 @@ function covers(wanted: unknown, value: string | number): boolean {
   return wanted === value;
 }
 
+type Value = string | number | boolean;
+
 /** What an expression yields; several values for a set of flags, undefined where the packet has none. */
-type Reader = (packet: Moving) => readonly (string | number)[] | undefined;
+type Reader = (packet: Moving) => readonly Value[] | undefined;
 
 const readers: Readonly<Record<string, Reader>> = {
   // No link reads as an empty name, but has no group (net/netfilter/nft_meta.c, nft_meta_store_ifname and _ifgroup).
@@ -194,15 +198,32 @@ const readers: Readonly<Record<string, Reader>> = {
   "tcp flags": ({ protocol, flags }) => (protocol === "tcp" ? flags : undefined),
   "icmp type": ({ family, icmpType }) => (family === 4 ? some(icmpType) : undefined),
   "icmpv6 type": ({ family, icmpType }) => (family === 6 ? some(icmpType) : undefined),
-  "fib type": ({ toSelf }) => [toSelf ? "local" : "unicast"],
+  "fib type daddr": ({ toSelf }) => [toSelf ? "local" : "unicast"],
+  "fib oif saddr,iif": (packet) => [isAnswered(packet)],
   "ct state": ({ state }) => [state],
   "ct status": ({ translated }) => (translated ? ["dnat"] : []),
 };
 
-function read(left: NftStatement, packet: Moving): readonly (string | number)[] | undefined {
+/**
+ * Whether `fib saddr . iif` finds the link. Loopback and senders without an address yet, of DHCP and of ICMPv6 on their
+ * link, count as found (net/ipv4/netfilter/nft_fib_ipv4.c, nft_fib4_eval; net/ipv6/netfilter/nft_fib_ipv6.c, nft_fib6_eval).
+ */
+function isAnswered({ family, input, source, destination, protocol, sourceLink }: Moving): boolean {
+  const onItsLink = (prefixes: readonly string[]) =>
+    prefixes.some((prefix) => addressInside(destination, prefix));
+  if (input === undefined || input.name === "lo") return true;
+  if (family === 4 && addressInside(source, "0.0.0.0/8") && onItsLink(["255.255.255.255/32", "224.0.0.0/24"]))
+    return true;
+  if (family === 6 && source === "::" && protocol === "icmp" && onItsLink(["fe80::/10", "ff02::/16"]))
+    return true;
+  return sourceLink === input.name;
+}
+
+function read(left: NftStatement, packet: Moving): readonly Value[] | undefined {
   const [[kind, detail] = ["", undefined]] = Object.entries(left);
-  const { key, protocol, field, result } = detail as Readonly<Record<string, string>>;
-  const reader = readers[kind === "payload" ? `${protocol} ${field}` : `${kind} ${key ?? result}`];
+  const { key, protocol, field, result, flags } = detail as Readonly<Record<string, string>>;
+  const name = key ?? `${result} ${flags}`;
+  const reader = readers[kind === "payload" ? `${protocol} ${field}` : `${kind} ${name}`];
   if (reader === undefined) throw new Error(`the interpreter knows no expression ${JSON.stringify(left)}`);
   return reader(packet);
 }
@@ -215,10 +236,19 @@ function some<T>(value: T | undefined): readonly T[] | undefined {
 export function addressInside(address: string, prefix: string): boolean {
   const [base = "", length = ""] = prefix.split("/");
   if (address === "masqueraded" || address.includes(":") !== base.includes(":")) return false;
-  return bitsOf(address).slice(0, Number(length)) === bitsOf(base).slice(0, Number(length));
+  return bitsOf(address).startsWith(bitsOf(base).slice(0, Number(length)));
 }
 
+/** Each address is asked for thousands of times. */
+const knownBits = new Map<string, string>();
+
 function bitsOf(address: string): string {
+  const known = knownBits.get(address) ?? readBits(address);
+  knownBits.set(address, known);
+  return known;
+}
+
+function readBits(address: string): string {
   if (!address.includes(":")) return digits(address.split("."), 10, 8);
   const [head = [], tail = []] = address
     .split("::")

@@ -122,5 +122,7 @@ function trialSettings(families: readonly (4 | 6)[]): GuardSettings {
     tunnel: { name: "tailscale0", mtu: 1280 },
     underlayPort: 41642,
     masquerade: true,
+    services: [],
+    allowFromUnderlay: { prefixes: [], links: [] },
   };
 }

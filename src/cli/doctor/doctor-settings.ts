@@ -12,6 +12,7 @@ export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSett
     hostname: `${text("tailscale.hostnamePrefix")}${text("nodeName")}`,
     supernets: texts("network.podCIDR"),
     services: texts("network.serviceCIDR"),
+    allowFromUnderlay: texts("network.allowFromUnderlay"),
     ownPrefixes: texts("network.nodePodCIDR"),
     linkPrefix: text("tailscale.linkCIDR"),
     tunnelName: text("tailscale.interfaceName"),

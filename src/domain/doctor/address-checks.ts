@@ -33,7 +33,7 @@ export const addressChecks: Checks = {
     if (clashes.length === 0) return ok(`nothing on this node uses ${services.join(" or ")}`);
     const trouble = {
       found: `${services.join(" or ")} overlaps ${listed(clashes)}`,
-      why: "kube-proxy refuses what goes to an unused Service address, so hosts in there become unreachable.",
+      why: "What goes to an unused Service address is refused, by kube-proxy and by HeadCNI, so hosts in there become unreachable.",
       todo: "Set network.serviceCIDR to what the API server has (--service-cluster-ip-range); that must avoid the LAN.",
     };
     return kubernetes ? fail(trouble) : warn(trouble);

@@ -10,6 +10,7 @@ export interface DoctorSettings {
   readonly hostname: string;
   readonly supernets: readonly string[];
   readonly services: readonly string[];
+  readonly allowFromUnderlay: readonly string[];
   /** Empty while only Kubernetes knows it. */
   readonly ownPrefixes: readonly string[];
   readonly linkPrefix: string;
@@ -96,6 +97,8 @@ export interface FirewallFacts {
   readonly ownedTables: readonly string[];
   /** Rules of iptables-legacy's filter table, as `iptables-legacy -S` prints them; empty when that kind is unused. */
   readonly legacyRules: readonly string[];
+  /** What translates Services' addresses here; "none": nothing that the kernel shows (kube-proxy is away, or BPF does it). */
+  readonly serviceProxy: "netfilter" | "ipvs" | "none";
 }
 
 export interface CniFacts {

@@ -35,6 +35,42 @@ export const firewallChecks: Checks = {
     return ok(`${listed(places)} drops; HeadCNI adds tagged exceptions for pods there`);
   },
 
+  "firewall.underlay"({ node: { snapshot } }, { allowFromUnderlay }) {
+    if (allowFromUnderlay.length === 0)
+      return ok("nobody outside the cluster reaches pods, but through node ports and the like");
+    const links = "unknown" in snapshot ? undefined : snapshot.value.links.map(({ name }) => name);
+    const described = allowFromUnderlay.map((sender) =>
+      sender.includes("/") || links === undefined || links.includes(sender)
+        ? sender
+        : `${sender} (no such link here)`,
+    );
+    return ok(`may reach pods and Services by this node: ${listed(described, 8)}`);
+  },
+
+  "firewall.services"({ firewall }, { kubernetes }) {
+    if (!kubernetes || "unknown" in firewall) return undefined;
+    switch (firewall.value.serviceProxy) {
+      case "netfilter":
+        return ok("netfilter translates Services' addresses");
+      case "ipvs":
+        return warn({
+          found: "IPVS translates Services' addresses",
+          why: "It hands packets to pods past the chains in which HeadCNI tells the underlay from the cluster.",
+          todo: "Run kube-proxy in mode nftables or iptables.",
+        });
+      case "none":
+        return warn({
+          found: "nothing in netfilter translates Services' addresses",
+          why: "Either kube-proxy is away and Services do not work, or a BPF program does its work: what that sends from the underlay to a pod looks untranslated, and HeadCNI drops it.",
+          todo: "Run kube-proxy in mode nftables or iptables; where BPF has to stay, name those senders in network.allowFromUnderlay.",
+        });
+      default: {
+        const unhandled: never = firewall.value.serviceProxy;
+        return unhandled;
+      }
+    }
+  },
+
   "firewall.owner"({ firewall }) {
     if ("unknown" in firewall) return undefined;
     const { foreign, ownedTables } = firewall.value;

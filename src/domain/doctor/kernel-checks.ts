@@ -11,8 +11,8 @@ const features: Readonly<Record<KernelFeature, { readonly what: string; readonly
     todo: "Use a kernel with CONFIG_IP_MULTIPLE_TABLES (and CONFIG_IPV6_MULTIPLE_TABLES for IPv6).",
   },
   firewall: {
-    what: "the node's nftables table (masquerade, port forward)",
-    todo: "Load nf_tables, nft_chain_nat, nft_masq, nft_nat, nft_fib_inet and install nftables 1.0 or newer.",
+    what: "the node's nftables table (sources, connection tracking, masquerade, port forward)",
+    todo: "Load nf_tables, nft_chain_nat, nft_masq, nft_nat, nft_ct, nft_fib_inet and install nftables 1.0.6 or newer.",
   },
   tailnetFirewall: {
     what: "the tailnet namespace's nftables table (SNAT, segment size, connection tracking)",

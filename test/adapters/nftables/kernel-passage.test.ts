@@ -7,34 +7,32 @@ import { acceptStatements, forwardAccepts } from "../../../src/domain/nft-foreig
 import { nodeTable } from "../../../src/domain/nft-node-table.ts";
 import { loadTable, type NftTable } from "../../../src/domain/nft-table.ts";
 import { tailnetTable } from "../../../src/domain/nft-tailnet-table.ts";
-import {
-  anyPacket,
-  dualStack,
-  everyPacket,
-  nodePlaces,
-  nodePortTable,
-  type PacketWorld,
-  tailnetPlaces,
-} from "../../domain/firewall-packets.ts";
+import { dualStack } from "../../domain/firewall-nodes.ts";
+import { anyPacket, everyPacket, type PacketWorld, seenInX } from "../../domain/firewall-packets.ts";
 import { nodeLinks, tailnetLinks } from "../../domain/firewall-sentences.ts";
 import { inNetns, netnsPath } from "../../lab/netns.ts";
 import { run } from "../../lab/run-command.ts";
 import { type FilterPacket, passageOf } from "../../support/packet-filter.ts";
 import { type Emerged, type PacketRig, packetRig } from "./packet-rig.ts";
 
-const { settings } = dualStack;
-const { pod, leaving, tailnet, underlay } = nodeLinks;
-const node: PacketWorld = { links: [tailnet, underlay, pod, leaving], places: nodePlaces };
-const inX: PacketWorld = { links: Object.values(tailnetLinks), places: tailnetPlaces };
+const { settings, places, kubeProxy } = dualStack;
+const { pod, leaving, tailnet, underlay, containers } = nodeLinks;
+const node: PacketWorld = { links: [tailnet, underlay, pod, leaving, containers], places };
+const inX: PacketWorld = { links: Object.values(tailnetLinks), places: seenInX(places) };
 const nodeAddresses = [
   { link: "lo", address: "10.244.1.1/32" },
   { link: "lo", address: "10.244.9.1/32" },
   { link: "lo", address: "fd00:1::1/128" },
   { link: underlay.name, address: "10.77.0.2/24" },
   { link: underlay.name, address: "fd77::2/64" },
+  { link: containers.name, address: "172.17.0.1/16" },
+  { link: containers.name, address: "fd17::1/64" },
 ];
-/** What `masquerade` puts in, by the link that has addresses. */
-const underlayAddress = { 4: "10.77.0.2", 6: "fd77::2" } as const;
+/** What `masquerade` puts in, by the link that the packet leaves by. */
+const linkAddresses: Readonly<Record<string, Readonly<Record<4 | 6, string>>>> = {
+  [underlay.name]: { 4: "10.77.0.2", 6: "fd77::2" },
+  [containers.name]: { 4: "172.17.0.1", 6: "fd17::1" },
+};
 const untrackedPort = 7777;
 
 let rig: PacketRig | undefined;
@@ -43,7 +41,10 @@ afterEach(async () => {
 });
 
 async function loaded(world: PacketWorld, addresses: typeof nodeAddresses, tables: readonly NftTable[]) {
-  const made = await packetRig({ label: "packets", links: world.links, addresses });
+  const sources = Object.values(world.places)
+    .flat()
+    .flatMap(({ address, link }) => (link === undefined ? [] : [{ address, link }]));
+  const made = await packetRig({ label: "packets", links: world.links, addresses, sources });
   rig = made;
   const firewall = openFirewall({ tailnetPath: () => netnsPath(made.netns) });
   const documents = tables.map((table) => ({ tool: "nft", document: loadTable(table) }) as const);
@@ -68,9 +69,12 @@ function trialOf(tables: readonly NftTable[], packet: FilterPacket, index: numbe
   if (state === "untracked") return { opener: [], packet: { ...packet, sourcePort: untrackedPort } };
   if (state !== "established") return { opener: [], packet };
   const ports = { sourcePort: 5353, destinationPort: 30_000 + index };
+  const { sourceLink: _sourceLink, ...rest } = packet;
+  const link = places[packet.family].find(({ address }) => address === destination)?.link;
   const opener: FilterPacket = {
-    ...{ ...packet, ...ports, state: "new", toSelf: false },
+    ...{ ...rest, ...ports, state: "new", toSelf: false },
     ...{ input: output, output: input, source: destination, destination: source },
+    ...(link === undefined ? {} : { sourceLink: link }),
   };
   const opened = passageOf(tables, opener);
   const begins =
@@ -91,7 +95,7 @@ function expected(tables: readonly NftTable[], packet: FilterPacket): Emerged {
   if (!passes || packet.output === undefined) return "nowhere";
   return {
     link: packet.output.name,
-    source: source === "masqueraded" ? underlayAddress[packet.family] : source,
+    source: source === "masqueraded" ? (linkAddresses[packet.output.name]?.[packet.family] ?? "") : source,
     destination,
     ...(segmentSize === undefined ? {} : { segmentSize }),
   };
@@ -134,9 +138,9 @@ const bothVerdicts = new Set(verdicts);
 const answered = new Set(verdicts.filter((verdict) => verdict !== "established refused"));
 
 test("the kernel does with the node's table what the interpreter says", async () => {
-  const tables = [nodeTable(settings), nodePortTable];
+  const tables = [nodeTable(settings), kubeProxy];
   const { rig: on } = await loaded(node, nodeAddresses, tables);
-  expect(await compare(on, node, tables, 11)).toEqual(bothVerdicts);
+  expect(await compare(on, node, tables, 29)).toEqual(bothVerdicts);
 });
 
 test("the kernel does with the table in X what the interpreter says", async () => {
@@ -165,7 +169,7 @@ test.each([
 ] as const)(
   "the kernel does with our accepts in a dropping chain of $of what the interpreter says",
   async ({ make, chains }) => {
-    const { rig: on, firewall } = await loaded(node, nodeAddresses, [nodePortTable]);
+    const { rig: on, firewall } = await loaded(node, nodeAddresses, [kubeProxy]);
     await run(inNetns(on.netns, make));
     const place = { hook: "forward", policy: "drop", rules: [] } as const;
     for (const chain of chains)
@@ -178,6 +182,6 @@ test.each([
       name: "theirs",
       chains: [{ name: "f", type: "filter", hook: "forward", priority: 0, policy: "drop", rules }],
     };
-    expect(await compare(on, node, [theirs, nodePortTable], 23)).toEqual(answered);
+    expect(await compare(on, node, [theirs, kubeProxy], 59)).toEqual(answered);
   },
 );

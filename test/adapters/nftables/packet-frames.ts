@@ -13,6 +13,7 @@ export interface Frame {
   readonly protocol: "tcp" | "udp" | "icmp";
   readonly sourcePort: number;
   readonly destinationPort: number;
+  readonly icmpType: number;
   readonly tcpFlags: number;
   readonly segmentSize?: number;
   readonly mark: number;
@@ -35,7 +36,7 @@ export function encodeFrame(frame: Frame): Buffer {
   const source = bytesOf(frame.source);
   const destination = bytesOf(frame.destination);
   const number = protocol === "icmp" ? numbers.icmp[family] : numbers[protocol];
-  const body = { tcp: tcpSegment, udp: udpDatagram, icmp: echoRequest }[protocol](frame);
+  const body = { tcp: tcpSegment, udp: udpDatagram, icmp: icmpMessage }[protocol](frame);
   const sum =
     protocol === "icmp" && family === 4
       ? body
@@ -120,9 +121,9 @@ function udpDatagram({ sourcePort, destinationPort, mark }: Frame): Buffer {
   return Buffer.concat([header, markBytes(mark)]);
 }
 
-function echoRequest({ family, sourcePort, mark }: Frame): Buffer {
+function icmpMessage({ icmpType, sourcePort, mark }: Frame): Buffer {
   const header = Buffer.alloc(8);
-  header.writeUInt8(family === 4 ? 8 : 128, 0);
+  header.writeUInt8(icmpType, 0);
   header.writeUInt16BE(sourcePort, 4);
   return Buffer.concat([header, markBytes(mark)]);
 }

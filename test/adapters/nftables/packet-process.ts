@@ -5,11 +5,8 @@
  */
 import { text } from "node:stream/consumers";
 import { loadLibc } from "../../../src/adapters/netlink/libc.ts";
+import { openPacketSocket, sendFrame } from "./packet-socket.ts";
 
-const packetFamily = 17;
-const rawSocket = 3;
-/** ETH_P_ALL in network byte order, as sockaddr_ll and socket(2) want it. */
-const everyProtocol = 0x0300;
 const doNotWait = 0x40;
 const limitMs = 10_000;
 
@@ -18,15 +15,13 @@ const libc = loadLibc();
 const sockets = new Map(
   process.argv.slice(2).map((argument) => {
     const [link = "", index = ""] = argument.split("=");
-    return [link, open(Number(index))] as const;
+    return [link, openPacketSocket(libc, Number(index))] as const;
   }),
 );
 const seen: { readonly link: string; readonly data: string }[] = [];
 
 for (const { link, data } of frames) {
-  const bytes = Buffer.from(data, "hex");
-  if (libc.send(sockets.get(link) ?? -1, bytes, bytes.length, 0) !== bytes.length)
-    throw new Error(`send on ${link} fails with errno ${libc.errno()}`);
+  sendFrame(libc, sockets.get(link) ?? -1, Buffer.from(data, "hex"));
   receive();
 }
 const end = Date.now() + limitMs;
@@ -36,17 +31,6 @@ while (!seen.some(({ data }) => data.endsWith(last))) {
   receive();
 }
 process.stdout.write(JSON.stringify(seen));
-
-function open(index: number): number {
-  const fd = libc.socket(packetFamily, rawSocket, everyProtocol);
-  const address = Buffer.alloc(20);
-  address.writeUInt16LE(packetFamily, 0);
-  address.writeUInt16LE(everyProtocol, 2);
-  address.writeInt32LE(index, 4);
-  if (fd < 0 || libc.bind(fd, address, address.length) < 0)
-    throw new Error(`a packet socket on link ${index} fails with errno ${libc.errno()}`);
-  return fd;
-}
 
 function receive(): void {
   const buffer = Buffer.alloc(2_000);

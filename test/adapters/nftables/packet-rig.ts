@@ -21,13 +21,21 @@ export interface PacketRigOptions {
   readonly links: readonly FilterLink[];
   /** Addresses of the namespace by link, with prefix length. */
   readonly addresses: readonly { readonly link: string; readonly address: string }[];
+  /** By which link `fib` finds a source; it finds no other. */
+  readonly sources: readonly { readonly link: string; readonly address: string }[];
 }
 
 const firstMark = 0x48430000;
+const icmpTypes: Readonly<Record<string, Readonly<Record<4 | 6, number>>>> = {
+  "echo-request": { 4: 8, 6: 128 },
+  redirect: { 4: 5, 6: 137 },
+  "nd-redirect": { 4: 5, 6: 137 },
+  "nd-router-advert": { 4: 9, 6: 134 },
+};
 const tcpFlagBits = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
 
 /** Routing goes by the traffic class alone, so that a test chooses where each packet would leave. */
-export async function packetRig({ label, links, addresses }: PacketRigOptions): Promise<PacketRig> {
+export async function packetRig({ label, links, addresses, sources }: PacketRigOptions): Promise<PacketRig> {
   const netns = `hcg-${process.pid}-${label}`;
   const world = `${netns}-w`;
   for (const name of [netns, world]) await addNetns(name);
@@ -60,12 +68,20 @@ export async function packetRig({ label, links, addresses }: PacketRigOptions): 
   );
   for (const family of ["-4", "-6"] as const)
     await run(["ip", "-n", netns, family, "-batch", "-"], {
-      input: links
-        .flatMap(({ name }, at) => [
+      input: [
+        ...links.flatMap(({ name }, at) => [
           `rule add pref ${1000 + at} tos 0x${trafficClass(at).toString(16)} lookup ${100 + at}`,
           `route add default dev ${name} table ${100 + at}`,
-        ])
-        .join("\n"),
+        ]),
+        // fib asks as if from loopback (net/ipv4/netfilter/nft_fib_ipv4.c, nft_fib4_eval), which no forwarded packet is.
+        ...sources
+          .filter(({ address }) => address.includes(":") === (family === "-6"))
+          .map(({ link, address }) => {
+            const at = links.findIndex(({ name }) => name === link);
+            return `rule add pref 500 iif lo to ${address} lookup ${100 + at}`;
+          }),
+        "rule add pref 501 iif lo unreachable",
+      ].join("\n"),
     });
   const indexes = JSON.parse(await run(["ip", "-n", world, "-json", "link"])) as {
     readonly ifname: string;
@@ -80,6 +96,7 @@ export async function packetRig({ label, links, addresses }: PacketRigOptions): 
       trafficClass: trafficClass(order.indexOf(packet.output?.name ?? "")),
       sourcePort: packet.sourcePort ?? 20_000 + index,
       destinationPort: packet.destinationPort ?? 0,
+      icmpType: icmpTypes[packet.icmpType ?? "echo-request"]?.[packet.family] ?? 0,
       tcpFlags: (packet.flags ?? []).reduce((bits, flag) => bits | tcpFlagBits[flag], 0),
       mark: firstMark + index,
     });
@@ -100,7 +117,8 @@ export async function packetRig({ label, links, addresses }: PacketRigOptions): 
       const seen = (JSON.parse(printed) as { readonly link: string; readonly data: string }[]).flatMap(
         ({ link, data }) => {
           const frame = readFrame(Buffer.from(data, "hex"));
-          return frame === undefined ? [] : [{ link, frame }];
+          // The kernel's own redirects carry the packet that they are about, with its mark.
+          return frame === undefined || frame.source.startsWith("fe80:") ? [] : [{ link, frame }];
         },
       );
       return packets.map((_packet, index) => {

@@ -3,6 +3,7 @@ import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
 import type { GuardedNode } from "./guarded-node.ts";
 
 export interface TestPod {
+  readonly enter: CommandLine;
   in(...command: CommandLine): Promise<string>;
   /** Whether one of three pings to the address comes back. */
   answers(address: string): Promise<boolean>;
@@ -29,6 +30,7 @@ export async function addPod(node: GuardedNode, label: string, address: string):
     "route add default via 169.254.1.1 dev eth0",
   ]);
   return {
+    enter: inNetns(name, ["env"]),
     in: (...command) => run(inNetns(name, command)),
     answers: async (target) =>
       (await runResult(inNetns(name, ["ping", "-q", "-c", "3", "-i", "0.2", "-W", "1", target]))).exitCode ===

@@ -8,4 +8,6 @@ export const sampleSettings: GuardSettings = {
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
+  services: [],
+  allowFromUnderlay: { prefixes: [], links: [] },
 };

@@ -3,6 +3,7 @@ import type {
   AdminFacts,
   DoctorFacts,
   DoctorSettings,
+  FirewallFacts,
   HeadscaleFacts,
   NodeFacts,
   TailnetFacts,
@@ -40,9 +41,10 @@ export const firewall = (
   foreign: readonly ForeignChain[],
   ownedTables: string[] = [],
   legacyRules: string[] = [],
-) => ({
+  serviceProxy: FirewallFacts["serviceProxy"] = "netfilter",
+): DoctorFacts => ({
   ...healthy,
-  firewall: { value: { foreign, ownedTables, legacyRules } },
+  firewall: { value: { foreign, ownedTables, legacyRules, serviceProxy } },
 });
 export const notInstalled: Partial<DoctorFacts> = {
   daemon: { unknown: "no socket" },

@@ -38,6 +38,10 @@ const peer = (routes: readonly string[], online = true) =>
 const bothFamilies = { supernets: ["10.244.0.0/16", "fd00:244::/48"] };
 const own6 = { ...bothFamilies, ownPrefixes: ["10.244.1.0/24", "fd00:244:1::/64"] };
 
+test("without Kubernetes nobody has to translate Services", () => {
+  expect(of("firewall.services", firewall([], [], [], "none"), { kubernetes: false })).toEqual([]);
+});
+
 /** Just inside and just outside of each limit, and what stands beside the thing that counts. */
 judgeCases([
   ["just wide enough", "addresses.mtu", "ok", uplink(1360), "needs 1360"],

@@ -222,6 +222,18 @@ judgeCases([
     firewall([dropping], ["inet firewalld"]),
     "firewalld",
   ],
+  ["kube-proxy in mode ipvs", "firewall.services", "warn", firewall([], [], [], "ipvs"), "IPVS"],
+  ["no kube-proxy", "firewall.services", "warn", firewall([], [], [], "none"), "nothing in netfilter"],
+  ["kube-proxy in another mode", "firewall.services", "ok", healthy, "netfilter translates"],
+  ["a closed underlay", "firewall.underlay", "ok", healthy, "nobody outside"],
+  [
+    "senders on the underlay",
+    "firewall.underlay",
+    "ok",
+    healthy,
+    "192.0.2.0/24, eth0, docker0 (no such link here)",
+    { allowFromUnderlay: ["192.0.2.0/24", "eth0", "docker0"] },
+  ],
   [
     "another CNI that wins",
     "cni.configuration",

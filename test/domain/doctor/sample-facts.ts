@@ -21,6 +21,7 @@ export const settings: DoctorSettings = {
   hostname: "n1",
   supernets: ["10.244.0.0/16"],
   services: ["10.96.0.0/16"],
+  allowFromUnderlay: [],
   ownPrefixes: ["10.244.1.0/24"],
   linkPrefix: "198.18.0.0/30",
   tunnelName: "tailscale0",
@@ -91,7 +92,7 @@ export const healthy: DoctorFacts = {
     tcpPorts: [22, 9797],
     nameservers: { direct: ["192.0.2.53"], forwarded: [] },
   },
-  firewall: { value: { foreign: [], ownedTables: [], legacyRules: [] } },
+  firewall: { value: { foreign: [], ownedTables: [], legacyRules: [], serviceProxy: "netfilter" } },
   cni: {
     configurations: ["10-headcni.conflist"],
     before: [],

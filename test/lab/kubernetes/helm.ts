@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { daemonConfig } from "../daemon-config.ts";
+import { apiServerHosts, daemonConfig } from "../daemon-config.ts";
 import { LabError } from "../lab-error.ts";
 import type { Lab } from "../lab-types.ts";
 import { inNetns } from "../netns.ts";
@@ -60,7 +60,11 @@ async function valuesOf(lab: Lab): Promise<unknown> {
       authKey: (await run(["cat", authKeyFile])).trim(),
       ...(lab.options.approval === "api" ? { apiKey: (await run(["cat", apiKeyFile])).trim() } : {}),
     },
-    network: { podCIDR: lab.supernets, serviceCIDR: cluster.serviceCIDRs },
+    network: {
+      podCIDR: lab.supernets,
+      serviceCIDR: cluster.serviceCIDRs,
+      allowFromUnderlay: apiServerHosts(lab),
+    },
     config: sharedConfig(daemonConfig(lab, node)),
   };
 }
@@ -69,7 +73,13 @@ async function valuesOf(lab: Lab): Promise<unknown> {
 function sharedConfig(config: Record<string, unknown>): Record<string, unknown> {
   const { tailscale, network, ...rest } = config as Record<string, Record<string, unknown>>;
   const { binary: _binary, staticEndpoints: _endpoints, ...sharedTailscale } = tailscale ?? {};
-  const { podCIDR: _pods, nodePodCIDR: _own, serviceCIDR: _services, ...sharedNetwork } = network ?? {};
+  const {
+    podCIDR: _pods,
+    nodePodCIDR: _own,
+    serviceCIDR: _services,
+    allowFromUnderlay: _senders,
+    ...sharedNetwork
+  } = network ?? {};
   const chartKnows = ["nodeName", "runtimeDir", "stateDir", "headscale", "kubernetes", "cni"];
   const others = Object.entries(rest).filter(([section]) => !chartKnows.includes(section));
   return { ...Object.fromEntries(others), network: sharedNetwork, tailscale: sharedTailscale };

@@ -34,7 +34,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
       "stateDir" .Values.stateDir
       "sysctlDir" "/host/proc/sys"
       "headscale" $headscale
-      "network" (dict "podCIDR" .Values.network.podCIDR "serviceCIDR" .Values.network.serviceCIDR)
+      "network" (pick .Values.network "podCIDR" "serviceCIDR" "allowFromUnderlay")
       "cni" .Values.cni
       "kubernetes" (dict "enabled" true) }}
 {{- toYaml (mergeOverwrite $known (deepCopy .Values.config)) }}
