@@ -9,10 +9,10 @@ import { peerPaths } from "../lab/local-api.ts";
 import { inNetns } from "../lab/netns.ts";
 import { blockDirectPath, healNetwork, partitionNode } from "../lab/network-faults.ts";
 import { run } from "../lab/run-command.ts";
+import { ctlCommand, ctlDocument, runCtl, viaNodes } from "../lab/run-ctl.ts";
 import { pauseService, resumeService, startService, stopService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { podKernelState } from "./support/kernel-view.ts";
-import { ctlCommand, ctlDocument, runCtl, viaNodes } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 interface Document {

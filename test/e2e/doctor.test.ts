@@ -7,9 +7,9 @@ import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import { inNetns } from "../lab/netns.ts";
 import { run, runResult } from "../lab/run-command.ts";
+import { ctlCommand, ctlDocument, runCtl } from "../lab/run-ctl.ts";
 import { startService, stopService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { ctlCommand, ctlDocument, runCtl } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 interface Finding {

@@ -8,6 +8,7 @@ import type { LabNode } from "../lab/lab-types.ts";
 import { inNetns, netnsPath } from "../lab/netns.ts";
 import { addPod, deletePod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
 import { type CommandLine, run } from "../lab/run-command.ts";
+import { ctlDocument, runCtl } from "../lab/run-ctl.ts";
 import { killService, startService } from "../lab/services.ts";
 import { fetchFrom, startPodServer, startProbe, startRead } from "../lab/traffic/traffic.ts";
 import { bridgeAddress6 } from "../lab/underlay.ts";
@@ -18,7 +19,6 @@ import { heldByGuard, runInX } from "./support/guard-view.ts";
 import { podKernelState } from "./support/kernel-view.ts";
 import { pings } from "./support/pings.ts";
 import { callPlugin } from "./support/plugin-call.ts";
-import { ctlDocument, runCtl } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** What must never cross the underlay in clear. */

@@ -10,11 +10,11 @@ import type { LabNode } from "../lab/lab-types.ts";
 import { tailscaledStatus } from "../lab/local-api.ts";
 import { tailOf } from "../lab/log-tail.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
+import { ctlDocument, runCtl } from "../lab/run-ctl.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { metric } from "./support/daemon-view.ts";
-import { ctlDocument, runCtl } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** Headscale that comes back without what it knew: no node is in its database, and no key of before is valid. */

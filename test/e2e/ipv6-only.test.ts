@@ -4,13 +4,13 @@ import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { addPod, execInNode, type Pod } from "../lab/pods.ts";
+import { ctlDocument, runCtl } from "../lab/run-ctl.ts";
 import { killService, startService } from "../lab/services.ts";
 import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { bridgeAddress6 } from "../lab/underlay.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { cleanUp, expectCleanNode } from "./support/clean-node.ts";
 import { pings } from "./support/pings.ts";
-import { ctlDocument, runCtl } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** Pods have IPv6 alone; what tailscaled finds in its namespace is IPv4 all the same. */

@@ -14,10 +14,10 @@ import type { LabNode } from "../lab/lab-types.ts";
 import { inNetns } from "../lab/netns.ts";
 import type { Pod } from "../lab/pods.ts";
 import { run } from "../lab/run-command.ts";
+import { ctlDocument } from "../lab/run-ctl.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { podKernelState } from "./support/kernel-view.ts";
-import { ctlDocument } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 const lab = useLab({ nodes: 1, kubernetes: { network: "headcni", proxyMode: "nftables" } });

@@ -7,7 +7,7 @@ import { run } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { runInX } from "./support/guard-view.ts";
 import { pings } from "./support/pings.ts";
-import { ctlDocument, viaNodes } from "./support/run-ctl.ts";
+import { ctlDocument, viaNodes } from "../lab/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** More than tailscaled's own default, and with its headers no more than the underlay's 1500. */

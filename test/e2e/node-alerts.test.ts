@@ -11,6 +11,7 @@ import { tailscaledStatus } from "../lab/local-api.ts";
 import { addNetns, netnsPath, removeNetns } from "../lab/netns.ts";
 import { addPod, deletePod } from "../lab/pods.ts";
 import { run } from "../lab/run-command.ts";
+import { runCtl } from "../lab/run-ctl.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
 import { startWire } from "../lab/wire.ts";
 import { evaluateInDaemon, passMinuteInDaemon } from "./support/daemon-debugger.ts";
@@ -18,7 +19,6 @@ import { intruder } from "./support/intruder.ts";
 import { callPlugin } from "./support/plugin-call.ts";
 import { startPrometheus, untilQuiet, untilRings, untilSilent } from "./support/prometheus.ts";
 import { repeat } from "./support/repeat.ts";
-import { runCtl } from "./support/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** As in alerts.test.ts: real faults, a real Prometheus, shorter rules. n3 is the intruder's. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab } from "./lab-types.ts";
 import { inNetns } from "./netns.ts";
-import { run } from "./run-command.ts";
+import { type CommandLine, run } from "./run-command.ts";
 import { bridgeName } from "./underlay.ts";
 
 /** A running capture of one link. */
@@ -20,10 +20,19 @@ export async function captureUnderlay(lab: Lab): Promise<Capture> {
 
 /** Captures everything that crosses a link of one of the lab's namespaces; returns once tcpdump listens. */
 export async function captureLink(lab: Lab, netns: string, link: string): Promise<Capture> {
+  return await captureIn(lab, (command) => inNetns(netns, command), link);
+}
+
+/** The same in any namespace, by what makes a command line run there. */
+export async function captureIn(
+  lab: Lab,
+  enter: (command: CommandLine) => CommandLine,
+  link: string,
+): Promise<Capture> {
   const folder = await mkdtemp(join(lab.folder, "capture-"));
   const file = join(folder, "link.pcap");
   const listen = ["tcpdump", "--immediate-mode", "-i", link, "-n", "-U", "-s", "128", "-w", file] as const;
-  const [program, ...args] = inNetns(netns, [...listen]);
+  const [program, ...args] = enter(listen);
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
   const closed = new Promise((resolve) => child.once("close", resolve));
   await new Promise<void>((resolve, reject) => {

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { showAttack } from "./demo/attack-scene.ts";
 import { showCluster } from "./demo/cluster-demo.ts";
 import { showFaults } from "./demo/fault-scene.ts";
 import { showMachines } from "./demo/machine-states.ts";
@@ -67,10 +68,12 @@ async function show(screen: Screen, lab: Lab): Promise<boolean> {
   );
   screen.heading("The state machines");
   await showMachines(screen, lab);
+  screen.heading("An attack from the LAN (npm run lab -- attack lists all)");
+  const repelled = await showAttack(screen, lab);
   screen.heading("kill -9 of a daemon and of Headscale while traffic runs");
   const [from, to] = [pods[0], pods.at(-1)];
   const unharmed = from !== undefined && to !== undefined && (await showFaults(screen, lab, from, to));
-  return pairs && unharmed && paths.every(({ path }) => path !== "none");
+  return pairs && repelled && unharmed && paths.every(({ path }) => path !== "none");
 }
 
 async function showNewPods(screen: Screen, lab: Lab): Promise<readonly Pod[]> {

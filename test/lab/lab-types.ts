@@ -41,6 +41,8 @@ export type Tools = {
   readonly headscale: string;
   readonly derper: string;
   readonly farStun: string;
+  /** Sends packets as given, and connects as a user without rights. */
+  readonly attacker: string;
   readonly tailscale: string;
   readonly tailscaled: string;
   readonly cnitool: string;

@@ -12,6 +12,8 @@ export type TailscaledStatus = {
 
 /** A tailnet node as a tailscaled sees it. `CurAddr` is empty while the path is not direct. */
 export type TailscaledPeer = {
+  /** Headscale's number of the node. */
+  readonly ID: string;
   readonly HostName: string;
   readonly Online: boolean;
   readonly TailscaleIPs: readonly string[] | null;
@@ -21,21 +23,46 @@ export type TailscaledPeer = {
 };
 
 /** The status of a tailscaled by its LocalAPI socket; unix sockets reach across network namespaces. */
-export function tailscaledStatus(socketPath: string): Promise<TailscaledStatus> {
+export async function tailscaledStatus(socketPath: string): Promise<TailscaledStatus> {
+  return JSON.parse(await localApi(socketPath, "GET", "status")) as TailscaledStatus;
+}
+
+/** Some of a tailscaled's preferences, and those of them that are meant (ipn.MaskedPrefs). */
+export type PreferencesEdit = {
+  readonly AdvertiseRoutes?: readonly string[];
+  readonly AdvertiseRoutesSet?: true;
+  readonly Hostname?: string;
+  readonly HostnameSet?: true;
+};
+
+/** Edits preferences as `tailscale set` does, with values that the command line would not take. */
+export async function editPreferences(socketPath: string, edit: PreferencesEdit): Promise<void> {
+  await localApi(socketPath, "PATCH", "prefs", JSON.stringify(edit));
+}
+
+function localApi(
+  socketPath: string,
+  method: "GET" | "PATCH",
+  page: "status" | "prefs",
+  body?: string,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     // Any other Host is refused (ipn/localapi).
     const headers = { Host: "local-tailscaled.sock" };
-    const query = request({ socketPath, path: "/localapi/v0/status", headers, timeout: 5000 }, (response) => {
+    // Thousands of preferences take their time.
+    const timeout = method === "GET" ? 5_000 : 60_000;
+    const path = `/localapi/v0/${page}`;
+    const query = request({ socketPath, method, path, headers, timeout }, (response) => {
       const chunks: string[] = [];
       response.setEncoding("utf8").on("data", (chunk: string) => chunks.push(chunk));
       response.on("error", reject).on("end", () => {
-        if (response.statusCode === 200) resolve(JSON.parse(chunks.join("")) as TailscaledStatus);
+        if (response.statusCode === 200) resolve(chunks.join(""));
         else
           reject(new LabError("NOT_READY", `tailscaled answers ${response.statusCode}: ${chunks.join("")}`));
       });
     });
     query.on("timeout", () => query.destroy(new LabError("NOT_READY", "tailscaled does not answer")));
-    query.on("error", reject).end();
+    query.on("error", reject).end(body);
   });
 }
 

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { nodeAdd } from "./commands/add-node.ts";
+import { attack } from "./commands/attack.ts";
 import { type Command, type CommandArguments, print } from "./commands/command.ts";
 import { down } from "./commands/down.ts";
 import { exec, kubectl, nodeExec } from "./commands/exec.ts";
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   nodeOff,
   nodeOn,
   ...faults,
+  attack,
   status,
   logs,
   list,

@@ -1,6 +1,7 @@
 import type { Lab, LabNode } from "./lab-types.ts";
-import { addNetns, inNetns, ipBatch, setSysctls } from "./netns.ts";
-import { run } from "./run-command.ts";
+import { netnsPrefix } from "./layout.ts";
+import { addNetns, inNetns, ipBatch, listNetns, removeNetns, setSysctls } from "./netns.ts";
+import { run, runResult } from "./run-command.ts";
 
 /** The underlay's bridge in the lab's own namespace; Headscale and DERP listen on its address. */
 export const bridgeName = "br0";
@@ -34,29 +35,73 @@ export function underlayAddress(node: LabNode): string {
 /** Makes a node's namespace and its cable: `eth0` at the node (or at the router before it), a bridge port at the other end. */
 export async function cableNode(lab: Lab, node: LabNode): Promise<void> {
   await addNetns(node.netns);
+  const cable = { port: portOf(node), address: underlayAddress(node), address6: node.address6 };
   if (node.natNetns === undefined) {
-    await plugIn(lab, node, node.netns);
+    await plugIn(lab, { ...cable, netns: node.netns });
   } else {
     await addNetns(node.natNetns);
-    await plugIn(lab, node, node.natNetns);
+    await plugIn(lab, { ...cable, netns: node.natNetns });
     await putBehindRouter(node, node.natNetns);
   }
 }
 
-async function plugIn(lab: Lab, node: LabNode, netns: string): Promise<void> {
-  const port = portOf(node);
+/** A cable from the bridge to `eth0` of a namespace, and the addresses that the underlay knows it by. */
+type Cable = {
+  readonly port: string;
+  readonly netns: string;
+  readonly address: string;
+  readonly address6: string | undefined;
+};
+
+async function plugIn(lab: Lab, { port, netns, address, address6 }: Cable): Promise<void> {
   await ipBatch(lab.netns, [
     `link add ${port} type veth peer name eth0 netns ${netns}`,
     `link set ${port} master ${bridgeName} up`,
   ]);
   await ipBatch(netns, [
-    `address add ${underlayAddress(node)}/24 dev eth0`,
+    `address add ${address}/24 dev eth0`,
     "link set eth0 up",
     `route add default via ${bridgeAddress}`,
-    ...(node.address6 === undefined
+    ...(address6 === undefined
       ? []
-      : [`address add ${node.address6}/64 dev eth0 nodad`, `route add ::/0 via ${bridgeAddress6} dev eth0`]),
+      : [`address add ${address6}/64 dev eth0 nodad`, `route add ::/0 via ${bridgeAddress6} dev eth0`]),
   ]);
+}
+
+/** A host of the underlay that is no node, in a namespace of its own. */
+export type UnderlayHost = {
+  readonly name: string;
+  readonly netns: string;
+  readonly address: string;
+  /** In labs whose underlay has IPv6. */
+  readonly address6: string | undefined;
+};
+
+/** Those that attacks come from, by the last number of their addresses. */
+const outsiders = { neighbour: 200, rogue: 201, member: 202 } as const;
+
+/** Plugs a host into the underlay; one that is there already is left as it is. */
+export async function plugInHost(lab: Lab, name: keyof typeof outsiders): Promise<UnderlayHost> {
+  const netns = hostNetns(lab, name);
+  const number = outsiders[name];
+  const address = `10.99.0.${number}`;
+  const address6 = lab.options.families.includes(6) ? `fd00:10:99::${number}` : undefined;
+  const host = { name, netns, address, address6 };
+  if ((await listNetns(netns)).includes(netns)) return host;
+  await addNetns(netns);
+  await plugIn(lab, { ...host, port: name });
+  return host;
+}
+
+/** Takes a host from the underlay, whose processes have ended; one that is not there is no error. */
+export async function unplugHost(lab: Lab, name: keyof typeof outsiders): Promise<void> {
+  await removeNetns(hostNetns(lab, name));
+  // It would go with the namespace, but some time later.
+  await runResult(["ip", "-n", lab.netns, "link", "del", name]);
+}
+
+function hostNetns(lab: Lab, name: keyof typeof outsiders): string {
+  return `${netnsPrefix(lab.id)}${name}`;
 }
 
 /** A home router: forwards what the node sends with its own address, and back only what belongs to that (RFC 4787 "endpoint-independent mapping" is not promised). */

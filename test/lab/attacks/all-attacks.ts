@@ -1,0 +1,55 @@
+import type { Attack } from "./attack.ts";
+import { deleteRules } from "./delete-rules.ts";
+import { fightTheGuard } from "./fight-the-guard.ts";
+import { foreignWebPage } from "./foreign-web-page.ts";
+import { idleConnections } from "./idle-connections.ts";
+import { listenAtBoot } from "./listen-at-boot.ts";
+import { listenOnUnderlay } from "./listen-on-underlay.ts";
+import { localUserSockets } from "./local-user-sockets.ts";
+import { memberWithoutTag } from "./member-without-tag.ts";
+import { neighbourAsPodToNodePort } from "./neighbour-as-pod-to-node-port.ts";
+import { neighbourAsRemotePod } from "./neighbour-as-remote-pod.ts";
+import { neighbourOutOfState } from "./neighbour-out-of-state.ts";
+import { neighbourToClusterIps } from "./neighbour-to-cluster-ips.ts";
+import { neighbourToLocalPods } from "./neighbour-to-local-pods.ts";
+import { neighbourToRemotePods } from "./neighbour-to-remote-pods.ts";
+import { neighbourToTailnet } from "./neighbour-to-tailnet.ts";
+import { podAsRouter } from "./pod-as-router.ts";
+import { podForgesSources } from "./pod-forges-sources.ts";
+import { rogueAsAbsentNode } from "./rogue-as-absent-node.ts";
+import { rogueChanges } from "./rogue-changes.ts";
+import { rogueFloods } from "./rogue-floods.ts";
+import { rogueName } from "./rogue-name.ts";
+import { rogueSliceOfOtherPrefix } from "./rogue-slice-of-other-prefix.ts";
+import { rogueSliceOfOwnPrefix } from "./rogue-slice-of-own-prefix.ts";
+import { rogueStrayPrefix } from "./rogue-stray-prefix.ts";
+import { serviceInPlaintext } from "./service-in-plaintext.ts";
+
+/** Every attack of the kit; within a promise those that leave the lab longest for itself come last. */
+export const allAttacks: readonly Attack[] = [
+  listenOnUnderlay,
+  serviceInPlaintext,
+  listenAtBoot,
+  podForgesSources,
+  podAsRouter,
+  neighbourToRemotePods,
+  neighbourToLocalPods,
+  neighbourToTailnet,
+  neighbourOutOfState,
+  neighbourAsRemotePod,
+  neighbourAsPodToNodePort,
+  neighbourToClusterIps,
+  rogueStrayPrefix,
+  rogueSliceOfOwnPrefix,
+  rogueSliceOfOtherPrefix,
+  rogueAsAbsentNode,
+  rogueChanges,
+  rogueFloods,
+  memberWithoutTag,
+  deleteRules,
+  fightTheGuard,
+  localUserSockets,
+  idleConnections,
+  foreignWebPage,
+  rogueName,
+];

@@ -1,0 +1,29 @@
+import { cutPower, powerOn } from "../kubernetes/node-power.ts";
+import { impersonate } from "./announce-slice.ts";
+import type { Attack } from "./attack.ts";
+import { attackPods } from "./attack-pods.ts";
+import { rejoined } from "./listen-at-boot.ts";
+import { untilServed, withMember } from "./member.ts";
+
+export const rogueAsAbsentNode: Attack = {
+  name: "rogue-as-absent-node",
+  promise: "identity",
+  does: "the other node loses its power, and a tailnet member with the nodes' tag announces exactly its prefixes, takes what pods send there, and sends as its pods",
+  kubernetes: true,
+  run: async (scene) => {
+    const { lab, node, other } = scene;
+    const { attacker, remote } = await attackPods(scene);
+    await cutPower(lab, other);
+    try {
+      return await withMember(lab, "rogue", async (rogue) => {
+        await rogue.announce(other.podCIDRs);
+        // Headscale gives a prefix to another announcer when its holder is offline for 10 s.
+        for (const prefix of other.podCIDRs) await untilServed(lab, rogue, node, prefix);
+        return await impersonate(scene, rogue, { target: remote, sender: attacker });
+      });
+    } finally {
+      await powerOn(lab, other);
+      await rejoined(scene);
+    }
+  },
+};

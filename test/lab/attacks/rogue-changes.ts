@@ -1,0 +1,47 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { startProbe } from "../traffic/traffic.ts";
+import type { Attack } from "./attack.ts";
+import { attackPods } from "./attack-pods.ts";
+import { counterSum, guardState } from "./daemon-numbers.ts";
+import { untilServed, withMember } from "./member.ts";
+
+const changes = 20;
+const everyMs = 1_000;
+
+export const rogueChanges: Attack = {
+  name: "rogue-changes",
+  promise: "flood",
+  does: `a tailnet member with the nodes' tag announces another prefix every second, ${changes} times`,
+  kubernetes: true,
+  run: async (scene) => {
+    const { lab, node } = scene;
+    const { attacker, remote } = await attackPods(scene);
+    return await withMember(lab, "rogue", async (rogue) => {
+      const repairs = () => counterSum(node, "headcni_guard_repairs_total");
+      const repairedBefore = await repairs();
+      const states = new Set<string>();
+      const probes = await Promise.all(remote.addresses.map((address) => startProbe(attacker, address, 10)));
+      for (let change = 1; change <= changes; change += 1) {
+        await rogue.announce([strayPrefix(change)]);
+        await delay(everyMs);
+        states.add(await guardState(node));
+      }
+      await untilServed(lab, rogue, node, strayPrefix(changes));
+      states.add(await guardState(node));
+      const reports = await Promise.all(probes.map((probe) => probe.stop()));
+      const lost = reports.reduce((sum, { sent, received }) => sum + sent - received, 0);
+      const sent = reports.reduce((sum, report) => sum + report.sent, 0);
+      const repaired = (await repairs()) - repairedBefore;
+      return [
+        { saw: `the guard was ${[...states].sort().join(", ")}`, harm: states.has("fighting") },
+        { saw: `${repaired} repairs were counted`, harm: repaired > 0 },
+        { saw: `pods lost ${lost} of ${sent} packets`, harm: lost > 0 },
+      ];
+    });
+  },
+};
+
+/** Inside the supernet, and no node's. */
+function strayPrefix(number: number): string {
+  return `10.244.${200 + number}.0/24`;
+}

@@ -1,0 +1,69 @@
+import { readFile } from "node:fs/promises";
+import { daemonGet } from "../daemon-pages.ts";
+import { LabError } from "../lab-error.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { tailscaledStatus } from "../local-api.ts";
+import { runCtl } from "../run-ctl.ts";
+import { waitUntil } from "../wait-until.ts";
+import type { Attack, Finding } from "./attack.ts";
+import { untilServed, withMember } from "./member.ts";
+
+/** Turns a terminal red, clears it, sets its title, and writes a line of its own; the last is one byte of C1 (ECMA-48). */
+const escapes = "\u001b[31m\u001b[2J\u001b]0;owned\u0007\nall is well\u009b32m";
+const hostName = `rogue${escapes}`;
+
+export const rogueName: Attack = {
+  name: "rogue-name",
+  promise: "names",
+  does: "a tailnet member with the nodes' tag and control characters in its host name announces a slice of this node's prefix, so that everybody names it",
+  kubernetes: false,
+  run: async ({ lab, node }) => {
+    const slice = `10.244.${node.index}.250/32`;
+    return await withMember(lab, "rogue", async (rogue) => {
+      await rogue.rename(hostName);
+      await rogue.announce([slice]);
+      await untilServed(lab, rogue, node, slice);
+      const named = async () => {
+        const { Peer } = await tailscaledStatus(node.tailscaledSocket);
+        return Object.values(Peer ?? {}).some((peer) => peer.HostName.includes("\u001b"));
+      };
+      await waitUntil(named, { what: `${node.name} hears the rogue's name`, timeoutMs: 30_000 });
+      const shown = async () => (await headcnictl(lab, node, ["status", "--peers"])).includes("rogue");
+      await waitUntil(shown, { what: "headcnictl status shows the rogue", timeoutMs: 30_000 });
+      const texts = {
+        "headcnictl status": await headcnictl(lab, node, ["status", "--peers"]),
+        "headcnictl machines": await headcnictl(lab, node, ["machines"]),
+        "headcnictl logs": await headcnictl(lab, node, ["logs"]),
+        "headcnictl doctor": await headcnictl(lab, node, ["doctor"]),
+        "/metrics": (await daemonGet(node, "/metrics")).body,
+        "the daemon's log": await readFile(node.logFile, "utf8"),
+      };
+      return Object.entries(texts).map(([where, text]) => verdict(where, text));
+    });
+  },
+};
+
+/** Control characters in a text that no line of it may hold: C0 but line ends and tabs, DEL, and C1. */
+export function controlCharacters(text: string): readonly string[] {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  const found = text.match(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g) ?? [];
+  return [...new Set(found)].map((character) => `U+${hex(character)}`).sort();
+}
+
+function hex(character: string): string {
+  return character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+}
+
+function verdict(where: string, text: string): Finding {
+  const found = controlCharacters(text);
+  // A line end of the rogue's would begin a line with its words.
+  const forged = text.split("\n").some((line) => line.startsWith("all is well"));
+  const saw = found.length > 0 ? `${found.join(" ")} in ${where}` : `a line of the rogue's in ${where}`;
+  return found.length > 0 || forged ? { saw, harm: true } : { saw: `${where} is clean`, harm: false };
+}
+
+async function headcnictl(lab: Lab, node: LabNode, words: readonly string[]): Promise<string> {
+  const { stdout, stderr } = await runCtl(lab, node, words);
+  if (stdout === "") throw new LabError("COMMAND_FAILED", `headcnictl ${words.join(" ")}: ${stderr}`);
+  return stdout;
+}
