@@ -4,8 +4,6 @@ import { addressAt, parsePrefix, routerAddress } from "./prefix.ts";
 export interface GuardTerms {
   /** This node's pod CIDRs. */
   readonly ownPrefixes: readonly string[];
-  /** Inside the supernets, announced by peers and no Node's: nothing goes there, nothing comes from there. */
-  readonly refusedPrefixes: readonly string[];
 }
 
 /** What the guard keeps true; all prefixes canonical text, one or more per family. */
@@ -56,7 +54,6 @@ export interface FamilySettings {
   readonly family: 4 | 6;
   readonly ownPrefixes: readonly string[];
   readonly supernets: readonly string[];
-  readonly refusedPrefixes: readonly string[];
   readonly routers: readonly string[];
   readonly router: string;
   readonly ends: LinkEnds;
@@ -74,7 +71,6 @@ export function familySettings(settings: GuardSettings): readonly FamilySettings
         family,
         ownPrefixes: settings.ownPrefixes.filter((text) => parsePrefix(text).family === family),
         supernets: settings.supernets.filter((text) => parsePrefix(text).family === family),
-        refusedPrefixes: settings.refusedPrefixes.filter((text) => parsePrefix(text).family === family),
         routers,
         router,
         ends: linkEnds(settings, family),

@@ -136,7 +136,6 @@ function nearby(family: 4 | 6, place: Place, places: readonly Place[]): fc.Arbit
 export const dualStack: { readonly settings: GuardSettings; readonly terms: SentenceTerms } = {
   settings: {
     ownPrefixes: ["10.244.1.0/24", "10.244.9.0/28", "fd00:1::/64"],
-    refusedPrefixes: ["10.244.3.0/24", "fd00:3::/64"],
     supernets: ["10.244.0.0/16", "fd00::/24"],
     linkPrefix: "198.18.0.0/30",
     tunnel: { name: "tailscale0", mtu: 1280 },
@@ -145,7 +144,7 @@ export const dualStack: { readonly settings: GuardSettings; readonly terms: Sent
   },
   terms: {
     own: ["10.244.1.0/24", "10.244.9.0/28", "fd00:1::/64"],
-    refused: ["10.244.3.0/24", "fd00:3::/64"],
+    believed: ["10.244.2.0/24", "fd00:2::/64"],
     supernets: ["10.244.0.0/16", "fd00::/24"],
     routers: { 4: ["10.244.1.1", "10.244.9.1"], 6: ["fd00:1::1"] },
     linkAddress: "198.18.0.2",

@@ -6,7 +6,8 @@ import { addressInside, type FilterLink, type FilterPacket, type Passage } from 
 export interface SentenceTerms {
   readonly own: readonly string[];
   readonly supernets: readonly string[];
-  readonly refused: readonly string[];
+  /** Prefixes of Nodes, each served by the tailnet node that its Node published. */
+  readonly believed: readonly string[];
   /** One for each own prefix; the first stands for the node. */
   readonly routers: Readonly<Record<4 | 6, readonly string[]>>;
   /** Address of X on the veth; its underlay is IPv4. */
@@ -83,11 +84,6 @@ const tailnetRefusals: readonly Refusal[] = [
   {
     says: "nobody in the tailnet sends as a pod of this node",
     forbids: ({ input, source }, { own }) => input?.name === "tailscale0" && inAny(source, own),
-  },
-  {
-    says: "a refused prefix sends nothing and gets nothing",
-    forbids: ({ input, source, destination }, { refused }) =>
-      input !== undefined && (inAny(source, refused) || inAny(destination, refused)),
   },
   {
     says: "out of the tailnet new flows lead to pods of this node alone",
@@ -181,6 +177,26 @@ export const tailnetSentences: readonly Sentence[] = [
     },
   },
 ];
+
+/** The table of headcni-wire in X, whatever else is there. Links of a packet are `tailnetLinks`. */
+export const allowlistSentences: readonly Sentence[] = verdicts([
+  {
+    says: "of the pods' addresses only prefixes of Nodes come out of the tailnet",
+    forbids: ({ input, output, source }, { supernets, believed }) =>
+      input?.name === "tailscale0" &&
+      output !== undefined &&
+      inAny(source, supernets) &&
+      !inAny(source, believed),
+  },
+  {
+    says: "of the pods' addresses only prefixes of Nodes are sent to in the tailnet",
+    forbids: ({ input, output, destination }, { supernets, believed }) =>
+      input !== undefined &&
+      output?.name === "tailscale0" &&
+      inAny(destination, supernets) &&
+      !inAny(destination, believed),
+  },
+]);
 
 /** Accepts in another program's chain that drops by default. */
 export const foreignForwardSentences: readonly Sentence[] = [
