@@ -1,6 +1,7 @@
 import type { AnyStateMachine } from "xstate";
 import { cleanupMachine } from "./cleanup/cleanup-machine.ts";
 import { clusterNodesMachine } from "./cluster-nodes/cluster-nodes-machine.ts";
+import { nodeListMachine } from "./cluster-nodes/node-list-machine.ts";
 import { cniMachine } from "./cni/cni-machine.ts";
 import { configMachine } from "./config/config-machine.ts";
 import { guardMachine } from "./guard/guard-machine.ts";
@@ -9,6 +10,7 @@ import { headscaleMachine } from "./headscale/headscale-machine.ts";
 import { healthMachine } from "./health/health-machine.ts";
 import { linksMachine } from "./links/links-machine.ts";
 import { nodeConditionMachine } from "./own-node/node-condition-machine.ts";
+import { nodeIdentityMachine } from "./own-node/node-identity-machine.ts";
 import { ownNodeMachine } from "./own-node/own-node-machine.ts";
 import { podMachine } from "./pod/pod-machine.ts";
 import { podReportsMachine } from "./pod-watch/pod-reports-machine.ts";
@@ -25,6 +27,7 @@ import { tailnetLoginMachine } from "./tailnet/tailnet-login-machine.ts";
 import { tailnetMachine } from "./tailnet/tailnet-machine.ts";
 import { tailscaledMachine } from "./tailscaled/tailscaled-machine.ts";
 import { watchMachine } from "./watch/watch-machine.ts";
+import { allowlistMachine } from "./wire/allowlist-machine.ts";
 import { wireResolverMachine } from "./wire/resolver-machine.ts";
 import { wireMachine } from "./wire/wire-machine.ts";
 
@@ -51,11 +54,14 @@ export const allMachines: readonly AnyStateMachine[] = [
   peerRouteMachine,
   ownNodeMachine,
   nodeConditionMachine,
+  nodeIdentityMachine,
   clusterNodesMachine,
+  nodeListMachine,
   podWatchMachine,
   podReportsMachine,
   watchMachine,
   wireMachine,
   wireResolverMachine,
+  allowlistMachine,
   cleanupMachine,
 ];

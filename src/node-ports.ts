@@ -7,6 +7,7 @@ import { createNodeMemory } from "./adapters/kubernetes/node-memory-file.ts";
 import { sandboxUsers } from "./adapters/kubernetes/sandbox-users.ts";
 import { type Kernel, openKernel } from "./adapters/netlink/open-kernel.ts";
 import { openFirewall } from "./adapters/nftables/open-firewall.ts";
+import { createNodeListFile } from "./adapters/node-list/node-list-file.ts";
 import { sysctlMemory } from "./adapters/sysctl-memory/sysctl-memory.ts";
 import { createTailnet } from "./adapters/tailscale/tailnet-client.ts";
 import { tailscaledSocket } from "./adapters/tailscale/tailscaled-command.ts";
@@ -87,6 +88,7 @@ export async function openNodePorts(
       identity: { nodeName, headscaleUrl: headscale.url },
     }),
     kubernetes: cluster,
+    nodeList: createNodeListFile(paths.nodeList),
     nodeMemory: createNodeMemory({ path: paths.nodeMemory, nodeName }),
     sandboxUsers: sandboxUsers(),
     /** The pre-auth key as it is now. Throws AuthKeyError when there is none to read. */

@@ -1,10 +1,12 @@
 import { clusterNodesMachine } from "../machines/cluster-nodes/cluster-nodes-machine.ts";
+import { nodeListMachine } from "../machines/cluster-nodes/node-list-machine.ts";
 import { cniMachine } from "../machines/cni/cni-machine.ts";
 import { configMachine } from "../machines/config/config-machine.ts";
 import { guardMachine } from "../machines/guard/guard-machine.ts";
 import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
 import { headscaleMachine } from "../machines/headscale/headscale-machine.ts";
 import { nodeConditionMachine } from "../machines/own-node/node-condition-machine.ts";
+import { nodeIdentityMachine } from "../machines/own-node/node-identity-machine.ts";
 import { ownNodeMachine } from "../machines/own-node/own-node-machine.ts";
 import { podMachine } from "../machines/pod/pod-machine.ts";
 import { podReportsMachine } from "../machines/pod-watch/pod-reports-machine.ts";
@@ -25,6 +27,7 @@ import { configActors } from "./actors/config-actors.ts";
 import { guardActors } from "./actors/guard-actors.ts";
 import { headscaleActors } from "./actors/headscale-actors.ts";
 import type { KernelWatch } from "./actors/kernel-watch.ts";
+import { nodeListActors } from "./actors/node-list-actors.ts";
 import { ownNodeActors } from "./actors/own-node-actors.ts";
 import { podActors, podsActors } from "./actors/pod-actors.ts";
 import { podWatchActors } from "./actors/pod-watch-actors.ts";
@@ -60,12 +63,15 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
       config: configMachine.provide({ actors: configActors(wiring.configSource) }),
       guard: guardMachine.provide({ actors: guardActors(ports, guardSettings(config)) }),
       headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
-      clusterNodes: clusterNodesMachine.provide({ actors: { watch } }),
+      clusterNodes: clusterNodesMachine.provide({
+        actors: { watch, list: nodeListMachine.provide({ actors: nodeListActors(ports.nodeList) }) },
+      }),
       ownNode: ownNodeMachine.provide({
         actors: {
           ...ownNode.ownNode,
           watch,
           condition: nodeConditionMachine.provide({ actors: ownNode.condition }),
+          identity: nodeIdentityMachine.provide({ actors: ownNode.identity }),
         },
       }),
       podWatch: podWatchMachine.provide({

@@ -15,6 +15,8 @@ export function runtimePaths({ runtimeDir, stateDir }: Pick<Config, "runtimeDir"
     /** The node's own sysctls, for clean-up. */
     sysctls: join(runtimeDir, "sysctls.json"),
     proof: join(stateDir, "proven.json"),
+    /** The Nodes' pod CIDRs and who serves them in the tailnet: what headcni-wire lets in. */
+    nodeList: join(stateDir, "allowlist.json"),
     /** The pod CIDRs that this node last had. */
     nodeMemory: join(stateDir, "node.json"),
   };

@@ -16,6 +16,11 @@ function peerRouteLimitSeconds(path: string): number {
   return limitMs / 1000;
 }
 
+/** Instances on which such a machine lives. */
+function machines(machine: string): string {
+  return `sum by (instance) (headcni_machines{machine="${machine}"}) > 0`;
+}
+
 /** Alerts on what is no state: numbers of the daemon, and the daemon itself. */
 export const metricAlerts: readonly MetricAlert[] = [
   {
@@ -97,11 +102,11 @@ export const metricAlerts: readonly MetricAlert[] = [
   {
     alert: "HeadcniPeerRouteLost",
     severity: "warning",
-    expr: 'headcni_route_state{kind="peer",state=~"expected|lost"} == 1',
+    expr: 'headcni_route_state{kind="peer",state=~"expected|lost|unconfirmed"} == 1',
     forSeconds: peerRouteLimitSeconds("lost.withdrawn"),
     summary: `${at} does not reach the pods of {{ $labels.prefix }}: the route is {{ $labels.state }}`,
     description:
-      "The peer is away, its route is no longer approved, or tailscaled does not install it. Packets to these pods are refused, never sent in clear.",
+      "The peer is away, its route is no longer approved, tailscaled does not install it, or its Node has not published its tailnet node. Packets to these pods are refused, never sent in clear.",
   },
   {
     alert: "HeadcniPrefixConflict",
@@ -110,7 +115,16 @@ export const metricAlerts: readonly MetricAlert[] = [
     forSeconds: peerRouteLimitSeconds("conflicting"),
     summary: `on ${at} the prefix {{ $labels.prefix }} is announced by somebody who must not`,
     description:
-      "Two nodes announce overlapping prefixes, or a prefix is no Node's pod CIDR. /debug/machines and the log name the culprit.",
+      "A machine announces a prefix that is no Node's pod CIDR, or that of a Node which is another machine; without Kubernetes two nodes announce overlapping prefixes. headcnictl status names the culprit.",
+  },
+  {
+    alert: "HeadcniWireOutdated",
+    severity: "warning",
+    expr: `${machines("wire")} and ${machines("clusterNodes")} unless ${machines("allowlist")}`,
+    forSeconds: 600,
+    summary: `headcni-wire on ${at} is of an earlier release, or of a configuration without Kubernetes: it keeps no allowlist`,
+    description:
+      "Until it is replaced the node believes whoever Headscale lets serve a prefix of the pods. Its restart cuts the node off for some seconds.",
   },
   {
     alert: "HeadcniNetworkErrors",

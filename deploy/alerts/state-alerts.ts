@@ -79,6 +79,27 @@ export const stateAlerts: readonly StateAlert[] = [
     },
   },
   {
+    alert: "HeadcniAllowlistStale",
+    severity: "critical",
+    matter: "nodes that join or change are refused by this one, or this one by them",
+    states: {
+      wire: ["enclosing"],
+      allowlist: [
+        "list.reading",
+        "list.unlisted",
+        "list.unreadable",
+        "netmap.following.reading",
+        "netmap.following.pausing",
+        "netmap.away",
+        "table.applying",
+        "table.spacing",
+        "table.backingOff",
+      ],
+      nodeList: ["recalling", "writing", "backingOff"],
+      nodeIdentity: ["publishing", "backingOff"],
+    },
+  },
+  {
     alert: "HeadcniNotLoggedIn",
     severity: "critical",
     matter: "the node is not in the tailnet",

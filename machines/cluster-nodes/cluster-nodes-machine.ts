@@ -1,6 +1,6 @@
 import { assign, enqueueActions, not, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
+import { bindNodes, type NodeBinding } from "../../src/domain/node-bindings.ts";
 import { departuresFor } from "../../src/domain/node-departure.ts";
 import {
   changeNodes,
@@ -16,11 +16,12 @@ import type { Recipient } from "../support/recipient.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { WatchedChange, WatchReport } from "../watch/watch-events.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
+import { type NodeListReport, nodeListMachine } from "./node-list-machine.ts";
 
-/** What the root hears: the cluster's Nodes; the own one and those in their grace period included. */
+/** What the root hears: who may serve the prefixes of the cluster's Nodes; the own one and those in their grace period included. */
 export interface ClusterNodesReport {
   readonly type: "nodes.changed";
-  readonly nodes: readonly ClusterNode[];
+  readonly bindings: readonly NodeBinding[];
 }
 
 interface ClusterNodesInput {
@@ -49,15 +50,15 @@ const keepNews = {
   },
 } as const;
 
-/** The cluster's Nodes: which prefixes peers may announce, and who left for good. */
+/** The cluster's Nodes: who may serve which prefix in the tailnet, and who left for good. */
 export const clusterNodesMachine = setup({
   types: {} as MachineTypes & {
     input: ClusterNodesInput;
     context: ClusterNodesContext;
-    events: WatchReport<"nodes">;
-    children: { watch: "watch" };
+    events: WatchReport<"nodes"> | NodeListReport;
+    children: { watch: "watch"; list: "list" };
   },
-  actors: { watch: watchMachine },
+  actors: { watch: watchMachine, list: nodeListMachine },
   actions: {
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     forgetFailure: assign({ failure: null }),
@@ -65,11 +66,21 @@ export const clusterNodesMachine = setup({
       ({ context: { seed, parent, headscale, ledger: before }, enqueue }, ledger: NodeLedger) => {
         enqueue.assign({ ledger });
         if (ledger.nodes === before?.nodes) return;
-        enqueue.sendTo(parent, { type: "nodes.changed", nodes: Object.values(ledger.nodes) });
+        const bindings = bindingsOf(ledger);
+        enqueue.sendTo(parent, { type: "nodes.changed", bindings });
+        enqueue.sendTo("list", { type: "list.wanted", bindings });
         for (const { name, podCidrs } of departuresFor(seed, before ?? emptyLedger, ledger))
           enqueue.sendTo(headscale, { type: "node.departed", name, prefixes: podCidrs });
       },
     ),
+    /** A child that was started anew knows nothing. */
+    tellList: enqueueActions(({ context: { ledger }, enqueue }) => {
+      if (ledger !== null) enqueue.sendTo("list", { type: "list.wanted", bindings: bindingsOf(ledger) });
+    }),
+    /** Until the API server is heard. */
+    tellRecalled: enqueueActions(({ context: { ledger, parent }, enqueue }, { bindings }: NodeListReport) => {
+      if (ledger === null) enqueue.sendTo(parent, { type: "nodes.changed", bindings });
+    }),
   },
   guards: {
     isKnown: ({ context }) => context.ledger !== null,
@@ -80,16 +91,29 @@ export const clusterNodesMachine = setup({
   id: "clusterNodes",
   context: ({ input }) => ({ ...input, ledger: null, failure: null }),
   options: { maxIterations: 1_000 },
-  on: { "watch.lost": {}, "watch.restored": {} },
+  on: {
+    "watch.lost": {},
+    "watch.restored": {},
+    "list.recalled": { actions: { type: "tellRecalled", params: ({ event }) => event } },
+  },
   initial: "working",
   states: {
     working: {
-      invoke: {
-        id: "watch",
-        src: "watch",
-        input: ({ context: { seed }, self }) => ({ source: "nodes" as const, seed, parent: self }),
-        onError: { target: "crashed", actions: keepError },
-      },
+      entry: "tellList",
+      invoke: [
+        {
+          id: "watch",
+          src: "watch",
+          input: ({ context: { seed }, self }) => ({ source: "nodes" as const, seed, parent: self }),
+          onError: { target: "crashed", actions: keepError },
+        },
+        {
+          id: "list",
+          src: "list",
+          input: ({ context: { seed }, self }) => ({ seed, parent: self }),
+          onError: { target: "crashed", actions: keepError },
+        },
+      ],
       on: {
         "watch.listed": { actions: [keepNews, "forgetFailure"] },
         "watch.changed": { actions: keepNews },
@@ -97,7 +121,10 @@ export const clusterNodesMachine = setup({
       initial: "unknown",
       states: {
         unknown: {
-          meta: stuckAfter(limits.listing, "the cluster's Nodes are not known: peers are not judged"),
+          meta: stuckAfter(
+            limits.listing,
+            "the cluster's Nodes are not known: peers are judged by the last list, and new ones refused",
+          ),
           always: { guard: "isKnown", target: "known" },
         },
         known: {
@@ -131,3 +158,7 @@ export const clusterNodesMachine = setup({
     },
   },
 });
+
+function bindingsOf({ nodes, missing }: NodeLedger): readonly NodeBinding[] {
+  return bindNodes(Object.values(nodes), missing);
+}

@@ -10,8 +10,6 @@ export type GuardEvent =
   | { readonly type: "tailnetNamespace.opened"; readonly replyTo: Recipient<NamespaceHeld> }
   /** X is gone, or was never there: the node's namespace is all there is to hold until another X is opened. */
   | { readonly type: "tailnetNamespace.closed" }
-  /** From the root: these, which peers announce, have to be kept out from now on. */
-  | { readonly type: "peers.refused"; readonly prefixes: readonly string[] }
   | KernelChanged;
 
 /** The answer to `tailnetNamespace.opened`: the way from X to the underlay is open, and closed to all else. */

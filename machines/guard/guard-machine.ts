@@ -1,4 +1,4 @@
-import { assign, enqueueActions, raise, setup } from "xstate";
+import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { widerScope } from "../../src/domain/guard-changes.ts";
@@ -61,13 +61,6 @@ export const guardMachine = setup({
       reportedHeld: false,
     })),
     closeTailnet: assign({ tailnetOpen: false, tailnetAwaited: false, opener: null }),
-    keepRefused: assign({
-      terms: ({ context }, { prefixes }: { readonly prefixes: readonly string[] }) => ({
-        ...context.terms,
-        refusedPrefixes: prefixes,
-      }),
-    }),
-    noticeChange: raise({ type: "kernel.changed", scope: "all" }),
     lookAtAll: assign({ scope: "all" as const }),
     lookAtChange: assign({ scope: (_, { scope }: KernelChanged) => scope }),
     lookAtPending: assign({ scope: ({ context }) => context.pending ?? "all" }),
@@ -167,7 +160,6 @@ export const guardMachine = setup({
       actions: [{ type: "openTailnet", params: ({ event }) => event.replyTo }, "lookAtAll"],
     },
     "tailnetNamespace.closed": { target: ".checking", actions: ["closeTailnet", "lookAtAll"] },
-    "peers.refused": { actions: [{ type: "keepRefused", params: ({ event }) => event }, "noticeChange"] },
     "kernel.changed": {
       actions: { type: "rememberChange", params: ({ event }) => event },
     },

@@ -1,4 +1,5 @@
 import type { Failure } from "../../src/domain/failure.ts";
+import type { BoundNodes } from "../../src/domain/node-bindings.ts";
 import type { ClusterNodesReport } from "../cluster-nodes/cluster-nodes-machine.ts";
 import type { CniCommand, CniReport } from "../cni/cni-events.ts";
 import type { ConfigReport } from "../config/config-machine.ts";
@@ -20,8 +21,11 @@ export interface HeadcniSettings {
   /** This node's pod CIDRs of the configuration; empty: its Node says. */
   readonly ownPrefixes: readonly string[];
   readonly pods: PodsSettings;
-  readonly routes: Omit<RoutesInput, "own" | "expected" | "headscale" | "health" | "guard">;
-  readonly tailscale: Omit<TailscaledInput, "wanted" | "headscale" | "health" | "guard" | "routes"> & {
+  readonly routes: Omit<RoutesInput, "own" | "bound" | "headscale" | "health">;
+  readonly tailscale: Omit<
+    TailscaledInput,
+    "wanted" | "headscale" | "health" | "guard" | "routes" | "node"
+  > & {
     readonly wanted: Omit<WantedTailnet, "advertiseRoutes">;
   };
   readonly headscale: HeadscaleInput;
@@ -66,8 +70,8 @@ export interface HeadcniContext {
   readonly tailscaled: Recipient<TailscaledEvent> | null;
   /** This node's pod CIDRs; empty until they are known. */
   readonly ownPrefixes: readonly string[];
-  /** The pod CIDRs of all Nodes; null until they are known. */
-  readonly expected: Readonly<Record<string, true>> | null;
+  /** Who may serve the pod CIDRs of all Nodes; null until they are known, and without Kubernetes. */
+  readonly bound: BoundNodes | null;
   /** The kernel's attachments are known. */
   readonly recovered: boolean;
   /** The guard's last word is that everything holds. */

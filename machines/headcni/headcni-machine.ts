@@ -31,7 +31,7 @@ export const headcniMachine = headcniSetup.createMachine({
       settings,
       // With Kubernetes ownNode tells, also what the configuration pins: the Node must agree with it.
       ownPrefixes: kubernetes === null ? ownPrefixes : [],
-      expected: null,
+      bound: null,
       node:
         kubernetes &&
         spawn("ownNode", { id: "ownNode", input: { ...kubernetes.node, health, pods, parent: self } }),
@@ -82,7 +82,7 @@ export const headcniMachine = headcniSetup.createMachine({
     "attachments.changed": { actions: { type: "forwardAttachments", params: ({ event }) => event } },
     "call.refused": { actions: { type: "forwardRefusal", params: ({ event }) => event } },
     "guard.*": { actions: { type: "noteGuarded", params: ({ event }) => event.type === "guard.held" } },
-    "nodes.changed": { actions: { type: "keepExpected", params: ({ event }) => event } },
+    "nodes.changed": { actions: { type: "keepBound", params: ({ event }) => event } },
     "node.moved": {
       target: ".failed",
       actions: { type: "keepMove", params: ({ event }) => event },

@@ -1,7 +1,7 @@
 import { assign, enqueueActions, sendTo, setup, stopChild } from "xstate";
 import type { ConfigChange } from "../../src/domain/config-change.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
+import { boundNodes, type NodeBinding } from "../../src/domain/node-bindings.ts";
 import type { RefusedCall } from "../../src/domain/pod-reports.ts";
 import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
 import { clusterNodesMachine } from "../cluster-nodes/cluster-nodes-machine.ts";
@@ -82,30 +82,29 @@ export const headcniSetup = setup({
       ({ context }) => context.health,
       (_, fact: HealthFact) => fact,
     ),
-    keepExpected: enqueueActions(
-      ({ context: { routes }, enqueue }, { nodes }: { readonly nodes: readonly ClusterNode[] }) => {
-        const podCidrs = nodes.flatMap((node) => node.podCidrs);
-        const expected = Object.fromEntries(podCidrs.map((text) => [text, true as const]));
-        enqueue.assign({ expected });
-        if (routes !== null) enqueue.sendTo(routes, { type: "nodes.expected", expected });
+    keepBound: enqueueActions(
+      ({ context: { routes }, enqueue }, { bindings }: { readonly bindings: readonly NodeBinding[] }) => {
+        const bound = boundNodes(bindings);
+        enqueue.assign({ bound });
+        if (routes !== null) enqueue.sendTo(routes, { type: "nodes.bound", bound });
       },
     ),
     /** All that stands on the node's pod CIDRs. */
     startNetwork: assign(
-      ({ context: { settings, headscale, health, ownPrefixes, expected }, spawn, self }) => {
+      ({ context: { settings, headscale, health, node, ownPrefixes, bound }, spawn, self }) => {
         const guard = spawn("guard", {
           id: "guard",
-          input: { terms: { ownPrefixes, refusedPrefixes: [] }, health, parent: self },
+          input: { terms: { ownPrefixes }, health, parent: self },
         });
         const routes = spawn("routes", {
           id: "routes",
-          input: { ...settings.routes, own: ownPrefixes, expected, headscale, guard, health },
+          input: { ...settings.routes, own: ownPrefixes, bound, headscale, health },
         });
         const { tailscale } = settings;
         const wanted = { ...tailscale.wanted, advertiseRoutes: ownPrefixes };
         const tailscaled = spawn("tailscaled", {
           id: "tailscaled",
-          input: { ...tailscale, wanted, headscale, health, guard, routes },
+          input: { ...tailscale, wanted, headscale, health, guard, routes, node },
         });
         return { guard, routes, tailscaled };
       },

@@ -21,8 +21,15 @@ export type OwnNodeEvent =
   | WatchReport<"ownNode">
   /** From the registry of pods: how many attachments use the pod CIDRs; until told, somebody might. */
   | AttachmentsChanged
+  | NodeJoined
   /** From `health`: what the Node's condition should say. */
   | { readonly type: "node.networkWanted"; readonly condition: NetworkCondition };
+
+/** From the session with tailscaled: Headscale says that this node is that one of the tailnet (stable ID). */
+export interface NodeJoined {
+  readonly type: "node.joined";
+  readonly nodeId: string;
+}
 
 /** What `health` hears. */
 export type OwnNodeFact =
@@ -48,5 +55,7 @@ export interface OwnNodeContext extends OwnNodeInput {
   readonly own: OwnNode | "unheard" | "absent";
   readonly attachments: number | "unknown";
   readonly wanted: NetworkCondition | null;
+  /** Empty until the session tells. */
+  readonly tailnetNodeId: string;
   readonly failure: Failure | null;
 }

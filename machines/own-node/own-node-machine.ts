@@ -32,6 +32,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
   on: {
     "attachments.changed": { actions: { type: "keepCount", params: ({ event }) => event } },
     "node.networkWanted": { actions: { type: "keepWanted", params: ({ event }) => event.condition } },
+    "node.joined": { actions: { type: "keepJoined", params: ({ event }) => event } },
     "watch.restored": { actions: "forgetFailure" },
   },
   initial: "working",
@@ -51,6 +52,12 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           input: ({ context: { seed } }) => ({ seed }),
           onError: crashes,
         },
+        {
+          id: "identity",
+          src: "identity",
+          input: ({ context: { seed } }) => ({ seed }),
+          onError: crashes,
+        },
       ],
       on: {
         "watch.listed": { actions: keepListed },
@@ -58,6 +65,9 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
         "watch.lost": { actions: keepLoss },
         "node.networkWanted": {
           actions: [{ type: "keepWanted", params: ({ event }) => event.condition }, "tellWanted"],
+        },
+        "node.joined": {
+          actions: [{ type: "keepJoined", params: ({ event }) => event }, "tellWanted"],
         },
       },
       initial: "beginning",

@@ -8,7 +8,9 @@ import { notProvided } from "../support/not-provided.ts";
 import type { WatchedChange } from "../watch/watch-events.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
 import { nodeConditionMachine } from "./node-condition-machine.ts";
+import { nodeIdentityMachine } from "./node-identity-machine.ts";
 import type {
+  NodeJoined,
   OwnNodeContext,
   OwnNodeEvent,
   OwnNodeFact,
@@ -38,6 +40,7 @@ export function initialOwnNode(input: OwnNodeInput): OwnNodeContext {
     own: "unheard",
     attachments: "unknown",
     wanted: null,
+    tailnetNodeId: "",
     failure: null,
   };
 }
@@ -48,11 +51,12 @@ export const ownNodeSetup = setup({
     input: OwnNodeInput;
     context: OwnNodeContext;
     events: OwnNodeEvent;
-    children: { watch: "watch"; condition: "condition" };
+    children: { watch: "watch"; condition: "condition"; identity: "identity" };
   },
   actors: {
     watch: watchMachine,
     condition: nodeConditionMachine,
+    identity: nodeIdentityMachine,
     /** The pod CIDRs of an earlier life; empty when there was none. */
     recall: notProvided<readonly string[], void>("node.recall"),
     remember: notProvided<void, { readonly podCidrs: readonly string[] }>("node.remember"),
@@ -85,13 +89,19 @@ export const ownNodeSetup = setup({
       ({ context }): OwnNodeReport => ({ type: "node.moved", prefixes: foundPrefixes(context) ?? [] }),
     ),
     keepWanted: assign({ wanted: (_, condition: NetworkCondition) => condition }),
-    tellWanted: enqueueActions(({ context: { wanted }, enqueue }) => {
+    keepJoined: assign({ tailnetNodeId: (_, { nodeId }: NodeJoined) => nodeId }),
+    tellWanted: enqueueActions(({ context: { wanted, tailnetNodeId: nodeId }, enqueue }) => {
       if (wanted !== null) enqueue.sendTo("condition", { type: "condition.wanted", condition: wanted });
+      if (nodeId !== "") enqueue.sendTo("identity", { type: "identity.wanted", nodeId });
     }),
-    tellSeen: sendTo("condition", ({ context: { own } }) => ({
-      type: "condition.seen" as const,
-      network: typeof own === "string" ? "absent" : own.network,
-    })),
+    tellSeen: enqueueActions(({ context: { own }, enqueue }) => {
+      const seen = typeof own === "string" ? undefined : own;
+      enqueue.sendTo("condition", {
+        type: "condition.seen",
+        network: seen === undefined ? "absent" : seen.network,
+      });
+      enqueue.sendTo("identity", { type: "identity.seen", nodeId: seen?.tailnetNodeId ?? null });
+    }),
   },
   guards: {
     knows: ({ context }) => context.inForce.length > 0,

@@ -21,7 +21,14 @@ interface PeerRouteContext extends PeerRouteInput {
   readonly failure: Failure | null;
 }
 
-const limits = { install: 10_000, away: 300_000, conflict: 60_000, missing: 500, repair: 5000 };
+const limits = {
+  install: 10_000,
+  away: 300_000,
+  conflict: 60_000,
+  publish: 60_000,
+  missing: 500,
+  repair: 5000,
+};
 
 /**
  * A peer's prefix as this node sees it. The facts decide the state; what the machine adds is memory, time limits and the repair
@@ -43,6 +50,7 @@ export const peerRouteMachine = setup({
   },
   guards: {
     conflicts: ({ context: { facts } }) => facts.culprit !== "",
+    unpublished: ({ context: { facts } }) => !facts.published,
     installed: ({ context: { facts } }) => facts.announced && facts.installed,
     missing: ({ context: { facts, wasInstalled } }) => wasInstalled && facts.announced,
     withdrawn: ({ context: { facts } }) => !facts.announced,
@@ -65,6 +73,7 @@ export const peerRouteMachine = setup({
       always: [
         { guard: "withdrawn", target: "lost.withdrawn" },
         { guard: "conflicts", target: "conflicting" },
+        { guard: "unpublished", target: "unconfirmed" },
         { guard: "installed", target: "installed" },
         { guard: "missing", target: "lost.missing" },
         { target: "expected" },
@@ -99,10 +108,17 @@ export const peerRouteMachine = setup({
         repaired: { meta: stuckAfter(limits.repair, "the route was put back and is not seen in the table") },
       },
     },
+    unconfirmed: {
+      meta: stuckAfter(
+        limits.publish,
+        "the Node of this prefix has not published its tailnet node: nothing goes there until it has",
+      ),
+      entry: { type: "report", params: "unconfirmed" },
+    },
     conflicting: {
       meta: stuckAfter(
         limits.conflict,
-        "two nodes announce overlapping prefixes: the culprit is named",
+        "a machine announces what is not its Node's, or overlaps another: the culprit is named",
         "error",
       ),
       entry: { type: "report", params: "conflicting" },

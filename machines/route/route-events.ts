@@ -8,7 +8,7 @@ export type RouteReport =
 
 export type OwnRouteState = "announcing" | "awaitingApproval" | "awaitingService" | "serving" | "lost";
 
-export type PeerRouteState = "expected" | "installed" | "lost" | "conflicting";
+export type PeerRouteState = "expected" | "installed" | "lost" | "unconfirmed" | "conflicting";
 
 export type OwnRouteEvent =
   | ApprovalReply

@@ -22,9 +22,9 @@ export interface PeerRow {
 }
 export type PeerRows = Readonly<Record<string, PeerRow>>;
 
-/** Nothing is to be waited for or done: the row needs no actor. */
+/** Nothing is to be done: the row needs no actor. What is refused takes none, or who announces much would leave none for others. */
 export function isSettled({ state, facts }: PeerRow): boolean {
-  return state === "installed" || !facts.announced;
+  return !facts.announced || state === "installed" || state === "unconfirmed" || state === "conflicting";
 }
 
 /** One line of the summary for metrics, logs and people. */
@@ -60,22 +60,26 @@ export function routeRows(own: readonly OwnRow[], peers: PeerRows): readonly Rou
 
 /** What a look at the tailnet changes in the rows of peers. */
 export interface RowChanges {
-  /** Prefixes of peers that left the tailnet: their rows go. */
+  /** Prefixes of peers that left the tailnet, and those in conflict that are announced no more: their rows go. */
   readonly gone: readonly string[];
   /** New rows, and rows whose facts changed. */
   readonly changed: readonly { readonly prefix: string; readonly facts: PeerRouteFacts }[];
 }
 
-/** Compares rows with what is seen. A peer that is known and announces a prefix no more keeps its row; without netmap all do. */
+/**
+ * Compares rows with what is seen. A peer that is known and announces a prefix no more keeps its row, unless it was not its to announce;
+ * without netmap all do.
+ */
 export function rowChanges(rows: PeerRows, seen: PeerRoutes, hasNetmap: boolean): RowChanges {
   const unannounced = Object.entries(rows).filter(([prefix]) => seen.facts[prefix] === undefined);
-  const left = hasNetmap ? unannounced.filter(([, { facts }]) => seen.known[facts.nodeId] === undefined) : [];
-  const gone = left.map(([prefix]) => prefix);
+  const isGone = ({ facts }: PeerRow) =>
+    hasNetmap && (seen.known[facts.nodeId] === undefined || facts.culprit === facts.hostName);
+  const gone = unannounced.filter(([, row]) => isGone(row)).map(([prefix]) => prefix);
   const withdrawn = unannounced
-    .filter(([prefix]) => !gone.includes(prefix))
+    .filter(([, row]) => !isGone(row))
     .map(([prefix, { facts }]) => ({
       prefix,
-      facts: { ...facts, announced: false, installed: false, culprit: "" },
+      facts: { ...facts, announced: false, installed: false, published: true, culprit: "" },
     }));
   const announced = Object.entries(seen.facts).map(([prefix, facts]) => ({ prefix, facts }));
   return {
@@ -93,7 +97,9 @@ export function judgedRow(prefix: string, facts: PeerRouteFacts, wasInstalled: b
 }
 
 function stateOf(value: unknown): PeerRouteState {
-  return value === "expected" || value === "installed" || value === "conflicting" ? value : "lost";
+  return value === "expected" || value === "installed" || value === "unconfirmed" || value === "conflicting"
+    ? value
+    : "lost";
 }
 
 function sameFacts(a: PeerRouteFacts | undefined, b: PeerRouteFacts): boolean {
@@ -103,6 +109,7 @@ function sameFacts(a: PeerRouteFacts | undefined, b: PeerRouteFacts): boolean {
     a.installed === b.installed &&
     a.nodeId === b.nodeId &&
     a.hostName === b.hostName &&
+    a.published === b.published &&
     a.culprit === b.culprit
   );
 }

@@ -1,5 +1,5 @@
+import type { BoundNodes } from "../../src/domain/node-bindings.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
-import type { GuardEvent } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { RouteReport } from "../route/route-events.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -10,12 +10,11 @@ export interface RoutesInput {
   readonly own: readonly string[];
   /** The pod supernets: prefixes of peers inside them are watched. */
   readonly supernets: readonly string[];
-  /** The pod CIDRs of all Nodes; null while they are not known, then peers are not judged by them. */
-  readonly expected: Readonly<Record<string, true>> | null;
+  /** Who may serve the pod CIDRs of all Nodes; null while they are not known, then peers are not judged by them. */
+  readonly bound: BoundNodes | null;
   readonly approval: "policy" | "api";
   readonly headscale: Recipient<HeadscaleEvent>;
   readonly health: Recipient<RoutesFact>;
-  readonly guard: Recipient<GuardEvent>;
 }
 
 /** What `health` hears. */
@@ -26,7 +25,7 @@ export type RoutesFact =
 /** What the registry is told. */
 export type RoutesEvent =
   | { readonly type: "tailnet.changed"; readonly status: TailnetStatus }
-  | { readonly type: "nodes.expected"; readonly expected: Readonly<Record<string, true>> }
+  | { readonly type: "nodes.bound"; readonly bound: BoundNodes }
   /** From its own watch: routes of X changed. */
   | { readonly type: "routeTable.changed" }
   | RouteReport

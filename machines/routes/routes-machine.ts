@@ -15,7 +15,7 @@ export const routesMachine = routesSetup.createMachine({
   on: {
     "tailnet.changed": { actions: { type: "keepStatus", params: ({ event }) => event.status } },
     "routeTable.changed": { actions: "hint" },
-    "nodes.expected": { actions: { type: "keepExpected", params: ({ event }) => event } },
+    "nodes.bound": { actions: { type: "keepBound", params: ({ event }) => event } },
     "ownRoute.moved": { actions: [{ type: "moveOwn", params: ({ event }) => event }, "judgeProof"] },
     "peerRoute.moved": { actions: { type: "movePeer", params: ({ event }) => event } },
     "xstate.done.actor.*": {

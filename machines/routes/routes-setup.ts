@@ -1,5 +1,6 @@
 import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
+import type { BoundNodes } from "../../src/domain/node-bindings.ts";
 import { hasNetmap, ownRouteFacts, peerRoutes } from "../../src/domain/route-facts.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
@@ -24,8 +25,8 @@ export interface RoutesContext extends RoutesInput {
   /** The status or the table changed since the last look. */
   readonly hinted: boolean;
   readonly proven: boolean;
-  /** As the root was told last. */
-  readonly refused: readonly string[];
+  /** Prefixes that are announced and no Node's, also those without a row. */
+  readonly strangers: number;
   readonly failure: Failure | null;
 }
 
@@ -50,7 +51,7 @@ export function initialRoutes(input: RoutesInput): RoutesContext {
     slots: [],
     hinted: false,
     proven: false,
-    refused: [],
+    strangers: 0,
     failure: null,
   };
 }
@@ -76,8 +77,8 @@ export const routesSetup = setup({
         });
     }),
     keepStatus: assign({ status: (_, status: TailnetStatus) => status, hinted: true }),
-    keepExpected: assign({
-      expected: (_, { expected }: { readonly expected: Readonly<Record<string, true>> }) => expected,
+    keepBound: assign({
+      bound: (_, { bound }: { readonly bound: BoundNodes }) => bound,
       hinted: true,
     }),
     hint: assign({ hinted: true }),
@@ -89,22 +90,18 @@ export const routesSetup = setup({
     }),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     observeOwn: enqueueActions(({ context, enqueue }) => {
-      const { supernets, status, installed } = context;
+      const { supernets, status, installed, bound } = context;
       const rows = context.ownRows.map((row) => {
         if (row.state === "failed") return row;
-        const facts = ownRouteFacts(row.prefix, supernets, status, installed);
+        const facts = ownRouteFacts(row.prefix, supernets, status, installed, bound);
         enqueue.sendTo(row.slot, { type: "ownRoute.observed", facts });
         return { ...row, takenBy: facts.takenBy };
       });
       enqueue.assign({ ownRows: rows });
     }),
     observePeers: enqueueActions(({ context, enqueue, self }) => {
-      const { own, supernets, status, installed, expected } = context;
-      const seen = peerRoutes(own, supernets, status, installed, expected);
-      if (hasNetmap(status) && seen.refused.join() !== context.refused.join()) {
-        enqueue.assign({ refused: seen.refused });
-        enqueue.sendTo(context.guard, { type: "peers.refused", prefixes: seen.refused });
-      }
+      const { own, supernets, status, installed, bound } = context;
+      const seen = peerRoutes(own, supernets, status, installed, bound);
       const { gone, changed } = rowChanges(context.peers, seen, hasNetmap(status));
       const peers: Record<string, PeerRow> = { ...context.peers };
       let { slots } = context;
@@ -133,7 +130,7 @@ export const routesSetup = setup({
         const id = childId("peer", slot);
         enqueue.spawnChild("peerRoute", { id, input: { prefix, facts, wasInstalled, parent: self } });
       }
-      enqueue.assign({ peers, slots });
+      enqueue.assign({ peers, slots, strangers: seen.strangers });
     }),
     moveOwn: assign({
       ownRows: ({ context }, moved: { readonly slot: string; readonly state: OwnRouteState }) =>

@@ -1,6 +1,7 @@
 import type { AuthKeySource, LoginWanted } from "../../src/domain/login-trouble.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
+import type { NodeJoined } from "../own-node/own-node-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 
 /** A running tailscaled: the pid and its start time name one process for ever. */
@@ -53,6 +54,8 @@ export interface TailnetSettings {
   readonly headscale: Recipient<HeadscaleEvent>;
   readonly health: Recipient<TailnetFact>;
   readonly routes: Recipient<StatusChanged>;
+  /** Null without Kubernetes. */
+  readonly node: Recipient<NodeJoined> | null;
 }
 
 /** What `routes` hears; a netmap only once paths to the peers are open. */

@@ -25,6 +25,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
     greetings: 0,
     seen: false,
     controlled: null,
+    identity: "",
     told: null,
     refusal: "",
     silentChecks: 0,

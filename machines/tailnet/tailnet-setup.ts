@@ -28,6 +28,8 @@ interface TailnetContext extends Omit<TailnetInput, "arrival"> {
   readonly seen: boolean;
   /** tailscaled is in map poll with Headscale; null before it said so. */
   readonly controlled: boolean | null;
+  /** As `node` was told last; empty before. */
+  readonly identity: string;
   /** What `health` was told last: "" for `tailscale.up`, why it is down, or null before the first word. */
   readonly told: "" | TailnetDownReason | null;
   /** Self-checks in a row in which no online peer answered. */
@@ -78,6 +80,12 @@ export const tailnetSetup = setup({
       if (status.backendState !== "NoState" && controlled !== context.controlled) {
         enqueue.assign({ controlled });
         enqueue.sendTo(context.health, { type: controlled ? "control.restored" : "control.lost" });
+      }
+      // Without control it may be who this node was before somebody deleted it.
+      const { nodeId } = status.self;
+      if (controlled && context.node !== null && nodeId !== "" && nodeId !== context.identity) {
+        enqueue.assign({ identity: nodeId });
+        enqueue.sendTo(context.node, { type: "node.joined", nodeId });
       }
       // While paths are being opened nobody shall send packets yet: see `greeting`.
       if (context.told === "" || !hasPaths(status))

@@ -173,7 +173,7 @@ export const tailscaledMachine = setup({
       invoke: {
         src: "tailnet",
         id: "tailnet",
-        input: ({ context: { found, wanted, authKeyFrom, headscale, health, routes }, self }) => ({
+        input: ({ context: { found, wanted, authKeyFrom, headscale, health, routes, node }, self }) => ({
           process: identityOf(found),
           arrival: found.attended ? ("adopted" as const) : ("restarted" as const),
           wanted,
@@ -181,6 +181,7 @@ export const tailscaledMachine = setup({
           headscale,
           health,
           routes,
+          node,
           parent: self,
         }),
         onDone: "away.backingOff",

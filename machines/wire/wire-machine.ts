@@ -1,4 +1,4 @@
-import { assign, enqueueActions, sendTo, setup, stopChild } from "xstate";
+import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
@@ -6,6 +6,7 @@ import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { ChildEnd } from "../support/slots.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
+import { type AllowlistReport, allowlistMachine } from "./allowlist-machine.ts";
 import { wireResolverMachine } from "./resolver-machine.ts";
 
 /** The process, as the launcher knows it. */
@@ -15,6 +16,7 @@ interface LaunchedProcess {
 }
 
 export type WireEvent =
+  | AllowlistReport
   /** From the tailscaled that runs: its LocalAPI answers. */
   | { readonly type: "tailscaled.answered"; readonly process: LaunchedProcess }
   /** From the same: it is gone, or never came. */
@@ -31,28 +33,47 @@ interface WireContext {
   readonly failures: number;
   readonly failure: Failure | null;
   readonly seed: string;
+  /** With Kubernetes: in X only Nodes' prefixes are believed. */
+  readonly guarded: boolean;
 }
 
-const limits = { prepare: 10_000, start: 20_000, publish: 5_000, retry: 1_000, steady: 20_000, end: 8_000 };
+const limits = {
+  prepare: 10_000,
+  enclose: 10_000,
+  start: 20_000,
+  publish: 5_000,
+  retry: 1_000,
+  steady: 20_000,
+  end: 8_000,
+};
 /** What ends a tailscaled that answered for this long is no failed start: the next one comes at once. */
 const startedMs = 1_000;
 const restart = { firstMs: 100, mostMs: 30_000 };
 
+const prepared = [
+  "forgetFailures",
+  {
+    type: "startResolver",
+    params: ({ event }: { readonly event: { readonly output: readonly string[] } }) => event.output,
+  },
+] as const;
+
 /**
- * headcni-wire: makes X once and runs tailscaled in it for as long as it lives. tailscaled is only ever started after it ended by
- * itself; X outlives it. Whatever the daemon does, or Headscale, changes nothing here.
+ * headcni-wire: makes X once, closes it to all that is not believed, and runs tailscaled in it for as long as it lives. tailscaled is only
+ * ever started after it ended by itself; X outlives it. Whatever the daemon does, or Headscale, changes nothing here.
  */
 export const wireMachine = setup({
   types: {} as MachineTypes & {
-    input: { readonly seed: string };
+    input: { readonly seed: string; readonly guarded: boolean };
     context: WireContext;
     events: WireEvent | ChildEnd;
-    children: { tailscaled: "tailscaled"; resolver: "resolver" };
+    children: { tailscaled: "tailscaled"; resolver: "resolver"; allowlist: "allowlist" };
   },
   actors: {
     /** Makes X, joins it to the node and stands in it. Gives the nameservers that need headcni-resolver. */
     prepare: notProvided<readonly string[], void>("wire.prepare"),
     resolver: wireResolverMachine,
+    allowlist: allowlistMachine,
     /** Runs one tailscaled from its start to its end. */
     tailscaled: notProvidedSource<LaunchCommand, undefined>("wire.tailscaled"),
     /** Tells the daemon who runs; null: nobody. */
@@ -70,9 +91,15 @@ export const wireMachine = setup({
       if (addresses.length > 0)
         enqueue.spawnChild("resolver", { id: "resolver", input: { addresses, seed } });
     }),
-    stopResolver: stopChild("resolver"),
+    startAllowlist: enqueueActions(({ context: { seed }, enqueue, self }) => {
+      enqueue.spawnChild("allowlist", { id: "allowlist", input: { seed, parent: self } });
+    }),
+    stopEnded: enqueueActions(({ enqueue }, { actorId }: { readonly actorId: string }) => {
+      enqueue.stopChild(actorId);
+    }),
     endTailscaled: sendTo("tailscaled", { type: "tailscaled.end" }),
   },
+  guards: { isGuarded: ({ context }) => context.guarded },
   delays: {
     ...limits,
     started: startedMs,
@@ -85,25 +112,34 @@ export const wireMachine = setup({
   initial: "preparing",
   on: {
     "wire.stop": ".leaving",
-    // Without it tailscaled still has the nameservers that it reaches itself.
-    "xstate.done.actor.*": { actions: "stopResolver" },
-    "xstate.error.actor.*": { actions: "stopResolver" },
+    // Without the resolver tailscaled still has the nameservers that it reaches itself; what is believed in X stays without a keeper.
+    "xstate.done.actor.*": { actions: { type: "stopEnded", params: ({ event }) => event } },
+    "xstate.error.actor.*": { actions: { type: "stopEnded", params: ({ event }) => event } },
   },
   states: {
     preparing: {
       meta: stuckAfter(limits.prepare, "the kernel does not make the tailnet namespace", "info"),
       invoke: {
         src: "prepare",
-        onDone: {
-          target: "announcing",
-          actions: ["forgetFailures", { type: "startResolver", params: ({ event }) => event.output }],
-        },
+        onDone: [
+          { guard: "isGuarded", target: "enclosing", actions: prepared },
+          { target: "announcing", actions: prepared },
+        ],
         onError: { target: "unprepared", actions: [keepError, "countFailure"] },
       },
     },
     unprepared: {
       meta: stuckAfter(restart.mostMs, "the tailnet namespace cannot be made", "error"),
       after: { restart: "preparing" },
+    },
+    // tailscaled passes its first packet with what is believed in force, or not at all.
+    enclosing: {
+      meta: stuckAfter(
+        limits.enclose,
+        "nft does not take the allowlist, and tailscaled waits for it: see the machine allowlist",
+      ),
+      entry: "startAllowlist",
+      on: { "allowlist.inForce": "announcing" },
     },
     // The daemon keeps the node's routes into X, also while nobody answers in it.
     announcing: {

@@ -3,8 +3,11 @@ import type { NetworkCondition } from "../domain/kubernetes-objects.ts";
 import type { Kubernetes } from "../ports/kubernetes.ts";
 import type { NodeMemory } from "../ports/node-memory.ts";
 
-/** Effects of the machine of the own Node, and under `condition` those of its child. */
-export function ownNodeActors(kubernetes: Pick<Kubernetes, "setNetworkCondition">, memory: NodeMemory) {
+/** Effects of the machine of the own Node, and under `condition` and `identity` those of its children. */
+export function ownNodeActors(
+  kubernetes: Pick<Kubernetes, "setNetworkCondition" | "publishTailnetNode">,
+  memory: NodeMemory,
+) {
   return {
     ownNode: {
       recall: fromPromise<readonly string[], void>(() => memory.recall()),
@@ -19,6 +22,12 @@ export function ownNodeActors(kubernetes: Pick<Kubernetes, "setNetworkCondition"
           return condition;
         },
       ),
+    },
+    identity: {
+      publish: fromPromise<string, { readonly nodeId: string }>(async ({ input: { nodeId }, signal }) => {
+        await kubernetes.publishTailnetNode(nodeId, signal);
+        return nodeId;
+      }),
     },
   };
 }

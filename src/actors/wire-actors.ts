@@ -1,13 +1,18 @@
 import { fromCallback, fromPromise } from "xstate";
+import { type AllowlistEvent, allowlistMachine } from "../../machines/wire/allowlist-machine.ts";
 import { type ResolverEvent, wireResolverMachine } from "../../machines/wire/resolver-machine.ts";
 import type { LaunchCommand, WireEvent } from "../../machines/wire/wire-machine.ts";
-import type { Failure } from "../domain/failure.ts";
+import type { ServedRoutes } from "../domain/believed-prefixes.ts";
+import { type Failure, toFailure } from "../domain/failure.ts";
+import type { NodeBinding } from "../domain/node-bindings.ts";
+import type { AllowlistHost } from "../ports/allowlist.ts";
 import type { TailscaledProcess } from "../ports/tailnet.ts";
 import type { WireHost } from "../ports/wire.ts";
 
 /** Effects of the wire machine. `failed` hears of every end of tailscaled, for the log. */
-export function wireActors(host: WireHost, failed: (failure: Failure) => void) {
+export function wireActors(host: WireHost, allowlist: AllowlistHost, failed: (failure: Failure) => void) {
   return {
+    allowlist: allowlistMachine.provide({ actors: allowlistActors(allowlist) }),
     prepare: fromPromise<readonly string[], void>(() => host.prepare()),
     resolver: wireResolverMachine.provide({
       actors: {
@@ -31,5 +36,30 @@ export function wireActors(host: WireHost, failed: (failure: Failure) => void) {
       receive(() => launched.end());
       return () => launched.end();
     }),
+  };
+}
+
+function allowlistActors(host: AllowlistHost) {
+  return {
+    watchList: fromCallback<AllowlistEvent, undefined>(({ sendBack }) =>
+      host.watchList(
+        () => sendBack({ type: "list.changed" }),
+        (error) => sendBack({ type: "list.unwatched", failure: toFailure(error) }),
+      ),
+    ),
+    readList: fromPromise<readonly NodeBinding[] | null, void>(() => host.readList()),
+    followNetmap: fromCallback<AllowlistEvent, undefined>(({ sendBack }) =>
+      host.followNetmap(
+        (routes) => sendBack({ type: "netmap.hinted", ...(routes === undefined ? {} : { routes }) }),
+        () => sendBack({ type: "netmap.closed" }),
+      ),
+    ),
+    readNetmap: fromPromise<ServedRoutes | null, void>(({ signal }) => host.readNetmap(signal)),
+    apply: fromPromise<readonly string[], { readonly believed: readonly string[] }>(
+      async ({ input: { believed }, signal }) => {
+        await host.apply(believed, signal);
+        return believed;
+      },
+    ),
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod";
 import type { ApiTransport } from "../adapters/kubernetes/api-transport.ts";
 import { HeadcniError } from "../domain/failure.ts";
+import { tailnetNodeAnnotation } from "../domain/kubernetes-objects.ts";
 import { conditionReasons } from "../domain/network-condition.ts";
 import { awaitedNodes, type CleanupPod, type NodeCleanup, nodeCleanup } from "../domain/node-cleanup.ts";
 
@@ -29,7 +30,10 @@ const podsSchema = z.object({
 const nodesSchema = z.object({
   items: z.array(
     z.object({
-      metadata: z.object({ name: z.string() }),
+      metadata: z.object({
+        name: z.string(),
+        annotations: z.record(z.string(), z.string()).optional(),
+      }),
       status: z.object({ conditions: z.array(conditionSchema).optional() }),
     }),
   ),
@@ -114,20 +118,24 @@ export function cleanUpCluster(transport: ApiTransport, namespace: string, signa
     }
   }
 
-  /** Takes back the condition that the daemons kept in their Nodes. */
-  async function removeConditions(): Promise<void> {
+  /** Takes back what the daemons kept in their Nodes: the condition, and who they are in the tailnet. */
+  async function removeFromNodes(): Promise<void> {
     for (const { metadata, status } of await nodes()) {
       const ours = status.conditions?.some(
         ({ type, reason = "" }) => type === "NetworkUnavailable" && reasons.includes(reason),
       );
-      if (ours !== true) continue;
+      const published = metadata.annotations?.[tailnetNodeAnnotation] !== undefined;
+      if (ours !== true && !published) continue;
       await transport
         .call(
           {
             method: "PATCH",
             path: `/api/v1/nodes/${metadata.name}/status`,
             contentType: "application/strategic-merge-patch+json",
-            body: { status: { conditions: [{ type: "NetworkUnavailable", $patch: "delete" }] } },
+            body: {
+              ...(published ? { metadata: { annotations: { [tailnetNodeAnnotation]: null } } } : {}),
+              ...(ours ? { status: { conditions: [{ type: "NetworkUnavailable", $patch: "delete" }] } } : {}),
+            },
           },
           signal,
         )
@@ -135,7 +143,7 @@ export function cleanUpCluster(transport: ApiTransport, namespace: string, signa
     }
   }
 
-  return { removeSet, untilGone, runOnNodes, removeConditions };
+  return { removeSet, untilGone, runOnNodes, removeFromNodes };
 }
 
 function unlessMissing(error: unknown): void {

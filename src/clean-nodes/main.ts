@@ -83,7 +83,7 @@ async function main(): Promise<void> {
     await cluster.runOnNodes(onlyWithdrawing(set), cleaners, after(5 / 8));
     await end(["wire", "cleanup"], after(3 / 4));
     const nodes = await cluster.runOnNodes(set, cleaners, after(1));
-    await cluster.removeConditions();
+    await cluster.removeFromNodes();
     if (nodes.failed.length === 0) await end(["cleanup"], after(1));
     for (const line of cleanupReport(nodes, values.advice))
       console.log(visible(`headcni-clean-nodes: ${line}`));

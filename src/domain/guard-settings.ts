@@ -4,8 +4,6 @@ import { addressAt, parsePrefix, routerAddress } from "./prefix.ts";
 export interface GuardTerms {
   /** This node's pod CIDRs. */
   readonly ownPrefixes: readonly string[];
-  /** Inside the supernets, announced by peers and no Node's: nothing goes there, nothing comes from there. */
-  readonly refusedPrefixes: readonly string[];
 }
 
 /** What the guard keeps true; all prefixes canonical text, one or more per family. */
@@ -66,7 +64,6 @@ export interface FamilySettings {
   readonly family: 4 | 6;
   readonly ownPrefixes: readonly string[];
   readonly supernets: readonly string[];
-  readonly refusedPrefixes: readonly string[];
   readonly services: readonly string[];
   /** Source prefixes on the underlay that may open flows. */
   readonly allowedSources: readonly string[];
@@ -89,7 +86,6 @@ export function familySettings(settings: GuardSettings): readonly FamilySettings
         family,
         ownPrefixes: ofFamily(settings.ownPrefixes),
         supernets: ofFamily(settings.supernets),
-        refusedPrefixes: ofFamily(settings.refusedPrefixes),
         services: ofFamily(settings.services),
         allowedSources: ofFamily(settings.allowFromUnderlay.prefixes),
         routers,

@@ -2,9 +2,18 @@ import type { PodReference } from "../protocol/wire-types.ts";
 
 /** Kubernetes objects as we keep them: trimmed where they are read, plain, comparable. */
 
+/** Where a Node says which node of the tailnet it is: an annotation that its own daemon sets. */
+export const tailnetNodeAnnotation = "headcni.github.io/tailnet-node-id";
+
 /** A Node of the cluster, as far as others need to know it (Node v1: spec.podCIDRs, status.addresses). */
 export interface ClusterNode {
   readonly name: string;
+  /** Another one after the Node was deleted and registered again. */
+  readonly uid: string;
+  /** metadata.creationTimestamp (RFC 3339, UTC): texts in the order of time. */
+  readonly createdAt: string;
+  /** Stable ID of the tailnet node that the Node published; empty when it has not. */
+  readonly tailnetNodeId: string;
   /** Canonical, at most one per family; what the API server says otherwise is left out. */
   readonly podCidrs: readonly string[];
   /** InternalIP addresses. */
@@ -13,8 +22,6 @@ export interface ClusterNode {
 
 /** This node's own Node. */
 export interface OwnNode extends ClusterNode {
-  /** Another one after the Node was deleted and registered again. */
-  readonly uid: string;
   /** Its NetworkUnavailable condition; null when it has none. */
   readonly network: NetworkCondition | null;
 }

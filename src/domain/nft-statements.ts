@@ -1,6 +1,12 @@
 /** One statement of an nftables rule in the JSON schema of libnftables-json(5). */
 export type NftStatement = Readonly<Record<string, unknown>>;
 
+/** An address, a prefix or a range of addresses, first and last, in the same schema. */
+export type NftElement =
+  | string
+  | { readonly prefix: { readonly addr: string; readonly len: number } }
+  | { readonly range: readonly [string, string] };
+
 type Value = string | number | boolean | readonly (string | number | NftStatement)[];
 
 /** `meta iifname`, `oifname`, `iifgroup`, `oifgroup`, `nfproto`. */
@@ -76,7 +82,19 @@ function addressMatch(op: "==" | "!=") {
     match(op, { payload: { protocol: family === 4 ? "ip" : "ip6", field } }, prefixes.map(prefixValue));
 }
 
-function prefixValue(prefix: string): NftStatement | string {
+/** The address of a packet outside a named set ("@name"). */
+export function addressOutside(family: 4 | 6, field: "saddr" | "daddr", set: string): NftStatement {
+  return match("!=", { payload: { protocol: family === 4 ? "ip" : "ip6", field } }, set);
+}
+
+/** A prefix ("10.244.1.0/24"), or a range by its first and last address ("10.244.1.0-10.244.1.9"). */
+export function elementOf(text: string): NftElement {
+  if (text.includes("/")) return prefixValue(text);
+  const [first = "", last = ""] = text.split("-");
+  return first === last ? first : { range: [first, last] };
+}
+
+function prefixValue(prefix: string): Exclude<NftElement, { readonly range: unknown }> {
   const [addr = "", length = ""] = prefix.split("/");
   const len = Number(length);
   return len === (addr.includes(":") ? 128 : 32) ? addr : { prefix: { addr, len } };

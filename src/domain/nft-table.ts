@@ -1,10 +1,19 @@
-import type { NftStatement } from "./nft-statements.ts";
+import type { NftElement, NftStatement } from "./nft-statements.ts";
 import { stableHash } from "./stable-hash.ts";
 
 /** A table of ours, whole: it is only ever loaded as one transaction and compared as one piece. */
 export interface NftTable {
   readonly name: string;
+  readonly sets?: readonly NftSet[];
   readonly chains: readonly NftChain[];
+}
+
+/** A named set of intervals; rules name it "@name". */
+export interface NftSet {
+  readonly name: string;
+  readonly type: "ipv4_addr" | "ipv6_addr";
+  /** Prefixes and ranges of libnftables-json(5), disjoint. */
+  readonly elements: readonly NftElement[];
 }
 
 export interface NftChain extends NftHook {
@@ -58,6 +67,15 @@ export function tableHolds(wanted: NftTable, found: ObservedTable | undefined): 
 export function loadTable(table: NftTable): unknown {
   const self = { table: { family, name: table.name } };
   const digest = digestOf(table);
+  const sets = (table.sets ?? []).map(({ name, type, elements }) => ({
+    add: {
+      set: {
+        ...{ family, table: table.name, name, type, flags: ["interval"] },
+        // nft takes no empty list.
+        ...(elements.length === 0 ? {} : { elem: elements }),
+      },
+    },
+  }));
   const chains = table.chains.map(({ name, type, hook, priority, policy }) => ({
     add: { chain: { family, table: table.name, name, type, hook, prio: priority, policy } },
   }));
@@ -75,7 +93,7 @@ export function loadTable(table: NftTable): unknown {
     })),
   );
   // Adding first makes the deletion succeed when there is no such table.
-  return { nftables: [{ add: self }, { delete: self }, { add: self }, ...chains, ...rules] };
+  return { nftables: [{ add: self }, { delete: self }, { add: self }, ...sets, ...chains, ...rules] };
 }
 
 /** The document that removes the table, there or not. */

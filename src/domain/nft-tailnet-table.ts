@@ -35,7 +35,6 @@ export function tailnetTable(settings: GuardSettings): NftTable {
           ...families.map((family) => clamp(family, settings.tunnel.mtu)),
           ...families.flatMap((family) => [
             duplicate(family, tunnel),
-            ...refusals(family),
             untranslated(family, tunnel),
             outward(family, tunnel),
             inward(family, tunnel),
@@ -72,15 +71,6 @@ function duplicate({ family, ownPrefixes }: FamilySettings, tunnel: string): Nft
     name: `duplicate-source-${family}`,
     statements: [metaIs("iifname", tunnel), addressIn(family, "saddr", ownPrefixes), counted, drop],
   };
-}
-
-/** Peers announce these, but they are no Node's pod CIDR: nobody gets in under such addresses, or our packets to them. */
-function refusals({ family, refusedPrefixes }: FamilySettings): readonly NftRule[] {
-  if (refusedPrefixes.length === 0) return [];
-  return (["saddr", "daddr"] as const).map((end) => ({
-    name: `refused-${end}-${family}`,
-    statements: [addressIn(family, end, refusedPrefixes), counted, drop],
-  }));
 }
 
 /** `router-source` never sees these, so they would take an address of the LAN into the tailnet. */

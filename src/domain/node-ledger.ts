@@ -55,6 +55,10 @@ export function turnLedger({ nodes, missing }: NodeLedger): NodeLedger {
 
 function sameNode(a: ClusterNode | undefined, b: ClusterNode): boolean {
   return (
-    a !== undefined && a.podCidrs.join() === b.podCidrs.join() && a.addresses.join() === b.addresses.join()
+    a !== undefined &&
+    a.uid === b.uid &&
+    a.tailnetNodeId === b.tailnetNodeId &&
+    a.podCidrs.join() === b.podCidrs.join() &&
+    a.addresses.join() === b.addresses.join()
   );
 }

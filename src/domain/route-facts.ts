@@ -1,3 +1,4 @@
+import type { BoundNodes } from "./node-bindings.ts";
 import {
   byPlace,
   containsPrefix,
@@ -8,7 +9,6 @@ import {
   readPrefix,
   routerAddress,
 } from "./prefix.ts";
-import { refusedPrefixes } from "./refused-prefixes.ts";
 import type { TailnetPeer, TailnetStatus } from "./tailnet-status.ts";
 
 /** What is known about an own prefix at one moment. */
@@ -34,9 +34,11 @@ export interface PeerRouteFacts {
   readonly installed: boolean;
   readonly nodeId: string;
   readonly hostName: string;
+  /** Its Node has published which tailnet node serves it; true where Nodes say nothing. */
+  readonly published: boolean;
   /**
-   * Host whose prefix overlaps this one ("this node" for our own), or the announcing host itself when the prefix is no
-   * Node's pod CIDR; empty when all is well.
+   * The announcing host when the prefix is no Node's pod CIDR, or that of a Node which is another machine. Without Nodes the host
+   * whose prefix overlaps this one ("this node" for our own). Empty when all is well.
    */
   readonly culprit: string;
 }
@@ -45,8 +47,8 @@ export interface PeerRouteFacts {
 export interface PeerRoutes {
   readonly facts: Readonly<Record<string, PeerRouteFacts>>;
   readonly known: Readonly<Record<string, true>>;
-  /** What of the supernets is announced and no Node's; empty while the Nodes are not known. */
-  readonly refused: readonly string[];
+  /** How many prefixes are announced that are no Node's, those without facts included; 0 while the Nodes are not known. */
+  readonly strangers: number;
 }
 
 interface Announced {
@@ -59,23 +61,32 @@ interface Announced {
 /** Name of this node in `culprit`. */
 export const thisNode = "this node";
 const mostWitnesses = 9;
+/** So many prefixes that are no Node's have facts: how many there are is up to whoever announces them. */
+export const mostStrangers = 64;
 
 /** Whether tailscaled has a netmap to speak of. */
-export function hasNetmap({ backendState, self }: TailnetStatus): boolean {
+export function hasNetmap({ backendState, self }: Pick<TailnetStatus, "backendState" | "self">): boolean {
   return (backendState === "Running" || backendState === "Starting") && self.nodeId !== "";
 }
 
-/** Facts of one own prefix out of a status; `installed` (texts) are the prefixes in table 52, its peers bear witness first. */
+/**
+ * Facts of one own prefix out of a status; `installed` (texts) are the prefixes in table 52, its peers bear witness first. Where Nodes
+ * are known nobody else does: packets to others are refused.
+ */
 export function ownRouteFacts(
   prefix: string,
   supernets: readonly string[],
   status: TailnetStatus,
   installed: Readonly<Record<string, true>>,
+  bound: BoundNodes | null = null,
 ): OwnRouteFacts {
   const running = status.backendState === "Running";
   const own = parsePrefix(prefix);
   const inside = supernets.map(parsePrefix);
-  const candidates = servedBy(status.peers.filter(({ online }) => online)).filter(
+  const candidates = servedBy(
+    status.peers.filter(({ online }) => online),
+    bound,
+  ).filter(
     (route) =>
       route.family === own.family &&
       inside.some((supernet) => containsPrefix(supernet, route)) &&
@@ -97,15 +108,18 @@ export function ownRouteFacts(
   };
 }
 
-/** Facts of all peers' prefixes inside the supernets. `expected`: the pod CIDRs of all Nodes, null until they are known. */
+/**
+ * Facts of peers' prefixes inside the supernets. `bound`: the pod CIDRs of all Nodes, null until they are known. With them all
+ * announcements of Nodes' prefixes have facts, and of others the first `mostStrangers`.
+ */
 export function peerRoutes(
   own: readonly string[],
   supernets: readonly string[],
   status: TailnetStatus,
   installed: Readonly<Record<string, true>>,
-  expected: Readonly<Record<string, true>> | null = null,
+  bound: BoundNodes | null = null,
 ): PeerRoutes {
-  if (!hasNetmap(status)) return { facts: {}, known: {}, refused: [] };
+  if (!hasNetmap(status)) return { facts: {}, known: {}, strangers: 0 };
   const inside = supernets.map(parsePrefix);
   const ours = own.map((text) => ({ prefix: parsePrefix(text), text, nodeId: "", hostName: thisNode }));
   const theirs = status.peers.flatMap(({ nodeId, hostName, primaryRoutes }) =>
@@ -115,36 +129,47 @@ export function peerRoutes(
       return counts ? [{ prefix, text, nodeId, hostName }] : [];
     }),
   );
-  const culprits = findOverlaps([...ours, ...theirs]);
+  const known = named(status.peers.map(({ nodeId }) => nodeId));
+  const factsOf = (routes: readonly Announced[], judge: (route: Announced) => Judgement) =>
+    Object.fromEntries(
+      routes.map((route) => {
+        const { text, nodeId, hostName } = route;
+        return [
+          text,
+          { announced: true, installed: installed[text] === true, nodeId, hostName, ...judge(route) },
+        ];
+      }),
+    );
+  if (bound === null) {
+    const culprits = findOverlaps([...ours, ...theirs]);
+    const judge = ({ nodeId, text }: Announced) => ({
+      published: true,
+      culprit: culprits.get(`${nodeId} ${text}`) ?? "",
+    });
+    return { facts: factsOf(theirs, judge), known, strangers: 0 };
+  }
+  const strangers = theirs.filter(({ text }) => bound[text] === undefined);
+  const ofNodes = theirs.filter(({ text }) => bound[text] !== undefined);
   return {
-    facts: Object.fromEntries(
-      theirs.map(({ text, nodeId, hostName }) => [
-        text,
-        {
-          announced: true,
-          installed: installed[text] === true,
-          nodeId,
-          hostName,
-          culprit:
-            expected !== null && expected[text] === undefined
-              ? hostName
-              : (culprits.get(`${nodeId} ${text}`) ?? ""),
-        },
-      ]),
-    ),
-    known: named(status.peers.map(({ nodeId }) => nodeId)),
-    // This node works with its prefixes whatever its Node says.
-    refused:
-      expected === null
-        ? []
-        : refusedPrefixes(servedBy(status.peers), inside, { ...expected, ...named(own) }),
+    facts: factsOf([...strangers.slice(0, mostStrangers), ...ofNodes], (route) => judgeByNode(route, bound)),
+    known,
+    strangers: strangers.length,
   };
 }
 
-/** All prefixes that the peers serve, also those that reach beyond the supernets. */
-function servedBy(peers: readonly TailnetPeer[]): readonly Prefix[] {
+type Judgement = Pick<PeerRouteFacts, "published" | "culprit">;
+
+function judgeByNode({ text, nodeId, hostName }: Announced, bound: BoundNodes): Judgement {
+  const wanted = bound[text];
+  return { published: wanted !== "", culprit: wanted === nodeId || wanted === "" ? "" : hostName };
+}
+
+/** All prefixes that the peers serve, also those that reach beyond the supernets; of known Nodes only what is theirs. */
+function servedBy(peers: readonly TailnetPeer[], bound: BoundNodes | null): readonly Prefix[] {
   return peers
-    .flatMap(({ primaryRoutes }) => primaryRoutes.map(readPrefix))
+    .flatMap(({ nodeId, primaryRoutes }) =>
+      primaryRoutes.filter((text) => bound === null || bound[text] === nodeId).map(readPrefix),
+    )
     .filter((prefix) => prefix !== undefined);
 }
 

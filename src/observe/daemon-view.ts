@@ -20,6 +20,7 @@ export function daemonView(root: Root) {
       const routes = children().routes?.getSnapshot().context;
       return routes === undefined ? [] : routeRows(routes.ownRows, routes.peers);
     },
+    strangers: () => children().routes?.getSnapshot().context.strangers ?? 0,
     peerPaths: () =>
       (tailnetOf(root)?.context.status.peers ?? []).map((peer) => ({
         peer: peer.hostName,

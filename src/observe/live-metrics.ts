@@ -7,6 +7,8 @@ export interface LiveSources {
   /** One per pod CIDR of this node. */
   pools(): readonly { readonly prefix: string; readonly size: number; readonly used: number }[];
   routes(): readonly { readonly prefix: string; readonly kind: "own" | "peer"; readonly state: string }[];
+  /** Prefixes that are announced and no Node's. */
+  strangers(): number;
   peerPaths(): readonly { readonly peer: string; readonly path: "direct" | "relay" | "none" }[];
   /** Repairs so far, by the name of the invariant that did not hold. */
   guardRepairs(): readonly { readonly invariant: string; readonly count: number }[];
@@ -31,6 +33,12 @@ export function registerLiveMetrics(registry: Registry, sources: LiveSources): v
     help: "1 for the state each prefix's route is in.",
     labelNames: ["prefix", "kind", "state"],
     read: () => sources.routes().map(({ prefix, kind, state }) => [{ prefix, kind, state }, 1]),
+  });
+  gaugeOf(registry, {
+    name: "headcni_stranger_prefixes",
+    help: "Prefixes that tailnet members announce inside the pods' supernets and that are no Node's; headcni_route_state names at most 64.",
+    labelNames: [],
+    read: () => [[{}, sources.strangers()]],
   });
   gaugeOf(registry, {
     name: "headcni_peer_path",

@@ -56,6 +56,7 @@ export function nodeStatus(
       self: tailnet?.self ?? null,
     },
     routes: view.routes(),
+    strangers: view.strangers(),
     peers: (tailnet?.peers ?? []).map((peer) => ({
       name: peer.hostName,
       online: peer.online,

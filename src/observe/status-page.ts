@@ -62,6 +62,8 @@ export const statusPageSchema = z.looseObject({
       culprit: z.string(),
     }),
   ),
+  /** Prefixes that are announced and no Node's, also those that are not among the routes. */
+  strangers: z.number().default(0),
   peers: z.array(
     z.looseObject({
       name: z.string(),

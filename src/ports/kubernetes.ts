@@ -33,6 +33,8 @@ export interface Kubernetes {
   ): Promise<void>;
   /** Sets the NetworkUnavailable condition of this node's Node. */
   setNetworkCondition(condition: NetworkCondition, signal: AbortSignal): Promise<void>;
+  /** Has this node's Node say which node of the tailnet (stable ID) it is. */
+  publishTailnetNode(nodeId: string, signal: AbortSignal): Promise<void>;
   /** Posts an Event of type Warning on a Pod. */
   postReport(report: PodReport, signal: AbortSignal): Promise<PostedReport>;
   /** Says that the same thing happened `count` times by now. NOT_FOUND once the Event is too old. */

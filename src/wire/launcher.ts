@@ -2,6 +2,8 @@ import { createActor, toPromise } from "xstate";
 import { wireMachine } from "../../machines/wire/wire-machine.ts";
 import { wireActors } from "../actors/wire-actors.ts";
 import { makePrivateFolders } from "../adapters/files/private-folder.ts";
+import { tailscaledSocket } from "../adapters/tailscale/tailscaled-command.ts";
+import { createAllowlistHost } from "../adapters/wire/allowlist-host.ts";
 import { createWireHost } from "../adapters/wire/wire-host.ts";
 import { explainProblem } from "../config/config-error.ts";
 import type { Config } from "../config/config-schema.ts";
@@ -37,6 +39,10 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
     { ...tailscaledOptions(config), warned: (error) => log.warn({ err: error }, "tailscaled may not work") },
     { linkPrefix: tailscale.linkCIDR, supernets: network.podCIDR, tunnel: { mtu: network.mtu } },
   );
+  const allowlist = createAllowlistHost(
+    { list: runtimePaths(config).nodeList, socket: tailscaledSocket(config.runtimeDir) },
+    { supernets: network.podCIDR, tunnel: tailscale.interfaceName },
+  );
   const registry = createRegistry();
   const { inspector, statelyInspect } = monitoring;
   const observers = await openProgramObservers({
@@ -51,11 +57,11 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
   const hear = hearNews(createFailureMetrics(registry));
   const root = createActor(
     wireMachine.provide({
-      actors: wireActors(host, (failure) => log.warn({ failure }, "tailscaled ended")),
+      actors: wireActors(host, allowlist, (failure) => log.warn({ failure }, "tailscaled ended")),
     }),
     {
       id: "wire",
-      input: { seed: nodeName },
+      input: { seed: nodeName, guarded: config.kubernetes.enabled },
       inspect: (event) => {
         hear(event);
         observers.inspect(event);
@@ -87,6 +93,7 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
   await ended;
   observers.close();
   await http?.close();
+  allowlist.close();
   log.info("headcni-wire ended, tailscaled and the tailnet namespace with it");
   return 0;
 }

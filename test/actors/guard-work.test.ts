@@ -11,7 +11,6 @@ import type { FirewallChange } from "../../src/domain/nft-observation.ts";
 
 const settings: GuardSettings = {
   ownPrefixes: ["10.244.1.0/24"],
-  refusedPrefixes: [],
   supernets: ["10.244.0.0/16"],
   linkPrefix: "198.18.0.0/30",
   tunnel: { name: "tailscale0", mtu: 1280 },

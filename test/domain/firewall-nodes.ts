@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import type { NodeBinding, ServedPrefix } from "../../src/domain/believed-prefixes.ts";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
 import { addressIn, destinationIsLocal, fieldIs } from "../../src/domain/nft-statements.ts";
 import type { NftRule, NftTable } from "../../src/domain/nft-table.ts";
@@ -21,8 +22,18 @@ export interface TestNode {
   readonly settings: GuardSettings;
   readonly terms: SentenceTerms;
   readonly places: Places;
+  /** What the Nodes say, and whose prefixes tailscaled sends to whom. */
+  readonly tailnet: { readonly bindings: readonly NodeBinding[]; readonly served: readonly ServedPrefix[] };
   /** What kube-proxy does beside us. */
   readonly kubeProxy: NftTable;
+}
+
+function bind(prefix: string, nodeId: string): NodeBinding {
+  return { prefix, nodeId, node: `n${nodeId}`, uid: nodeId };
+}
+
+function serve(nodeId: string, text: string): ServedPrefix {
+  return { nodeId, prefix: parsePrefix(text) };
 }
 
 const pod = { link: nodeLinks.pod.name };
@@ -32,7 +43,6 @@ const leavingPod = { link: nodeLinks.leaving.name };
 export const dualStack: TestNode = {
   settings: {
     ownPrefixes: ["10.244.1.0/24", "10.244.9.0/28", "fd00:1::/64"],
-    refusedPrefixes: ["10.244.3.0/24", "fd00:3::/64"],
     supernets: ["10.244.0.0/16", "fd00::/24"],
     linkPrefix: "198.18.0.0/30",
     tunnel: { name: "tailscale0", mtu: 1280 },
@@ -43,7 +53,7 @@ export const dualStack: TestNode = {
   },
   terms: {
     own: ["10.244.1.0/24", "10.244.9.0/28", "fd00:1::/64"],
-    refused: ["10.244.3.0/24", "fd00:3::/64"],
+    believed: ["10.244.2.0/24", "fd00:2::/64"],
     supernets: ["10.244.0.0/16", "fd00::/24"],
     services: ["10.96.0.0/16", "fd96::/112"],
     backends: ["10.244.1.5", "10.244.2.5", "10.244.9.7", "fd00:1::5", "fd00:2::5"],
@@ -81,6 +91,21 @@ export const dualStack: TestNode = {
       { address: "2001:db8:a::7" },
     ],
   },
+  // Of the other Nodes' prefixes one is served by its node, one by another; one is nobody's.
+  tailnet: {
+    bindings: [
+      bind("10.244.2.0/24", "2"),
+      bind("10.244.3.0/24", "3"),
+      bind("fd00:2::/64", "2"),
+      bind("fd00:3::/64", "3"),
+    ],
+    served: [
+      serve("2", "10.244.2.0/24"),
+      serve("9", "10.244.3.0/24"),
+      serve("2", "fd00:2::/64"),
+      serve("9", "fd00::/24"),
+    ],
+  },
   kubeProxy: kubeProxyTable([
     { port: 30080, ip: "10.244.1.5", ip6: "fd00:1::5" },
     { port: 30081, ip: "10.244.2.5", ip6: "fd00:2::5" },
@@ -99,7 +124,6 @@ export const onlyIpv4: TestNode = {
     ...dualStack.settings,
     ownPrefixes: ipv4(dualStack.settings.ownPrefixes),
     supernets: ipv4(dualStack.settings.supernets),
-    refusedPrefixes: [],
     services: [],
     allowFromUnderlay: { prefixes: [], links: [] },
   },
@@ -107,7 +131,7 @@ export const onlyIpv4: TestNode = {
     ...dualStack.terms,
     own: ipv4(dualStack.terms.own),
     supernets: ipv4(dualStack.terms.supernets),
-    refused: [],
+    believed: ipv4(dualStack.terms.believed),
     services: [],
     allowed: { prefixes: [], links: [] },
     routers: { ...dualStack.terms.routers, 6: [] },
@@ -154,7 +178,8 @@ interface RandomFamily {
   /** Disjoint slices of the supernet. */
   readonly own: readonly string[];
   readonly remote: string;
-  readonly refused: readonly string[];
+  /** A Node's that another tailnet node serves. */
+  readonly taken: string;
   readonly allowed: readonly string[];
   readonly places: readonly Place[];
 }
@@ -201,7 +226,9 @@ export const anyNode: fc.Arbitrary<TestNode> = fc
       underlayPort: 41642,
     };
     const allowed = { prefixes: of((family) => family.allowed), links: chosen.links };
-    const [own, refused] = [of((family) => family.own), of((family) => family.refused)];
+    const own = of((family) => family.own);
+    const believed = of(({ remote }) => [remote]);
+    const taken = of((family) => [family.taken]);
     const routers = (family: 4 | 6) =>
       chosen.families.includes(family)
         ? chosen[family].own.map((slice) => addressAt(parsePrefix(slice), 1n))
@@ -219,14 +246,13 @@ export const anyNode: fc.Arbitrary<TestNode> = fc
       settings: {
         ...common,
         ownPrefixes: own,
-        refusedPrefixes: refused,
         linkPrefix: "198.18.0.0/30",
         tunnel: { name: "tailscale0", mtu: chosen.mtu },
         allowFromUnderlay: allowed,
       },
       terms: {
         ...common,
-        ...{ own, refused, allowed, linkAddress: "198.18.0.2" },
+        ...{ own, believed, allowed, linkAddress: "198.18.0.2" },
         backends: kube.flatMap(({ ip, ip6 }) => ip ?? ip6 ?? []),
         routers: { 4: routers(4), 6: routers(6) },
         segmentSize: {
@@ -235,6 +261,10 @@ export const anyNode: fc.Arbitrary<TestNode> = fc
         },
       },
       places: { 4: chosen[4].places, 6: chosen[6].places },
+      tailnet: {
+        bindings: [...believed.map((prefix) => bind(prefix, "2")), ...taken.map((prefix) => bind(prefix, "3"))],
+        served: [...believed.map((prefix) => serve("2", prefix)), ...taken.map((prefix) => serve("9", prefix))],
+      },
       kubeProxy: kubeProxyTable(kube),
     };
   });
@@ -253,19 +283,19 @@ function anyFamily(family: 4 | 6): fc.Arbitrary<RandomFamily> {
     .chain(([length, sliceLength, at, sliceAt, count]) => {
       const supernet = sliceOf(base, length, at);
       const slices = [0, 1, 2, 3].map((step) => sliceOf(supernet, sliceLength, sliceAt + step));
-      const [first = "", second = "", remote = "", refused = ""] = slices;
+      const [first = "", second = "", remote = "", taken = ""] = slices;
       const own = [first, second].slice(0, count);
       const places = [
         ...own.flatMap((slice, index): readonly Place[] => [
           { address: podIn(slice), ...(index === 0 ? pod : leavingPod) },
           { address: addressAt(parsePrefix(slice), 1n), self: true },
         ]),
-        ...[podIn(remote), podIn(refused), service, ...others].map((address) => ({ address })),
+        ...[podIn(remote), podIn(taken), service, ...others].map((address) => ({ address })),
         { address: node, self: true as const },
       ];
       return fc.record({
         ...{ supernet: fc.constant(supernet), own: fc.constant(own), remote: fc.constant(remote) },
-        refused: fc.constantFrom([], [refused]),
+        taken: fc.constant(taken),
         allowed: fc.constantFrom([], [allowed]),
         places: fc.constant(places),
       });

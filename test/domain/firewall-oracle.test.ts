@@ -1,8 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { believedPrefixes } from "../../src/domain/believed-prefixes.ts";
+import { believedPrefixes } from "../../src/domain/believed-prefixes.ts";
 import { findBroken } from "../../src/domain/guard-plan.ts";
 import { familySettings, type GuardSettings } from "../../src/domain/guard-settings.ts";
 import type { NamespaceName } from "../../src/domain/kernel-state.ts";
+import { allowlistTable } from "../../src/domain/nft-allowlist-table.ts";
+import { allowlistTable } from "../../src/domain/nft-allowlist-table.ts";
 import {
   acceptStatements,
   type ForeignAccept,
@@ -10,10 +14,12 @@ import {
   inputAccepts,
 } from "../../src/domain/nft-foreign-accepts.ts";
 import type { NftChain, NftRule, NftTable } from "../../src/domain/nft-table.ts";
+import { parsePrefix } from "../../src/domain/prefix.ts";
 import { type FilterPacket, passageOf } from "../support/packet-filter.ts";
 import { anyNode, dualStack, keptAddresses, onlyIpv4, type TestNode } from "./firewall-nodes.ts";
 import { anyPacket, everyPacket, type PacketWorld, seenInX } from "./firewall-packets.ts";
 import {
+  allowlistSentences,
   foreignForwardSentences,
   foreignInputSentences,
   mutantsOf,
@@ -37,6 +43,27 @@ const tailnet: Namespace = {
 };
 const forwarded = ({ input, output }: FilterPacket) => input !== undefined && output !== undefined;
 const received = ({ input, output }: FilterPacket) => input !== undefined && output === undefined;
+
+/** What headcni-wire loads: of the Nodes' prefixes one is announced by its node, one by another, one by nobody. */
+function plannedAllowlist({ supernets, tunnel }: GuardSettings): NftTable {
+  const bind = (prefix: string, nodeId: string) => ({ prefix, nodeId, node: `n${nodeId}`, uid: nodeId });
+  const serve = (nodeId: string, text: string) => ({ nodeId, prefix: parsePrefix(text) });
+  const believed = believedPrefixes(
+    [
+      bind("10.244.2.0/24", "2"),
+      bind("10.244.3.0/24", "3"),
+      bind("fd00:2::/64", "2"),
+      bind("fd00:3::/64", "3"),
+    ],
+    [
+      serve("2", "10.244.2.0/24"),
+      serve("9", "10.244.3.0/24"),
+      serve("2", "fd00:2::/64"),
+      serve("9", "fd00::/24"),
+    ],
+  );
+  return allowlistTable({ supernets, tunnel: tunnel.name }, believed);
+}
 
 /** A command of the documents that the guard gives to nft (libnftables-json(5)). */
 interface NftCommand {
@@ -68,6 +95,11 @@ function plannedTable(namespace: NamespaceName, of: GuardSettings): NftTable {
   return { name: "headcni", chains };
 }
 
+/** What headcni-wire loads. */
+function allowlistOf({ settings: { supernets, tunnel }, tailnet: { bindings, served } }: TestNode): NftTable {
+  return allowlistTable({ supernets, tunnel: tunnel.name }, believedPrefixes(bindings, served));
+}
+
 /** Another program's chain with nothing in it but our accepts, before it drops. */
 function foreignTable(hook: "forward" | "input", family: 4 | 6, accepts: readonly ForeignAccept[]): NftTable {
   const place = { type: "filter", hook, priority: 0, policy: "drop" } as const;
@@ -80,7 +112,7 @@ function foreignTable(hook: "forward" | "input", family: 4 | 6, accepts: readonl
 /** One table of ours, the sentences about it, the packets they speak of, and whether kube-proxy translates there. */
 interface Subject {
   readonly what: string;
-  readonly table: (settings: GuardSettings) => NftTable;
+  readonly table: (node: TestNode) => NftTable;
   readonly sentences: readonly Sentence[];
   readonly namespace: Namespace;
   readonly speaksOf: (packet: FilterPacket) => boolean;
@@ -94,7 +126,7 @@ interface Subject {
 const subjects: readonly Subject[] = [
   {
     what: "the node's table",
-    table: (of) => plannedTable("node", of),
+    table: ({ settings }) => plannedTable("node", settings),
     sentences: nodeSentences,
     namespace: node,
     speaksOf: () => true,
@@ -102,7 +134,7 @@ const subjects: readonly Subject[] = [
   },
   {
     what: "the table in X",
-    table: (of) => plannedTable("tailnet", of),
+    table: ({ settings }) => plannedTable("tailnet", settings),
     sentences: tailnetSentences,
     namespace: tailnet,
     speaksOf: ({ output }) => output !== undefined,
@@ -112,10 +144,27 @@ const subjects: readonly Subject[] = [
       'segment-size-4 without {"match":{"op":"==","left":{"meta":{"key":"nfproto"}},"right":"ipv4"}}',
     ],
   },
+  {
+    what: "the allowlist in X",
+    table: (of) => plannedAllowlist(of),
+    sentences: allowlistSentences,
+    world: tailnet,
+    speaksOf: ({ output }) => output !== undefined,
+    beside: [],
+    nodes: [dualStack, onlyIpv4],
+  },
+  {
+    what: "the allowlist in X",
+    table: allowlistOf,
+    sentences: allowlistSentences,
+    namespace: tailnet,
+    speaksOf: ({ output }) => output !== undefined,
+    withKubeProxy: false,
+  },
   ...([4, 6] as const).flatMap((family) => [
     {
       what: `accepts of IPv${family} in a chain that forwards`,
-      table: (of: GuardSettings) => foreignTable("forward", family, forwardAccepts(of)),
+      table: ({ settings }: TestNode) => foreignTable("forward", family, forwardAccepts(settings)),
       sentences: foreignForwardSentences,
       namespace: node,
       speaksOf: forwarded,
@@ -124,7 +173,7 @@ const subjects: readonly Subject[] = [
     },
     {
       what: `accepts of IPv${family} in a chain that receives`,
-      table: (of: GuardSettings) => foreignTable("input", family, inputAccepts(of)),
+      table: ({ settings }: TestNode) => foreignTable("input", family, inputAccepts(settings)),
       sentences: foreignInputSentences,
       namespace: node,
       speaksOf: received,
@@ -156,7 +205,7 @@ describe.each(subjects)("$what", (subject) => {
 
   test("keeps every sentence for every packet", () => {
     for (const at of [dualStack, onlyIpv4, keptAddresses].filter((one) => isOn(subject, one))) {
-      const table = subject.table(at.settings);
+      const table = subject.table(at);
       fc.assert(
         fc.property(packetsOf(at), (packet) => {
           expect(brokenBy(subject, table, packet, at)).toEqual([]);
@@ -175,7 +224,7 @@ describe.each(subjects)("$what", (subject) => {
             fc.tuple(fc.constant(at), fc.array(packetsOf(at), { minLength: 30, maxLength: 30 })),
           ),
         ([at, packets]) => {
-          const table = subject.table(at.settings);
+          const table = subject.table(at);
           expect(packets.flatMap((packet) => brokenBy(subject, table, packet, at))).toEqual([]);
         },
       ),
@@ -191,7 +240,7 @@ describe.each(subjects)("$what", (subject) => {
       for (const says of broken) unbroken.delete(says);
       return broken.length > 0;
     };
-    const whole = subject.table(dualStack.settings);
+    const whole = subject.table(dualStack);
     const needless = mutantsOf(whole).filter(({ table }) => !packets.some(breaks(table)));
     expect(needless.map(({ what }) => what)).toEqual(subject.needless ?? []);
     // What no single rule was first in: nothing of it holds without all of them.

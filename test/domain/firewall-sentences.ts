@@ -6,7 +6,8 @@ import { addressInside, type FilterLink, type FilterPacket, type Passage } from 
 export interface SentenceTerms {
   readonly own: readonly string[];
   readonly supernets: readonly string[];
-  readonly refused: readonly string[];
+  /** Prefixes of Nodes, each served by the tailnet node that its Node published. */
+  readonly believed: readonly string[];
   readonly services: readonly string[];
   /** Where kube-proxy's translations lead. */
   readonly backends: readonly string[];
@@ -141,11 +142,6 @@ const tailnetRefusals: readonly Refusal[] = [
     forbids: ({ input, source }, _passage, { own }) => input?.name === "tailscale0" && inAny(source, own),
   },
   {
-    says: "a refused prefix sends nothing and gets nothing",
-    forbids: ({ input, source, destination }, _passage, { refused }) =>
-      input !== undefined && (inAny(source, refused) || inAny(destination, refused)),
-  },
-  {
     says: "nothing that NAT leaves alone takes an address of the LAN into the tailnet",
     forbids: ({ input, output, source, state }, _passage, { own }) =>
       input !== undefined &&
@@ -246,6 +242,26 @@ export const tailnetSentences: readonly Sentence[] = [
     },
   },
 ];
+
+/** The table of headcni-wire in X, whatever else is there. Links of a packet are `tailnetLinks`. */
+export const allowlistSentences: readonly Sentence[] = verdicts([
+  {
+    says: "of the pods' addresses only prefixes of Nodes come out of the tailnet",
+    forbids: ({ input, output, source }, _passage, { supernets, believed }) =>
+      input?.name === "tailscale0" &&
+      output !== undefined &&
+      inAny(source, supernets) &&
+      !inAny(source, believed),
+  },
+  {
+    says: "of the pods' addresses only prefixes of Nodes are sent to in the tailnet",
+    forbids: ({ input, output, destination }, _passage, { supernets, believed }) =>
+      input !== undefined &&
+      output?.name === "tailscale0" &&
+      inAny(destination, supernets) &&
+      !inAny(destination, believed),
+  },
+]);
 
 /** Accepts in another program's chain that drops by default. */
 export const foreignForwardSentences: readonly Sentence[] = [

@@ -15,7 +15,6 @@ function settingsOf(families: readonly (4 | 6)[]): GuardSettings {
   return {
     ownPrefixes: families.map((family) => prefixes[family].own),
     supernets: families.map((family) => prefixes[family].supernet),
-    refusedPrefixes: [],
     linkPrefix: "198.18.0.0/30",
     tunnel: { name: "tailscale0", mtu: 1280 },
     underlayPort: 41642,

@@ -11,7 +11,6 @@ import { wireOperations } from "../../src/domain/wire-operations.ts";
 
 const settings: GuardSettings = {
   ownPrefixes: ["10.244.1.0/24", "fd00:244:0:1::/64"],
-  refusedPrefixes: [],
   supernets: ["10.244.0.0/16", "fd00:244::/48"],
   linkPrefix: "198.18.0.0/30",
   tunnel: { name: "tailscale0", mtu: 1280 },

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { departuresFor } from "../../src/domain/node-departure.ts";
 import { changeNodes, emptyLedger, listNodes, turnLedger } from "../../src/domain/node-ledger.ts";
+import { clusterNode } from "../support/cluster-node.ts";
 
 const names = Array.from({ length: 20 }, (_, index) => `n${index}`);
-const node = (name: string) => ({ name, podCidrs: [`10.244.${name.slice(1)}.0/24`], addresses: [] });
+const node = (name: string) => clusterNode(name, [`10.244.${name.slice(1)}.0/24`]);
 const all = listNodes(emptyLedger, names.map(node));
 const without = (...gone: readonly string[]) =>
   changeNodes(

@@ -1,11 +1,9 @@
 import { expect, test } from "vitest";
 import { changeNodes, emptyLedger, listNodes, turnLedger } from "../../src/domain/node-ledger.ts";
+import { clusterNode } from "../support/cluster-node.ts";
 
-const node = (name: string, podCidr = "10.244.1.0/24", address = "192.0.2.1") => ({
-  name,
-  podCidrs: [podCidr],
-  addresses: [address],
-});
+const node = (name: string, podCidr = "10.244.1.0/24", address = "192.0.2.1") =>
+  clusterNode(name, [podCidr], { addresses: [address] });
 const put = (item: ReturnType<typeof node>) => ({ kind: "put" as const, item });
 const removed = (item: ReturnType<typeof node>) => ({ kind: "removed" as const, item });
 const names = ({ nodes }: typeof emptyLedger) => Object.keys(nodes);
@@ -36,11 +34,13 @@ test("what says nothing new gives the same ledger", () => {
   expect(changeNodes(two, [])).toBe(two);
 });
 
-test("another pod CIDR or another address is news", () => {
+test("another pod CIDR, address, UID or tailnet node is news", () => {
   const moved = changeNodes(two, [put(node("a", "10.244.9.0/24"))]);
   expect(moved.nodes["a"]?.podCidrs).toEqual(["10.244.9.0/24"]);
   const renumbered = changeNodes(two, [put(node("a", "10.244.1.0/24", "192.0.2.9"))]);
   expect(renumbered.nodes["a"]?.addresses).toEqual(["192.0.2.9"]);
+  for (const other of [{ uid: "u2" }, { tailnetNodeId: "9" }])
+    expect(changeNodes(two, [put({ ...node("a"), ...other })]).nodes["a"]).toMatchObject(other);
   expect(two.nodes["a"]).toEqual(node("a"));
 });
 

@@ -58,15 +58,29 @@ describe("facts of an own prefix", () => {
   test("a peer's prefix is announced, and installed once it stands in the table", () => {
     const peers = [peer(2, ["10.244.2.0/24"]), peer(3, ["10.244.3.0/24"])];
     expect(factsOf(peers, { "10.244.3.0/24": true })).toEqual({
-      "10.244.2.0/24": { announced: true, installed: false, nodeId: "2", hostName: "n2", culprit: "" },
-      "10.244.3.0/24": { announced: true, installed: true, nodeId: "3", hostName: "n3", culprit: "" },
+      "10.244.2.0/24": {
+        announced: true,
+        installed: false,
+        nodeId: "2",
+        hostName: "n2",
+        published: true,
+        culprit: "",
+      },
+      "10.244.3.0/24": {
+        announced: true,
+        installed: true,
+        nodeId: "3",
+        hostName: "n3",
+        published: true,
+        culprit: "",
+      },
     });
   });
 
-  test("what is no prefix bears no witness and is not refused", () => {
+  test("what is no prefix bears no witness and is no stranger", () => {
     const told = status([peer(2, ["no prefix", "10.244.2.0/24"])]);
     expect(ownRouteFacts(own, supernets, told, {}).witnesses).toEqual(["10.244.2.1"]);
-    expect(peerRoutes([own], supernets, told, {}, {}).refused).toEqual(["10.244.2.0/24"]);
+    expect(peerRoutes([own], supernets, told, {}, {}).strangers).toBe(1);
   });
 
   test("without a netmap there is nothing to say of peers", () => {
@@ -153,33 +167,58 @@ describe("facts of peers' prefixes", () => {
 });
 
 describe("once the cluster's Nodes are known", () => {
-  const nodes = { [own]: true, "10.244.2.0/24": true } as const;
-  const judged = (...routes: readonly string[]) => {
-    const peers = routes.map((route, index) => peer(index + 2, [route]));
-    return peerRoutes([own], supernets, status(peers), {}, nodes);
-  };
+  const bound = { [own]: "1", "10.244.2.0/24": "2", "10.244.5.0/24": "" } as const;
+  const judged = (...peers: readonly TailnetPeer[]) => peerRoutes([own], supernets, status(peers), {}, bound);
+  const told = (...peers: readonly TailnetPeer[]) =>
+    Object.entries(judged(...peers).facts).map(([prefix, { published, culprit }]) => [
+      prefix,
+      published,
+      culprit,
+    ]);
 
-  test("a prefix that is no Node's conflicts, its host being the culprit, and is refused", () => {
-    const { facts, refused } = judged("10.244.2.0/24", "10.244.9.0/24");
-    expect(facts["10.244.2.0/24"]?.culprit).toBe("");
-    expect(facts["10.244.9.0/24"]?.culprit).toBe("n3");
-    expect(refused).toEqual(["10.244.9.0/24"]);
+  test.each([
+    ["of a Node's own machine is believed", "10.244.2.0/24", 2, true, ""],
+    ["of a Node that another machine took over names that machine", "10.244.2.0/24", 9, true, "n9"],
+    ["of a Node that published none waits for it, whoever serves it", "10.244.5.0/24", 5, false, ""],
+    ["that is no Node's names its host", "10.244.9.0/24", 9, true, "n9"],
+    ["that is a part of a Node's names its host, and not the Node's", "10.244.2.128/25", 9, true, "n9"],
+    ["that is ours names its host", own, 9, true, "n9"],
+    ["that is a part of ours names its host", "10.244.1.7/32", 9, true, "n9"],
+  ] as const)("a prefix %s", (_, prefix, index, published, culprit) => {
+    expect(told(peer(index, [prefix]))).toEqual([[prefix, published, culprit]]);
   });
 
-  test("a prefix that reaches beyond the supernets is refused where it is inside, though it is no route of pods", () => {
-    const { facts, refused } = judged("10.244.0.0/15");
-    expect(facts).toEqual({});
-    expect(refused).toContain("10.244.128.0/17");
+  test("a part of a Node's prefix that a rogue announces leaves the Node's route as it is", () => {
+    expect(told(peer(2, ["10.244.2.0/24"]), peer(9, ["10.244.2.7/32"]))).toEqual([
+      ["10.244.2.7/32", true, "n9"],
+      ["10.244.2.0/24", true, ""],
+    ]);
   });
 
-  test("the own prefix is never refused, whatever the Node says", () => {
-    const peers = [peer(2, ["10.244.0.0/23"])];
-    expect(peerRoutes([own], supernets, status(peers), {}, {}).refused).toEqual(["10.244.0.0/24"]);
+  test("only prefixes of Nodes that their own machines serve bear witness", () => {
+    const peers = [
+      peer(2, ["10.244.9.0/24"]),
+      peer(3, ["10.244.2.0/24"]),
+      peer(5, ["10.244.5.0/24"]),
+      ...Array.from({ length: 20 }, (_, at) => peer(at + 10, [`10.244.${at + 10}.0/24`])),
+    ];
+    const witnesses = (more: readonly TailnetPeer[]) =>
+      ownRouteFacts(own, supernets, status([...peers, ...more]), {}, bound).witnesses;
+    expect(witnesses([])).toEqual([]);
+    expect(witnesses([peer(2, ["10.244.2.0/24"])])).toEqual(["10.244.2.1"]);
+  });
+
+  test("of prefixes that are no Node's the first 64 are named and all counted, and each of a Node's is named", () => {
+    const rogue = Array.from({ length: 20_000 }, (_, at) => `10.244.${100 + (at >> 8)}.${at & 255}/32`);
+    const { facts, strangers } = judged(peer(0, rogue), peer(2, ["10.244.2.0/24"]));
+    expect(strangers).toBe(20_000);
+    expect(Object.keys(facts)).toEqual([...rogue.slice(0, 64), "10.244.2.0/24"]);
   });
 
   test("before that nobody is judged", () => {
     const peers = [peer(2, ["10.244.9.0/24"])];
     const seen = peerRoutes([own], supernets, status(peers), {}, null);
-    expect([seen.facts["10.244.9.0/24"]?.culprit, seen.refused]).toEqual(["", []]);
+    expect(seen.facts["10.244.9.0/24"]).toMatchObject({ published: true, culprit: "" });
+    expect(seen.strangers).toBe(0);
   });
 });

@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { tailnetNodeAnnotation } from "../../src/domain/kubernetes-objects.ts";
 import { waitForDaemon } from "../lab/daemon.ts";
-import { daemonRoleObjects } from "../lab/kubernetes/daemon-role.ts";
+import { daemonRoleObjects, daemonRules } from "../lab/kubernetes/daemon-role.ts";
 import { applyObjects, kubectl } from "../lab/kubernetes/kubectl.ts";
 import { nodeObject } from "../lab/kubernetes/kubelet.ts";
 import { nodeOf } from "../lab/lab-store.ts";
@@ -90,6 +91,29 @@ test(
     await untilSilent(node(), ["HeadcniApiServerRefused", "HeadcniApiServerAway"], minutes(5));
   },
   minutes(9),
+);
+
+test(
+  "a Node that is said to be another tailnet node, and an API server that forbids the daemon to correct it",
+  async () => {
+    onTestFinished(() => applyObjects(lab(), daemonRoleObjects()));
+    const rules = daemonRules.filter(({ resources }) => !resources.includes("nodes/status"));
+    const role = {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRole",
+      metadata: { name: "headcni-lab" },
+    };
+    await applyObjects(lab(), [{ ...role, rules }]);
+    await kubectl(lab(), ["annotate", "--overwrite", "node", "n1", `${tailnetNodeAnnotation}=666`]);
+    const stale = await untilRings(node(), "HeadcniAllowlistStale", {
+      machine: "nodeIdentity",
+      severity: "critical",
+    });
+    expect(stale.annotations["summary"]).toContain("are refused by this one, or this one by them");
+    await applyObjects(lab(), daemonRoleObjects());
+    await untilSilent(node(), ["HeadcniAllowlistStale"], minutes(3));
+  },
+  minutes(6),
 );
 
 test(

@@ -88,6 +88,8 @@ async function networkCondition(name: string): Promise<string> {
 async function expectClean(name: string): Promise<void> {
   expect(await nodeSnapshot(lab(), node(name)), name).toEqual(before.get(name));
   expect(await networkCondition(name)).toBe("");
+  const annotations = ["get", "node", name, "-o=jsonpath={.metadata.annotations}"];
+  expect(await kubectl(lab(), annotations), name).not.toContain("headcni");
 }
 
 /** Prefixes that a node announces, and those that Headscale has it serve. */

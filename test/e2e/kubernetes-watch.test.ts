@@ -4,6 +4,7 @@ import type { WatchReport } from "../../machines/watch/watch-events.ts";
 import { watchMachine } from "../../machines/watch/watch-machine.ts";
 import { watchActors } from "../../src/actors/watch-actors.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes/kubernetes-client.ts";
+import { tailnetNodeAnnotation } from "../../src/domain/kubernetes-objects.ts";
 import type { Watched, WatchNews, WatchSource } from "../../src/domain/kubernetes-watch.ts";
 import { type ApiServer, startApiServer } from "../adapters/kubernetes/support/api-server.ts";
 import { ensureGoModule } from "../lab/build/go-tools.ts";
@@ -109,7 +110,10 @@ describe("on a real API server", () => {
     await nodes.knows("n1", "n2");
     await addNode("n3");
     await nodes.knows("n1", "n2", "n3");
-    expect(nodes.known().get("n3")).toEqual({ name: "n3", podCidrs: ["10.244.3.0/24"], addresses: [] });
+    expect(nodes.known().get("n3")).toMatchObject({
+      ...{ name: "n3", podCidrs: ["10.244.3.0/24"], addresses: [], tailnetNodeId: "" },
+      ...{ uid: expect.stringMatching(/^[-0-9a-f]{36}$/), createdAt: expect.stringMatching(/^\d{4}-.*Z$/) },
+    });
     await api.call("DELETE", `${nodesPath}/n3`);
     await nodes.knows("n1", "n2");
     expect(nodes.types().filter((type) => type === "watch.listed")).toHaveLength(1);
@@ -148,6 +152,17 @@ describe("on a real API server", () => {
       "NetworkUnavailable",
       "Ready",
     ]);
+  });
+
+  test("the Node says which tailnet node it is by its status, beside other annotations, and that is seen", async () => {
+    const { kubernetes } = client();
+    const own = watch("ownNode");
+    await own.knows("n1");
+    await api.call("PATCH", `${nodesPath}/n1`, { metadata: { annotations: { other: "stays" } } });
+    await kubernetes.publishTailnetNode("7", new AbortController().signal);
+    await until(() => own.known().get("n1")?.tailnetNodeId === "7", "the tailnet node is seen");
+    const { body } = await api.call("GET", `${nodesPath}/n1`);
+    expect(body.metadata.annotations).toMatchObject({ other: "stays", [tailnetNodeAnnotation]: "7" });
   });
 
   test("a report is an Event on its Pod, and counts its repetitions", async () => {
@@ -197,6 +212,7 @@ describe("on a real API server", () => {
     const { kubernetes } = client(daemonKubeconfig);
     const { signal } = new AbortController();
     await kubernetes.setNetworkCondition({ status: "False", reason: "HeadcniServes", message: "" }, signal);
+    await kubernetes.publishTailnetNode("9", signal);
     const pod = { namespace: "default", name: "cache", uid: "u2" };
     const posted = await kubernetes.postReport({ pod, reason: "R", note: "n", action: "A" }, signal);
     await kubernetes.repeatReport(posted, 2, signal);

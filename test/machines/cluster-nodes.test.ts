@@ -1,17 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { createActor, fromCallback } from "xstate";
+import { createActor, fromCallback, fromPromise } from "xstate";
 import {
   type ClusterNodesReport,
   clusterNodesMachine,
 } from "../../machines/cluster-nodes/cluster-nodes-machine.ts";
+import { nodeListMachine } from "../../machines/cluster-nodes/node-list-machine.ts";
 import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
 import type { WatchReport } from "../../machines/watch/watch-events.ts";
 import { watchMachine } from "../../machines/watch/watch-machine.ts";
+import type { NodeBinding } from "../../src/domain/node-bindings.ts";
+import { clusterNode } from "../support/cluster-node.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
-const peer = { name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] };
+const peer = clusterNode("n2", ["10.244.2.0/24"]);
 const nodes = (...items: (typeof peer)[]): WatchReport<"nodes"> => ({
   type: "watch.listed",
   source: "nodes",
@@ -30,7 +33,15 @@ function start() {
   const parent = recorder<ClusterNodesReport>();
   const headscale = recorder<HeadscaleEvent>();
   const silent = watchMachine.provide({ actors: { follow: fromCallback(() => undefined) } });
-  const actor = createActor(clusterNodesMachine.provide({ actors: { watch: silent } }), {
+  const list = nodeListMachine.provide({
+    actors: {
+      recall: fromPromise<readonly NodeBinding[] | null, void>(async () => null),
+      write: fromPromise<readonly NodeBinding[], { readonly bindings: readonly NodeBinding[] }>(
+        async ({ input: { bindings } }) => bindings,
+      ),
+    },
+  });
+  const actor = createActor(clusterNodesMachine.provide({ actors: { watch: silent, list } }), {
     input: { seed: "n1", parent: parent.ref, headscale: headscale.ref },
     clock,
   }).start();
@@ -58,8 +69,9 @@ describe("the machine of the cluster's Nodes", () => {
         peerChanged("removed"),
         { type: "watch.lost", source: "nodes", failure: { code: "UNREACHABLE", message: "away" } },
         { type: "watch.restored", source: "nodes" },
+        { type: "list.recalled", bindings: [] },
       ],
-      outcomes: { watch: { done: [] } },
+      outcomes: { watch: { done: [] }, list: { done: [] } },
     });
   });
 
@@ -84,7 +96,7 @@ describe("the machine of the cluster's Nodes", () => {
 
   it("counts a Node that disappeared for one to two grace periods, and one that came back for ever", () => {
     const { send, clock, parent } = start();
-    const names = () => parent.events.at(-1)?.nodes.map(({ name }) => name);
+    const names = () => parent.events.at(-1)?.bindings.map(({ node }) => node);
     send(nodes(peer));
     send(peerChanged("removed"));
     clock.fire(60_000);
@@ -106,7 +118,7 @@ describe("the machine of the cluster's Nodes", () => {
   });
 
   it("tells of a Node that left for good once, and of none while its own is away", () => {
-    const self = { name: "n1", podCidrs: ["10.244.1.0/24"], addresses: [] };
+    const self = clusterNode("n1", ["10.244.1.0/24"]);
     const { send, clock, departed } = start();
     send(nodes(self, peer));
     send(peerChanged("removed"));

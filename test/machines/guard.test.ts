@@ -16,7 +16,7 @@ import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
-const terms = { ownPrefixes: ["10.244.1.0/24"], refusedPrefixes: [] };
+const terms = { ownPrefixes: ["10.244.1.0/24"] };
 const opened: GuardEvent = { type: "tailnetNamespace.opened", replyTo: recorder<NamespaceHeld>().ref };
 const changed = (scope: "kernel" | "all"): GuardEvent => ({ type: "kernel.changed", scope });
 
@@ -72,13 +72,7 @@ describe("guard", () => {
     const rule: GuardInvariant = "node.ownRule";
     await walkAllTransitions(guardMachine, {
       input: { health: recorder<GuardReport>().ref, parent: recorder<GuardReport>().ref, terms },
-      events: [
-        opened,
-        changed("kernel"),
-        changed("all"),
-        { type: "peers.refused", prefixes: [] },
-        { type: "tailnetNamespace.closed" },
-      ],
+      events: [opened, changed("kernel"), changed("all"), { type: "tailnetNamespace.closed" }],
       outcomes: {
         check: { done: [result([], 0), result([rule], 0), result([rule], 9_000_000)] },
         repair: {

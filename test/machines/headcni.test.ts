@@ -6,6 +6,7 @@ import { levelOf } from "../../machines/health/health-setup.ts";
 import type { PodAnswer, Recovered } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import { readinessMachine } from "../../machines/readiness/readiness-machine.ts";
+import { clusterNode } from "../support/cluster-node.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { kubernetes, settings } from "../support/headcni-settings.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -13,7 +14,7 @@ import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
-const own = { name: "n1", addresses: [], uid: "u1", network: null };
+const own = { ...clusterNode("n1", []), network: null };
 const failure = { code: "WORKER_DIED", message: "the kernel worker died" };
 
 const events: readonly HeadcniEvent[] = [
@@ -27,7 +28,7 @@ const events: readonly HeadcniEvent[] = [
   { type: "guard.repairing", invariants: ["node.rules"] } as unknown as HeadcniEvent,
   { type: "guard.fighting", invariants: ["node.rules"] } as unknown as HeadcniEvent,
   { type: "guard.failed", failure },
-  { type: "nodes.changed", nodes: [{ name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] }] },
+  { type: "nodes.changed", bindings: [{ prefix: "10.244.2.0/24", nodeId: "2", node: "n2", uid: "u2" }] },
   { type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] },
   { type: "node.moved", prefixes: ["10.244.7.0/24"] },
   { type: "attachments.changed", added: [], removed: [], count: 1 },

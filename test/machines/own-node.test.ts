@@ -20,6 +20,8 @@ const own: OwnNode = {
   podCidrs: ["10.244.1.0/24"],
   addresses: ["10.99.0.11"],
   uid: "u1",
+  createdAt: "2026-01-01T00:00:00Z",
+  tailnetNodeId: "",
   network: null,
 };
 const moved: OwnNode = { ...own, podCidrs: ["10.244.7.0/24"] };
@@ -112,10 +114,12 @@ describe("the machine of the own Node", () => {
           type: "node.networkWanted",
           condition: { status: "False", reason: "HeadcniServes", message: "" },
         },
+        { type: "node.joined", nodeId: "7" },
       ],
       outcomes: {
         watch: { done: [] },
         condition: { done: [] },
+        identity: { done: [] },
         recall: { done: [[], ["10.244.1.0/24"]] },
       },
       stateKey: ({ context }) => [

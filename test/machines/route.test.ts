@@ -50,6 +50,7 @@ const settled: PeerRouteFacts = {
   installed: true,
   nodeId: "8",
   hostName: "n2",
+  published: true,
   culprit: "",
 };
 const peerObserved = (facts: PeerRouteFacts) => ({ type: "peerRoute.observed", facts }) as const;
@@ -68,6 +69,7 @@ test("every transition of the peer route machine can be taken", async () => {
         { ...settled, installed: false },
         { ...settled, announced: false, installed: false },
         { ...settled, culprit: "n3" },
+        { ...settled, published: false },
       ].map(peerObserved),
       { type: "peerRoute.release" },
     ],

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { createActor, fromCallback, fromPromise } from "xstate";
-import type { GuardEvent } from "../../machines/guard/guard-events.ts";
 import type { HeadscaleEvent } from "../../machines/headscale/headscale-jobs.ts";
 import { ownRouteMachine } from "../../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../../machines/route/peer-route-machine.ts";
@@ -38,17 +37,16 @@ function status(peers: readonly TailnetPeer[], primaryRoutes: readonly string[] 
   return { ...noTailnet, backendState: "Running", self: { ...self, primaryRoutes }, peers, fresh: true };
 }
 
-type Told = GuardEvent | RoutesFact;
+type Told = RoutesFact;
 
 function inputOf(parent: ReturnType<typeof recorder<Told>>) {
   return {
     own: [own],
-    expected: null,
+    bound: null,
     supernets: ["10.244.0.0/16"],
     approval: "policy" as const,
     headscale: recorder<HeadscaleEvent>().ref,
     health: parent.ref,
-    guard: parent.ref,
   };
 }
 
@@ -59,7 +57,8 @@ test("every transition of the routes machine can be taken", async () => {
     events: [
       { type: "tailnet.changed", status: announced },
       { type: "routeTable.changed" },
-      { type: "nodes.expected", expected: { "10.244.2.0/24": true } },
+      { type: "nodes.bound", bound: { "10.244.2.0/24": "2" } },
+      { type: "nodes.bound", bound: { "10.244.2.0/24": "" } },
       { type: "ownRoute.moved", slot: "own-0", state: "serving" },
       { type: "peerRoute.moved", prefix: "10.244.2.0/24", state: "installed" },
     ],
@@ -157,22 +156,54 @@ describe("routes", () => {
     expect(actors()).toEqual(["own-0"]);
   });
 
-  test("a prefix that is no Node's conflicts and is refused until there is a Node for it", async () => {
-    const { actor, see, row, reaches, parent } = start({ table: ["10.244.9.0/24"] });
-    const expect9 = (...nodes: readonly string[]) =>
-      actor.send({
-        type: "nodes.expected",
-        expected: Object.fromEntries(nodes.map((prefix) => [prefix, true as const])),
-      });
+  test("a prefix that is no Node's conflicts, and waits for the Node's word once there is a Node for it", async () => {
+    const { actor, see, row, reaches } = start({ table: ["10.244.9.0/24"] });
+    const bind = (...nodes: readonly (readonly [string, string])[]) =>
+      actor.send({ type: "nodes.bound", bound: Object.fromEntries(nodes) });
     see(status([peer(9, "10.244.9.0/24")]));
     await reaches("10.244.9.0/24", "installed");
-    expect9(own);
+    bind([own, "1"]);
     await reaches("10.244.9.0/24", "conflicting");
     expect(row("10.244.9.0/24")?.culprit).toBe("n9");
-    expect(parent.events).toContainEqual({ type: "peers.refused", prefixes: ["10.244.9.0/24"] });
-    expect9(own, "10.244.9.0/24");
+    bind([own, "1"], ["10.244.9.0/24", ""]);
+    await reaches("10.244.9.0/24", "unconfirmed");
+    bind([own, "1"], ["10.244.9.0/24", "9"]);
     await reaches("10.244.9.0/24", "installed");
-    expect(parent.events.at(-1)).toEqual({ type: "peers.refused", prefixes: [] });
+    expect(row("10.244.9.0/24")?.culprit).toBe("");
+  });
+
+  test("a prefix that another machine took over is a conflict with its name, and installed again once its Node's is back", async () => {
+    const { actor, see, row, reaches } = start({ table: ["10.244.2.0/24"] });
+    actor.send({ type: "nodes.bound", bound: { [own]: "1", "10.244.2.0/24": "2" } });
+    see(status([peer(2), peer(9, "10.244.2.0/24")]));
+    await reaches("10.244.2.0/24", "conflicting");
+    expect(row("10.244.2.0/24")).toMatchObject({ host: "n9", culprit: "n9" });
+    see(status([peer(2, "10.244.2.0/24"), peer(9)]));
+    await reaches("10.244.2.0/24", "installed");
+    expect(row("10.244.2.0/24")).toMatchObject({ host: "n2", culprit: "" });
+  });
+
+  test("20,000 rogue prefixes take no actor and 64 rows, and a Node's route that is deleted is still put back", async () => {
+    const { actor, see, change, reaches, rows, actors, reinstalled } = start({ table: ["10.244.2.0/24"] });
+    const rogue = Array.from({ length: 20_000 }, (_, at) => `10.244.${100 + (at >> 8)}.${at & 255}/32`);
+    actor.send({ type: "nodes.bound", bound: { [own]: "1", "10.244.2.0/24": "2" } });
+    see(status([peer(1_000, ...rogue), peer(2, "10.244.2.0/24")]));
+    await reaches("10.244.2.0/24", "installed");
+    expect(rows().filter(({ state }) => state === "conflicting")).toHaveLength(64);
+    expect(actor.getSnapshot().context.strangers).toBe(20_000);
+    expect(actors()).toEqual(["own-0"]);
+    change([]);
+    await until(() => reinstalled.length === 1, "the repair");
+    await reaches("10.244.2.0/24", "installed");
+    // Others every time: nothing of the former ones is kept.
+    see(
+      status([
+        peer(1_000, ...rogue.map((text) => text.replace("10.244.", "10.244.1"))),
+        peer(2, "10.244.2.0/24"),
+      ]),
+    );
+    see(status([peer(2, "10.244.2.0/24"), peer(1_000)]));
+    await until(() => rows().length === 2, "the end of the rogue's rows");
   });
 
   test("a route deleted from tailscaled's table is put back", async () => {

@@ -22,6 +22,7 @@ function inputOf(told: ReturnType<typeof recorder<Told>>): TailscaledInput {
     health: told.ref,
     guard: told.ref,
     routes: told.ref,
+    node: null,
   };
 }
 

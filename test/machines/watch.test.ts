@@ -1,10 +1,11 @@
 import { test } from "vitest";
 import type { WatchEvent, WatchReport } from "../../machines/watch/watch-events.ts";
 import { watchMachine } from "../../machines/watch/watch-machine.ts";
+import { clusterNode } from "../support/cluster-node.ts";
 import { recorder } from "../support/recorder.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
-const node = { name: "n1", podCidrs: ["10.244.1.0/24"], addresses: [] };
+const node = clusterNode("n1", ["10.244.1.0/24"]);
 const listed: WatchEvent = { type: "watch.listed", source: "nodes", items: [node], cursor: "10" };
 const changed: WatchEvent = {
   type: "watch.changed",

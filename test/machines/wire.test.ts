@@ -11,9 +11,11 @@ const failure = { code: "EXITED", message: "tailscaled ended by SIGKILL" };
 
 test("every transition of the wire machine can be taken", async () => {
   await walkAllTransitions(wireMachine, {
-    input: { seed: "n1" },
+    input: { seed: "n1", guarded: false },
+    moreInputs: [{ seed: "n1", guarded: true }],
     outcomes: { prepare: { done: [[], ["127.0.0.53"]] } },
     events: [
+      { type: "allowlist.inForce" },
       { type: "tailscaled.answered", process },
       { type: "tailscaled.ended", failure },
       { type: "wire.stop" },
@@ -66,7 +68,7 @@ function start(nameservers: readonly string[] = []) {
         }),
       },
     }),
-    { input: { seed: "n1" }, clock },
+    { input: { seed: "n1", guarded: false }, clock },
   );
   actor.start();
   const at = (state: string) => {

@@ -55,8 +55,7 @@ function forOneRun(child: ChildProcess): PoolWorker {
   const listeners: (readonly [string, (...values: unknown[]) => void])[] = [];
   return {
     name: "warm",
-    // A new process would take the files of its first run from disk for ever: Vitest's workers do not outlive a run.
-    cacheFs: false,
+    cacheFs: true,
     on: (event, callback) => {
       listeners.push([event, callback]);
       child.on(event, callback);

@@ -138,6 +138,7 @@ describe("the metrics", () => {
         { prefix: "fd00:10:244:1::/64", size: 2 ** 48, used: 4 },
       ],
       routes: () => routes,
+      strangers: () => 20_000,
       peerPaths: () => [{ peer: "n2", path: "direct" }],
       guardRepairs: () => [{ invariant: "ownPrefixRule", count: 2 }],
       readiness: () => ({ serving: true, state: "degraded", reasons: [] }),
@@ -158,6 +159,7 @@ describe("the metrics", () => {
     expect(await samples(registry, "headcni_peer_path")).toEqual([
       'headcni_peer_path{peer="n2",path="direct"} 1',
     ]);
+    expect(await samples(registry, "headcni_stranger_prefixes")).toEqual(["headcni_stranger_prefixes 20000"]);
     expect(await samples(registry, "headcni_guard_repairs_total")).toEqual([
       'headcni_guard_repairs_total{invariant="ownPrefixRule"} 2',
     ]);

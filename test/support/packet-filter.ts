@@ -1,5 +1,5 @@
-import type { NftStatement } from "../../src/domain/nft-statements.ts";
-import type { NftChain, NftRule, NftTable } from "../../src/domain/nft-table.ts";
+import type { NftElement, NftStatement } from "../../src/domain/nft-statements.ts";
+import type { NftChain, NftRule, NftSet, NftTable } from "../../src/domain/nft-table.ts";
 
 /** A link as nft's `meta` sees it. */
 export interface FilterLink {
@@ -50,6 +50,8 @@ type Hook = NftChain["hook"];
 interface Moving extends FilterPacket {
   readonly hook: Hook;
   readonly translated: boolean;
+  /** Of the table whose chain it crosses. */
+  readonly sets: readonly NftSet[];
 }
 
 /**
@@ -58,13 +60,15 @@ interface Moving extends FilterPacket {
  * its chain, `drop` the packet. NAT chains see the first packet of a flow alone. Throws on a statement that it does not know.
  */
 export function passageOf(tables: readonly NftTable[], packet: FilterPacket): Passage {
-  const chains = tables.flatMap((table) => table.chains).sort((one, other) => one.priority - other.priority);
-  let moving: Moving = { ...packet, hook: "prerouting", translated: false };
+  const chains = tables
+    .flatMap(({ chains: own, sets = [] }) => own.map((chain) => ({ ...chain, sets })))
+    .sort((one, other) => one.priority - other.priority);
+  let moving: Moving = { ...packet, hook: "prerouting", translated: false, sets: [] };
   for (const hook of hooksOf(packet)) {
     moving = { ...moving, hook };
     for (const chain of chains) {
       if (chain.hook !== hook || (chain.type === "nat" && packet.state !== "new")) continue;
-      const after = throughChain(chain, moving);
+      const after = throughChain(chain, { ...moving, sets: chain.sets });
       if ("refusedBy" in after) return { ...seen(moving), passes: false, refusedBy: after.refusedBy };
       moving = after;
     }
@@ -158,22 +162,34 @@ interface Match {
 function matches({ op, left, right }: Match, packet: Moving): boolean {
   const found = read(left, packet);
   if (found === undefined) return false;
-  const wanted = values(right);
+  const wanted = values(right, packet.sets);
   const holds = found.some((value) => wanted.some((one) => covers(one, value)));
   if (op === "==" || op === "in") return holds;
   if (op === "!=") return !holds;
   throw new Error(`the interpreter knows no operator ${op}`);
 }
 
-function values(right: unknown): readonly unknown[] {
+function values(right: unknown, sets: readonly NftSet[]): readonly unknown[] {
   if (Array.isArray(right)) return right;
-  return typeof right === "object" && right !== null && "set" in right ? values(right.set) : [right];
+  if (typeof right === "string" && right.startsWith("@")) return elementsOf(right.slice(1), sets);
+  return typeof right === "object" && right !== null && "set" in right ? values(right.set, sets) : [right];
+}
+
+function elementsOf(name: string, sets: readonly NftSet[]): readonly NftElement[] {
+  const found = sets.find((set) => set.name === name);
+  if (found === undefined) throw new Error(`the table has no set ${name}`);
+  return found.elements;
 }
 
 function covers(wanted: unknown, value: Value): boolean {
   if (typeof wanted === "object" && wanted !== null && "prefix" in wanted) {
     const { addr, len } = wanted.prefix as { readonly addr: string; readonly len: number };
     return addressInside(String(value), `${addr}/${len}`);
+  }
+  if (typeof wanted === "object" && wanted !== null && "range" in wanted) {
+    const [first, last] = wanted.range as readonly [string, string];
+    const bits = bitsOf(String(value));
+    return bits.length === bitsOf(first).length && bits >= bitsOf(first) && bits <= bitsOf(last);
   }
   return wanted === value;
 }

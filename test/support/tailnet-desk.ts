@@ -61,6 +61,7 @@ export function inputOf(root: ReturnType<typeof recorder<StatusChanged | Tailnet
     headscale: recorder<HeadscaleEvent>().ref,
     health: root.ref,
     routes: root.ref,
+    node: null,
     parent: recorder<SessionSettled>().ref,
   } satisfies TailnetInput;
 }

@@ -117,7 +117,6 @@ function trialSettings(families: readonly (4 | 6)[]): GuardSettings {
   return {
     supernets: families.map((family) => trial[family].supernet),
     ownPrefixes: families.map((family) => trial[family].own),
-    refusedPrefixes: [],
     linkPrefix: "198.18.0.0/30",
     tunnel: { name: "tailscale0", mtu: 1280 },
     underlayPort: 41642,

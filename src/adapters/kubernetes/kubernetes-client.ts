@@ -3,7 +3,7 @@ import type { Kubernetes } from "../../ports/kubernetes.ts";
 import { createApiTransport } from "./api-transport.ts";
 import { createFollower, type WatchTarget } from "./follow-objects.ts";
 import { nodeConfigReader } from "./kube-config.ts";
-import { conditionPatch } from "./node-condition.ts";
+import { conditionPatch, identityPatch } from "./node-status.ts";
 import { newEvent, repeatedEvent } from "./pod-events.ts";
 
 export interface KubernetesOptions {
@@ -36,6 +36,9 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes & { clo
     follow: createFollower({ transport, targets, rejected, random: Math.random }),
     async setNetworkCondition(condition, signal) {
       await transport.call(conditionPatch(nodeName, condition, Date.now()), signal);
+    },
+    async publishTailnetNode(nodeId, signal) {
+      await transport.call(identityPatch(nodeName, nodeId), signal);
     },
     async postReport(report, signal) {
       const { call, posted } = newEvent(report, nodeName, Date.now());

@@ -1,13 +1,23 @@
 import { z } from "zod";
-import type { ClusterNode, NetworkCondition, NodePod, OwnNode } from "../../domain/kubernetes-objects.ts";
+import {
+  type ClusterNode,
+  type NetworkCondition,
+  type NodePod,
+  type OwnNode,
+  tailnetNodeAnnotation,
+} from "../../domain/kubernetes-objects.ts";
 import type { Watched, WatchSource } from "../../domain/kubernetes-watch.ts";
 import { formatPrefix, parsePrefix } from "../../domain/prefix.ts";
 import { goList } from "../json/go-list.ts";
 
-const metadata = z.object({ name: z.string().min(1), uid: z.string().min(1) });
+const metadata = z.object({
+  name: z.string().min(1),
+  uid: z.string().min(1),
+  annotations: z.record(z.string(), z.string()).nullish(),
+});
 
 const nodeSchema = z.object({
-  metadata,
+  metadata: metadata.extend({ creationTimestamp: z.string().default("") }),
   spec: z.object({ podCIDRs: goList(z.string()), podCIDR: z.string().optional() }),
   status: z
     .object({
@@ -25,10 +35,7 @@ const nodeSchema = z.object({
 });
 
 const podSchema = z.object({
-  metadata: metadata.extend({
-    namespace: z.string().min(1),
-    annotations: z.record(z.string(), z.string()).nullish(),
-  }),
+  metadata: metadata.extend({ namespace: z.string().min(1) }),
 });
 
 /** A static pod's mirror carries here the UID under which the kubelet runs the pod (pkg/kubelet/types, ConfigMirrorAnnotationKey). */
@@ -54,14 +61,17 @@ function trimOwnNode(value: unknown): OwnNode | undefined {
     condition === undefined
       ? null
       : { status: condition.status, reason: condition.reason, message: condition.message };
-  return { ...clusterNode(parsed), uid: parsed.metadata.uid, network };
+  return { ...clusterNode(parsed), network };
 }
 
-function clusterNode({ metadata: { name }, spec, status }: z.output<typeof nodeSchema>): ClusterNode {
+function clusterNode({ metadata: of, spec, status }: z.output<typeof nodeSchema>): ClusterNode {
   const podCidrs = spec.podCIDRs.length > 0 ? spec.podCIDRs : [spec.podCIDR ?? ""];
   const addresses = status.addresses.filter(({ type }) => type === "InternalIP");
   return {
-    name,
+    name: of.name,
+    uid: of.uid,
+    createdAt: of.creationTimestamp,
+    tailnetNodeId: of.annotations?.[tailnetNodeAnnotation] ?? "",
     podCidrs: podCidrs.map(canonical).filter((prefix) => prefix !== undefined),
     addresses: addresses.map(({ address }) => address),
   };

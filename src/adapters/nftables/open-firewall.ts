@@ -6,6 +6,7 @@ import type { ObservedTable } from "../../domain/nft-table.ts";
 import type { Firewall } from "../../ports/firewall.ts";
 import { FirewallProgramError } from "./firewall-error.ts";
 import { readIptablesRules, restoreInput } from "./iptables-rules.ts";
+import { loadDocument } from "./load-document.ts";
 import { type BaseChain, readBaseChains, readForeignRules, readOwnTable } from "./nft-listing.ts";
 import { runProgram } from "./run-program.ts";
 import { type XtablesPrograms, xtablesPrograms } from "./xtables-programs.ts";
@@ -69,7 +70,7 @@ export function openFirewall(options: FirewallOptions): Firewall {
       return { ...table, foreign: foreign.flat() };
     },
     apply: async (namespace, changes, signal) => {
-      for (const change of changes) await runProgram(callOf(change, netnsOf(namespace), xtables), signal);
+      for (const change of changes) await applyChange(change, netnsOf(namespace), xtables, signal);
     },
   };
 }
@@ -78,18 +79,16 @@ function isOurs(chain: BaseChain): boolean {
   return chain.family === "inet" && chain.table === nftTableName;
 }
 
-function callOf(change: FirewallChange, netns: string | undefined, xtables: XtablesPrograms) {
-  // Not as an argument: one of more than 128 KiB is refused (MAX_ARG_STRLEN), and how many prefixes peers announce is up to them.
-  if (change.tool === "nft")
-    return {
-      program: "nft",
-      args: ["-j", "-f", "-"],
-      input: JSON.stringify(change.document),
-      piped: true,
-      netns,
-    } as const;
+async function applyChange(
+  change: FirewallChange,
+  netns: string | undefined,
+  xtables: XtablesPrograms,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (change.tool === "nft") return loadDocument(change.document, netns, signal);
   const program = `${xtables.programOf(change.tool)}-restore`;
-  return { program, args: ["--noflush", "-w"], input: restoreInput(change.lines), netns };
+  const call = { program, args: ["--noflush", "-w"], input: restoreInput(change.lines), netns };
+  await runProgram(call, signal);
 }
 
 async function unlessRefused(answer: Promise<string>): Promise<string | undefined> {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import * as z from "zod";
 import { parseJson } from "../../domain/parse-json.ts";
+import { goList } from "../json/go-list.ts";
 import { visible } from "../../protocol/visible-text.ts";
 import type { LocalApi } from "./local-api.ts";
 import { TailscaleError } from "./tailscale-error.ts";
@@ -51,6 +52,37 @@ export function readBusLine(line: string): BusMessage | undefined {
   };
 }
 
+/** The parts of ipn.Notify that tell of peers; `PeersChanged` has their whole nodes (tailcfg.Node). */
+const netmapSchema = z.object({
+  State: z.unknown().optional(),
+  NetMap: z.unknown().optional(),
+  InitialStatus: z.unknown().optional(),
+  /** With all peers that are left in `PeersChanged`, on a whole netmap (ipnlocal: setControlClientStatusLocked). */
+  SelfChange: z.unknown().optional(),
+  PeersChanged: goList(z.object({ StableID: z.string().default(""), PrimaryRoutes: goList(z.string()) })),
+  PeersRemoved: goList(z.unknown()),
+});
+
+/** What a line of the bus tells of the routes that peers serve. */
+export interface NetmapHint {
+  /** Primary routes by stable ID, where nothing changed but these peers; absent: anything may have. */
+  readonly routes?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Undefined for a line that tells nothing of peers. */
+export function readNetmapHint(line: string): NetmapHint | undefined {
+  const message = netmapSchema.safeParse(parseJson(line)).data;
+  if (message === undefined) return {};
+  const { PeersChanged, PeersRemoved, State, NetMap, InitialStatus, SelfChange } = message;
+  if (PeersRemoved.length > 0 || [State, NetMap, InitialStatus, SelfChange].some(isTold)) return {};
+  if (PeersChanged.length === 0) return undefined;
+  return { routes: Object.fromEntries(PeersChanged.map((peer) => [peer.StableID, peer.PrimaryRoutes])) };
+}
+
+function isTold(field: unknown): boolean {
+  return field !== undefined && field !== null;
+}
+
 /** A line longer than this is dropped as it comes: its end still counts as a change. */
 const longestLine = 64 * 1024 * 1024;
 
@@ -65,10 +97,10 @@ export function lineSplitter(line: (text: string) => void): (chunk: string) => v
   };
 }
 
-/** Follows the bus until it ends; `ended` is called once, unless the returned function stopped it before. */
+/** Follows the bus line by line until it ends; `ended` is called once, unless the returned function stopped it before. */
 export function followBus(
   api: LocalApi,
-  received: (message: BusMessage) => void,
+  received: (line: string) => void,
   ended: (error: TailscaleError) => void,
 ): () => void {
   let over = false;
@@ -89,8 +121,7 @@ export function followBus(
         return;
       }
       const split = lineSplitter((line) => {
-        const message = readBusLine(line);
-        if (!over) received(message ?? { loginDone: false, prefs: false });
+        if (!over) received(line);
       });
       const closed = () => end(new TailscaleError("tailscaled closed its bus", { code: "UNREACHABLE" }));
       answer.setEncoding("utf8").on("data", split).on("error", closed).on("close", closed);

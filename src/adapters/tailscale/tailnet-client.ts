@@ -2,7 +2,7 @@ import * as z from "zod";
 import { type DiscoKeys, renewedPeers } from "../../domain/renewed-peers.ts";
 import { pulseOf, type TailnetStatus } from "../../domain/tailnet-status.ts";
 import type { Tailnet, TailscaledProcess } from "../../ports/tailnet.ts";
-import { followBus } from "./ipn-bus.ts";
+import { type BusMessage, followBus, readBusLine } from "./ipn-bus.ts";
 import { createLocalApi, type LocalApi } from "./local-api.ts";
 import { parseAnswer } from "./parse-answer.ts";
 import { mergePrefs, type Prefs, prefsDifference, readPrefs, withoutRoutes } from "./prefs.ts";
@@ -105,7 +105,8 @@ export function createTailnet(
     watch(changed, closed) {
       return followBus(
         api,
-        (message) => {
+        (line) => {
+          const message: BusMessage = readBusLine(line) ?? { loginDone: false, prefs: false };
           if (message.loginDone) loginError = "";
           if (message.errorText !== undefined) loginError = message.errorText;
           const told = message.discoKeys ?? {};

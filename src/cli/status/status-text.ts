@@ -102,13 +102,15 @@ function isSettled({ state, culprit }: StatusPage["routes"][number]): boolean {
   return culprit === "" && settled.has(state);
 }
 
-function routesText({ routes }: StatusPage, style: Style): string {
+function routesText({ routes, strangers }: StatusPage, style: Style): string {
   const own = routes.filter(({ kind }) => kind === "own");
   const peers = routes.filter(({ kind }) => kind === "peer");
   const unsettled = routes.filter((route) => !isSettled(route)).length;
   const ownText = own.map(({ prefix, state }) => `own ${prefix} ${state}`).join(", ") || "none announced";
   const installed = `${peers.filter(isSettled).length} of ${peers.length} peer routes installed`;
-  return `${ownText}; ${installed}${unsettled === 0 ? "" : `; ${style.warn(`${unsettled} to look at`)}`}`;
+  const looks = unsettled === 0 ? "" : `; ${style.warn(`${unsettled} to look at`)}`;
+  const refused = strangers === 0 ? "" : `; ${style.bad(`${strangers} refused that are no Node's`)}`;
+  return `${ownText}; ${installed}${looks}${refused}`;
 }
 
 function guardText({ guard }: StatusPage, at: number, style: Style): string {

@@ -4,7 +4,7 @@ import { trim } from "../../../src/adapters/kubernetes/trim-objects.ts";
 const metadata = { name: "n1", uid: "u1", resourceVersion: "7", managedFields: [] };
 
 describe("a Node", () => {
-  it("is cut down to its name, pod CIDRs and internal addresses", () => {
+  it("is cut down to who it is, its pod CIDRs and internal addresses", () => {
     const status = {
       addresses: [
         { type: "InternalIP", address: "10.99.0.11" },
@@ -21,7 +21,7 @@ describe("a Node", () => {
         status,
       }),
     ).toEqual({
-      name: "n1",
+      ...{ name: "n1", uid: "u1", createdAt: "", tailnetNodeId: "" },
       podCidrs: ["10.244.1.0/24", "fd00:1::/64"],
       addresses: ["10.99.0.11", "fd00::11"],
     });
@@ -33,7 +33,18 @@ describe("a Node", () => {
     ["has null in the place of a list", { podCIDRs: null }, []],
     ["has a prefix that is not canonical", { podCIDRs: ["10.244.1.7/24"] }, []],
   ])("%s", (_, spec, podCidrs) => {
-    expect(trim.nodes({ metadata, spec })).toEqual({ name: "n1", podCidrs, addresses: [] });
+    expect(trim.nodes({ metadata, spec })).toMatchObject({ name: "n1", podCidrs, addresses: [] });
+  });
+
+  it("tells when it was made, and which tailnet node it says it is", () => {
+    const of = (more: object) => trim.nodes({ metadata: { ...metadata, ...more }, spec: {} });
+    const creationTimestamp = "2026-01-02T03:04:05Z";
+    const annotations = { other: "x", "headcni.github.io/tailnet-node-id": "7" };
+    expect(of({ creationTimestamp, annotations })).toMatchObject({
+      createdAt: creationTimestamp,
+      tailnetNodeId: "7",
+    });
+    expect(of({ annotations: { other: "x" } })?.tailnetNodeId).toBe("");
   });
 
   it("of our own also tells its UID and its network condition", () => {

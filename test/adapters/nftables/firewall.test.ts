@@ -6,10 +6,10 @@ import { readIptablesRules } from "../../../src/adapters/nftables/iptables-rules
 import { readBaseChains, readForeignRules } from "../../../src/adapters/nftables/nft-listing.ts";
 import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { runProgram } from "../../../src/adapters/nftables/run-program.ts";
+import { allowlistTable } from "../../../src/domain/nft-allowlist-table.ts";
 import { mendForeignChain } from "../../../src/domain/nft-foreign.ts";
 import type { FirewallChange, FirewallObservation } from "../../../src/domain/nft-observation.ts";
 import { loadTable } from "../../../src/domain/nft-table.ts";
-import { tailnetTable } from "../../../src/domain/nft-tailnet-table.ts";
 import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
 import { run } from "../../lab/run-command.ts";
 import { sampleSettings } from "../tailnet-namespace/sample-settings.ts";
@@ -102,12 +102,11 @@ describe("applying", () => {
     expect(await inside("nft", "list", "ruleset")).toContain("table inet headcni");
   });
 
-  test("a document is taken whole however many prefixes peers announce", async () => {
-    const refusedPrefixes = Array.from(
-      { length: 6_000 },
-      (_, index) => `10.244.${index >> 6}.${(index & 63) * 4}/31`,
+  test("a document is taken whole however many Nodes there are", async () => {
+    const believed = Array.from({ length: 6_000 }, (_, at) => `10.244.${at >> 6}.${(at & 63) * 4}/31`);
+    const document = loadTable(
+      allowlistTable({ supernets: ["10.244.0.0/16"], tunnel: "tailscale0" }, believed),
     );
-    const document = loadTable(tailnetTable({ ...sampleSettings, refusedPrefixes }));
     await openFirewall({ tailnetPath: () => netnsPath(name) }).apply("tailnet", [{ tool: "nft", document }]);
     expect(await inside("nft", "list", "ruleset")).toContain("10.244.93.188/31");
   });

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
+import { allowlistTable } from "../../../src/domain/nft-allowlist-table.ts";
 import { mendForeignChain } from "../../../src/domain/nft-foreign.ts";
 import { acceptStatements, forwardAccepts } from "../../../src/domain/nft-foreign-accepts.ts";
 import { nodeTable } from "../../../src/domain/nft-node-table.ts";
@@ -145,6 +146,14 @@ test("the kernel does with the node's table what the interpreter says", async ()
 
 test("the kernel does with the table in X what the interpreter says", async () => {
   const tables = [tailnetTable(settings)];
+  const { rig: on } = await loaded(inX, [], tables);
+  expect(await compare(on, inX, tables, 1)).toEqual(bothVerdicts);
+});
+
+test("the kernel does with the allowlist in X, prefixes and ranges, what the interpreter says", async () => {
+  const { supernets, tunnel } = settings;
+  const believed = ["10.244.2.0/24", "10.244.3.0-10.244.3.8", "10.244.3.10-10.244.3.255", "fd00:2::/64"];
+  const tables = [allowlistTable({ supernets, tunnel: tunnel.name }, believed)];
   const { rig: on } = await loaded(inX, [], tables);
   expect(await compare(on, inX, tables, 1)).toEqual(bothVerdicts);
 });

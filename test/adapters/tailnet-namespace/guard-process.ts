@@ -54,13 +54,6 @@ for (const name of ["node", "tailnet"] as const) await kernel.state.apply(name, 
 guard.send({ type: "tailnetNamespace.opened", replyTo: recorder<NamespaceHeld>().ref });
 
 for await (const line of createInterface({ input: process.stdin })) {
-  if (line.startsWith("refuse ")) {
-    const prefixes = line
-      .slice("refuse ".length)
-      .split(",")
-      .filter((prefix) => prefix !== "");
-    guard.send({ type: "peers.refused", prefixes });
-  }
   if (line !== "cleanup") continue;
   guard.stop();
   await cleanUpGuard(ports);

@@ -39,8 +39,6 @@ export interface GuardedNode {
   view(): GuardView;
   /** Resolves once the guard holds everything and has nothing left to look at. */
   settled(): Promise<void>;
-  /** Tells the guard what peers announce and may not. */
-  refuse(prefixes: readonly string[]): void;
   /** Runs the cleanup; the process is gone afterwards. */
   cleanUp(): Promise<void>;
   /** SIGKILL. */
@@ -101,9 +99,6 @@ export async function guardedNode(label: string, settings: GuardSettings): Promi
     view: () => view,
     settled: async () => {
       await until(() => view.held && view.state === "holding", "the guard holds again");
-    },
-    refuse: (prefixes) => {
-      child?.stdin?.write(`refuse ${prefixes.join(",")}\n`);
     },
     cleanUp: async () => {
       child?.stdin?.write("cleanup\n");

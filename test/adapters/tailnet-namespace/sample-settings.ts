@@ -2,7 +2,6 @@ import type { GuardSettings } from "../../../src/domain/guard-settings.ts";
 
 export const sampleSettings: GuardSettings = {
   ownPrefixes: ["10.244.1.0/24"],
-  refusedPrefixes: [],
   supernets: ["10.244.0.0/16"],
   linkPrefix: "198.18.0.0/30",
   tunnel: { name: "tailscale0", mtu: 1280 },

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { lineSplitter, readBusLine } from "../../../src/adapters/tailscale/ipn-bus.ts";
+import { lineSplitter, readBusLine, readNetmapHint } from "../../../src/adapters/tailscale/ipn-bus.ts";
 
 test("lines come out whole wherever the chunks break", () => {
   fc.assert(
@@ -40,6 +40,22 @@ test.each([
   ["anything else", '{"Version":"1.102.3","PeersChanged":[]}', { loginDone: false, prefs: false }],
 ])("reads %s", (_, line, message) => {
   expect(readBusLine(line)).toEqual(message);
+});
+
+test.each([
+  ["the first message", '{"Version":"1.102.3","InitialStatus":{"BackendState":"Running"}}', {}],
+  ["another state", '{"State":6}', {}],
+  ["peers that left", '{"PeersRemoved":[8]}', {}],
+  ["a whole netmap", '{"SelfChange":{"ID":1},"PeersChanged":[{"StableID":"8"}]}', {}],
+  [
+    "peers that changed",
+    '{"PeersChanged":[{"ID":8,"StableID":"8","PrimaryRoutes":["10.244.2.0/24"]},{"StableID":"9"}]}',
+    { routes: { "8": ["10.244.2.0/24"], "9": [] } },
+  ],
+  ["what is no message", "{", {}],
+  ["what tells nothing of peers", '{"Prefs":{"RouteAll":true},"PeersChanged":null}', undefined],
+])("of served routes %s tells what it can", (_, line, hint) => {
+  expect(readNetmapHint(line)).toEqual(hint);
 });
 
 test("garbage is no message and no crash", () => {

@@ -53,6 +53,7 @@ export function liveTailscale(
         health: parent.ref,
         guard: recorder<GuardEvent>().ref,
         routes: recorder<StatusChanged>().ref,
+        node: null,
       },
     },
   ).start();

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createActor } from "xstate";
 import { cleanupMachine } from "../../../machines/cleanup/cleanup-machine.ts";
-import type { GuardEvent } from "../../../machines/guard/guard-events.ts";
 import { ownRouteMachine } from "../../../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../../../machines/route/peer-route-machine.ts";
 import { routeRows } from "../../../machines/routes/route-rows.ts";
@@ -46,12 +45,11 @@ function startRoutes() {
     {
       input: {
         own: [podCIDR],
-        expected: null,
+        bound: null,
         supernets: [rig.lab.supernet],
         approval: "api",
         headscale: near.headscale,
         health: parent.ref,
-        guard: recorder<GuardEvent>().ref,
       },
     },
   ).start();

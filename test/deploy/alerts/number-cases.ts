@@ -98,6 +98,18 @@ export const numberCases: readonly AlertCase[] = [
     quietAgainAt: 240,
   },
   {
+    alert: "HeadcniWireOutdated",
+    series: {
+      'headcni_machines{machine="wire",state="serving.steady"}': "1x90",
+      'headcni_machines{machine="clusterNodes",state="working.known.whole"}': "_ 1x90",
+      'headcni_machines{machine="allowlist",state="list.listed"}': "_x50 1x40",
+    },
+    quietAt: 600,
+    ringsAt: 645,
+    labels: {},
+    quietAgainAt: 780,
+  },
+  {
     alert: "HeadcniNetworkErrors",
     series: { 'headcni_network_errors_total{error_type="UNREACHABLE"}': "0+3x40 120x60" },
     quietAt: 330,

@@ -22,6 +22,7 @@ function metricNames(): ReadonlySet<string> {
   registerLiveMetrics(registry, {
     pools: () => [{ prefix: "10.244.1.0/24", size: 253, used: 0 }],
     routes: () => [],
+    strangers: () => 0,
     peerPaths: () => [],
     guardRepairs: () => [],
     readiness: () => ({ serving: true, state: "proven", reasons: [] }),

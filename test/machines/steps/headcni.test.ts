@@ -7,19 +7,18 @@ import { kubernetes, settings } from "../../support/headcni-settings.ts";
 const prefixes = ["10.244.1.0/24"];
 const failure = { code: "WORKER_DIED", message: "the kernel worker died" };
 const counted = { emit: "failure.occurred", failure };
-const network = [
+const network = (node: string | null) => [
   {
     start: "guard",
-    input: { terms: { ownPrefixes: prefixes, refusedPrefixes: [] }, health: "<health>", parent: "<headcni>" },
+    input: { terms: { ownPrefixes: prefixes }, health: "<health>", parent: "<headcni>" },
   },
   {
     start: "routes",
     input: {
       ...settings.routes,
       own: prefixes,
-      expected: null,
+      bound: null,
       headscale: "<headscale>",
-      guard: "<guard>",
       health: "<health>",
     },
   },
@@ -32,6 +31,7 @@ const network = [
       health: "<health>",
       guard: "<guard>",
       routes: "<routes>",
+      node,
     },
   },
 ];
@@ -108,7 +108,7 @@ function inCluster() {
 describe("the root without Kubernetes", () => {
   it("starts its children, introduces health to those that follow it, and works with the configured pod CIDRs", () => {
     const { first, at } = started();
-    expect(first).toEqual([...children({ ownNode: false }), ...network, followed(null), ...begun]);
+    expect(first).toEqual([...children({ ownNode: false }), ...network(null), followed(null), ...begun]);
     expect(at()).toBe("starting");
   });
 
@@ -225,7 +225,7 @@ describe("the root with Kubernetes", () => {
     expect(context()).toMatchObject({ guard: null, routes: null, tailscaled: null });
     expect(send({ type: "node.podCIDRs", prefixes: [] })).toEqual([]);
     expect(at()).toBe("learning");
-    expect(send({ type: "node.podCIDRs", prefixes })).toEqual([...network, ...begun]);
+    expect(send({ type: "node.podCIDRs", prefixes })).toEqual([...network("<ownNode>"), ...begun]);
     expect(at()).toBe("starting");
   });
 
@@ -260,20 +260,18 @@ describe("the root with Kubernetes", () => {
     ]);
   });
 
-  it("tells routes the pod CIDRs of all Nodes: at their start what is known then, later each change", () => {
-    const nodes = [
-      { name: "n1", podCidrs: ["10.244.1.0/24", "fd00:1::/64"], addresses: [] },
-      { name: "n2", podCidrs: ["10.244.2.0/24"], addresses: [] },
-    ];
-    const expected = { "10.244.1.0/24": true, "fd00:1::/64": true, "10.244.2.0/24": true };
+  it("tells routes who may serve the pod CIDRs of all Nodes: at their start what is known then, later each change", () => {
+    const bind = (prefix: string, nodeId: string) => ({ prefix, nodeId, node: "n", uid: "u" });
+    const bindings = [bind("10.244.1.0/24", "1"), bind("10.244.2.0/24", ""), bind("fd00:1::/64", "1")];
+    const bound = { "10.244.1.0/24": "1", "10.244.2.0/24": "", "fd00:1::/64": "1" };
     const { send } = started({ kubernetes });
-    expect(send({ type: "nodes.changed", nodes })).toEqual([]);
+    expect(send({ type: "nodes.changed", bindings })).toEqual([]);
     const deeds = send({ type: "node.podCIDRs", prefixes });
     expect(deeds).toContainEqual(
-      expect.objectContaining({ start: "routes", input: expect.objectContaining({ expected }) }),
+      expect.objectContaining({ start: "routes", input: expect.objectContaining({ bound }) }),
     );
-    expect(send({ type: "nodes.changed", nodes: nodes.slice(1) })).toEqual([
-      { to: "routes", type: "nodes.expected", expected: { "10.244.2.0/24": true } },
+    expect(send({ type: "nodes.changed", bindings: bindings.slice(1, 2) })).toEqual([
+      { to: "routes", type: "nodes.bound", bound: { "10.244.2.0/24": "" } },
     ]);
   });
 

@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { OwnNodeEvent } from "../../../machines/own-node/own-node-events.ts";
 import { ownNodeMachine } from "../../../machines/own-node/own-node-machine.ts";
 import type { NetworkCondition, OwnNode } from "../../../src/domain/kubernetes-objects.ts";
+import { clusterNode } from "../../support/cluster-node.ts";
 import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
 
 const prefixes = ["10.244.1.0/24"];
-const own: OwnNode = { name: "n1", podCidrs: prefixes, addresses: [], uid: "u1", network: null };
+const own: OwnNode = { ...clusterNode("n1", prefixes), network: null };
 const moved: OwnNode = { ...own, podCidrs: ["10.244.7.0/24"] };
 const failure = { code: "UNREACHABLE", message: "away" };
 const good: NetworkCondition = { status: "False", reason: "HeadcniServes", message: "" };
@@ -34,14 +35,16 @@ const networkWanted: OwnNodeEvent = { type: "node.networkWanted", condition: goo
 const begun = [
   { start: "watch", input: { source: "ownNode", seed: "n1", parent: "<ownNode>" } },
   { start: "condition", input: { seed: "n1" } },
+  { start: "identity", input: { seed: "n1" } },
 ];
 const recall = { start: "recall" };
 const remember = (podCidrs: readonly string[]) => ({ start: "remember", input: { podCidrs } });
-const seen = (network: NetworkCondition | null | "absent") => ({
-  to: "condition",
-  type: "condition.seen",
-  network,
-});
+const seen = (network: NetworkCondition | null | "absent", nodeId = network === "absent" ? null : "1") => [
+  { to: "condition", type: "condition.seen", network },
+  { to: "identity", type: "identity.seen", nodeId },
+];
+const joined: OwnNodeEvent = { type: "node.joined", nodeId: "7" };
+const isWanted = { to: "identity", type: "identity.wanted", nodeId: "7" };
 const wanted = { to: "condition", type: "condition.wanted", condition: good };
 const inForce = (prefixes: readonly string[]) => ({ to: "parent", type: "node.podCIDRs", prefixes });
 const allowed = { to: "pods", type: "pods.refuseAttach", reason: "" };
@@ -84,7 +87,7 @@ describe("the own Node", () => {
     expect(done("recall", [])).toEqual([]);
     expect(at()).toEqual({ working: { learning: "awaitingApiServer" } });
     expect(timers()).toEqual([500]);
-    expect(send(listed(own))).toEqual([remember(prefixes), seen(null), inForce(prefixes)]);
+    expect(send(listed(own))).toEqual([remember(prefixes), ...seen(null), inForce(prefixes)]);
     expect(timers()).toEqual([5_000]);
     expect(done("remember")).toEqual(agreed());
     expect(at()).toEqual(holding("agreed"));
@@ -120,16 +123,16 @@ describe("the own Node", () => {
     expect(at()).toEqual({ working: { learning: "waiting" } });
     expect(send(lost)).toEqual([counted(failure), waiting(`${unheard}: away`)]);
     const none = "there is no Node of this name yet: does the kubelet run?";
-    expect(send(listed())).toEqual([seen("absent"), waiting(none)]);
-    expect(send(changed("removed", own))).toEqual([seen("absent"), waiting(none)]);
+    expect(send(listed())).toEqual([...seen("absent"), waiting(none)]);
+    expect(send(changed("removed", own))).toEqual([...seen("absent"), waiting(none)]);
     const outside = send(changed("put", { ...own, podCidrs: ["10.9.0.0/24"], network: good }));
-    expect(outside[0]).toEqual(seen(good));
-    expect(outside[1]).toMatchObject({
+    expect(outside.slice(0, 2)).toEqual(seen(good));
+    expect(outside[2]).toMatchObject({
       type: "node.waiting",
       reason: expect.stringContaining("10.9.0.0/24"),
     });
     // Nothing is missing any more, which is told like what was.
-    const found = [remember(prefixes), seen(null), waiting(""), inForce(prefixes)];
+    const found = [remember(prefixes), ...seen(null), waiting(""), inForce(prefixes)];
     expect(send(changed("put", own))).toEqual(found);
   });
 
@@ -140,7 +143,7 @@ describe("the own Node", () => {
     expect(send(restored)).toEqual([]);
     expect(context().failure).toBeNull();
     send(lost);
-    expect(send(listed(own))).toEqual([seen(null), ...agreed()]);
+    expect(send(listed(own))).toEqual([...seen(null), ...agreed()]);
     expect(context().failure).toBeNull();
     const waiting = learning();
     waiting.fire(500);
@@ -156,7 +159,7 @@ describe("the own Node", () => {
     const node = learning(prefixes);
     expect(happen(node)).toEqual([...news, inForce(prefixes), ...unconfirmed]);
     expect(node.at()).toEqual(holding("unconfirmed"));
-    expect(node.send(changed("put", own))).toEqual([seen(null), ...agreed()]);
+    expect(node.send(changed("put", own))).toEqual([...seen(null), ...agreed()]);
   });
 
   it("is not as remembered where that is nothing, or nothing the configuration allows", () => {
@@ -176,7 +179,7 @@ describe("the own Node", () => {
     const reason =
       "the Node's pod CIDR is 10.244.7.0/24, but this node works with 10.244.1.0/24: network.nodePodCIDR must agree";
     expect(send(listed(moved))).toEqual([
-      seen(null),
+      ...seen(null),
       { to: "health", type: "node.conflicting", reason },
       { to: "pods", type: "pods.refuseAttach", reason },
     ]);
@@ -185,9 +188,9 @@ describe("the own Node", () => {
 
   it("may be gone or without a pod CIDR: the one in force stays", () => {
     const { send, at } = holdingOn();
-    expect(send(changed("removed", own))).toEqual([seen("absent"), ...agreed("this node's Node is gone")]);
+    expect(send(changed("removed", own))).toEqual([...seen("absent"), ...agreed("this node's Node is gone")]);
     expect(at()).toEqual(holding("absent"));
-    expect(send(changed("put", { ...own, podCidrs: [] }))).toEqual([seen(null), ...agreed()]);
+    expect(send(changed("put", { ...own, podCidrs: [] }))).toEqual([...seen(null), ...agreed()]);
     expect(at()).toEqual(holding("agreed"));
   });
 
@@ -196,7 +199,7 @@ describe("the own Node", () => {
     const reason =
       "the Node's pod CIDR is 10.244.7.0/24, but this node works with 10.244.1.0/24: drain the node, then it takes the new one";
     const conflict = [
-      seen(null),
+      ...seen(null),
       { to: "health", type: "node.conflicting", reason },
       { to: "pods", type: "pods.refuseAttach", reason },
     ];
@@ -230,13 +233,17 @@ describe("the own Node", () => {
   it("hands on what its condition should say, and again after a part of it failed", () => {
     const { send, fail, fire, timers, at, context } = holdingOn();
     expect(send(networkWanted)).toEqual([wanted]);
-    expect(fail("condition", broken)).toEqual([{ stop: "watch" }, counted()]);
+    expect(send(joined)).toEqual([wanted, isWanted]);
+    expect(fail("condition", broken)).toEqual([{ stop: "watch" }, { stop: "identity" }, counted()]);
     expect(at()).toBe("crashed");
     expect(timers()).toEqual([5_000]);
     const other = { ...good, message: "other" };
     expect(send({ type: "node.networkWanted", condition: other })).toEqual([]);
-    expect(fire(5_000)).toEqual([...begun, { ...wanted, condition: other }, ...agreed()]);
-    expect(fail("watch", broken)).toEqual([{ stop: "condition" }, counted()]);
+    expect(fire(5_000)).toEqual([...begun, { ...wanted, condition: other }, isWanted, ...agreed()]);
+    expect(fail("watch", broken)).toEqual([{ stop: "condition" }, { stop: "identity" }, counted()]);
+    expect(send({ ...joined, nodeId: "9" })).toEqual([]);
+    expect(fire(5_000)).toContainEqual({ ...isWanted, nodeId: "9" });
+    expect(fail("identity", broken)).toEqual([{ stop: "watch" }, { stop: "condition" }, counted()]);
     expect(context().failure).toEqual(brokenFailure);
     send(count(3));
     expect(context().attachments).toBe(3);
@@ -258,6 +265,6 @@ describe("the own Node", () => {
         ],
         cursor: "2",
       }),
-    ).toEqual([remember(prefixes), seen(null), inForce(prefixes)]);
+    ).toEqual([remember(prefixes), ...seen(null), inForce(prefixes)]);
   });
 });

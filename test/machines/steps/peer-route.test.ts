@@ -9,6 +9,7 @@ const announced: PeerRouteFacts = {
   installed: false,
   nodeId: "8",
   hostName: "n2",
+  published: true,
   culprit: "",
 };
 const installed = { ...announced, installed: true };
@@ -31,6 +32,12 @@ describe("a peer's route", () => {
     ["announced", announced, "expected"],
     ["installed", installed, "installed"],
     ["announced by two", { ...installed, culprit: "n3" }, "conflicting"],
+    ["of a Node that did not publish it", { ...installed, published: false }, "unconfirmed"],
+    [
+      "announced by who must not, whatever was published",
+      { ...installed, published: false, culprit: "n2" },
+      "conflicting",
+    ],
     ["not announced, whatever is installed", { ...installed, announced: false }, "lost"],
   ])("that is %s is told", (_, facts, state) => {
     expect(started(facts).first).toEqual([moved(state)]);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { PeerRows } from "../../../machines/routes/route-rows.ts";
 import type { RoutesEvent } from "../../../machines/routes/routes-events.ts";
 import { routesMachine } from "../../../machines/routes/routes-machine.ts";
 import type { PeerRouteFacts } from "../../../src/domain/route-facts.ts";
@@ -30,6 +31,7 @@ const announced: PeerRouteFacts = {
   installed: false,
   nodeId: "2",
   hostName: "n2",
+  published: true,
   culprit: "",
 };
 const installed = { ...announced, installed: true };
@@ -59,15 +61,14 @@ const readTable = { start: "readTable" };
 const proven = { to: "health", type: "routes.proven" };
 const unproven = (reason: string) => ({ to: "health", type: "routes.unproven", reason });
 
-function started(given: { readonly own?: readonly string[]; readonly expected?: Record<string, true> } = {}) {
+function started(given: { readonly own?: readonly string[]; readonly bound?: Record<string, string> } = {}) {
   const routes = drive(routesMachine, {
     own: [own],
     supernets: ["10.244.0.0/16"],
-    expected: null,
+    bound: null,
     approval: "policy",
     headscale: recipient("headscale"),
     health: recipient("health"),
-    guard: recipient("guard"),
     ...given,
   });
   const first = routes.start();
@@ -103,7 +104,7 @@ describe("routes", () => {
     expect(at()).toBe("resting");
   });
 
-  it.each<RoutesEvent>([{ type: "routeTable.changed" }, { type: "nodes.expected", expected: {} }])(
+  it.each<RoutesEvent>([{ type: "routeTable.changed" }, { type: "nodes.bound", bound: {} }])(
     "look after $type, also when that comes during a look",
     (event) => {
       const { send, fire, done, at } = started();
@@ -199,11 +200,13 @@ describe("a peer's prefix", () => {
     expect(context().peers[theirs]).toMatchObject({ state: "lost", slot: 0 });
   });
 
-  it("follows what its actor says, which stays while there is something to do", () => {
+  it("follows what its actor says, which stays while there is something to do, and not while it is refused", () => {
     const { look, send, context } = started();
     look(status(peer(2, theirs)));
-    expect(send(moved(theirs, "conflicting"))).toEqual([]);
-    expect(context().peers[theirs]).toMatchObject({ state: "conflicting", slot: 0 });
+    expect(send(moved(theirs, "lost"))).toEqual([]);
+    expect(context().peers[theirs]).toMatchObject({ state: "lost", slot: 0 });
+    expect(send(moved(theirs, "conflicting"))).toEqual([release(0)]);
+    expect(context().peers[theirs]).toEqual({ facts: announced, state: "conflicting", wasInstalled: false });
     expect(send(moved("10.244.9.0/24", "installed"))).toEqual([]);
     expect(context().peers["10.244.9.0/24"]).toBeUndefined();
   });
@@ -237,7 +240,7 @@ describe("a peer's prefix", () => {
     const { look, send, fail, context } = started();
     const prefixes = [theirs, "10.244.3.0/24", "10.244.4.0/24"];
     look(status(...prefixes.map((prefix, index) => peer(index + 2, prefix))));
-    send(moved(theirs, "conflicting"));
+    send(moved(theirs, "lost"));
     expect(Object.keys(context().peers)).toEqual(prefixes);
     send(moved(theirs, "installed"));
     expect(Object.keys(context().peers)).toEqual(prefixes);
@@ -267,14 +270,34 @@ describe("a peer's prefix", () => {
     expect(look(status(peer(2, theirs)))).toEqual([spawned(0, theirs, announced), observedOwn]);
   });
 
-  it("that is no Node's is kept out by the guard, and each change of these is told once", () => {
-    const { look, send } = started({ expected: {} });
-    const refuse = (...prefixes: string[]) => ({ to: "guard", type: "peers.refused", prefixes });
-    expect(look(status(peer(2, theirs)))).toContainEqual(refuse(theirs));
-    expect(look(status(peer(2, theirs))).filter((deed) => "to" in deed && deed.to === "guard")).toEqual([]);
-    expect(look(noTailnet).filter((deed) => "to" in deed && deed.to === "guard")).toEqual([]);
-    send({ type: "nodes.expected", expected: { [theirs]: true } });
-    expect(look(status(peer(2, theirs)))).toContainEqual(refuse());
+  it("that is refused has a row alone, which says why, and is gone when it is announced no more", () => {
+    const { look, send, context } = started({ bound: { [theirs]: "" } });
+    const rogue = "10.244.9.0/24";
+    const rows = () =>
+      Object.entries(context().peers as PeerRows).map(([prefix, { state, facts }]) => [
+        prefix,
+        state,
+        facts.culprit,
+      ]);
+    expect(look(status(peer(2, theirs), peer(9, rogue)), theirs, rogue)).toEqual([observedOwn]);
+    expect(rows()).toEqual([
+      [rogue, "conflicting", "n9"],
+      [theirs, "unconfirmed", ""],
+    ]);
+    send({ type: "nodes.bound", bound: { [theirs]: "3" } });
+    expect(look(status(peer(2, theirs), peer(9)), theirs)).toEqual([observedOwn]);
+    expect(rows()).toEqual([[theirs, "conflicting", "n2"]]);
+    send({ type: "nodes.bound", bound: { [theirs]: "2" } });
+    expect(look(status(peer(2, theirs)), theirs)).toEqual([observedOwn]);
+    expect(rows()).toEqual([[theirs, "installed", ""]]);
+  });
+
+  it("is told to nobody, however often what peers announce changes", () => {
+    const { look } = started({ bound: { [theirs]: "2" } });
+    for (let round = 0; round < 50; round += 1)
+      expect(look(status(peer(2, theirs), peer(9, `10.244.${100 + round}.0/24`)), theirs)).toEqual([
+        observedOwn,
+      ]);
   });
 });
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { TailnetEvent } from "../../../machines/tailnet/tailnet-events.ts";
+import type { TailnetEvent, TailnetInput } from "../../../machines/tailnet/tailnet-events.ts";
 import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
 import { noTailnet } from "../../../src/domain/tailnet-phase.ts";
 import type { TailnetStatus } from "../../../src/domain/tailnet-status.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
 import { loggedOut, offline, online, peer, read, wanted } from "../../support/tailnet-desk.ts";
 
 const process = { pid: 42, startTime: "1000" };
@@ -40,7 +40,7 @@ const login = {
   input: { wanted, authKeyFrom: "credentials", headscale: "<headscale>", parent: "<tailnet>" },
 };
 
-function started(arrival: "adopted" | "restarted" = "adopted") {
+function started(arrival: "adopted" | "restarted" = "adopted", node: TailnetInput["node"] = null) {
   const session = drive(tailnetMachine, {
     process,
     arrival,
@@ -49,6 +49,7 @@ function started(arrival: "adopted" | "restarted" = "adopted") {
     headscale: recipient("headscale"),
     health: recipient("health"),
     routes: recipient("routes"),
+    node,
     parent: recipient("parent"),
   });
   const first = session.start();
@@ -70,6 +71,37 @@ function loggingIn() {
   session.say(loggedOut);
   return session;
 }
+
+describe("with Kubernetes a session", () => {
+  const joined = (nodeId: string) => ({ to: "node", type: "node.joined", nodeId });
+  const told = (deeds: readonly Deed[]) => deeds.filter((deed) => "to" in deed && deed.to === "node");
+  const as = (nodeId: string, more: Partial<TailnetStatus["self"]> = {}) => ({
+    ...online,
+    self: { ...online.self, nodeId, ...more },
+  });
+
+  it("tells who this node is once Headscale says so, before paths to peers are open, and each change of it", () => {
+    const { say } = started("restarted", recipient("node"));
+    expect(told(say({ ...as("7", { online: false }), backendState: "Starting" }))).toEqual([]);
+    expect(told(say(as("")))).toEqual([]);
+    expect(told(say({ ...as("7"), peers: [peer] }))).toEqual([joined("7")]);
+    expect(told(say(as("7")))).toEqual([]);
+    expect(told(say(as("9", { online: false })))).toEqual([]);
+    expect(told(say(as("9")))).toEqual([joined("9")]);
+  });
+});
+
+describe("of peers a session", () => {
+  it("remembers those of the netmap alone, however many came and went", () => {
+    const { say, context } = standing({ ...online, peers: [peer] });
+    for (let round = 0; round < 50; round += 1)
+      say({
+        ...online,
+        peers: [{ ...peer, nodeId: String(1_000 + round), addresses: [`100.64.1.${round}`] }],
+      });
+    expect(Object.keys(context().greeted)).toEqual(["1049"]);
+  });
+});
 
 describe("a session begins", () => {
   it("with the feed of its process and a greeter", () => {

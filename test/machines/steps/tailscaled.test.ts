@@ -17,7 +17,13 @@ const seek = { start: "seek" };
 
 function session(arrival: "adopted" | "restarted") {
   const process = { pid: 42, startTime: "1000" };
-  const refs = { headscale: "<headscale>", health: "<health>", routes: "<routes>", parent: "<tailscaled>" };
+  const refs = {
+    headscale: "<headscale>",
+    health: "<health>",
+    routes: "<routes>",
+    node: null,
+    parent: "<tailscaled>",
+  };
   return { start: "tailnet", input: { process, arrival, wanted, authKeyFrom: "credentials", ...refs } };
 }
 
@@ -29,6 +35,7 @@ function started() {
     health: recipient("health"),
     guard: recipient("guard"),
     routes: recipient("routes"),
+    node: null,
   });
   return { ...tailscaled, first: tailscaled.start() };
 }

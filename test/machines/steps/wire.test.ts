@@ -12,8 +12,8 @@ const publish = (who: typeof process | null) => ({ start: "publish", input: { pr
 const launch = { start: "tailscaled" };
 const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, mostMs: 30_000 }, "n1");
 
-function started() {
-  const wire = drive(wireMachine, { seed: "n1" });
+function started(guarded = false) {
+  const wire = drive(wireMachine, { seed: "n1", guarded });
   return { ...wire, first: wire.start() };
 }
 
@@ -41,6 +41,26 @@ describe("headcni-wire", () => {
     expect(send(answered)).toEqual([publish(process)]);
     expect(done("publish")).toEqual([]);
     expect(at()).toEqual({ serving: "young" });
+  });
+
+  it("with Kubernetes starts tailscaled only once X lets in nothing that is not believed", () => {
+    const { done, send, fail, at, timers } = started(true);
+    const keeper = { start: "allowlist", input: { seed: "n1", parent: "<wire>" } };
+    expect(done("prepare", [])).toEqual([keeper]);
+    expect(at()).toBe("enclosing");
+    expect(timers()).toEqual([]);
+    expect(send(answered)).toEqual([]);
+    expect(send({ type: "allowlist.inForce" })).toEqual([publish(null)]);
+    expect(done("publish")).toEqual([launch]);
+    // What is in force stays so.
+    expect(fail("allowlist", broken)).toEqual([]);
+    expect(at()).toEqual({ serving: "starting" });
+  });
+
+  it("ends also while X is not closed yet", () => {
+    const { done, send } = started(true);
+    done("prepare", []);
+    expect(send({ type: "wire.stop" })).toEqual([{ start: "retract" }]);
   });
 
   it("runs a resolver where nameservers need one, and goes on without it", () => {

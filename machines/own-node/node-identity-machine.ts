@@ -1,0 +1,103 @@
+import { assign, enqueueActions, not, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import type { Failure } from "../../src/domain/failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
+import { notProvided } from "../support/not-provided.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
+
+export type NodeIdentityEvent =
+  /** Headscale says that this is who we are in the tailnet. */
+  | { readonly type: "identity.wanted"; readonly nodeId: string }
+  /** What the Node says, empty when it says nothing; null: there is no Node. */
+  | { readonly type: "identity.seen"; readonly nodeId: string | null };
+
+interface NodeIdentityContext {
+  readonly seed: string;
+  /** Empty until known: what the Node says stays until then. */
+  readonly wanted: string;
+  /** Null: there is no Node, or it was not heard of yet. */
+  readonly seen: string | null;
+  readonly attempt: number;
+  readonly failure: Failure | null;
+}
+
+const limits = { publishing: 12_000 };
+const retry = { firstMs: 500, mostMs: 60_000 };
+
+/**
+ * Keeps the Node's word of which tailnet node this is: only by it other nodes believe this node's prefixes. It is said at once and
+ * again whenever somebody changed it; it waits for nothing but Headscale's login and the API server, so that no two nodes wait for each other.
+ */
+export const nodeIdentityMachine = setup({
+  types: {} as MachineTypes & {
+    input: { readonly seed: string };
+    context: NodeIdentityContext;
+    events: NodeIdentityEvent;
+  },
+  actors: {
+    /** Gives back what was published. */
+    publish: notProvided<string, { readonly nodeId: string }>("node.publishIdentity"),
+  },
+  actions: {
+    keepWanted: assign({ wanted: (_, nodeId: string) => nodeId }),
+    keepSeen: assign({ seen: (_, nodeId: string | null) => nodeId }),
+    countFailure: assign({ attempt: ({ context }) => context.attempt + 1 }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
+    forgetFailure: assign({ failure: null, attempt: 0 }),
+  },
+  guards: {
+    isAsWanted: ({ context: { wanted, seen } }) => wanted === "" || seen === null || seen === wanted,
+  },
+  delays: {
+    ...limits,
+    backoff: ({ context }) => backoffDelay(context.attempt - 1, retry, context.seed),
+  },
+}).createMachine({
+  id: "nodeIdentity",
+  context: ({ input: { seed } }) => ({ seed, wanted: "", seen: null, attempt: 0, failure: null }),
+  options: { maxIterations: 1_000 },
+  initial: "resting",
+  on: {
+    "identity.wanted": { actions: { type: "keepWanted", params: ({ event }) => event.nodeId } },
+    "identity.seen": { actions: { type: "keepSeen", params: ({ event }) => event.nodeId } },
+  },
+  states: {
+    resting: {
+      meta: mayLast("the Node says which tailnet node this is, or there is no Node or no login yet"),
+      always: { guard: not("isAsWanted"), target: "publishing" },
+    },
+    publishing: {
+      meta: stuckAfter(limits.publishing, "the API server does not take the Node's tailnet node"),
+      invoke: {
+        src: "publish",
+        input: ({ context: { wanted } }) => ({ nodeId: wanted }),
+        onDone: {
+          target: "resting",
+          actions: ["forgetFailure", { type: "keepSeen", params: ({ event }) => event.output }],
+        },
+        onError: { target: "backingOff", actions: [keepError, "countFailure"] },
+      },
+      after: {
+        publishing: {
+          target: "backingOff",
+          actions: [
+            {
+              type: "keepFailure",
+              params: { code: "TIMEOUT", message: "the API server did not answer in time" },
+            },
+            "countFailure",
+          ],
+        },
+      },
+    },
+    backingOff: {
+      meta: stuckAfter(
+        retry.mostMs,
+        "the API server refuses this node's tailnet node: other nodes refuse this one's pods",
+        "warn",
+      ),
+      after: { backoff: "resting" },
+    },
+  },
+});

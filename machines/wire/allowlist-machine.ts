@@ -1,0 +1,254 @@
+import { assign, enqueueActions, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import { believedOf, type ServedRoutes, servesOtherwise } from "../../src/domain/believed-prefixes.ts";
+import type { Failure } from "../../src/domain/failure.ts";
+import type { NodeBinding } from "../../src/domain/node-bindings.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
+import { notProvided, notProvidedSource } from "../support/not-provided.ts";
+import type { Recipient } from "../support/recipient.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
+
+/** What headcni-wire hears, once: nothing crosses X any more that is not believed. */
+export type AllowlistReport = { readonly type: "allowlist.inForce" };
+
+export interface AllowlistInput {
+  readonly seed: string;
+  readonly parent: Recipient<AllowlistReport>;
+}
+
+export type AllowlistEvent =
+  /** From the watch of the list: it may be another. */
+  | { readonly type: "list.changed" }
+  /** From the same: it watches no more. */
+  | { readonly type: "list.unwatched"; readonly failure: Failure }
+  /** From tailscaled's bus: the netmap changed; `routes` where it says all by itself, of the nodes that changed. */
+  | { readonly type: "netmap.hinted"; readonly routes?: ServedRoutes }
+  /** From the bus: it ended, or never began. */
+  | { readonly type: "netmap.closed" };
+
+interface AllowlistContext extends AllowlistInput {
+  /** Of the cluster's Nodes, as the daemon wrote them last. */
+  readonly bindings: readonly NodeBinding[];
+  /** Of the last netmap. */
+  readonly served: ServedRoutes;
+  /** What must be in force, as of `believedPrefixes`. */
+  readonly believed: readonly string[];
+  /** What is; null before the first time. */
+  readonly inForce: readonly string[] | null;
+  /** The netmap changed since the last look began. */
+  readonly hinted: boolean;
+  /** Loads that failed in a row. */
+  readonly failures: number;
+  readonly failure: Failure | null;
+}
+
+const limits = {
+  readList: 5_000,
+  readNetmap: 12_000,
+  apply: 10_000,
+  /** Between two loads: peers decide how often what they announce changes. */
+  spacing: 100,
+  recheck: 60_000,
+  retry: 1_000,
+  reopen: 200,
+};
+const reload = { firstMs: 200, mostMs: 30_000 };
+
+/**
+ * Keeps what X believes of the tailnet: prefixes that Nodes have, each while the tailnet node that its Node published serves it. The list
+ * is the daemon's last word, the netmap tailscaled's; with either of them away, what it said last stands.
+ */
+export const allowlistMachine = setup({
+  types: {} as MachineTypes & {
+    input: AllowlistInput;
+    context: AllowlistContext;
+    events: AllowlistEvent;
+  },
+  actors: {
+    /** Sends `list.changed` when the list may be another. */
+    watchList: notProvidedSource<AllowlistEvent, undefined>("allowlist.watchList"),
+    /** Null where there is none. */
+    readList: notProvided<readonly NodeBinding[] | null, void>("allowlist.readList"),
+    /** tailscaled's bus: sends `netmap.hinted` and at its end `netmap.closed`. */
+    followNetmap: notProvidedSource<AllowlistEvent, undefined>("allowlist.followNetmap"),
+    /** Null while tailscaled has no netmap. */
+    readNetmap: notProvided<ServedRoutes | null, void>("allowlist.readNetmap"),
+    /** Loads the table in X, in one transaction; gives back what it was given. */
+    apply: notProvided<readonly string[], { readonly believed: readonly string[] }>("allowlist.apply"),
+  },
+  actions: {
+    keepList: assign(({ context: { served } }, bindings: readonly NodeBinding[]) => ({
+      bindings,
+      believed: believedOf(bindings, served),
+      failure: null,
+    })),
+    keepServed: assign(({ context }, served: ServedRoutes | null) =>
+      served === null
+        ? { failure: null }
+        : { served, believed: believedOf(context.bindings, served), failure: null },
+    ),
+    hint: assign({ hinted: true }),
+    lookBegins: assign({ hinted: false }),
+    keepInForce: enqueueActions(({ context, enqueue }, inForce: readonly string[]) => {
+      enqueue.assign({ inForce, failures: 0, failure: null });
+      if (context.inForce === null) enqueue.sendTo(context.parent, { type: "allowlist.inForce" });
+    }),
+    countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
+  },
+  guards: {
+    isListed: (_, bindings: readonly NodeBinding[] | null) => bindings !== null,
+    isNews: ({ context }, routes: ServedRoutes | undefined) =>
+      routes === undefined || servesOtherwise(context.served, routes),
+    isHinted: ({ context }) => context.hinted,
+    differs: ({ context: { believed, inForce } }) => believed.join() !== inForce?.join(),
+  },
+  delays: {
+    ...limits,
+    reload: ({ context }) => backoffDelay(context.failures - 1, reload, context.seed),
+  },
+}).createMachine({
+  id: "allowlist",
+  context: ({ input }) => ({
+    ...input,
+    bindings: [],
+    served: {},
+    believed: [],
+    inForce: null,
+    hinted: false,
+    failures: 0,
+    failure: null,
+  }),
+  options: { maxIterations: 1_000 },
+  // Without it there is still the look every minute.
+  invoke: { src: "watchList", id: "watchList", onError: { actions: keepError } },
+  on: {
+    "list.unwatched": { actions: { type: "keepFailure", params: ({ event }) => event.failure } },
+  },
+  type: "parallel",
+  states: {
+    list: {
+      initial: "reading",
+      on: { "list.changed": ".reading" },
+      states: {
+        reading: {
+          meta: stuckAfter(limits.readList, "the state directory cannot be read"),
+          invoke: {
+            src: "readList",
+            onDone: [
+              {
+                guard: { type: "isListed", params: ({ event }) => event.output },
+                target: "listed",
+                actions: { type: "keepList", params: ({ event }) => event.output ?? [] },
+              },
+              { target: "unlisted" },
+            ],
+            onError: { target: "unreadable", actions: keepError },
+          },
+        },
+        listed: {
+          meta: mayLast("the daemon's list of Nodes is read"),
+          after: { recheck: "reading" },
+        },
+        unlisted: {
+          meta: stuckAfter(
+            limits.recheck,
+            "the daemon has written no list of Nodes yet: what was believed before stands, and no other peer",
+            "warn",
+          ),
+          after: { recheck: "reading" },
+        },
+        unreadable: {
+          meta: stuckAfter(
+            limits.retry,
+            "the list of Nodes cannot be read: what it said last stands",
+            "warn",
+          ),
+          after: { retry: "reading" },
+        },
+      },
+    },
+    netmap: {
+      initial: "following",
+      states: {
+        following: {
+          invoke: {
+            src: "followNetmap",
+            id: "followNetmap",
+            onError: { target: "away", actions: keepError },
+          },
+          on: {
+            "netmap.closed": "away",
+            "netmap.hinted": {
+              guard: { type: "isNews", params: ({ event }) => event.routes },
+              actions: "hint",
+            },
+          },
+          initial: "resting",
+          states: {
+            resting: {
+              meta: mayLast("nothing changed in the netmap"),
+              always: { guard: "isHinted", target: "reading" },
+            },
+            reading: {
+              meta: stuckAfter(limits.readNetmap, "tailscaled does not answer on its socket"),
+              entry: "lookBegins",
+              invoke: {
+                src: "readNetmap",
+                onDone: {
+                  target: "resting",
+                  actions: { type: "keepServed", params: ({ event }) => event.output },
+                },
+                onError: { target: "pausing", actions: keepError },
+              },
+            },
+            pausing: {
+              meta: stuckAfter(limits.retry, "tailscaled answered with an error"),
+              after: { retry: "reading" },
+            },
+          },
+        },
+        away: {
+          meta: stuckAfter(limits.reopen, "tailscaled does not tell of its netmap: what is in force stays"),
+          after: { reopen: "following" },
+        },
+      },
+    },
+    table: {
+      initial: "applying",
+      states: {
+        applying: {
+          meta: stuckAfter(limits.apply, "nft does not answer"),
+          invoke: {
+            src: "apply",
+            input: ({ context: { believed } }) => ({ believed }),
+            onDone: {
+              target: "spacing",
+              actions: { type: "keepInForce", params: ({ event }) => event.output },
+            },
+            onError: { target: "backingOff", actions: [keepError, "countFailure"] },
+          },
+        },
+        spacing: {
+          meta: stuckAfter(limits.spacing, "the allowlist was loaded a moment ago"),
+          after: { spacing: "inForce" },
+        },
+        inForce: {
+          meta: mayLast("X lets in what Nodes' own tailnet nodes serve, and nothing else"),
+          always: { guard: "differs", target: "applying" },
+          // Somebody may have changed it.
+          after: { recheck: "applying" },
+        },
+        backingOff: {
+          meta: stuckAfter(
+            reload.mostMs,
+            "nft does not take the allowlist: what was in force stays",
+            "error",
+          ),
+          after: { reload: "applying" },
+        },
+      },
+    },
+  },
+});

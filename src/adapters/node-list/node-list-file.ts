@@ -1,0 +1,78 @@
+import { watch } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import * as z from "zod";
+import { HeadcniError } from "../../domain/failure.ts";
+import type { NodeBinding } from "../../domain/node-bindings.ts";
+import { parseJson } from "../../domain/parse-json.ts";
+import { readPrefix } from "../../domain/prefix.ts";
+import type { NodeList } from "../../ports/node-list.ts";
+import { replaceFile } from "../files/write-whole.ts";
+
+/** A list that is no list of this version: what it said before stands. */
+export class NodeListError extends HeadcniError<{
+  readonly code: "NODE_LIST_UNREADABLE";
+  readonly path: string;
+  readonly reason: string;
+}> {}
+
+const listSchema = z.object({
+  version: z.literal(1),
+  bindings: z.array(
+    z.object({
+      prefix: z
+        .string()
+        .refine((text) => readPrefix(text) !== undefined, "not a prefix such as 10.244.1.0/24"),
+      nodeId: z.string(),
+      node: z.string(),
+      uid: z.string(),
+    }),
+  ),
+});
+
+/** The list in a file of the state directory. */
+export function createNodeListFile(path: string): NodeList {
+  return {
+    async read() {
+      const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw unreadable(path, error.code ?? error.message, error);
+      });
+      if (text === undefined) return null;
+      const parsed = listSchema.safeParse(parseJson(text));
+      if (parsed.success) return parsed.data.bindings;
+      const [first] = parsed.error.issues;
+      throw unreadable(path, `${first?.path.join(".")}: ${first?.message}`, parsed.error);
+    },
+    async write(bindings: readonly NodeBinding[], signal) {
+      await replaceFile(path, `${JSON.stringify({ version: 1, bindings })}\n`, signal);
+    },
+  };
+}
+
+/**
+ * Tells when the file was replaced, whoever did it. Its folder is watched, because a rename gives the name to another file; it must exist.
+ * `failed` is called at most once.
+ */
+export function watchNodeListFile(
+  path: string,
+  changed: () => void,
+  failed: (error: Error) => void,
+): () => void {
+  const watcher = watch(dirname(path), { persistent: false }, (_kind, name) => {
+    if (name === null || name === basename(path)) changed();
+  });
+  watcher.once("error", (error) => {
+    watcher.close();
+    failed(error);
+  });
+  return () => watcher.close();
+}
+
+function unreadable(path: string, reason: string, cause: unknown): NodeListError {
+  return new NodeListError(
+    `${path} is no list of Nodes: ${reason}`,
+    { code: "NODE_LIST_UNREADABLE", path, reason },
+    { cause },
+  );
+}

@@ -1,0 +1,51 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { type AllowlistSettings, allowlistTable } from "../../domain/nft-allowlist-table.ts";
+import { loadTable } from "../../domain/nft-table.ts";
+import { hasNetmap } from "../../domain/route-facts.ts";
+import type { AllowlistHost } from "../../ports/allowlist.ts";
+import { loadDocument } from "../nftables/load-document.ts";
+import { createNodeListFile, watchNodeListFile } from "../node-list/node-list-file.ts";
+import { followBus, readNetmapHint } from "../tailscale/ipn-bus.ts";
+import { createLocalApi } from "../tailscale/local-api.ts";
+import { readStatus } from "../tailscale/read-status.ts";
+
+export interface AllowlistPlaces {
+  /** The daemon's list of Nodes. */
+  readonly list: string;
+  /** tailscaled's LocalAPI. */
+  readonly socket: string;
+}
+
+/** The allowlist of the namespace that the calling thread stands in, which is X once it is made. `close` ends connections. */
+export function createAllowlistHost(
+  { list, socket }: AllowlistPlaces,
+  settings: AllowlistSettings,
+): AllowlistHost & { close(): void } {
+  const api = createLocalApi(socket);
+  return {
+    readList: createNodeListFile(list).read,
+    watchList: (changed, failed) => {
+      // The daemon may come later.
+      mkdirSync(dirname(list), { recursive: true, mode: 0o700 });
+      return watchNodeListFile(list, changed, failed);
+    },
+    followNetmap: (hinted, closed) =>
+      followBus(
+        api,
+        (line) => {
+          const hint = readNetmapHint(line);
+          if (hint !== undefined) hinted(hint.routes);
+        },
+        closed,
+      ),
+    readNetmap: async (signal) => {
+      const { status } = readStatus(await api.call({ method: "GET", path: "status" }, signal));
+      if (!hasNetmap(status)) return null;
+      return Object.fromEntries(status.peers.map(({ nodeId, primaryRoutes }) => [nodeId, primaryRoutes]));
+    },
+    apply: (believed, signal) =>
+      loadDocument(loadTable(allowlistTable(settings, believed)), undefined, signal),
+    close: api.close,
+  };
+}

@@ -1,0 +1,19 @@
+import type { ServedRoutes } from "../domain/believed-prefixes.ts";
+import type { NodeBinding } from "../domain/node-bindings.ts";
+
+/** What the allowlist of X is made of, and where it goes: the launcher's side. Methods throw their adapters' HeadcniErrors. */
+export interface AllowlistHost {
+  /** The daemon's list of Nodes; null where there is none. */
+  readList(): Promise<readonly NodeBinding[] | null>;
+  /** `changed` when the list may be another, `failed` at most once and nothing after it. Returns the way to end it. */
+  watchList(changed: () => void, failed: (error: Error) => void): () => void;
+  /**
+   * Follows tailscaled's netmap: `hinted` when it changed (with the routes of the nodes that changed where nothing else did), `closed` once at the
+   * end. Returns the way to end it.
+   */
+  followNetmap(hinted: (routes?: ServedRoutes) => void, closed: () => void): () => void;
+  /** Routes by the node that serves them; null while tailscaled has no netmap. */
+  readNetmap(signal: AbortSignal): Promise<ServedRoutes | null>;
+  /** Puts it in force, whole: texts as of `believedPrefixes`. */
+  apply(believed: readonly string[], signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,166 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { believedPrefixes, mostParts, type ServedPrefix } from "../../src/domain/believed-prefixes.ts";
+import type { NodeBinding } from "../../src/domain/node-bindings.ts";
+import { formatPrefix, parseAddress, parsePrefix } from "../../src/domain/prefix.ts";
+
+const bind = (prefix: string, nodeId: string): NodeBinding => ({ prefix, nodeId, node: "n", uid: "u" });
+const serve = (nodeId: string, ...prefixes: string[]): readonly ServedPrefix[] =>
+  prefixes.map((text) => ({ nodeId, prefix: parsePrefix(text) }));
+const bindings = [bind("10.244.2.0/24", "2"), bind("10.244.3.0/24", "3"), bind("fd00:2::/64", "2")];
+const honest = [...serve("2", "10.244.2.0/24", "fd00:2::/64"), ...serve("3", "10.244.3.0/24")];
+const all = ["10.244.2.0/24", "10.244.3.0/24", "fd00:2::/64"];
+
+/** Whether one of the believed texts holds the address. */
+function holds(believed: readonly string[], address: string): boolean {
+  const { family, value } = parseAddress(address);
+  return believed.some((text) => {
+    if (text.includes("/")) {
+      const { base, length, family: of } = parsePrefix(text);
+      const size = 1n << BigInt((of === 4 ? 32 : 128) - length);
+      return of === family && value >= base && value < base + size;
+    }
+    const [first = "", last = ""] = text.split("-");
+    const from = parseAddress(first);
+    return from.family === family && value >= from.value && value <= parseAddress(last).value;
+  });
+}
+
+describe("what is believed of the tailnet", () => {
+  it("is what a Node's own tailnet node serves", () => {
+    expect(believedPrefixes(bindings, honest)).toEqual(all);
+  });
+
+  it.each([
+    ["nothing, while nothing is bound", [], honest, []],
+    ["nothing, while nothing is served", bindings, [], []],
+    [
+      "nothing of a Node that published no tailnet node, whoever serves it",
+      [bind("10.244.2.0/24", "")],
+      [...serve("2", "10.244.2.0/24"), ...serve("", "10.244.2.0/24")],
+      [],
+    ],
+    ["no prefix that another machine took over", bindings, serve("9", "10.244.2.0/24"), []],
+    [
+      "no prefix that its node and another machine both serve",
+      bindings,
+      [...honest, ...serve("9", "10.244.2.0/24")],
+      all.slice(1),
+    ],
+    ["no prefix of a Node that serves only a part of it", bindings, serve("2", "10.244.2.0/25"), []],
+    ["no prefix of a Node that serves only one around it", bindings, serve("2", "10.244.2.0/23"), []],
+    [
+      "a Node's prefix inside one that somebody serves around it",
+      bindings,
+      [...honest, ...serve("9", "10.244.0.0/16", "0.0.0.0/0", "10.244.2.0/23")],
+      all,
+    ],
+    [
+      "a Node's prefix of which it serves a part as well",
+      bindings,
+      [...honest, ...serve("2", "10.244.2.128/25")],
+      all,
+    ],
+    [
+      "of a Node's prefix what no other machine serves a part of",
+      bindings,
+      [...honest, ...serve("9", "10.244.2.10/32", "10.244.2.8/30")],
+      ["10.244.2.0-10.244.2.7", "10.244.2.12-10.244.2.255", ...all.slice(1)],
+    ],
+    [
+      "nothing of a Node's prefix whose parts others serve all",
+      bindings,
+      [...honest, ...serve("9", "10.244.2.0/25"), ...serve("8", "10.244.2.128/25")],
+      all.slice(1),
+    ],
+    [
+      "of IPv6 likewise",
+      bindings,
+      [...honest, ...serve("9", "fd00:2::/66")],
+      [...all.slice(0, 2), "fd00:2:0:0:4000::-fd00:2::ffff:ffff:ffff:ffff"],
+    ],
+  ])("is %s", (_, bound, served, expected) => {
+    expect(believedPrefixes(bound, served)).toEqual(expected);
+  });
+
+  it("is nothing of a prefix of which others serve more parts than are told apart, and all others", () => {
+    const parts = (count: number) =>
+      serve("9", ...Array.from({ length: count }, (_part, at) => `10.244.2.${2 * at}/32`));
+    expect(believedPrefixes(bindings, [...honest, ...parts(mostParts)])).toHaveLength(mostParts + 2);
+    expect(believedPrefixes(bindings, [...honest, ...parts(mostParts + 1)])).toEqual(all.slice(1));
+  });
+
+  it("is each address whose narrowest announcement is by the node that its Node published, and that this serves whole", () => {
+    const prefix = fc
+      .record({ base: fc.nat(0x3ff), length: fc.integer({ min: 22, max: 32 }) })
+      .map(({ base, length }) => {
+        const mask = ((1n << BigInt(length)) - 1n) << BigInt(32 - length);
+        return formatPrefix({ family: 4, base: (0x0af40000n + BigInt(base)) & mask, length });
+      });
+    const announcement = fc.record({ nodeId: fc.constantFrom("1", "2", "9"), prefix });
+    const bound = [bind("10.244.1.0/24", "1"), bind("10.244.2.0/24", "2"), bind("10.244.3.0/24", "3")];
+    const whole = fc.subarray([
+      { nodeId: "1", prefix: "10.244.1.0/24" },
+      { nodeId: "2", prefix: "10.244.2.0/24" },
+    ]);
+    fc.assert(
+      fc.property(whole, fc.array(announcement, { maxLength: 12 }), fc.nat(0x3ff), (kept, others, offset) => {
+        // Control makes one node serve a prefix.
+        const told = new Map([...kept, ...others].map((one) => [one.prefix, one.nodeId]));
+        const address = `10.244.${offset >>> 8}.${offset & 255}`;
+        const narrowest = [...told]
+          .filter(([text]) => holds([text], address))
+          .toSorted(([a], [b]) => parsePrefix(b).length - parsePrefix(a).length)[0];
+        const binding = bound.find((one) => holds([one.prefix], address));
+        const wanted =
+          binding !== undefined &&
+          told.get(binding.prefix) === binding.nodeId &&
+          ![...told].some(
+            ([text, nodeId]) =>
+              nodeId !== binding.nodeId &&
+              holds([text], address) &&
+              parsePrefix(text).length >= parsePrefix(binding.prefix).length,
+          );
+        const served = [...told].flatMap(([text, nodeId]) => serve(nodeId, text));
+        expect(holds(believedPrefixes(bound, served), address)).toBe(wanted);
+        // Whatever is believed leads to the bound node.
+        if (wanted) expect(narrowest?.[1]).toBe(binding?.nodeId);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("20,000 prefixes that a rogue serves", () => {
+  const nodes = Array.from({ length: 250 }, (_, at) => `10.244.${at}.0/24`);
+  const bound = nodes.map((text, at) => bind(text, String(at)));
+  const served = nodes.flatMap((text, at) => serve(String(at), text));
+
+  /** Counts each look at a prefix's address, the step of every comparison. */
+  function counting(prefixes: readonly ServedPrefix[]) {
+    let looks = 0;
+    const watched = prefixes.map(({ nodeId, prefix }) => ({
+      nodeId,
+      prefix: Object.defineProperty({ ...prefix }, "base", {
+        get: () => {
+          looks += 1;
+          return prefix.base;
+        },
+      }),
+    }));
+    return { watched, looks: () => looks };
+  }
+
+  it.each([
+    ["outside of all Nodes'", (at: number) => `10.245.${at >>> 8}.${at & 255}/32`, 250],
+    ["inside of Nodes'", (at: number) => `10.244.${(at >>> 8) % 100}.${at & 255}/32`, 250],
+    ["inside of one Node's", (at: number) => `10.244.7.${at & 255}/32`, 249],
+  ])("%s cost some dozen comparisons each, and no more elements than Nodes times parts", (_, text, most) => {
+    const rogue = serve("rogue", ...Array.from({ length: 20_000 }, (_one, at) => text(at)));
+    const { watched, looks } = counting([...served, ...rogue]);
+    const believed = believedPrefixes(bound, watched);
+    expect(believed.length).toBeLessThanOrEqual(most);
+    // Two looks for each of log2(250) halvings, three for the two candidates; parts are sorted 16 at a time.
+    expect(looks()).toBeLessThan(20_250 * 40);
+  });
+});

@@ -1,0 +1,173 @@
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { followBus, readNetmapHint } from "../../src/adapters/tailscale/ipn-bus.ts";
+import { createLocalApi } from "../../src/adapters/tailscale/local-api.ts";
+import { tailnetNodeAnnotation } from "../../src/domain/kubernetes-objects.ts";
+import { waitForDaemon } from "../lab/daemon.ts";
+import { applyObjects, getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
+import { waitForWorkload, workloadObjects } from "../lab/kubernetes/workload.ts";
+import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
+import { tailscaledStatus } from "../lab/local-api.ts";
+import { stderrProgress } from "../lab/progress.ts";
+import { killService, startService } from "../lab/services.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { intoTailnet } from "../lab/wire.ts";
+import { metric, samples } from "./support/daemon-view.ts";
+import { runInX } from "./support/guard-view.ts";
+import { intruder } from "./support/intruder.ts";
+import { allTalk } from "./support/pods-talk.ts";
+import { useLab } from "./support/use-lab.ts";
+
+const lab = useLab({ nodes: 3, kubernetes: { network: "headcni", proxyMode: "nftables" } });
+const node = (name: string): LabNode => nodeOf(lab(), name);
+const apiServer = { name: "kube-apiserver" } as const;
+const progress = stderrProgress();
+
+beforeAll(async () => {
+  await applyObjects(lab(), workloadObjects({ name: "who", replicas: 6 }));
+  await waitForWorkload(lab(), "who", 110);
+  await allTalk(lab(), "who", 6);
+});
+
+const believed = async (name: string) =>
+  await runInX(node(name), ["nft", "list", "table", "inet", "headcni_allowlist"]);
+const untilBelieved = (name: string, prefix: string, is: boolean) =>
+  waitUntil(async () => (await believed(name)).includes(prefix) === is, {
+    what: `${name} ${is ? "believes" : "does not believe"} ${prefix}`,
+    timeoutMs: 30_000,
+    everyMs: 50,
+    explain: () => believed(name),
+  });
+
+async function routeStates(of: string, prefix: string): Promise<readonly string[]> {
+  const all = await samples(node(of));
+  return all.flatMap(({ name, value, labels: { prefix: found, state = "" } }) =>
+    name === "headcni_route_state" && value > 0 && found === prefix ? [state] : [],
+  );
+}
+
+test("each Node says which tailnet node it is, and each node believes exactly the others' prefixes", async () => {
+  for (const { name, tailscaledSocket } of lab().nodes) {
+    const { metadata } = await getJson<{ metadata: { annotations: Record<string, string> } }>(lab(), [
+      "node",
+      name,
+    ]);
+    const { Self } = (await tailscaledStatus(tailscaledSocket)) as {
+      readonly Self: { readonly ID?: string };
+    };
+    expect(metadata.annotations[tailnetNodeAnnotation]).toBe(Self.ID);
+    for (const other of lab().nodes) await untilBelieved(name, other.podCIDR, other.name !== name);
+    const list = JSON.parse(await readFile(join(node(name).stateDir, "allowlist.json"), "utf8")) as {
+      readonly bindings: readonly { readonly node: string }[];
+    };
+    expect(list.bindings.map((binding) => binding.node).sort()).toEqual(["n1", "n2", "n3"]);
+  }
+});
+
+test("a Node that says nothing is refused until it says it again, which its daemon does at once", async () => {
+  await killService(lab(), { name: "daemon", node: "n3" });
+  await kubectl(lab(), ["annotate", "node", "n3", `${tailnetNodeAnnotation}-`]);
+  await untilBelieved("n1", node("n3").podCIDR, false);
+  expect(await routeStates("n1", node("n3").podCIDR)).toEqual(["unconfirmed"]);
+  await startService(lab(), { name: "daemon", node: "n3" });
+  await untilBelieved("n1", node("n3").podCIDR, true);
+  await allTalk(lab(), "who", 6);
+});
+
+test("with daemon and API server away a new wire believes what the list says, and the pods talk", async () => {
+  onTestFinished(async () => {
+    await startService(lab(), apiServer);
+    await startService(lab(), { name: "daemon", node: "n1" });
+    await waitForDaemon(lab(), node("n1"));
+  });
+  await killService(lab(), apiServer);
+  await killService(lab(), { name: "daemon", node: "n1" });
+  await killService(lab(), { name: "wire", node: "n1" });
+  await startService(lab(), { name: "wire", node: "n1" });
+  await untilBelieved("n1", node("n2").podCIDR, true);
+});
+
+/** When tailscaled told of a netmap in which anybody but its Node's machine serves the prefix, and when X's table changed after. */
+async function removalMs(of: LabNode, prefix: string, rogue: () => Promise<unknown>): Promise<number> {
+  const told = Promise.withResolvers<number>();
+  const removed = Promise.withResolvers<number>();
+  const api = createLocalApi(of.tailscaledSocket);
+  const stop = followBus(
+    api,
+    (line) => {
+      const routes = readNetmapHint(line)?.routes ?? {};
+      if (Object.values(routes).some((texts) => texts.includes(prefix))) told.resolve(performance.now());
+    },
+    (error) => told.reject(error),
+  );
+  const [program, ...args] = (await intoTailnet(of))(["nft", "monitor", "new", "tables"]);
+  const monitor = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  createInterface({ input: monitor.stdout }).on("line", (line) => {
+    if (line.includes("headcni_allowlist"))
+      told.promise.then(
+        () => removed.resolve(performance.now()),
+        () => undefined,
+      );
+  });
+  onTestFinished(() => {
+    stop();
+    api.close();
+    monitor.kill();
+  });
+  await rogue();
+  return (await removed.promise) - (await told.promise);
+}
+
+test("a machine that takes over an absent Node's prefix is believed by nobody, without a daemon as well, and named", async () => {
+  const { podCIDR } = node("n3");
+  await killService(lab(), { name: "daemon", node: "n2" });
+  const leave: (() => Promise<unknown>)[] = [];
+  // Headscale keeps the first who served until that one is offline for 10 s.
+  const milliseconds = await removalMs(node("n2"), podCIDR, async () => {
+    const made = await intruder(lab(), node("n1"), "taker", podCIDR);
+    leave.push(made.leave);
+    await killService(lab(), { name: "daemon", node: "n3" });
+    await killService(lab(), { name: "wire", node: "n3" });
+    await waitUntil(
+      async () => {
+        const { Peer } = await tailscaledStatus(node("n2").tailscaledSocket);
+        return Object.values(Peer ?? {}).some(
+          ({ HostName, PrimaryRoutes }) => HostName === "taker" && PrimaryRoutes?.includes(podCIDR),
+        );
+      },
+      { what: "n2 hears that taker serves n3's prefix", timeoutMs: 60_000 },
+    );
+    await untilBelieved("n2", podCIDR, false);
+  });
+  progress(
+    `n3's prefix left n2's allowlist ${milliseconds.toFixed(0)} ms after tailscaled told of its netmap`,
+  );
+  expect(milliseconds).toBeLessThan(1_000);
+  await untilBelieved("n1", podCIDR, false);
+  expect(await routeStates("n1", podCIDR)).toEqual(["conflicting"]);
+  expect(await metric(node("n1"), "headcni_guard_repairs_total", { invariant: "tailnet.firewall" })).toBe(0);
+  await leave[0]?.();
+  await startService(lab(), { name: "wire", node: "n3" });
+  for (const name of ["n2", "n3"] as const) await startService(lab(), { name: "daemon", node: name });
+  for (const name of ["n1", "n2"]) await untilBelieved(name, podCIDR, true);
+  await allTalk(lab(), "who", 6);
+});
+
+test("a slice of a Node's prefix takes that slice from what is believed, and nothing from this node's own pods", async () => {
+  const slice = node("n1").podCIDR.replace(/\.0\/24$/, ".128/25");
+  const { leave } = await intruder(lab(), node("n3"), "slicer", slice);
+  await waitUntil(async () => (await believed("n2")).includes(slice.replace(/\.128\/25$/, ".0-")), {
+    what: "n2 believes the rest of n1's prefix",
+    timeoutMs: 30_000,
+    explain: () => believed("n2"),
+  });
+  expect(await routeStates("n2", slice)).toEqual(["conflicting"]);
+  expect(await routeStates("n2", node("n1").podCIDR)).toEqual(["installed"]);
+  await leave();
+  await untilBelieved("n2", node("n1").podCIDR, true);
+  await allTalk(lab(), "who", 6);
+});

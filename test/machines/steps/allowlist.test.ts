@@ -1,0 +1,236 @@
+import { describe, expect, it } from "vitest";
+import { type AllowlistEvent, allowlistMachine } from "../../../machines/wire/allowlist-machine.ts";
+import { backoffDelay } from "../../../src/domain/backoff.ts";
+import type { ServedRoutes } from "../../../src/domain/believed-prefixes.ts";
+import type { NodeBinding } from "../../../src/domain/node-bindings.ts";
+import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
+import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+
+const prefix = "10.244.2.0/24";
+const bindings: readonly NodeBinding[] = [{ prefix, nodeId: "2", node: "n2", uid: "u2" }];
+const served: ServedRoutes = { "2": [prefix], "9": ["192.168.0.0/24"] };
+const apply = (...believed: string[]) => ({ start: "apply", input: { believed } });
+const readList = { start: "readList" };
+const readNetmap = { start: "readNetmap" };
+const inForce = { to: "parent", type: "allowlist.inForce" };
+const listChanged: AllowlistEvent = { type: "list.changed" };
+const hinted = (routes?: ServedRoutes): AllowlistEvent => ({
+  type: "netmap.hinted",
+  ...(routes === undefined ? {} : { routes }),
+});
+const closed: AllowlistEvent = { type: "netmap.closed" };
+const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, mostMs: 30_000 }, "n1");
+
+function started() {
+  const allowlist = drive(allowlistMachine, { seed: "n1", parent: recipient("parent") });
+  return { ...allowlist, first: allowlist.start() };
+}
+
+/** Nothing is believed, and that is in force; the list is read. */
+function closedToAll(list: readonly NodeBinding[] | null = bindings) {
+  const allowlist = started();
+  allowlist.done("readList", list);
+  allowlist.done("apply", []);
+  allowlist.fire(100);
+  return allowlist;
+}
+
+/** What the Node's own tailnet node serves is believed. */
+function open() {
+  const allowlist = closedToAll();
+  allowlist.send(hinted());
+  allowlist.done("readNetmap", served);
+  allowlist.done("apply", [prefix]);
+  allowlist.fire(100);
+  return allowlist;
+}
+
+describe("what X believes", () => {
+  it("is nothing at first, in force before anything else, and told once", () => {
+    const { first, done, fire, at } = started();
+    expect(first).toEqual([{ start: "watchList" }, readList, { start: "followNetmap" }, apply()]);
+    expect(done("apply", [])).toEqual([inForce]);
+    expect(at()).toMatchObject({ table: "spacing" });
+    expect(fire(100)).toEqual([]);
+    expect(at()).toMatchObject({ table: "inForce" });
+    expect(fire(60_000)).toContainEqual(apply());
+    expect(done("apply", [])).toEqual([]);
+  });
+
+  it("is a Node's prefix once list and netmap agree who serves it, whichever comes first", () => {
+    const listFirst = closedToAll();
+    expect(listFirst.send(hinted())).toEqual([readNetmap]);
+    expect(listFirst.done("readNetmap", served)).toEqual([apply(prefix)]);
+    const netmapFirst = closedToAll(null);
+    netmapFirst.send(hinted());
+    expect(netmapFirst.done("readNetmap", served)).toEqual([]);
+    expect(netmapFirst.send(listChanged)).toEqual([readList]);
+    expect(netmapFirst.done("readList", bindings)).toEqual([apply(prefix)]);
+  });
+
+  it.each<[string, ServedRoutes]>([
+    ["another machine serves it", { "9": [prefix] }],
+    ["nobody serves it", { "2": [] }],
+  ])("is no more than before once %s, within that one look", (_, routes) => {
+    const { send, done } = open();
+    expect(send(hinted(routes))).toEqual([readNetmap]);
+    expect(done("readNetmap", routes)).toEqual([apply()]);
+  });
+
+  it("is no more what the list does not bind, or binds to another", () => {
+    for (const other of [
+      [],
+      [{ prefix, nodeId: "3", node: "n2", uid: "u2" }],
+      [{ prefix, nodeId: "", node: "n2", uid: "new" }],
+    ]) {
+      const { send, done } = open();
+      send(listChanged);
+      expect(done("readList", other)).toEqual([apply()]);
+    }
+  });
+
+  it("is not loaded again for what changes nothing, however often peers announce other things", () => {
+    const { send, done } = open();
+    for (let round = 0; round < 50; round += 1) {
+      const more = { ...served, "9": [`10.244.${100 + round}.0/24`] };
+      expect(send(hinted({ "9": more["9"] ?? [] }))).toEqual([readNetmap]);
+      expect(done("readNetmap", more)).toEqual([]);
+    }
+  });
+
+  it("is loaded at most every 100 ms, the last state then", () => {
+    const { send, done, fire } = closedToAll();
+    send(hinted());
+    expect(done("readNetmap", served)).toEqual([apply(prefix)]);
+    expect(done("apply", [prefix])).toEqual([]);
+    for (const routes of [{}, served, {}]) {
+      send(hinted());
+      expect(done("readNetmap", routes)).toEqual([]);
+    }
+    expect(fire(100)).toEqual([apply()]);
+  });
+
+  it("that changed during a load is loaded after it", () => {
+    const { send, done, fire } = closedToAll();
+    send(hinted());
+    done("readNetmap", served);
+    send(hinted());
+    expect(done("readNetmap", {})).toEqual([]);
+    done("apply", [prefix]);
+    expect(fire(100)).toEqual([apply()]);
+  });
+
+  it("is loaded again when nft refused it, ever more slowly, and is not told as in force until then", () => {
+    const { fail, fire, done, at, context } = started();
+    done("readList", []);
+    for (let failures = 0; failures < 10; failures += 1) {
+      expect(fail("apply", broken)).toEqual([counted()]);
+      expect(at()).toMatchObject({ table: "backingOff" });
+      expect(fire(reload(failures))).toEqual([apply()]);
+    }
+    expect(context()).toMatchObject({ failures: 10, failure: brokenFailure });
+    expect(done("apply", [])).toEqual([inForce]);
+    expect(context()).toMatchObject({ failures: 0, failure: null });
+  });
+});
+
+describe("the netmap", () => {
+  it("is read for a hint that says what is not known, and for one that does not say", () => {
+    const { send, done } = open();
+    expect(send(hinted({ "2": [prefix] }))).toEqual([]);
+    expect(send(hinted({ "7": [] }))).toEqual([]);
+    expect(send(hinted({ "7": [prefix] }))).toEqual([readNetmap]);
+    done("readNetmap", served);
+    expect(send(hinted())).toEqual([readNetmap]);
+  });
+
+  it("is read once more when a hint came during the look", () => {
+    const { send, done } = open();
+    send(hinted());
+    expect(send(hinted())).toEqual([]);
+    expect(done("readNetmap", served)).toEqual([readNetmap]);
+    expect(done("readNetmap", served)).toEqual([]);
+  });
+
+  it("that tailscaled has not got yet, as after its restart, changes nothing", () => {
+    const { send, done, context } = open();
+    send(hinted());
+    expect(done("readNetmap", null)).toEqual([]);
+    expect(context().served).toEqual(served);
+  });
+
+  it("is asked for again a second after an error", () => {
+    const { send, fail, fire, at, context, done } = open();
+    send(hinted());
+    expect(fail("readNetmap", broken)).toEqual([counted()]);
+    expect(at()).toMatchObject({ netmap: { following: "pausing" } });
+    expect(fire(1_000)).toEqual([readNetmap]);
+    done("readNetmap", served);
+    expect(context().failure).toBeNull();
+  });
+
+  it.each<[string, (allowlist: ReturnType<typeof open>) => readonly Deed[], readonly Deed[]]>([
+    ["ends", ({ send }) => send(closed), [{ stop: "followNetmap" }]],
+    ["fails", ({ fail }) => fail("followNetmap", broken), [counted()]],
+  ])(
+    "stands as it was while the bus that tells of it %s, which is opened again 200 ms later",
+    (_, happens, deeds) => {
+      const allowlist = open();
+      expect(happens(allowlist)).toEqual(deeds);
+      expect(allowlist.at()).toMatchObject({ netmap: "away", table: "inForce" });
+      expect(allowlist.context().inForce).toEqual([prefix]);
+      expect(allowlist.fire(200)).toEqual([{ start: "followNetmap" }]);
+    },
+  );
+});
+
+describe("the list of Nodes", () => {
+  it("is awaited where there is none, and nothing is believed until then", () => {
+    const { at, send, fire } = closedToAll(null);
+    expect(at()).toMatchObject({ list: "unlisted" });
+    expect(send(hinted())).toEqual([readNetmap]);
+    // The table's turn is another.
+    expect([...fire(60_000), ...fire(60_000)]).toContainEqual(readList);
+  });
+
+  it("stands as it was said last while it cannot be read or is gone", () => {
+    const { send, fail, fire, done, at, context } = open();
+    send(listChanged);
+    expect(fail("readList", broken)).toEqual([counted()]);
+    expect(at()).toMatchObject({ list: "unreadable" });
+    expect(context().inForce).toEqual([prefix]);
+    expect(fire(1_000)).toEqual([readList]);
+    expect(done("readList", null)).toEqual([]);
+    expect(context()).toMatchObject({ bindings, believed: [prefix] });
+  });
+
+  it("is read anew when it changes during a reading, and every minute whoever watches it", () => {
+    const { send } = open();
+    send(listChanged);
+    expect(send(listChanged)).toEqual([{ stop: "readList" }, readList].toReversed());
+    const unwatched = open();
+    expect(unwatched.fail("watchList", broken)).toEqual([counted()]);
+    expect([...unwatched.fire(60_000), ...unwatched.fire(60_000)]).toContainEqual(readList);
+    const failure = { code: "ENOSPC", message: "no watches" };
+    expect(open().send({ type: "list.unwatched", failure })).toEqual([counted(failure)]);
+  });
+});
+
+it("the allowlist takes every transition of its machine", async () => {
+  await walkAllTransitions(allowlistMachine, {
+    input: { seed: "n1", parent: recipient("parent") },
+    events: [
+      listChanged,
+      { type: "list.unwatched", failure: { code: "ENOSPC", message: "no watches" } },
+      hinted(),
+      closed,
+    ],
+    outcomes: {
+      readList: { done: [null, bindings] },
+      readNetmap: { done: [null, served] },
+      apply: { done: [[], [prefix]] },
+    },
+    stateKey: ({ context }) => [context.hinted, context.believed.length, context.inForce?.length],
+    keepsFailures: "each region forgets what failed in any of them when it gets on",
+  });
+});

@@ -1,0 +1,18 @@
+import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
+
+/** A Node with what a test does not care about: `n2` is the tailnet node "2", published. */
+export function clusterNode(
+  name: string,
+  podCidrs: readonly string[],
+  more: Partial<ClusterNode> = {},
+): ClusterNode {
+  return {
+    name,
+    uid: `u-${name}`,
+    createdAt: "2026-01-01T00:00:00Z",
+    tailnetNodeId: name.slice(1),
+    podCidrs,
+    addresses: [],
+    ...more,
+  };
+}
