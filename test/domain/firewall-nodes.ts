@@ -1,6 +1,7 @@
 import fc from "fast-check";
-import type { NodeBinding, ServedPrefix } from "../../src/domain/believed-prefixes.ts";
+import type { ServedPrefix } from "../../src/domain/believed-prefixes.ts";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { addressIn, destinationIsLocal, fieldIs } from "../../src/domain/nft-statements.ts";
 import type { NftRule, NftTable } from "../../src/domain/nft-table.ts";
 import { addressAt, formatPrefix, parsePrefix, prefixSize } from "../../src/domain/prefix.ts";

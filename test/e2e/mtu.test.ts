@@ -4,10 +4,10 @@ import { peerPaths } from "../lab/local-api.ts";
 import { inNetns } from "../lab/netns.ts";
 import { addPod, type Pod } from "../lab/pods.ts";
 import { run } from "../lab/run-command.ts";
+import { ctlDocument, viaNodes } from "../lab/run-ctl.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { runInX } from "./support/guard-view.ts";
 import { pings } from "./support/pings.ts";
-import { ctlDocument, viaNodes } from "../lab/run-ctl.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** More than tailscaled's own default, and with its headers no more than the underlay's 1500. */
