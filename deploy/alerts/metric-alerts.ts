@@ -18,7 +18,7 @@ function peerRouteLimitSeconds(path: string): number {
 
 /** Instances on which such a machine lives. */
 function machines(machine: string): string {
-  return `sum by (instance) (headcni_machines{machine="${machine}"}) > 0`;
+  return `sum without (machine, state) (headcni_machines{machine="${machine}"}) > 0`;
 }
 
 /** Alerts on what is no state: numbers of the daemon, and the daemon itself. */

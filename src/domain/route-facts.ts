@@ -62,7 +62,7 @@ interface Announced {
 export const thisNode = "this node";
 const mostWitnesses = 9;
 /** So many prefixes that are no Node's have facts: how many there are is up to whoever announces them. */
-export const mostStrangers = 64;
+const mostStrangers = 64;
 
 /** Whether tailscaled has a netmap to speak of. */
 export function hasNetmap({ backendState, self }: Pick<TailnetStatus, "backendState" | "self">): boolean {

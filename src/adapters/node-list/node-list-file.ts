@@ -10,7 +10,7 @@ import type { NodeList } from "../../ports/node-list.ts";
 import { replaceFile } from "../files/write-whole.ts";
 
 /** A list that is no list of this version: what it said before stands. */
-export class NodeListError extends HeadcniError<{
+class NodeListError extends HeadcniError<{
   readonly code: "NODE_LIST_UNREADABLE";
   readonly path: string;
   readonly reason: string;
