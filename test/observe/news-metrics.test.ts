@@ -89,7 +89,7 @@ describe("calls", () => {
     let now = 0;
     const { path, counted } = await countedStack(["10.244.1.0/24"], () => now);
     const setups = "headcni_pod_network_setup_duration_seconds_count";
-    const after = async (minutes: number) => {
+    const namespacesIn = async (minutes: number) => {
       now += minutes * 60_000;
       return (await counted(setups)).map((line) => /"(.*)"/.exec(line)?.[1]);
     };
@@ -100,16 +100,16 @@ describe("calls", () => {
     await add("job", "c3");
     await exchange(path, cniRequest("DEL", "c1"));
     await exchange(path, cniRequest("DEL", "c3"));
-    expect(await after(4)).toEqual(["shop", "job"]);
-    expect(await after(1)).toEqual(["shop"]);
+    expect(await namespacesIn(4)).toEqual(["shop", "job"]);
+    expect(await namespacesIn(1)).toEqual(["shop"]);
     const nobody = { netns: "", ifname: "", pod: { namespace: "", name: "", uid: "" } };
     await exchange(path, cniRequest("GC", "", { ...nobody, validAttachments: [] }));
-    expect(await after(4)).toEqual(["shop"]);
+    expect(await namespacesIn(4)).toEqual(["shop"]);
     // A new pod of it in time keeps it.
     await add("shop", "c4");
-    expect(await after(60)).toEqual(["shop"]);
+    expect(await namespacesIn(60)).toEqual(["shop"]);
     await exchange(path, cniRequest("DEL", "c4"));
-    expect(await after(5)).toEqual([]);
+    expect(await namespacesIn(5)).toEqual([]);
   });
 
   test("series that nobody reads are bounded, whatever namespaces come and go", async () => {

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { somebodyAnswers } from "../../src/adapters/unix-socket/somebody-answers.ts";
 import { addNetns, inNetns, removeNetns } from "../lab/netns.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 import { until } from "./until.ts";
@@ -49,7 +49,9 @@ export async function startLoneDaemon(
     await exited;
   });
   const socketPath = join(directory, "http.sock");
-  await until(() => existsSync(socketPath) || child.exitCode !== null, "the daemon's HTTP socket");
+  // Its file is there a moment before anybody listens on it.
+  const answers = async () => (await somebodyAnswers(socketPath)) || child.exitCode !== null;
+  await until(answers, "the daemon's HTTP socket");
   const ask = (path: string, method = "GET"): Promise<{ status: number; body: Buffer }> =>
     new Promise((resolve, reject) => {
       const asked = request({ socketPath, path, method }, (response) => {
