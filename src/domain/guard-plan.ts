@@ -127,10 +127,15 @@ function sysctls(
  * The Service prefixes in which this node has no address of its own: a wrong one, or the default, must not cut a node off
  * from its LAN. What stands on loopback or a dummy link may be a Service's address (kube-proxy's IPVS mode, caches of DNS).
  */
-function servicesElsewhere({ services }: GuardSettings, { links, addresses }: KernelSnapshot): readonly string[] {
+function servicesElsewhere(
+  { services }: GuardSettings,
+  { links, addresses }: KernelSnapshot,
+): readonly string[] {
   const reaching = links.filter(({ name, kind }) => name !== "lo" && kind !== "dummy");
   const own = addresses.filter(({ linkIndex }) => reaching.some(({ index }) => index === linkIndex));
-  return services.filter((prefix) => !own.some(({ address }) => containsAddress(parsePrefix(prefix), address)));
+  return services.filter(
+    (prefix) => !own.some(({ address }) => containsAddress(parsePrefix(prefix), address)),
+  );
 }
 
 function brokenTable(

@@ -8,6 +8,14 @@ import {
 } from "../../src/domain/nft-foreign-accepts.ts";
 import { nodeTable } from "../../src/domain/nft-node-table.ts";
 import {
+  belongsToNoFlow,
+  clampSegment,
+  counted,
+  destinationIsLocal,
+  isTcpSyn,
+  sourceIsElsewhere,
+} from "../../src/domain/nft-statements.ts";
+import {
   digestOf,
   type NftTable,
   type ObservedTable,
@@ -80,6 +88,61 @@ describe("a table of ours", () => {
     expect(first).toBeDefined();
     expect(tableHolds(wanted, seen)).toBe(false);
   });
+});
+
+test("a table is loaded and removed whole, there or not, in one transaction", () => {
+  const hook = { type: "filter", hook: "forward", priority: 5, policy: "drop" } as const;
+  const statements = [{ accept: null }];
+  const table = { name: "t", chains: [{ name: "c", ...hook, rules: [{ name: "r", statements }] }] };
+  const self = { table: { family: "inet", name: "t" } };
+  const [type, prio] = ["filter", 5];
+  const chain = { family: "inet", table: "t", name: "c", type, hook: "forward", prio, policy: "drop" };
+  const comment = `headcni:r:${digestOf(table)}`;
+  const rule = { family: "inet", table: "t", chain: "c", comment, expr: statements };
+  expect(loadTable(table)).toEqual({
+    nftables: [{ add: self }, { delete: self }, { add: self }, { add: { chain } }, { add: { rule } }],
+  });
+  expect(removeTable("t")).toEqual({ nftables: [{ add: self }, { delete: self }] });
+});
+
+test("statements are those of libnftables-json(5)", () => {
+  expect(destinationIsLocal).toEqual({
+    match: { op: "==", left: { fib: { result: "type", flags: ["daddr"] } }, right: "local" },
+  });
+  expect(isTcpSyn).toEqual({
+    match: { op: "in", left: { payload: { protocol: "tcp", field: "flags" } }, right: "syn" },
+  });
+  expect(clampSegment(1240)).toEqual({
+    mangle: { key: { "tcp option": { name: "maxseg", field: "size" } }, value: 1240 },
+  });
+  expect(counted).toEqual({ counter: { packets: 0, bytes: 0 } });
+  expect(sourceIsElsewhere).toEqual({
+    match: { op: "==", left: { fib: { result: "oif", flags: ["saddr", "iif"] } }, right: false },
+  });
+  expect(belongsToNoFlow).toEqual({
+    match: { op: "in", left: { ct: { key: "state" } }, right: ["invalid", "untracked"] },
+  });
+});
+
+test.each([
+  ["ip", "filter", "FORWARD", true],
+  ["ip6", "filter", "INPUT", true],
+  ["inet", "filter", "FORWARD", false],
+  ["ip", "nat", "INPUT", false],
+  ["ip6", "filter", "DOCKER", false],
+])("iptables-nft takes %s %s %s for its own: %s", (family, table, chain, expected) => {
+  expect(isXtablesName({ family, table, chain })).toBe(expected);
+});
+
+test.each([
+  ["ip", ["10.244.1.0"]],
+  ["ip6", ["fd00:1::"]],
+  ["inet", ["10.244.1.0", "fd00:1::"]],
+] as const)("a chain of %s gets the accepts of its family alone", (family, prefixes) => {
+  const place = { family, table: "fw", chain: "f", hook: "forward", manager: "nft" } as const;
+  const changes = JSON.stringify(mendForeignChain(settings, { ...place, policy: "drop", rules: [] }));
+  const found = ["10.244.1.0", "fd00:1::"].filter((prefix) => changes.includes(`"${prefix}"`));
+  expect(found).toEqual(prefixes);
 });
 
 describe.each([

@@ -233,9 +233,7 @@ function routerAdvertisement(): Buffer {
 
 test("a pod that advertises itself gives the node no route, even where its link would take one", async () => {
   expect(await node.inNode("sysctl", "-n", "net.ipv6.conf.pod5.accept_ra")).toBe("2\n");
-  expect(
-    await seenAt(atLan(), inPod, [routerAdvertisement(), honestToLan()]),
-  ).toEqual([]);
+  expect(await seenAt(atLan(), inPod, [routerAdvertisement(), honestToLan()])).toEqual([]);
   expect(await node.inNode("ip", "-6", "route", "show", "proto", "ra")).toBe("");
 });
 

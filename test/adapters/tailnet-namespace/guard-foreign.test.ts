@@ -40,7 +40,8 @@ table inet firewalld {
 }`;
 
 beforeAll(async () => {
-  node = await guardedNode("foreign", sampleSettings);
+  const allowFromUnderlay = { prefixes: [`${uplinkAddress}/32`], links: [] };
+  node = await guardedNode("foreign", { ...sampleSettings, allowFromUnderlay });
   await feed(["iptables-restore"], dockerLike);
   await node.start();
   pod = await addPod(node, "foreign", "10.244.1.5");
@@ -61,7 +62,7 @@ test("a pod talks through Docker's FORWARD drop, and iptables still reads its ta
   expect(lines.filter((line) => line.includes("headcni:"))).toHaveLength(6);
 });
 
-test("what the LAN routes to a pod by itself stays dropped", async () => {
+test("what the LAN routes to a pod by itself stays dropped, though we would let it in", async () => {
   await node.inUplink("ip", "route", "add", "10.244.1.0/24", "via", "10.77.0.2");
   expect(await node.uplinkReaches("10.244.1.5")).toBe(false);
   await node.inNode("iptables", "-P", "FORWARD", "ACCEPT");

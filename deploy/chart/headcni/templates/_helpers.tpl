@@ -29,12 +29,17 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if eq .Values.headscale.approval "api" }}
 {{- $_ := set $headscale "apiKeyFile" "/etc/headcni-credentials/api-key" }}
 {{- end }}
+{{- /* Only where it is given: a headcni-wire of an earlier release reads this, too, and refuses keys that it does not know. */ -}}
+{{- $network := dict "podCIDR" .Values.network.podCIDR "serviceCIDR" .Values.network.serviceCIDR }}
+{{- with .Values.network.allowFromUnderlay }}
+{{- $_ := set $network "allowFromUnderlay" . }}
+{{- end }}
 {{- $known := dict
       "runtimeDir" .Values.runtimeDir
       "stateDir" .Values.stateDir
       "sysctlDir" "/host/proc/sys"
       "headscale" $headscale
-      "network" (pick .Values.network "podCIDR" "serviceCIDR" "allowFromUnderlay")
+      "network" $network
       "cni" .Values.cni
       "kubernetes" (dict "enabled" true) }}
 {{- toYaml (mergeOverwrite $known (deepCopy .Values.config)) }}
