@@ -98,7 +98,6 @@ test("after two grace periods its attachment is removed: link, route and address
 });
 
 test("an ADD that is refused, however often, is one Event on its Pod, and the Pod runs once it is not", async () => {
-  await startService(lab(), kubelet);
   const events = async () => {
     type Event = { readonly message: string; readonly series?: { readonly count: number } };
     const selector = "involvedObject.name=refused,reason=NetworkNotAttached";
@@ -106,16 +105,19 @@ test("an ADD that is refused, however often, is one Event on its Pod, and the Po
       await getJson<{ readonly items: readonly Event[] }>(lab(), ["events", "--field-selector", selector])
     ).items;
   };
-  const register = async (podCIDR: string) => {
+  const replaceNode = async (podCIDR: string) => {
     // At once: the control plane's garbage collection takes the pods of a Node that it finds missing.
     const object = JSON.stringify(nodeObject({ ...node(), podCIDR, podCIDRs: [podCIDR] }));
     await kubectl(lab(), ["replace", "--force", "-f", "-"], { input: object });
-    // Before the kubelet has told a new Node's capacity it refuses pods itself.
-    await kubectl(lab(), ["wait", "node/n1", "--for=condition=Ready", "--timeout=60s"]);
   };
+  // Before the kubelet has told a new Node's capacity it refuses pods itself.
+  const untilReady = () => kubectl(lab(), ["wait", "node/n1", "--for=condition=Ready", "--timeout=60s"]);
   const own = node().podCIDR;
   const other = own.replace(/\d+\.0\/24$/, "77.0/24");
-  await register(other);
+  // Before the kubelet starts, which makes a Node that it does not find; later it leaves that to others.
+  await replaceNode(other);
+  await startService(lab(), kubelet);
+  await untilReady();
   await waitUntil(async () => (await stateOf("ownNode")) === "working.holding.conflicting", {
     what: "the Node has another pod CIDR than its pods",
     timeoutMs: 30_000,
@@ -139,7 +141,8 @@ test("an ADD that is refused, however often, is one Event on its Pod, and the Po
       message: expect.stringContaining(`the Node's pod CIDR is ${other}, but this node works with ${own}`),
     },
   ]);
-  await register(own);
+  await replaceNode(own);
+  await untilReady();
   await kubectl(lab(), ["wait", "pod/refused", "--for=condition=Ready", "--timeout=110s"]);
   expect(await events()).toHaveLength(1);
 });
