@@ -91,6 +91,7 @@ const daemonCalls: { readonly [Method in keyof Kubernetes]: (api: Kubernetes) =>
   },
   setNetworkCondition: (api) =>
     api.setNetworkCondition({ status: "False", reason: "HeadcniServes", message: "" }, signal),
+  publishTailnetNode: (api) => api.publishTailnetNode("n1", signal),
   postReport: (api) => api.postReport({ pod, reason: "r", note: "n", action: "a" }, signal),
   repeatReport: (api) => api.repeatReport({ namespace: "default", eventName: "e" }, 2, signal),
 };

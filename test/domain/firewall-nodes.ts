@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import type { ServedPrefix } from "../../src/domain/believed-prefixes.ts";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
-import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { addressIn, destinationIsLocal, fieldIs } from "../../src/domain/nft-statements.ts";
 import type { NftRule, NftTable } from "../../src/domain/nft-table.ts";
+import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { addressAt, formatPrefix, parsePrefix, prefixSize } from "../../src/domain/prefix.ts";
 import { nodeLinks, type SentenceTerms } from "./firewall-sentences.ts";
 
@@ -263,8 +263,14 @@ export const anyNode: fc.Arbitrary<TestNode> = fc
       },
       places: { 4: chosen[4].places, 6: chosen[6].places },
       tailnet: {
-        bindings: [...believed.map((prefix) => bind(prefix, "2")), ...taken.map((prefix) => bind(prefix, "3"))],
-        served: [...believed.map((prefix) => serve("2", prefix)), ...taken.map((prefix) => serve("9", prefix))],
+        bindings: [
+          ...believed.map((prefix) => bind(prefix, "2")),
+          ...taken.map((prefix) => bind(prefix, "3")),
+        ],
+        served: [
+          ...believed.map((prefix) => serve("2", prefix)),
+          ...taken.map((prefix) => serve("9", prefix)),
+        ],
       },
       kubeProxy: kubeProxyTable(kube),
     };

@@ -1,11 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { believedPrefixes } from "../../src/domain/believed-prefixes.ts";
-import { believedPrefixes } from "../../src/domain/believed-prefixes.ts";
 import { findBroken } from "../../src/domain/guard-plan.ts";
 import { familySettings, type GuardSettings } from "../../src/domain/guard-settings.ts";
 import type { NamespaceName } from "../../src/domain/kernel-state.ts";
-import { allowlistTable } from "../../src/domain/nft-allowlist-table.ts";
 import { allowlistTable } from "../../src/domain/nft-allowlist-table.ts";
 import {
   acceptStatements,
@@ -14,7 +12,6 @@ import {
   inputAccepts,
 } from "../../src/domain/nft-foreign-accepts.ts";
 import type { NftChain, NftRule, NftTable } from "../../src/domain/nft-table.ts";
-import { parsePrefix } from "../../src/domain/prefix.ts";
 import { type FilterPacket, passageOf } from "../support/packet-filter.ts";
 import { anyNode, dualStack, keptAddresses, onlyIpv4, type TestNode } from "./firewall-nodes.ts";
 import { anyPacket, everyPacket, type PacketWorld, seenInX } from "./firewall-packets.ts";
@@ -43,27 +40,6 @@ const tailnet: Namespace = {
 };
 const forwarded = ({ input, output }: FilterPacket) => input !== undefined && output !== undefined;
 const received = ({ input, output }: FilterPacket) => input !== undefined && output === undefined;
-
-/** What headcni-wire loads: of the Nodes' prefixes one is announced by its node, one by another, one by nobody. */
-function plannedAllowlist({ supernets, tunnel }: GuardSettings): NftTable {
-  const bind = (prefix: string, nodeId: string) => ({ prefix, nodeId, node: `n${nodeId}`, uid: nodeId });
-  const serve = (nodeId: string, text: string) => ({ nodeId, prefix: parsePrefix(text) });
-  const believed = believedPrefixes(
-    [
-      bind("10.244.2.0/24", "2"),
-      bind("10.244.3.0/24", "3"),
-      bind("fd00:2::/64", "2"),
-      bind("fd00:3::/64", "3"),
-    ],
-    [
-      serve("2", "10.244.2.0/24"),
-      serve("9", "10.244.3.0/24"),
-      serve("2", "fd00:2::/64"),
-      serve("9", "fd00::/24"),
-    ],
-  );
-  return allowlistTable({ supernets, tunnel: tunnel.name }, believed);
-}
 
 /** A command of the documents that the guard gives to nft (libnftables-json(5)). */
 interface NftCommand {
@@ -143,15 +119,6 @@ const subjects: readonly Subject[] = [
     needless: [
       'segment-size-4 without {"match":{"op":"==","left":{"meta":{"key":"nfproto"}},"right":"ipv4"}}',
     ],
-  },
-  {
-    what: "the allowlist in X",
-    table: (of) => plannedAllowlist(of),
-    sentences: allowlistSentences,
-    world: tailnet,
-    speaksOf: ({ output }) => output !== undefined,
-    beside: [],
-    nodes: [dualStack, onlyIpv4],
   },
   {
     what: "the allowlist in X",

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import { isXtablesName, mendForeignChain } from "../../src/domain/nft-foreign.ts";
 import {
   acceptArguments,
   acceptStatements,
@@ -17,8 +18,10 @@ import {
 } from "../../src/domain/nft-statements.ts";
 import {
   digestOf,
+  loadTable,
   type NftTable,
   type ObservedTable,
+  removeTable,
   ruleComment,
   tableHolds,
 } from "../../src/domain/nft-table.ts";

@@ -35,6 +35,7 @@ test("a peer names itself: the status and the label have no control character of
     registerLiveMetrics(registry, {
       pools: () => [],
       routes: () => [],
+      strangers: () => 0,
       guardRepairs: () => [],
       readiness: () => ({ serving: true, state: "proven", reasons: [] }),
       peerPaths: () => status.peers.map(({ hostName }) => ({ peer: hostName, path: "none" })),

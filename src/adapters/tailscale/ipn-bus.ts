@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import * as z from "zod";
 import { parseJson } from "../../domain/parse-json.ts";
-import { goList } from "../json/go-list.ts";
 import { visible } from "../../protocol/visible-text.ts";
+import { goList } from "../json/go-list.ts";
 import type { LocalApi } from "./local-api.ts";
 import { TailscaleError } from "./tailscale-error.ts";
 
