@@ -18,7 +18,7 @@ import type { WorkerKernel } from "./worker-kernel.ts";
 const alreadyGone = ["ENODEV", "ESRCH"];
 
 /**
- * Marks the attachment `leaving` and takes its routes, in one `send`. The link waits for the deletion of its group.
+ * Takes the attachment's routes and marks it `leaving`, in one `send`. The link waits for the deletion of its group.
  * False when there is no such link of ours.
  */
 export function detach(kernel: WorkerKernel, hostLink: string): boolean {
@@ -29,18 +29,22 @@ export function detach(kernel: WorkerKernel, hostLink: string): boolean {
   return true;
 }
 
+/**
+ * The routes first: once a link is in the leaving group, `removeLeaving` of another pod may delete it between two steps, and
+ * the kernel would tell of its IPv6 route as of a foreign change.
+ */
 export function leavingSteps({ link, alias }: FoundLink): readonly Step[] {
   const change = {
     group: leavingLinkGroup,
     ...(alias === undefined ? {} : { alias: formatLinkAlias({ ...alias, state: "leaving" }) }),
   };
   return [
-    { operation: "link.leave", message: setLink({ index: link.index }, change), tolerated: alreadyGone },
     ...(alias?.addresses ?? []).map((address) => ({
       operation: "hostRoute.remove",
       message: deleteRoute(hostRoute(address, link.index, [])),
       tolerated: alreadyGone,
     })),
+    { operation: "link.leave", message: setLink({ index: link.index }, change), tolerated: alreadyGone },
   ];
 }
 
