@@ -9,6 +9,7 @@ import { tailnetNodeAnnotation } from "../../src/domain/kubernetes-objects.ts";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { applyObjects, getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
 import { waitForWorkload, workloadObjects } from "../lab/kubernetes/workload.ts";
+import { LabError } from "../lab/lab-error.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { tailscaledStatus } from "../lab/local-api.ts";
@@ -33,8 +34,9 @@ beforeAll(async () => {
   await allTalk(lab(), "who", 6);
 });
 
+/** Empty while headcni-wire does not run. */
 const believed = async (name: string) =>
-  await runInX(node(name), ["nft", "list", "table", "inet", "headcni_allowlist"]);
+  await runInX(node(name), ["nft", "list", "table", "inet", "headcni_allowlist"]).catch(onlyLabErrors);
 const untilBelieved = (name: string, prefix: string, is: boolean) =>
   waitUntil(async () => (await believed(name)).includes(prefix) === is, {
     what: `${name} ${is ? "believes" : "does not believe"} ${prefix}`,
@@ -48,6 +50,18 @@ async function routeStates(of: string, prefix: string): Promise<readonly string[
   return all.flatMap(({ name, value, labels: { prefix: found, state = "" } }) =>
     name === "headcni_route_state" && value > 0 && found === prefix ? [state] : [],
   );
+}
+
+const untilRouteStates = (of: string, prefix: string, states: readonly string[]) =>
+  waitUntil(async () => (await routeStates(of, prefix)).join() === states.join(), {
+    what: `${of} says of ${prefix} that it is ${states.join()}`,
+    timeoutMs: 10_000,
+    explain: async () => (await routeStates(of, prefix)).join(),
+  });
+
+function onlyLabErrors(error: unknown): string {
+  if (error instanceof LabError) return "";
+  throw error;
 }
 
 test("each Node says which tailnet node it is, and each node believes exactly the others' prefixes", async () => {
@@ -72,7 +86,7 @@ test("a Node that says nothing is refused until it says it again, which its daem
   await killService(lab(), { name: "daemon", node: "n3" });
   await kubectl(lab(), ["annotate", "node", "n3", `${tailnetNodeAnnotation}-`]);
   await untilBelieved("n1", node("n3").podCIDR, false);
-  expect(await routeStates("n1", node("n3").podCIDR)).toEqual(["unconfirmed"]);
+  await untilRouteStates("n1", node("n3").podCIDR, ["unconfirmed"]);
   await startService(lab(), { name: "daemon", node: "n3" });
   await untilBelieved("n1", node("n3").podCIDR, true);
   await allTalk(lab(), "who", 6);
@@ -148,7 +162,7 @@ test("a machine that takes over an absent Node's prefix is believed by nobody, w
   );
   expect(milliseconds).toBeLessThan(1_000);
   await untilBelieved("n1", podCIDR, false);
-  expect(await routeStates("n1", podCIDR)).toEqual(["conflicting"]);
+  await untilRouteStates("n1", podCIDR, ["conflicting"]);
   expect(await metric(node("n1"), "headcni_guard_repairs_total", { invariant: "tailnet.firewall" })).toBe(0);
   await leave[0]?.();
   await startService(lab(), { name: "wire", node: "n3" });
@@ -158,15 +172,12 @@ test("a machine that takes over an absent Node's prefix is believed by nobody, w
 });
 
 test("a slice of a Node's prefix takes that slice from what is believed, and nothing from this node's own pods", async () => {
-  const slice = node("n1").podCIDR.replace(/\.0\/24$/, ".128/25");
+  const half = (first: number) => node("n1").podCIDR.replace(/\.0\/24$/, `.${first}/25`);
+  const slice = half(128);
   const { leave } = await intruder(lab(), node("n3"), "slicer", slice);
-  await waitUntil(async () => (await believed("n2")).includes(slice.replace(/\.128\/25$/, ".0-")), {
-    what: "n2 believes the rest of n1's prefix",
-    timeoutMs: 30_000,
-    explain: () => believed("n2"),
-  });
-  expect(await routeStates("n2", slice)).toEqual(["conflicting"]);
-  expect(await routeStates("n2", node("n1").podCIDR)).toEqual(["installed"]);
+  await untilBelieved("n2", half(0), true);
+  await untilRouteStates("n2", slice, ["conflicting"]);
+  await untilRouteStates("n2", node("n1").podCIDR, ["installed"]);
   await leave();
   await untilBelieved("n2", node("n1").podCIDR, true);
   await allTalk(lab(), "who", 6);

@@ -28,7 +28,7 @@ export const podAsRouter: Attack = {
       const { lab, node } = scene;
       if (!lab.options.families.includes(6))
         throw new LabError("BAD_OPTION", "it takes a lab with IPv6: up --dual-stack");
-      const { attacker } = await attackPods(scene);
+      const { attacker, victim } = await attackPods(scene);
       const before = await routesTo(node, neighbour.addresses);
       const toAll = { source: own, destination: allNodes, hopLimit };
       // Only the router in use is heard about another way: the LAN's for IPv4.
@@ -49,10 +49,12 @@ export const podAsRouter: Attack = {
         await everywhere("net/ipv6/conf/*/accept_ra", "2", () =>
           everywhere("net/ipv4/conf/*/accept_redirects", "1", () =>
             everywhere("net/ipv4/conf/*/rp_filter", "0", async () => {
-              await sent();
               await honestPing(attacker, neighbour.addresses);
+              // What was sent is handled when a later echo is answered; not by the neighbour, to whom the way may have moved.
               await sent();
-              await honestPing(attacker, neighbour.addresses);
+              await honestPing(attacker, victim.addresses);
+              await sent();
+              await honestPing(attacker, victim.addresses);
             }),
           ),
         );
