@@ -31,11 +31,11 @@ beforeAll(async () => {
   await waitForWorkload(lab(), "who", 120);
 }, 1_800_000);
 
-/** The lab's values, with the image of a release that is not this one. */
-async function valuesOf(of?: Release): Promise<readonly string[]> {
-  const tag = of?.image.name.split(":").at(-1);
-  const values = `--values=${await writeValues(lab())}`;
-  return tag === undefined ? [values] : [values, `--set=image.tag=${tag}`];
+/** The lab's values; of the release before with its image, and without the keys that it does not know yet. */
+async function valuesOf(before?: Release): Promise<readonly string[]> {
+  if (before === undefined) return [`--values=${await writeValues(lab())}`];
+  const tag = before.image.name.split(":").at(-1);
+  return [`--values=${await writeValues(lab(), ["allowFromUnderlay"])}`, `--set=image.tag=${tag}`];
 }
 
 type Pods = {

@@ -37,15 +37,21 @@ function installTools({ tools }: Cluster): InstallTools {
   );
 }
 
-/** Writes the values of a lab's installation, with the auth key in them, and returns the file. */
-export async function writeValues(lab: Lab): Promise<string> {
+/**
+ * Writes the values of a lab's installation, with the auth key in them, and returns the file. `unknown`: keys of `network` that an
+ * earlier release's chart refuses.
+ */
+export async function writeValues(lab: Lab, unknown: readonly string[] = []): Promise<string> {
   const cluster = clusterOf(lab);
   const file = join(cluster.folder, "values.json");
-  await writeFile(file, JSON.stringify(await valuesOf(lab), null, 2), { mode: 0o600 });
+  const { network, ...others } = await valuesOf(lab);
+  const known = Object.entries(network).filter(([key]) => !unknown.includes(key));
+  const values = { ...others, network: Object.fromEntries(known) };
+  await writeFile(file, JSON.stringify(values, null, 2), { mode: 0o600 });
   return file;
 }
 
-async function valuesOf(lab: Lab): Promise<unknown> {
+async function valuesOf(lab: Lab) {
   const [node] = lab.nodes;
   if (node === undefined) throw new LabError("NO_SUCH_NODE", "a lab without nodes");
   const cluster = clusterOf(lab);
