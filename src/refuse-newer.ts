@@ -1,5 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readJsonFiles } from "./adapters/files/read-json-files.ts";
 import { HeadcniError } from "./domain/failure.ts";
 import type { KernelLink } from "./domain/kernel-state.ts";
 import { explainNewer, newerAliases, newerFiles } from "./domain/newer-format.ts";
@@ -11,15 +10,8 @@ class NewerFormatError extends HeadcniError<{ readonly code: "NEWER_FORMAT" }> {
  * removed, and with it the network of running pods. Throws NewerFormatError, which names what was found and the ways out.
  */
 export async function refuseNewer(stateDir: string, links: readonly KernelLink[]): Promise<void> {
-  const found = [...newerAliases(links), ...newerFiles(await jsonFiles(stateDir))];
-  if (found.length > 0) throw new NewerFormatError(explainNewer(found), { code: "NEWER_FORMAT" });
-}
-
-async function jsonFiles(folder: string) {
-  const names = await readdir(folder).catch((): string[] => []);
-  const paths = names.filter((name) => name.endsWith(".json")).map((name) => join(folder, name));
-  return await Promise.all(
-    // What cannot be read has no version: whoever needs the file says what is wrong with it.
-    paths.map(async (path) => ({ path, text: await readFile(path, "utf8").catch(() => "") })),
-  );
+  const trouble = explainNewer([...newerAliases(links), ...newerFiles(await readJsonFiles(stateDir))]);
+  if (trouble === undefined) return;
+  const message = `${trouble.found}. Nothing was changed. ${trouble.todo}`;
+  throw new NewerFormatError(message, { code: "NEWER_FORMAT" });
 }

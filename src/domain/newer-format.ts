@@ -44,16 +44,17 @@ export function newerFiles(
   });
 }
 
-/** One sentence of what was found, one of what to do. */
-export function explainNewer(found: readonly NewerFormat[]): string {
-  const [first, ...others] = found;
-  if (first === undefined) return "";
+/** What was found and the two ways out, without full stops; undefined where nothing was. */
+export function explainNewer(
+  formats: readonly NewerFormat[],
+): { readonly found: string; readonly todo: string } | undefined {
+  const [first, ...others] = formats;
+  if (first === undefined) return undefined;
   const { subject, version, known } = first;
   const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
-  const removals = [...new Set(found.map(({ removal }) => removal))].join("; ");
-  return (
-    `${subject} is of version ${version}${more}, and this release knows versions up to ${known}: a later release ran on this node. ` +
-    "Nothing was changed. Install that release again; or drain the node, remove what is left of it " +
-    `(${removals}), and start this one`
-  );
+  const removals = [...new Set(formats.map(({ removal }) => removal))].join("; ");
+  return {
+    found: `${subject} is of version ${version}${more}, and this release knows versions up to ${known}: a later release ran on this node`,
+    todo: `Install that release again; or drain the node, remove what is left of it (${removals}), and start this one`,
+  };
 }

@@ -62,9 +62,13 @@ describe("files of the state directory", () => {
 test("what was found is told with its version, the one known and both ways out", () => {
   const links = newerAliases([podLink("headcni2 x"), podLink("headcni2 y", { name: "hc9" })]);
   const files = newerFiles([{ path: "/var/lib/headcni/x.json", text: '{"version":3}' }]);
-  expect(explainNewer([...links, ...files])).toBe(
-    "the alias of the link hc0123456789 is of version 2 (and 2 more), and this release knows versions up to 1: a later release ran on " +
-      "this node. Nothing was changed. Install that release again; or drain the node, remove what is left of it " +
+  expect(explainNewer([...links, ...files])).toEqual({
+    found:
+      "the alias of the link hc0123456789 is of version 2 (and 2 more), and this release knows versions up to 1: a later release ran on " +
+      "this node",
+    todo:
+      "Install that release again; or drain the node, remove what is left of it " +
       "(ip link delete group 18499; rm /var/lib/headcni/x.json), and start this one",
-  );
+  });
+  expect(explainNewer([])).toBeUndefined();
 });

@@ -70,14 +70,21 @@ test("faults of the network and the container runtime are named, all in one run"
     await inNode("ip", "link", "set", "eth0", "mtu", "1500");
     await inNode("ip", "rule", "del", "pref", "50");
     await rm(join(node().cniConfDir, "00-other.conflist"));
+    await rm(join(node().stateDir, "later.json"));
   });
   await inNode("ip", "route", "add", "10.244.77.0/24", "via", "10.99.0.1");
   await inNode("ip", "link", "set", "eth0", "mtu", "1300");
   await inNode("ip", "rule", "add", "from", "all", "lookup", "99", "pref", "50");
   await writeFile(join(node().cniConfDir, "00-other.conflist"), "{}");
+  await writeFile(join(node().stateDir, "later.json"), '{"version":2}');
   const found = await findings();
   const troubles = found.filter(ofTheLab).filter(({ result }) => result === "warn" || result === "fail");
   expect(troubles).toEqual([
+    expect.objectContaining({
+      id: "node.formats",
+      result: "fail",
+      found: expect.stringContaining("later.json is of version 2"),
+    }),
     expect.objectContaining({
       id: "addresses.podCIDR",
       result: "fail",

@@ -2,16 +2,12 @@ import { accessSync, constants } from "node:fs";
 import { access, open, readFile, stat, statfs } from "node:fs/promises";
 import { release } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import type {
-  DirectoryFacts,
-  DoctorSettings,
-  Fact,
-  FeatureTrial,
-  NodeFacts,
-} from "../../domain/doctor/facts.ts";
-import type { KernelSnapshot } from "../../domain/kernel-state.ts";
+import type { DirectoryFacts, DoctorSettings, FeatureTrial, NodeFacts } from "../../domain/doctor/facts.ts";
+import type { KernelLink } from "../../domain/kernel-state.ts";
+import { newerAliases, newerFiles } from "../../domain/newer-format.ts";
 import type { KernelState } from "../../ports/kernel-state.ts";
 import { missingCapabilities } from "../capabilities/capabilities.ts";
+import { readJsonFiles } from "../files/read-json-files.ts";
 import { openKernel } from "../netlink/open-kernel.ts";
 import { runProgram } from "../nftables/run-program.ts";
 import { readNameservers } from "../tailscale/resolv-conf.ts";
@@ -35,6 +31,7 @@ const tcpListen = "0A";
 export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions): Promise<NodeFacts> {
   const snapshot = await factOf(() => withKernel((kernel) => kernel.observe("node")));
   const tunnelMtu = await factOf(() => withKernel((kernel) => readTunnelMtu(kernel, settings)));
+  const links = "value" in snapshot ? snapshot.value.links : [];
   const missing = missingCapabilities(await readFile("/proc/self/status", "utf8"));
   const [directories, udp, udp6, tcp, tcp6] = await Promise.all([
     Promise.all([settings.runtimeDir, settings.stateDir].map(readDirectory)),
@@ -50,7 +47,7 @@ export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions
     tunDevice: await tryTun(),
     snapshot,
     tunnelMtu,
-    sysctls: await readSysctls(snapshot, settings.sysctlDir),
+    sysctls: await readSysctls(links, settings.sysctlDir),
     sysctlsWritable: await isWritable(join(settings.sysctlDir, "net/ipv4/ip_forward")),
     missingPrograms: programs.filter((name) => !isOnPath(name)),
     tailscaledVersion: await factOf(async () => {
@@ -58,6 +55,7 @@ export async function readNode({ settings, tailscaled, trials }: ReadNodeOptions
       return first.trim();
     }),
     directories,
+    newerFormats: [...newerAliases(links), ...newerFiles(await readJsonFiles(settings.stateDir))],
     udpPorts: [...udp, ...udp6],
     tcpPorts: [...tcp, ...tcp6],
     nameservers: await readNameservers(),
@@ -85,13 +83,12 @@ async function tryTun(): Promise<string> {
 }
 
 async function readSysctls(
-  snapshot: Fact<KernelSnapshot>,
+  links: readonly KernelLink[],
   root: string,
 ): Promise<Readonly<Record<string, string>>> {
-  const links = "value" in snapshot ? snapshot.value.links.map(({ name }) => name) : [];
   const names = [
     "net/ipv4/ip_forward",
-    ...["all", ...links].map((link) => `net/ipv4/conf/${link}/rp_filter`),
+    ...["all", ...links.map(({ name }) => name)].map((link) => `net/ipv4/conf/${link}/rp_filter`),
   ];
   const pairs = await Promise.all(
     names.map(async (name) => {

@@ -1,4 +1,5 @@
 import type { KernelSnapshot } from "../kernel-state.ts";
+import type { NewerFormat } from "../newer-format.ts";
 import type { ForeignChain } from "../nft-observation.ts";
 
 /** Something that was read, or why it could not be. */
@@ -73,6 +74,8 @@ export interface NodeFacts {
   /** The first line of `tailscaled --version`. */
   readonly tailscaledVersion: Fact<string>;
   readonly directories: readonly DirectoryFacts[];
+  /** What a later release left on the node. */
+  readonly newerFormats: readonly NewerFormat[];
   /** Local ports in use in the node's namespace. */
   readonly udpPorts: readonly number[];
   readonly tcpPorts: readonly number[];

@@ -1,4 +1,5 @@
 import { tailnetLink } from "../kernel-constants.ts";
+import { explainNewer } from "../newer-format.ts";
 import { type Check, type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 
 /** Room for tailscaled's state and log, with some to spare. */
@@ -81,6 +82,16 @@ export const nodeChecks: Checks = {
 
   "node.runtimeDir": directory("runtimeDir"),
   "node.stateDir": directory("stateDir"),
+
+  "node.formats"({ node: { newerFormats } }) {
+    const trouble = explainNewer(newerFormats);
+    if (trouble === undefined) return ok("nothing on this node is of a later release");
+    return fail({
+      found: trouble.found,
+      why: "The daemon and headcni-wire of this release do not start here (NEWER_FORMAT): they would misread it.",
+      todo: `${trouble.todo}.`,
+    });
+  },
 
   "node.tailscalePort"({ node: { udpPorts } }, { underlayPort: port }) {
     if (!udpPorts.includes(port)) return ok(`UDP port ${port} is free`);

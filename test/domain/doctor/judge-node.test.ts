@@ -91,6 +91,15 @@ judgeCases([
     }),
     "in memory",
   ],
+  [
+    "a file of a later release",
+    "node.formats",
+    "fail",
+    node({
+      newerFormats: [{ subject: "the file /s/x.json", version: 3, known: 1, removal: "rm /s/x.json" }],
+    }),
+    "the file /s/x.json is of version 3",
+  ],
   ["a taken WireGuard port", "node.tailscalePort", "fail", node({ udpPorts: [41642] }), "41642"],
   ["a taken monitoring port", "node.monitoringPort", "fail", { ...healthy, ...notInstalled }, "9797"],
   [

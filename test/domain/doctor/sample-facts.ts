@@ -88,6 +88,7 @@ export const healthy: DoctorFacts = {
       { ...directory, path: "/run/headcni", existing: "/run/headcni", inMemory: true },
       { ...directory, path: "/var/lib/headcni", existing: "/var/lib/headcni" },
     ],
+    newerFormats: [],
     udpPorts: [68],
     tcpPorts: [22, 9797],
     nameservers: { direct: ["192.0.2.53"], forwarded: [] },
