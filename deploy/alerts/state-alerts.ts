@@ -91,6 +91,7 @@ export const stateAlerts: readonly StateAlert[] = [
         "netmap.following.reading",
         "netmap.following.pausing",
         "netmap.away",
+        "watch.deaf",
         "table.applying",
         "table.spacing",
         "table.backingOff",

@@ -6,26 +6,8 @@ import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
-import type { Recipient } from "../support/recipient.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
-
-/** What headcni-wire hears, once: nothing crosses X any more that is not believed. */
-export type AllowlistReport = { readonly type: "allowlist.inForce" };
-
-export interface AllowlistInput {
-  readonly seed: string;
-  readonly parent: Recipient<AllowlistReport>;
-}
-
-export type AllowlistEvent =
-  /** From the watch of the list: it may be another. */
-  | { readonly type: "list.changed" }
-  /** From the same: it watches no more. */
-  | { readonly type: "list.unwatched"; readonly failure: Failure }
-  /** From tailscaled's bus: the netmap changed; `routes` where it says all by itself, of the nodes that changed. */
-  | { readonly type: "netmap.hinted"; readonly routes?: ServedRoutes }
-  /** From the bus: it ended, or never began. */
-  | { readonly type: "netmap.closed" };
+import type { AllowlistEvent, AllowlistInput } from "./allowlist-events.ts";
 
 interface AllowlistContext extends AllowlistInput {
   /** Of the cluster's Nodes, as the daemon wrote them last. */
@@ -38,6 +20,8 @@ interface AllowlistContext extends AllowlistInput {
   readonly inForce: readonly string[] | null;
   /** The netmap changed since the last look began. */
   readonly hinted: boolean;
+  /** Who changed the table since the last load began. */
+  readonly changed: Failure | null;
   /** Loads that failed in a row. */
   readonly failures: number;
   readonly failure: Failure | null;
@@ -52,6 +36,12 @@ const limits = {
   recheck: 60_000,
   retry: 1_000,
   reopen: 200,
+  rewatch: 500,
+};
+/** What is done to the table meanwhile is not heard. */
+const unheard: Failure = {
+  code: "TABLE_UNHEARD",
+  message: "the allowlist's table was not watched for a moment",
 };
 const reload = { firstMs: 200, mostMs: 30_000 };
 
@@ -74,6 +64,8 @@ export const allowlistMachine = setup({
     followNetmap: notProvidedSource<AllowlistEvent, undefined>("allowlist.followNetmap"),
     /** Null while tailscaled has no netmap. */
     readNetmap: notProvided<ServedRoutes | null, void>("allowlist.readNetmap"),
+    /** Hears of the table from its start: sends `table.changed` for what is no load of `apply`, and at its end `table.unwatched`. */
+    watchTable: notProvidedSource<AllowlistEvent, undefined>("allowlist.watchTable"),
     /** Loads the table in X, in one transaction; gives back what it was given. */
     apply: notProvided<readonly string[], { readonly believed: readonly string[] }>("allowlist.apply"),
   },
@@ -90,6 +82,9 @@ export const allowlistMachine = setup({
     ),
     hint: assign({ hinted: true }),
     lookBegins: assign({ hinted: false }),
+    doubt: assign((_, changed: Failure) => ({ changed })),
+    loadBegins: assign({ changed: null }),
+    keepChange: enqueueActions(({ context, enqueue }) => keep(enqueue, context.changed ?? unheard)),
     keepInForce: enqueueActions(({ context, enqueue }, inForce: readonly string[]) => {
       enqueue.assign({ inForce, failures: 0, failure: null });
       if (context.inForce === null) enqueue.sendTo(context.parent, { type: "allowlist.inForce" });
@@ -102,6 +97,7 @@ export const allowlistMachine = setup({
     isNews: ({ context }, routes: ServedRoutes | undefined) =>
       routes === undefined || servesOtherwise(context.served, routes),
     isHinted: ({ context }) => context.hinted,
+    isChanged: ({ context }) => context.changed !== null,
     differs: ({ context: { believed, inForce } }) => believed.join() !== inForce?.join(),
   },
   delays: {
@@ -117,11 +113,12 @@ export const allowlistMachine = setup({
     believed: [],
     inForce: null,
     hinted: false,
+    changed: null,
     failures: 0,
     failure: null,
   }),
   options: { maxIterations: 1_000 },
-  // Without it there is still the look every minute.
+  // Without it the list is still read every minute.
   invoke: { src: "watchList", id: "watchList", onError: { actions: keepError } },
   on: {
     "list.unwatched": { actions: { type: "keepFailure", params: ({ event }) => event.failure } },
@@ -215,11 +212,41 @@ export const allowlistMachine = setup({
         },
       },
     },
+    // Before the table, so that no change of it is missed.
+    watch: {
+      initial: "hearing",
+      states: {
+        hearing: {
+          meta: mayLast("who changes the table is heard"),
+          invoke: {
+            src: "watchTable",
+            id: "watchTable",
+            onError: { target: "deaf", actions: keepError },
+          },
+          on: {
+            "table.changed": { actions: { type: "doubt", params: ({ event }) => event.failure } },
+            "table.unwatched": {
+              target: "deaf",
+              actions: { type: "keepFailure", params: ({ event }) => event.failure },
+            },
+          },
+        },
+        deaf: {
+          meta: stuckAfter(
+            limits.rewatch,
+            "the kernel does not tell who changes the allowlist's table: it is loaded twice a second",
+            "warn",
+          ),
+          after: { rewatch: { target: "hearing", actions: { type: "doubt", params: unheard } } },
+        },
+      },
+    },
     table: {
       initial: "applying",
       states: {
         applying: {
           meta: stuckAfter(limits.apply, "nft does not answer"),
+          entry: "loadBegins",
           invoke: {
             src: "apply",
             input: ({ context: { believed } }) => ({ believed }),
@@ -236,9 +263,16 @@ export const allowlistMachine = setup({
         },
         inForce: {
           meta: mayLast("X lets in what Nodes' own tailnet nodes serve, and nothing else"),
-          always: { guard: "differs", target: "applying" },
-          // Somebody may have changed it.
-          after: { recheck: "applying" },
+          always: [
+            { guard: "isChanged", target: "undone" },
+            { guard: "differs", target: "applying" },
+          ],
+        },
+        // Left at once.
+        undone: {
+          meta: mayLast("another program changed the allowlist's table", "warn"),
+          entry: "keepChange",
+          always: "applying",
         },
         backingOff: {
           meta: stuckAfter(

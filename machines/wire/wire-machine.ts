@@ -6,7 +6,8 @@ import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { ChildEnd } from "../support/slots.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
-import { type AllowlistReport, allowlistMachine } from "./allowlist-machine.ts";
+import type { AllowlistReport } from "./allowlist-events.ts";
+import { allowlistMachine } from "./allowlist-machine.ts";
 import { wireResolverMachine } from "./resolver-machine.ts";
 
 /** The process, as the launcher knows it. */

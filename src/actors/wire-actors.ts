@@ -1,9 +1,11 @@
 import { fromCallback, fromPromise } from "xstate";
-import { type AllowlistEvent, allowlistMachine } from "../../machines/wire/allowlist-machine.ts";
+import type { AllowlistEvent } from "../../machines/wire/allowlist-events.ts";
+import { allowlistMachine } from "../../machines/wire/allowlist-machine.ts";
 import { type ResolverEvent, wireResolverMachine } from "../../machines/wire/resolver-machine.ts";
 import type { LaunchCommand, WireEvent } from "../../machines/wire/wire-machine.ts";
 import type { ServedRoutes } from "../domain/believed-prefixes.ts";
 import { type Failure, toFailure } from "../domain/failure.ts";
+import { allowlistTableName } from "../domain/nft-allowlist-table.ts";
 import type { NodeBinding } from "../domain/node-bindings.ts";
 import type { AllowlistHost } from "../ports/allowlist.ts";
 import type { TailscaledProcess } from "../ports/tailnet.ts";
@@ -55,6 +57,12 @@ function allowlistActors(host: AllowlistHost) {
       ),
     ),
     readNetmap: fromPromise<ServedRoutes | null, void>(({ signal }) => host.readNetmap(signal)),
+    watchTable: fromCallback<AllowlistEvent, undefined>(({ sendBack }) =>
+      host.watchTable(
+        (process) => sendBack({ type: "table.changed", failure: tableChanged(process) }),
+        (error) => sendBack({ type: "table.unwatched", failure: toFailure(error) }),
+      ),
+    ),
     apply: fromPromise<readonly string[], { readonly believed: readonly string[] }>(
       async ({ input: { believed }, signal }) => {
         await host.apply(believed, signal);
@@ -62,4 +70,8 @@ function allowlistActors(host: AllowlistHost) {
       },
     ),
   };
+}
+
+function tableChanged(process: string): Failure {
+  return { code: "TABLE_CHANGED", message: `${process} changed the table ${allowlistTableName}` };
 }

@@ -11,7 +11,7 @@ import type { NftTable } from "./nft-table.ts";
 import { parsePrefix } from "./prefix.ts";
 
 /** Not part of the guard's table in X: headcni-wire keeps it, with and without a daemon. */
-const allowlistTableName = "headcni_allowlist";
+export const allowlistTableName = "headcni_allowlist";
 
 export interface AllowlistSettings {
   /** The cluster's pod CIDRs. */

@@ -14,6 +14,11 @@ export interface AllowlistHost {
   followNetmap(hinted: (routes?: ServedRoutes) => void, closed: () => void): () => void;
   /** Routes by the node that serves them; null while tailscaled has no netmap. */
   readNetmap(signal: AbortSignal): Promise<ServedRoutes | null>;
+  /**
+   * Hears who changes the table, from when it returns: `changed` with the name of the process for each time that it was not `apply`, `failed`
+   * at most once and nothing after it. Returns the way to end it.
+   */
+  watchTable(changed: (process: string) => void, failed: (error: Error) => void): () => void;
   /** Puts it in force, whole: texts as of `believedPrefixes`. */
   apply(believed: readonly string[], signal: AbortSignal): Promise<void>;
 }

@@ -5,12 +5,10 @@ import { type CommandHandlers, commandHandlers } from "./command-handlers.ts";
 import { type Echoes, echoes } from "./echoes.ts";
 import type { CommandFailure, KernelMessage, KernelRequest, KernelWorkerData } from "./kernel-commands.ts";
 import { describeRefusal, failureOf, KernelRefusal } from "./kernel-errors.ts";
-import { type Libc, loadLibc } from "./libc.ts";
+import { firstIsReadable, type Libc, loadLibc, pollEntries } from "./libc.ts";
 import { type RequestQueue, requestQueue } from "./request-queue.ts";
 import { openWorkerKernel } from "./worker-kernel.ts";
 
-const pollIn = 0x1;
-const pollEntryLength = 8;
 /** Each attachment causes some 20 kB of notifications; they must be read before they fill the monitors' sockets. */
 const requestsPerRound = 64;
 
@@ -51,15 +49,11 @@ export function runKernelLoop(port: MessagePort, { wakeFd, closing, sysctlRoot }
 
 /** True when the first of the descriptors is readable. */
 function waitForInput(libc: Libc, descriptors: readonly number[], deadline: number | undefined): boolean {
-  const entries = Buffer.alloc(descriptors.length * pollEntryLength);
-  descriptors.forEach((fd, index) => {
-    entries.writeInt32LE(fd, index * pollEntryLength);
-    entries.writeInt16LE(pollIn, index * pollEntryLength + 4);
-  });
+  const entries = pollEntries(descriptors);
   const timeoutMs = deadline === undefined ? -1 : Math.max(0, Math.ceil(deadline - performance.now()));
   // A failure (EINTR) leaves the events empty: one round too many.
   libc.poll(entries, descriptors.length, timeoutMs);
-  return (entries.readInt16LE(6) & pollIn) !== 0;
+  return firstIsReadable(entries);
 }
 
 function receiveRequests(port: MessagePort, queue: RequestQueue): void {

@@ -16,6 +16,8 @@ export interface Libc {
   sendAsync(fd: number, data: Uint8Array, done: (error: Error | null, sent: number) => void): void;
   recv(fd: number, data: Uint8Array, length: number, flags: number): number;
   poll(descriptors: Uint8Array, count: number, timeoutMs: number): number;
+  /** Like `poll`, on a thread of koffi's pool, which it keeps until it returns; process.exit() waits for it. */
+  pollAsync(descriptors: Uint8Array, count: number, timeoutMs: number, done: () => void): void;
   /** For descriptors that these calls made; node:fs warns in a worker when it closes what it has not opened. */
   close(fd: number): number;
   eventfd(initial: number, flags: number): number;
@@ -32,6 +34,7 @@ export interface Libc {
 export function loadLibc(): Libc {
   const library = koffi.load(null);
   const send = library.func("intptr_t send(int, const void *, size_t, int)");
+  const poll = library.func("int poll(void *, unsigned long, int)");
   const ioctl = library.func("int ioctl(int, unsigned long, void *)");
   const mount = library.func(
     "int mount(const char *, const char *, const char *, unsigned long, const void *)",
@@ -46,7 +49,9 @@ export function loadLibc(): Libc {
     send,
     sendAsync: (fd, data, done) => send.async(fd, data, data.length, 0, done),
     recv: library.func("intptr_t recv(int, void *, size_t, int)"),
-    poll: library.func("int poll(void *, unsigned long, int)"),
+    poll,
+    pollAsync: (descriptors, count, timeoutMs, done) =>
+      poll.async(descriptors, count, timeoutMs, () => done()),
     close: library.func("int close(int)"),
     eventfd: library.func("int eventfd(unsigned int, int)"),
     ioctl: (fd, request) => ioctl(fd, request, null),
@@ -56,4 +61,22 @@ export function loadLibc(): Libc {
     umount2: library.func("int umount2(const char *, int)"),
     abort: library.func("void abort()"),
   };
+}
+
+const pollIn = 0x1;
+const pollEntryLength = 8;
+
+/** What poll() is given to wait until one of these is readable: an array of struct pollfd. */
+export function pollEntries(descriptors: readonly number[]): Buffer {
+  const entries = Buffer.alloc(descriptors.length * pollEntryLength);
+  descriptors.forEach((fd, index) => {
+    entries.writeInt32LE(fd, index * pollEntryLength);
+    entries.writeInt16LE(pollIn, index * pollEntryLength + 4);
+  });
+  return entries;
+}
+
+/** Whether poll() found the first of them readable. */
+export function firstIsReadable(entries: Buffer): boolean {
+  return (entries.readInt16LE(6) & pollIn) !== 0;
 }

@@ -10,9 +10,9 @@ import { routeChange } from "./route-changes.ts";
  * RTNLGRP_IPV6_NETCONF are 24 and 25), NFNLGRP_NFTABLES (7).
  */
 const routeGroups = 0x1 | 0x10 | 0x100 | 0x40 | 0x400 | 0x80 | (1 << 18) | (1 << 23) | (1 << 24);
-const nftablesGroups = 1 << 6;
+export const nftablesGroups = 1 << 6;
 /** A burst of routes (tailscaled starting in a big tailnet) must fit until we get to read. */
-const receiveBufferBytes = 8 * 1024 * 1024;
+export const receiveBufferBytes = 8 * 1024 * 1024;
 
 /** The sockets that hear of changes in one namespace. */
 export interface MonitorSockets {

@@ -9,6 +9,8 @@ const newGeneration = 15;
 const deletions: ReadonlySet<number> = new Set([2, 5, 8, 11, 14, 20, 24]);
 /** NFTA_GEN_PROC_NAME: who made the transaction. */
 const processName = 3;
+/** NFTA_TABLE_NAME, and the table of a chain, a rule, a set, a set's elements, an object and a flow table alike. */
+const tableName = 1;
 /** struct nfgenmsg. */
 const headerLength = 4;
 
@@ -32,5 +34,24 @@ export function nftablesChanges(
       removed = false;
     }
     return changes;
+  };
+}
+
+/** The same for one table: gives the name of the process of each transaction that touched the table of this name. */
+export function tableChanges(table: string): (messages: readonly ReceivedMessage[]) => readonly string[] {
+  let touched = false;
+  return (messages) => {
+    const processes: string[] = [];
+    for (const { type, payload } of messages) {
+      if (type >> 8 !== nftablesSubsystem) continue;
+      const attributes = decodeAttributes(payload, headerLength);
+      if ((type & 0xff) !== newGeneration) {
+        touched ||= readString(attributes.get(tableName)) === table;
+        continue;
+      }
+      if (touched) processes.push(readString(attributes.get(processName)));
+      touched = false;
+    }
+    return processes;
   };
 }

@@ -1,12 +1,11 @@
 import type { KernelState } from "../../ports/kernel-state.ts";
 import type { PodNetwork } from "../../ports/pod-network.ts";
 import type { DevtoolsCommand } from "../devtools/devtools.ts";
-import { errnoName } from "./errno.ts";
-import { kernelRefused } from "./kernel-errors.ts";
 import { type ChangeListeners, kernelState } from "./kernel-state.ts";
-import { type Libc, loadLibc } from "./libc.ts";
+import { loadLibc } from "./libc.ts";
 import { podNetwork } from "./pod-network.ts";
 import { removeLeaving } from "./remove-leaving.ts";
+import { openWakeDescriptor } from "./wake-descriptor.ts";
 import { startWorkerClient } from "./worker-client.ts";
 
 export interface KernelOptions {
@@ -25,8 +24,6 @@ export interface Kernel {
   /** Ends the worker and closes every descriptor. Links, routes and namespaces stay. */
   close(): Promise<void>;
 }
-
-const eventfdNonblockCloexec = 0o4000 | 0o2000000;
 
 /** Works on the network namespace in which the calling thread stands. Needs CAP_NET_ADMIN and CAP_SYS_ADMIN. */
 export async function openKernel(options: KernelOptions): Promise<Kernel> {
@@ -56,10 +53,4 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
 /** Next to this file when run from source; next to the bundle, under the name the build gives it, otherwise. */
 function workerUrl(self: string): URL {
   return new URL(self.endsWith(".ts") ? "./kernel-worker.ts" : "./kernel-worker.mjs", self);
-}
-
-function openWakeDescriptor(libc: Libc): number {
-  const fd = libc.eventfd(0, eventfdNonblockCloexec);
-  if (fd >= 0) return fd;
-  throw kernelRefused("eventfd", { errno: errnoName(libc.errno()), text: "" });
 }

@@ -1,9 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { type AllowlistSettings, allowlistTable } from "../../domain/nft-allowlist-table.ts";
+import {
+  type AllowlistSettings,
+  allowlistTable,
+  allowlistTableName,
+} from "../../domain/nft-allowlist-table.ts";
 import { loadTable } from "../../domain/nft-table.ts";
 import { hasNetmap } from "../../domain/route-facts.ts";
 import type { AllowlistHost } from "../../ports/allowlist.ts";
+import { type TableWatch, watchTable } from "../netlink/watch-table.ts";
 import { loadDocument } from "../nftables/load-document.ts";
 import { createNodeListFile, watchNodeListFile } from "../node-list/node-list-file.ts";
 import { followBus, readNetmapHint } from "../tailscale/ipn-bus.ts";
@@ -23,6 +28,7 @@ export function createAllowlistHost(
   settings: AllowlistSettings,
 ): AllowlistHost & { close(): void } {
   const api = createLocalApi(socket);
+  let tableWatch: TableWatch | undefined;
   return {
     readList: createNodeListFile(list).read,
     watchList: (changed, failed) => {
@@ -44,8 +50,15 @@ export function createAllowlistHost(
       if (!hasNetmap(status)) return null;
       return Object.fromEntries(status.peers.map(({ nodeId, primaryRoutes }) => [nodeId, primaryRoutes]));
     },
-    apply: (believed, signal) =>
-      loadDocument(loadTable(allowlistTable(settings, believed)), undefined, signal),
+    watchTable: (changed, failed) => {
+      const watch = watchTable(allowlistTableName, changed, failed);
+      tableWatch = watch;
+      return watch.close;
+    },
+    apply: (believed, signal) => {
+      const load = () => loadDocument(loadTable(allowlistTable(settings, believed)), undefined, signal);
+      return tableWatch === undefined ? load() : tableWatch.duringLoad(load);
+    },
     close: api.close,
   };
 }

@@ -60,8 +60,7 @@ export async function withoutRules<T>(
     for (const service of services.toReversed()) await resumeService(lab, service);
     await waitUntil(async () => (await rules().catch(() => [])).length === found.length, {
       what: `the guard restores ${found.map(({ name }) => name).join(", ")}`,
-      // headcni-wire looks once a minute.
-      timeoutMs: 90_000,
+      timeoutMs: 30_000,
     });
   }
 }

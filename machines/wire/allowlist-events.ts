@@ -1,0 +1,25 @@
+import type { ServedRoutes } from "../../src/domain/believed-prefixes.ts";
+import type { Failure } from "../../src/domain/failure.ts";
+import type { Recipient } from "../support/recipient.ts";
+
+/** What headcni-wire hears, once: nothing crosses X any more that is not believed. */
+export type AllowlistReport = { readonly type: "allowlist.inForce" };
+
+export interface AllowlistInput {
+  readonly seed: string;
+  readonly parent: Recipient<AllowlistReport>;
+}
+
+export type AllowlistEvent =
+  /** From the watch of the list: it may be another. */
+  | { readonly type: "list.changed" }
+  /** From the same: it watches no more. */
+  | { readonly type: "list.unwatched"; readonly failure: Failure }
+  /** From tailscaled's bus: the netmap changed; `routes` where it says all by itself, of the nodes that changed. */
+  | { readonly type: "netmap.hinted"; readonly routes?: ServedRoutes }
+  /** From the bus: it ended, or never began. */
+  | { readonly type: "netmap.closed" }
+  /** From the watch of the table: somebody else changed it; the failure names who. */
+  | { readonly type: "table.changed"; readonly failure: Failure }
+  /** From the same: it watches no more. */
+  | { readonly type: "table.unwatched"; readonly failure: Failure };
