@@ -55,7 +55,7 @@ type Cable = {
 
 async function plugIn(lab: Lab, { port, netns, address, address6 }: Cable): Promise<void> {
   await ipBatch(lab.netns, [
-    `link add ${port} type veth peer name eth0 netns ${netns}`,
+    `link add ${port} type veth peer name eth0 address ${macOf(address)} netns ${netns}`,
     `link set ${port} master ${bridgeName} up`,
   ]);
   await ipBatch(netns, [
@@ -66,6 +66,12 @@ async function plugIn(lab: Lab, { port, netns, address, address6 }: Cable): Prom
       ? []
       : [`address add ${address6}/64 dev eth0 nodad`, `route add ::/0 via ${bridgeAddress6} dev eth0`]),
   ]);
+}
+
+/** A machine that boots keeps its network card: its neighbours' tables stay right. */
+function macOf(address: string): string {
+  const bytes = address.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
+  return ["02", "00", ...bytes].join(":");
 }
 
 /** A host of the underlay that is no node, in a namespace of its own. */
