@@ -1,10 +1,8 @@
-// What an attacker does that no tool at hand does: packets as given, and connections of a user without rights.
+// What an attacker does that no tool at hand does: packets as given.
 //   attacker send LINK HEX...           sends IP packets, each whole and in hex, by raw sockets; LINK "-" leaves the link to routing
-//   attacker connect UID PATH...        becomes that user, then connects to each unix socket: "connected PATH" or "REASON PATH"
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <grp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -12,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 static size_t read_hex(const char *text, uint8_t *bytes, size_t space) {
@@ -57,26 +54,7 @@ static int send_packets(int count, char **arguments) {
   return 0;
 }
 
-static int connect_sockets(int count, char **arguments) {
-  uid_t user = atoi(arguments[0]);
-  if (setgroups(0, NULL) != 0 || setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0) {
-    perror("attacker");
-    return 1;
-  }
-  for (int i = 1; i < count; i++) {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    if (strlen(arguments[i]) >= sizeof to.sun_path) return 2;
-    strcpy(to.sun_path, arguments[i]);
-    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const char *end = connect(client, (struct sockaddr *)&to, sizeof to) == 0 ? "connected" : strerror(errno);
-    printf("%s %s\n", end, arguments[i]);
-    close(client);
-  }
-  return 0;
-}
-
 int main(int argc, char **argv) {
   if (argc > 3 && strcmp(argv[1], "send") == 0) return send_packets(argc - 2, argv + 2);
-  if (argc > 3 && strcmp(argv[1], "connect") == 0) return connect_sockets(argc - 2, argv + 2);
   return 2;
 }

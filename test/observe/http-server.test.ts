@@ -205,9 +205,13 @@ test.each(["tcp", "socket"] as const)(
   "over %s a probe is answered each time, whatever 700 clients hold that ask for nothing",
   async (over) => {
     const target = over === "socket" ? socketPath : String(server.port);
-    const clients = spawn(process.execPath, [join(import.meta.dirname, "idle-clients.ts"), target, "700"], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
+    const clients = spawn(
+      process.execPath,
+      [join(import.meta.dirname, "../support/idle-clients.ts"), target, "700"],
+      {
+        stdio: ["pipe", "pipe", "inherit"],
+      },
+    );
     const ended = once(clients, "exit");
     onTestFinished(async () => {
       clients.stdin.end();

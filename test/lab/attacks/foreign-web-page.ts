@@ -13,6 +13,7 @@ const pages = [
   "/debug/pprof/",
   "/debug/pprof/heap?seconds=1",
   "/inspect",
+  "/inspect/actor?key=x",
 ] as const;
 
 export const foreignWebPage: Attack = {
@@ -30,7 +31,7 @@ export const foreignWebPage: Attack = {
     ]);
     if (honest?.status !== 200)
       throw new LabError("NOT_READY", `${node.name} shows its pages to nobody: ${JSON.stringify(honest)}`);
-    return asked.flatMap(verdict);
+    return asked.map(verdict);
   },
 };
 
@@ -46,12 +47,11 @@ interface Answer extends Request {
   readonly allowed: string | null;
 }
 
-function verdict({ path, host, origin, status, allowed }: Answer): readonly Finding[] {
+/** Anything but a refusal is harm: what a page may not read it may still start. */
+function verdict({ path, host, origin, status, allowed }: Answer): Finding {
   const who = origin === undefined ? `as ${host}` : `to ${origin}`;
-  // A browser hands the answer to a page from elsewhere only if the server allows it.
-  const harm = origin === undefined ? status === 200 : allowed !== null;
-  if (harm) return [{ saw: `${path} answers ${who}`, harm }];
-  return origin === undefined ? [{ saw: `${path} ${status}`, harm }] : [];
+  const permission = allowed === null ? "" : ", which may read it";
+  return { saw: `${path} ${status} ${who}${permission}`, harm: status !== 403 || allowed !== null };
 }
 
 /** Asks the daemon's port on the node's loopback, with whatever names. */

@@ -1,56 +1,55 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { LabError } from "../lab-error.ts";
 import type { LabNode } from "../lab-types.ts";
 import { inNetns } from "../netns.ts";
 import { run } from "../run-command.ts";
+import { serviceProcess } from "../services.ts";
 import type { Attack } from "./attack.ts";
+import { whileIdle } from "./local-user.ts";
 
-const connections = 200;
-const probes = 12;
+/** More than the daemon holds. */
+const connections = 700;
+const probes = ["/healthz", "/ready"].flatMap((path) => Array.from({ length: 30 }, () => path));
 /** What kubelet waits for the daemon's probes (deploy/chart). */
 const probeLimitMs = 5_000;
 
 export const idleConnections: Attack = {
   name: "idle-connections",
   promise: "local",
-  does: `a local program holds ${connections} idle connections to the daemon's page while kubelet asks /healthz`,
-  run: async ({ node }) => {
-    const before = await askHealth(node);
-    if (before.includes("failed"))
-      throw new LabError(
-        "NOT_READY",
-        `/healthz of ${node.name} fails without an attack, too: ${before.join(", ")}`,
-      );
-    const { hostname, port } = new URL(node.metricsUrl);
-    const program = join(import.meta.dirname, "hold-connections.ts");
-    const command = [process.execPath, program, hostname, port, String(connections)] as const;
-    const [nsenter, ...args] = inNetns(node.netns, command);
-    const holder = spawn(nsenter, args, { stdio: ["pipe", "pipe", "inherit"] });
-    const closed = once(holder, "close");
-    try {
-      await Promise.race([once(holder.stdout, "data"), closed]);
-      const answers = await askHealth(node);
-      const failed = answers.filter((answer) => answer === "failed").length;
-      return [{ saw: `${failed} of ${probes} probes failed`, harm: failed > 0 }];
-    } finally {
-      holder.kill("SIGKILL");
-      await closed;
-    }
+  does: `a local user without rights holds ${connections} idle connections to the daemon's page while kubelet asks /healthz and /ready`,
+  run: async ({ lab, node }) => {
+    const { port } = new URL(node.metricsUrl);
+    const daemon = async () => JSON.stringify(await serviceProcess(lab, { name: "daemon", node: node.name }));
+    const unharmed = await failedProbes(node);
+    if (unharmed.length > 0)
+      throw new LabError("NOT_READY", `probes of ${node.name} fail without an attack, too: ${unharmed[0]}`);
+    const before = await daemon();
+    const failed = await whileIdle(node, { port, count: connections }, () => failedProbes(node));
+    const restarted = (await daemon()) !== before;
+    return [
+      {
+        saw: `${failed.length} of ${probes.length} probes failed${failed.length > 0 ? `: ${failed[0]}` : ""}`,
+        harm: failed.length > 0,
+      },
+      { saw: restarted ? "the daemon is another process" : "the daemon lives on", harm: restarted },
+    ];
   },
 };
 
-/** Asks /healthz on the node's loopback as kubelet does, each time by a new connection: "200", another status, or "failed". */
-async function askHealth(node: LabNode): Promise<readonly string[]> {
-  const url = new URL("/healthz", node.metricsUrl);
+/** Probes the daemon on the node's loopback as kubelet does, each time by a new connection: "PATH STATUS" of those that failed. */
+async function failedProbes(node: LabNode): Promise<readonly string[]> {
   const script = `
-    const ask = () => fetch("${url}", { signal: AbortSignal.timeout(${probeLimitMs}), headers: { connection: "close" } })
-      .then(({ status }) => String(status), () => "failed");
-    const answers = [];
-    for (let probe = 0; probe < ${probes}; probe += 1) answers.push(await ask());
-    console.log(answers.join(" "));
+    const [origin, ...paths] = process.argv.slice(1);
+    const ask = (path) =>
+      fetch(origin + path, { signal: AbortSignal.timeout(${probeLimitMs}), headers: { connection: "close" } })
+        .then(({ status }) => status, (error) => error.cause?.code ?? error.name);
+    const failed = [];
+    for (const path of paths) {
+      const answer = await ask(path);
+      if (answer !== 200) failed.push(path + " " + answer);
+    }
+    console.log(JSON.stringify(failed));
   `;
-  const command = [process.execPath, "--input-type=module", "-e", script] as const;
-  return (await run(inNetns(node.netns, command), { timeoutMs: 120_000 })).trim().split(" ");
+  const { origin } = new URL(node.metricsUrl);
+  const command = [process.execPath, "--input-type=module", "-e", script, origin, ...probes] as const;
+  return JSON.parse(await run(inNetns(node.netns, command), { timeoutMs: 360_000 }));
 }

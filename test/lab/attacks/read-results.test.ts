@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { sumOf } from "./daemon-numbers.ts";
 import { rulesNamed } from "./guard-rules.ts";
-import { connectionsIn } from "./local-user-sockets.ts";
 import { floodPrefixes } from "./rogue-floods.ts";
 import { controlCharacters } from "./rogue-name.ts";
 
@@ -22,13 +21,6 @@ test("rules of the guard are found by the beginning of their names, others and f
     { chain: "forward", handle: 4, name: "underlay-drop-4" },
     { chain: "forward", handle: 7, name: "underlay-known" },
   ]);
-});
-
-test("the kernel's answers to connections are read by path", () => {
-  expect(connectionsIn("connected /run/a.sock\nPermission denied /run/b.sock\n")).toEqual({
-    "/run/a.sock": "connected",
-    "/run/b.sock": "Permission denied",
-  });
 });
 
 test("a flood has as many prefixes as it says, none twice, all in the upper half of the pods' network", () => {

@@ -1,14 +1,13 @@
 import { readdirSync, statSync } from "node:fs";
 import { connect } from "node:net";
 
-/** Gives up root, tries to open each path of its arguments, and writes what came of it as JSON. Started by local-user.ts. */
-const nobody = 65_534;
-const paths = process.argv.slice(2);
+/** `local-user-process.ts UID PATH...`: becomes that user, tries to open each path, and writes what came of it as JSON. */
+const [uid = "", ...paths] = process.argv.slice(2);
 // Looked at while it may be: a socket that is not there would be no proof.
 const isSocket = new Map(paths.map((path) => [path, statSync(path).isSocket()]));
 process.setgroups?.([]);
-process.setgid?.(nobody);
-process.setuid?.(nobody);
+process.setgid?.(Number(uid));
+process.setuid?.(Number(uid));
 
 function connected(path: string): Promise<string> {
   return new Promise((resolve) => {
