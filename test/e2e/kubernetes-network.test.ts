@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { containsAddress, parsePrefix } from "../../src/domain/prefix.ts";
+import { withNeighbour } from "../lab/attacks/through-node.ts";
+import { sceneOf } from "../lab/attacks/try-attack.ts";
 import { captureUnderlay } from "../lab/capture.ts";
 import { clusterOf } from "../lab/kubernetes/cluster.ts";
 import { applyObjects, getJson, kubectl, kubectlCommand } from "../lab/kubernetes/kubectl.ts";
@@ -17,14 +19,14 @@ import {
   workloadPods,
 } from "../lab/kubernetes/workload.ts";
 import { nodeOf } from "../lab/lab-store.ts";
-import type { Lab } from "../lab/lab-types.ts";
-import { addNetns, ipBatch, removeNetns } from "../lab/netns.ts";
+import type { LabNode } from "../lab/lab-types.ts";
 import { startProcess } from "../lab/processes.ts";
 import { runResult } from "../lab/run-command.ts";
-import { bridgeAddress, bridgeAddress6, bridgeName } from "../lab/underlay.ts";
+import { bridgeAddress, bridgeAddress6 } from "../lab/underlay.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { type Answer, askFromNode, askFromOutside, askFromPod } from "./support/ask-who.ts";
 import { metric } from "./support/daemon-view.ts";
+import { applyInner, type Entrance, entrancesBy, inner, outerPrefixes } from "./support/entrances.ts";
 import { useLab } from "./support/use-lab.ts";
 
 const nodePort = 30080;
@@ -52,8 +54,10 @@ beforeAll(async () => {
     service("prefers", { ipFamilyPolicy: "PreferDualStack", ipFamilies: ["IPv6"] }),
     service("alone", { ipFamilyPolicy: "SingleStack", ipFamilies: ["IPv6"] }),
   ]);
+  await applyInner(lab());
   await waitForWorkload(lab(), "who");
   await waitForWorkload(lab(), "at-host");
+  await waitForWorkload(lab(), inner.name);
   pods.push(...(await workloadPods(lab(), "who")));
 });
 
@@ -145,43 +149,85 @@ test("NodePort and hostPort answer outside on both addresses of every node", asy
     }
 });
 
-/** A host on the underlay's bridge with a route to the pods and Services by way of the nodes, as the API server has. */
-async function neighbour(): Promise<Lab> {
-  const netns = `${lab().netns}-neighbour`;
-  await addNetns(netns);
-  onTestFinished(() => removeNetns(netns));
-  await ipBatch(lab().netns, [
-    `link add neighbour type veth peer name eth0 netns ${netns}`,
-    `link set neighbour master ${bridgeName} up`,
-  ]);
-  const [first] = lab().nodes;
-  await ipBatch(netns, [
-    "address add 10.99.0.250/24 dev eth0",
-    "address add fd00:10:99::250/64 dev eth0 nodad",
-    "link set eth0 up",
-    ...lab().nodes.flatMap(({ podCIDRs, address, address6 = "" }) =>
-      podCIDRs.map((prefix) => `route add ${prefix} via ${prefix.includes(":") ? address6 : address}`),
-    ),
-    ...clusterOf(lab()).serviceCIDRs.map(
-      (prefix) => `route add ${prefix} via ${prefix.includes(":") ? first?.address6 : first?.address}`,
-    ),
-  ]);
-  return { ...lab(), netns };
-}
-
 test("a host of the underlay reaches node ports and host ports, but pods and Services only where it is named", async () => {
-  const stranger = await neighbour();
-  const [{ address, address6 = "" } = nodeOf(lab(), "n1")] = lab().nodes;
-  for (const host of [address, address6].map(inUrl))
-    for (const port of [nodePort, hostPort])
-      expect(await askFromOutside(stranger, `${host}:${port}`)).toBeDefined();
   const podAddresses = pods.flatMap(({ addresses }) => addresses).map(inUrl);
   const asked = [...podAddresses, ...(await serviceAddresses("who")).map(inUrl)];
-  const answers = await Promise.all(asked.map((host) => askFromOutside(stranger, host)));
-  expect(answers.filter((answer) => answer !== undefined)).toEqual([]);
+  for (const node of lab().nodes)
+    await withNeighbour(sceneOf(lab(), node.name), async (stranger) => {
+      for (const host of [node.address, node.address6 ?? ""].map(inUrl))
+        for (const port of [nodePort, hostPort])
+          expect(await askFromOutside(stranger, `${host}:${port}`)).toBeDefined();
+      await stranger.route([...lab().supernets, ...clusterOf(lab()).serviceCIDRs]);
+      const answers = await Promise.all(asked.map((host) => askFromOutside(stranger, host)));
+      expect(answers.filter((answer) => answer !== undefined)).toEqual([]);
+    });
   // The API server's host is named.
   for (const host of podAddresses) expect(await askFromOutside(lab(), host)).toBeDefined();
 });
+
+/** The pod of the workload that has one, and whether an entrance by a node leads to it. */
+async function innerPod() {
+  const [pod] = await workloadPods(lab(), inner.name);
+  if (pod === undefined) throw new Error("no pod");
+  const leadsTo = ({ policy }: Entrance, node: LabNode) => policy === "Cluster" || node.name === pod.node;
+  return { pod, leadsTo };
+}
+
+test("NodePort, hostPort, external and load balancer addresses lead a host of the underlay to a pod by every node; with the policy Local by the pod's own alone, and the pod sees the host", async () => {
+  const { pod, leadsTo } = await innerPod();
+  const capture = await captureUnderlay(lab());
+  for (const node of lab().nodes)
+    await withNeighbour(sceneOf(lab(), node.name), async (stranger) => {
+      await stranger.route(outerPrefixes);
+      const answers = await askBy(entrancesBy(node), {
+        ask: (host) => askFromOutside(stranger, host),
+        leads: (entrance) => leadsTo(entrance, node),
+      });
+      for (const { entrance, answer } of answers) {
+        // kube-proxy masquerades what it may send to another node.
+        const asItself = answer !== undefined && stranger.addresses.includes(answer.source);
+        expect({ ...entrance, pod: answer?.pod, asItself }).toEqual({
+          ...entrance,
+          pod: leadsTo(entrance, node) ? pod.name : undefined,
+          asItself: entrance.policy === "Local" && leadsTo(entrance, node),
+        });
+      }
+    });
+  expect(await capture.stop("net 10.244.0.0/16 or net fd00:10:244::/48")).toEqual([]);
+});
+
+test("the same lead another node to the pod", async () => {
+  const { pod, leadsTo } = await innerPod();
+  for (const node of lab().nodes) {
+    const { other } = sceneOf(lab(), node.name);
+    // kube-proxy sends a node's own requests to a Service's addresses to all pods, whatever the policy.
+    const leads = (entrance: Entrance) => !entrance.atNode || leadsTo(entrance, node);
+    const answers = await askBy(entrancesBy(node), { ask: (host) => askFromNode(lab(), other, host), leads });
+    for (const { entrance, answer } of answers)
+      expect({ ...entrance, pod: answer?.pod }).toEqual({
+        ...entrance,
+        pod: leads(entrance) ? pod.name : undefined,
+      });
+  }
+});
+
+/** Asks by each entrance at once: until an answer where it leads to the pod, for kube-proxy may be late, and once where it does not. */
+async function askBy(
+  entrances: readonly Entrance[],
+  { ask, leads }: { ask: (host: string) => Promise<Answer>; leads: (entrance: Entrance) => boolean },
+) {
+  return await Promise.all(
+    entrances.map(async (entrance) => {
+      const answer = leads(entrance)
+        ? await waitUntil(() => ask(entrance.host), {
+            what: `${entrance.what} answers at ${entrance.host}`,
+            timeoutMs: 30_000,
+          })
+        : await ask(entrance.host);
+      return { entrance, answer };
+    }),
+  );
+}
 
 test("pods find both addresses of a Service by its name", async () => {
   const addresses = await serviceAddresses("who");

@@ -17,9 +17,9 @@ export async function askFromNode(lab: Lab, node: LabNode, host: string): Promis
   return answerIn((await runResult(await inNode(lab, node, wget(host)))).stdout);
 }
 
-/** The same from a host of the underlay that is no node. */
-export async function askFromOutside(lab: Lab, host: string): Promise<Answer> {
-  return answerIn((await runResult(inNetns(lab.netns, wget(host)))).stdout);
+/** The same from a host of the underlay that is no node: the lab's own, or another. */
+export async function askFromOutside({ netns }: Pick<Lab, "netns">, host: string): Promise<Answer> {
+  return answerIn((await runResult(inNetns(netns, wget(host)))).stdout);
 }
 
 // Debian's busybox breaks down over wget's own time limit.
