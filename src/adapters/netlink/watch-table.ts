@@ -22,7 +22,7 @@ const one = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
 /**
  * Watches the table of this name in the network namespace of the calling thread. `changed` is called with the name of each process (comm
  * of 15 characters) that changed it, `failed` at most once and nothing after it. Waits on a thread of libuv's pool. Pids would not tell
- * our loads from others: the kernel gives those of the first pid namespace. Throws NetlinkError or KernelRefusal.
+ * our loads from others: the kernel gives those of the first pid namespace (nf_tables_fill_gen_info). Throws NetlinkError or KernelRefusal.
  */
 export function watchTable(
   table: string,

@@ -10,7 +10,7 @@ import {
   NetlinkDecodeError,
   type NetlinkMessage,
 } from "../../../src/adapters/netlink/netlink-message.ts";
-import { nftablesChanges } from "../../../src/adapters/netlink/nftables-changes.ts";
+import { nftablesChanges, tableChanges } from "../../../src/adapters/netlink/nftables-changes.ts";
 import { routeChange } from "../../../src/adapters/netlink/route-changes.ts";
 import { decodeRoute, newRoute } from "../../../src/adapters/netlink/route-messages.ts";
 import { decodeRule, newRule } from "../../../src/adapters/netlink/rule-messages.ts";
@@ -200,6 +200,10 @@ describe("bytes that make no sense", () => {
         ] as const,
     ),
     ["an nftables notification", (data) => nftables([received((10 << 8) | 15, data)])],
+    [
+      "one of a table",
+      (data) => tableChanges("t")([received((10 << 8) | 0, data), received((10 << 8) | 15, data)]),
+    ],
   ];
 
   test.each(readers)("read as %s are a typed error at worst", (_, read) => {

@@ -8,7 +8,7 @@ import {
   openNetlinkSocket,
   readRefusal,
 } from "../../../src/adapters/netlink/netlink-socket.ts";
-import { nftablesChanges } from "../../../src/adapters/netlink/nftables-changes.ts";
+import { nftablesChanges, tableChanges } from "../../../src/adapters/netlink/nftables-changes.ts";
 import { routeChange } from "../../../src/adapters/netlink/route-changes.ts";
 import { decodeRoute } from "../../../src/adapters/netlink/route-messages.ts";
 import { decodeRule } from "../../../src/adapters/netlink/rule-messages.ts";
@@ -56,6 +56,7 @@ export const netlink: FuzzTargetSource = {
         wordsOf(() => openNetlinkSocket(kernelThatSays(input)).query(getLink()).length > 0, declared),
         wordsOf(() => readRefusal(messages()), declared),
         wordsOf(() => nftablesChanges("node")(messages()), declared),
+        wordsOf(() => tableChanges("headcni_allowlist")(messages()), declared),
         ...new Set(
           [
             ...decoders,
