@@ -14,9 +14,10 @@ import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { tailscaledStatus } from "../lab/local-api.ts";
 import { stderrProgress } from "../lab/progress.ts";
+import { run, runResult } from "../lab/run-command.ts";
 import { killService, startService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { intoTailnet } from "../lab/wire.ts";
+import { intoTailnet, wireLog } from "../lab/wire.ts";
 import { metric, samples } from "./support/daemon-view.ts";
 import { runInX } from "./support/guard-view.ts";
 import { intruder } from "./support/intruder.ts";
@@ -104,6 +105,49 @@ test("with daemon and API server away a new wire believes what the list says, an
   await startService(lab(), { name: "wire", node: "n1" });
   await untilBelieved("n1", node("n2").podCIDR, true);
 });
+
+test("what somebody deletes of the table is back within a second, without a daemon, and the wire's log names who", async () => {
+  const [n2, prefix] = [node("n2"), node("n1").podCIDR];
+  await killService(lab(), { name: "daemon", node: "n2" });
+  await untilBelieved("n2", prefix, true);
+  const enter = await intoTailnet(n2);
+  const whole = async () => {
+    const { stdout } = await runResult(enter(["nft", "list", "table", "inet", "headcni_allowlist"]));
+    return stdout.replaceAll(/packets \d+ bytes \d+/g, "");
+  };
+  const before = await whole();
+  for (const spoil of [
+    "delete table inet headcni_allowlist",
+    "flush ruleset",
+    "flush chain inet headcni_allowlist forward",
+    `delete element inet headcni_allowlist believed4 { ${prefix} }`,
+  ]) {
+    const said = (await tableChanges(n2)).length;
+    await run(enter(["nft", spoil]));
+    const start = performance.now();
+    await waitUntil(async () => (await whole()) === before, {
+      what: `"${spoil}" is undone`,
+      timeoutMs: 30_000,
+      everyMs: 5,
+    });
+    const milliseconds = performance.now() - start;
+    progress(`"${spoil}" in n2's tailnet namespace was undone within ${milliseconds.toFixed(0)} ms`);
+    expect(milliseconds).toBeLessThan(1_000);
+    expect((await tableChanges(n2)).slice(said)).toEqual(["nft changed the table headcni_allowlist"]);
+  }
+  await startService(lab(), { name: "daemon", node: "n2" });
+  await waitForDaemon(lab(), n2);
+  await allTalk(lab(), "who", 6);
+});
+
+/** What a node's headcni-wire logged of it. */
+async function tableChanges(of: LabNode): Promise<readonly string[]> {
+  const log = await readFile(wireLog(of), "utf8");
+  return log.split("\n").flatMap((line) => {
+    if (!line.includes("TABLE_CHANGED")) return [];
+    return [(JSON.parse(line) as { readonly failure: { readonly message: string } }).failure.message];
+  });
+}
 
 /** When tailscaled told of a netmap in which anybody but its Node's machine serves the prefix, and when X's table changed after. */
 async function removalMs(of: LabNode, prefix: string, rogue: () => Promise<unknown>): Promise<number> {
