@@ -12,7 +12,7 @@ import { addNetns, netnsPath, removeNetns } from "../lab/netns.ts";
 import { addPod, deletePod } from "../lab/pods.ts";
 import { run } from "../lab/run-command.ts";
 import { runCtl } from "../lab/run-ctl.ts";
-import { killService, startService, stopService } from "../lab/services.ts";
+import { killService, pauseService, resumeService, startService, stopService } from "../lab/services.ts";
 import { startWire } from "../lab/wire.ts";
 import { evaluateInDaemon, passMinuteInDaemon } from "./support/daemon-debugger.ts";
 import { intruder } from "./support/intruder.ts";
@@ -27,6 +27,7 @@ const lab = useLab({ nodes: 3 });
 const node = (): LabNode => nodeOf(lab(), "n1");
 const own = (file: string) => join(node().folder, file);
 const daemon = { name: "daemon", node: "n1" } as const;
+const tailscaled = { name: "tailscaled", node: "n1" } as const;
 const wire = { name: "wire", node: "n1" } as const;
 
 beforeAll(async () => {
@@ -35,7 +36,7 @@ beforeAll(async () => {
 }, minutes(6));
 
 test(
-  "somebody else who announces a slice of another node's prefix, and a runtime whose sandbox already has an eth0",
+  "somebody else who announces a slice of another node's prefix, a runtime whose sandbox already has an eth0, and a tailscaled that hangs",
   async () => {
     const slice = nodeOf(lab(), "n2").podCIDR.replace(/\/\d+$/, "/25");
     const { leave } = await intruder(lab(), nodeOf(lab(), "n3"), "slicer", slice);
@@ -54,16 +55,17 @@ test(
       untilRings(node(), "HeadcniPrefixConflict", { severity: "critical", prefix: slice }),
       untilRings(node(), "HeadcniNetworkErrors", { error_type: "IFNAME_TAKEN", severity: "warning" }),
     ]);
-    // The conflict's own state has a limit, too.
-    await passMinuteInDaemon(lab(), node());
+    await pauseService(lab(), tailscaled);
+    onTestFinished(() => resumeService(lab(), tailscaled));
     const stuck = await untilRings(node(), "HeadcniMachineStuck", {
-      machine: "peerRoute",
+      machine: "tailnetFeed",
       severity: "warning",
     });
+    await resumeService(lab(), tailscaled);
     expect(conflict.annotations["summary"]).toContain(`the prefix ${slice} is announced by somebody`);
     expect(errors.annotations["summary"]).toContain("IFNAME_TAKEN on 127.0.0.1");
     expect(stuck.annotations["summary"]).toMatch(
-      /peerRoute on 127\.0\.0\.1:\d+ has been in conflicting for 1m/,
+      /tailnetFeed on 127\.0\.0\.1:\d+ has been in open\.looking for /,
     );
     stop.abort();
     await Promise.all(failing);

@@ -26,8 +26,9 @@ const commands = {
         "$part/conf/$link/route_localnet" "$part/conf/$link/accept_ra" "$part/conf/$link/send_redirects" 2>/dev/null || true
     done; done`,
   namespaces: "ls /run/netns",
+  // The folders themselves stay, as volumes of the host do, and what they once held was not for everybody.
   files: `for folder in /opt/cni/bin /etc/cni/net.d /run/headcni /var/lib/headcni; do
-      find "$folder" -printf '%p %y %m %l\\n'; done`,
+      find "$folder" -mindepth 1 -printf '%p %y %m %l\\n'; done`,
   programs: "cat /proc/[0-9]*/comm | grep -E '^(node|tailscaled|headcni)' || true",
 } as const;
 
