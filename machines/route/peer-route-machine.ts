@@ -55,7 +55,7 @@ export const peerRouteMachine = setup({
     missing: ({ context: { facts, wasInstalled } }) => wasInstalled && facts.announced,
     withdrawn: ({ context: { facts } }) => !facts.announced,
   },
-  delays: { missing: limits.missing },
+  delays: { missing: limits.missing, repair: limits.repair },
 }).createMachine({
   id: "peerRoute",
   context: ({ input }) => ({ ...input, failure: null }),
@@ -105,7 +105,11 @@ export const peerRouteMachine = setup({
             onError: { target: "missing", actions: keepError },
           },
         },
-        repaired: { meta: stuckAfter(limits.repair, "the route was put back and is not seen in the table") },
+        repaired: {
+          meta: stuckAfter(limits.repair, "the route was put back and is not seen in the table"),
+          // It was deleted again before anybody saw it.
+          after: { repair: "missing" },
+        },
       },
     },
     unconfirmed: {

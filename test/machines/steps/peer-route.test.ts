@@ -59,6 +59,17 @@ describe("a peer's route", () => {
     expect(see(installed)).toEqual([moved("installed")]);
   });
 
+  it("is put back again when it is not seen after five seconds: it was deleted at once", () => {
+    const { see, fire, done, timers, at } = started(installed);
+    see(announced);
+    fire(500);
+    done("reinstall");
+    expect(timers()).toEqual([5_000]);
+    expect(fire(5_000)).toEqual([]);
+    expect(at()).toEqual({ lost: "missing" });
+    expect(fire(500)).toEqual([reinstall]);
+  });
+
   it("is a loss where it was installed before this actor began, and not put back while it is not announced", () => {
     const { first, at, see } = started(announced, true);
     expect(first).toEqual([moved("lost")]);
