@@ -304,7 +304,7 @@ test("an uninstallation that failed and is then left out leaves no service accou
   await rm(obstacle(), { force: true });
   await mkdir(join(obstacle(), "folder"), { recursive: true });
   const values = `--values=${await writeValues(lab())}`;
-  await helm(lab(), ["upgrade", release.name, chartFolder, values, "--set=uninstall.timeoutSeconds=75"]);
+  await helm(lab(), ["upgrade", release.name, chartFolder, values, "--set=uninstall.timeoutSeconds=10"]);
   expect((await uninstall()).succeeded).toBe(false);
   // Helm before 3.15, and one that is interrupted, leave the bindings.
   const text = await readFile(join(chartFolder, "..", "..", "manifests", "uninstall.yaml"), "utf8");
