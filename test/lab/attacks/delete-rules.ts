@@ -46,7 +46,10 @@ export const deleteRules: Attack = {
 /** The tables of ours in a namespace, by name. */
 async function ownTables(enter: Enter): Promise<readonly string[]> {
   const tables = await run(enter(["nft", "list", "tables", "inet"]));
-  return tables.split("\n").flatMap((line) => /^table inet (headcni\w*)$/.exec(line)?.[1] ?? []);
+  return tables
+    .split("\n")
+    .flatMap((line) => /^table inet (headcni\w*)$/.exec(line)?.[1] ?? [])
+    .sort();
 }
 
 function deletion(table: string): CommandLine {
