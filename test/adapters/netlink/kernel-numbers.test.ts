@@ -56,7 +56,7 @@ const inC: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "echoTypes.6.request": "ICMP6_ECHO_REQUEST",
     "echoTypes.6.reply": "ICMP6_ECHO_REPLY",
   },
-  "kernel-loop": { pollIn: "POLLIN", pollEntryLength: "sizeof(struct pollfd)" },
+  libc: { pollIn: "POLLIN", pollEntryLength: "sizeof(struct pollfd)" },
   "link-messages": {
     "linkType.new": "RTM_NEWLINK",
     "linkType.delete": "RTM_DELLINK",
@@ -157,9 +157,10 @@ const inC: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "deletions.5": "NFT_MSG_DELOBJ",
     "deletions.6": "NFT_MSG_DELFLOWTABLE",
     processName: "NFTA_GEN_PROC_NAME",
+    tableName: "NFTA_TABLE_NAME",
     headerLength: "sizeof(struct nfgenmsg)",
   },
-  "open-kernel": { eventfdNonblockCloexec: "EFD_NONBLOCK | EFD_CLOEXEC" },
+  "wake-descriptor": { eventfdNonblockCloexec: "EFD_NONBLOCK | EFD_CLOEXEC" },
   "route-changes": {
     localTable: "RT_TABLE_LOCAL",
     "netconf.type": "RTM_NEWNETCONF",
