@@ -9,6 +9,7 @@ import { stderrProgress } from "../lab/progress.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { root, runChecks, toolPath } from "./checks.ts";
+import { allowInotifyInstances } from "./inotify-instances.ts";
 import { prepareTests } from "./prepare.ts";
 import { slowestFiles, type Tally, type TestReport, tallyOf } from "./test-report.ts";
 
@@ -92,12 +93,14 @@ function interrupted(): Promise<string> {
  * `npm test`: the last line says how many passed and failed, those before it what was skipped and what failed. However the
  * run ends, none of its labs stays.
  */
+const restoreInotifyInstances = allowInotifyInstances(progress);
 const { passed, failures, skipped } = await Promise.race([
   run(process.argv.slice(2)),
   interrupted().then((why): Tally => ({ passed: 0, failures: [why], skipped: [] })),
 ]);
 await killRun();
 for (const id of await listLabs()) if (id.startsWith(testRun)) await stopLab(id, progress);
+restoreInotifyInstances();
 if (skipped.length > 0) console.log(`${skipped.length} skipped:`);
 for (const line of skipped) console.log(`SKIPPED ${line}`);
 for (const line of failures) console.log(`FAILED ${line}`);

@@ -125,7 +125,6 @@ function apiServerFlags(cluster: Cluster): readonly string[] {
 }
 
 function controllerManagerFlags(lab: Lab, cluster: Cluster, kubeconfig: string): readonly string[] {
-  const authority = certificateOf(cluster, "authority");
   return [
     `--kubeconfig=${kubeconfig}`,
     "--leader-elect=false",
@@ -135,9 +134,7 @@ function controllerManagerFlags(lab: Lab, cluster: Cluster, kubeconfig: string):
     "--kube-api-qps=500",
     "--kube-api-burst=1000",
     `--service-account-private-key-file=${serviceAccountKey(cluster)}`,
-    `--root-ca-file=${authority.certificate}`,
-    `--cluster-signing-cert-file=${authority.certificate}`,
-    `--cluster-signing-key-file=${authority.key}`,
+    `--root-ca-file=${certificateOf(cluster, "authority").certificate}`,
     `--service-cluster-ip-range=${cluster.serviceCIDRs.join()}`,
     // Nodes of the lab bring their pod CIDR; what else registers gets one of the rest.
     "--allocate-node-cidrs",
