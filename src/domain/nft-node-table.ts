@@ -45,6 +45,7 @@ export function nodeTable(settings: GuardSettings): NftTable {
         ...{ type: "filter", hook: "prerouting", priority: -300, policy: "accept" },
         rules: [
           ...podSources,
+          spoofedLink(settings),
           ...families.flatMap((family) => [
             spoofed(family),
             duplicate(family),
@@ -120,6 +121,18 @@ function spoofed({ family, supernets }: FamilySettings): NftRule {
   return {
     name: `spoofed-source-${family}`,
     statements: [...fromUnderlay(), addressIn(family, "saddr", supernets), ...refused],
+  };
+}
+
+/** X's own address comes in by the veth: `underlay-masquerade` would lend the node's to whoever uses it. */
+function spoofedLink(settings: GuardSettings): NftRule {
+  return {
+    name: "spoofed-link",
+    statements: [
+      metaIsNot("iifname", [veth, "lo"]),
+      addressIn(4, "saddr", [`${linkEnds(settings, 4).tailnet}/32`]),
+      ...refused,
+    ],
   };
 }
 

@@ -100,6 +100,10 @@ const nodeRefusals: readonly Refusal[] = [
     forbids: ({ input, source }, _passage, { supernets }) => isUnderlay(input) && inAny(source, supernets),
   },
   {
+    says: "nobody on the underlay sends as tailscaled",
+    forbids: ({ input, source }, _passage, { linkAddress }) => isUnderlay(input) && source === linkAddress,
+  },
+  {
     says: "nobody in the tailnet sends as a pod of this node",
     forbids: ({ input, source }, _passage, { own }) => input?.name === "headcni0" && inAny(source, own),
   },
