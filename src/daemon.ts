@@ -48,7 +48,6 @@ export async function runDaemon(
 
   await requireCapabilities("headcni");
   const paths = runtimePaths(config);
-  await makePrivateFolders(config.runtimeDir, config.stateDir);
   const kernelWatch = createKernelWatch();
   const configSource = createFileConfigSource({
     sources,
@@ -76,6 +75,7 @@ export async function runDaemon(
     },
     configSource.current,
   );
+  await makePrivateFolders(config.runtimeDir, config.stateDir);
   const observers = await openObservers(config, { log, redact, threads: { kernel: ports.kernelDevtools } });
   const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, observers.traces) };
   const machine = provideMachines(config, traced, {

@@ -51,7 +51,12 @@ export async function openNodePorts(
     onFailure: listener.failed,
     sysctlRoot: config.sysctlDir,
   });
-  await refuseNewer(stateDir, (await kernel.state.observe("node")).links);
+  try {
+    await refuseNewer(stateDir, (await kernel.state.observe("node")).links);
+  } catch (error) {
+    await kernel.close();
+    throw error;
+  }
   const wire = createWireClient(kernel.state, runtimeDir);
   const tailnet = createTailnet(tailscaledSocket(runtimeDir), wire.running);
   const api = createHeadscale({
