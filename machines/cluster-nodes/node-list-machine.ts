@@ -86,7 +86,12 @@ export const nodeListMachine = setup({
       meta: mayLast("the list in the state directory says what the cluster does"),
       always: { guard: "differs", target: "writing" },
       // Somebody may have removed it.
-      after: { recheck: { guard: "isKnown", target: "writing" } },
+      after: {
+        recheck: [
+          { guard: "isKnown", target: "writing" },
+          { target: "resting", reenter: true },
+        ],
+      },
     },
     writing: {
       meta: stuckAfter(limits.writing, "the state directory takes no writes"),

@@ -34,6 +34,7 @@ const limits = {
   /** Between two loads: peers decide how often what they announce changes. */
   spacing: 100,
   recheck: 60_000,
+  relook: 10_000,
   retry: 1_000,
   reopen: 200,
   rewatch: 500,
@@ -187,10 +188,14 @@ export const allowlistMachine = setup({
             resting: {
               meta: mayLast("nothing changed in the netmap"),
               always: { guard: "isHinted", target: "reading" },
+              // Some changes come without a hint.
+              after: { relook: "reading" },
             },
             reading: {
               meta: stuckAfter(limits.readNetmap, "tailscaled does not answer on its socket"),
               entry: "lookBegins",
+              // Told while the answer is on its way, it is news to the answer, whatever was known before.
+              on: { "netmap.hinted": { actions: "hint" } },
               invoke: {
                 src: "readNetmap",
                 onDone: {

@@ -115,7 +115,9 @@ export const wireMachine = setup({
     "wire.stop": ".leaving",
     // Without the resolver tailscaled still has the nameservers that it reaches itself; what is believed in X stays without a keeper.
     "xstate.done.actor.*": { actions: { type: "stopEnded", params: ({ event }) => event } },
-    "xstate.error.actor.*": { actions: { type: "stopEnded", params: ({ event }) => event } },
+    "xstate.error.actor.*": {
+      actions: [keepError, { type: "stopEnded", params: ({ event }) => event }],
+    },
   },
   states: {
     preparing: {

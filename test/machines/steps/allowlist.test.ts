@@ -213,12 +213,20 @@ describe("the netmap", () => {
     expect(send(hinted())).toEqual([readNetmap]);
   });
 
-  it("is read once more when a hint came during the look", () => {
+  it.each([
+    ["does not say what", hinted()],
+    // A rogue that withdraws and announces again while tailscaled answers.
+    ["says what was known before", hinted({ "2": [prefix] })],
+  ])("is read once more when a hint that %s came during the look", (_, hint) => {
     const { send, done } = open();
     send(hinted());
-    expect(send(hinted())).toEqual([]);
+    expect(send(hint)).toEqual([]);
     expect(done("readNetmap", served)).toEqual([readNetmap]);
     expect(done("readNetmap", served)).toEqual([]);
+  });
+
+  it("is read every ten seconds, too: some changes come without a hint", () => {
+    expect(open().fire(10_000)).toEqual([readNetmap]);
   });
 
   it("that tailscaled has not got yet, as after its restart, changes nothing", () => {

@@ -53,7 +53,7 @@ describe("headcni-wire", () => {
     expect(send({ type: "allowlist.inForce" })).toEqual([publish(null)]);
     expect(done("publish")).toEqual([launch]);
     // What is in force stays so.
-    expect(fail("allowlist", broken)).toEqual([]);
+    expect(fail("allowlist", broken)).toEqual([counted()]);
     expect(at()).toEqual({ serving: "starting" });
   });
 
