@@ -1,5 +1,9 @@
-import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { ensurePreviousRelease, type Release } from "../lab/build/previous-release.ts";
+import { beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
+import {
+  ensurePreviousRelease,
+  previousReleaseMissing,
+  type Release,
+} from "../lab/build/previous-release.ts";
 import { importImages } from "../lab/kubernetes/containerd.ts";
 import { chartFolder, helm, release, writeValues } from "../lab/kubernetes/helm.ts";
 import { waitForRollout } from "../lab/kubernetes/install.ts";
@@ -18,9 +22,11 @@ import { pingMeanwhile } from "./support/ping-meanwhile.ts";
 import { useLab } from "./support/use-lab.ts";
 
 const lab = useLab({ nodes: 2, kubernetes: { network: "none", proxyMode: "nftables" } });
+const missing = await previousReleaseMissing();
 let previous: Release;
 
 beforeAll(async () => {
+  if (missing !== undefined) return;
   const progress = stderrProgress();
   previous = await ensurePreviousRelease(progress);
   for (const node of lab().nodes) await importImages(lab(), node, previous.image.archive);
@@ -30,6 +36,10 @@ beforeAll(async () => {
   await applyObjects(lab(), workloadObjects({ name: "who", replicas: 4 }));
   await waitForWorkload(lab(), "who", 120);
 }, 1_800_000);
+
+beforeEach(({ skip }) => {
+  if (missing !== undefined) skip(missing);
+});
 
 /** The lab's values; of the release before with its image, and without the keys that it does not know yet. */
 async function valuesOf(before?: Release): Promise<readonly string[]> {

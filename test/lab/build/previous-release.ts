@@ -8,6 +8,8 @@ import { cacheFolder } from "./go-tools.ts";
 /** Of this repository: the release from which an operator upgrades to this one, and to which `helm rollback` goes back. */
 const commit = "166e19e95a7d5a7ee191aa887f65978068d79980";
 const repository = join(import.meta.dirname, "..", "..", "..");
+const git = ["git", "-C", repository] as const;
+const sourceFolder = () => join(cacheFolder(), `release-${commit.slice(0, 12)}`);
 
 /** A release as an operator has it. */
 export interface Release {
@@ -29,18 +31,23 @@ export async function ensurePreviousRelease(progress: Progress): Promise<Release
   return { chart, image: { name, archive: image.trim() } };
 }
 
+/** Why it cannot be built: this clone does not have its commit. Undefined where it can. */
+export async function previousReleaseMissing(): Promise<string | undefined> {
+  if (await stat(sourceFolder()).catch(() => undefined)) return undefined;
+  const known = await runResult([...git, "cat-file", "-e", `${commit}^{commit}`]);
+  if (known.exitCode === 0) return undefined;
+  return (
+    `the release before this one is built from commit ${commit}, which this clone does not have (a shallow one?): ` +
+    `git fetch --unshallow, or clone without --depth. git said: ${known.stderr.trim()}`
+  );
+}
+
 /** Its files with the packages that they need, kept in the cache folder. */
 async function ensureSource(progress: Progress): Promise<string> {
-  const folder = join(cacheFolder(), `release-${commit.slice(0, 12)}`);
+  const folder = sourceFolder();
   if (!(await stat(folder).catch(() => undefined))) {
-    const git = ["git", "-C", repository] as const;
-    const known = await runResult([...git, "cat-file", "-e", `${commit}^{commit}`]);
-    if (known.exitCode !== 0)
-      throw new LabError(
-        "BUILD_FAILED",
-        `the release before this one is built from commit ${commit}, which this clone does not have (a shallow one?): ` +
-          `git fetch --unshallow, or clone without --depth. git said: ${known.stderr.trim()}`,
-      );
+    const missing = await previousReleaseMissing();
+    if (missing !== undefined) throw new LabError("BUILD_FAILED", missing);
     progress("Taking the source of the release before this one");
     await mkdir(cacheFolder(), { recursive: true });
     const work = await mkdtemp(`${folder}.`);
