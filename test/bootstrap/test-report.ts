@@ -15,7 +15,7 @@ export type FileReport = {
   readonly tests: readonly TestOutcome[];
 };
 
-/** `unfinished`: its worker ended. `flaky`: failed, and passed when vitest ran it again. `why` is a skipped test's reason. */
+/** `unfinished`: its worker ended. `flaky`: failed, and passed when vitest ran it again. `why`: the reason of a skipped test, the error of a failed one. */
 export type TestOutcome = {
   readonly name: string;
   readonly outcome: "passed" | "failed" | "flaky" | "skipped" | "unfinished";
@@ -44,7 +44,10 @@ export function tallyOf(report: TestReport | undefined, exitCode: number | null)
   );
   const passed = tests.filter(({ outcome }) => outcome === "passed").length;
   const failures = [
-    ...failed.map(({ file, name, outcome }) => `${file} > ${name}: ${inWords[outcome]}`),
+    ...failed.map(
+      ({ file, name, outcome, why }) =>
+        `${file} > ${name}: ${inWords[outcome]}${why === undefined ? "" : `: ${why}`}`,
+    ),
     ...files.flatMap(({ file, broken }) => broken.map((reason) => `${file}: ${reason}`)),
     ...unhandled.map((error) => `unhandled: ${error}`),
   ];

@@ -52,7 +52,7 @@ function outcomeOf(test: TestCase): TestOutcome {
     case "passed":
       return { name, outcome: test.diagnostic()?.flaky === true ? "flaky" : "passed" };
     case "failed":
-      return { name, outcome: "failed" };
+      return { name, outcome: "failed", why: onOneLine(result.errors[0]?.message ?? "without an error") };
     case "pending":
       return { name, outcome: "unfinished" };
     case "skipped": {
@@ -72,6 +72,12 @@ function isInBroken({ parent }: TestCase | TestSuite): boolean {
 
 function nameOf(suite: TestModule | TestSuite): string {
   return suite.type === "suite" ? `${suite.fullName}: ` : "";
+}
+
+/** A log of continuous integration may show no more of a failure than its line in the summary. */
+function onOneLine(message: string): string {
+  const line = message.replace(/\s+/g, " ");
+  return line.length > 500 ? `${line.slice(0, 500)}…` : line;
 }
 
 function firstLine({ message }: Pick<SerializedError, "message">): string {
