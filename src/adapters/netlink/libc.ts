@@ -12,11 +12,11 @@ export interface Libc {
   getsockname(fd: number, address: Uint8Array, length: Uint32Array): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
   send(fd: number, data: Uint8Array, length: number, flags: number): number;
-  /** Like `send`, on a thread of koffi's pool: for the one request that waits for RCU. Never inside a setns window. */
+  /** Like `send`, on a thread of libuv's pool: for the one request that waits for RCU. Never inside a setns window. */
   sendAsync(fd: number, data: Uint8Array, done: (error: Error | null, sent: number) => void): void;
   recv(fd: number, data: Uint8Array, length: number, flags: number): number;
   poll(descriptors: Uint8Array, count: number, timeoutMs: number): number;
-  /** Like `poll`, on a thread of koffi's pool, which it keeps until it returns; process.exit() waits for it. */
+  /** Like `poll`, on a thread of libuv's pool, which it keeps until it returns; process.exit() waits for it. */
   pollAsync(descriptors: Uint8Array, count: number, timeoutMs: number, done: () => void): void;
   /** For descriptors that these calls made; node:fs warns in a worker when it closes what it has not opened. */
   close(fd: number): number;
