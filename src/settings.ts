@@ -1,14 +1,14 @@
 import type { HeadcniSettings } from "../machines/headcni/headcni-events.ts";
 import type { TailscaledOptions } from "./adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "./config/config-schema.ts";
-import type { AllowedFromUnderlay, GuardSettings, GuardTerms } from "./domain/guard-settings.ts";
+import type { AllowedFromUnderlay, GuardSettings } from "./domain/guard-settings.ts";
 
 /** What the guard keeps true, out of the configuration. */
 export function guardSettings({
   network,
   tailscale,
   kubernetes,
-}: Config): Omit<GuardSettings, keyof GuardTerms> {
+}: Config): Omit<GuardSettings, "ownPrefixes"> {
   return {
     supernets: network.podCIDR,
     linkPrefix: tailscale.linkCIDR,

@@ -2,7 +2,6 @@ import type { Failure } from "../../src/domain/failure.ts";
 import type { GuardInvariant } from "../../src/domain/guard-invariants.ts";
 import type { GuardLedger } from "../../src/domain/guard-ledger.ts";
 import type { GuardScope } from "../../src/domain/guard-observation.ts";
-import type { GuardTerms } from "../../src/domain/guard-settings.ts";
 import type { Recipient } from "../support/recipient.ts";
 
 export type GuardEvent =
@@ -26,7 +25,8 @@ export interface KernelChanged {
 export interface GuardInput {
   readonly health: Recipient<GuardReport>;
   readonly parent: Recipient<GuardReport>;
-  readonly terms: GuardTerms;
+  /** This node's pod CIDRs, canonical. */
+  readonly ownPrefixes: readonly string[];
 }
 
 export interface GuardContext extends GuardInput {
@@ -69,7 +69,7 @@ export type GuardReport =
 export interface GuardLook {
   readonly scope: GuardScope;
   readonly tailnetOpen: boolean;
-  readonly terms: GuardTerms;
+  readonly ownPrefixes: readonly string[];
 }
 
 /** What `repair` looks at, and what it leaves broken. */

@@ -170,7 +170,7 @@ export const guardMachine = setup({
       entry: "takePending",
       invoke: {
         src: "check",
-        input: ({ context: { scope, tailnetOpen, terms } }) => ({ scope, tailnetOpen, terms }),
+        input: ({ context: { scope, tailnetOpen, ownPrefixes } }) => ({ scope, tailnetOpen, ownPrefixes }),
         onDone: [
           {
             guard: { type: "isMendable", params: ({ event }) => event.output },
@@ -204,10 +204,10 @@ export const guardMachine = setup({
       entry: "announceRepairing",
       invoke: {
         src: "repair",
-        input: ({ context: { scope, tailnetOpen, terms, contested } }) => ({
+        input: ({ context: { scope, tailnetOpen, ownPrefixes, contested } }) => ({
           scope,
           tailnetOpen,
-          terms,
+          ownPrefixes,
           leave: contested,
         }),
         onDone: [

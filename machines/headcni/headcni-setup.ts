@@ -94,7 +94,7 @@ export const headcniSetup = setup({
       ({ context: { settings, headscale, health, node, ownPrefixes, bound }, spawn, self }) => {
         const guard = spawn("guard", {
           id: "guard",
-          input: { terms: { ownPrefixes }, health, parent: self },
+          input: { ownPrefixes, health, parent: self },
         });
         const routes = spawn("routes", {
           id: "routes",

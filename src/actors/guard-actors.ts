@@ -8,7 +8,7 @@ import type {
 } from "../../machines/guard/guard-events.ts";
 import { scopeOfChange, widerScope } from "../domain/guard-changes.ts";
 import type { GuardScope } from "../domain/guard-observation.ts";
-import type { GuardSettings, GuardTerms } from "../domain/guard-settings.ts";
+import type { GuardSettings } from "../domain/guard-settings.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
 import { checkInvariants, type GuardPorts, repairInvariants } from "./guard-work.ts";
 
@@ -16,19 +16,19 @@ import { checkInvariants, type GuardPorts, repairInvariants } from "./guard-work
 const settleMs = 50;
 const betweenLooksMs = 300;
 
-/** What the guard machine needs done, by these settings and the terms of each order. `now` in ms of a clock that is never set. */
+/** What the guard machine needs done, by these settings and the own prefixes of each order. `now` in ms of a clock that is never set. */
 export function guardActors(
   ports: GuardPorts,
-  settings: Omit<GuardSettings, keyof GuardTerms>,
+  settings: Omit<GuardSettings, "ownPrefixes">,
   now: () => number = () => performance.now(),
 ) {
   return {
     check: fromPromise<CheckResult, GuardLook>(async ({ input, signal }) => ({
-      broken: await checkInvariants(ports, { ...settings, ...input.terms }, input, signal),
+      broken: await checkInvariants(ports, { ...settings, ownPrefixes: input.ownPrefixes }, input, signal),
       at: now(),
     })),
     repair: fromPromise<RepairResult, RepairOrder>(async ({ input, signal }) => ({
-      ...(await repairInvariants(ports, { ...settings, ...input.terms }, input, signal)),
+      ...(await repairInvariants(ports, { ...settings, ownPrefixes: input.ownPrefixes }, input, signal)),
       at: now(),
     })),
     watch: watchKernel(ports.kernel),

@@ -26,7 +26,7 @@ export interface GuardPorts {
 export async function checkInvariants(
   ports: GuardPorts,
   settings: GuardSettings,
-  view: Omit<GuardLook, "terms">,
+  view: Omit<GuardLook, "ownPrefixes">,
   signal?: AbortSignal,
 ): Promise<readonly GuardInvariant[]> {
   const broken = findBroken(settings, await look(ports, settings, view, signal));
@@ -40,7 +40,7 @@ export async function checkInvariants(
 export async function repairInvariants(
   ports: GuardPorts,
   settings: GuardSettings,
-  order: Omit<RepairOrder, "terms">,
+  order: Omit<RepairOrder, "ownPrefixes">,
   signal?: AbortSignal,
 ): Promise<Omit<RepairResult, "at">> {
   const observation = await look(ports, settings, order, signal);
@@ -81,7 +81,7 @@ export async function cleanUpGuard(ports: GuardPorts): Promise<void> {
 async function look(
   ports: GuardPorts,
   settings: GuardSettings,
-  { scope, tailnetOpen }: Omit<GuardLook, "terms">,
+  { scope, tailnetOpen }: Omit<GuardLook, "ownPrefixes">,
   signal?: AbortSignal,
 ): Promise<GuardObservation> {
   const see = async (namespace: NamespaceName): Promise<NamespaceObservation> => {

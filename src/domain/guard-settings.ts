@@ -1,13 +1,9 @@
 import { addressAt, parsePrefix, routerAddress } from "./prefix.ts";
 
-/** What the guard is told by others while the daemon runs; prefixes canonical. */
-export interface GuardTerms {
+/** What the guard keeps true; all prefixes canonical text, one or more per family. */
+export interface GuardSettings {
   /** This node's pod CIDRs. */
   readonly ownPrefixes: readonly string[];
-}
-
-/** What the guard keeps true; all prefixes canonical text, one or more per family. */
-export interface GuardSettings extends GuardTerms {
   /** The cluster's pod CIDRs; each own prefix lies inside one of them. */
   readonly supernets: readonly string[];
   /** IPv4 prefix of the veth between the node (first address) and X (second); not link-local. */

@@ -37,7 +37,11 @@ const ports = {
 
 const root = recorder<GuardReport>();
 const guard = createActor(guardMachine.provide({ actors: guardActors(ports, settings) }), {
-  input: { health: recorder<GuardReport>().ref, parent: root.ref, terms: settings },
+  input: {
+    health: recorder<GuardReport>().ref,
+    parent: root.ref,
+    ownPrefixes: settings.ownPrefixes,
+  },
 });
 let told = 0;
 guard.subscribe((snapshot) => {

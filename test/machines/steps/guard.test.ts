@@ -5,7 +5,7 @@ import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { GuardInvariant } from "../../../src/domain/guard-invariants.ts";
 import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
 
-const terms = { ownPrefixes: ["10.244.1.0/24"] };
+const ownPrefixes = ["10.244.1.0/24"];
 const rule: GuardInvariant = "node.ownRule";
 const otherRule: GuardInvariant = "node.supernetRule";
 const opener = { to: "opener", type: "tailnetNamespace.held" };
@@ -19,16 +19,20 @@ function told(type: string, more = {}) {
   return ["health", "parent"].map((to) => ({ to, type, ...more }));
 }
 
-function look(scope: "kernel" | "all", tailnetOpen: boolean, kept = terms) {
-  return { start: "check", input: { scope, tailnetOpen, terms: kept } };
+function look(scope: "kernel" | "all", tailnetOpen: boolean) {
+  return { start: "check", input: { scope, tailnetOpen, ownPrefixes } };
 }
 
 function repair(scope: "kernel" | "all", leave: readonly GuardInvariant[] = []) {
-  return { start: "repair", input: { scope, tailnetOpen: true, terms, leave } };
+  return { start: "repair", input: { scope, tailnetOpen: true, ownPrefixes, leave } };
 }
 
 function started() {
-  const guard = drive(guardMachine, { health: recipient("health"), parent: recipient("parent"), terms });
+  const guard = drive(guardMachine, {
+    health: recipient("health"),
+    parent: recipient("parent"),
+    ownPrefixes,
+  });
   return { ...guard, first: guard.start() };
 }
 

@@ -10,7 +10,7 @@ const counted = { emit: "failure.occurred", failure };
 const network = (node: string | null) => [
   {
     start: "guard",
-    input: { terms: { ownPrefixes: prefixes }, health: "<health>", parent: "<headcni>" },
+    input: { ownPrefixes: prefixes, health: "<health>", parent: "<headcni>" },
   },
   {
     start: "routes",
