@@ -6,10 +6,10 @@ import {
   formatPrefix,
   type Prefix,
   parsePrefix,
-  positionByPlace,
   prefixSize,
   readPrefix,
 } from "./prefix.ts";
+import { positionOf } from "./sorted-list.ts";
 
 /** A prefix that a node of the tailnet serves (its primary route). */
 export interface ServedPrefix {
@@ -56,7 +56,7 @@ interface Claim {
 
 /** The claim that holds the prefix: claims are sorted and disjoint. */
 function claimAround(claims: readonly Claim[], prefix: Prefix): Claim | undefined {
-  const at = positionByPlace(claims, prefix, (claim) => claim.prefix);
+  const at = positionOf(claims, (claim) => byPlace(claim.prefix, prefix) < 0);
   return [claims[at], claims[at - 1]].find(
     (claim) => claim !== undefined && containsPrefix(claim.prefix, prefix),
   );

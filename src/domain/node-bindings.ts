@@ -1,5 +1,6 @@
 import type { ClusterNode } from "./kubernetes-objects.ts";
-import { overlaps, type Prefix, parsePrefix, positionByPlace } from "./prefix.ts";
+import { byPlace, overlaps, type Prefix, parsePrefix } from "./prefix.ts";
+import { positionOf } from "./sorted-list.ts";
 
 /** A pod CIDR of a Node, and which node of the tailnet may serve it. */
 export interface NodeBinding {
@@ -29,7 +30,7 @@ export function bindNodes(
   for (const { node } of ranked)
     for (const prefix of node.podCidrs) {
       const place = parsePrefix(prefix);
-      const at = positionByPlace(bound, place, (one) => one.place);
+      const at = positionOf(bound, (one) => byPlace(one.place, place) < 0);
       const clashes = [bound[at - 1], bound[at]].some(
         (next) => next !== undefined && overlaps(next.place, place),
       );

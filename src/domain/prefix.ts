@@ -96,19 +96,6 @@ export function byPlace(a: Prefix, b: Prefix): number {
   return a.length - b.length;
 }
 
-/** Where the prefix stands, or has to be put, in a list in the order of places. */
-export function positionByPlace<T>(list: readonly T[], prefix: Prefix, placeOf: (item: T) => Prefix): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const item = list[middle];
-    if (item !== undefined && byPlace(placeOf(item), prefix) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** Number of addresses in the prefix. */
 export function prefixSize(prefix: Prefix): bigint {
   return 1n << BigInt(bits(prefix.family) - prefix.length);
