@@ -1,7 +1,7 @@
 import { parseDocument } from "yaml";
 import type { ConfigProblem } from "../domain/config-change.ts";
+import { toJson } from "../domain/to-json.ts";
 import { showValue } from "./config-error.ts";
-import { finiteValue } from "./finite-value.ts";
 import type { GivenValue, GivenValues } from "./given-value.ts";
 import type { KeyCatalogue } from "./key-catalogue.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -59,14 +59,15 @@ export function readFlagValues(catalogue: KeyCatalogue, flags: readonly string[]
 /** Text stands for itself, for a YAML value ("1280", "{A: b}"), or for a list with commas: the schema picks. */
 function interpretations(text: string): readonly unknown[] {
   const document = parseDocument(text, { prettyErrors: false });
-  const yaml: readonly unknown[] =
-    document.errors.length === 0 ? safely(() => finiteValue(document.toJS())) : [];
+  const yaml: readonly unknown[] = document.errors.length === 0 ? safely(() => document.toJS()) : [];
   return [text, ...yaml, text.split(",").map((part) => part.trim())];
 }
 
+/** None where it throws or has no end. */
 function safely(read: () => unknown): readonly unknown[] {
   try {
-    return [read()];
+    const value = read();
+    return toJson(value) === undefined ? [] : [value];
   } catch {
     return [];
   }

@@ -10,7 +10,7 @@ import {
   parseDocument,
 } from "yaml";
 import type { ConfigProblem } from "../domain/config-change.ts";
-import { finiteValue } from "./finite-value.ts";
+import { toJson } from "../domain/to-json.ts";
 import type { GivenValue, GivenValues } from "./given-value.ts";
 import type { KeyCatalogue } from "./key-catalogue.ts";
 import { unknownKey } from "./unknown-key.ts";
@@ -90,7 +90,10 @@ function toValue(
   node: Node | null,
 ): { readonly value: unknown } | { readonly fault: string } {
   try {
-    return { value: finiteValue(node?.toJS(document, { maxAliasCount: 50 }) ?? null) };
+    const value: unknown = node?.toJS(document, { maxAliasCount: 50 }) ?? null;
+    return toJson(value) === undefined
+      ? { fault: "must not contain itself, nor have thousands of levels" }
+      : { value };
   } catch (error) {
     return { fault: (error as Error).message };
   }

@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { KubeConfig, makeAbsolutePath } from "@kubernetes/client-node/dist/config.js";
 import { parse } from "yaml";
 import * as z from "zod";
+import { toJson } from "../../domain/to-json.ts";
 import { accessError } from "./kubernetes-error.ts";
 
 /** Gives the cluster and the user of now: files may be replaced at any time, so ask before each request. */
@@ -132,21 +133,17 @@ function parseFile(path: string, text: string) {
     throw accessError(path, `is no YAML (${String(code ?? "unreadable")})`);
   }
   const parsed = fileSchema.safeParse(value);
-  if (parsed.success) return { json: jsonOf(path, parsed.data), users: parsed.data.users ?? [] };
-  // Names of keys only: the values are secrets.
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "all of it"} is wrong`);
-  throw accessError(path, `is no kubeconfig that can be used: ${[...new Set(problems)].join(", ")}`);
-}
-
-function jsonOf(path: string, value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
+  if (parsed.success) {
+    const json = toJson(parsed.data);
+    if (json !== undefined) return { json, users: parsed.data.users ?? [] };
     throw accessError(
       path,
       "is no kubeconfig that can be used: a part of it contains itself, or has thousands of levels",
     );
   }
+  // Names of keys only: the values are secrets.
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "all of it"} is wrong`);
+  throw accessError(path, `is no kubeconfig that can be used: ${[...new Set(problems)].join(", ")}`);
 }
 
 function readText(path: string): string {
