@@ -15,8 +15,8 @@ export type AllowlistEvent =
   | { readonly type: "list.changed" }
   /** From the same: it watches no more. */
   | { readonly type: "list.unwatched"; readonly failure: Failure }
-  /** From tailscaled's bus: the netmap changed; `routes` where it says all by itself, of the nodes that changed. */
-  | { readonly type: "netmap.hinted"; readonly routes?: ServedRoutes }
+  /** From tailscaled's bus: the netmap changed; `routes` of the nodes that changed, where it says all by itself. */
+  | { readonly type: "netmap.hinted"; readonly routes: ServedRoutes | "unknown" }
   /** From the bus: it ended, or never began. */
   | { readonly type: "netmap.closed" }
   /** From the watch of the table: somebody else changed it; the failure names who. */

@@ -95,8 +95,8 @@ export const allowlistMachine = setup({
   },
   guards: {
     isListed: (_, bindings: readonly NodeBinding[] | null) => bindings !== null,
-    isNews: ({ context }, routes: ServedRoutes | undefined) =>
-      routes === undefined || servesOtherwise(context.served, routes),
+    isNews: ({ context }, routes: ServedRoutes | "unknown") =>
+      routes === "unknown" || servesOtherwise(context.served, routes),
     isHinted: ({ context }) => context.hinted,
     isChanged: ({ context }) => context.changed !== null,
     differs: ({ context: { believed, inForce } }) => believed.join() !== inForce?.join(),

@@ -52,7 +52,7 @@ function allowlistActors(host: AllowlistHost) {
     readList: fromPromise<readonly NodeBinding[] | null, void>(() => host.readList()),
     followNetmap: fromCallback<AllowlistEvent, undefined>(({ sendBack }) =>
       host.followNetmap(
-        (routes) => sendBack({ type: "netmap.hinted", ...(routes === undefined ? {} : { routes }) }),
+        (routes) => sendBack({ type: "netmap.hinted", routes }),
         () => sendBack({ type: "netmap.closed" }),
       ),
     ),

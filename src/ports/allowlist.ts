@@ -8,10 +8,10 @@ export interface AllowlistHost {
   /** `changed` when the list may be another, `failed` at most once and nothing after it. Returns the way to end it. */
   watchList(changed: () => void, failed: (error: Error) => void): () => void;
   /**
-   * Follows tailscaled's netmap: `hinted` when it changed (with the routes of the nodes that changed where nothing else did), `closed` once at the
-   * end. Returns the way to end it.
+   * Follows tailscaled's netmap: `hinted` when it changed, with the routes of the nodes that changed where nothing else did; `closed` once at
+   * the end. Returns the way to end it.
    */
-  followNetmap(hinted: (routes?: ServedRoutes) => void, closed: () => void): () => void;
+  followNetmap(hinted: (routes: ServedRoutes | "unknown") => void, closed: () => void): () => void;
   /** Routes by the node that serves them; null while tailscaled has no netmap. */
   readNetmap(signal: AbortSignal): Promise<ServedRoutes | null>;
   /**

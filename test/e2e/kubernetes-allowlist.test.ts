@@ -157,7 +157,8 @@ async function removalMs(of: LabNode, prefix: string, rogue: () => Promise<unkno
   const stop = followBus(
     api,
     (line) => {
-      const routes = readNetmapHint(line)?.routes ?? {};
+      const routes = readNetmapHint(line);
+      if (routes === undefined || routes === "unknown") return;
       if (Object.values(routes).some((texts) => texts.includes(prefix))) told.resolve(performance.now());
     },
     (error) => told.reject(error),

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import * as z from "zod";
+import type { ServedRoutes } from "../../domain/believed-prefixes.ts";
 import { parseJson } from "../../domain/parse-json.ts";
 import { visible } from "../../protocol/visible-text.ts";
 import { goList } from "../json/go-list.ts";
@@ -63,20 +64,17 @@ const netmapSchema = z.object({
   PeersRemoved: goList(z.unknown()),
 });
 
-/** What a line of the bus tells of the routes that peers serve. */
-export interface NetmapHint {
-  /** Primary routes by stable ID, where nothing changed but these peers; absent: anything may have. */
-  readonly routes?: Readonly<Record<string, readonly string[]>>;
-}
-
-/** Undefined for a line that tells nothing of peers. */
-export function readNetmapHint(line: string): NetmapHint | undefined {
+/**
+ * What a line of the bus tells of the routes that peers serve: those of the peers that changed, where nothing else did; "unknown" where
+ * anything may have. Undefined for a line that tells nothing of peers.
+ */
+export function readNetmapHint(line: string): ServedRoutes | "unknown" | undefined {
   const message = netmapSchema.safeParse(parseJson(line)).data;
-  if (message === undefined) return {};
+  if (message === undefined) return "unknown";
   const { PeersChanged, PeersRemoved, State, NetMap, InitialStatus, SelfChange } = message;
-  if (PeersRemoved.length > 0 || [State, NetMap, InitialStatus, SelfChange].some(isTold)) return {};
+  if (PeersRemoved.length > 0 || [State, NetMap, InitialStatus, SelfChange].some(isTold)) return "unknown";
   if (PeersChanged.length === 0) return undefined;
-  return { routes: Object.fromEntries(PeersChanged.map((peer) => [peer.StableID, peer.PrimaryRoutes])) };
+  return Object.fromEntries(PeersChanged.map((peer) => [peer.StableID, peer.PrimaryRoutes]));
 }
 
 function isTold(field: unknown): boolean {

@@ -40,8 +40,8 @@ export function createAllowlistHost(
       followBus(
         api,
         (line) => {
-          const hint = readNetmapHint(line);
-          if (hint !== undefined) hinted(hint.routes);
+          const routes = readNetmapHint(line);
+          if (routes !== undefined) hinted(routes);
         },
         closed,
       ),

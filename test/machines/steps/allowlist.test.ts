@@ -15,9 +15,9 @@ const readList = { start: "readList" };
 const readNetmap = { start: "readNetmap" };
 const inForce = { to: "parent", type: "allowlist.inForce" };
 const listChanged: AllowlistEvent = { type: "list.changed" };
-const hinted = (routes?: ServedRoutes): AllowlistEvent => ({
+const hinted = (routes: ServedRoutes | "unknown" = "unknown"): AllowlistEvent => ({
   type: "netmap.hinted",
-  ...(routes === undefined ? {} : { routes }),
+  routes,
 });
 const closed: AllowlistEvent = { type: "netmap.closed" };
 const byNft = { code: "TABLE_CHANGED", message: "nft changed the table headcni_allowlist" };
