@@ -1,6 +1,6 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
-import { believedOf, type ServedRoutes, servesOtherwise } from "../../src/domain/believed-prefixes.ts";
+import { believedPrefixes, type ServedRoutes, servesOtherwise } from "../../src/domain/believed-prefixes.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
@@ -73,13 +73,13 @@ export const allowlistMachine = setup({
   actions: {
     keepList: assign(({ context: { served } }, bindings: readonly NodeBinding[]) => ({
       bindings,
-      believed: believedOf(bindings, served),
+      believed: believedPrefixes(bindings, served),
       failure: null,
     })),
     keepServed: assign(({ context }, served: ServedRoutes | null) =>
       served === null
         ? { failure: null }
-        : { served, believed: believedOf(context.bindings, served), failure: null },
+        : { served, believed: believedPrefixes(context.bindings, served), failure: null },
     ),
     hint: assign({ hinted: true }),
     lookBegins: assign({ hinted: false }),

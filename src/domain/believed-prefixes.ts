@@ -11,12 +11,6 @@ import {
 } from "./prefix.ts";
 import { positionOf } from "./sorted-list.ts";
 
-/** A prefix that a node of the tailnet serves (its primary route). */
-export interface ServedPrefix {
-  readonly nodeId: string;
-  readonly prefix: Prefix;
-}
-
 /** Primary routes of the tailnet's nodes by stable ID, as tailscaled tells them. */
 export type ServedRoutes = Readonly<Record<string, readonly string[]>>;
 
@@ -28,15 +22,12 @@ export const mostParts = 16;
  * narrower prefix takes the packets). As texts, sorted by place and disjoint: a prefix ("10.244.1.0/24"), or a range ("10.244.1.0-10.244.1.9")
  * of what is left of one. At most `mostParts` + 1 a binding, whatever is served.
  */
-export function believedPrefixes(
-  bindings: readonly NodeBinding[],
-  served: readonly ServedPrefix[],
-): readonly string[] {
+export function believedPrefixes(bindings: readonly NodeBinding[], routes: ServedRoutes): readonly string[] {
   const claims = bindings
     .filter(({ nodeId }) => nodeId !== "")
     .map(({ prefix, nodeId }) => ({ prefix: parsePrefix(prefix), nodeId, confirmed: false, parts: [] }))
     .sort((a: Claim, b: Claim) => byPlace(a.prefix, b.prefix));
-  for (const { nodeId, prefix } of served) {
+  for (const { nodeId, prefix } of servedPrefixes(routes)) {
     const claim = claimAround(claims, prefix);
     if (claim === undefined) continue;
     if (claim.nodeId !== nodeId) {
@@ -44,6 +35,16 @@ export function believedPrefixes(
     } else if (claim.prefix.length === prefix.length) claim.confirmed = true;
   }
   return claims.filter(({ confirmed }) => confirmed).flatMap(leftOf);
+}
+
+/** What is no prefix is served by nobody. */
+function servedPrefixes(routes: ServedRoutes) {
+  return Object.entries(routes).flatMap(([nodeId, texts]) =>
+    texts.flatMap((text) => {
+      const prefix = readPrefix(text);
+      return prefix === undefined ? [] : [{ nodeId, prefix }];
+    }),
+  );
 }
 
 interface Claim {
@@ -80,17 +81,6 @@ function leftOf({ prefix, parts }: Claim): readonly string[] {
 
 function rangeText(family: 4 | 6, first: bigint, last: bigint): string {
   return `${formatAddress(family, first)}-${formatAddress(family, last)}`;
-}
-
-/** The same, of routes as texts; what is no prefix is served by nobody. */
-export function believedOf(bindings: readonly NodeBinding[], routes: ServedRoutes): readonly string[] {
-  const served = Object.entries(routes).flatMap(([nodeId, texts]) =>
-    texts.flatMap((text) => {
-      const prefix = readPrefix(text);
-      return prefix === undefined ? [] : [{ nodeId, prefix }];
-    }),
-  );
-  return believedPrefixes(bindings, served);
 }
 
 /** Whether `told`, of some nodes, is anything else than what is known of them. */

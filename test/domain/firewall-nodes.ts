@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { ServedPrefix } from "../../src/domain/believed-prefixes.ts";
+import type { ServedRoutes } from "../../src/domain/believed-prefixes.ts";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
 import { addressIn, destinationIsLocal, fieldIs } from "../../src/domain/nft-statements.ts";
 import type { NftRule, NftTable } from "../../src/domain/nft-table.ts";
@@ -24,17 +24,13 @@ export interface TestNode {
   readonly terms: SentenceTerms;
   readonly places: Places;
   /** What the Nodes say, and whose prefixes tailscaled sends to whom. */
-  readonly tailnet: { readonly bindings: readonly NodeBinding[]; readonly served: readonly ServedPrefix[] };
+  readonly tailnet: { readonly bindings: readonly NodeBinding[]; readonly served: ServedRoutes };
   /** What kube-proxy does beside us. */
   readonly kubeProxy: NftTable;
 }
 
 function bind(prefix: string, nodeId: string): NodeBinding {
   return { prefix, nodeId, node: `n${nodeId}`, uid: nodeId };
-}
-
-function serve(nodeId: string, text: string): ServedPrefix {
-  return { nodeId, prefix: parsePrefix(text) };
 }
 
 const pod = { link: nodeLinks.pod.name };
@@ -100,12 +96,7 @@ export const dualStack: TestNode = {
       bind("fd00:2::/64", "2"),
       bind("fd00:3::/64", "3"),
     ],
-    served: [
-      serve("2", "10.244.2.0/24"),
-      serve("9", "10.244.3.0/24"),
-      serve("2", "fd00:2::/64"),
-      serve("9", "fd00::/24"),
-    ],
+    served: { "2": ["10.244.2.0/24", "fd00:2::/64"], "9": ["10.244.3.0/24", "fd00::/24"] },
   },
   kubeProxy: kubeProxyTable([
     { port: 30080, ip: "10.244.1.5", ip6: "fd00:1::5" },
@@ -267,10 +258,7 @@ export const anyNode: fc.Arbitrary<TestNode> = fc
           ...believed.map((prefix) => bind(prefix, "2")),
           ...taken.map((prefix) => bind(prefix, "3")),
         ],
-        served: [
-          ...believed.map((prefix) => serve("2", prefix)),
-          ...taken.map((prefix) => serve("9", prefix)),
-        ],
+        served: { "2": believed, "9": taken },
       },
       kubeProxy: kubeProxyTable(kube),
     };
