@@ -1,12 +1,4 @@
-import {
-  addressIn,
-  addressOutside,
-  counted,
-  drop,
-  elementOf,
-  metaIs,
-  type NftStatement,
-} from "./nft-statements.ts";
+import { addressIn, addressNotIn, elementOf, metaIs, type NftStatement, refused } from "./nft-statements.ts";
 import type { NftTable } from "./nft-table.ts";
 import { parsePrefix } from "./prefix.ts";
 
@@ -40,9 +32,8 @@ export function allowlistTable(
         end,
         supernets.filter((text) => familyOf(text) === family),
       ),
-      addressOutside(family, end, `@${setOf(family)}`),
-      counted,
-      drop,
+      addressNotIn(family, end, [`@${setOf(family)}`]),
+      ...refused,
     ],
   });
   return {

@@ -6,13 +6,12 @@ import {
   addressNotIn,
   belongsToKnownFlow,
   belongsToNoFlow,
-  counted,
   destinationIsLocal,
-  drop,
   fieldIs,
   masquerade,
   metaIs,
   metaIsNot,
+  refused,
   sourceIsElsewhere,
   wasTranslated,
 } from "./nft-statements.ts";
@@ -29,7 +28,6 @@ const fromUnderlay = (...except: readonly string[]) => [
   metaIsNot("iifname", [veth, "lo", ...except]),
   metaIsNot("iifgroup", podGroups),
 ];
-const refused = [counted, drop];
 
 /**
  * Our table in the node's namespace. Routing already keeps pod packets off the underlay; `barrier` holds that even

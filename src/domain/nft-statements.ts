@@ -1,7 +1,7 @@
 /** One statement of an nftables rule in the JSON schema of libnftables-json(5). */
 export type NftStatement = Readonly<Record<string, unknown>>;
 
-/** An address, a prefix or a range of addresses, first and last, in the same schema. */
+/** An address, a prefix, a range of addresses, first and last, or the name of a set, in the same schema. */
 export type NftElement =
   | string
   | { readonly prefix: { readonly addr: string; readonly len: number } }
@@ -18,7 +18,7 @@ export function metaIsNot(key: string, value: Value): NftStatement {
   return match("!=", { meta: { key } }, value);
 }
 
-/** Source or destination address of a family inside any of the prefixes. */
+/** Source or destination address of a family inside any of what `elementOf` takes. */
 export const addressIn = addressMatch("==");
 export const addressNotIn = addressMatch("!=");
 
@@ -68,7 +68,7 @@ export function clampSegment(size: number): NftStatement {
 
 export const counted: NftStatement = { counter: { packets: 0, bytes: 0 } };
 export const accept: NftStatement = { accept: null };
-export const drop: NftStatement = { drop: null };
+export const refused: readonly NftStatement[] = [counted, { drop: null }];
 export const masquerade: NftStatement = { masquerade: null };
 
 function match(op: string, left: NftStatement, value: Value): NftStatement {
@@ -78,24 +78,17 @@ function match(op: string, left: NftStatement, value: Value): NftStatement {
 }
 
 function addressMatch(op: "==" | "!=") {
-  return (family: 4 | 6, field: "saddr" | "daddr", prefixes: readonly string[]): NftStatement =>
-    match(op, { payload: { protocol: family === 4 ? "ip" : "ip6", field } }, prefixes.map(prefixValue));
+  return (family: 4 | 6, field: "saddr" | "daddr", places: readonly string[]): NftStatement =>
+    match(op, { payload: { protocol: family === 4 ? "ip" : "ip6", field } }, places.map(elementOf));
 }
 
-/** The address of a packet outside a named set ("@name"). */
-export function addressOutside(family: 4 | 6, field: "saddr" | "daddr", set: string): NftStatement {
-  return match("!=", { payload: { protocol: family === 4 ? "ip" : "ip6", field } }, set);
-}
-
-/** A prefix ("10.244.1.0/24"), or a range by its first and last address ("10.244.1.0-10.244.1.9"). */
+/** A prefix ("10.244.1.0/24"), a range by its first and last address ("10.244.1.0-10.244.1.9"), or a named set ("@name"). */
 export function elementOf(text: string): NftElement {
-  if (text.includes("/")) return prefixValue(text);
-  const [first = "", last = ""] = text.split("-");
-  return first === last ? first : { range: [first, last] };
-}
-
-function prefixValue(prefix: string): Exclude<NftElement, { readonly range: unknown }> {
-  const [addr = "", length = ""] = prefix.split("/");
+  const [addr = "", length] = text.split("/");
+  if (length === undefined) {
+    const [first = "", last = first] = text.split("-");
+    return first === last ? first : { range: [first, last] };
+  }
   const len = Number(length);
   return len === (addr.includes(":") ? 128 : 32) ? addr : { prefix: { addr, len } };
 }

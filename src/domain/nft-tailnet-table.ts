@@ -8,10 +8,9 @@ import {
   belongsToKnownFlow,
   belongsToNoFlow,
   clampSegment,
-  counted,
-  drop,
   isTcpSyn,
   metaIs,
+  refused,
 } from "./nft-statements.ts";
 import type { NftRule, NftTable } from "./nft-table.ts";
 
@@ -69,7 +68,7 @@ function clamp({ family }: FamilySettings, mtu: number): NftRule {
 function duplicate({ family, ownPrefixes }: FamilySettings, tunnel: string): NftRule {
   return {
     name: `duplicate-source-${family}`,
-    statements: [metaIs("iifname", tunnel), addressIn(family, "saddr", ownPrefixes), counted, drop],
+    statements: [metaIs("iifname", tunnel), addressIn(family, "saddr", ownPrefixes), ...refused],
   };
 }
 
@@ -81,8 +80,7 @@ function untranslated({ family, ownPrefixes }: FamilySettings, tunnel: string): 
       metaIs("oifname", tunnel),
       addressNotIn(family, "saddr", ownPrefixes),
       belongsToNoFlow,
-      counted,
-      drop,
+      ...refused,
     ],
   };
 }
@@ -128,8 +126,7 @@ function backToNode({ family, ownPrefixes, supernets }: FamilySettings): NftRule
       metaIs("oifname", veth),
       addressIn(family, "daddr", supernets),
       addressNotIn(family, "daddr", ownPrefixes),
-      counted,
-      drop,
+      ...refused,
     ],
   };
 }
