@@ -74,16 +74,14 @@ export function rowChanges(rows: PeerRows, seen: PeerRoutes, hasNetmap: boolean)
   const unannounced = Object.entries(rows).filter(([prefix]) => seen.facts[prefix] === undefined);
   const isGone = ({ facts }: PeerRow) =>
     hasNetmap && (seen.known[facts.nodeId] === undefined || facts.culprit === facts.hostName);
-  const gone = unannounced.filter(([, row]) => isGone(row)).map(([prefix]) => prefix);
-  const withdrawn = unannounced
-    .filter(([, row]) => !isGone(row))
-    .map(([prefix, { facts }]) => ({
-      prefix,
-      facts: { ...facts, announced: false, installed: false, published: true, culprit: "" },
-    }));
+  const { gone = [], kept = [] } = Object.groupBy(unannounced, ([, row]) => (isGone(row) ? "gone" : "kept"));
+  const withdrawn = kept.map(([prefix, { facts }]) => ({
+    prefix,
+    facts: { ...facts, announced: false, installed: false, published: true, culprit: "" },
+  }));
   const announced = Object.entries(seen.facts).map(([prefix, facts]) => ({ prefix, facts }));
   return {
-    gone,
+    gone: gone.map(([prefix]) => prefix),
     changed: [...announced, ...withdrawn].filter(
       ({ prefix, facts }) => !sameFacts(rows[prefix]?.facts, facts),
     ),
