@@ -90,19 +90,17 @@ export const routesSetup = setup({
     }),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     observeOwn: enqueueActions(({ context, enqueue }) => {
-      const { supernets, status, installed, bound } = context;
       const rows = context.ownRows.map((row) => {
         if (row.state === "failed") return row;
-        const facts = ownRouteFacts(row.prefix, supernets, status, installed, bound);
+        const facts = ownRouteFacts(row.prefix, context);
         enqueue.sendTo(row.slot, { type: "ownRoute.observed", facts });
         return { ...row, takenBy: facts.takenBy };
       });
       enqueue.assign({ ownRows: rows });
     }),
     observePeers: enqueueActions(({ context, enqueue, self }) => {
-      const { own, supernets, status, installed, bound } = context;
-      const seen = peerRoutes(own, supernets, status, installed, bound);
-      const { gone, changed } = rowChanges(context.peers, seen, hasNetmap(status));
+      const seen = peerRoutes(context.own, context);
+      const { gone, changed } = rowChanges(context.peers, seen, hasNetmap(context.status));
       const peers: Record<string, PeerRow> = { ...context.peers };
       let { slots } = context;
       for (const prefix of gone) {

@@ -51,6 +51,17 @@ export interface PeerRoutes {
   readonly strangers: number;
 }
 
+/** What the facts are found in. */
+export interface RouteView {
+  /** The cluster's pod CIDRs. */
+  readonly supernets: readonly string[];
+  readonly status: TailnetStatus;
+  /** Prefixes (texts) in X's table 52. */
+  readonly installed: Readonly<Record<string, true>>;
+  /** The pod CIDRs of all Nodes, null until they are known. */
+  readonly bound: BoundNodes | null;
+}
+
 interface Announced {
   readonly prefix: Prefix;
   readonly text: string;
@@ -70,15 +81,12 @@ export function hasNetmap({ backendState, self }: Pick<TailnetStatus, "backendSt
 }
 
 /**
- * Facts of one own prefix out of a status; `installed` (texts) are the prefixes in table 52, its peers bear witness first. Where Nodes
- * are known nobody else does: packets to others are refused.
+ * Facts of one own prefix; the peers of installed prefixes bear witness first. Where Nodes are known nobody else does: packets to others
+ * are refused.
  */
 export function ownRouteFacts(
   prefix: string,
-  supernets: readonly string[],
-  status: TailnetStatus,
-  installed: Readonly<Record<string, true>>,
-  bound: BoundNodes | null = null,
+  { supernets, status, installed, bound }: RouteView,
 ): OwnRouteFacts {
   const running = status.backendState === "Running";
   const own = parsePrefix(prefix);
@@ -109,15 +117,12 @@ export function ownRouteFacts(
 }
 
 /**
- * Facts of peers' prefixes inside the supernets. `bound`: the pod CIDRs of all Nodes, null until they are known. With them all
- * announcements of Nodes' prefixes have facts, and of others the first `mostStrangers`.
+ * Facts of peers' prefixes inside the supernets. Once the Nodes are known, all announcements of Nodes' prefixes have facts, and of others
+ * the first `mostStrangers`.
  */
 export function peerRoutes(
   own: readonly string[],
-  supernets: readonly string[],
-  status: TailnetStatus,
-  installed: Readonly<Record<string, true>>,
-  bound: BoundNodes | null = null,
+  { supernets, status, installed, bound }: RouteView,
 ): PeerRoutes {
   if (!hasNetmap(status)) return { facts: {}, known: {}, strangers: 0 };
   const inside = supernets.map(parsePrefix);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { overlaps, parsePrefix } from "../../src/domain/prefix.ts";
-import { ownRouteFacts, peerRoutes, thisNode } from "../../src/domain/route-facts.ts";
+import { ownRouteFacts, peerRoutes, type RouteView, thisNode } from "../../src/domain/route-facts.ts";
 import { noTailnet } from "../../src/domain/tailnet-phase.ts";
 import type { TailnetPeer, TailnetStatus } from "../../src/domain/tailnet-status.ts";
 
@@ -30,8 +30,13 @@ function status(peers: readonly TailnetPeer[], changes: Partial<TailnetStatus> =
     ...changes,
   };
 }
+/** Before the Nodes are known, and with nothing installed. */
+const view = (of: TailnetStatus, more: Partial<RouteView> = {}): RouteView => ({
+  ...{ supernets, status: of, installed: {}, bound: null },
+  ...more,
+});
 const factsOf = (peers: readonly TailnetPeer[], installed: Record<string, true> = {}) =>
-  peerRoutes([own], supernets, status(peers), installed).facts;
+  peerRoutes([own], view(status(peers), { installed })).facts;
 
 describe("facts of an own prefix", () => {
   test("served, with the router addresses of online peers as witnesses, installed ones first", () => {
@@ -40,7 +45,7 @@ describe("facts of an own prefix", () => {
       peer(3, ["10.244.3.0/24"], false),
       peer(4, ["10.244.4.0/24", "fd00:10:244:4::/64", "192.168.0.0/24"]),
     ];
-    expect(ownRouteFacts(own, supernets, status(peers), { "10.244.4.0/24": true })).toEqual({
+    expect(ownRouteFacts(own, view(status(peers), { installed: { "10.244.4.0/24": true } }))).toEqual({
       ready: true,
       fresh: true,
       nodeId: "1",
@@ -52,7 +57,7 @@ describe("facts of an own prefix", () => {
 
   test("nine peers bear witness, however many there are", () => {
     const peers = Array.from({ length: 12 }, (_, index) => peer(index + 2, [`10.244.${index + 2}.0/24`]));
-    expect(ownRouteFacts(own, supernets, status(peers), {}).witnesses).toHaveLength(9);
+    expect(ownRouteFacts(own, view(status(peers))).witnesses).toHaveLength(9);
   });
 
   test("a peer's prefix is announced, and installed once it stands in the table", () => {
@@ -79,26 +84,25 @@ describe("facts of an own prefix", () => {
 
   test("what is no prefix bears no witness and is no stranger", () => {
     const told = status([peer(2, ["no prefix", "10.244.2.0/24"])]);
-    expect(ownRouteFacts(own, supernets, told, {}).witnesses).toEqual(["10.244.2.1"]);
-    expect(peerRoutes([own], supernets, told, {}, {}).strangers).toBe(1);
+    expect(ownRouteFacts(own, view(told)).witnesses).toEqual(["10.244.2.1"]);
+    expect(peerRoutes([own], view(told, { bound: {} })).strangers).toBe(1);
   });
 
   test("without a netmap there is nothing to say of peers", () => {
     const peers = [peer(2, ["10.244.2.0/24"])];
-    const known = (changes: Partial<TailnetStatus>) =>
-      peerRoutes([own], supernets, status(peers, changes), {}).known;
+    const known = (changes: Partial<TailnetStatus>) => peerRoutes([own], view(status(peers, changes))).known;
     expect(known({ backendState: "Starting" })).toEqual({ 2: true });
     expect(known({ backendState: "NeedsLogin" })).toEqual({});
     expect(known({ self: { ...status([]).self, nodeId: "" } })).toEqual({});
   });
 
   test("a node that announces a part of it is no witness", () => {
-    expect(ownRouteFacts(own, supernets, status([peer(9, ["10.244.1.0/25"])]), {}).witnesses).toEqual([]);
+    expect(ownRouteFacts(own, view(status([peer(9, ["10.244.1.0/25"])]))).witnesses).toEqual([]);
   });
 
   test("a cached netmap is neither fresh nor ready", () => {
     const cached = status([], { fresh: false });
-    expect(ownRouteFacts(own, supernets, cached, {})).toMatchObject({
+    expect(ownRouteFacts(own, view(cached))).toMatchObject({
       ready: false,
       fresh: false,
       served: true,
@@ -107,11 +111,11 @@ describe("facts of an own prefix", () => {
 
   test("served by another node, it says by which", () => {
     const taken = status([peer(9, [own])], { self: { ...status([]).self, primaryRoutes: [] } });
-    expect(ownRouteFacts(own, supernets, taken, {})).toMatchObject({ served: false, takenBy: "n9" });
+    expect(ownRouteFacts(own, view(taken))).toMatchObject({ served: false, takenBy: "n9" });
   });
 
   test("lost to another node without being told so itself, it is not served", () => {
-    expect(ownRouteFacts(own, supernets, status([peer(9, [own])]), {})).toMatchObject({
+    expect(ownRouteFacts(own, view(status([peer(9, [own])])))).toMatchObject({
       served: false,
       takenBy: "n9",
     });
@@ -168,7 +172,7 @@ describe("facts of peers' prefixes", () => {
 
 describe("once the cluster's Nodes are known", () => {
   const bound = { [own]: "1", "10.244.2.0/24": "2", "10.244.5.0/24": "" } as const;
-  const judged = (...peers: readonly TailnetPeer[]) => peerRoutes([own], supernets, status(peers), {}, bound);
+  const judged = (...peers: readonly TailnetPeer[]) => peerRoutes([own], view(status(peers), { bound }));
   const told = (...peers: readonly TailnetPeer[]) =>
     Object.entries(judged(...peers).facts).map(([prefix, { published, culprit }]) => [
       prefix,
@@ -203,7 +207,7 @@ describe("once the cluster's Nodes are known", () => {
       ...Array.from({ length: 20 }, (_, at) => peer(at + 10, [`10.244.${at + 10}.0/24`])),
     ];
     const witnesses = (more: readonly TailnetPeer[]) =>
-      ownRouteFacts(own, supernets, status([...peers, ...more]), {}, bound).witnesses;
+      ownRouteFacts(own, view(status([...peers, ...more]), { bound })).witnesses;
     expect(witnesses([])).toEqual([]);
     expect(witnesses([peer(2, ["10.244.2.0/24"])])).toEqual(["10.244.2.1"]);
   });
@@ -217,7 +221,7 @@ describe("once the cluster's Nodes are known", () => {
 
   test("before that nobody is judged", () => {
     const peers = [peer(2, ["10.244.9.0/24"])];
-    const seen = peerRoutes([own], supernets, status(peers), {}, null);
+    const seen = peerRoutes([own], view(status(peers)));
     expect(seen.facts["10.244.9.0/24"]).toMatchObject({ published: true, culprit: "" });
     expect(seen.strangers).toBe(0);
   });
