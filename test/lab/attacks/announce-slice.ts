@@ -4,7 +4,7 @@ import type { Pod } from "../pods.ts";
 import type { Finding, Scene } from "./attack.ts";
 import { attackPods, honestPingFromNode, reaches } from "./attack-pods.ts";
 import { type Member, tailnetAddress, untilServed, withMember } from "./member.ts";
-import { freshNumber, makeProbes, type Probe, probeFilter, probesIn, sendPackets } from "./probes.ts";
+import { freshNumber, makeProbes, probeFilter, probesIn, sendProbes } from "./probes.ts";
 import { arrivalFinding, waysBetween } from "./through-node.ts";
 import { linkIn, type WatchedLink, watchLinks } from "./watch-links.ts";
 
@@ -51,12 +51,6 @@ export async function impersonate(
     ...probe,
     what: `${probe.what} as pod ${target.name}`,
   }));
-  const send = (netns: string, probes: readonly Probe[]) =>
-    sendPackets(
-      lab,
-      netns,
-      probes.map(({ packet }) => packet),
-    );
   const links: readonly WatchedLink[] = [
     { what: "the rogue", ...linkIn(rogue.host.netns, rogue.link), filter: probeFilter(outward) },
     { what: `pod ${sender.name}`, ...linkIn(sender.netns, "eth0"), filter: probeFilter(inward) },
@@ -64,8 +58,8 @@ export async function impersonate(
   const [taken, forged] = await watchLinks(lab, links, async () => {
     for (let time = 0; time < 2; time += 1) {
       await throughTunnel(rogue, senderNode, sender);
-      await send(sender.netns, outward);
-      await send(rogue.host.netns, inward);
+      await sendProbes(lab, sender.netns, outward);
+      await sendProbes(lab, rogue.host.netns, inward);
     }
     await throughTunnel(rogue, senderNode, sender);
   });

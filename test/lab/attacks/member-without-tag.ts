@@ -1,15 +1,7 @@
 import type { Attack } from "./attack.ts";
 import { attackPods, honestPing, honestPingFromNode } from "./attack-pods.ts";
 import { tailnetAddress, withMember } from "./member.ts";
-import {
-  freshNumber,
-  makeProbes,
-  openers,
-  pretenders,
-  probeFilter,
-  probesIn,
-  sendPackets,
-} from "./probes.ts";
+import { freshNumber, makeProbes, openers, pretenders, probeFilter, probesIn, sendProbes } from "./probes.ts";
 import { arrivalFinding, waysBetween, withNeighbour } from "./through-node.ts";
 import { linkIn, watchLinks } from "./watch-links.ts";
 
@@ -40,16 +32,8 @@ export const memberWithoutTag: Attack = {
         const [reached, left] = await watchLinks(lab, links, async () => {
           for (let time = 0; time < 2; time += 1) {
             await honest();
-            await sendPackets(
-              lab,
-              member.host.netns,
-              inward.map(({ packet }) => packet),
-            );
-            await sendPackets(
-              lab,
-              attacker.netns,
-              outward.map(({ packet }) => packet),
-            );
+            await sendProbes(lab, member.host.netns, inward);
+            await sendProbes(lab, attacker.netns, outward);
           }
           await honest();
         });

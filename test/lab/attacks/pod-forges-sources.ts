@@ -1,6 +1,6 @@
 import type { Attack } from "./attack.ts";
 import { attackPods, honestPing } from "./attack-pods.ts";
-import { freshNumber, makeProbes, probeFilter, probesIn, sendPackets } from "./probes.ts";
+import { freshNumber, makeProbes, probeFilter, probesIn, sendProbes } from "./probes.ts";
 import { arrivalFinding, waysBetween, withNeighbour } from "./through-node.ts";
 import { linkIn, watchLinks } from "./watch-links.ts";
 import { withSysctl } from "./with-sysctls.ts";
@@ -41,11 +41,7 @@ export const podForgesSources: Attack = {
         watchLinks(lab, links, async () => {
           await honest();
           for (let time = 0; time < 2; time += 1) {
-            await sendPackets(
-              lab,
-              attacker.netns,
-              probes.map(({ packet }) => packet),
-            );
+            await sendProbes(lab, attacker.netns, probes);
             await honest();
           }
         }),

@@ -92,6 +92,15 @@ export function probesIn(lines: readonly string[], probes: readonly Probe[]): re
   });
 }
 
+/** Sends the probes' packets by routing. */
+export async function sendProbes(lab: Lab, netns: string, probes: readonly Probe[]): Promise<void> {
+  await sendPackets(
+    lab,
+    netns,
+    probes.map(({ packet }) => packet),
+  );
+}
+
 /** Sends packets as they are, from a namespace of the lab, by routing there or by one link. */
 export async function sendPackets(
   lab: Lab,

@@ -9,7 +9,7 @@ import { killService, startService } from "../services.ts";
 import { waitUntil } from "../wait-until.ts";
 import type { Attack } from "./attack.ts";
 import { attackPods, honestPing, workloadName } from "./attack-pods.ts";
-import { freshNumber, makeProbes, openers, sendPackets } from "./probes.ts";
+import { freshNumber, makeProbes, openers, sendProbes } from "./probes.ts";
 import { waysBetween, withNeighbour } from "./through-node.ts";
 
 export const serviceInPlaintext: Attack = {
@@ -40,11 +40,7 @@ export const serviceInPlaintext: Attack = {
           await run(
             inNetns(node.netns, ["nft", "delete", "table", family === 4 ? "ip" : "ip6", "kube-proxy"]),
           );
-        await sendPackets(
-          lab,
-          attacker.netns,
-          probes.map(({ packet }) => packet),
-        );
+        await sendProbes(lab, attacker.netns, probes);
         // The same way out, for what may leave.
         await honestPing(attacker, neighbour.addresses);
       } finally {

@@ -4,7 +4,7 @@ import { inNetns, ipBatch } from "../netns.ts";
 import { run, runResult } from "../run-command.ts";
 import { plugInHost, type UnderlayHost, underlayAddress, unplugHost } from "../underlay.ts";
 import type { Finding, Scene } from "./attack.ts";
-import { type Probe, type ProbeWay, probeFilter, probesIn, sendPackets } from "./probes.ts";
+import { type Probe, type ProbeWay, probeFilter, probesIn, sendProbes } from "./probes.ts";
 import { linkIn, type WatchedLink, watchLinks } from "./watch-links.ts";
 
 /** A host on the nodes' underlay that uses a node as its gateway. */
@@ -64,11 +64,10 @@ export async function sendThroughNode(lab: Lab, attempt: ThroughNode): Promise<r
   const ownLink = { what: neighbourWord, ...linkIn(neighbour.netns, "eth0"), filter: answers };
   const seen = await watchLinks(lab, [...watched, ownLink], async () => {
     await honest();
-    const packets = probes.map(({ packet }) => packet);
-    await sendPackets(lab, neighbour.netns, packets);
+    await sendProbes(lab, neighbour.netns, probes);
     await honest();
     // What waited for a neighbour's or a tunnel's answer at first is sent once more.
-    await sendPackets(lab, neighbour.netns, packets);
+    await sendProbes(lab, neighbour.netns, probes);
     await honest();
   });
   return seen.map(({ what, lines }) => arrivalFinding(what, probesIn(lines, probes), probes));
