@@ -9,13 +9,7 @@ import { containerProcess, installChart, waitForRollout } from "../lab/kubernete
 import { applyObjects, getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
 import { inNode } from "../lab/kubernetes/node-machine.ts";
 import { cutPower, powerOn } from "../lab/kubernetes/node-power.ts";
-import {
-  type ClusterPod,
-  execInClusterPod,
-  waitForWorkload,
-  workloadObjects,
-  workloadPods,
-} from "../lab/kubernetes/workload.ts";
+import { execInClusterPod, waitForWorkload, workloadObjects } from "../lab/kubernetes/workload.ts";
 import { LabError } from "../lab/lab-error.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import { tailOf } from "../lab/log-tail.ts";
@@ -24,6 +18,7 @@ import { stderrProgress } from "../lab/progress.ts";
 import { run } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { watchCluster } from "./support/cluster-watch.ts";
+import { acrossNodes, componentPods, componentUids } from "./support/component-pods.ts";
 import { type NodeSnapshot, nodeSnapshot, untilNodeSettled } from "./support/node-snapshot.ts";
 import { pingMeanwhile } from "./support/ping-meanwhile.ts";
 import { useLab } from "./support/use-lab.ts";
@@ -32,26 +27,6 @@ const lab = useLab({ nodes: 3, kubernetes: { network: "none", proxyMode: "nftabl
 const node = (name: string) => nodeOf(lab(), name);
 const progress = stderrProgress();
 const before = new Map<string, NodeSnapshot>();
-
-type Pods = {
-  readonly items: readonly {
-    readonly metadata: { readonly uid: string; readonly name: string };
-    readonly status: { readonly containerStatuses: readonly { readonly restartCount: number }[] };
-  }[];
-};
-
-const component = async (name: string) => {
-  const labels = `app.kubernetes.io/name=headcni,app.kubernetes.io/component=${name}`;
-  return (await getJson<Pods>(lab(), ["-n", release.namespace, "pods", "-l", labels])).items;
-};
-const uids = async (name: string) => (await component(name)).map(({ metadata }) => metadata.uid).sort();
-
-async function acrossNodes(): Promise<readonly [ClusterPod, ClusterPod]> {
-  const pods = await workloadPods(lab(), "who");
-  const [from, to] = ["n1", "n2"].map((name) => pods.find(({ node }) => node === name));
-  if (from === undefined || to === undefined) throw new Error("no pod on each node");
-  return [from, to];
-}
 
 async function readyOf(name: string): Promise<string> {
   return await kubectl(lab(), [
@@ -126,7 +101,7 @@ test("one helm install: nodes become Ready and pods of two nodes reach each othe
   progress(`all nodes Ready ${((performance.now() - start) / 1000).toFixed(1)} s after helm install`);
   await applyObjects(lab(), workloadObjects({ name: "who", replicas: 4 }));
   await waitForWorkload(lab(), "who", 120);
-  const [from, to] = await acrossNodes();
+  const [from, to] = await acrossNodes(lab());
   const { stdout } = await execInClusterPod(lab(), from, ["ping", "-c", "3", "-W", "5", to.address]);
   expect(stdout).toContain("3 packets received");
   progress(
@@ -176,9 +151,9 @@ test.each([
     "{.endpoints[*].conditions.ready}",
   );
   onTestFinished(endpoints.end);
-  const daemons = await uids("daemon");
-  const wires = await uids("wire");
-  const [from, to] = await acrossNodes();
+  const daemons = await componentUids(lab(), "daemon");
+  const wires = await componentUids(lab(), "wire");
+  const [from, to] = await acrossNodes(lab());
   const pinged = await pingMeanwhile(lab(), from, to);
 
   await update();
@@ -187,8 +162,8 @@ test.each([
   const { received, lost } = await pinged();
   expect(received).toBeGreaterThan(0);
   expect(lost).toEqual([]);
-  expect((await uids("daemon")).filter((uid) => daemons.includes(uid))).toEqual([]);
-  expect(await uids("wire")).toEqual(wires);
+  expect((await componentUids(lab(), "daemon")).filter((uid) => daemons.includes(uid))).toEqual([]);
+  expect(await componentUids(lab(), "wire")).toEqual(wires);
   expect(nodes.lines().filter((line) => !/^True /.test(line))).toEqual([]);
   expect(endpoints.lines().filter((line) => line !== "true true true true")).toEqual([]);
 });
@@ -200,7 +175,7 @@ test("a configuration of another CNI that the runtime would take first is named,
   onTestFinished(async () => void (await run(["rm", "-f", other])));
   await kubectl(lab(), ["-n", release.namespace, "rollout", "restart", "daemonset/headcni"]);
   await waitForRollout(lab());
-  const pod = (await component("daemon")).map(({ metadata }) => metadata.name);
+  const pod = (await componentPods(lab(), "daemon")).map(({ metadata }) => metadata.name);
   const logs = await Promise.all(
     pod.map((name) => kubectl(lab(), ["-n", release.namespace, "logs", name, "-c", "headcni"])),
   );
@@ -215,6 +190,7 @@ test("a configuration of another CNI that the runtime would take first is named,
 test("helm uninstall leaves the nodes as they were", async () => {
   await kubectl(lab(), ["delete", "deployment/who", "service/who"]);
   await kubectl(lab(), ["-n", "kube-system", "scale", "deployment/coredns", "--replicas=0"]);
+  type Pods = { readonly items: readonly { readonly metadata: { readonly name: string } }[] };
   const pods = async () =>
     (await getJson<Pods>(lab(), ["pods", "-A"])).items.map(({ metadata }) => metadata.name);
   const others = async () => (await pods()).filter((name) => !name.startsWith("headcni"));

@@ -7,9 +7,8 @@ import {
 import { importImages } from "../lab/kubernetes/containerd.ts";
 import { chartFolder, helm, release, writeValues } from "../lab/kubernetes/helm.ts";
 import { waitForRollout } from "../lab/kubernetes/install.ts";
-import { applyObjects, getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
+import { applyObjects, kubectl } from "../lab/kubernetes/kubectl.ts";
 import {
-  type ClusterPod,
   execInClusterPod,
   waitForWorkload,
   workloadObjects,
@@ -18,6 +17,7 @@ import {
 import { stderrProgress } from "../lab/progress.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { watchCluster } from "./support/cluster-watch.ts";
+import { acrossNodes, componentPods, componentUids } from "./support/component-pods.ts";
 import { pingMeanwhile } from "./support/ping-meanwhile.ts";
 import { useLab } from "./support/use-lab.ts";
 
@@ -48,34 +48,17 @@ async function valuesOf(before?: Release): Promise<readonly string[]> {
   return [`--values=${await writeValues(lab(), ["allowFromUnderlay"])}`, `--set=image.tag=${tag}`];
 }
 
-type Pods = {
-  readonly items: readonly {
-    readonly metadata: { readonly uid: string; readonly name: string };
-    readonly spec: { readonly containers: readonly { readonly image: string }[] };
-  }[];
-};
-
-async function component(name: string) {
-  const labels = `app.kubernetes.io/name=headcni,app.kubernetes.io/component=${name}`;
-  return (await getJson<Pods>(lab(), ["-n", release.namespace, "pods", "-l", labels])).items;
-}
-const uids = async (name: string) => (await component(name)).map(({ metadata }) => metadata.uid).sort();
-const images = async (name: string) => [
-  ...new Set((await component(name)).flatMap(({ spec }) => spec.containers.map(({ image }) => image))),
+const daemonImages = async () => [
+  ...new Set(
+    (await componentPods(lab(), "daemon")).flatMap(({ spec }) => spec.containers.map(({ image }) => image)),
+  ),
 ];
-
-async function acrossNodes(): Promise<readonly [ClusterPod, ClusterPod]> {
-  const pods = await workloadPods(lab(), "who");
-  const [from, to] = ["n1", "n2"].map((name) => pods.find(({ node }) => node === name));
-  if (from === undefined || to === undefined) throw new Error("no pod on each node");
-  return [from, to];
-}
 
 /** A daemon of whichever release gives new pods their network on both nodes, and they reach the old ones. */
 async function expectNewPods(): Promise<void> {
   await applyObjects(lab(), workloadObjects({ name: "new", replicas: 2 }));
   await waitForWorkload(lab(), "new", 120);
-  const [, to] = await acrossNodes();
+  const [, to] = await acrossNodes(lab());
   for (const pod of await workloadPods(lab(), "new")) {
     const { stdout } = await execInClusterPod(lab(), pod, ["ping", "-c", "3", "-W", "5", to.address]);
     expect(stdout, pod.node).toContain("3 packets received");
@@ -88,15 +71,18 @@ const back = async () => helm(lab(), ["rollback", release.name]);
 
 /** Ends headcni-wire on all nodes, as an operator does after an upgrade. It cuts them off for some seconds. */
 async function replaceWires(): Promise<void> {
-  const before = await uids("wire");
+  const before = await componentUids(lab(), "wire");
   const labels = "app.kubernetes.io/component=wire";
   await kubectl(lab(), ["-n", release.namespace, "delete", "pod", "-l", labels, "--wait"]);
-  await waitUntil(async () => (await uids("wire")).filter((uid) => !before.includes(uid)).length === 2, {
-    what: "headcni-wire is replaced on both nodes",
-    timeoutMs: 120_000,
-    everyMs: 500,
-  });
-  const [from, to] = await acrossNodes();
+  await waitUntil(
+    async () => (await componentUids(lab(), "wire")).filter((uid) => !before.includes(uid)).length === 2,
+    {
+      what: "headcni-wire is replaced on both nodes",
+      timeoutMs: 120_000,
+      everyMs: 500,
+    },
+  );
+  const [from, to] = await acrossNodes(lab());
   const answers = async () =>
     (await execInClusterPod(lab(), from, ["ping", "-c", "1", "-W", "1", to.address])).exitCode === 0;
   await waitUntil(answers, { what: "pods talk again", timeoutMs: 120_000, everyMs: 500 });
@@ -118,9 +104,9 @@ test.each([
       '{.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].message}',
     );
     onTestFinished(nodes.end);
-    const daemons = await uids("daemon");
-    const wires = await uids("wire");
-    const pinged = await pingMeanwhile(lab(), ...(await acrossNodes()));
+    const daemons = await componentUids(lab(), "daemon");
+    const wires = await componentUids(lab(), "wire");
+    const pinged = await pingMeanwhile(lab(), ...(await acrossNodes(lab())));
 
     await change();
     await waitForRollout(lab());
@@ -128,9 +114,9 @@ test.each([
     const { received, lost } = await pinged();
     expect(received).toBeGreaterThan(0);
     expect(lost).toEqual([]);
-    expect((await uids("daemon")).filter((uid) => daemons.includes(uid))).toEqual([]);
-    expect(await uids("wire")).toEqual(wires);
-    const [image = ""] = await images("daemon");
+    expect((await componentUids(lab(), "daemon")).filter((uid) => daemons.includes(uid))).toEqual([]);
+    expect(await componentUids(lab(), "wire")).toEqual(wires);
+    const [image = ""] = await daemonImages();
     expect(image === previous.image.name ? "previous" : "this").toBe(to);
     expect(nodes.lines().filter((line) => !/^True /.test(line))).toEqual([]);
     await expectNewPods();
