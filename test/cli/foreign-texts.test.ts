@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { CliError } from "../../src/cli/cli-error.ts";
 import type { CliCommand } from "../../src/cli/command.ts";
-import { actsOnTerminal, foreignText, hostile } from "../support/foreign-text.ts";
+import { actsOnTerminal } from "../support/acts-on-terminal.ts";
+import { foreignText, hostile } from "../support/foreign-text.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { runWords } from "./run-words.ts";
 

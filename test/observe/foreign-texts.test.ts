@@ -11,8 +11,9 @@ import { createLogger } from "../../src/observe/logger.ts";
 import { createNewsMetrics } from "../../src/observe/news-metrics.ts";
 import { quoted } from "../../src/protocol/parsed.ts";
 import { parseRequest } from "../../src/protocol/request-schema.ts";
+import { actsOnTerminal } from "../support/acts-on-terminal.ts";
 import { cniRequest } from "../support/cni-requests.ts";
-import { actsOnTerminal, foreignText } from "../support/foreign-text.ts";
+import { foreignText } from "../support/foreign-text.ts";
 
 const holds = (property: (text: string) => void | Promise<void>) =>
   fc.assert(

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { visible, visibleLine } from "../../src/protocol/visible-text.ts";
-import { actsOnTerminal, foreignText, hostile } from "../support/foreign-text.ts";
+import { actsOnTerminal } from "../support/acts-on-terminal.ts";
+import { foreignText, hostile } from "../support/foreign-text.ts";
 
 test("control characters are written out as JSON writes them, blanks and line ends stay", () => {
   expect(visible("n1\u001b[2J\u009b\u202e\u007f\r\n\tz")).toBe(

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { passOn } from "../../../src/adapters/tailscale/tailscaled-log.ts";
-import { actsOnTerminal, hostile } from "../../support/foreign-text.ts";
+import { actsOnTerminal } from "../../support/acts-on-terminal.ts";
+import { hostile } from "../../support/foreign-text.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 

@@ -4,7 +4,7 @@ import { createFrameDecoder, type Decoded } from "../../../src/protocol/frame-de
 import { encodeFrame } from "../../../src/protocol/frames.ts";
 import type { Parsed } from "../../../src/protocol/parsed.ts";
 import { parseRequest } from "../../../src/protocol/request-schema.ts";
-import { actsOnTerminal } from "../../support/foreign-text.ts";
+import { actsOnTerminal } from "../../support/acts-on-terminal.ts";
 import { type FuzzTargetSource, withoutValues } from "../fuzz-target.ts";
 
 const codes: readonly number[] = Object.values(cniErrorCodes);

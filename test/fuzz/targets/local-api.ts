@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTailnet } from "../../../src/adapters/tailscale/tailnet-client.ts";
 import { TailscaleError } from "../../../src/adapters/tailscale/tailscale-error.ts";
-import { actsOnTerminal } from "../../support/foreign-text.ts";
+import { actsOnTerminal } from "../../support/acts-on-terminal.ts";
 import { type FuzzTargetSource, withoutValues, wordsOfAsync } from "../fuzz-target.ts";
 import { httpWords, openScriptedServer } from "./scripted-server.ts";
 

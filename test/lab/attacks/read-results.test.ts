@@ -35,12 +35,13 @@ test("a flood has as many prefixes as it says, none twice, all in the upper half
 
 test("control characters are named once each; line ends and tabs are none", () => {
   expect(controlCharacters("plain\ttext\nof two lines, größer\n")).toEqual([]);
-  expect(controlCharacters("a\u001b[31mb\u001b[0m\u009b2J\u0007\r\u007f")).toEqual([
+  expect(controlCharacters("a\u001b[31mb\u001b[0m\u009b2J\u0007\r\u007f\u202e")).toEqual([
     "U+0007",
     "U+000D",
     "U+001B",
     "U+007F",
     "U+009B",
+    "U+202E",
   ]);
 });
 

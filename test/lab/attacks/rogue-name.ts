@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { actsOnTerminal } from "../../support/acts-on-terminal.ts";
 import { daemonGet } from "../daemon-pages.ts";
 import { LabError } from "../lab-error.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
@@ -43,11 +44,12 @@ export const rogueName: Attack = {
   },
 };
 
-/** Control characters in a text that no line of it may hold: C0 but line ends and tabs, DEL, and C1. */
+/** Characters in a text that no line of it may hold, by their code points. */
 export function controlCharacters(text: string): readonly string[] {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-  const found = text.match(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g) ?? [];
-  return [...new Set(found)].map((character) => `U+${hex(character)}`).sort();
+  return [...new Set(text)]
+    .filter(actsOnTerminal)
+    .map((character) => `U+${hex(character)}`)
+    .sort();
 }
 
 function hex(character: string): string {
