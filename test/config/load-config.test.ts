@@ -343,6 +343,11 @@ const refused: readonly (readonly [
       ["", "config.yaml:4:1", "bad YAML", "Implicit map keys"],
     ],
   ],
+  [
+    "a value that contains itself",
+    minimal("tailscale: { tags: &a [*a] }"),
+    [["tailscale.tags", "config.yaml:3:14", "bad YAML", "must not contain itself"]],
+  ],
   ["two documents in one file", `${minimal()}\n---\nnodeName: x`, [["", "config.yaml:3:1", "bad YAML", ""]]],
   [
     "a list in place of the file's map",

@@ -224,6 +224,14 @@ describe("a kubeconfig", () => {
     );
   });
 
+  it("that contains itself is refused, with its place", async () => {
+    const { path } = kubeconfig({});
+    writeFileSync(path, "extensions: &a [*a]");
+    await expect(accessOf(path)).rejects.toThrow(
+      expect.objectContaining({ message: expect.stringMatching(`${path}.*contains itself`) }),
+    );
+  });
+
   it("that is no YAML is refused without a word of its content", async () => {
     const { path } = kubeconfig({});
     writeFileSync(path, "token: [secret-token");
