@@ -13,8 +13,6 @@ export interface AllowlistInput {
 export type AllowlistEvent =
   /** From the watch of the list: it may be another. */
   | { readonly type: "list.changed" }
-  /** From the same: it watches no more. */
-  | { readonly type: "list.unwatched"; readonly failure: Failure }
   /** From tailscaled's bus: the netmap changed; `routes` of the nodes that changed, where it says all by itself. */
   | { readonly type: "netmap.hinted"; readonly routes: ServedRoutes | "unknown" }
   /** From the bus: it ended, or never began. */

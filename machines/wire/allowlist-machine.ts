@@ -119,11 +119,8 @@ export const allowlistMachine = setup({
     failure: null,
   }),
   options: { maxIterations: 1_000 },
-  // Without it the list is still read every minute.
+  // It may miss what happens before its first look, so the list is also read every minute.
   invoke: { src: "watchList", id: "watchList", onError: { actions: keepError } },
-  on: {
-    "list.unwatched": { actions: { type: "keepFailure", params: ({ event }) => event.failure } },
-  },
   type: "parallel",
   states: {
     list: {

@@ -44,10 +44,7 @@ export function wireActors(host: WireHost, allowlist: AllowlistHost, failed: (fa
 function allowlistActors(host: AllowlistHost) {
   return {
     watchList: fromCallback<AllowlistEvent, undefined>(({ sendBack }) =>
-      host.watchList(
-        () => sendBack({ type: "list.changed" }),
-        (error) => sendBack({ type: "list.unwatched", failure: toFailure(error) }),
-      ),
+      host.watchList(() => sendBack({ type: "list.changed" })),
     ),
     readList: fromPromise<readonly NodeBinding[] | null, void>(() => host.readList()),
     followNetmap: fromCallback<AllowlistEvent, undefined>(({ sendBack }) =>

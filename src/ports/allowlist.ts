@@ -5,8 +5,8 @@ import type { NodeBinding } from "../domain/node-bindings.ts";
 export interface AllowlistHost {
   /** The daemon's list of Nodes; null where there is none. */
   readList(): Promise<readonly NodeBinding[] | null>;
-  /** `changed` when the list may be another, `failed` at most once and nothing after it. Returns the way to end it. */
-  watchList(changed: () => void, failed: (error: Error) => void): () => void;
+  /** `changed` when the list may be another, within about a second. Returns the way to end it. */
+  watchList(changed: () => void): () => void;
   /**
    * Follows tailscaled's netmap: `hinted` when it changed, with the routes of the nodes that changed where nothing else did; `closed` once at
    * the end. Returns the way to end it.

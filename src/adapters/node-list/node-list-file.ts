@@ -1,6 +1,5 @@
-import { watch } from "node:fs";
+import { unwatchFile, watchFile } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, dirname } from "node:path";
 import * as z from "zod";
 import { HeadcniError } from "../../domain/failure.ts";
 import type { NodeBinding } from "../../domain/node-bindings.ts";
@@ -50,23 +49,17 @@ export function createNodeListFile(path: string): NodeList {
   };
 }
 
+/** How often the file is looked at: one stat(2). */
+const lookMs = 1_000;
+
 /**
- * Tells when the file was replaced, whoever did it. Its folder is watched, because a rename gives the name to another file; it must exist.
- * `failed` is called at most once.
+ * Tells when the file is another one or none, and once when there is none at first. By looks at it, not by inotify(7): that runs out of
+ * instances, and needs the folder.
  */
-export function watchNodeListFile(
-  path: string,
-  changed: () => void,
-  failed: (error: Error) => void,
-): () => void {
-  const watcher = watch(dirname(path), { persistent: false }, (_kind, name) => {
-    if (name === null || name === basename(path)) changed();
-  });
-  watcher.once("error", (error) => {
-    watcher.close();
-    failed(error);
-  });
-  return () => watcher.close();
+export function watchNodeListFile(path: string, changed: () => void): () => void {
+  const heard = () => changed();
+  watchFile(path, { persistent: false, interval: lookMs }, heard);
+  return () => unwatchFile(path, heard);
 }
 
 function unreadable(path: string, reason: string, cause: unknown): NodeListError {

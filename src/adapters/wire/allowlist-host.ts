@@ -1,5 +1,3 @@
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import {
   type AllowlistSettings,
   allowlistTable,
@@ -31,11 +29,7 @@ export function createAllowlistHost(
   let tableWatch: TableWatch | undefined;
   return {
     readList: createNodeListFile(list).read,
-    watchList: (changed, failed) => {
-      // The daemon may come later.
-      mkdirSync(dirname(list), { recursive: true, mode: 0o700 });
-      return watchNodeListFile(list, changed, failed);
-    },
+    watchList: (changed) => watchNodeListFile(list, changed),
     followNetmap: (hinted, closed) =>
       followBus(
         api,
