@@ -27,6 +27,7 @@ import { tailnetLoginMachine } from "./tailnet/tailnet-login-machine.ts";
 import { tailnetMachine } from "./tailnet/tailnet-machine.ts";
 import { tailscaledMachine } from "./tailscaled/tailscaled-machine.ts";
 import { watchMachine } from "./watch/watch-machine.ts";
+import { allowlistKeeperMachine } from "./wire/allowlist-keeper-machine.ts";
 import { allowlistMachine } from "./wire/allowlist-machine.ts";
 import { wireResolverMachine } from "./wire/resolver-machine.ts";
 import { wireMachine } from "./wire/wire-machine.ts";
@@ -62,6 +63,7 @@ export const allMachines: readonly AnyStateMachine[] = [
   watchMachine,
   wireMachine,
   wireResolverMachine,
+  allowlistKeeperMachine,
   allowlistMachine,
   cleanupMachine,
 ];

@@ -37,7 +37,8 @@ const purposes: Readonly<Record<string, string>> = {
   podReports: "Posts what goes wrong with pods as Events.",
   wire: "The program that keeps tailscaled running apart from the daemon, so that pods keep talking while the daemon restarts.",
   wireResolver: "Its child, where the node's nameservers answer on loopback only.",
-  allowlist: "Its child with Kubernetes: what the tailnet namespace believes of the tailnet.",
+  allowlistKeeper: "Its child with Kubernetes: runs `allowlist`, and again after a fault.",
+  allowlist: "The child of that: what the tailnet namespace believes of the tailnet.",
   cleanup: "`headcni --cleanup`: takes HeadCNI off a node, step by step, and says what is left.",
   watch: "List and watch of one kind of Kubernetes objects.",
 };

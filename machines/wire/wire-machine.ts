@@ -7,7 +7,7 @@ import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { ChildEnd } from "../support/slots.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { AllowlistReport } from "./allowlist-events.ts";
-import { allowlistMachine } from "./allowlist-machine.ts";
+import { allowlistKeeperMachine } from "./allowlist-keeper-machine.ts";
 import { wireResolverMachine } from "./resolver-machine.ts";
 
 /** The process, as the launcher knows it. */
@@ -68,13 +68,13 @@ export const wireMachine = setup({
     input: { readonly seed: string; readonly guarded: boolean };
     context: WireContext;
     events: WireEvent | ChildEnd;
-    children: { tailscaled: "tailscaled"; resolver: "resolver"; allowlist: "allowlist" };
+    children: { tailscaled: "tailscaled"; resolver: "resolver"; allowlistKeeper: "allowlistKeeper" };
   },
   actors: {
     /** Makes X, joins it to the node and stands in it. Gives the nameservers that need headcni-resolver. */
     prepare: notProvided<readonly string[], void>("wire.prepare"),
     resolver: wireResolverMachine,
-    allowlist: allowlistMachine,
+    allowlistKeeper: allowlistKeeperMachine,
     /** Runs one tailscaled from its start to its end. */
     tailscaled: notProvidedSource<LaunchCommand, undefined>("wire.tailscaled"),
     /** Tells the daemon who runs; null: nobody. */
@@ -93,7 +93,7 @@ export const wireMachine = setup({
         enqueue.spawnChild("resolver", { id: "resolver", input: { addresses, seed } });
     }),
     startAllowlist: enqueueActions(({ context: { seed }, enqueue, self }) => {
-      enqueue.spawnChild("allowlist", { id: "allowlist", input: { seed, parent: self } });
+      enqueue.spawnChild("allowlistKeeper", { id: "allowlistKeeper", input: { seed, parent: self } });
     }),
     stopEnded: enqueueActions(({ enqueue }, { actorId }: { readonly actorId: string }) => {
       enqueue.stopChild(actorId);
@@ -113,7 +113,7 @@ export const wireMachine = setup({
   initial: "preparing",
   on: {
     "wire.stop": ".leaving",
-    // Without the resolver tailscaled still has the nameservers that it reaches itself; what is believed in X stays without a keeper.
+    // Without the resolver tailscaled still has the nameservers that it reaches itself.
     "xstate.done.actor.*": { actions: { type: "stopEnded", params: ({ event }) => event } },
     "xstate.error.actor.*": {
       actions: [keepError, { type: "stopEnded", params: ({ event }) => event }],

@@ -1,5 +1,6 @@
 import { fromCallback, fromPromise } from "xstate";
 import type { AllowlistEvent } from "../../machines/wire/allowlist-events.ts";
+import { allowlistKeeperMachine } from "../../machines/wire/allowlist-keeper-machine.ts";
 import { allowlistMachine } from "../../machines/wire/allowlist-machine.ts";
 import { type ResolverEvent, wireResolverMachine } from "../../machines/wire/resolver-machine.ts";
 import type { LaunchCommand, WireEvent } from "../../machines/wire/wire-machine.ts";
@@ -14,7 +15,9 @@ import type { WireHost } from "../ports/wire.ts";
 /** Effects of the wire machine. `failed` hears of every end of tailscaled, for the log. */
 export function wireActors(host: WireHost, allowlist: AllowlistHost, failed: (failure: Failure) => void) {
   return {
-    allowlist: allowlistMachine.provide({ actors: allowlistActors(allowlist) }),
+    allowlistKeeper: allowlistKeeperMachine.provide({
+      actors: { allowlist: allowlistMachine.provide({ actors: allowlistActors(allowlist) }) },
+    }),
     prepare: fromPromise<readonly string[], void>(() => host.prepare()),
     resolver: wireResolverMachine.provide({
       actors: {

@@ -42,7 +42,7 @@ const named = ({ machine, subject, state }: Pick<WireActor, "machine" | "subject
   `${machine} ${subject} ${state}`;
 
 /** The daemon's table also has the machines of headcni-wire, which has a page of its own. */
-const ofWire: readonly string[] = ["wire", "wireResolver", "allowlist"];
+const ofWire: readonly string[] = ["wire", "wireResolver", "allowlistKeeper", "allowlist"];
 
 /** Waits until a viewer (the page) has the same machines in the same states as the daemon says. */
 async function agrees(known = () => inspector().actors()): Promise<void> {

@@ -27,32 +27,45 @@ export function createAllowlistHost(
 ): AllowlistHost & { close(): void } {
   const api = createLocalApi(socket);
   let tableWatch: TableWatch | undefined;
+  const [forList, forNetmap, forTable] = [oneAtATime(), oneAtATime(), oneAtATime()];
   return {
     readList: createNodeListFile(list).read,
-    watchList: (changed) => watchNodeListFile(list, changed),
+    watchList: (changed) => forList(() => watchNodeListFile(list, changed)),
     followNetmap: (hinted, closed) =>
-      followBus(
-        api,
-        (line) => {
-          const routes = readNetmapHint(line);
-          if (routes !== undefined) hinted(routes);
-        },
-        closed,
+      forNetmap(() =>
+        followBus(
+          api,
+          (line) => {
+            const routes = readNetmapHint(line);
+            if (routes !== undefined) hinted(routes);
+          },
+          closed,
+        ),
       ),
     readNetmap: async (signal) => {
       const { status } = readStatus(await api.call({ method: "GET", path: "status" }, signal));
       if (!hasNetmap(status)) return null;
       return Object.fromEntries(status.peers.map(({ nodeId, primaryRoutes }) => [nodeId, primaryRoutes]));
     },
-    watchTable: (changed, failed) => {
-      const watch = watchTable(allowlistTableName, changed, failed);
-      tableWatch = watch;
-      return watch.close;
-    },
+    watchTable: (changed, failed) =>
+      forTable(() => {
+        tableWatch = watchTable(allowlistTableName, changed, failed);
+        return tableWatch.close;
+      }),
     apply: (believed, signal) => {
       const load = () => loadDocument(loadTable(allowlistTable(settings, believed)), undefined, signal);
       return tableWatch === undefined ? load() : tableWatch.duringLoad(load);
     },
     close: api.close,
+  };
+}
+
+/** Begins something after the end of what it began before. XState does not stop what a machine runs that fails in one of its actions. */
+function oneAtATime(): (begin: () => () => void) => () => void {
+  let end = (): void => undefined;
+  return (begin) => {
+    end();
+    end = begin();
+    return end;
   };
 }

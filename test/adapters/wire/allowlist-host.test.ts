@@ -70,6 +70,22 @@ test("the bus tells whose routes changed, or that anything may have, and its end
   expect(heard).toEqual(["unknown", { "9": ["10.244.2.0/24"] }, "unknown", "closed"]);
 });
 
+test("whoever follows the netmap anew ends the bus of before", async () => {
+  const { host, world } = await started();
+  const follow = () =>
+    host.followNetmap(
+      () => undefined,
+      () => undefined,
+    );
+  follow();
+  await until(() => world.buses.length === 1, "the first bus is open");
+  onTestFinished(follow());
+  await until(
+    () => world.buses.length === 2 && world.buses[0]?.destroyed,
+    "another is open, the first is not",
+  );
+});
+
 test("the list is watched before there is any, and read as the daemon wrote it", async () => {
   const { host, list } = await started();
   let changes = 0;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AllowlistEvent } from "../../../machines/wire/allowlist-events.ts";
+import { allowlistKeeperMachine } from "../../../machines/wire/allowlist-keeper-machine.ts";
 import { allowlistMachine } from "../../../machines/wire/allowlist-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { ServedRoutes } from "../../../src/domain/believed-prefixes.ts";
@@ -287,6 +288,13 @@ describe("the list of Nodes", () => {
     const unwatched = open();
     expect(unwatched.fail("watchList", broken)).toEqual([counted()]);
     expect(unwatched.fire(60_000)).toEqual([readList]);
+  });
+});
+
+it("the allowlist's keeper takes every transition of its machine", async () => {
+  await walkAllTransitions(allowlistKeeperMachine, {
+    input: { seed: "n1", parent: recipient("parent") },
+    events: [],
   });
 });
 

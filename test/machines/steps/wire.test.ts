@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { allowlistKeeperMachine } from "../../../machines/wire/allowlist-keeper-machine.ts";
 import { wireResolverMachine } from "../../../machines/wire/resolver-machine.ts";
 import { wireMachine } from "../../../machines/wire/wire-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
-import { broken, brokenFailure, counted, drive } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
 
 const process = { pid: 42, startTime: "1000" };
 const failure = { code: "EXITED", message: "tailscaled ended by SIGKILL" };
@@ -44,17 +45,14 @@ describe("headcni-wire", () => {
   });
 
   it("with Kubernetes starts tailscaled only once X lets in nothing that is not believed", () => {
-    const { done, send, fail, at, timers } = started(true);
-    const keeper = { start: "allowlist", input: { seed: "n1", parent: "<wire>" } };
+    const { done, send, at, timers } = started(true);
+    const keeper = { start: "allowlistKeeper", input: { seed: "n1", parent: "<wire>" } };
     expect(done("prepare", [])).toEqual([keeper]);
     expect(at()).toBe("enclosing");
     expect(timers()).toEqual([]);
     expect(send(answered)).toEqual([]);
     expect(send({ type: "allowlist.inForce" })).toEqual([publish(null)]);
     expect(done("publish")).toEqual([launch]);
-    // What is in force stays so.
-    expect(fail("allowlist", broken)).toEqual([counted()]);
-    expect(at()).toEqual({ serving: "starting" });
   });
 
   it("ends also while X is not closed yet", () => {
@@ -160,6 +158,22 @@ describe("headcni-wire", () => {
     expect(send({ type: "wire.stop" })).toEqual([{ start: "retract" }, { stop: "prepare" }]);
     expect(fail("retract", broken)).toEqual([counted()]);
     expect(at()).toBe("stopped");
+  });
+});
+
+describe("the keeper of the allowlist", () => {
+  it("starts it again a second after it failed, and knows the failure until then", () => {
+    const keeper = drive(allowlistKeeperMachine, { seed: "n1", parent: recipient("wire") });
+    const run = { start: "allowlist", input: { seed: "n1", parent: "<wire>" } };
+    expect(keeper.start()).toEqual([run]);
+    for (let round = 0; round < 3; round += 1) {
+      expect(keeper.fail("allowlist", broken)).toEqual([counted()]);
+      expect(keeper.at()).toBe("crashed");
+      expect(keeper.context()).toMatchObject({ failure: brokenFailure });
+      expect(keeper.timers()).toEqual([1_000]);
+      expect(keeper.fire(1_000)).toEqual([run]);
+      expect(keeper.context()).toMatchObject({ failure: null });
+    }
   });
 });
 

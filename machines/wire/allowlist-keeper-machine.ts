@@ -1,0 +1,51 @@
+import { assign, enqueueActions, setup } from "xstate";
+import type { Failure } from "../../src/domain/failure.ts";
+import { keep, keepError } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
+import { mayLast, stuckAfter } from "../support/state-limit.ts";
+import type { AllowlistInput } from "./allowlist-events.ts";
+import { allowlistMachine } from "./allowlist-machine.ts";
+
+interface AllowlistKeeperContext extends AllowlistInput {
+  readonly failure: Failure | null;
+}
+
+const limits = { crashed: 1_000 };
+
+/**
+ * Runs `allowlist`, and starts it anew after a fault of its own. The table in the kernel stands meanwhile as it was; the new one begins
+ * with nothing believed.
+ */
+export const allowlistKeeperMachine = setup({
+  types: {} as MachineTypes & { input: AllowlistInput; context: AllowlistKeeperContext },
+  actors: { allowlist: allowlistMachine },
+  actions: {
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
+    forgetFailure: assign({ failure: null }),
+  },
+  delays: limits,
+}).createMachine({
+  id: "allowlistKeeper",
+  context: ({ input }) => ({ ...input, failure: null }),
+  options: { maxIterations: 1_000 },
+  initial: "keeping",
+  states: {
+    keeping: {
+      meta: mayLast("the machine allowlist runs"),
+      invoke: {
+        src: "allowlist",
+        id: "allowlist",
+        input: ({ context: { seed, parent } }) => ({ seed, parent }),
+        onError: { target: "crashed", actions: keepError },
+      },
+    },
+    crashed: {
+      meta: stuckAfter(
+        limits.crashed,
+        "the machine allowlist failed: what was in force stays, and it is started again",
+        "error",
+      ),
+      after: { crashed: { target: "keeping", actions: "forgetFailure" } },
+    },
+  },
+});
