@@ -31,8 +31,9 @@ const limits = {
   readList: 5_000,
   readNetmap: 12_000,
   apply: 10_000,
-  /** Between two loads: peers decide how often what they announce changes. */
+  /** Between two loads, and between two looks at the netmap: peers decide how often what they announce changes. */
   spacing: 100,
+  lookSpacing: 200,
   recheck: 60_000,
   relook: 10_000,
   retry: 1_000,
@@ -196,11 +197,15 @@ export const allowlistMachine = setup({
               invoke: {
                 src: "readNetmap",
                 onDone: {
-                  target: "resting",
+                  target: "spacing",
                   actions: { type: "keepServed", params: ({ event }) => event.output },
                 },
                 onError: { target: "pausing", actions: keepError },
               },
+            },
+            spacing: {
+              meta: stuckAfter(limits.lookSpacing, "the netmap was read a moment ago"),
+              after: { lookSpacing: "resting" },
             },
             pausing: {
               meta: stuckAfter(limits.retry, "tailscaled answered with an error"),

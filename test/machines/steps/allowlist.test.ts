@@ -47,6 +47,7 @@ function open() {
   allowlist.done("readNetmap", served);
   allowlist.done("apply", [prefix]);
   allowlist.fire(100);
+  allowlist.fire(200);
   return allowlist;
 }
 
@@ -101,11 +102,12 @@ describe("what X believes", () => {
   });
 
   it("is not loaded again for what changes nothing, however often peers announce other things", () => {
-    const { send, done } = open();
+    const { send, done, fire } = open();
     for (let round = 0; round < 50; round += 1) {
       const more = { ...served, "9": [`10.244.${100 + round}.0/24`] };
       expect(send(hinted({ "9": more["9"] ?? [] }))).toEqual([readNetmap]);
       expect(done("readNetmap", more)).toEqual([]);
+      expect(fire(200)).toEqual([]);
     }
   });
 
@@ -116,6 +118,7 @@ describe("what X believes", () => {
     expect(done("apply", [prefix])).toEqual([]);
     for (const routes of [{}, served, {}]) {
       send(hinted());
+      fire(200);
       expect(done("readNetmap", routes)).toEqual([]);
     }
     expect(fire(100)).toEqual([apply()]);
@@ -126,6 +129,7 @@ describe("what X believes", () => {
     send(hinted());
     done("readNetmap", served);
     send(hinted());
+    fire(200);
     expect(done("readNetmap", {})).toEqual([]);
     done("apply", [prefix]);
     expect(fire(100)).toEqual([apply()]);
@@ -206,11 +210,12 @@ describe("the table that somebody else changed", () => {
 
 describe("the netmap", () => {
   it("is read for a hint that says what is not known, and for one that does not say", () => {
-    const { send, done } = open();
+    const { send, done, fire } = open();
     expect(send(hinted({ "2": [prefix] }))).toEqual([]);
     expect(send(hinted({ "7": [] }))).toEqual([]);
     expect(send(hinted({ "7": [prefix] }))).toEqual([readNetmap]);
     done("readNetmap", served);
+    fire(200);
     expect(send(hinted())).toEqual([readNetmap]);
   });
 
@@ -218,12 +223,30 @@ describe("the netmap", () => {
     ["does not say what", hinted()],
     // A rogue that withdraws and announces again while tailscaled answers.
     ["says what was known before", hinted({ "2": [prefix] })],
-  ])("is read once more when a hint that %s came during the look", (_, hint) => {
-    const { send, done } = open();
+  ])("is read once more, 200 ms later, when a hint that %s came during the look", (_, hint) => {
+    const { send, done, fire } = open();
     send(hinted());
     expect(send(hint)).toEqual([]);
-    expect(done("readNetmap", served)).toEqual([readNetmap]);
     expect(done("readNetmap", served)).toEqual([]);
+    expect(fire(200)).toEqual([readNetmap]);
+    done("readNetmap", served);
+    expect(fire(200)).toEqual([]);
+  });
+
+  it("is read once in 200 ms, however many hints come, and after the last of them", () => {
+    const { send, done, fire, at } = open();
+    send(hinted());
+    for (let round = 0; round < 5; round += 1) {
+      expect(done("readNetmap", served)).toEqual([]);
+      expect(at()).toMatchObject({ netmap: { following: "spacing" } });
+      for (let hints = 0; hints < 100; hints += 1)
+        expect(send(hinted({ "9": [`10.${hints}.0.0/16`] }))).toEqual([]);
+      // What is known is told last: the netmap was another meanwhile.
+      expect(send(hinted({ "9": served["9"] ?? [] }))).toEqual([]);
+      expect(fire(200)).toEqual([readNetmap]);
+    }
+    done("readNetmap", served);
+    expect(fire(200)).toEqual([]);
   });
 
   it("is read every ten seconds, too: some changes come without a hint", () => {
