@@ -84,6 +84,8 @@ export const stateAlerts: readonly StateAlert[] = [
     matter: "nodes that join or change are refused by this one, or this one by them",
     states: {
       wire: ["enclosing"],
+      // Each life of a machine that fails again and again is short.
+      allowlistKeeper: ["keeping.young", "crashed"],
       allowlist: [
         "list.reading",
         "list.unlisted",

@@ -10,7 +10,7 @@ interface AllowlistKeeperContext extends AllowlistInput {
   readonly failure: Failure | null;
 }
 
-const limits = { crashed: 1_000 };
+const limits = { steady: 20_000, crashed: 1_000 };
 
 /**
  * Runs `allowlist`, and starts it anew after a fault of its own. The table in the kernel stands meanwhile as it was; the new one begins
@@ -31,12 +31,19 @@ export const allowlistKeeperMachine = setup({
   initial: "keeping",
   states: {
     keeping: {
-      meta: mayLast("the machine allowlist runs"),
       invoke: {
         src: "allowlist",
         id: "allowlist",
         input: ({ context: { seed, parent } }) => ({ seed, parent }),
         onError: { target: "crashed", actions: keepError },
+      },
+      initial: "young",
+      states: {
+        young: {
+          meta: stuckAfter(limits.steady, "the machine allowlist has not lasted for long yet"),
+          after: { steady: "steady" },
+        },
+        steady: { entry: "forgetFailure", meta: mayLast("the machine allowlist runs") },
       },
     },
     crashed: {
@@ -45,7 +52,7 @@ export const allowlistKeeperMachine = setup({
         "the machine allowlist failed: what was in force stays, and it is started again",
         "error",
       ),
-      after: { crashed: { target: "keeping", actions: "forgetFailure" } },
+      after: { crashed: "keeping" },
     },
   },
 });

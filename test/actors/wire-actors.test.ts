@@ -52,7 +52,7 @@ test("an allowlist that fails in itself leaves what is in force, is started anew
   expect(world.applied).toEqual([""]);
   world.served = { "2": [prefix] };
   clock.fire(1_000);
-  expect(actor.getSnapshot()).toMatchObject({ value: "keeping", context: { failure: null } });
+  expect(actor.getSnapshot().matches("keeping")).toBe(true);
   await until(() => world.applied.length === 2, "nothing is believed again");
   world.hint();
   const spaced = () => clock.fire(100) || world.applied.length > 2;

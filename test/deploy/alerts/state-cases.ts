@@ -59,6 +59,7 @@ export const stateCases: readonly AlertCase[] = [
   round("HeadcniTailnetDown", "wire", ["serving.starting", "backingOff"], 30),
   round("HeadcniTailnetDown", "wireResolver", ["running.young", "backingOff"], 30),
   stuck("HeadcniAllowlistStale", "wire", "enclosing"),
+  round("HeadcniAllowlistStale", "allowlistKeeper", ["keeping.young", "crashed"], 30),
   round("HeadcniAllowlistStale", "allowlist", ["list.unlisted", "list.reading"], 60),
   round("HeadcniAllowlistStale", "nodeList", ["writing", "backingOff"], 30),
   round("HeadcniAllowlistStale", "nodeIdentity", ["publishing", "backingOff"], 60),

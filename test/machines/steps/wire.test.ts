@@ -162,7 +162,7 @@ describe("headcni-wire", () => {
 });
 
 describe("the keeper of the allowlist", () => {
-  it("starts it again a second after it failed, and knows the failure until then", () => {
+  it("starts it again a second after it failed, and knows the failure until it lasted for 20 s", () => {
     const keeper = drive(allowlistKeeperMachine, { seed: "n1", parent: recipient("wire") });
     const run = { start: "allowlist", input: { seed: "n1", parent: "<wire>" } };
     expect(keeper.start()).toEqual([run]);
@@ -172,8 +172,12 @@ describe("the keeper of the allowlist", () => {
       expect(keeper.context()).toMatchObject({ failure: brokenFailure });
       expect(keeper.timers()).toEqual([1_000]);
       expect(keeper.fire(1_000)).toEqual([run]);
-      expect(keeper.context()).toMatchObject({ failure: null });
+      expect(keeper.at()).toEqual({ keeping: "young" });
     }
+    expect(keeper.context()).toMatchObject({ failure: brokenFailure });
+    expect(keeper.fire(20_000)).toEqual([]);
+    expect(keeper.at()).toEqual({ keeping: "steady" });
+    expect(keeper.context()).toMatchObject({ failure: null });
   });
 });
 
