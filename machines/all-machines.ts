@@ -21,6 +21,7 @@ import { requestMachine } from "./request/request-machine.ts";
 import { ownRouteMachine } from "./route/own-route-machine.ts";
 import { peerRouteMachine } from "./route/peer-route-machine.ts";
 import { routesMachine } from "./routes/routes-machine.ts";
+import { serviceCidrsMachine } from "./service-cidrs/service-cidrs-machine.ts";
 import { rejoinMachine } from "./tailnet/rejoin-machine.ts";
 import { tailnetFeedMachine } from "./tailnet/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "./tailnet/tailnet-login-machine.ts";
@@ -58,6 +59,7 @@ export const allMachines: readonly AnyStateMachine[] = [
   nodeIdentityMachine,
   clusterNodesMachine,
   nodeListMachine,
+  serviceCidrsMachine,
   podWatchMachine,
   podReportsMachine,
   watchMachine,

@@ -89,7 +89,12 @@ export async function runDaemon(
   });
   const root = createActor(machine, {
     id: "headcni",
-    input: { settings: machineSettings(config, await ports.proof.recall()) },
+    input: {
+      settings: machineSettings(config, {
+        provenPrefixes: await ports.proof.recall(),
+        services: await ports.serviceMemory.recall(),
+      }),
+    },
     inspect: observers.inspect,
   });
   const startedAt = Date.now();

@@ -3,7 +3,7 @@ import { createProofFile } from "./adapters/conflist/proof-file.ts";
 import { createHeadscale } from "./adapters/headscale/headscale-client.ts";
 import { createHintFile } from "./adapters/hint-file/hint-file.ts";
 import { createKubernetes } from "./adapters/kubernetes/kubernetes-client.ts";
-import { createNodeMemory } from "./adapters/kubernetes/node-memory-file.ts";
+import { createPrefixMemory } from "./adapters/kubernetes/prefix-memory-file.ts";
 import { sandboxUsers } from "./adapters/kubernetes/sandbox-users.ts";
 import { type Kernel, openKernel } from "./adapters/netlink/open-kernel.ts";
 import { openFirewall } from "./adapters/nftables/open-firewall.ts";
@@ -94,7 +94,8 @@ export async function openNodePorts(
     }),
     kubernetes: cluster,
     nodeList: createNodeListFile(paths.nodeList),
-    nodeMemory: createNodeMemory({ path: paths.nodeMemory, nodeName }),
+    nodeMemory: createPrefixMemory({ path: paths.nodeMemory, nodeName, key: "podCIDRs" }),
+    serviceMemory: createPrefixMemory({ path: paths.serviceMemory, nodeName, key: "serviceCIDRs" }),
     sandboxUsers: sandboxUsers(),
     /** The pre-auth key as it is now. Throws AuthKeyError when there is none to read. */
     readAuthKey: async () => {

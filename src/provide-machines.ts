@@ -16,6 +16,7 @@ import { readinessMachine } from "../machines/readiness/readiness-machine.ts";
 import { ownRouteMachine } from "../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../machines/route/peer-route-machine.ts";
 import { routesMachine } from "../machines/routes/routes-machine.ts";
+import { serviceCidrsMachine } from "../machines/service-cidrs/service-cidrs-machine.ts";
 import { rejoinMachine } from "../machines/tailnet/rejoin-machine.ts";
 import { tailnetFeedMachine } from "../machines/tailnet/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "../machines/tailnet/tailnet-login-machine.ts";
@@ -33,6 +34,7 @@ import { podActors, podsActors } from "./actors/pod-actors.ts";
 import { podWatchActors } from "./actors/pod-watch-actors.ts";
 import { readinessActors } from "./actors/readiness-actors.ts";
 import { routeActors } from "./actors/route-actors.ts";
+import { serviceCidrsActors } from "./actors/service-cidrs-actors.ts";
 import { tailnetActors } from "./actors/tailnet-actors.ts";
 import { watchActors } from "./actors/watch-actors.ts";
 import type { Config } from "./config/config-schema.ts";
@@ -65,6 +67,9 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
       headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
       clusterNodes: clusterNodesMachine.provide({
         actors: { watch, list: nodeListMachine.provide({ actors: nodeListActors(ports.nodeList) }) },
+      }),
+      serviceCidrs: serviceCidrsMachine.provide({
+        actors: { watch, ...serviceCidrsActors(ports.serviceMemory) },
       }),
       ownNode: ownNodeMachine.provide({
         actors: {

@@ -19,5 +19,7 @@ export function runtimePaths({ runtimeDir, stateDir }: Pick<Config, "runtimeDir"
     nodeList: join(stateDir, "allowlist.json"),
     /** The pod CIDRs that this node last had. */
     nodeMemory: join(stateDir, "node.json"),
+    /** The prefixes of the ServiceCIDR objects that the API server named last. */
+    serviceMemory: join(stateDir, "service-cidrs.json"),
   };
 }

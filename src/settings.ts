@@ -36,8 +36,16 @@ export function tailscaledOptions(config: Config): TailscaledOptions {
   return { runtimeDir, stateDir, sysctlDir, binary, interfaceName, mtu, port, staticEndpoints, environment };
 }
 
-/** What the machines decide by: the configuration, and the pod CIDRs that an earlier life proved. */
-export function machineSettings(config: Config, provenPrefixes: readonly string[]): HeadcniSettings {
+/** What an earlier life left in the state directory. */
+export interface EarlierLife {
+  /** The pod CIDRs that it proved. */
+  readonly provenPrefixes: readonly string[];
+  /** Prefixes of the ServiceCIDR objects. */
+  readonly services: readonly string[];
+}
+
+/** What the machines decide by. */
+export function machineSettings(config: Config, { provenPrefixes, services }: EarlierLife): HeadcniSettings {
   const { nodeName, headscale, tailscale, network, ipam, readiness, kubernetes } = config;
   const hostname = `${tailscale.hostnamePrefix}${nodeName}`;
   const api = headscale.approval === "api";
@@ -68,6 +76,7 @@ export function machineSettings(config: Config, provenPrefixes: readonly string[
       ? {
           node: { seed: nodeName, configured: network.nodePodCIDR, supernets: network.podCIDR },
           podWatch: { seed: nodeName, selective: kubernetes.podSelector !== "" },
+          serviceCidrs: { seed: nodeName, remembered: services },
         }
       : null,
   };

@@ -2,6 +2,7 @@ import type { Failure } from "../../src/domain/failure.ts";
 import type { GuardInvariant } from "../../src/domain/guard-invariants.ts";
 import type { GuardLedger } from "../../src/domain/guard-ledger.ts";
 import type { GuardScope } from "../../src/domain/guard-observation.ts";
+import type { ServiceCidrsReport } from "../service-cidrs/service-cidrs-machine.ts";
 import type { Recipient } from "../support/recipient.ts";
 
 export type GuardEvent =
@@ -9,6 +10,7 @@ export type GuardEvent =
   | { readonly type: "tailnetNamespace.opened"; readonly replyTo: Recipient<NamespaceHeld> }
   /** X is gone, or was never there: the node's namespace is all there is to hold until another X is opened. */
   | { readonly type: "tailnetNamespace.closed" }
+  | ServiceCidrsReport
   | KernelChanged;
 
 /** The answer to `tailnetNamespace.opened`: the way from X to the underlay is open, and closed to all else. */
@@ -22,11 +24,17 @@ export interface KernelChanged {
   readonly scope: GuardScope;
 }
 
-export interface GuardInput {
+/** What must hold besides the configuration; all prefixes canonical. */
+export interface GuardTerms {
+  /** This node's pod CIDRs. */
+  readonly ownPrefixes: readonly string[];
+  /** Prefixes of the cluster's ServiceCIDR objects; those of the configuration count besides. */
+  readonly services: readonly string[];
+}
+
+export interface GuardInput extends GuardTerms {
   readonly health: Recipient<GuardReport>;
   readonly parent: Recipient<GuardReport>;
-  /** This node's pod CIDRs, canonical. */
-  readonly ownPrefixes: readonly string[];
 }
 
 export interface GuardContext extends GuardInput {
@@ -50,7 +58,7 @@ export interface GuardContext extends GuardInput {
   /** Wait of `backingOff`; a look at something else meanwhile (`retryAt`, ms, monotonic) does not start it anew. */
   readonly retryMs: number;
   readonly retryAt: number | null;
-  /** Whether `guard.held` was ever reported, and whether it is the last word. */
+  /** Whether `guard.held` was reported since the terms changed last, and whether it is the last word. */
   readonly everHeld: boolean;
   readonly reportedHeld: boolean;
 }
@@ -66,10 +74,9 @@ export type GuardReport =
   | { readonly type: "guard.failed"; readonly failure: Failure };
 
 /** What `check` looks at. */
-export interface GuardLook {
+export interface GuardLook extends GuardTerms {
   readonly scope: GuardScope;
   readonly tailnetOpen: boolean;
-  readonly ownPrefixes: readonly string[];
 }
 
 /** What `repair` looks at, and what it leaves broken. */

@@ -61,6 +61,8 @@ export const guardMachine = setup({
       reportedHeld: false,
     })),
     closeTailnet: assign({ tailnetOpen: false, tailnetAwaited: false, opener: null }),
+    /** What is made for it is no repair of what somebody broke. */
+    keepServices: assign((_, services: readonly string[]) => ({ services, everHeld: false })),
     lookAtAll: assign({ scope: "all" as const }),
     lookAtChange: assign({ scope: (_, { scope }: KernelChanged) => scope }),
     lookAtPending: assign({ scope: ({ context }) => context.pending ?? "all" }),
@@ -159,6 +161,10 @@ export const guardMachine = setup({
       target: ".checking",
       actions: [{ type: "openTailnet", params: ({ event }) => event.replyTo }, "lookAtAll"],
     },
+    "services.changed": {
+      target: ".checking",
+      actions: [{ type: "keepServices", params: ({ event }) => event.prefixes }, "lookAtAll"],
+    },
     "tailnetNamespace.closed": { target: ".checking", actions: ["closeTailnet", "lookAtAll"] },
     "kernel.changed": {
       actions: { type: "rememberChange", params: ({ event }) => event },
@@ -170,7 +176,7 @@ export const guardMachine = setup({
       entry: "takePending",
       invoke: {
         src: "check",
-        input: ({ context: { scope, tailnetOpen, ownPrefixes } }) => ({ scope, tailnetOpen, ownPrefixes }),
+        input: ({ context }) => lookOf(context),
         onDone: [
           {
             guard: { type: "isMendable", params: ({ event }) => event.output },
@@ -204,12 +210,7 @@ export const guardMachine = setup({
       entry: "announceRepairing",
       invoke: {
         src: "repair",
-        input: ({ context: { scope, tailnetOpen, ownPrefixes, contested } }) => ({
-          scope,
-          tailnetOpen,
-          ownPrefixes,
-          leave: contested,
-        }),
+        input: ({ context }) => ({ ...lookOf(context), leave: context.contested }),
         onDone: [
           {
             guard: { type: "wasRefused", params: ({ event }) => event.output },
@@ -253,6 +254,10 @@ export const guardMachine = setup({
     },
   },
 });
+
+function lookOf({ scope, tailnetOpen, ownPrefixes, services }: GuardContext): GuardLook {
+  return { scope, tailnetOpen, ownPrefixes, services };
+}
 
 /** Of what was refused, the first: the rest is tried again with it. */
 function firstRefusal({ refused }: RepairResult): Failure {

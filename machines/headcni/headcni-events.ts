@@ -12,6 +12,7 @@ import type { PodWatchEvent, PodWatchInput } from "../pod-watch/pod-watch-events
 import type { PodsCall, PodsCommand, PodsReport, PodsSettings } from "../pods/pods-events.ts";
 import type { ReadinessEvent, ReadinessSettings } from "../readiness/readiness-events.ts";
 import type { RoutesEvent, RoutesInput } from "../routes/routes-events.ts";
+import type { ServiceCidrsInput, ServiceCidrsReport } from "../service-cidrs/service-cidrs-machine.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { WantedTailnet } from "../tailnet/tailnet-events.ts";
 import type { TailscaledEvent, TailscaledInput } from "../tailscaled/tailscaled-machine.ts";
@@ -34,6 +35,7 @@ export interface HeadcniSettings {
   readonly kubernetes: {
     readonly node: Omit<OwnNodeInput, "health" | "pods" | "parent">;
     readonly podWatch: Omit<PodWatchInput, "pods">;
+    readonly serviceCidrs: Omit<ServiceCidrsInput, "parent">;
   } | null;
 }
 
@@ -52,6 +54,7 @@ export type HeadcniEvent =
   | PodsReport
   | ClusterNodesReport
   | OwnNodeReport
+  | ServiceCidrsReport
   | { readonly type: `xstate.done.actor.${string}`; readonly actorId: string }
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
 
@@ -72,6 +75,8 @@ export interface HeadcniContext {
   readonly ownPrefixes: readonly string[];
   /** Who may serve the pod CIDRs of all Nodes; null until they are known, and without Kubernetes. */
   readonly bound: BoundNodes | null;
+  /** Prefixes of the ServiceCIDR objects, as last heard or remembered; empty without Kubernetes. */
+  readonly services: readonly string[];
   /** The kernel's attachments are known. */
   readonly recovered: boolean;
   /** The guard's last word is that everything holds. */

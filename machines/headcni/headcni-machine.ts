@@ -22,16 +22,19 @@ export const headcniMachine = headcniSetup.createMachine({
     const cni = spawn("cni", { id: "cni", input: { pods, health, parent: self } });
     spawn("config", { id: "config", input: { parent: self } });
     const headscale = spawn("headscale", { id: "headscale", input: settings.headscale });
-    if (kubernetes !== null)
+    if (kubernetes !== null) {
       spawn("clusterNodes", {
         id: "clusterNodes",
         input: { seed: kubernetes.node.seed, headscale, parent: self },
       });
+      spawn("serviceCidrs", { id: "serviceCidrs", input: { ...kubernetes.serviceCidrs, parent: self } });
+    }
     return {
       settings,
       // With Kubernetes ownNode tells, also what the configuration pins: the Node must agree with it.
       ownPrefixes: kubernetes === null ? ownPrefixes : [],
       bound: null,
+      services: kubernetes?.serviceCidrs.remembered ?? [],
       node:
         kubernetes &&
         spawn("ownNode", { id: "ownNode", input: { ...kubernetes.node, health, pods, parent: self } }),
@@ -83,6 +86,7 @@ export const headcniMachine = headcniSetup.createMachine({
     "call.refused": { actions: { type: "forwardRefusal", params: ({ event }) => event } },
     "guard.*": { actions: { type: "noteGuarded", params: ({ event }) => event.type === "guard.held" } },
     "nodes.changed": { actions: { type: "keepBound", params: ({ event }) => event } },
+    "services.changed": { actions: { type: "keepServices", params: ({ event }) => event } },
     "node.moved": {
       target: ".failed",
       actions: { type: "keepMove", params: ({ event }) => event },

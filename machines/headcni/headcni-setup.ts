@@ -16,6 +16,7 @@ import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../pods/pods-machine.ts";
 import { readinessMachine } from "../readiness/readiness-machine.ts";
 import { routesMachine } from "../routes/routes-machine.ts";
+import { type ServiceCidrsReport, serviceCidrsMachine } from "../service-cidrs/service-cidrs-machine.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
@@ -59,6 +60,7 @@ export const headcniSetup = setup({
     pods: podsMachine,
     readiness: readinessMachine,
     routes: routesMachine,
+    serviceCidrs: serviceCidrsMachine,
     tailscaled: tailscaledMachine,
   },
   actions: {
@@ -89,12 +91,16 @@ export const headcniSetup = setup({
         if (routes !== null) enqueue.sendTo(routes, { type: "nodes.bound", bound });
       },
     ),
+    keepServices: enqueueActions(({ context: { guard }, enqueue }, report: ServiceCidrsReport) => {
+      enqueue.assign({ services: report.prefixes });
+      if (guard !== null) enqueue.sendTo(guard, report);
+    }),
     /** All that stands on the node's pod CIDRs. */
     startNetwork: assign(
-      ({ context: { settings, headscale, health, node, ownPrefixes, bound }, spawn, self }) => {
+      ({ context: { settings, headscale, health, node, ownPrefixes, services, bound }, spawn, self }) => {
         const guard = spawn("guard", {
           id: "guard",
-          input: { ownPrefixes, health, parent: self },
+          input: { ownPrefixes, services, health, parent: self },
         });
         const routes = spawn("routes", {
           id: "routes",

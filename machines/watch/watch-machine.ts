@@ -1,7 +1,7 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
-import type { WatchSource } from "../../src/domain/kubernetes-watch.ts";
+import { optionalSources, type WatchSource } from "../../src/domain/kubernetes-watch.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
@@ -25,6 +25,7 @@ interface WatchContext {
 type Loss = Pick<Extract<WatchEvent, { type: "watch.failed" }>, "failure" | "retryAfterMs">;
 
 const limits = { listing: 30_000, resuming: 15_000 };
+const relookMs = 600_000;
 const retry = { firstMs: 250, mostMs: 30_000 };
 /** An API server that has just started refuses for a second what it allows later: its roles are not there yet. */
 const refusalRetry = { firstMs: 1_000, mostMs: 30_000 };
@@ -61,14 +62,21 @@ export const watchMachine = setup({
       enqueue.sendTo(parent, { type: "watch.lost", source, failure });
     }),
     dropCursor: assign({ cursor: "" }),
+    tellNone: enqueueActions(({ context: { parent, source }, enqueue }) => {
+      enqueue.assign({ cursor: "", attempt: 0, retryAfterMs: 0 });
+      enqueue.sendTo(parent, { type: "watch.listed", source, items: [], cursor: "" } as WatchedChange);
+    }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
   },
   guards: {
     resumes: ({ context }) => context.cursor !== "",
     expired: (_, { failure }: { readonly failure: Failure }) => failure.code === "EXPIRED",
+    isUnknownKind: ({ context: { source } }, { failure }: { readonly failure: Failure }) =>
+      failure.code === "NOT_FOUND" && optionalSources.includes(source),
     isRefusal: (_, { failure }: { readonly failure: Failure }) => refusals.includes(failure.code),
   },
   delays: {
+    relook: relookMs,
     backoff: ({ context }) =>
       Math.max(
         backoffDelay(context.attempt, retry, `${context.seed} ${context.source}`),
@@ -110,6 +118,11 @@ export const watchMachine = setup({
             actions: ["dropCursor", lose],
           },
           { guard: { type: "isRefusal", params: ({ event }) => event }, target: "refused", actions: lose },
+          {
+            guard: { type: "isUnknownKind", params: ({ event }) => event },
+            target: "unknownKind",
+            actions: ["tellNone", "tellRestored"],
+          },
           { target: "backingOff", actions: lose },
         ],
       },
@@ -134,6 +147,10 @@ export const watchMachine = setup({
           on: { "watch.changed": { actions: { type: "forward", params: ({ event }) => event } } },
         },
       },
+    },
+    unknownKind: {
+      meta: mayLast("this API server has no objects of the kind: a later one may, and is asked now and then"),
+      after: { relook: "following" },
     },
     pausing: {
       meta: stuckAfter(retry.mostMs, "the API server ends watches as soon as they begin"),

@@ -1,8 +1,8 @@
 import { fromPromise } from "xstate";
 import { HeadcniError, toFailure } from "../domain/failure.ts";
 import type { Conflist } from "../ports/conflist.ts";
-import type { NodeMemory } from "../ports/node-memory.ts";
 import type { PodNetwork } from "../ports/pod-network.ts";
+import type { PrefixMemory } from "../ports/prefix-memory.ts";
 import type { ProofRecord } from "../ports/proof-record.ts";
 import type { Tailnet } from "../ports/tailnet.ts";
 import type { WireEnd } from "../ports/wire.ts";
@@ -10,7 +10,7 @@ import { cleanUpGuard, type GuardPorts } from "./guard-work.ts";
 
 export interface CleanupPorts extends GuardPorts {
   readonly conflist: Pick<Conflist, "remove">;
-  readonly nodeMemory: Pick<NodeMemory, "recall">;
+  readonly nodeMemory: Pick<PrefixMemory, "recall">;
   readonly podNetwork: Pick<PodNetwork, "list" | "detach" | "removeLeaving">;
   readonly proof: Pick<ProofRecord, "remove">;
   readonly tailnet: Pick<Tailnet, "withdrawRoutes" | "recheckLogin" | "status" | "watch">;

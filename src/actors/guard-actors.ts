@@ -3,6 +3,7 @@ import type {
   CheckResult,
   GuardEvent,
   GuardLook,
+  GuardTerms,
   RepairOrder,
   RepairResult,
 } from "../../machines/guard/guard-events.ts";
@@ -16,19 +17,24 @@ import { checkInvariants, type GuardPorts, repairInvariants } from "./guard-work
 const settleMs = 50;
 const betweenLooksMs = 300;
 
-/** What the guard machine needs done, by these settings and the own prefixes of each order. `now` in ms of a clock that is never set. */
+/** What the guard machine needs done, by these settings and the terms of each order. `now` in ms of a clock that is never set. */
 export function guardActors(
   ports: GuardPorts,
   settings: Omit<GuardSettings, "ownPrefixes">,
   now: () => number = () => performance.now(),
 ) {
+  const settingsFor = ({ ownPrefixes, services }: GuardTerms): GuardSettings => ({
+    ...settings,
+    ownPrefixes,
+    services: [...new Set([...settings.services, ...services])],
+  });
   return {
     check: fromPromise<CheckResult, GuardLook>(async ({ input, signal }) => ({
-      broken: await checkInvariants(ports, { ...settings, ownPrefixes: input.ownPrefixes }, input, signal),
+      broken: await checkInvariants(ports, settingsFor(input), input, signal),
       at: now(),
     })),
     repair: fromPromise<RepairResult, RepairOrder>(async ({ input, signal }) => ({
-      ...(await repairInvariants(ports, { ...settings, ownPrefixes: input.ownPrefixes }, input, signal)),
+      ...(await repairInvariants(ports, settingsFor(input), input, signal)),
       at: now(),
     })),
     watch: watchKernel(ports.kernel),

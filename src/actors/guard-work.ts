@@ -22,11 +22,13 @@ export interface GuardPorts {
   readonly sysctlMemory: SysctlMemory;
 }
 
+type GuardView = Pick<GuardLook, "scope" | "tailnetOpen">;
+
 /** Names of what does not hold. Throws the ports' errors when the namespaces cannot be read. */
 export async function checkInvariants(
   ports: GuardPorts,
   settings: GuardSettings,
-  view: Omit<GuardLook, "ownPrefixes">,
+  view: GuardView,
   signal?: AbortSignal,
 ): Promise<readonly GuardInvariant[]> {
   const broken = findBroken(settings, await look(ports, settings, view, signal));
@@ -40,7 +42,7 @@ export async function checkInvariants(
 export async function repairInvariants(
   ports: GuardPorts,
   settings: GuardSettings,
-  order: Omit<RepairOrder, "ownPrefixes">,
+  order: GuardView & Pick<RepairOrder, "leave">,
   signal?: AbortSignal,
 ): Promise<Omit<RepairResult, "at">> {
   const observation = await look(ports, settings, order, signal);
@@ -81,7 +83,7 @@ export async function cleanUpGuard(ports: GuardPorts): Promise<void> {
 async function look(
   ports: GuardPorts,
   settings: GuardSettings,
-  { scope, tailnetOpen }: Omit<GuardLook, "ownPrefixes">,
+  { scope, tailnetOpen }: GuardView,
   signal?: AbortSignal,
 ): Promise<GuardObservation> {
   const see = async (namespace: NamespaceName): Promise<NamespaceObservation> => {

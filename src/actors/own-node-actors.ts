@@ -1,12 +1,12 @@
 import { fromPromise } from "xstate";
 import type { NetworkCondition } from "../domain/kubernetes-objects.ts";
 import type { Kubernetes } from "../ports/kubernetes.ts";
-import type { NodeMemory } from "../ports/node-memory.ts";
+import type { PrefixMemory } from "../ports/prefix-memory.ts";
 
 /** Effects of the machine of the own Node, and under `condition` and `identity` those of its children. */
 export function ownNodeActors(
   kubernetes: Pick<Kubernetes, "setNetworkCondition" | "publishTailnetNode">,
-  memory: NodeMemory,
+  memory: PrefixMemory,
 ) {
   return {
     ownNode: {

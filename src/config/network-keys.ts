@@ -23,7 +23,7 @@ export const networkKeys = {
     }),
     serviceCIDR: key(prefixes.prefault("10.96.0.0/12"), {
       description:
-        "Addresses of Services: with kubernetes.enabled they never leave a node untranslated, and only allowFromUnderlay reaches them from outside.",
+        "Addresses of Services, besides those of the cluster's ServiceCIDR objects: with kubernetes.enabled they never leave a node untranslated, and only allowFromUnderlay reaches them from outside.",
       mustBe: onePerFamily,
       example: "10.96.0.0/12",
       change: builtOnIt,

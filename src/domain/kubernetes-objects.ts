@@ -34,6 +34,13 @@ export interface NetworkCondition {
   readonly message: string;
 }
 
+/** Addresses that Services get besides those of kube-apiserver's own flags (networking.k8s.io/v1 ServiceCIDR, spec.cidrs). */
+export interface ServiceCidr {
+  readonly name: string;
+  /** Canonical, at most one per family; what the API server says otherwise is left out. */
+  readonly prefixes: readonly string[];
+}
+
 /** A pod that runs on this node. */
 export interface NodePod extends PodReference {
   /** UID under which the kubelet runs it: a static pod's own where this is its mirror, else the same as `uid`. */

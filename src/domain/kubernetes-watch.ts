@@ -1,4 +1,4 @@
-import type { ClusterNode, NodePod, OwnNode } from "./kubernetes-objects.ts";
+import type { ClusterNode, NodePod, OwnNode, ServiceCidr } from "./kubernetes-objects.ts";
 
 /** What is watched, and what its objects are trimmed to. */
 export interface Watched {
@@ -7,8 +7,12 @@ export interface Watched {
   readonly nodes: ClusterNode;
   /** Pods bound to this node, by field selector. */
   readonly pods: NodePod;
+  readonly serviceCidrs: ServiceCidr;
 }
 export type WatchSource = keyof Watched;
+
+/** Kinds that not every API server has: ServiceCIDR is there by default since Kubernetes 1.33. */
+export const optionalSources: readonly WatchSource[] = ["serviceCidrs"];
 
 /** One thing that happened to an object. "put": added or changed, which a client cannot always tell apart. */
 export type ObjectChange<Item> =

@@ -76,7 +76,8 @@ test("a clock that is set back does not stretch the guard's truces", async () =>
     firewall: { observe: async () => ({ foreign: [] }) },
   };
   const { check } = guardActors(ports as unknown as GuardPorts, sampleSettings);
-  const look = { scope: "all", tailnetOpen: false, ownPrefixes: sampleSettings.ownPrefixes } as const;
+  const { ownPrefixes } = sampleSettings;
+  const look = { scope: "all", tailnetOpen: false, ownPrefixes, services: [] } as const;
   const lookedAt = async () => (await toPromise(createActor(check, { input: look }).start())).at;
   const before = await lookedAt();
   vi.setSystemTime(Date.now() - 3_600_000);

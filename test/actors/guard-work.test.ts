@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { createActor, toPromise } from "xstate";
+import { guardActors } from "../../src/actors/guard-actors.ts";
 import {
   checkInvariants,
   cleanUpGuard,
@@ -23,6 +25,7 @@ const settings: GuardSettings = {
 /** Ports that note what is asked of them; what `fails` names is refused. */
 function notingPorts(fails: { readonly firewall?: boolean; readonly route?: boolean } = {}) {
   const log: string[] = [];
+  const loaded: string[] = [];
   let remembered: Readonly<Record<string, string>> = {};
   const lo = { index: 1, name: "lo", mac: "", mtu: 65536, up: true, group: 0, alias: "", kind: "" };
   const snapshot: KernelSnapshot = { links: [lo], addresses: [], routes: [], rules: [] };
@@ -57,6 +60,7 @@ function notingPorts(fails: { readonly firewall?: boolean; readonly route?: bool
       apply: (namespace: NamespaceName, changes: readonly FirewallChange[]) => {
         if (fails.firewall) return Promise.reject(new Error("no nft"));
         log.push(...changes.map(({ tool }) => `${namespace} ${tool}`));
+        loaded.push(JSON.stringify(changes));
         return Promise.resolve();
       },
     },
@@ -74,7 +78,7 @@ function notingPorts(fails: { readonly firewall?: boolean; readonly route?: bool
       },
     },
   };
-  return { log, ports: ports as unknown as GuardPorts, remembered: () => remembered };
+  return { log, loaded, ports: ports as unknown as GuardPorts, remembered: () => remembered };
 }
 
 const nodeOnly = { scope: "all", tailnetOpen: false } as const;
@@ -113,6 +117,31 @@ describe("the guard's work", () => {
     const outcome = await repairInvariants(ports, settings, { ...nodeOnly, leave: ["node.firewall"] });
     expect(outcome.mended).not.toContain("node.firewall");
     expect(log).not.toContain("node nft");
+  });
+
+  test.each([
+    { configured: ["10.96.0.0/16"], followed: ["10.97.0.0/24", "fd97::/112"] },
+    { configured: ["10.96.0.0/16"], followed: ["10.96.0.0/16"] },
+    { configured: ["10.96.0.0/16"], followed: [] },
+    { configured: [], followed: ["10.97.0.0/24"] },
+  ])("Services of $configured and of the objects' $followed are kept from the underlay", async (services) => {
+    const ports = notingPorts();
+    const own = ["10.244.1.0/24", "fd00:10:244:1::/64"];
+    const { repair } = guardActors(ports.ports, {
+      ...settings,
+      supernets: ["10.244.0.0/16", "fd00:10:244::/48"],
+      services: services.configured,
+    });
+    const terms = { ownPrefixes: own, services: services.followed };
+    const input = { ...nodeOnly, ...terms, leave: [] };
+    await toPromise(createActor(repair, { input }).start());
+    const [document = ""] = ports.loaded;
+    for (const prefix of [...services.configured, ...services.followed]) {
+      const [addr, len] = prefix.split("/");
+      const text = JSON.stringify({ prefix: { addr, len: Number(len) } });
+      // To them from the underlay, and out to the underlay.
+      expect(document.split(text).length - 1).toBe(2);
+    }
   });
 
   test("cleanup writes the remembered values back and forgets them", async () => {

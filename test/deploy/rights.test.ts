@@ -81,7 +81,12 @@ async function recordingApi(answer: Parameters<typeof startRecordingApi>[0]): Pr
 
 const { signal } = new AbortController();
 const pod = { name: "p", namespace: "default", uid: "u" };
-const sources: Readonly<Record<WatchSource, true>> = { ownNode: true, nodes: true, pods: true };
+const sources: Readonly<Record<WatchSource, true>> = {
+  ownNode: true,
+  nodes: true,
+  pods: true,
+  serviceCidrs: true,
+};
 
 /** Every method of the port, so that none is forgotten here. */
 const daemonCalls: { readonly [Method in keyof Kubernetes]: (api: Kubernetes) => Promise<unknown> } = {

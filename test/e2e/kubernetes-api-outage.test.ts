@@ -9,8 +9,10 @@ import { waitForWorkload, workloadObjects, workloadPods } from "../lab/kubernete
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { peerPaths } from "../lab/local-api.ts";
+import { inNetns } from "../lab/netns.ts";
 import { execInPod, type Pod } from "../lab/pods.ts";
 import { stderrProgress } from "../lab/progress.ts";
+import { run } from "../lab/run-command.ts";
 import { killService, startService } from "../lab/services.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
@@ -76,6 +78,32 @@ async function lives() {
   return items.map(({ metadata: { uid }, status }) => [uid, status.containerStatuses[0]?.restartCount]);
 }
 
+/** Of a prefix in which the underlay has a host; a Service might get it as well. */
+const outside = { prefix: "203.0.113.0/24", address: "203.0.113.1" } as const;
+const reachesOutside = async (pod: Pod) =>
+  (await execInPod(pod, ["ping", "-q", "-c", "1", "-W", "1", outside.address])).exitCode === 0;
+
+async function untilReached(pod: Pod, wanted: boolean): Promise<void> {
+  await waitUntil(async () => (await reachesOutside(pod)) === wanted, {
+    what: `${pod.name} ${wanted ? "reaches" : "does not reach"} ${outside.address}`,
+    timeoutMs: 30_000,
+  });
+}
+
+test("what a ServiceCIDR object holds leaves no node in clear", async () => {
+  await run(inNetns(lab().netns, ["ip", "address", "add", `${outside.address}/32`, "dev", "lo"]));
+  for (const pod of [pods.a, pods.b]) await untilReached(pod, true);
+  await applyObjects(lab(), [
+    {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "ServiceCIDR",
+      metadata: { name: "outside" },
+      spec: { cidrs: [outside.prefix] },
+    },
+  ]);
+  for (const pod of [pods.a, pods.b]) await untilReached(pod, false);
+});
+
 test(
   "the API server away, the daemon restarted meanwhile: pods lose nothing, come and go",
   async () => {
@@ -98,6 +126,7 @@ test(
       what: "the daemon of n2 serves without the API server",
       timeoutMs: 60_000,
     });
+    expect(await reachesOutside(pods.b)).toBe(false);
     await podComesAndGoes("n2", "after-restart");
     await delay(Math.max(0, outageMs - (performance.now() - awayFrom)));
     await startService(lab(), apiServer);
@@ -138,4 +167,9 @@ test("afterwards the Nodes say that their network works, with the pod CIDR that 
     timeoutMs: 60_000,
     explain: async () => JSON.stringify(await seen()),
   });
+});
+
+test("once the ServiceCIDR object is gone, its addresses are anybody's", async () => {
+  await kubectl(lab(), ["delete", "servicecidr", "outside"]);
+  for (const pod of [pods.a, pods.b]) await untilReached(pod, true);
 });

@@ -17,6 +17,7 @@ import { until } from "../support/until.ts";
 const rules = [
   { apiGroups: [""], resources: ["nodes", "pods"], verbs: ["list", "watch"] },
   { apiGroups: [""], resources: ["nodes/status"], verbs: ["patch"] },
+  { apiGroups: ["networking.k8s.io"], resources: ["servicecidrs"], verbs: ["list", "watch"] },
   { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
 ];
 

@@ -17,6 +17,7 @@ import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
 const ownPrefixes = ["10.244.1.0/24"];
+const services = ["10.97.0.0/24"];
 const opened: GuardEvent = { type: "tailnetNamespace.opened", replyTo: recorder<NamespaceHeld>().ref };
 const changed = (scope: "kernel" | "all"): GuardEvent => ({ type: "kernel.changed", scope });
 
@@ -51,7 +52,7 @@ function start() {
   const parent = recorder<GuardReport>();
   const clock = manualClock();
   const actor = createActor(guardMachine.provide({ actors: { check, repair, watch } }), {
-    input: { health: recorder<GuardReport>().ref, parent: parent.ref, ownPrefixes },
+    input: { health: recorder<GuardReport>().ref, parent: parent.ref, ownPrefixes, services: [] },
     clock,
   });
   const rests = (state: string) => until(() => actor.getSnapshot().value === state, `the guard is ${state}`);
@@ -71,8 +72,19 @@ describe("guard", () => {
     const result = (broken: readonly GuardInvariant[], at: number): CheckResult => ({ broken, at });
     const rule: GuardInvariant = "node.ownRule";
     await walkAllTransitions(guardMachine, {
-      input: { health: recorder<GuardReport>().ref, parent: recorder<GuardReport>().ref, ownPrefixes },
-      events: [opened, changed("kernel"), changed("all"), { type: "tailnetNamespace.closed" }],
+      input: {
+        health: recorder<GuardReport>().ref,
+        parent: recorder<GuardReport>().ref,
+        ownPrefixes,
+        services: [],
+      },
+      events: [
+        opened,
+        changed("kernel"),
+        changed("all"),
+        { type: "services.changed", prefixes: services },
+        { type: "tailnetNamespace.closed" },
+      ],
       outcomes: {
         check: { done: [result([], 0), result([rule], 0), result([rule], 9_000_000)] },
         repair: {
@@ -104,8 +116,8 @@ describe("guard", () => {
     actor.send(opened);
     await until(() => parent.types().includes("guard.held"), "held");
     expect(world.checks).toEqual([
-      { scope: "all", tailnetOpen: false, ownPrefixes },
-      { scope: "all", tailnetOpen: true, ownPrefixes },
+      { scope: "all", tailnetOpen: false, ownPrefixes, services: [] },
+      { scope: "all", tailnetOpen: true, ownPrefixes, services: [] },
     ]);
   });
 
@@ -136,7 +148,7 @@ describe("guard", () => {
     expect(parent.types()).toEqual(["guard.held", "guard.repairing", "guard.held"]);
     expect(parent.events[1]).toEqual({ type: "guard.repairing", invariants: ["node.ownRule"] });
     expect(actor.getSnapshot().context.ledger.repairs).toEqual({ "node.ownRule": 1 });
-    expect(world.checks.at(-1)).toEqual({ scope: "kernel", tailnetOpen: true, ownPrefixes });
+    expect(world.checks.at(-1)).toEqual({ scope: "kernel", tailnetOpen: true, ownPrefixes, services: [] });
   });
 
   it("does not count the first making as repairs", async () => {

@@ -29,6 +29,7 @@ const events: readonly HeadcniEvent[] = [
   { type: "guard.fighting", invariants: ["node.rules"] } as unknown as HeadcniEvent,
   { type: "guard.failed", failure },
   { type: "nodes.changed", bindings: [{ prefix: "10.244.2.0/24", nodeId: "2", node: "n2", uid: "u2" }] },
+  { type: "services.changed", prefixes: ["10.97.0.0/24"] },
   { type: "node.podCIDRs", prefixes: ["10.244.1.0/24"] },
   { type: "node.moved", prefixes: ["10.244.7.0/24"] },
   { type: "attachments.changed", added: [], removed: [], count: 1 },

@@ -18,4 +18,5 @@ export const settings: HeadcniSettings = {
 export const kubernetes: NonNullable<HeadcniSettings["kubernetes"]> = {
   node: { seed: "n1", configured: [], supernets: ["10.244.0.0/16"] },
   podWatch: { seed: "n1", selective: false },
+  serviceCidrs: { seed: "n1", remembered: ["10.96.0.0/16"] },
 };

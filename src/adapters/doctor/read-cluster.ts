@@ -26,6 +26,8 @@ const needed = [
   { verb: "patch", resource: "nodes", subresource: "status" },
   { verb: "list", resource: "pods" },
   { verb: "watch", resource: "pods" },
+  { verb: "list", group: "networking.k8s.io", resource: "servicecidrs" },
+  { verb: "watch", group: "networking.k8s.io", resource: "servicecidrs" },
   { verb: "create", group: "events.k8s.io", resource: "events" },
   { verb: "patch", group: "events.k8s.io", resource: "events" },
 ] as const;

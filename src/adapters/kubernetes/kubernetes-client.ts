@@ -31,6 +31,7 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes & { clo
         ...(podSelector === "" ? {} : { labelSelector: podSelector }),
       },
     },
+    serviceCidrs: { path: "/apis/networking.k8s.io/v1/servicecidrs", query: {} },
   };
   return {
     follow: createFollower({ transport, targets, rejected, random: Math.random }),

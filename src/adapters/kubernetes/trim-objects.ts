@@ -4,10 +4,11 @@ import {
   type NetworkCondition,
   type NodePod,
   type OwnNode,
+  type ServiceCidr,
   tailnetNodeAnnotation,
 } from "../../domain/kubernetes-objects.ts";
 import type { Watched, WatchSource } from "../../domain/kubernetes-watch.ts";
-import { formatPrefix, parsePrefix } from "../../domain/prefix.ts";
+import { formatPrefix, readPrefix } from "../../domain/prefix.ts";
 import { goList } from "../json/go-list.ts";
 
 const metadata = z.object({
@@ -38,6 +39,8 @@ const podSchema = z.object({
   metadata: metadata.extend({ namespace: z.string().min(1) }),
 });
 
+const serviceCidrSchema = z.object({ metadata, spec: z.object({ cidrs: goList(z.string()) }) });
+
 /** A static pod's mirror carries here the UID under which the kubelet runs the pod (pkg/kubelet/types, ConfigMirrorAnnotationKey). */
 const mirrorOf = "kubernetes.io/config.mirror";
 
@@ -46,6 +49,7 @@ export const trim: { readonly [Source in WatchSource]: (value: unknown) => Watch
   nodes: trimNode,
   ownNode: trimOwnNode,
   pods: trimPod,
+  serviceCidrs: trimServiceCidr,
 };
 
 function trimNode(value: unknown): ClusterNode | undefined {
@@ -72,18 +76,24 @@ function clusterNode({ metadata: of, spec, status }: z.output<typeof nodeSchema>
     uid: of.uid,
     createdAt: of.creationTimestamp,
     tailnetNodeId: of.annotations?.[tailnetNodeAnnotation] ?? "",
-    podCidrs: podCidrs.map(canonical).filter((prefix) => prefix !== undefined),
+    podCidrs: canonical(podCidrs),
     addresses: addresses.map(({ address }) => address),
   };
 }
 
 /** The API server checks that these are prefixes, but not that they are canonical. */
-function canonical(text: string): string | undefined {
-  try {
-    return formatPrefix(parsePrefix(text));
-  } catch {
-    return undefined;
-  }
+function canonical(texts: readonly string[]): readonly string[] {
+  return texts
+    .map(readPrefix)
+    .filter((prefix) => prefix !== undefined)
+    .map(formatPrefix);
+}
+
+/** One that is being deleted is as good as any: Services may have addresses of it until it is gone. */
+function trimServiceCidr(value: unknown): ServiceCidr | undefined {
+  const parsed = serviceCidrSchema.safeParse(value).data;
+  if (parsed === undefined) return undefined;
+  return { name: parsed.metadata.name, prefixes: canonical(parsed.spec.cidrs) };
 }
 
 function trimPod(value: unknown): NodePod | undefined {

@@ -1,20 +1,33 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createNodeMemory } from "../../../src/adapters/kubernetes/node-memory-file.ts";
+import { createPrefixMemory } from "../../../src/adapters/kubernetes/prefix-memory-file.ts";
 import { sandboxUsers } from "../../../src/adapters/kubernetes/sandbox-users.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const { signal } = new AbortController();
 
-describe("the memory of a node's pod CIDRs", () => {
+const podCidrMemory = (path: string, nodeName = "n1") =>
+  createPrefixMemory({ path, nodeName, key: "podCIDRs" });
+
+describe("the memory of prefixes", () => {
   it("lasts, for the node of this name", async () => {
     const path = join(temporaryDirectory(), "state", "node.json");
-    const memory = (nodeName: string) => createNodeMemory({ path, nodeName });
+    const memory = (nodeName: string) => podCidrMemory(path, nodeName);
     expect(await memory("n1").recall()).toEqual([]);
     await memory("n1").remember(["10.244.1.0/24", "fd00:1::/64"], signal);
     expect(await memory("n1").recall()).toEqual(["10.244.1.0/24", "fd00:1::/64"]);
     expect(await memory("n2").recall()).toEqual([]);
+  });
+
+  it("is of pods or of Services", async () => {
+    const path = join(temporaryDirectory(), "prefixes.json");
+    const services = createPrefixMemory({ path, nodeName: "n1", key: "serviceCIDRs" });
+    await services.remember(["10.97.0.0/24"], signal);
+    expect(await services.recall()).toEqual(["10.97.0.0/24"]);
+    expect(await podCidrMemory(path).recall()).toEqual([]);
+    await services.remember([], signal);
+    expect(await services.recall()).toEqual([]);
   });
 
   it.each(["", "{", "[]", '{"nodeName":"n1","podCIDRs":["x"]}', '{"nodeName":"n1","podCIDRs":7}'])(
@@ -22,14 +35,14 @@ describe("the memory of a node's pod CIDRs", () => {
     async (content) => {
       const path = join(temporaryDirectory(), "node.json");
       writeFileSync(path, content);
-      expect(await createNodeMemory({ path, nodeName: "n1" }).recall()).toEqual([]);
+      expect(await podCidrMemory(path).recall()).toEqual([]);
     },
   );
 
   it("that cannot be written says so", async () => {
     const folder = temporaryDirectory();
     writeFileSync(join(folder, "state"), "a file");
-    const memory = createNodeMemory({ path: join(folder, "state", "node.json"), nodeName: "n1" });
+    const memory = podCidrMemory(join(folder, "state", "node.json"));
     await expect(memory.remember(["10.244.1.0/24"], signal)).rejects.toMatchObject({
       detail: { code: "NOT_WRITTEN" },
     });

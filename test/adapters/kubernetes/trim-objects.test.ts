@@ -98,3 +98,25 @@ describe("a pod", () => {
     expect(pod({ annotations })).toMatchObject({ uid: "u1", runtimeUid: "static-1" });
   });
 });
+
+describe("a ServiceCIDR", () => {
+  const cidr = (cidrs: unknown, more: object = {}) =>
+    trim.serviceCidrs({ metadata: { ...metadata, ...more }, spec: { cidrs } });
+
+  it("is cut down to its name and its prefixes, canonical", () => {
+    expect(cidr(["10.97.0.0/24", "FD97::/112", "10.97.0.7/24", "x"])).toEqual({
+      name: "n1",
+      prefixes: ["10.97.0.0/24", "fd97::/112"],
+    });
+    expect(cidr(null)).toEqual({ name: "n1", prefixes: [] });
+  });
+
+  it("that is being deleted is one until it is gone", () => {
+    const deleted = { deletionTimestamp: "2026-01-02T03:04:05Z", finalizers: ["networking.k8s.io/x"] };
+    expect(cidr(["10.97.0.0/24"], deleted)?.prefixes).toEqual(["10.97.0.0/24"]);
+  });
+
+  it.each([undefined, {}, { metadata }])("that is not one is left out: %j", (value) => {
+    expect(trim.serviceCidrs(value)).toBeUndefined();
+  });
+});

@@ -41,6 +41,7 @@ const guard = createActor(guardMachine.provide({ actors: guardActors(ports, sett
     health: recorder<GuardReport>().ref,
     parent: root.ref,
     ownPrefixes: settings.ownPrefixes,
+    services: [],
   },
 });
 let told = 0;

@@ -29,7 +29,7 @@ test.each([
   const config = configOf(network);
   expect(environmentOf(tailscaledOptions(config))["TS_DEBUG_MTU"]).toBe(String(mtu));
   expect(guardSettings(config).tunnel.mtu).toBe(mtu);
-  expect(machineSettings(config, []).pods.mtu).toBe(mtu);
+  expect(machineSettings(config, { provenPrefixes: [], services: [] }).pods.mtu).toBe(mtu);
 });
 
 test("the same MTU once more among tailscaled's variables is no contradiction", () => {

@@ -4,6 +4,7 @@ import { daemonUser } from "./certificates.ts";
 export const daemonRules = [
   { apiGroups: [""], resources: ["nodes", "pods"], verbs: ["list", "watch"] },
   { apiGroups: [""], resources: ["nodes/status"], verbs: ["patch"] },
+  { apiGroups: ["networking.k8s.io"], resources: ["servicecidrs"], verbs: ["list", "watch"] },
   { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
 ];
 

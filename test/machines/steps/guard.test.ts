@@ -6,6 +6,7 @@ import type { GuardInvariant } from "../../../src/domain/guard-invariants.ts";
 import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
 
 const ownPrefixes = ["10.244.1.0/24"];
+const services = ["10.97.0.0/24"];
 const rule: GuardInvariant = "node.ownRule";
 const otherRule: GuardInvariant = "node.supernetRule";
 const opener = { to: "opener", type: "tailnetNamespace.held" };
@@ -20,11 +21,11 @@ function told(type: string, more = {}) {
 }
 
 function look(scope: "kernel" | "all", tailnetOpen: boolean) {
-  return { start: "check", input: { scope, tailnetOpen, ownPrefixes } };
+  return { start: "check", input: { scope, tailnetOpen, ownPrefixes, services } };
 }
 
 function repair(scope: "kernel" | "all", leave: readonly GuardInvariant[] = []) {
-  return { start: "repair", input: { scope, tailnetOpen: true, ownPrefixes, leave } };
+  return { start: "repair", input: { scope, tailnetOpen: true, ownPrefixes, services, leave } };
 }
 
 function started() {
@@ -32,6 +33,7 @@ function started() {
     health: recipient("health"),
     parent: recipient("parent"),
     ownPrefixes,
+    services,
   });
   return { ...guard, first: guard.start() };
 }
@@ -148,6 +150,32 @@ describe("the guard", () => {
     before.done("check", sees([rule]));
     before.done("repair", mended(2, rule));
     expect(before.context().ledger.repairs).toEqual({});
+  });
+
+  it("looks at all by other Services as soon as they change; what it makes for them is no repair", () => {
+    const { send, done, context } = holding();
+    const prefixes = [...services, "10.98.0.0/24"];
+    const anew = {
+      start: "check",
+      input: { scope: "all", tailnetOpen: true, ownPrefixes, services: prefixes },
+    };
+    expect(send({ type: "services.changed", prefixes })).toEqual([anew]);
+    expect(done("check", sees(["node.firewall"]))).toEqual([
+      { start: "repair", input: { ...anew.input, leave: [] } },
+      ...told("guard.repairing", { invariants: ["node.firewall"] }),
+    ]);
+    expect(send({ type: "services.changed", prefixes: [] })).toEqual([
+      { start: "check", input: { ...anew.input, services: [] } },
+      { stop: "repair" },
+    ]);
+    done("check", sees(["node.firewall"]));
+    done("repair", mended(2, "node.firewall"));
+    expect(done("check", sees())).toEqual(told("guard.held"));
+    expect(context().ledger.repairs).toEqual({});
+    send(change("all"));
+    done("check", sees(["node.firewall"], 3));
+    done("repair", mended(3, "node.firewall"));
+    expect(context().ledger.repairs).toEqual({ "node.firewall": 1 });
   });
 
   it("leaves to the other side what it undoes five times, mends the rest, and tries again after the truce", () => {

@@ -7,10 +7,10 @@ import { kubernetes, settings } from "../../support/headcni-settings.ts";
 const prefixes = ["10.244.1.0/24"];
 const failure = { code: "WORKER_DIED", message: "the kernel worker died" };
 const counted = { emit: "failure.occurred", failure };
-const network = (node: string | null) => [
+const network = (node: string | null, services: readonly string[] = []) => [
   {
     start: "guard",
-    input: { ownPrefixes: prefixes, health: "<health>", parent: "<headcni>" },
+    input: { ownPrefixes: prefixes, services, health: "<health>", parent: "<headcni>" },
   },
   {
     start: "routes",
@@ -63,6 +63,7 @@ function children({ ownNode }: { readonly ownNode: boolean }) {
             start: "clusterNodes",
             input: { seed: kubernetes.node.seed, headscale: "<headscale>", parent: "<headcni>" },
           },
+          { start: "serviceCidrs", input: { ...kubernetes.serviceCidrs, parent: "<headcni>" } },
           {
             start: "ownNode",
             input: { ...kubernetes.node, health: "<health>", pods: "<pods>", parent: "<headcni>" },
@@ -225,7 +226,10 @@ describe("the root with Kubernetes", () => {
     expect(context()).toMatchObject({ guard: null, routes: null, tailscaled: null });
     expect(send({ type: "node.podCIDRs", prefixes: [] })).toEqual([]);
     expect(at()).toBe("learning");
-    expect(send({ type: "node.podCIDRs", prefixes })).toEqual([...network("<ownNode>"), ...begun]);
+    expect(send({ type: "node.podCIDRs", prefixes })).toEqual([
+      ...network("<ownNode>", kubernetes.serviceCidrs.remembered),
+      ...begun,
+    ]);
     expect(at()).toBe("starting");
   });
 
@@ -273,6 +277,16 @@ describe("the root with Kubernetes", () => {
     expect(send({ type: "nodes.changed", bindings: bindings.slice(1, 2) })).toEqual([
       { to: "routes", type: "nodes.bound", bound: { "10.244.2.0/24": "" } },
     ]);
+  });
+
+  it("tells the guard which Services there are: at its start what is known then, later each change", () => {
+    const { send } = started({ kubernetes });
+    const changed = (...prefixes: string[]) => ({ type: "services.changed", prefixes }) as const;
+    expect(send(changed("10.97.0.0/24"))).toEqual([]);
+    expect(send({ type: "node.podCIDRs", prefixes })).toContainEqual(
+      network("<ownNode>", ["10.97.0.0/24"])[0],
+    );
+    expect(send(changed())).toEqual([{ to: "guard", ...changed() }]);
   });
 
   it("ends to begin anew when the Node has another pod CIDR", () => {

@@ -118,6 +118,33 @@ describe("a watch", () => {
     expect(timers()).toEqual([wait(2)]);
   });
 
+  it("of a kind that this API server does not have tells of none, is not lost, and asks again in ten minutes", () => {
+    const input = { source: "serviceCidrs", seed: "n1", parent: recipient("parent") } as const;
+    const { start, send, fire, timers, at, context } = drive(watchMachine, input);
+    start();
+    const none = told({ type: "watch.listed", source: "serviceCidrs", items: [], cursor: "" });
+    expect(besidesStop(send(failed("NOT_FOUND")))).toEqual([none]);
+    expect(at()).toBe("unknownKind");
+    expect(timers()).toEqual([600_000]);
+    expect(fire(600_000)).toEqual([{ start: "follow", input: { source: "serviceCidrs", cursor: "" } }]);
+    const item = { name: "a", prefixes: ["10.97.0.0/24"] };
+    send({ type: "watch.listed", source: "serviceCidrs", items: [item], cursor: "10" });
+    send(failed("UNREACHABLE"));
+    fire(backoffDelay(0, { firstMs: 250, mostMs: 30_000 }, "n1 serviceCidrs"));
+    // An earlier release of the API server came back.
+    expect(besidesStop(send(failed("NOT_FOUND")))).toEqual([
+      none,
+      told({ type: "watch.restored", source: "serviceCidrs" }),
+    ]);
+    expect(context()).toMatchObject({ cursor: "", failure: null, lost: false });
+  });
+
+  it("of a kind that every API server has is lost when it is not found", () => {
+    const { send, at } = started();
+    expect(besidesStop(send(failed("NOT_FOUND")))).toEqual(lost("NOT_FOUND"));
+    expect(at()).toBe("backingOff");
+  });
+
   it("is lost with a mistake of its stream, too", () => {
     const { fail, at } = started();
     expect(fail("follow", broken)).toEqual([
