@@ -36,6 +36,8 @@ export interface NftRule {
 
 /** A table as nft lists it, as far as the comparison needs it: chains in any order, rules in order by comment. */
 export interface ObservedTable {
+  /** Ours have none. One that is `dormant` takes part in nothing. */
+  readonly hasFlags: boolean;
   readonly chains: readonly (NftHook & { readonly name: string; readonly comments: readonly string[] })[];
 }
 
@@ -44,10 +46,11 @@ const family = "inet";
 
 /**
  * Whether the listed table is the wanted one. Rules are told by comments, which carry a digest of the whole table:
- * nft lists statements in its own form, which differs between its versions.
+ * nft lists statements in its own form, which differs between its versions. So a rule that root replaced by another with its comment
+ * is not noticed; the kernel gives that one its handle, too.
  */
 export function tableHolds(wanted: NftTable, found: ObservedTable | undefined): boolean {
-  if (found?.chains.length !== wanted.chains.length) return false;
+  if (found?.chains.length !== wanted.chains.length || found.hasFlags) return false;
   const digest = digestOf(wanted);
   return wanted.chains.every((chain) => {
     const listed = found.chains.find(({ name }) => name === chain.name);

@@ -158,11 +158,13 @@ function loaded(place: Place, firewallChange: FirewallChange): Place {
     if (removal?.table !== undefined) own = undefined;
     if (add?.chain) {
       const { name, type, hook, prio, policy } = add.chain;
-      own = { chains: [...(own?.chains ?? []), { name, type, hook, priority: prio, policy, comments: [] }] };
+      const chain = { name, type, hook, priority: prio, policy, comments: [] };
+      own = { hasFlags: false, chains: [...(own?.chains ?? []), chain] };
     }
     const rule = add?.rule;
     if (rule && own)
       own = {
+        ...own,
         chains: own.chains.map((chain) =>
           chain.name === rule.chain ? { ...chain, comments: [...chain.comments, rule.comment] } : chain,
         ),

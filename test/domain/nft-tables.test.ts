@@ -42,6 +42,7 @@ const settings: GuardSettings = {
 function listed(table: NftTable): ObservedTable {
   const digest = digestOf(table);
   return {
+    hasFlags: false,
     chains: table.chains.map(({ rules, ...place }) => ({
       ...place,
       comments: rules.map(({ name }) => ruleComment(name, digest)),
@@ -59,32 +60,45 @@ describe("a table of ours", () => {
 
   test("holds as it was loaded, chains in any order", () => {
     expect(tableHolds(wanted, found)).toBe(true);
-    expect(tableHolds(wanted, { chains: [...found.chains].reverse() })).toBe(true);
+    expect(tableHolds(wanted, { ...found, chains: [...found.chains].reverse() })).toBe(true);
   });
 
   test.each([
     { what: "is absent", seen: undefined },
-    { what: "lacks a chain", seen: { chains: found.chains.slice(1) } },
-    { what: "has a chain too many", seen: { chains: [...found.chains, ...found.chains.slice(0, 1)] } },
+    { what: "is dormant", seen: { ...found, hasFlags: true } },
+    { what: "lacks a chain", seen: { ...found, chains: found.chains.slice(1) } },
+    {
+      what: "has a chain too many",
+      seen: { ...found, chains: [...found.chains, ...found.chains.slice(0, 1)] },
+    },
     {
       what: "accepts by policy",
-      seen: { chains: found.chains.map((chain) => ({ ...chain, policy: "accept" as const })) },
+      seen: { ...found, chains: found.chains.map((chain) => ({ ...chain, policy: "accept" as const })) },
     },
     {
       what: "sits at another priority",
-      seen: { chains: found.chains.map((chain) => ({ ...chain, priority: chain.priority + 1 })) },
+      seen: { ...found, chains: found.chains.map((chain) => ({ ...chain, priority: chain.priority + 1 })) },
     },
     {
       what: "lacks a rule",
-      seen: { chains: found.chains.map((chain) => ({ ...chain, comments: chain.comments.slice(1) })) },
+      seen: {
+        ...found,
+        chains: found.chains.map((chain) => ({ ...chain, comments: chain.comments.slice(1) })),
+      },
     },
     {
       what: "has its rules in another order",
-      seen: { chains: found.chains.map((chain) => ({ ...chain, comments: [...chain.comments].reverse() })) },
+      seen: {
+        ...found,
+        chains: found.chains.map((chain) => ({ ...chain, comments: [...chain.comments].reverse() })),
+      },
     },
     {
       what: "has a foreign rule",
-      seen: { chains: found.chains.map((chain) => ({ ...chain, comments: [...chain.comments, ""] })) },
+      seen: {
+        ...found,
+        chains: found.chains.map((chain) => ({ ...chain, comments: [...chain.comments, ""] })),
+      },
     },
     { what: "is that of other settings", seen: listed(tailnetTable(mtu1400)) },
   ])("does not hold when it $what", ({ seen }) => {

@@ -14,6 +14,7 @@ const baseChainSchema = z.object({
   prio: z.number(),
   policy: z.enum(["accept", "drop"]).optional(),
 });
+const tableSchema = z.object({ flags: z.union([z.string(), z.array(z.string())]).default([]) });
 const ruleSchema = z.object({
   chain: z.string(),
   handle: z.number(),
@@ -40,7 +41,9 @@ export function readOwnTable(listing: string): ObservedTable {
     const comments = rules.filter((rule) => rule.chain === name).map((rule) => rule.comment ?? "");
     return [{ ...place.data, name, comments }];
   });
-  return { chains };
+  // Which ones is not told: nft 1.0.6 lists `dormant` as "t".
+  const hasFlags = objectsOf(listing, "table").some((table) => parse(tableSchema, table).flags.length > 0);
+  return { hasFlags, chains };
 }
 
 /** The rules of a foreign chain, in order. */
@@ -68,7 +71,7 @@ function dropsEverything(statements: readonly Readonly<Record<string, unknown>>[
   return names.length === 1 && (names[0] === "drop" || names[0] === "reject");
 }
 
-function objectsOf(listing: string, kind: "chain" | "rule"): readonly unknown[] {
+function objectsOf(listing: string, kind: "table" | "chain" | "rule"): readonly unknown[] {
   return parse(listingSchema, parseJson(listing)).nftables.flatMap((entry) =>
     kind in entry ? [entry[kind]] : [],
   );

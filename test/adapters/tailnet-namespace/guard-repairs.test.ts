@@ -96,6 +96,7 @@ test.each<{ invariant: GuardInvariant; where?: "X"; spoil: CommandLine }>([
   { invariant: "node.firewall", spoil: ["nft", "flush", "ruleset"] },
   { invariant: "node.firewall", spoil: ["nft", "flush", "chain", "inet", "headcni", "outbound"] },
   { invariant: "node.firewall", spoil: ["nft", "add", "rule", "inet", "headcni", "forward", "drop"] },
+  { invariant: "node.firewall", spoil: ["nft", "add table inet headcni { flags dormant; }"] },
   { invariant: "tailnet.link", where: "X", spoil: ["ip", "link", "set", "eth0", "down"] },
   { invariant: "node.link", where: "X", spoil: ["ip", "link", "del", "eth0"] },
   { invariant: "tailnet.linkAddress", where: "X", spoil: ["ip", "addr", "flush", "dev", "eth0"] },
@@ -110,6 +111,7 @@ test.each<{ invariant: GuardInvariant; where?: "X"; spoil: CommandLine }>([
     where: "X",
     spoil: ["nft", "chain", "inet", "headcni", "forward", "{ policy accept; }"],
   },
+  { invariant: "tailnet.firewall", where: "X", spoil: ["nft", "add table inet headcni { flags dormant; }"] },
 ])("$invariant holds again after $spoil", async ({ invariant, where, spoil }) => {
   await node.settled();
   const before = await held();
