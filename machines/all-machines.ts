@@ -22,6 +22,7 @@ import { ownRouteMachine } from "./route/own-route-machine.ts";
 import { peerRouteMachine } from "./route/peer-route-machine.ts";
 import { routesMachine } from "./routes/routes-machine.ts";
 import { serviceCidrsMachine } from "./service-cidrs/service-cidrs-machine.ts";
+import { serviceProxyMachine } from "./service-proxy/service-proxy-machine.ts";
 import { rejoinMachine } from "./tailnet/rejoin-machine.ts";
 import { tailnetFeedMachine } from "./tailnet/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "./tailnet/tailnet-login-machine.ts";
@@ -60,6 +61,7 @@ export const allMachines: readonly AnyStateMachine[] = [
   clusterNodesMachine,
   nodeListMachine,
   serviceCidrsMachine,
+  serviceProxyMachine,
   podWatchMachine,
   podReportsMachine,
   watchMachine,

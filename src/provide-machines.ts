@@ -17,6 +17,7 @@ import { ownRouteMachine } from "../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../machines/route/peer-route-machine.ts";
 import { routesMachine } from "../machines/routes/routes-machine.ts";
 import { serviceCidrsMachine } from "../machines/service-cidrs/service-cidrs-machine.ts";
+import { serviceProxyMachine } from "../machines/service-proxy/service-proxy-machine.ts";
 import { rejoinMachine } from "../machines/tailnet/rejoin-machine.ts";
 import { tailnetFeedMachine } from "../machines/tailnet/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "../machines/tailnet/tailnet-login-machine.ts";
@@ -35,6 +36,7 @@ import { podWatchActors } from "./actors/pod-watch-actors.ts";
 import { readinessActors } from "./actors/readiness-actors.ts";
 import { routeActors } from "./actors/route-actors.ts";
 import { serviceCidrsActors } from "./actors/service-cidrs-actors.ts";
+import { serviceProxyActors } from "./actors/service-proxy-actors.ts";
 import { tailnetActors } from "./actors/tailnet-actors.ts";
 import { watchActors } from "./actors/watch-actors.ts";
 import type { Config } from "./config/config-schema.ts";
@@ -71,6 +73,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
       serviceCidrs: serviceCidrsMachine.provide({
         actors: { watch, ...serviceCidrsActors(ports.serviceMemory) },
       }),
+      serviceProxy: serviceProxyMachine.provide({ actors: serviceProxyActors(ports.firewall) }),
       ownNode: ownNodeMachine.provide({
         actors: {
           ...ownNode.ownNode,

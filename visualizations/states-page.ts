@@ -31,6 +31,7 @@ const purposes: Readonly<Record<string, string>> = {
   ownNode: "What Kubernetes says of this Node: its pod CIDRs, and whether they still are ours.",
   clusterNodes: "The Nodes of the cluster: who may serve which prefix, and who left for good.",
   nodeList: "Keeps the list of Nodes in the state directory, by which headcni-wire lets peers in.",
+  serviceProxy: "What translates Services' addresses on this node: what HeadCNI does not support is named.",
   serviceCidrs:
     "The ServiceCIDR objects of the cluster, kept in the state directory: what the guard keeps from leaving in clear.",
   nodeCondition: "Keeps the Node's NetworkUnavailable condition true.",

@@ -28,6 +28,7 @@ export const headcniMachine = headcniSetup.createMachine({
         input: { seed: kubernetes.node.seed, headscale, parent: self },
       });
       spawn("serviceCidrs", { id: "serviceCidrs", input: { ...kubernetes.serviceCidrs, parent: self } });
+      spawn("serviceProxy", { id: "serviceProxy", input: { health } });
     }
     return {
       settings,

@@ -17,6 +17,7 @@ import { podsMachine } from "../pods/pods-machine.ts";
 import { readinessMachine } from "../readiness/readiness-machine.ts";
 import { routesMachine } from "../routes/routes-machine.ts";
 import { type ServiceCidrsReport, serviceCidrsMachine } from "../service-cidrs/service-cidrs-machine.ts";
+import { serviceProxyMachine } from "../service-proxy/service-proxy-machine.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
@@ -61,6 +62,7 @@ export const headcniSetup = setup({
     readiness: readinessMachine,
     routes: routesMachine,
     serviceCidrs: serviceCidrsMachine,
+    serviceProxy: serviceProxyMachine,
     tailscaled: tailscaledMachine,
   },
   actions: {

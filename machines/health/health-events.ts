@@ -7,6 +7,7 @@ import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { OwnNodeEvent, OwnNodeFact } from "../own-node/own-node-events.ts";
 import type { ReadinessEvent, ReadinessFact } from "../readiness/readiness-events.ts";
 import type { RoutesFact } from "../routes/routes-events.ts";
+import type { ServiceProxyFact } from "../service-proxy/service-proxy-machine.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { TailnetFact } from "../tailnet/tailnet-events.ts";
 
@@ -18,6 +19,7 @@ export type HealthFact =
   | OwnNodeFact
   | CniFact
   | ReadinessFact
+  | ServiceProxyFact
   /** From the root: ADD is served from now on, or not any more. */
   | { readonly type: "service.opened" }
   | { readonly type: "service.closed" };
@@ -50,6 +52,8 @@ export interface HealthInput {
 /** How the node is, its regions say; what is kept here is why, in words. */
 export interface HealthContext extends HealthInput {
   readonly words: HealthWords;
+  /** What of the node HeadCNI does not support, in words; empty when nothing. It is no problem of a region: what runs keeps running. */
+  readonly unsupported: string;
   /** What the listeners were told last; null before. */
   readonly told: HealthLevel | null;
   readonly listeners: HealthListeners | null;

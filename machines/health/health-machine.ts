@@ -36,7 +36,14 @@ const asLogin = { params: ({ event }: { event: LoginWanted }) => event } as cons
  */
 export const healthMachine = healthSetup.createMachine({
   id: "health",
-  context: ({ input }) => ({ ...input, words: unheardWords, told: null, listeners: null, held: {} }),
+  context: ({ input }) => ({
+    ...input,
+    words: unheardWords,
+    unsupported: "",
+    told: null,
+    listeners: null,
+    held: {},
+  }),
   options: { maxIterations: 1_000 },
   type: "parallel",
   on: {
@@ -47,6 +54,9 @@ export const healthMachine = healthSetup.createMachine({
       ],
     },
     "health.changed": { actions: "publish" },
+    "serviceProxy.found": {
+      actions: [{ type: "keepProxy", params: ({ event }) => event }, "noteChange"],
+    },
   },
   states: {
     service: {

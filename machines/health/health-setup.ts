@@ -2,6 +2,8 @@ import { assign, enqueueActions, sendTo, setup, stateIn } from "xstate";
 import { type HealthLevel, healthLevel } from "../../src/domain/health-level.ts";
 import type { HealthRegions, HealthWords } from "../../src/domain/health-regions.ts";
 import type { LoginWanted } from "../../src/domain/login-trouble.ts";
+import { proxyCaution } from "../../src/domain/service-proxy.ts";
+import type { ServiceProxyFact } from "../service-proxy/service-proxy-machine.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { HealthContext, HealthEvent, HealthInput, HealthListeners } from "./health-events.ts";
@@ -17,7 +19,7 @@ const missingMs = 60_000;
 
 /** The one place where the chart becomes what everybody is told. */
 export function levelOf(health: HealthSnapshot): HealthLevel {
-  return healthLevel(health.value, health.hasTag("problem"), health.context.words);
+  return healthLevel(health.value, health.hasTag("problem"), health.context);
 }
 
 export const well = mayLast("its owner reports nothing amiss");
@@ -48,6 +50,7 @@ export const healthSetup = setup({
     learn: assign({
       words: ({ context }, words: Partial<HealthWords>) => ({ ...context.words, ...words }),
     }),
+    keepProxy: assign((_, { proxy }: ServiceProxyFact) => ({ unsupported: proxyCaution(proxy) })),
     keepFollowers: assign({ listeners: (_, listeners: HealthListeners) => listeners, told: null }),
     /** By an event of its own, because only then the snapshot shows where the regions are. */
     noteChange: sendTo(({ self }) => self, { type: "health.changed" }),

@@ -8,7 +8,7 @@ export interface Readiness {
   readonly serving: boolean;
   /** `proven`: a packet crossed the tailnet since boot; `unproven`: not yet; `degraded`: it did, and something broke since. */
   readonly state: "proven" | "unproven" | "degraded";
-  /** Why it is not serving or not proven, in words; empty when all is well. */
+  /** Why it is not serving or not proven, and what is not supported, in words; empty when all is well. */
   readonly reasons: readonly string[];
 }
 
@@ -22,13 +22,21 @@ export interface HealthLevel {
 }
 
 /** `problem`: some region is in a state with that tag. */
-export function healthLevel(is: HealthRegions, problem: boolean, words: HealthWords): HealthLevel {
+export function healthLevel(
+  is: HealthRegions,
+  problem: boolean,
+  { words, unsupported }: { readonly words: HealthWords; readonly unsupported: string },
+): HealthLevel {
   const serving = is.service === "serving" && is.cni === "ok";
   const provenOnce = is.proof === "given";
   const why = (region: keyof HealthWords) => (is[region] === "ok" ? "" : words[region]);
   // Without the tailnet, or without a login, control is away as a matter of course.
   const controlLoss = is.tailnet === "ok" && is.login === "ok" ? why("control") : "";
-  const reasons = [...(["cni", "node", "guard", "tailnet", "login", "route"] as const).map(why), controlLoss];
+  const reasons = [
+    ...(["cni", "node", "guard", "tailnet", "login", "route"] as const).map(why),
+    controlLoss,
+    unsupported,
+  ];
   return {
     readiness: {
       serving,
@@ -36,6 +44,6 @@ export function healthLevel(is: HealthRegions, problem: boolean, words: HealthWo
       reasons: reasons.filter((reason) => reason !== ""),
     },
     status: { ready: provenOnce, reason: why("node") || why("route") },
-    condition: networkCondition(is, why),
+    condition: networkCondition(is, why, unsupported),
   };
 }

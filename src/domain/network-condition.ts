@@ -3,18 +3,22 @@ import type { NetworkCondition } from "./kubernetes-objects.ts";
 
 /**
  * What a Node's NetworkUnavailable condition should say: whether a new pod here could talk to pods elsewhere. A control plane
- * that is away is no reason: what is known of routes then is from before, and packets still pass.
+ * that is away is no reason: what is known of routes then is from before, and packets still pass. Nor is what is not supported:
+ * it is named, and the node stays schedulable.
  */
-export function networkCondition(is: HealthRegions, why: Why): NetworkCondition {
+export function networkCondition(is: HealthRegions, why: Why, unsupported: string): NetworkCondition {
   const [reason, message] = troubleOf(is, why);
-  return reason === ""
-    ? { status: "False", reason: "HeadcniServes", message: "HeadCNI serves pods on this node" }
-    : { status: "True", reason, message };
+  if (reason !== "") return { status: "True", reason, message };
+  const serves = "HeadCNI serves pods on this node";
+  return unsupported === ""
+    ? { status: "False", reason: "HeadcniServes", message: serves }
+    : { status: "False", reason: "ServiceProxyUnsupported", message: `${serves}, but ${unsupported}` };
 }
 
 /** Every reason that HeadCNI gives for the condition: by these it knows its own. */
 export const conditionReasons = [
   "HeadcniServes",
+  "ServiceProxyUnsupported",
   "PodCIDRConflict",
   "HeadcniStarting",
   "CniSocketDown",

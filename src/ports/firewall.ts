@@ -1,5 +1,6 @@
 import type { NamespaceName } from "../domain/kernel-state.ts";
 import type { FirewallChange, FirewallObservation } from "../domain/nft-observation.ts";
+import type { ServiceProxy } from "../domain/service-proxy.ts";
 
 export type FirewallFailure =
   /** `nft`, `iptables` or `nsenter` is not installed. */
@@ -15,4 +16,6 @@ export interface Firewall {
   observe(namespace: NamespaceName, signal?: AbortSignal): Promise<FirewallObservation>;
   /** One after another, each atomic; stops at the first refusal with a HeadcniError of FirewallFailure. */
   apply(namespace: NamespaceName, changes: readonly FirewallChange[], signal?: AbortSignal): Promise<void>;
+  /** What translates Services' addresses on the node. Throws a HeadcniError of FirewallFailure. */
+  serviceProxy(signal?: AbortSignal): Promise<ServiceProxy>;
 }

@@ -13,16 +13,35 @@ const words = {
 };
 
 test("a node on which all is well is available", () => {
-  expect(networkCondition(well, (region) => words[region])).toEqual({
+  expect(networkCondition(well, (region) => words[region], "")).toEqual({
     status: "False",
     reason: "HeadcniServes",
     message: "HeadCNI serves pods on this node",
   });
 });
 
+test("what is not supported is told of a node that is available, and of another only why it is not", () => {
+  const told = (changes: Partial<HealthRegions>) =>
+    networkCondition({ ...well, ...changes }, (region) => words[region], "IPVS!");
+  expect(told({})).toEqual({
+    status: "False",
+    reason: "ServiceProxyUnsupported",
+    message: "HeadCNI serves pods on this node, but IPVS!",
+  });
+  expect(told({ tailnet: "down" })).toEqual({ status: "True", reason: "TailnetDown", message: "login!" });
+});
+
+test("what is not supported is the last of the reasons, and costs no readiness", () => {
+  const of = (changes: Partial<HealthRegions>) =>
+    healthLevel({ ...well, ...changes }, false, { words, unsupported: "IPVS!" });
+  expect(of({}).readiness).toEqual({ serving: true, state: "proven", reasons: ["IPVS!"] });
+  expect(of({ guard: "failed" }).readiness.reasons).toEqual(["guard!", "IPVS!"]);
+  expect(of({}).status).toEqual({ ready: true, reason: "" });
+});
+
 test("a node knows its own conditions by these reasons", () => {
   expect(conditionReasons).toEqual([
-    ...["HeadcniServes", "PodCIDRConflict", "HeadcniStarting", "CniSocketDown"],
+    ...["HeadcniServes", "ServiceProxyUnsupported", "PodCIDRConflict", "HeadcniStarting", "CniSocketDown"],
     ...["GuardBroken", "TailnetDown", "RouteUnproven"],
   ]);
 });
@@ -36,7 +55,7 @@ test.each<[Partial<HealthRegions>, string, string]>([
   [{ proof: "wanted" }, "RouteUnproven", "route!"],
   [{ route: "unproven" }, "RouteUnproven", "route!"],
 ])("%o keeps new pods away", (changes, reason, message) => {
-  const condition = networkCondition({ ...well, ...changes }, (region) => words[region]);
+  const condition = networkCondition({ ...well, ...changes }, (region) => words[region], "");
   expect(condition).toEqual({ status: "True", reason, message });
 });
 
@@ -49,18 +68,18 @@ test.each<Partial<HealthRegions>>([
   { control: "away" },
   { route: "unproven", control: "away" },
 ])("%o keeps nobody away", (changes) => {
-  expect(networkCondition({ ...well, ...changes }, (region) => words[region]).status).toBe("False");
+  expect(networkCondition({ ...well, ...changes }, (region) => words[region], "").status).toBe("False");
 });
 
 test("the first trouble is told, and of the tailnet the login's before its own", () => {
   const all: HealthRegions = { ...well, node: "conflicting", cni: "down", guard: "failed", tailnet: "down" };
-  expect(networkCondition(all, () => "").reason).toBe("PodCIDRConflict");
+  expect(networkCondition(all, () => "", "").reason).toBe("PodCIDRConflict");
   const noLogin = (region: string) => (region === "login" ? "" : `${region}!`);
-  expect(networkCondition({ ...well, tailnet: "down" }, noLogin).message).toBe("tailnet!");
+  expect(networkCondition({ ...well, tailnet: "down" }, noLogin, "").message).toBe("tailnet!");
 });
 
 const level = (changes: Partial<HealthRegions>, problem = false) =>
-  healthLevel({ ...well, ...changes }, problem, words);
+  healthLevel({ ...well, ...changes }, problem, { words, unsupported: "" });
 
 test("ready is who serves, proven who has no problem, degraded who was proven and still has a route", () => {
   expect(level({}).readiness).toEqual({ serving: true, state: "proven", reasons: [] });

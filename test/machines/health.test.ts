@@ -72,7 +72,8 @@ function mustAgree(health: HealthSnapshot): null {
   // Then Headscale is away as a matter of course.
   const without = subjects.tailnet !== "ok" || subjects.login !== "ok";
   const told = ill.flatMap(([region]) => (region === "control" && without ? [] : (words[region] ?? [])));
-  expect([...readiness.reasons].sort()).toEqual(told.filter((reason) => reason !== "").sort());
+  const reasons = [...told, health.context.unsupported].filter((reason) => reason !== "");
+  expect([...readiness.reasons].sort()).toEqual(reasons.sort());
   if (subjects.guard !== "ok" || subjects.tailnet !== "ok" || proof !== "given")
     expect(condition.status).toBe("True");
   return null;
@@ -104,6 +105,7 @@ describe("health", () => {
       { type: "cni.down", failure },
       { type: "service.closed" },
       { type: "proof.wanted" },
+      { type: "serviceProxy.found", proxy: "ipvs" },
       { type: "health.changed" },
       {
         type: "health.followed",

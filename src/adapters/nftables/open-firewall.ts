@@ -8,6 +8,7 @@ import { FirewallProgramError } from "./firewall-error.ts";
 import { readIptablesRules, restoreInput } from "./iptables-rules.ts";
 import { loadDocument } from "./load-document.ts";
 import { type BaseChain, readBaseChains, readForeignRules, readOwnTable } from "./nft-listing.ts";
+import { readServiceProxy } from "./read-service-proxy.ts";
 import { runProgram } from "./run-program.ts";
 import { type XtablesPrograms, xtablesPrograms } from "./xtables-programs.ts";
 
@@ -72,6 +73,7 @@ export function openFirewall(options: FirewallOptions): Firewall {
     apply: async (namespace, changes, signal) => {
       for (const change of changes) await applyChange(change, netnsOf(namespace), xtables, signal);
     },
+    serviceProxy: readServiceProxy,
   };
 }
 

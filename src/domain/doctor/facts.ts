@@ -1,6 +1,7 @@
 import type { KernelSnapshot } from "../kernel-state.ts";
 import type { NewerFormat } from "../newer-format.ts";
 import type { ForeignChain } from "../nft-observation.ts";
+import type { ServiceProxy } from "../service-proxy.ts";
 
 /** Something that was read, or why it could not be. */
 export type Fact<T> = { readonly value: T } | { readonly unknown: string };
@@ -100,8 +101,7 @@ export interface FirewallFacts {
   readonly ownedTables: readonly string[];
   /** Rules of iptables-legacy's filter table, as `iptables-legacy -S` prints them; empty when that kind is unused. */
   readonly legacyRules: readonly string[];
-  /** What translates Services' addresses here; "none": nothing that the kernel shows (kube-proxy is away, or BPF does it). */
-  readonly serviceProxy: "netfilter" | "ipvs" | "none";
+  readonly serviceProxy: ServiceProxy;
 }
 
 export interface CniFacts {

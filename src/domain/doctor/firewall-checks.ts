@@ -1,5 +1,6 @@
 import { dropsByDefault } from "../nft-foreign.ts";
 import type { ForeignChain } from "../nft-observation.ts";
+import { proxyTrouble } from "../service-proxy.ts";
 import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 
 /** Other software's filters on the way of pods. */
@@ -49,26 +50,8 @@ export const firewallChecks: Checks = {
 
   "firewall.services"({ firewall }, { kubernetes }) {
     if (!kubernetes || "unknown" in firewall) return undefined;
-    switch (firewall.value.serviceProxy) {
-      case "netfilter":
-        return ok("netfilter translates Services' addresses");
-      case "ipvs":
-        return warn({
-          found: "IPVS translates Services' addresses",
-          why: "It hands packets to pods past the chains in which HeadCNI tells the underlay from the cluster.",
-          todo: "Run kube-proxy in mode nftables or iptables.",
-        });
-      case "none":
-        return warn({
-          found: "nothing in netfilter translates Services' addresses",
-          why: "Either kube-proxy is away and Services do not work, or a BPF program does its work: what that sends from the underlay to a pod looks untranslated, and HeadCNI drops it.",
-          todo: "Run kube-proxy in mode nftables or iptables; where BPF has to stay, name those senders in network.allowFromUnderlay.",
-        });
-      default: {
-        const unhandled: never = firewall.value.serviceProxy;
-        return unhandled;
-      }
-    }
+    const trouble = proxyTrouble[firewall.value.serviceProxy];
+    return trouble === null ? ok("netfilter translates Services' addresses") : warn(trouble);
   },
 
   "firewall.owner"({ firewall }) {

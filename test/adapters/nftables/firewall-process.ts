@@ -6,7 +6,8 @@ import type { FirewallChange } from "../../../src/domain/nft-observation.ts";
 const firewall = openFirewall({ tailnetPath: () => "/nowhere" });
 try {
   await firewall.apply("node", JSON.parse(process.argv[2] ?? "[]") as FirewallChange[]);
-  console.log(JSON.stringify({ observation: await firewall.observe("node") }));
+  const [observation, proxy] = [await firewall.observe("node"), await firewall.serviceProxy()];
+  console.log(JSON.stringify({ observation, proxy }));
 } catch (error) {
   console.log(JSON.stringify({ failure: error instanceof HeadcniError ? error.detail : String(error) }));
 }

@@ -34,13 +34,23 @@ async function firewall(changes: readonly FirewallChange[] = []) {
   await once(child, "close");
   return JSON.parse(Buffer.concat(chunks).toString()) as {
     readonly observation?: FirewallObservation;
+    readonly proxy?: string;
     readonly failure?: { readonly code: string; readonly program?: string; readonly text?: string };
   };
 }
 
 describe("observing", () => {
   test("a namespace without tables has nothing of ours and nothing foreign", async () => {
-    expect(await firewall()).toEqual({ observation: { foreign: [] } });
+    expect(await firewall()).toEqual({ observation: { foreign: [] }, proxy: "none" });
+  });
+
+  test.each([
+    ["kube-proxy in mode nftables", "add table ip6 kube-proxy", "netfilter"],
+    ["kube-proxy in mode iptables", "add table ip nat\nadd chain ip nat KUBE-SERVICES", "netfilter"],
+    ["others", "add table ip kube-proxies\nadd chain ip kube-proxies KUBE-SERVICES-OF", "none"],
+  ])("tells by the tables of %s what translates Services", async (_, text, proxy) => {
+    await ruleset(text);
+    expect((await firewall()).proxy).toBe(proxy);
   });
 
   test("sees forward and input chains of others, not the rest", async () => {

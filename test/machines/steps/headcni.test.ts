@@ -64,6 +64,7 @@ function children({ ownNode }: { readonly ownNode: boolean }) {
             input: { seed: kubernetes.node.seed, headscale: "<headscale>", parent: "<headcni>" },
           },
           { start: "serviceCidrs", input: { ...kubernetes.serviceCidrs, parent: "<headcni>" } },
+          { start: "serviceProxy", input: { health: "<health>" } },
           {
             start: "ownNode",
             input: { ...kubernetes.node, health: "<health>", pods: "<pods>", parent: "<headcni>" },

@@ -135,6 +135,22 @@ describe("health", () => {
     expect(at()).toMatchObject({ login: "ok" });
   });
 
+  it("names a proxy of Services that is not supported to the Node until it is another, and stays well", () => {
+    const { say, at } = healthy();
+    const found = (proxy: "netfilter" | "ipvs" | "none"): HealthFact => ({
+      type: "serviceProxy.found",
+      proxy,
+    });
+    expect(say(found("netfilter"))).toEqual([]);
+    expect(say(found("ipvs"))).toEqual(["node ServiceProxyUnsupported"]);
+    expect(say(down)).toEqual(["node TailnetDown"]);
+    expect(say({ type: "tailscale.up" })).toEqual(["node ServiceProxyUnsupported"]);
+    // The message is another.
+    expect(say(found("none"))).toEqual(["node ServiceProxyUnsupported"]);
+    expect(say(found("netfilter"))).toEqual(["node HeadcniServes"]);
+    expect(at()).toEqual(well);
+  });
+
   it("names to the Node why a login is refused while the tailnet is down", () => {
     const { say, send } = healthy();
     say(down);
