@@ -8,7 +8,7 @@ import type { Progress } from "../../test/lab/progress.ts";
 import { runResult } from "../../test/lab/run-command.ts";
 import { makeContext } from "./image-context.ts";
 import { ensureLocalBase } from "./local-base.ts";
-import { pruneArchives } from "./prune-archives.ts";
+import { pruneCache } from "./prune-cache.ts";
 
 const dockerfile = join(import.meta.dirname, "..", "Dockerfile");
 
@@ -24,7 +24,7 @@ export type ImageArchive = { readonly name: string; readonly archive: string; re
 
 /**
  * Builds HeadCNI's image from `deploy/Dockerfile` unless the cache has one of the very same content, and removes what the
- * cache has too much of (`pruneArchives`). Needs root: the build's commands run in a chroot. Throws LabError BUILD_FAILED with buildah's messages.
+ * cache has too much of (`pruneCache`). Needs root: the build's commands run in a chroot. Throws LabError BUILD_FAILED with buildah's messages.
  */
 export async function ensureImage({ name, base }: ImageOptions, progress: Progress): Promise<ImageArchive> {
   await ensurePackages(progress, { buildah: "buildah" });
@@ -43,7 +43,7 @@ export async function ensureImage({ name, base }: ImageOptions, progress: Progre
       await buildArchive({ name, from, context, work, archive });
       progress(`Built ${name}: ${Math.round((await stat(archive)).size / 1e6)} MB`);
     }
-    await pruneArchives(cacheFolder());
+    await pruneCache(cacheFolder(), /^image-[0-9a-f]{12}\.tar$/);
     return { name, archive, bytes: (await stat(archive)).size };
   } finally {
     await rm(work, { recursive: true, force: true });

@@ -8,6 +8,7 @@ import { ensureHelm } from "../build/helm-tool.ts";
 import { LabError } from "../lab-error.ts";
 import type { Progress } from "../progress.ts";
 import type { ClusterOptions, ClusterTools, InstallTools } from "./cluster-types.ts";
+import { ensureImageStore } from "./image-store.ts";
 import { ensureLabImages, imageNames } from "./lab-images.ts";
 
 const kubernetesVersion = "1.36.3";
@@ -53,13 +54,17 @@ export async function ensureClusterTools(
   const images = await ensureLabImages(programs, progress);
   // Go names a program after its package's folder.
   const install = network === "chart" || network === "none" ? await ensureInstallTools(progress) : undefined;
-  return { etcd: join(kubernetes, "server"), kubernetes, containerd, init, images, install };
+  const archives = [images, ...(install === undefined ? [] : [install.image.archive])];
+  const imageStore = await ensureImageStore(containerd, archives, progress);
+  return { etcd: join(kubernetes, "server"), kubernetes, containerd, init, images, imageStore, install };
 }
 
-/** Helm and HeadCNI's image of the source as it is now. */
+/** Helm and HeadCNI's image of the source as it is now, or as it was when `npm test` began (LAB_IMAGE). */
 async function ensureInstallTools(progress: Progress): Promise<InstallTools> {
   const helm = await ensureHelm(progress);
-  const { name, archive } = await ensureImage({ name: imageNames.headcni }, progress);
+  const name = imageNames.headcni;
+  const { LAB_IMAGE: built } = process.env;
+  const archive = built ?? (await ensureImage({ name }, progress)).archive;
   return { helm, image: { name, archive } };
 }
 

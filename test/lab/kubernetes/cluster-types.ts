@@ -30,6 +30,8 @@ export type ClusterTools = {
   readonly init: string;
   /** An archive with the images of `lab-images.ts`. */
   readonly images: string;
+  /** Those images and HeadCNI's, as containerd keeps them (`image-store.ts`). */
+  readonly imageStore: string;
   /** With the networks `chart` and `none`. */
   readonly install?: InstallTools | undefined;
 };

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { tailOf } from "../log-tail.ts";
@@ -6,6 +6,7 @@ import { requireAlive, startProcess } from "../processes.ts";
 import { run } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 import { clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
+import { copyImageStore } from "./image-store.ts";
 import { imageNames } from "./lab-images.ts";
 import { onNode } from "./node-machine.ts";
 
@@ -14,11 +15,13 @@ function containerdName(node: LabNode): string {
   return `${node.name}-containerd`;
 }
 
-/** Starts a node's containerd, waits until it answers and gives it the lab's images. */
+/** Starts a node's containerd with the lab's images and waits until it answers. */
 export async function startContainerd(lab: Lab, node: LabNode): Promise<void> {
   const { tools } = clusterOf(lab);
   const configFile = join(node.folder, "containerd.toml");
   await writeFile(configFile, configOf(node));
+  const root = join(node.folder, "disk", "containerd");
+  if ((await readdir(root)).length === 0) await copyImageStore(tools.imageStore, root);
   const { PATH = "" } = process.env;
   await startProcess(lab.processFolder, {
     name: containerdName(node),
@@ -38,10 +41,9 @@ export async function startContainerd(lab: Lab, node: LabNode): Promise<void> {
   await waitUntil(answers, {
     what: `containerd of ${node.name} answers`,
     timeoutMs: 60_000,
+    everyMs: 200,
     explain: () => tailOf(nodeLogFile(node, "containerd")),
   });
-  await importImages(lab, node, tools.images);
-  if (tools.install !== undefined) await importImages(lab, node, tools.install.image.archive);
 }
 
 /** Gives a node's containerd the images of an archive (OCI layout), so that kubelet need not pull them. */
