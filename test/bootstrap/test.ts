@@ -19,8 +19,8 @@ const progress = stderrProgress();
 /** How ids of this run's labs begin; those of tests that vitest runs without this program begin with t. */
 const testRun = `r${randomBytes(2).toString("hex").slice(1)}`;
 
-/** Runs vitest with this process's output. */
-async function runVitest(args: readonly string[]): Promise<Tally> {
+/** Runs vitest with this process's output, and with `built` in its environment. */
+async function runVitest(args: readonly string[], built: Readonly<Record<string, string>>): Promise<Tally> {
   await mkdir(dirname(reportFile), { recursive: true });
   await rm(reportFile, { force: true });
   const reporters = ["default", join(root, "test", "bootstrap", "test-reporter.ts")];
@@ -28,7 +28,7 @@ async function runVitest(args: readonly string[]): Promise<Tally> {
   const child = spawn(process.execPath, [toolPath("vitest", "vitest"), "run", ...given], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, LAB_TEST_RUN: testRun, TEST_REPORT: reportFile },
+    env: { ...process.env, ...built, LAB_TEST_RUN: testRun, TEST_REPORT: reportFile },
   });
   const [exitCode] = (await once(child, "close")) as [number | null];
   return tallyOf(await readReport(), exitCode);
@@ -73,11 +73,11 @@ async function readReport(): Promise<TestReport | undefined> {
 
 /** Every check, then every test; with arguments, which go to vitest, no checks. */
 async function run(args: readonly string[]): Promise<Tally> {
-  const [checks] = await Promise.all([
+  const [checks, built] = await Promise.all([
     args.length === 0 ? runChecks() : { passed: 0, failed: [] },
     prepareTests(args, progress),
   ]);
-  const { passed, failures, skipped } = await runVitest(args);
+  const { passed, failures, skipped } = await runVitest(args, built);
   return { passed: checks.passed + passed, failures: [...checks.failed, ...failures], skipped };
 }
 

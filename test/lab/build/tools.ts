@@ -1,4 +1,4 @@
-import { mkdir, symlink } from "node:fs/promises";
+import { cp, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { buildStub } from "../../../cni/build.ts";
 import { buildDaemon } from "../../../deploy/build.ts";
@@ -37,7 +37,7 @@ export async function ensureTools(
 
 /**
  * The command line of the daemon for one lab: from source, or a bundle of the source as it is now in the lab's own
- * folder, so that a later build does not change a running lab.
+ * folder, so that a later build does not change a running lab. `npm test` builds one for all its labs (LAB_BUNDLE).
  */
 export async function provideDaemon(
   daemon: LabOptions["daemon"],
@@ -45,11 +45,14 @@ export async function provideDaemon(
 ): Promise<readonly [string, ...string[]] | undefined> {
   if (daemon === "none") return undefined;
   if (daemon === "source") return [process.execPath, ...nodeOptions, join(root, "src", "main.ts")];
-  const bundle = await buildDaemon(join(folder, "daemon")).catch((cause: unknown) => {
-    throw new LabError("BUILD_FAILED", "the daemon does not build: npm run build", { cause });
-  });
-  await mkdir(join(folder, "daemon"), { recursive: true });
+  const { LAB_BUNDLE: built } = process.env;
+  const home = join(folder, "daemon");
+  if (built === undefined)
+    await buildDaemon(home).catch((cause: unknown) => {
+      throw new LabError("BUILD_FAILED", "the daemon does not build: npm run build", { cause });
+    });
+  else await cp(built, home, { recursive: true });
   // What is not bundled (koffi's native library) is looked up beside the bundle.
-  await symlink(join(root, "node_modules"), join(folder, "daemon", "node_modules"));
-  return [process.execPath, ...nodeOptions, bundle];
+  await symlink(join(root, "node_modules"), join(home, "node_modules"));
+  return [process.execPath, ...nodeOptions, join(home, "headcni.mjs")];
 }
