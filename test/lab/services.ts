@@ -125,7 +125,7 @@ function isInstalled(lab: Lab): boolean {
   return lab.options.kubernetes?.network === "chart";
 }
 
-/** kubelet waits longer each time before it starts again what ended: 10 s after the first, up to five minutes. */
+/** kubelet waits before it starts again what ended more than once. */
 async function untilKubeletStarts(lab: Lab, service: Service): Promise<void> {
   await waitUntil(async () => (await serviceProcess(lab, service)) !== undefined, {
     what: `kubelet starts the ${service.name} again`,

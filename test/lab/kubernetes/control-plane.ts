@@ -59,7 +59,7 @@ export async function waitForApiServer(lab: Lab): Promise<void> {
   await waitUntil(ready, {
     what: "the API server is ready",
     timeoutMs: 120_000,
-    everyMs: 200,
+    everyMs: 400,
     explain: () => tailOf(controlPlaneLog(clusterOf(lab), "kube-apiserver")),
   });
 }

@@ -12,11 +12,15 @@ import { processOnNode } from "./node-machine.ts";
 
 const rolloutMs = 180_000;
 
-/** Installs HeadCNI as an operator does, with one command, and waits until its daemons are ready on all nodes. */
-export async function installChart(lab: Lab, progress: Progress): Promise<void> {
+/** Installs HeadCNI as an operator does, with one command and `more` words in it, and waits until its daemons are ready on all nodes. */
+export async function installChart(
+  lab: Lab,
+  progress: Progress,
+  more: readonly string[] = [],
+): Promise<void> {
   const start = performance.now();
   const values = await writeValues(lab);
-  await helm(lab, ["install", release.name, chartFolder, `--values=${values}`]);
+  await helm(lab, ["install", release.name, chartFolder, `--values=${values}`, ...more]);
   progress("The chart is installed");
   await waitForRollout(lab);
   progress(
@@ -26,11 +30,15 @@ export async function installChart(lab: Lab, progress: Progress): Promise<void> 
 
 /** Waits until every node has a ready daemon of the DaemonSet's latest version. */
 export async function waitForRollout(lab: Lab): Promise<void> {
+  const inNamespace = ["-n", release.namespace];
   const rolledOut = async () => {
-    const set = await getJson<DaemonSet>(lab, ["-n", release.namespace, "daemonset", "headcni"]);
+    // A watch: to ask again and again costs a program each time.
+    const status = ["rollout", "status", "daemonset/headcni", `--timeout=${rolloutMs / 1000}s`];
+    await kubectl(lab, [...inNamespace, ...status], { timeoutMs: rolloutMs + 10_000 }).catch(() => "");
+    const set = await getJson<DaemonSet>(lab, [...inNamespace, "daemonset", "headcni"]);
     const { observedGeneration, numberReady, updatedNumberScheduled = 0 } = set.status;
     const all = lab.nodes.length;
-    // `kubectl rollout status` would also be content with a DaemonSet that has looked at no node yet.
+    // `kubectl rollout status` is also content with a DaemonSet that has looked at no node yet.
     return (
       observedGeneration === set.metadata.generation && numberReady === all && updatedNumberScheduled === all
     );
@@ -39,7 +47,7 @@ export async function waitForRollout(lab: Lab): Promise<void> {
     what: "every node has a ready daemon",
     timeoutMs: rolloutMs,
     everyMs: 250,
-    explain: () => kubectl(lab, ["-n", release.namespace, "get", "pods", "-o", "wide"]),
+    explain: () => kubectl(lab, [...inNamespace, "get", "pods", "-o", "wide"]),
   });
 }
 

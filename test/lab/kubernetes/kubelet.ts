@@ -61,6 +61,8 @@ function configOf(cluster: Cluster, node: LabNode): unknown {
     clusterDNS: [cluster.dnsAddress],
     clusterDomain: cluster.dnsDomain,
     maxPods: 200,
+    // By default kubelet waits 10 s before it starts again what ended a second time, and twice as long each time.
+    crashLoopBackOff: { maxContainerRestartPeriod: "1s" },
     registerWithTaints: [],
     staticPodPath: staticPodFolder(node),
     // Changes in the folder are seen at once, this is for those that are missed.
