@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { readyPage } from "../lab/daemon-pages.ts";
 import { applyObjects, getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
@@ -17,13 +17,17 @@ import { killService, startService } from "../lab/services.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { metric } from "./support/daemon-view.ts";
+import { headcnictlTests } from "./support/headcnictl-tests.ts";
 import { podKernelState } from "./support/kernel-view.ts";
+import { newNodeTests } from "./support/new-node-tests.ts";
+import { allTalk } from "./support/pods-talk.ts";
 import { useLab } from "./support/use-lab.ts";
 
 /** How long the API server is away at least, beyond what the test does meanwhile: `HEADCNI_API_OUTAGE_SECONDS=600`. */
 const { HEADCNI_API_OUTAGE_SECONDS = "0" } = process.env;
 const outageMs = Number(HEADCNI_API_OUTAGE_SECONDS) * 1000;
 
+/** As the chart installs HeadCNI: the tests that leave such a lab as it is share one. */
 const lab = useLab({ nodes: 2, kubernetes: { network: "chart", proxyMode: "nftables" } });
 const node = (name: string): LabNode => nodeOf(lab(), name);
 const pods: { a: Pod; b: Pod } = {} as never;
@@ -31,7 +35,7 @@ const progress = stderrProgress();
 const apiServer = { name: "kube-apiserver" } as const;
 
 beforeAll(async () => {
-  await applyObjects(lab(), workloadObjects({ name: "who", replicas: 2 }));
+  await applyObjects(lab(), workloadObjects({ name: "who", replicas: 4 }));
   await waitForWorkload(lab(), "who");
   const who = await workloadPods(lab(), "who");
   for (const [key, name] of [
@@ -46,7 +50,10 @@ beforeAll(async () => {
   // Until then datagrams go by the relay, which may drop some when the direct path takes over.
   const direct = async () => (await peerPaths(lab())).every(({ path }) => path === "direct");
   await waitUntil(direct, { what: "the nodes reach each other directly", timeoutMs: 60_000 });
+  await allTalk(lab(), "who", 4);
 });
+
+describe("headcnictl beside the cluster", () => headcnictlTests(lab));
 
 const routes = async (name: string) => (await podKernelState(node(name))).routes;
 
@@ -138,8 +145,8 @@ test(
     });
     for (const { name } of lab().nodes) await waitForDaemon(lab(), node(name));
     expect(await lives()).toEqual(before);
-    await kubectl(lab(), ["scale", "deployment/who", "--replicas=4"]);
-    await waitForWorkload(lab(), "who", 100);
+    await applyObjects(lab(), workloadObjects({ name: "later", replicas: 2 }));
+    await waitForWorkload(lab(), "later", 100);
     const reports = [await probes[0].stop(), await probes[1].stop()];
     // The whole reports, so that a failure tells when it was silent.
     expect(reports).toEqual(reports.map((report) => ({ ...report, received: report.sent })));
@@ -173,3 +180,5 @@ test("once the ServiceCIDR object is gone, its addresses are anybody's", async (
   await kubectl(lab(), ["delete", "servicecidr", "outside"]);
   for (const pod of [pods.a, pods.b]) await untilReached(pod, true);
 });
+
+describe("new nodes", () => newNodeTests(lab, () => [pods.a, pods.b]));
