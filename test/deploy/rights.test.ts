@@ -151,6 +151,20 @@ test("doctor asks about every right of the daemon, and does itself what the daem
   expect(asked.sort()).toEqual(given.sort());
 });
 
+test("doctor finds the prefixes of ServiceCIDR objects, and none where the API server does not know the kind", async () => {
+  const found = async (answer: Answer) => {
+    const api = await recordingApi((request, query) =>
+      request.resource === "servicecidrs" ? answer : emptyCluster(request, query),
+    );
+    const kubeconfig = await temporaryFile(api.kubeconfig);
+    return (await readCluster({ nodeName, kubeconfig, environment: {} }, signal)).serviceCidrs;
+  };
+  const item = { metadata: { name: "a", uid: "u" }, spec: { cidrs: ["10.97.0.0/24"] } };
+  expect(await found([200, { items: [item] }])).toEqual({ value: ["10.97.0.0/24"] });
+  expect(await found([404, "404 page not found"])).toEqual({ value: [] });
+  expect(await found([503, {}])).toEqual({ unknown: expect.stringContaining("503") });
+});
+
 test("the uninstallation's service account may do what headcni-clean-nodes does, and nothing else", async () => {
   const manifest =
     objects.find(({ data }) => data?.["cleanup.json"] !== undefined)?.data?.["cleanup.json"] ?? "";

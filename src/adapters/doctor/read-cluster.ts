@@ -3,6 +3,9 @@ import type { KubernetesFacts } from "../../domain/doctor/facts.ts";
 import { toFailure } from "../../domain/failure.ts";
 import { type ApiTransport, createApiTransport } from "../kubernetes/api-transport.ts";
 import { nodeConfigReader } from "../kubernetes/kube-config.ts";
+import { serviceCidrsPath } from "../kubernetes/kubernetes-client.ts";
+import { KubernetesRequestError } from "../kubernetes/kubernetes-error.ts";
+import { trim } from "../kubernetes/trim-objects.ts";
 import { factOf } from "./fact.ts";
 
 export interface ReadClusterOptions {
@@ -16,6 +19,7 @@ const spec = z.object({
   podCIDRs: z.array(z.string()).optional(),
 });
 const node = z.object({ metadata: z.object({ name: z.string() }), spec });
+const objectList = z.object({ items: z.array(z.unknown()) });
 const nodeList = z.object({ items: z.array(node) });
 const review = z.object({ status: z.object({ allowed: z.boolean() }) });
 
@@ -46,7 +50,7 @@ export async function readCluster(
     );
     if (unreachable !== "") {
       const unknown = { unknown: unreachable };
-      return { unreachable, ownPodCidrs: unknown, nodes: unknown, forbidden: unknown };
+      return { unreachable, ownPodCidrs: unknown, nodes: unknown, serviceCidrs: unknown, forbidden: unknown };
     }
     // From the list: the daemon may list Nodes, not get one.
     const nodes = await factOf(() => readNodes(transport, signal));
@@ -55,6 +59,7 @@ export async function readCluster(
       ownPodCidrs:
         "unknown" in nodes ? nodes : { value: nodes.value.find(({ name }) => name === nodeName)?.podCidrs },
       nodes,
+      serviceCidrs: await factOf(() => readServiceCidrs(transport, signal)),
       forbidden: await factOf(() => readForbidden(transport, signal)),
     };
   } finally {
@@ -65,6 +70,18 @@ export async function readCluster(
 async function readNodes(transport: ApiTransport, signal: AbortSignal) {
   const list = nodeList.parse(await transport.call({ method: "GET", path: "/api/v1/nodes" }, signal));
   return list.items.map((item) => ({ name: item.metadata.name, podCidrs: cidrsOf(item.spec) }));
+}
+
+/** None before Kubernetes 1.33, which does not know the kind. */
+async function readServiceCidrs(transport: ApiTransport, signal: AbortSignal): Promise<readonly string[]> {
+  try {
+    const call = { method: "GET", path: serviceCidrsPath } as const;
+    const { items } = objectList.parse(await transport.call(call, signal));
+    return items.flatMap((item) => trim.serviceCidrs(item)?.prefixes ?? []);
+  } catch (error) {
+    if (error instanceof KubernetesRequestError && error.detail.code === "NOT_FOUND") return [];
+    throw error;
+  }
 }
 
 function cidrsOf({ podCIDR, podCIDRs }: z.output<typeof spec>): readonly string[] {

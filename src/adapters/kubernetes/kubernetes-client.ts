@@ -6,6 +6,8 @@ import { nodeConfigReader } from "./kube-config.ts";
 import { conditionPatch, identityPatch } from "./node-status.ts";
 import { newEvent, repeatedEvent } from "./pod-events.ts";
 
+export const serviceCidrsPath = "/apis/networking.k8s.io/v1/servicecidrs";
+
 export interface KubernetesOptions {
   readonly nodeName: string;
   /** A kubeconfig; absent: the service account of the pod we run in. */
@@ -31,7 +33,7 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes & { clo
         ...(podSelector === "" ? {} : { labelSelector: podSelector }),
       },
     },
-    serviceCidrs: { path: "/apis/networking.k8s.io/v1/servicecidrs", query: {} },
+    serviceCidrs: { path: serviceCidrsPath, query: {} },
   };
   return {
     follow: createFollower({ transport, targets, rejected, random: Math.random }),

@@ -8,7 +8,7 @@ import {
 } from "../kernel-constants.ts";
 import type { KernelRule, KernelSnapshot } from "../kernel-state.ts";
 import { hostPrefix, overlaps, parsePrefix } from "../prefix.ts";
-import type { DoctorSettings } from "./facts.ts";
+import type { DoctorFacts, DoctorSettings } from "./facts.ts";
 import { type Check, type Checks, fail, listed, type Outcome, ok, skipped, warn } from "./finding.ts";
 
 const localTable = 255;
@@ -28,13 +28,15 @@ export const addressChecks: Checks = {
     });
   },
 
-  "addresses.serviceCIDR": onNode((snapshot, { services, kubernetes }) => {
+  "addresses.serviceCIDR": onNode((snapshot, { services: configured, kubernetes }, facts) => {
+    const objects = facts.kubernetes?.serviceCidrs ?? { value: [] };
+    const services = [...new Set([...configured, ...("value" in objects ? objects.value : [])])];
     const clashes = overlapping(snapshot, services);
     if (clashes.length === 0) return ok(`nothing on this node uses ${services.join(" or ")}`);
     const trouble = {
       found: `${services.join(" or ")} overlaps ${listed(clashes)}`,
       why: "What goes to an unused Service address is refused, by kube-proxy and by HeadCNI, so hosts in there become unreachable.",
-      todo: "Set network.serviceCIDR to what the API server has (--service-cluster-ip-range); that must avoid the LAN.",
+      todo: "Set network.serviceCIDR to what the API server has (--service-cluster-ip-range); that and the cluster's ServiceCIDR objects must avoid the LAN.",
     };
     return kubernetes ? fail(trouble) : warn(trouble);
   }),
@@ -114,9 +116,13 @@ export const addressChecks: Checks = {
 };
 
 /** A check of what the kernel has; none where that could not be read, which the first of them says. */
-function onNode(check: (snapshot: KernelSnapshot, settings: DoctorSettings) => Outcome): Check {
-  return ({ node: { snapshot } }, settings) =>
-    "unknown" in snapshot ? undefined : check(snapshot.value, settings);
+function onNode(
+  check: (snapshot: KernelSnapshot, settings: DoctorSettings, facts: DoctorFacts) => Outcome,
+): Check {
+  return (facts, settings) => {
+    const { snapshot } = facts.node;
+    return "unknown" in snapshot ? undefined : check(snapshot.value, settings, facts);
+  };
 }
 
 interface UsedPrefix {

@@ -184,6 +184,8 @@ export interface KubernetesFacts {
   /** The Node of this node; undefined: there is none. */
   readonly ownPodCidrs: Fact<readonly string[] | undefined>;
   readonly nodes: Fact<readonly { readonly name: string; readonly podCidrs: readonly string[] }[]>;
+  /** Prefixes of the ServiceCIDR objects; none where the API server has no such kind. */
+  readonly serviceCidrs: Fact<readonly string[]>;
   /** "watch pods" and so on: what the service account may not do. */
   readonly forbidden: Fact<readonly string[]>;
 }

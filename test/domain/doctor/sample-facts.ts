@@ -151,6 +151,7 @@ export const healthy: DoctorFacts = {
         { name: "n2", podCidrs: ["10.244.2.0/24"] },
       ],
     },
+    serviceCidrs: { value: ["10.96.0.0/16"] },
     forbidden: { value: [] },
   },
 };
