@@ -29,13 +29,26 @@ async function document(words: readonly string[]) {
   return { exitCode, ...JSON.parse(stdout) };
 }
 
+/** Waits until `status` ends with 0; what it says instead explains a failure. */
+async function untilWell(): Promise<void> {
+  let said = "";
+  const isWell = async () => {
+    const { exitCode, stdout, stderr } = await headcnictl(["status"]);
+    said = `${exitCode}: ${stdout}${stderr}`;
+    return exitCode === 0;
+  };
+  await waitUntil(isWell, {
+    what: "status says that all is well",
+    timeoutMs: 120_000,
+    everyMs: 500,
+    explain: () => said,
+  });
+}
+
 test("status says in words and as JSON that the node works", async () => {
   await waitUntil(
     async () => (await headcnictl(["status"])).stdout.includes("1 of 1 peer routes installed"),
-    {
-      what: "the peer's route is installed",
-      timeoutMs: 60_000,
-    },
+    { what: "the peer's route is installed", timeoutMs: 60_000, everyMs: 500 },
   );
   const human = await headcnictl(["status"]);
   expect(human.exitCode).toBe(0);
@@ -117,14 +130,12 @@ test("a degraded node says why, with exit code 1", async () => {
   await waitUntil(async () => (await headcnictl(["status"])).exitCode === 1, {
     what: "status says that something is wrong",
     timeoutMs: 60_000,
+    everyMs: 500,
   });
   const human = await headcnictl(["status"]);
   expect(human.stdout).toContain("Headscale is away; what runs keeps running");
   await startService(lab(), { name: "headscale" });
-  await waitUntil(async () => (await headcnictl(["status"])).exitCode === 0, {
-    what: "status says that all is well again",
-    timeoutMs: 120_000,
-  });
+  await untilWell();
 });
 
 test("a daemon that is down is told from one that is ill, and comes back", async () => {
@@ -139,7 +150,8 @@ test("a daemon that is down is told from one that is ill, and comes back", async
   expect(json).toMatchObject({ exitCode: 3, kind: "Error", error: { code: "DAEMON_UNREACHABLE" } });
   await startService(lab(), daemon);
   await waitForDaemon(lab(), node());
-  expect((await headcnictl(["status"])).exitCode).toBe(0);
+  // Proven is not yet well: on a busy machine a new daemon may have a machine past its limit, or mend what it finds, for a moment.
+  await untilWell();
 });
 
 test("inspect switches the page on in the running daemon", async () => {

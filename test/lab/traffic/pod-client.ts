@@ -8,7 +8,7 @@ import { isIPv6 } from "node:net";
  * - `fetch URL...`: gets each and reports bytes, milliseconds and the source address the server saw.
  * - `read URL`: reads until SIGTERM or the end and reports bytes, whether it broke, and the longest silence.
  * - `probe ADDRESS PORT INTERVAL_MS`: sends numbered datagrams until SIGTERM (two at once while it is late, for a busy machine),
- *   waits for stragglers, reports losses and when the first five lost ones were sent.
+ *   waits for stragglers, reports losses and when the first twenty lost ones were sent.
  */
 const startedLine = "started\n";
 const stopped = new Promise<void>((resolve) => {
@@ -109,10 +109,10 @@ async function probe(address: string, port: number, intervalMs: number): Promise
   socket.close();
   if (sentAt.size > 0) noteSilence(endedAt);
   const { sent, received, longestSilenceMs, silentFrom } = gaps;
-  const lostAt = [...sentAt.values()]
-    .slice(0, 5)
-    .map((at) => new Date(performance.timeOrigin + at).toISOString());
-  return { sent, received, longestSilenceMs, silentFrom, lostAt };
+  const lost = [...sentAt].map(
+    ([number, at]) => `${number} at ${new Date(performance.timeOrigin + at).toISOString()}`,
+  );
+  return { sent, received, longestSilenceMs, silentFrom, lost: lost.slice(0, 20) };
 }
 
 async function main([mode, first = "", ...rest]: readonly string[]): Promise<unknown> {

@@ -26,6 +26,8 @@ export type ProbeReport = {
   readonly sent: number;
   readonly received: number;
   readonly longestSilenceMs: number;
+  /** The first twenty without an answer: "NUMBER at TIME", the time of sending as of `Date`. */
+  readonly lost: readonly string[];
 };
 
 /** How a long transfer went; `error` is set if the connection broke. */
