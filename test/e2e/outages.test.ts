@@ -146,9 +146,9 @@ test("Headscale away: no packet lost on either pair, pods come and go, and a dae
   expect(Math.max(...silences, longestSilence(reading))).toBeLessThan(bound);
 });
 
-test("tailscaled killed 5 times: pods talk again soon, each time by itself", async () => {
+test("tailscaled killed 3 times: pods talk again soon, each time by itself", async () => {
   const silences: number[] = [];
-  for (let kill = 0; kill < 5; kill += 1) silences.push(await killTailscaled(lab(), [pods.a, pods.b]));
+  for (let kill = 0; kill < 3; kill += 1) silences.push(await killTailscaled(lab(), [pods.a, pods.b]));
   console.info(`silence after each kill of tailscaled, in ms: ${silences.join(" ")}`);
   expect(Math.max(...silences)).toBeLessThan(bound);
   await allReady();
