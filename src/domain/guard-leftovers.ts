@@ -1,11 +1,11 @@
 import { sameRule } from "./guard-holds.ts";
 import type { KernelWish } from "./guard-wishes.ts";
-import { mainTable, routeProtocol } from "./kernel-constants.ts";
+import { mainTable, routeProtocol, tailscaleTable } from "./kernel-constants.ts";
 import type { KernelOperation, KernelRoute, KernelRouteRequest, KernelSnapshot } from "./kernel-state.ts";
 
 /**
  * Removes what carries our protocol number, or stands on our end of the veth, and is not wished for: the remains of an
- * earlier configuration. Pods' host routes are not looked at.
+ * earlier configuration. Pods' host routes are not looked at, nor what the routes machine put back into tailscaled's table.
  */
 export function removeLeftovers(
   snapshot: KernelSnapshot,
@@ -18,7 +18,9 @@ export function removeLeftovers(
     .filter((rule) => !operations.some((wish) => wish.op === "rule.add" && sameRule(wish.rule, rule)))
     .map((rule): KernelOperation => ({ op: "rule.remove", rule }));
   const routes = snapshot.routes
-    .filter((route) => route.protocol === routeProtocol && !isPodRoute(route))
+    .filter(
+      (route) => route.protocol === routeProtocol && route.table !== tailscaleTable && !isPodRoute(route),
+    )
     .filter(
       (route) => !operations.some((wish) => wish.op === "route.replace" && takesPlaceOf(wish.route, route)),
     )

@@ -203,6 +203,15 @@ test("what an earlier configuration left goes from either namespace, on the node
   expect(broken(torn)).toContainEqual(removal("node"));
 });
 
+test("what the routes machine put back into tailscaled's table is not left from an earlier configuration", () => {
+  const back = { family: 4, type: "unicast", destination: "10.244.2.0/24", table: 52, metric: 0 } as const;
+  const seen = inKernel(whole, "tailnet", (kernel) => ({
+    ...kernel,
+    routes: [...kernel.routes, { ...back, protocol: 0x48, linkIndex: kernel.links[0]?.index ?? 0 }],
+  }));
+  expect(broken(seen)).toEqual([]);
+});
+
 test("before X is open a link that is down is not touched", () => {
   expect(names({ node: linkDown("node", "headcni0").node })).toEqual([]);
 });
