@@ -37,5 +37,7 @@ export function attackTests(lab: () => Lab, attacks: readonly Attack[]): void {
 /** What must not be seen; that an attack could not be tried must not be, either. */
 function harmOf(outcome: Outcome): readonly string[] {
   if (outcome.verdict === "untried") return [`could not be tried: ${outcome.why}`];
-  return outcome.findings.filter(({ harm }) => harm).map(({ saw }) => saw);
+  return verdictOf(outcome.findings) === "failed"
+    ? []
+    : outcome.findings.map(({ saw, harm }) => (harm ? saw : `(${saw})`));
 }

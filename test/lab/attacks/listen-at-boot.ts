@@ -31,7 +31,7 @@ export const listenAtBoot: Attack = {
   },
 };
 
-/** Waits until a node that booted has its daemon, kubelet, and the workload of attacks again. */
+/** Waits until a node that was away has its daemon and its kubelet again. */
 export async function rejoined({ lab, other }: Scene): Promise<void> {
   await waitForDaemon(lab, other, 180_000);
   const wait = ["wait", "--for=condition=Ready", `node/${other.name}`, "--timeout=180s"];

@@ -1,4 +1,4 @@
-import { cutPower, powerOn } from "../kubernetes/node-power.ts";
+import { killService, pauseService, resumeService } from "../services.ts";
 import { impersonate } from "./announce-slice.ts";
 import type { Attack } from "./attack.ts";
 import { attackPods } from "./attack-pods.ts";
@@ -8,13 +8,16 @@ import { untilServed, withMember } from "./member.ts";
 export const rogueAsAbsentNode: Attack = {
   name: "rogue-as-absent-node",
   promise: "identity",
-  does: "the other node loses its power, and a tailnet member with the nodes' tag announces exactly its prefixes, takes what pods send there, and sends as its pods",
+  does: "the other node's tailscaled is dead, and a tailnet member with the nodes' tag announces exactly its prefixes, takes what pods send there, and sends as its pods",
   kubernetes: true,
   run: async (scene) => {
     const { lab, node, other } = scene;
     const { attacker, remote } = await attackPods(scene);
-    await cutPower(lab, other);
+    const wire = { name: "wire", node: other.name } as const;
+    // It would start its tailscaled again.
+    await pauseService(lab, wire);
     try {
+      await killService(lab, { name: "tailscaled", node: other.name });
       return await withMember(lab, "rogue", async (rogue) => {
         await rogue.announce(other.podCIDRs);
         // Headscale gives a prefix to another announcer when its holder is offline for 10 s.
@@ -22,7 +25,7 @@ export const rogueAsAbsentNode: Attack = {
         return await impersonate(scene, rogue, { target: remote, sender: attacker });
       });
     } finally {
-      await powerOn(lab, other);
+      await resumeService(lab, wire);
       await rejoined(scene);
     }
   },

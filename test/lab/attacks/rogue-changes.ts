@@ -5,13 +5,14 @@ import { attackPods } from "./attack-pods.ts";
 import { counterSum, guardState } from "./daemon-numbers.ts";
 import { untilServed, withMember } from "./member.ts";
 
-const changes = 20;
-const everyMs = 1_000;
+/** Twice what the guard takes for a fight. */
+const changes = 10;
+const everyMs = 500;
 
 export const rogueChanges: Attack = {
   name: "rogue-changes",
   promise: "flood",
-  does: `a tailnet member with the nodes' tag announces another prefix every second, ${changes} times`,
+  does: `a tailnet member with the nodes' tag announces another prefix every ${everyMs} ms, ${changes} times`,
   kubernetes: true,
   run: async (scene) => {
     const { lab, node } = scene;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { liveMachines, readyPage } from "../daemon-pages.ts";
+import { tailscaledStatus } from "../local-api.ts";
 import { inNetns } from "../netns.ts";
 import { run, runResult } from "../run-command.ts";
 import { startProbe } from "../traffic/traffic.ts";
@@ -40,7 +41,12 @@ export const rogueFloods: Attack = {
         const heardMs = performance.now() - start;
         const answerMs = await slowestAnswer(scene);
         const repairMs = await repairOf(scene);
-        const talkMs = await untilTrue("the pods talk", () => reaches(attacker, remote.address));
+        const told = new Set<string>();
+        const talkMs = await untilTrue("the pods talk", async () => {
+          if (await reaches(attacker, remote.address)) return true;
+          told.add(await toldOf(scene));
+          return false;
+        });
         const after = await daemonUsage(lab, node);
         const routes = (await liveMachines(node)).filter(({ machine }) =>
           /^(own|peer)Route$/.test(machine),
@@ -54,6 +60,10 @@ export const rogueFloods: Attack = {
           limited("its slowest answer took", answerMs, most.answerMs, "ms"),
           limited("a deleted way was back after", repairMs, most.repairMs, "ms"),
           limited("pods talked after", talkMs, most.talkMs, "ms"),
+          {
+            saw: `until then Headscale told of the other node: ${[...told].join("; ") || "nothing"}`,
+            harm: false,
+          },
           limited("it looks after", routes, most.routes + node.podCIDRs.length, "routes one by one"),
           { saw: `${sent - received} of ${sent} packets were lost`, harm: false },
         ];
@@ -95,6 +105,15 @@ async function repairOf(scene: Scene): Promise<number> {
   await run(enter(["ip", "route", "del", other.podCIDR, "table", "52"]));
   await run(inNetns(node.netns, ["nft", "delete", "table", "inet", "headcni"]));
   return await untilTrue("what was deleted is back", async () => (await inTunnel()) && (await guarded()));
+}
+
+/** What the node's tailscaled has heard of the other node. */
+async function toldOf({ node, other }: Scene): Promise<string> {
+  const { ID } = (await tailscaledStatus(other.tailscaledSocket)).Self;
+  const { Peer } = await tailscaledStatus(node.tailscaledSocket);
+  const peer = Object.values(Peer ?? {}).find((each) => each.ID === ID);
+  const serves = peer?.PrimaryRoutes?.includes(other.podCIDR) === true;
+  return `${peer?.Online === true ? "online" : "offline"}, ${serves ? "serves" : "does not serve"} its prefix, ${peer?.CurAddr === "" ? "no direct path" : "direct"}`;
 }
 
 /** How long it took, in ms: up to a minute, which is longer than what counts as harm. */
