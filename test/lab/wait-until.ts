@@ -5,6 +5,7 @@ import { LabError } from "./lab-error.ts";
 export type WaitOptions = {
   readonly what: string;
   readonly timeoutMs: number;
+  /** How long to wait between two probes: as long as the probe took, from 50 to 250 ms, so that costly ones leave the processors to what they wait for. */
   readonly everyMs?: number;
   /** Called once the limit is over; its answer ends the error message, for example the last lines of a log. */
   readonly explain?: () => string | Promise<string>;
@@ -17,10 +18,12 @@ export async function waitUntil<T>(
 ): Promise<T> {
   const deadline = performance.now() + options.timeoutMs;
   for (;;) {
+    const asked = performance.now();
     const answer = await probe();
     if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() > deadline) break;
-    await delay(options.everyMs ?? 50);
+    const now = performance.now();
+    if (now > deadline) break;
+    await delay(options.everyMs ?? Math.min(Math.max(now - asked, 50), 250));
   }
   const explanation = options.explain === undefined ? "" : `\n${await options.explain()}`;
   throw new LabError("NOT_READY", `${options.what}: not within ${options.timeoutMs / 1000} s${explanation}`);
