@@ -88,7 +88,7 @@ test(
     expect(refused.annotations["summary"]).toContain(" is in refused, for more than 30 s");
     expect(refused.annotations["description"]).toContain("look at its token and its role");
     await applyObjects(lab(), daemonRoleObjects());
-    await untilSilent(node(), ["HeadcniApiServerRefused", "HeadcniApiServerAway"], minutes(5));
+    await untilSilent(node(), ["HeadcniApiServerRefused", "HeadcniApiServerAway"], { timeoutMs: minutes(5) });
   },
   minutes(9),
 );
@@ -111,7 +111,7 @@ test(
     });
     expect(stale.annotations["summary"]).toContain("are refused by this one, or this one by them");
     await applyObjects(lab(), daemonRoleObjects());
-    await untilSilent(node(), ["HeadcniAllowlistStale"], minutes(3));
+    await untilSilent(node(), ["HeadcniAllowlistStale"], { timeoutMs: minutes(3) });
   },
   minutes(6),
 );
