@@ -30,9 +30,9 @@ const apiServer = { name: "kube-apiserver" } as const;
 const progress = stderrProgress();
 
 beforeAll(async () => {
-  await applyObjects(lab(), workloadObjects({ name: "who", replicas: 6 }));
+  await applyObjects(lab(), workloadObjects({ name: "who", replicas: 3 }));
   await waitForWorkload(lab(), "who", 110);
-  await allTalk(lab(), "who", 6);
+  await allTalk(lab(), "who", 3);
 });
 
 /** Empty while headcni-wire does not run. */
@@ -90,7 +90,7 @@ test("a Node that says nothing is refused until it says it again, which its daem
   await untilRouteStates("n1", node("n3").podCIDR, ["unconfirmed"]);
   await startService(lab(), { name: "daemon", node: "n3" });
   await untilBelieved("n1", node("n3").podCIDR, true);
-  await allTalk(lab(), "who", 6);
+  await allTalk(lab(), "who", 3);
 });
 
 test("with daemon and API server away a new wire believes what the list says, and the pods talk", async () => {
@@ -137,7 +137,7 @@ test("what somebody deletes of the table is back within a second, without a daem
   }
   await startService(lab(), { name: "daemon", node: "n2" });
   await waitForDaemon(lab(), n2);
-  await allTalk(lab(), "who", 6);
+  await allTalk(lab(), "who", 3);
 });
 
 /** What a node's headcni-wire logged of it. */
@@ -213,7 +213,7 @@ test("a machine that takes over an absent Node's prefix is believed by nobody, w
   await startService(lab(), { name: "wire", node: "n3" });
   for (const name of ["n2", "n3"] as const) await startService(lab(), { name: "daemon", node: name });
   for (const name of ["n1", "n2"]) await untilBelieved(name, podCIDR, true);
-  await allTalk(lab(), "who", 6);
+  await allTalk(lab(), "who", 3);
 });
 
 test("a slice of a Node's prefix takes that slice from what is believed, and nothing from this node's own pods", async () => {
@@ -225,5 +225,5 @@ test("a slice of a Node's prefix takes that slice from what is believed, and not
   await untilRouteStates("n2", node("n1").podCIDR, ["installed"]);
   await leave();
   await untilBelieved("n2", node("n1").podCIDR, true);
-  await allTalk(lab(), "who", 6);
+  await allTalk(lab(), "who", 3);
 });
