@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type ApiServer, startApiServer } from "../adapters/kubernetes/support/api-server.ts";
 import { ensureGoModule } from "../lab/build/go-tools.ts";
+import { provideCtl } from "../lab/build/tools.ts";
 import { kubernetesModule } from "../lab/kubernetes/cluster-tools.ts";
 import { stderrProgress } from "../lab/progress.ts";
 import { runResult } from "../lab/run-command.ts";
@@ -15,11 +16,12 @@ import { runResult } from "../lab/run-command.ts";
 let api: ApiServer;
 let folder: string;
 let cluster: { readonly name: string; readonly cluster: Record<string, unknown> };
-const program = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
+let program: string;
 
 beforeAll(async () => {
   api = await startApiServer(await ensureGoModule(kubernetesModule, stderrProgress()));
   folder = await mkdtemp(join(tmpdir(), "headcnictl-access-"));
+  program = await provideCtl(folder);
   cluster = JSON.parse(await readFile(api.kubeconfig, "utf8")).clusters[0];
 });
 afterAll(async () => {

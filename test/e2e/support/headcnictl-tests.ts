@@ -1,8 +1,9 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import type { WireFrame } from "../../../src/observe/inspector/wire.ts";
+import { provideCtl } from "../../lab/build/tools.ts";
 import { clusterOf } from "../../lab/kubernetes/cluster.ts";
 import { release } from "../../lab/kubernetes/helm.ts";
 import { waitForRollout } from "../../lab/kubernetes/install.ts";
@@ -13,13 +14,17 @@ import { inNetns } from "../../lab/netns.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { type StreamedProcess, streamedProcess } from "./streamed-process.ts";
 
-const program = join(import.meta.dirname, "..", "..", "..", "src", "cli", "main.ts");
-
 /** headcnictl beside a cluster with two nodes: it reaches HeadCNI's pods, as the chart installs them, through the API server alone. */
 export function headcnictlTests(lab: () => Lab): void {
+  const bundle = { program: "" };
+
+  beforeAll(async () => {
+    bundle.program = await provideCtl(lab().folder);
+  });
+
   function commandLine(...words: readonly string[]) {
     const { kubeconfig } = clusterOf(lab());
-    return inNetns(lab().netns, [process.execPath, program, "--kubeconfig", kubeconfig, ...words]);
+    return inNetns(lab().netns, [process.execPath, bundle.program, "--kubeconfig", kubeconfig, ...words]);
   }
 
   function headcnictl(...words: readonly string[]) {

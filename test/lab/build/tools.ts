@@ -45,6 +45,15 @@ export async function provideDaemon(
 ): Promise<readonly [string, ...string[]] | undefined> {
   if (daemon === "none") return undefined;
   if (daemon === "source") return [process.execPath, ...nodeOptions, join(root, "src", "main.ts")];
+  return [process.execPath, ...nodeOptions, join(await bundleIn(folder), "headcni.mjs")];
+}
+
+/** The bundled headcnictl, for who has no daemon of the same bundle. */
+export async function provideCtl(folder: string): Promise<string> {
+  return join(await bundleIn(folder), "headcnictl.mjs");
+}
+
+async function bundleIn(folder: string): Promise<string> {
   const { LAB_BUNDLE: built } = process.env;
   const home = join(folder, "daemon");
   if (built === undefined)
@@ -54,5 +63,5 @@ export async function provideDaemon(
   else await cp(built, home, { recursive: true });
   // What is not bundled (koffi's native library) is looked up beside the bundle.
   await symlink(join(root, "node_modules"), join(home, "node_modules"));
-  return [process.execPath, ...nodeOptions, join(home, "headcni.mjs")];
+  return home;
 }
