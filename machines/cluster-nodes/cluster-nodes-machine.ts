@@ -38,7 +38,8 @@ interface ClusterNodesContext extends ClusterNodesInput {
   readonly failure: Failure | null;
 }
 
-const limits = { listing: 60_000, grace: 60_000, crashed: 5_000 };
+export const clusterNodesLimits = { listing: 60_000, grace: 60_000, crashed: 5_000 };
+const limits = clusterNodesLimits;
 
 const keepNews = {
   type: "keepLedger",

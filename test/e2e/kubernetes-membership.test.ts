@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { beforeAll, expect, test } from "vitest";
+import { clusterNodesLimits } from "../../machines/cluster-nodes/cluster-nodes-machine.ts";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { headscale } from "../lab/headscale.ts";
 import { nodeLogFile } from "../lab/kubernetes/cluster.ts";
@@ -12,6 +13,7 @@ import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { tailOf } from "../lab/log-tail.ts";
 import { waitUntil } from "../lab/wait-until.ts";
+import { evaluateInDaemon } from "./support/daemon-debugger.ts";
 import { samples } from "./support/daemon-view.ts";
 import { allTalk } from "./support/pods-talk.ts";
 import { nothingStray, strayKernelState } from "./support/stray-kernel-state.ts";
@@ -20,6 +22,10 @@ import { useLab } from "./support/use-lab.ts";
 /** Installed by the chart, and with an API key on each node: then peers clear the place of a node that left. */
 const lab = useLab({ nodes: 3, approval: "api", kubernetes: { network: "chart", proxyMode: "iptables" } });
 const node = (name: string): LabNode => nodeOf(lab(), name);
+
+/** n1's timers of a grace period are short. That it is a minute is proven in test/machines/cluster-nodes.test.ts. */
+const shorten = `globalThis.setTimeout = ((set) => (work, ms, ...args) =>
+  set(work, ms === ${clusterNodesLimits.grace} ? 5_000 : ms, ...args))(globalThis.setTimeout)`;
 
 type Condition = { readonly type: string; readonly status: string; readonly lastHeartbeatTime: string };
 
@@ -80,6 +86,7 @@ async function tailnetNodes(): Promise<readonly string[]> {
 }
 
 beforeAll(async () => {
+  await evaluateInDaemon(lab(), node("n1"), shorten);
   await applyObjects(lab(), workloadObjects({ name: "who", replicas: 6 }));
   await waitForWorkload(lab(), "who", 110);
   await allTalk(lab(), "who", 6);
@@ -88,6 +95,8 @@ beforeAll(async () => {
   // What becomes of its place is looked at when the grace period is over.
   await cutPower(lab(), node("n3"));
   await kubectl(lab(), ["delete", "node", "n3"]);
+  // The control plane's garbage collection would take them a minute later (podgc, `quarantineTime` and `gcCheckPeriod`).
+  await kubectl(lab(), ["delete", "pods", "-A", "--field-selector=spec.nodeName=n3", "--force"]);
 });
 
 test("a node that boots again, with the conflist already there, becomes Ready, its pods talk, and the kernel has theirs only", async () => {
