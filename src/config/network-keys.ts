@@ -41,7 +41,8 @@ export const networkKeys = {
       },
     }),
     masquerade: key(z.boolean().prefault(true), {
-      description: "Whether what pods send beyond the cluster leaves with the node's address.",
+      description:
+        "Whether what pods send beyond the cluster leaves with the node's address. Where it begins to, flows that pods opened before end.",
       mustBe: "true or false",
       example: true,
       change: builtOnIt,

@@ -8,6 +8,7 @@ import {
   belongsToNoFlow,
   destinationIsLocal,
   fieldIs,
+  isFromOpener,
   masquerade,
   metaIs,
   metaIsNot,
@@ -77,6 +78,11 @@ export function nodeTable(settings: GuardSettings): NftTable {
         name: "outbound",
         ...{ type: "nat", hook: "postrouting", priority: 100, policy: "accept" },
         rules: [underlayMasquerade(settings), ...(settings.masquerade ? families.map(leavingPods) : [])],
+      },
+      {
+        name: "translated",
+        ...{ type: "filter", hook: "postrouting", priority: 110, policy: "accept" },
+        rules: settings.masquerade ? families.map(keptSource) : [],
       },
     ],
   };
@@ -258,5 +264,16 @@ function leavingPods({ family, ownPrefixes }: FamilySettings): NftRule {
   return {
     name: `pods-masquerade-${family}`,
     statements: [addressIn(family, "saddr", ownPrefixes), ...onUnderlay, masquerade],
+  };
+}
+
+/**
+ * A flow that began while our table was gone is translated no more: NAT looks at the first packet alone. Behind NAT, where
+ * answers of pods to others' flows have their pod's address rightly.
+ */
+function keptSource({ family, ownPrefixes }: FamilySettings): NftRule {
+  return {
+    name: `kept-source-${family}`,
+    statements: [addressIn(family, "saddr", ownPrefixes), ...onUnderlay, isFromOpener, ...refused],
   };
 }

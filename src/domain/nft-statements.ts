@@ -57,6 +57,9 @@ export const wasTranslated: NftStatement = {
   match: { op: "in", left: { ct: { key: "status" } }, right: "dnat" },
 };
 
+/** Packets of whoever opened the flow; those without a flow have no direction. */
+export const isFromOpener: NftStatement = match("==", { ct: { key: "direction" } }, "original");
+
 export const isTcpSyn: NftStatement = {
   match: { op: "in", left: { payload: { protocol: "tcp", field: "flags" } }, right: "syn" },
 };

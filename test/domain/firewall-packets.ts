@@ -12,7 +12,7 @@ export function seenInX(places: Places): Places {
 /** What kind of packet it is, addresses and links apart. */
 type PacketKind = Pick<
   FilterPacket,
-  "protocol" | "destinationPort" | "flags" | "segmentSize" | "icmpType" | "state"
+  "protocol" | "destinationPort" | "flags" | "segmentSize" | "icmpType" | "state" | "later"
 >;
 const commonKinds: readonly PacketKind[] = [
   { protocol: "udp", destinationPort: 5353, state: "new" },
@@ -22,6 +22,8 @@ const commonKinds: readonly PacketKind[] = [
   { protocol: "udp", destinationPort: 30082, state: "new" },
   { protocol: "udp", destinationPort: 5353, state: "established" },
   { protocol: "udp", destinationPort: 5353, state: "untracked" },
+  { protocol: "udp", destinationPort: 5353, state: "established", later: "translated" },
+  { protocol: "udp", destinationPort: 5353, state: "established", later: "untranslated" },
   { protocol: "tcp", destinationPort: 41642, flags: ["syn"], segmentSize: 1460, state: "new" },
   { protocol: "tcp", destinationPort: 80, flags: ["syn"], segmentSize: 900, state: "new" },
   { protocol: "tcp", destinationPort: 80, flags: ["syn", "ack"], segmentSize: 1460, state: "established" },

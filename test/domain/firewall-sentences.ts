@@ -51,6 +51,9 @@ const isUnderlay = (link: FilterLink | undefined) =>
   link !== undefined && !isPodLink(link) && link.name !== "headcni0" && link.name !== "lo";
 const isKnown = ({ state }: FilterPacket) => state === "established" || state === "related";
 
+/** Of a flow whose first packet met the tables. */
+const isTranslated = ({ state, later }: FilterPacket) => state === "new" || later === "translated";
+
 const isAnswerOrTranslated = (packet: FilterPacket, { destination }: Passage) =>
   isKnown(packet) || destination !== packet.destination;
 const isAllowed = ({ input, source }: FilterPacket, { allowed }: SentenceTerms) =>
@@ -76,6 +79,11 @@ const nodeRefusals: readonly Refusal[] = [
       if (inAny(source, own)) return masquerade && state !== "new";
       return input.name === "headcni0" && inAny(source, supernets);
     },
+  },
+  {
+    says: "a flow that a pod opened while nothing translated leaves by the underlay no more, unless pods keep their address by config",
+    forbids: ({ output, source, later }, _passage, { own, masquerade }) =>
+      masquerade && later === "untranslated" && isUnderlay(output) && inAny(source, own),
   },
   {
     says: "no packet to a Service's own address leaves by the underlay",
@@ -189,14 +197,16 @@ function verdicts(refusals: readonly Refusal[]): readonly Sentence[] {
 export const nodeSentences: readonly Sentence[] = [
   ...verdicts(nodeRefusals),
   {
-    says: "a new flow of a pod never leaves by the underlay with the pod's address, unless pods keep it by config",
-    holds: ({ output, state }, { passes, source }, { own, masquerade }) =>
-      !(passes && masquerade && state === "new" && isUnderlay(output) && inAny(source, own)),
+    says: "what a pod sends in a flow that it opened leaves by the underlay with another address",
+    holds: (packet, { passes, source }, { own, masquerade }) => {
+      const leaves = masquerade && isTranslated(packet) && isUnderlay(packet.output);
+      return !(leaves && inAny(packet.source, own) && passes) || source === "masqueraded";
+    },
   },
   {
     says: "tailscaled's packets leave by the underlay with the node's address",
-    holds: ({ output, state }, { passes, source }, { linkAddress }) =>
-      !(passes && state === "new" && isUnderlay(output) && source === linkAddress),
+    holds: (packet, { passes, source }, { linkAddress }) =>
+      !(passes && isTranslated(packet) && isUnderlay(packet.output) && source === linkAddress),
   },
   {
     says: "every other source stays as it is",
@@ -211,7 +221,7 @@ export const nodeSentences: readonly Sentence[] = [
         packet.family === 4 &&
         packet.input !== undefined &&
         packet.input.name !== "headcni0" &&
-        packet.state === "new" &&
+        isTranslated(packet) &&
         packet.toSelf &&
         packet.protocol === "udp" &&
         packet.destinationPort === underlayPort;
@@ -226,9 +236,10 @@ export const tailnetSentences: readonly Sentence[] = [
   ...verdicts(tailnetRefusals),
   {
     says: "what enters the tailnet for the supernet comes from a pod's address or the router's",
-    holds: ({ family, source, destination, output, state }, passage, { own, supernets, routers }) => {
+    holds: (packet, passage, { own, supernets, routers }) => {
+      const { family, source, destination, output } = packet;
       const translated =
-        state === "new" &&
+        isTranslated(packet) &&
         output?.name === "tailscale0" &&
         inAny(destination, supernets) &&
         !inAny(source, own);

@@ -32,6 +32,8 @@ export interface FilterPacket {
   /** ICMP type, as nft names it. */
   readonly icmpType?: string;
   readonly state: "new" | "established" | "related" | "invalid" | "untracked";
+  /** A later packet of who opened the flow, whose first one met these tables, or none; absent for answers. */
+  readonly later?: "translated" | "untranslated";
 }
 
 /** What became of a packet. `source` is "masqueraded" where it takes the address of the link it leaves by. */
@@ -57,7 +59,7 @@ interface Moving extends FilterPacket {
 /**
  * Interprets tables of the `inet` family by nft(8), independently of the kernel: the packet crosses its hooks in order, at
  * each the base chains in order of priority. A rule ends at its first statement that does not match; `accept` ends
- * its chain, `drop` the packet. NAT chains see the first packet of a flow alone. Throws on a statement that it does not know.
+ * its chain, `drop` the packet. NAT chains see the first packet of a flow alone, and conntrack does the same with later ones. Throws on a statement that it does not know.
  */
 export function passageOf(tables: readonly NftTable[], packet: FilterPacket): Passage {
   const chains = tables
@@ -67,13 +69,17 @@ export function passageOf(tables: readonly NftTable[], packet: FilterPacket): Pa
   for (const hook of hooksOf(packet)) {
     moving = { ...moving, hook };
     for (const chain of chains) {
-      if (chain.hook !== hook || (chain.type === "nat" && packet.state !== "new")) continue;
+      if (chain.hook !== hook || (chain.type === "nat" && !isTranslated(packet))) continue;
       const after = throughChain(chain, { ...moving, sets: chain.sets });
       if ("refusedBy" in after) return { ...seen(moving), passes: false, refusedBy: after.refusedBy };
       moving = after;
     }
   }
   return { ...seen(moving), passes: true, refusedBy: "" };
+}
+
+function isTranslated({ state, later }: FilterPacket): boolean {
+  return state === "new" || later === "translated";
 }
 
 function seen({ source, destination, segmentSize }: Moving) {
@@ -217,6 +223,10 @@ const readers: Readonly<Record<string, Reader>> = {
   "fib type daddr": ({ toSelf }) => [toSelf ? "local" : "unicast"],
   "fib oif saddr,iif": (packet) => [isAnswered(packet)],
   "ct state": ({ state }) => [state],
+  "ct direction": ({ state, later }) => {
+    if (state === "invalid" || state === "untracked") return undefined;
+    return [state === "new" || later !== undefined ? "original" : "reply"];
+  },
   "ct status": ({ translated }) => (translated ? ["dnat"] : []),
 };
 

@@ -64,8 +64,9 @@ interface Trial {
 
 /** Undefined for what no far end can show: packets of and for the namespace itself, and flows that never began. */
 function trialOf(tables: readonly NftTable[], packet: FilterPacket, index: number): Trial | undefined {
-  const { input, output, state, source, destination } = packet;
+  const { input, output, state, later, source, destination } = packet;
   if (input === undefined || output === undefined || state === "related") return undefined;
+  if (later !== undefined) return undefined;
   if (packet.toSelf && passageOf(tables, packet).destination === destination) return undefined;
   if (state === "untracked") return { opener: [], packet: { ...packet, sourcePort: untrackedPort } };
   if (state !== "established") return { opener: [], packet };

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { inNetns } from "../../lab/netns.ts";
 import { runResult } from "../../lab/run-command.ts";
@@ -188,4 +189,37 @@ describe("nothing in clear on the underlay", () => {
     expect((await sendAll()).inClear).toEqual([]);
     await node.start();
   });
+});
+
+test("a flow that a pod opens while nothing guards the node leaves with the pod's address no longer than that, others do not suffer", async () => {
+  // As of kube-proxy: without any such rule the kernel keeps no flows, and a later packet counts as a first one.
+  await node.inNode(
+    "nft",
+    "add table inet other; add chain inet other f { type filter hook forward priority 0; }; add rule inet other f ct state new",
+  );
+  await node.kill();
+  await node.inNode("nft", "delete table inet headcni");
+  const lan = await capture(inNetns(node.names.uplink, ["env"]), "lan0", "icmp");
+  const inClear = () =>
+    lan.lines().filter((line) => line.includes(`${podAddress} > ${uplinkAddress}`)).length;
+  const [program, ...args] = [...pod.enter, "ping", "-q", "-i", "0.2", uplinkAddress];
+  const ping = spawn(program as string, args, { stdio: "ignore" });
+  try {
+    await until(() => inClear() > 1, "the flow leaves in clear");
+    await node.start();
+    const before = inClear();
+    const refused = async () =>
+      Number(
+        (await node.inNode("nft", "list", "chain", "inet", "headcni", "translated")).match(
+          /counter packets (\d+)/,
+        )?.[1] ?? 0,
+      );
+    await until(async () => (await refused()) > 2, "its packets are refused");
+    expect(inClear()).toBe(before);
+    expect(await pod.answers(uplinkAddress)).toBe(true);
+  } finally {
+    ping.kill("SIGKILL");
+    await lan.stop();
+    await node.inNode("nft", "delete table inet other");
+  }
 });
