@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { headscale } from "../lab/headscale.ts";
 import { nodeLogFile } from "../lab/kubernetes/cluster.ts";
@@ -21,6 +21,7 @@ import { watchCluster } from "./support/cluster-watch.ts";
 import { acrossNodes, componentPods, componentUids } from "./support/component-pods.ts";
 import { type NodeSnapshot, nodeSnapshot, untilNodeSettled } from "./support/node-snapshot.ts";
 import { pingMeanwhile } from "./support/ping-meanwhile.ts";
+import { rollbackTests } from "./support/rollback-tests.ts";
 import { useLab } from "./support/use-lab.ts";
 
 const lab = useLab({ nodes: 3, kubernetes: { network: "none", proxyMode: "nftables" } });
@@ -85,6 +86,11 @@ async function headcniPods(): Promise<readonly string[]> {
   const all = ["-n", release.namespace, "pods", "-l", "app.kubernetes.io/name=headcni"];
   const { items } = await getJson<{ readonly items: readonly Pod[] }>(lab(), all);
   return items.map(({ metadata, spec }) => `${metadata.name} ${spec.nodeName ?? ""}`);
+}
+
+async function daemonPodOf(name: string): Promise<string> {
+  const here = ["-l", "app.kubernetes.io/component=daemon", `--field-selector=spec.nodeName=${name}`];
+  return (await kubectl(lab(), ["-n", release.namespace, "get", "pods", "-o", "name", ...here])).trim();
 }
 
 /** A folder where the clean-up expects a file of its own: it does not remove what it did not make. */
@@ -173,7 +179,10 @@ test("a configuration of another CNI that the runtime would take first is named,
   const text = '{"cniVersion":"1.0.0","name":"other","plugins":[{"type":"bridge"}]}';
   await run(["sh", "-c", `printf %s '${text}' >${other}`]);
   onTestFinished(async () => void (await run(["rm", "-f", other])));
-  await kubectl(lab(), ["-n", release.namespace, "rollout", "restart", "daemonset/headcni"]);
+  const replaced = await daemonPodOf("n1");
+  await kubectl(lab(), ["-n", release.namespace, "delete", replaced]);
+  const another = async () => ![replaced, ""].includes(await daemonPodOf("n1"));
+  await waitUntil(another, { what: "n1 has another daemon", timeoutMs: 60_000, everyMs: 500 });
   await waitForRollout(lab());
   const pod = (await componentPods(lab(), "daemon")).map(({ metadata }) => metadata.name);
   const logs = await Promise.all(
@@ -214,10 +223,17 @@ test("helm uninstall leaves the nodes as they were", async () => {
   }
 });
 
+describe("from the release before and back", () => rollbackTests(lab));
+
 test("a node switched off, one where the clean-up fails, a daemon that hangs: each is named, what can be is cleaned", async () => {
-  await installChart(lab(), progress);
   const values = `--values=${await writeValues(lab())}`;
-  await helm(lab(), ["upgrade", release.name, chartFolder, values, "--set=uninstall.timeoutSeconds=75"]);
+  const settings = ["--set=uninstall.timeoutSeconds=40", "--set=daemon.maxUnavailable=3"];
+  await helm(lab(), ["upgrade", "--install", release.name, chartFolder, values, ...settings]);
+  // A daemon that hangs takes all the time that it has for its end: 30 s by the chart.
+  const path = "/spec/template/spec/terminationGracePeriodSeconds";
+  const patch = ["--type=json", `--patch=${JSON.stringify([{ op: "replace", path, value: 5 }])}`];
+  await kubectl(lab(), ["-n", release.namespace, "patch", "daemonset", "headcni", ...patch]);
+  await waitForRollout(lab());
   await kubectl(lab(), ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
   for (const { name } of lab().nodes) {
     const { announced, served } = await routesOf(name);
@@ -275,12 +291,9 @@ test("once both can be cleaned, the same command does the rest and removes the r
 }, 600_000);
 
 test("an uninstallation that failed and is then left out leaves no service account with rights", async () => {
-  await installChart(lab(), progress);
-  await kubectl(lab(), ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
-  await rm(obstacle(), { force: true });
   await mkdir(join(obstacle(), "folder"), { recursive: true });
   const values = `--values=${await writeValues(lab())}`;
-  await helm(lab(), ["upgrade", release.name, chartFolder, values, "--set=uninstall.timeoutSeconds=10"]);
+  await helm(lab(), ["install", release.name, chartFolder, values, "--set=uninstall.timeoutSeconds=10"]);
   expect((await uninstall()).succeeded).toBe(false);
   // Helm before 3.15, and one that is interrupted, leave the bindings.
   const text = await readFile(join(chartFolder, "..", "..", "manifests", "uninstall.yaml"), "utf8");

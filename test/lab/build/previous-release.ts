@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LabError } from "../lab-error.ts";
 import type { Progress } from "../progress.ts";
@@ -25,10 +25,22 @@ export interface Release {
 export async function ensurePreviousRelease(progress: Progress): Promise<Release> {
   const source = await ensureSource(progress);
   const name = "localhost/headcni/headcni:previous";
-  progress("Building the image of the release before this one");
-  const image = await run([process.execPath, join(source, "deploy", "image.ts"), "--name", name]);
+  // Its source never changes: where the image is stands beside it.
+  const note = join(source, "image-archive");
+  const now = new Date();
+  const built = await readFile(note, "utf8").catch(() => "");
+  const inUse = await utimes(built, now, now).then(
+    () => true,
+    () => false,
+  );
+  if (!inUse) {
+    progress("Building the image of the release before this one");
+    const image = await run([process.execPath, join(source, "deploy", "image.ts"), "--name", name]);
+    await writeFile(note, image.trim());
+  }
+  const archive = await readFile(note, "utf8");
   const chart = join(source, "deploy", "chart", "headcni");
-  return { chart, image: { name, archive: image.trim() } };
+  return { chart, image: { name, archive } };
 }
 
 /** Why it cannot be built: this clone does not have its commit. Undefined where it can. */

@@ -12,15 +12,11 @@ import { processOnNode } from "./node-machine.ts";
 
 const rolloutMs = 180_000;
 
-/** Installs HeadCNI as an operator does, with one command and `more` words in it, and waits until its daemons are ready on all nodes. */
-export async function installChart(
-  lab: Lab,
-  progress: Progress,
-  more: readonly string[] = [],
-): Promise<void> {
+/** Installs HeadCNI as an operator does, with one command, and waits until its daemons are ready on all nodes. */
+export async function installChart(lab: Lab, progress: Progress): Promise<void> {
   const start = performance.now();
   const values = await writeValues(lab);
-  await helm(lab, ["install", release.name, chartFolder, `--values=${values}`, ...more]);
+  await helm(lab, ["install", release.name, chartFolder, `--values=${values}`]);
   progress("The chart is installed");
   await waitForRollout(lab);
   progress(
