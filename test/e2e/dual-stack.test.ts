@@ -209,36 +209,49 @@ test.each([
   expect(await pings(pods.a1, v6(pods.a2))).toBe(true);
 });
 
-const spoiled: readonly { readonly where: "node" | "X"; readonly spoil: string }[] = [
-  { where: "node", spoil: "ip -6 rule del pref 5180" },
-  { where: "node", spoil: "ip -6 rule del pref 5190" },
-  { where: "node", spoil: "ip -6 route flush table 18499" },
-  { where: "node", spoil: "ip -6 route del unreachable fd00:10:244::/48" },
-  { where: "node", spoil: "ip address del fd00:10:244:1::1/128 dev headcni0" },
-  { where: "node", spoil: "ip address del fe80::4843:1/64 dev headcni0" },
-  { where: "node", spoil: "ip link set headcni0 down" },
-  { where: "node", spoil: "sysctl -qw net.ipv6.conf.all.forwarding=0" },
-  { where: "node", spoil: "nft flush ruleset" },
-  { where: "X", spoil: "ip -6 rule del pref 5180" },
-  { where: "X", spoil: "ip -6 route flush type unreachable" },
-  { where: "X", spoil: "ip -6 route del fd00:10:244:1::/64" },
-  { where: "X", spoil: "ip address del fe80::4843:2/64 dev eth0" },
-  { where: "X", spoil: "ip link set eth0 down" },
-  { where: "X", spoil: "sysctl -qw net.ipv6.conf.all.forwarding=0" },
-  { where: "X", spoil: "nft flush ruleset" },
+/** By what the kernel tells of it: each kind has one group of notifications. IPv4's, one by one: test/adapters/tailnet-namespace/guard-repairs.test.ts. */
+const spoiled: readonly {
+  readonly what: string;
+  readonly node: readonly string[];
+  readonly X: readonly string[];
+}[] = [
+  {
+    what: "rules",
+    node: ["ip -6 rule del pref 5180", "ip -6 rule del pref 5190"],
+    X: ["ip -6 rule del pref 5180"],
+  },
+  {
+    what: "routes",
+    node: ["ip -6 route flush table 18499", "ip -6 route del unreachable fd00:10:244::/48"],
+    X: ["ip -6 route flush type unreachable", "ip -6 route del fd00:10:244:1::/64"],
+  },
+  {
+    what: "addresses",
+    node: ["ip address del fd00:10:244:1::1/128 dev headcni0", "ip address del fe80::4843:1/64 dev headcni0"],
+    X: ["ip address del fe80::4843:2/64 dev eth0"],
+  },
+  { what: "the node's end of the link", node: ["ip link set headcni0 down"], X: [] },
+  { what: "tailscaled's end of the link", node: [], X: ["ip link set eth0 down"] },
+  {
+    what: "forwarding",
+    node: ["sysctl -qw net.ipv6.conf.all.forwarding=0"],
+    X: ["sysctl -qw net.ipv6.conf.all.forwarding=0"],
+  },
+  { what: "firewalls", node: ["nft flush ruleset"], X: ["nft flush ruleset"] },
 ];
 
-test.each(spoiled)("$spoil in $where is repaired", async ({ where, spoil }) => {
+test.each(spoiled)("what somebody spoils of $what is repaired", async ({ what, ...spoils }) => {
   const repairs = () => metric(node("n1"), "headcni_guard_repairs_total");
   const [before, podsBefore, count] = [
     await heldByGuard(node("n1")),
     await podKernelState(node("n1")),
     await repairs(),
   ];
-  const [program = "", ...args] = spoil.split(" ");
-  await (where === "X" ? runInX(node("n1"), [program, ...args]) : inNode("n1", program, ...args));
+  const words = (spoil: string) => spoil.split(" ") as [string, ...string[]];
+  for (const spoil of spoils.node) await inNode("n1", ...words(spoil));
+  for (const spoil of spoils.X) await runInX(node("n1"), words(spoil));
   await waitUntil(async () => (await heldByGuard(node("n1"))) === before && (await repairs()) > count, {
-    what: `${spoil} is repaired and counted`,
+    what: `what was spoiled of ${what} is repaired and counted`,
     timeoutMs: 30_000,
     explain: async () => `before:\n${before}\nnow:\n${await heldByGuard(node("n1"))}`,
   });
