@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { readyPage } from "../lab/daemon-pages.ts";
 import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import { inNetns } from "../lab/netns.ts";
@@ -144,6 +145,9 @@ test("with the daemon stopped, what it would repair and what it would take is na
 test("a Headscale that is down is named, and what runs is told apart from it", async () => {
   onTestFinished(() => startService(lab(), { name: "headscale" }));
   await stopService(lab(), { name: "headscale" });
+  const isMissed = async () =>
+    (await readyPage(node()))?.reasons.some((reason) => reason.includes("Headscale is away"));
+  await waitUntil(isMissed, { what: "the daemon misses Headscale", timeoutMs: 60_000 });
   const found = await waitUntil(
     async () => {
       const all = await findings();

@@ -5,7 +5,7 @@ import { LabError } from "./lab-error.ts";
 export type WaitOptions = {
   readonly what: string;
   readonly timeoutMs: number;
-  /** How long to wait between two probes: as long as the probe took, from 50 to 250 ms, so that costly ones leave the processors to what they wait for. */
+  /** How long to wait between two probes: as long as the probe took, from 50 to 500 ms, so that costly ones leave the processors to what they wait for. */
   readonly everyMs?: number;
   /** Called once the limit is over; its answer ends the error message, for example the last lines of a log. */
   readonly explain?: () => string | Promise<string>;
@@ -23,7 +23,7 @@ export async function waitUntil<T>(
     if (answer !== undefined && answer !== false) return answer;
     const now = performance.now();
     if (now > deadline) break;
-    await delay(options.everyMs ?? Math.min(Math.max(now - asked, 50), 250));
+    await delay(options.everyMs ?? Math.min(Math.max(now - asked, 50), 500));
   }
   const explanation = options.explain === undefined ? "" : `\n${await options.explain()}`;
   throw new LabError("NOT_READY", `${options.what}: not within ${options.timeoutMs / 1000} s${explanation}`);
