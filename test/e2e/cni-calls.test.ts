@@ -8,10 +8,11 @@ import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
 import { addNetns, inNetns, netnsPath, removeNetns } from "../lab/netns.ts";
 import { run, runResult } from "../lab/run-command.ts";
-import { startService, stopService } from "../lab/services.ts";
+import { killService, startService, stopService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { metric } from "./support/daemon-view.ts";
 import { podKernelState } from "./support/kernel-view.ts";
+import { killStorm, waitUntilNothingIsLeft } from "./support/kill-storm.ts";
 import { addressIn, callPlugin, errorCodeIn, type PluginCall } from "./support/plugin-call.ts";
 import { useLab } from "./support/use-lab.ts";
 
@@ -153,6 +154,30 @@ test.each([
   const after = await podKernelState(node());
   expect(after.links.filter((link) => !before.links.includes(link))).toEqual([]);
   expect(after.routes.filter((route) => !before.routes.includes(route))).toEqual([]);
+});
+
+/** `npm run bench -- kills` does 500. */
+const kills = 12;
+
+test("12 kills -9 under a storm of ADD and DEL: no address twice, nothing leaked, every success is true", async () => {
+  const { adds, twice, dead, undeleted } = await killStorm(lab(), node(), kills);
+  expect({ twice, dead, undeleted }).toEqual({ twice: [], dead: [], undeleted: [] });
+  expect(adds).toBeGreaterThanOrEqual(kills / 2);
+  await waitUntilNothingIsLeft(node());
+}, 900_000);
+
+test("a DEL while the daemon is away is done at its next start", async () => {
+  const name = `${netnsPrefix(lab().id)}away`;
+  await addNetns(name);
+  const call = { containerId: randomUUID(), netns: netnsPath(name) };
+  const address = addressIn(await callPlugin(node(), { command: "ADD", ...call }));
+  await killService(lab(), { name: "daemon", node: "n1" });
+  expect(await callPlugin(node(), { command: "DEL", ...call })).toMatchObject({ exitCode: 0 });
+  expect((await podKernelState(node())).routes).toContain(address);
+  await startService(lab(), { name: "daemon", node: "n1" });
+  await waitForDaemon(lab(), node());
+  await waitUntilNothingIsLeft(node());
+  await removeNetns(name);
 });
 
 /** The daemon started again with other keys of `ipam`, on a node without pods. The next test finds what it writes. */

@@ -4,9 +4,13 @@ import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { peerPaths, tailscaledStatus } from "../lab/local-api.ts";
-import { addPod, execInNode, type Pod } from "../lab/pods.ts";
+import { inNetns } from "../lab/netns.ts";
+import { addPod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
+import { type CommandLine, run } from "../lab/run-command.ts";
 import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
+import { metric } from "./support/daemon-view.ts";
+import { heldByGuard, runInX } from "./support/guard-view.ts";
 import { pings } from "./support/pings.ts";
 import { useLab } from "./support/use-lab.ts";
 
@@ -117,4 +121,47 @@ test("while a route is withdrawn its traffic fails closed, and comes back with t
   const { sent, received } = await probe.stop();
   expect(received).toBeLessThan(sent);
   expect(await capture.stop(podPackets)).toEqual([]);
+});
+
+/** In the two namespaces the guard holds: the node's own, and X. */
+const inNode = (...command: CommandLine) => run(inNetns(node("n1").netns, command));
+const inX = (...command: CommandLine) => runInX(node("n1"), command);
+const reaches = async () =>
+  (await execInPod(pods.a1, ["ping", "-q", "-c", "1", "-W", "1", pods.b1.address])).exitCode === 0;
+const repairs = () => metric(node("n1"), "headcni_guard_repairs_total");
+
+/** What is spoiled and held again, one by one and with the firewalls' rules: test/adapters/tailnet-namespace/guard-repairs.test.ts. */
+test("what somebody deletes in the node and in X comes back, and pods talk on", async () => {
+  const probe = await startProbe(pods.a1, pods.b1.address, 5);
+  for (const { where, spoil } of [
+    { where: inNode, spoil: "ip route flush table 18499" },
+    { where: inNode, spoil: "nft flush ruleset" },
+    { where: inNode, spoil: "sysctl -qw net.ipv4.ip_forward=0" },
+    { where: inX, spoil: "nft flush ruleset" },
+  ]) {
+    const before = await heldByGuard(node("n1"));
+    const count = await repairs();
+    const [program = "", ...args] = spoil.split(" ");
+    await where(program, ...args);
+    await waitUntil(async () => (await heldByGuard(node("n1"))) === before && (await repairs()) > count, {
+      what: `${spoil} is repaired and counted`,
+      timeoutMs: 30_000,
+      explain: async () => `before:\n${before}\nnow:\n${await heldByGuard(node("n1"))}`,
+    });
+    await waitUntil(reaches, {
+      what: `traffic flows after ${spoil}`,
+      timeoutMs: 30_000,
+    });
+  }
+  const { longestSilenceMs } = await probe.stop();
+  // Of a quiet machine: some 100 ms.
+  expect(longestSilenceMs).toBeLessThan(3_000);
+});
+
+test("a tailnet route that would capture the node's own pods does not", async () => {
+  const before = await inNode("ip", "route", "get", pods.a1.address);
+  await inX("ip", "route", "add", `${pods.a1.address}/32`, "dev", "tailscale0", "table", "52");
+  const fromX = await inX("ip", "route", "get", pods.a1.address);
+  expect(fromX).toContain("dev eth0");
+  expect(await inNode("ip", "route", "get", pods.a1.address)).toBe(before);
 });
