@@ -207,7 +207,7 @@ test("NodePort, hostPort, external and load balancer addresses lead a host of th
 
 test("the same lead another node to the pod", async () => {
   const { pod, leadsTo } = await innerPod();
-  for (const node of lab().nodes) {
+  const ofNode = async (node: LabNode) => {
     const { other } = sceneOf(lab(), node.name);
     // kube-proxy sends a node's own requests to a Service's addresses to all pods, whatever the policy.
     const leads = (entrance: Entrance) => !entrance.atNode || leadsTo(entrance, node);
@@ -217,7 +217,8 @@ test("the same lead another node to the pod", async () => {
         ...entrance,
         pod: leads(entrance) ? pod.name : undefined,
       });
-  }
+  };
+  await Promise.all(lab().nodes.map(ofNode));
 });
 
 /** Asks by each entrance at once: until an answer where it leads to the pod, for kube-proxy may be late, and once where it does not. */
