@@ -1,7 +1,7 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Files that take minutes. */
-const longest = /\/(kubernetes-[^/]*|(node-)?alerts|attack-[^/]*|outages|storm)\.test\.ts$/;
+const longest = /\/(kubernetes-[^/]*|alerts|attack-[^/]*|outages)\.test\.ts$/;
 
 /**
  * On a fresh clone vitest knows no durations and begins with the largest files: then a long one that comes last runs alone while
