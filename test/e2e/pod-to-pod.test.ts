@@ -158,6 +158,25 @@ test("what somebody deletes in the node and in X comes back, and pods talk on", 
   expect(longestSilenceMs).toBeLessThan(3_000);
 });
 
+test("a way into the tunnel that somebody deletes comes back, and the guard leaves it there", async () => {
+  const { podCIDR } = node("n2");
+  const ways = () => inX("ip", "route", "show", "table", "52");
+  await inX("ip", "route", "del", podCIDR, "table", "52");
+  await waitUntil(async () => (await ways()).includes(podCIDR), {
+    what: `${podCIDR} is back in tailscaled's table`,
+    timeoutMs: 30_000,
+  });
+  // What makes the guard look at all it holds.
+  const [before, count] = [await heldByGuard(node("n1")), await repairs()];
+  await inX("ip", "rule", "del", "pref", "5180");
+  await waitUntil(async () => (await heldByGuard(node("n1"))) === before && (await repairs()) > count, {
+    what: "the guard has looked and repaired",
+    timeoutMs: 30_000,
+  });
+  expect(await ways()).toContain(podCIDR);
+  await waitUntil(reaches, { what: "traffic flows", timeoutMs: 30_000 });
+});
+
 test("a tailnet route that would capture the node's own pods does not", async () => {
   const before = await inNode("ip", "route", "get", pods.a1.address);
   await inX("ip", "route", "add", `${pods.a1.address}/32`, "dev", "tailscale0", "table", "52");
