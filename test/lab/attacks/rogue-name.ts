@@ -29,13 +29,21 @@ export const rogueName: Attack = {
         return Object.values(Peer ?? {}).some((peer) => peer.HostName.includes("\u001b"));
       };
       await waitUntil(named, { what: `${node.name} hears the rogue's name`, timeoutMs: 30_000 });
-      const shown = async () => (await headcnictl(lab, node, ["status", "--peers"])).includes("rogue");
-      await waitUntil(shown, { what: "headcnictl status shows the rogue", timeoutMs: 30_000 });
+      const shown = async () => {
+        const text = await headcnictl(lab, node, ["status", "--peers"]);
+        return text.includes("rogue") && text;
+      };
+      const status = await waitUntil(shown, {
+        what: "headcnictl status shows the rogue",
+        timeoutMs: 30_000,
+      });
+      const words = ["machines", "logs", "doctor"] as const;
+      const [machines, logs, doctor] = await Promise.all(words.map((word) => headcnictl(lab, node, [word])));
       const texts = {
-        "headcnictl status": await headcnictl(lab, node, ["status", "--peers"]),
-        "headcnictl machines": await headcnictl(lab, node, ["machines"]),
-        "headcnictl logs": await headcnictl(lab, node, ["logs"]),
-        "headcnictl doctor": await headcnictl(lab, node, ["doctor"]),
+        "headcnictl status": status,
+        "headcnictl machines": machines ?? "",
+        "headcnictl logs": logs ?? "",
+        "headcnictl doctor": doctor ?? "",
         "/metrics": (await daemonGet(node, "/metrics")).body,
         "the daemon's log": await readFile(node.logFile, "utf8"),
       };
