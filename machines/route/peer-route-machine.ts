@@ -55,7 +55,7 @@ export const peerRouteMachine = setup({
     missing: ({ context: { facts, wasInstalled } }) => wasInstalled && facts.announced,
     withdrawn: ({ context: { facts } }) => !facts.announced,
   },
-  delays: { missing: limits.missing, repair: limits.repair },
+  delays: { install: limits.install, missing: limits.missing, repair: limits.repair },
 }).createMachine({
   id: "peerRoute",
   context: ({ input }) => ({ ...input, failure: null }),
@@ -82,6 +82,8 @@ export const peerRouteMachine = setup({
     expected: {
       meta: stuckAfter(limits.install, "tailscaled does not install this peer's prefix"),
       entry: { type: "report", params: "expected" },
+      // Somebody may have deleted it while no daemon ran; tailscaled adds what it lacks at its next change only.
+      after: { install: "lost.repairing" },
     },
     installed: {
       meta: mayLast("packets for this peer's pods go to the tailnet"),

@@ -1,5 +1,6 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { captureUnderlay } from "../lab/capture.ts";
+import { waitForDaemon } from "../lab/daemon.ts";
 import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
@@ -7,6 +8,7 @@ import { peerPaths, tailscaledStatus } from "../lab/local-api.ts";
 import { inNetns } from "../lab/netns.ts";
 import { addPod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
 import { type CommandLine, run } from "../lab/run-command.ts";
+import { startService, stopService } from "../lab/services.ts";
 import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { metric } from "./support/daemon-view.ts";
@@ -174,6 +176,16 @@ test("a way into the tunnel that somebody deletes comes back, and the guard leav
     timeoutMs: 30_000,
   });
   expect(await ways()).toContain(podCIDR);
+  await waitUntil(reaches, { what: "traffic flows", timeoutMs: 30_000 });
+});
+
+test("a way into the tunnel that somebody deletes while no daemon runs comes back with the daemon", async () => {
+  const { podCIDR } = node("n2");
+  const daemon = { name: "daemon", node: "n1" } as const;
+  await stopService(lab(), daemon);
+  await inX("ip", "route", "del", podCIDR, "table", "52");
+  await startService(lab(), daemon);
+  await waitForDaemon(lab(), node("n1"));
   await waitUntil(reaches, { what: "traffic flows", timeoutMs: 30_000 });
 });
 

@@ -295,6 +295,14 @@ describe("peer route", () => {
     expect(last()).toBe("installed");
   });
 
+  test("not installed by tailscaled in ten seconds, it is put there: somebody may have deleted it before this daemon began", async () => {
+    const { clock, last, repaired } = startPeer({ ...settled, installed: false }, false);
+    clock.fire(10_000);
+    await until(() => repaired.length === 1, "the repair");
+    expect(repaired).toEqual(["10.244.2.0/24"]);
+    expect(last()).toBe("lost");
+  });
+
   test("deleted from the table under tailscaled, it is put back", async () => {
     const { clock, last, repaired } = startPeer({ ...settled, installed: false }, true);
     expect(last()).toBe("lost");
