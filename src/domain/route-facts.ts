@@ -72,7 +72,10 @@ interface Announced {
 /** Name of this node in `culprit`. */
 export const thisNode = "this node";
 const mostWitnesses = 9;
-/** So many prefixes that are no Node's have facts: how many there are is up to whoever announces them. */
+/**
+ * So many prefixes that are no Node's have facts, and while the Nodes are not known so many of each peer: how many there are is up to
+ * whoever announces them.
+ */
 const mostStrangers = 64;
 
 /** Whether tailscaled has a netmap to speak of. */
@@ -118,7 +121,7 @@ export function ownRouteFacts(
 
 /**
  * Facts of peers' prefixes inside the supernets. Once the Nodes are known, all announcements of Nodes' prefixes have facts, and of others
- * the first `mostStrangers`.
+ * the first `mostStrangers`; until then the first `mostStrangers` of each peer.
  */
 export function peerRoutes(
   own: readonly string[],
@@ -151,7 +154,7 @@ export function peerRoutes(
       published: true,
       culprit: culprits.get(`${nodeId} ${text}`) ?? "",
     });
-    return { facts: factsOf(theirs, judge), known, strangers: 0 };
+    return { facts: factsOf(firstOfEach(theirs), judge), known, strangers: 0 };
   }
   const strangers = theirs.filter(({ text }) => bound[text] === undefined);
   const ofNodes = theirs.filter(({ text }) => bound[text] !== undefined);
@@ -160,6 +163,12 @@ export function peerRoutes(
     known,
     strangers: strangers.length,
   };
+}
+
+/** The first `mostStrangers` of each peer. */
+function firstOfEach(announced: readonly Announced[]): readonly Announced[] {
+  const byPeer = Map.groupBy(announced, ({ nodeId }) => nodeId);
+  return [...byPeer.values()].flatMap((of) => of.slice(0, mostStrangers));
 }
 
 type Judgement = Pick<PeerRouteFacts, "published" | "culprit">;

@@ -219,6 +219,14 @@ describe("once the cluster's Nodes are known", () => {
     expect(Object.keys(facts)).toEqual([...rogue.slice(0, 64), "10.244.2.0/24"]);
   });
 
+  test("before that the first 64 prefixes of each peer have facts, and whom they overlap is named", () => {
+    const rogue = Array.from({ length: 20_000 }, (_, at) => `10.244.${100 + (at >> 8)}.${at & 255}/32`);
+    const victim = peer(3, ["10.244.177.0/24"]);
+    const { facts } = peerRoutes([own], view(status([peer(0, rogue), victim])));
+    expect(Object.keys(facts)).toEqual([...rogue.slice(0, 64), "10.244.177.0/24"]);
+    expect(facts["10.244.177.0/24"]?.culprit).toBe("n0");
+  });
+
   test("before that nobody is judged", () => {
     const peers = [peer(2, ["10.244.9.0/24"])];
     const seen = peerRoutes([own], view(status(peers)));
