@@ -176,8 +176,17 @@ test("afterwards the Nodes say that their network works, with the pod CIDR that 
   });
 });
 
-test("once the ServiceCIDR object is gone, its addresses are anybody's", async () => {
-  await kubectl(lab(), ["delete", "servicecidr", "outside"]);
+test("a ServiceCIDR object that is being deleted counts, and once it is gone its addresses are anybody's", async () => {
+  await kubectl(lab(), ["delete", "servicecidr", "outside", "--wait=false"]);
+  const { metadata } = await getJson<{ readonly metadata: { readonly deletionTimestamp?: string } }>(lab(), [
+    "servicecidr",
+    "outside",
+  ]);
+  expect(metadata.deletionTimestamp).toBeDefined();
+  for (const pod of [pods.a, pods.b]) expect(await reachesOutside(pod)).toBe(false);
+  // As the controller manager does after ten seconds or more, when no address of it is in use.
+  const free = JSON.stringify({ metadata: { finalizers: null } });
+  await kubectl(lab(), ["patch", "servicecidr", "outside", "--type=merge", "-p", free]);
   for (const pod of [pods.a, pods.b]) await untilReached(pod, true);
 });
 
