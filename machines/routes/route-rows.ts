@@ -1,5 +1,6 @@
 import { initialTransition } from "xstate";
-import type { PeerRouteFacts, PeerRoutes } from "../../src/domain/route-facts.ts";
+import type { BoundNodes } from "../../src/domain/node-bindings.ts";
+import { mostStrangers, type PeerRouteFacts, type PeerRoutes } from "../../src/domain/route-facts.ts";
 import { peerRouteMachine } from "../route/peer-route-machine.ts";
 import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
 
@@ -68,20 +69,32 @@ export interface RowChanges {
 
 /**
  * Compares rows with what is seen. A peer that is known and announces a prefix no more keeps its row, unless it was not its to announce;
- * without netmap all do.
+ * without netmap all do. While the Nodes are not known (`bound` null) a peer has `mostStrangers` rows at most.
  */
-export function rowChanges(rows: PeerRows, seen: PeerRoutes, hasNetmap: boolean): RowChanges {
+export function rowChanges(
+  rows: PeerRows,
+  seen: PeerRoutes,
+  { hasNetmap, bound }: { readonly hasNetmap: boolean; readonly bound: BoundNodes | null },
+): RowChanges {
   const unannounced = Object.entries(rows).filter(([prefix]) => seen.facts[prefix] === undefined);
-  const isGone = ({ facts }: PeerRow) =>
-    hasNetmap && (seen.known[facts.nodeId] === undefined || facts.culprit === facts.hostName);
-  const { gone = [], kept = [] } = Object.groupBy(unannounced, ([, row]) => (isGone(row) ? "gone" : "kept"));
-  const withdrawn = kept.map(([prefix, { facts }]) => ({
+  const held = Map.groupBy(Object.values(seen.facts), ({ nodeId }) => nodeId);
+  const fits = (nodeId: string, place: number) => (held.get(nodeId)?.length ?? 0) + place < mostStrangers;
+  const isWanted = (prefix: string, { facts }: PeerRow, place: number) =>
+    seen.known[facts.nodeId] !== undefined &&
+    facts.culprit !== facts.hostName &&
+    (bound === null ? fits(facts.nodeId, place) : bound[prefix] !== undefined);
+  const byPeer = [...Map.groupBy(unannounced, ([, { facts }]) => facts.nodeId).values()];
+  const placed = byPeer.flatMap((of) => of.map(([prefix, row], place) => ({ prefix, row, place })));
+  const { gone = [], kept = [] } = Object.groupBy(placed, ({ prefix, row, place }) =>
+    !hasNetmap || isWanted(prefix, row, place) ? "kept" : "gone",
+  );
+  const withdrawn = kept.map(({ prefix, row: { facts } }) => ({
     prefix,
     facts: { ...facts, announced: false, installed: false, published: true, culprit: "" },
   }));
   const announced = Object.entries(seen.facts).map(([prefix, facts]) => ({ prefix, facts }));
   return {
-    gone: gone.map(([prefix]) => prefix),
+    gone: gone.map(({ prefix }) => prefix),
     changed: [...announced, ...withdrawn].filter(
       ({ prefix, facts }) => !sameFacts(rows[prefix]?.facts, facts),
     ),

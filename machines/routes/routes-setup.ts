@@ -100,7 +100,10 @@ export const routesSetup = setup({
     }),
     observePeers: enqueueActions(({ context, enqueue, self }) => {
       const seen = peerRoutes(context.own, context);
-      const { gone, changed } = rowChanges(context.peers, seen, hasNetmap(context.status));
+      const { gone, changed } = rowChanges(context.peers, seen, {
+        hasNetmap: hasNetmap(context.status),
+        bound: context.bound,
+      });
       const peers: Record<string, PeerRow> = { ...context.peers };
       let { slots } = context;
       for (const prefix of gone) {

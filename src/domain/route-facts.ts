@@ -76,7 +76,7 @@ const mostWitnesses = 9;
  * So many prefixes that are no Node's have facts, and while the Nodes are not known so many of each peer: how many there are is up to
  * whoever announces them.
  */
-const mostStrangers = 64;
+export const mostStrangers = 64;
 
 /** Whether tailscaled has a netmap to speak of. */
 export function hasNetmap({ backendState, self }: Pick<TailnetStatus, "backendState" | "self">): boolean {

@@ -206,6 +206,23 @@ describe("routes", () => {
     await until(() => rows().length === 2, "the end of the rogue's rows");
   });
 
+  test.each([
+    ["while the Nodes are not known", null, 64],
+    ["once they are", { [own]: "1" }, 0],
+  ])("who announces others every time has %s no more rows than at once", async (_, bound, most) => {
+    const { actor, see, rows } = start();
+    see(status([]));
+    const ofPeers = () => rows().filter(({ kind }) => kind === "peer");
+    for (const third of [100, 101, 102]) {
+      see(status([peer(9, ...Array.from({ length: 64 }, (__, at) => `10.244.${third}.${at}/32`))]));
+      await until(() => ofPeers().some(({ prefix }) => prefix.startsWith(`10.244.${third}.`)), "their rows");
+    }
+    expect(ofPeers()).toHaveLength(64);
+    if (bound !== null) actor.send({ type: "nodes.bound", bound });
+    see(status([peer(9)]));
+    await until(() => ofPeers().length === most, "what is left of them");
+  });
+
   test("a route deleted from tailscaled's table is put back", async () => {
     const { see, change, reaches, reinstalled } = start({ table: ["10.244.2.0/24"] });
     see(status([peer(2, "10.244.2.0/24")]));
