@@ -64,7 +64,8 @@ export function readStatus(answer: string): ReadStatus {
       peers: Object.values(raw.Peer ?? {})
         .map((peer) => ({
           nodeId: peer.ID,
-          hostName: peer.HostName,
+          // A member may have no name, and a conflict is known by its culprit's.
+          hostName: peer.HostName === "" ? `node ${peer.ID}` : peer.HostName,
           online: peer.Online,
           addresses: peer.TailscaleIPs,
           primaryRoutes: peer.PrimaryRoutes,

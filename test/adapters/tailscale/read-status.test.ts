@@ -28,6 +28,11 @@ const status = {
   },
 };
 
+test("a peer without a name has that of its node id: a conflict is known by its culprit's name", () => {
+  const nameless = { ...status, Peer: { key: { ID: "9", HostName: "" } } };
+  expect(readStatus(JSON.stringify(nameless)).status.peers).toMatchObject([{ hostName: "node 9" }]);
+});
+
 test("keeps what is ours of a status, with peers in the order of their ids", () => {
   expect(readStatus(JSON.stringify(status))).toEqual({
     haveNodeKey: true,
