@@ -61,8 +61,13 @@ export const guardMachine = setup({
       reportedHeld: false,
     })),
     closeTailnet: assign({ tailnetOpen: false, tailnetAwaited: false, opener: null }),
-    /** What is made for it is no repair of what somebody broke. */
-    keepServices: assign((_, services: readonly string[]) => ({ services, everHeld: false })),
+    /** What is made for it is no repair of what somebody broke, and nobody's fight. */
+    keepServices: assign(({ context: { ledger } }, services: readonly string[]) => ({
+      services,
+      ledger: { ...ledger, streaks: {} },
+      everHeld: false,
+      reportedHeld: false,
+    })),
     lookAtAll: assign({ scope: "all" as const }),
     lookAtChange: assign({ scope: (_, { scope }: KernelChanged) => scope }),
     lookAtPending: assign({ scope: ({ context }) => context.pending ?? "all" }),

@@ -172,6 +172,11 @@ describe("the guard", () => {
     done("repair", mended(2, "node.firewall"));
     expect(done("check", sees())).toEqual(told("guard.held"));
     expect(context().ledger.repairs).toEqual({});
+    expect(context().everHeld).toBe(true);
+    send({ type: "services.changed", prefixes });
+    expect(context().ledger.streaks).toEqual({});
+    expect(done("check", sees())).toEqual(told("guard.held"));
+    expect(context().everHeld).toBe(true);
     send(change("all"));
     done("check", sees(["node.firewall"], 3));
     done("repair", mended(3, "node.firewall"));
