@@ -20,8 +20,9 @@ import {
 } from "../lab/kubernetes/workload.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
+import { inNetns } from "../lab/netns.ts";
 import { startProcess } from "../lab/processes.ts";
-import { runResult } from "../lab/run-command.ts";
+import { run, runResult } from "../lab/run-command.ts";
 import { bridgeAddress, bridgeAddress6 } from "../lab/underlay.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import {
@@ -333,7 +334,8 @@ const traces = async () =>
   await Promise.all(
     lab().nodes.map(async (node) => {
       const { containers: _, ...network } = await nodeTraces(lab(), node);
-      return { ...network, addresses: await metric(node, "headcni_ip_pool_used") };
+      const rules = await run(inNetns(node.netns, ["nft", "list", "table", "inet", "headcni"]));
+      return { ...network, rules, addresses: await metric(node, "headcni_ip_pool_used") };
     }),
   );
 
@@ -348,6 +350,8 @@ test("10 pods per node come and go at once, and leave nothing", async () => {
   expect(meanwhile.map(({ routes }) => routes.length)).toEqual(
     before.map(({ routes }) => routes.length + 10),
   );
+  // No pod has a rule of its own.
+  expect(meanwhile.map(({ rules }) => rules)).toEqual(before.map(({ rules }) => rules));
   await endCrowd(lab(), crowd);
   // The API server forgets a pod before the runtime is done with its sandbox, and addresses rest for a second.
   await waitUntil(async () => JSON.stringify(await traces()) === JSON.stringify(before), {

@@ -8,6 +8,7 @@ import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { runProgram } from "../../../src/adapters/nftables/run-program.ts";
 import { allowlistTable } from "../../../src/domain/nft-allowlist-table.ts";
 import { mendForeignChain } from "../../../src/domain/nft-foreign.ts";
+import { nodeTable } from "../../../src/domain/nft-node-table.ts";
 import type { FirewallChange, FirewallObservation } from "../../../src/domain/nft-observation.ts";
 import { loadTable } from "../../../src/domain/nft-table.ts";
 import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
@@ -38,6 +39,13 @@ async function firewall(changes: readonly FirewallChange[] = []) {
     readonly failure?: { readonly code: string; readonly program?: string; readonly text?: string };
   };
 }
+
+test("the node's table takes Services' prefixes that lie in each other, as configured and as the API server has them", async () => {
+  const services = ["10.96.0.0/12", "10.96.0.0/16"];
+  const document = loadTable(nodeTable({ ...sampleSettings, services }));
+  expect((await firewall([{ tool: "nft", document }])).failure).toBeUndefined();
+  expect(await inside("nft", "list", "table", "inet", "headcni")).toContain("ip daddr { 10.96.0.0/12 }");
+});
 
 describe("observing", () => {
   test("a namespace without tables has nothing of ours and nothing foreign", async () => {
