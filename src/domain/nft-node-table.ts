@@ -9,6 +9,7 @@ import {
   destinationIsLocal,
   fieldIs,
   isFromOpener,
+  keepsItsSource,
   masquerade,
   metaIs,
   metaIsNot,
@@ -62,6 +63,7 @@ export function nodeTable(settings: GuardSettings): NftTable {
         ...{ type: "filter", hook: "forward", priority: -150, policy: "accept" },
         rules: [
           ...families.map(tailnetLoop),
+          ...(settings.masquerade ? families.map(keptSource) : []),
           { name: "known-flow", statements: [belongsToKnownFlow, accept] },
           { name: "translated", statements: [wasTranslated, accept] },
           ...families.map(tailnetExit),
@@ -78,11 +80,6 @@ export function nodeTable(settings: GuardSettings): NftTable {
         name: "outbound",
         ...{ type: "nat", hook: "postrouting", priority: 100, policy: "accept" },
         rules: [underlayMasquerade(settings), ...(settings.masquerade ? families.map(leavingPods) : [])],
-      },
-      {
-        name: "translated",
-        ...{ type: "filter", hook: "postrouting", priority: 110, policy: "accept" },
-        rules: settings.masquerade ? families.map(keptSource) : [],
       },
     ],
   };
@@ -203,6 +200,23 @@ function tailnetExit({ family, supernets }: FamilySettings): NftRule {
   };
 }
 
+/**
+ * A flow that a pod opened while our table was gone is translated no more: NAT looks at the first packet alone. Answers of pods
+ * to others' flows have their pod's address rightly.
+ */
+function keptSource({ family, ownPrefixes }: FamilySettings): NftRule {
+  return {
+    name: `kept-source-${family}`,
+    statements: [
+      addressIn(family, "saddr", ownPrefixes),
+      ...onUnderlay,
+      isFromOpener,
+      keepsItsSource,
+      ...refused,
+    ],
+  };
+}
+
 /** `pods-masquerade` never sees these, so they would leave with the pod's address. */
 function untranslated({ family, ownPrefixes }: FamilySettings): NftRule {
   return {
@@ -264,16 +278,5 @@ function leavingPods({ family, ownPrefixes }: FamilySettings): NftRule {
   return {
     name: `pods-masquerade-${family}`,
     statements: [addressIn(family, "saddr", ownPrefixes), ...onUnderlay, masquerade],
-  };
-}
-
-/**
- * A flow that began while our table was gone is translated no more: NAT looks at the first packet alone. Behind NAT, where
- * answers of pods to others' flows have their pod's address rightly.
- */
-function keptSource({ family, ownPrefixes }: FamilySettings): NftRule {
-  return {
-    name: `kept-source-${family}`,
-    statements: [addressIn(family, "saddr", ownPrefixes), ...onUnderlay, isFromOpener, ...refused],
   };
 }

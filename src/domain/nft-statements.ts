@@ -57,6 +57,16 @@ export const wasTranslated: NftStatement = {
   match: { op: "in", left: { ct: { key: "status" } }, right: "dnat" },
 };
 
+/**
+ * Later packets of a flow whose source no NAT rewrote: IPS_CONFIRMED and IPS_SRC_NAT of linux/netfilter/nf_conntrack_common.h are set
+ * behind all hooks of the first one. The state would not tell: a flow without answers stays `new`.
+ */
+export const keepsItsSource: NftStatement = match(
+  "==",
+  { "&": [{ ct: { key: "status" } }, { "|": ["confirmed", "snat"] }] },
+  "confirmed",
+);
+
 /** Packets of whoever opened the flow; those without a flow have no direction. */
 export const isFromOpener: NftStatement = match("==", { ct: { key: "direction" } }, "original");
 

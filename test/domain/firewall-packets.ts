@@ -24,6 +24,8 @@ const commonKinds: readonly PacketKind[] = [
   { protocol: "udp", destinationPort: 5353, state: "untracked" },
   { protocol: "udp", destinationPort: 5353, state: "established", later: "translated" },
   { protocol: "udp", destinationPort: 5353, state: "established", later: "untranslated" },
+  // Nobody answers.
+  { protocol: "udp", destinationPort: 5353, state: "new", later: "untranslated" },
   { protocol: "tcp", destinationPort: 41642, flags: ["syn"], segmentSize: 1460, state: "new" },
   { protocol: "tcp", destinationPort: 80, flags: ["syn"], segmentSize: 900, state: "new" },
   { protocol: "tcp", destinationPort: 80, flags: ["syn", "ack"], segmentSize: 1460, state: "established" },

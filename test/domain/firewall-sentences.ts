@@ -52,7 +52,8 @@ const isUnderlay = (link: FilterLink | undefined) =>
 const isKnown = ({ state }: FilterPacket) => state === "established" || state === "related";
 
 /** Of a flow whose first packet met the tables. */
-const isTranslated = ({ state, later }: FilterPacket) => state === "new" || later === "translated";
+const isTranslated = ({ state, later }: FilterPacket) =>
+  later === undefined ? state === "new" : later === "translated";
 
 const isAnswerOrTranslated = (packet: FilterPacket, { destination }: Passage) =>
   isKnown(packet) || destination !== packet.destination;
@@ -82,8 +83,12 @@ const nodeRefusals: readonly Refusal[] = [
   },
   {
     says: "a flow that a pod opened while nothing translated leaves by the underlay no more, unless pods keep their address by config",
-    forbids: ({ output, source, later }, _passage, { own, masquerade }) =>
-      masquerade && later === "untranslated" && isUnderlay(output) && inAny(source, own),
+    forbids: ({ input, output, source, later }, _passage, { own, masquerade }) =>
+      masquerade &&
+      later === "untranslated" &&
+      input !== undefined &&
+      isUnderlay(output) &&
+      inAny(source, own),
   },
   {
     says: "no packet to a Service's own address leaves by the underlay",

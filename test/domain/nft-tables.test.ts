@@ -172,7 +172,6 @@ describe.each([
       forward: "filter forward -150 accept",
       barrier: "filter postrouting -150 accept",
       outbound: "nat postrouting 100 accept",
-      translated: "filter postrouting 110 accept",
     },
   },
   {

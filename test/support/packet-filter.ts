@@ -79,7 +79,7 @@ export function passageOf(tables: readonly NftTable[], packet: FilterPacket): Pa
 }
 
 function isTranslated({ state, later }: FilterPacket): boolean {
-  return state === "new" || later === "translated";
+  return later === undefined ? state === "new" : later === "translated";
 }
 
 function seen({ source, destination, segmentSize }: Moving) {
@@ -227,7 +227,12 @@ const readers: Readonly<Record<string, Reader>> = {
     if (state === "invalid" || state === "untracked") return undefined;
     return [state === "new" || later !== undefined ? "original" : "reply"];
   },
-  "ct status": ({ translated }) => (translated ? ["dnat"] : []),
+  // Where pods' flows are translated at all, their source is; others are not asked for it.
+  "ct status": ({ translated, state, later }) => [
+    ...(translated ? ["dnat"] : []),
+    ...(later !== undefined || state === "established" || state === "related" ? ["confirmed"] : []),
+    ...(later === "translated" ? ["snat"] : []),
+  ],
 };
 
 /**
@@ -247,6 +252,10 @@ function isAnswered({ family, input, source, destination, protocol, sourceLink }
 
 function read(left: NftStatement, packet: Moving): readonly Value[] | undefined {
   const [[kind, detail] = ["", undefined]] = Object.entries(left);
+  if (kind === "&") {
+    const [flags, { "|": asked }] = detail as readonly [NftStatement, { readonly "|": readonly string[] }];
+    return [asked.filter((flag) => read(flags, packet)?.includes(flag)).join()];
+  }
   const { key, protocol, field, result, flags } = detail as Readonly<Record<string, string>>;
   const name = key ?? `${result} ${flags}`;
   const reader = readers[kind === "payload" ? `${protocol} ${field}` : `${kind} ${name}`];

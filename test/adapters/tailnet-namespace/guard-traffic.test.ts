@@ -210,8 +210,8 @@ test("a flow that a pod opens while nothing guards the node leaves with the pod'
     const before = inClear();
     const refused = async () =>
       Number(
-        (await node.inNode("nft", "list", "chain", "inet", "headcni", "translated")).match(
-          /counter packets (\d+)/,
+        (await node.inNode("nft", "list", "chain", "inet", "headcni", "forward")).match(
+          /counter packets (\d+) .*kept-source-4/,
         )?.[1] ?? 0,
       );
     await until(async () => (await refused()) > 2, "its packets are refused");
