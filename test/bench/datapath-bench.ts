@@ -23,7 +23,10 @@ export type PathSample = {
 /** How long one throughput run lasts and how many pings one latency run sends. */
 export type DatapathOptions = { readonly rounds: number; readonly seconds: number; readonly pings: number };
 
-/** Measures both paths round after round, each round with the other one first. */
+/**
+ * Measures both paths round after round: round-trip times at once, for they drift by more than paths differ; throughput one after the
+ * other, each round with the other one first.
+ */
 export async function benchDatapath(
   paths: readonly Path[],
   { rounds, seconds, pings }: DatapathOptions,
@@ -33,8 +36,10 @@ export async function benchDatapath(
   // The first packets of a path find it (disco), fill neighbour tables and wake conntrack: unmeasured.
   for (const path of paths) await measureRoundTrips(path, 20);
   for (let round = 0; round < rounds; round += 1) {
-    for (const path of rotated(paths, round)) {
-      const roundTrips = await measureRoundTrips(path, pings);
+    const pinged = await Promise.all(
+      paths.map(async (path) => ({ path, roundTrips: await measureRoundTrips(path, pings) })),
+    );
+    for (const { path, roundTrips } of rotated(pinged, round)) {
       const { megabitsPerSecond, retransmits } = await measureThroughput(path, seconds);
       const rttP50Us = median(roundTrips);
       const rttP99Us = percentile(roundTrips, 0.99);

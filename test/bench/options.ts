@@ -36,9 +36,9 @@ Usage: npm run bench -- [OPTION...]     (as root; takes about ten minutes)
 Each ends with code 1 when a bar is missed, which it names in a line of its own (MISSED), or when nothing was measured.
   --json             one JSON object on stdout (with \`npm run -s\`, nothing else) instead of the table
   --only PARTS       some of: ${parts.join(",")}
-  --rounds N         interleaved rounds (9)
+  --rounds N         interleaved rounds (9), three times as many of the datapath
   --pods N           pods per batch of ADDs and DELs, at most 110 (100)
-  --seconds N        length of one throughput run (5)
+  --seconds N        length of one throughput run (2)
   --idle-seconds N   how long the daemon idles for its CPU time (60)
   --restarts N       daemon restarts of each kind, SIGTERM and SIGKILL (5)
   --peers N          further machines in the tailnet while memory and restarts are measured (998)
@@ -71,7 +71,7 @@ export function parseOptions(argv: readonly string[]): Options {
     only: values.only === undefined ? parts : partsOf(values.only),
     rounds: count("rounds", values.rounds, { otherwise: 9, least: 1, most: 100 }),
     pods: count("pods", values.pods, { otherwise: 100, least: 1, most: 110 }),
-    seconds: count("seconds", values.seconds, { otherwise: 5, least: 1, most: 60 }),
+    seconds: count("seconds", values.seconds, { otherwise: 2, least: 1, most: 60 }),
     idleSeconds: count("idle-seconds", values["idle-seconds"], { otherwise: 60, least: 1, most: 3600 }),
     restarts: count("restarts", values.restarts, { otherwise: 5, least: 1, most: 100 }),
     peers: count("peers", values.peers, { otherwise: 998, least: 0, most: 10_000 }),
