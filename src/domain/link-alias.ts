@@ -107,7 +107,7 @@ function percent(text: string): string {
 }
 
 function parseAddresses(list: string | undefined): readonly string[] | undefined {
-  if (list === undefined || list === "") return undefined;
+  if (list === undefined) return undefined;
   if (list === empty) return [];
   const addresses = list.split(",");
   try {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { believedPrefixes, mostParts, type ServedRoutes } from "../../src/domain/believed-prefixes.ts";
+import { believedPrefixes, type ServedRoutes, servesOtherwise } from "../../src/domain/believed-prefixes.ts";
 import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { formatPrefix, parseAddress, parsePrefix } from "../../src/domain/prefix.ts";
 
@@ -63,9 +63,16 @@ describe("what is believed of the tailnet", () => {
     [
       "nothing of a Node that published no tailnet node, whoever serves it",
       [bind("10.244.2.0/24", "")],
-      [...serve("2", "10.244.2.0/24"), ...serve("", "10.244.2.0/24")],
+      serve("2", "10.244.2.0/24"),
       [],
     ],
+    [
+      "nothing of such a Node either that a peer without an ID serves",
+      [bind("10.244.2.0/24", "")],
+      serve("", "10.244.2.0/24"),
+      [],
+    ],
+    ["the same in whatever order bindings are listed", bindings.toReversed(), honest, all],
     ["no prefix that another machine took over", bindings, serve("9", "10.244.2.0/24"), []],
     [
       "no prefix that its node and another machine both serve",
@@ -118,10 +125,8 @@ describe("what is believed of the tailnet", () => {
   it("is nothing of a prefix of which others serve more parts than are told apart, and all others", () => {
     const parts = (count: number) =>
       serve("9", ...Array.from({ length: count }, (_part, at) => `10.244.2.${2 * at}/32`));
-    expect(believedPrefixes(bindings, routesOf([...honest, ...parts(mostParts)]))).toHaveLength(
-      mostParts + 2,
-    );
-    expect(believedPrefixes(bindings, routesOf([...honest, ...parts(mostParts + 1)]))).toEqual(all.slice(1));
+    expect(believedPrefixes(bindings, routesOf([...honest, ...parts(16)]))).toHaveLength(18);
+    expect(believedPrefixes(bindings, routesOf([...honest, ...parts(17)]))).toEqual(all.slice(1));
   });
 
   it("is each address whose narrowest announcement is by the node that its Node published, and that this serves whole", () => {
@@ -182,5 +187,18 @@ describe("20,000 prefixes that a rogue serves", () => {
     expect(believed.length).toBeLessThanOrEqual(most);
     // Each of log2(250) halvings, and the two candidates; parts are sorted 16 at a time.
     expect(counted.comparisons).toBeLessThan(20_250 * 15);
+  });
+});
+
+describe("what tailscaled tells of some nodes", () => {
+  const known: ServedRoutes = { "2": ["10.244.2.0/24"], "3": [] };
+  it.each<[string, ServedRoutes, boolean]>([
+    ["what is known of them", { "2": ["10.244.2.0/24"] }, false],
+    ["that a node serves nothing, of which nothing is known", { "9": [] }, false],
+    ["of a node that it serves another prefix", { "2": ["10.244.9.0/24"], "3": [] }, true],
+    ["of a node that it serves nothing more", { "2": [] }, true],
+    ["of an unknown node that it serves a prefix", { "9": ["10.244.9.0/24"] }, true],
+  ])("is %s: news is %s", (_, told, news) => {
+    expect(servesOtherwise(known, told)).toBe(news);
   });
 });

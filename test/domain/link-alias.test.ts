@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { AttachmentPlan } from "../../src/domain/attachment.ts";
 import {
   formatLinkAlias,
   type LinkAlias,
   maximumAliasBytes,
   parseLinkAlias,
+  planAlias,
 } from "../../src/domain/link-alias.ts";
 
 const address4 = fc.ipV4();
@@ -30,6 +32,10 @@ function aliasOf(text: fc.Arbitrary<string>, short: fc.Arbitrary<string>): fc.Ar
   });
 }
 
+const small: LinkAlias = {
+  ...{ state: "ready", network: "n", containerId: "c", ifname: "eth0", podUid: "" },
+  ...{ netnsInode: "1", addresses: [], order: 0 },
+};
 const ordinary = aliasOf(name, fc.stringMatching(/^[a-z0-9]{1,15}$/));
 const wild = aliasOf(anyText, anyText);
 
@@ -69,18 +75,39 @@ describe("link alias", () => {
     );
   });
 
+  test("no more bytes than the kernel takes are written", () => {
+    expect(maximumAliasBytes).toBe(255);
+  });
+
+  test.each([
+    ["network", 33, 2],
+    ["containerId", 64, 3],
+    ["ifname", 15, 4],
+    ["podUid", 36, 5],
+  ] as const)(
+    "%s stands in it word by word up to %i bytes, and hashed within them when it is longer",
+    (field, most, at) => {
+      const written = (bytes: number) =>
+        formatLinkAlias({ ...small, [field]: "x".repeat(bytes) }).split(" ")[at];
+      expect(written(most)).toBe("x".repeat(most));
+      expect(written(most + 1)).toMatch(/^~[0-9a-z]{14,26}$/);
+      expect(written(most + 1)?.length).toBeLessThanOrEqual(most);
+    },
+  );
+
+  test("an order beyond four digits is written as 9999", () => {
+    const { state: _state, netnsInode: _inode, ...rest } = small;
+    const plan: AttachmentPlan = {
+      ...rest,
+      ...{ key: "c/eth0", netns: "/run/netns/c", hostLink: "hc1", hostMac: "", podMac: "" },
+      ...{ routerAddresses: [], mtu: 1280 },
+    };
+    const order = (of: number) => parseLinkAlias(planAlias({ ...plan, order: of }, "ready", "1"))?.order;
+    expect([0, 9999, 10_000].map(order)).toEqual([0, 9999, 9999]);
+  });
+
   test("names that differ only where they are cut stay apart", () => {
-    const alias = (containerId: string) =>
-      formatLinkAlias({
-        state: "ready",
-        network: "n",
-        containerId,
-        ifname: "eth0",
-        podUid: "",
-        netnsInode: "1",
-        addresses: [],
-        order: 0,
-      });
+    const alias = (containerId: string) => formatLinkAlias({ ...small, containerId });
     const long = "x".repeat(200);
     expect(alias(`${long}1`)).not.toBe(alias(`${long}2`));
     expect(alias(`${long}1`)).toBe(alias(`${long}1`));
@@ -95,7 +122,14 @@ describe("link alias", () => {
     ["one field too many", "headcni1 ready headcni c eth0 - 1 10.0.0.2 0 more"],
     ["an address that is none", "headcni1 ready headcni c eth0 - 1 10.0.0.256 0"],
     ["an inode that is no number", "headcni1 ready headcni c eth0 - one 10.0.0.2 0"],
-    ["a broken escape", "headcni1 ready headcni %c3%28 eth0 - 1 10.0.0.2 0"],
+    ["an order that is no number", "headcni1 ready headcni c eth0 - 1 10.0.0.2 first"],
+    ["an order of five digits", "headcni1 ready headcni c eth0 - 1 10.0.0.2 10000"],
+    ["an empty field", "headcni1 ready headcni  eth0 - 1 10.0.0.2 0"],
+    ["an empty list of addresses", "headcni1 ready headcni c eth0 - 1  0"],
+    ["a broken escape in the network", "headcni1 ready %c3%28 c eth0 - 1 10.0.0.2 0"],
+    ["a broken escape in the container", "headcni1 ready headcni %c3%28 eth0 - 1 10.0.0.2 0"],
+    ["a broken escape in the interface", "headcni1 ready headcni c %c3%28 - 1 10.0.0.2 0"],
+    ["a broken escape in the pod", "headcni1 ready headcni c eth0 %c3%28 1 10.0.0.2 0"],
   ])("%s is not ours", (_, text) => {
     expect(parseLinkAlias(text)).toBeUndefined();
   });

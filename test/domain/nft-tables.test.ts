@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import { allowlistTable } from "../../src/domain/nft-allowlist-table.ts";
 import { isXtablesName, mendForeignChain } from "../../src/domain/nft-foreign.ts";
 import {
   acceptArguments,
@@ -37,6 +38,8 @@ const settings: GuardSettings = {
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };
+
+const believing = { supernets: settings.supernets, tunnel: "tailscale0" };
 
 /** What nft would list of the table. */
 function listed(table: NftTable): ObservedTable {
@@ -122,6 +125,22 @@ test("a table is loaded and removed whole, there or not, in one transaction", ()
   expect(removeTable("t")).toEqual({ nftables: [{ add: self }, { delete: self }] });
 });
 
+test("sets are loaded with their table, and an empty one without a list", () => {
+  const elements = ["10.244.2.1"];
+  const sets = [
+    { name: "a", type: "ipv4_addr", elements },
+    { name: "b", type: "ipv6_addr", elements: [] },
+  ] as const;
+  const { nftables } = loadTable({ name: "t", sets, chains: [] }) as {
+    readonly nftables: readonly unknown[];
+  };
+  const set = { family: "inet", table: "t", flags: ["interval"] };
+  expect(nftables.slice(3)).toEqual([
+    { add: { set: { ...set, name: "a", type: "ipv4_addr", elem: elements } } },
+    { add: { set: { ...set, name: "b", type: "ipv6_addr" } } },
+  ]);
+});
+
 test("statements are those of libnftables-json(5)", () => {
   expect(destinationIsLocal).toEqual({
     match: { op: "==", left: { fib: { result: "type", flags: ["daddr"] } }, right: "local" },
@@ -183,6 +202,11 @@ describe.each([
       outbound: "nat postrouting 100 accept",
     },
   },
+  {
+    of: "what X believes",
+    table: allowlistTable(believing, []),
+    places: { forward: "filter forward -10 accept" },
+  },
 ])("the table of $of", ({ table, places }) => {
   // Before conntrack (-200), before and after its translations (dstnat -100, srcnat 100): linux/netfilter_ipv4.h.
   test("has its chains where they see what they judge", () => {
@@ -199,6 +223,54 @@ describe.each([
     for (const { statements } of dropping) expect(statements.at(-2)).toHaveProperty("counter");
     expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
     for (const { name } of rules) expect(name).toMatch(/^[a-z][a-z-]+(-[46])?$/);
+  });
+});
+
+describe("the table of what X believes", () => {
+  const { name, sets, chains } = allowlistTable(believing, [
+    "10.244.2.0/24",
+    "10.244.3.8-10.244.3.11",
+    "fd00:2::/64",
+  ]);
+  const end = (family: 4 | 6, field: string) => ({
+    payload: { protocol: family === 4 ? "ip" : "ip6", field },
+  });
+  const refusal = (family: 4 | 6, field: string, link: string, addr: string) => [
+    { match: { op: "==", left: { meta: { key: link } }, right: "tailscale0" } },
+    { match: { op: "==", left: end(family, field), right: { prefix: { addr, len: 16 } } } },
+    { match: { op: "!=", left: end(family, field), right: `@believed${family}` } },
+    { counter: { packets: 0, bytes: 0 } },
+    { drop: null },
+  ];
+
+  test("has a set of its prefixes and ranges for each family", () => {
+    expect(name).toBe("headcni_allowlist");
+    const range = { range: ["10.244.3.8", "10.244.3.11"] };
+    expect(sets).toEqual([
+      {
+        name: "believed4",
+        type: "ipv4_addr",
+        elements: [{ prefix: { addr: "10.244.2.0", len: 24 } }, range],
+      },
+      { name: "believed6", type: "ipv6_addr", elements: [{ prefix: { addr: "fd00:2::", len: 64 } }] },
+    ]);
+  });
+
+  test("refuses pods' addresses outside of them, from the tunnel and towards it", () => {
+    expect(chains.map(({ rules }) => rules)).toEqual([
+      [
+        { name: "not-believed-saddr-4", statements: refusal(4, "saddr", "iifname", "10.244.0.0") },
+        { name: "not-believed-daddr-4", statements: refusal(4, "daddr", "oifname", "10.244.0.0") },
+        { name: "not-believed-saddr-6", statements: refusal(6, "saddr", "iifname", "fd00::") },
+        { name: "not-believed-daddr-6", statements: refusal(6, "daddr", "oifname", "fd00::") },
+      ],
+    ]);
+  });
+
+  test("has nothing of a family without pods", () => {
+    const only6 = allowlistTable({ ...believing, supernets: ["fd00::/16"] }, []);
+    expect(only6.sets).toEqual([{ name: "believed6", type: "ipv6_addr", elements: [] }]);
+    expect(ruleNames(only6)).toEqual(["not-believed-saddr-6", "not-believed-daddr-6"]);
   });
 });
 

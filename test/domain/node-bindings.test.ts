@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bindNodes, sameBindings } from "../../src/domain/node-bindings.ts";
+import { bindNodes, boundNodes, sameBindings } from "../../src/domain/node-bindings.ts";
 import { overlaps, parsePrefix } from "../../src/domain/prefix.ts";
 import { clusterNode } from "../support/cluster-node.ts";
 
@@ -83,6 +83,7 @@ describe("bindings of Nodes", () => {
   it("are others as soon as prefix, tailnet node, name or UID is another", () => {
     const one = bound("10.244.2.0/24", "n2");
     expect(sameBindings([one], [{ ...one }])).toBe(true);
+    expect(sameBindings([one, one], [one, { ...one, uid: "u9" }])).toBe(false);
     for (const other of [
       [{ ...one, prefix: "10.244.3.0/24" }],
       [{ ...one, nodeId: "9" }],
@@ -92,5 +93,12 @@ describe("bindings of Nodes", () => {
       [one, one],
     ])
       expect(sameBindings([one], other)).toBe(false);
+  });
+
+  it("tell of each prefix which tailnet node may serve it", () => {
+    expect(boundNodes([bound("10.244.1.0/24", "n1"), bound("10.244.2.0/24", "n2", "")])).toEqual({
+      "10.244.1.0/24": "1",
+      "10.244.2.0/24": "",
+    });
   });
 });

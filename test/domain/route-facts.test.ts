@@ -90,10 +90,11 @@ describe("facts of an own prefix", () => {
 
   test("without a netmap there is nothing to say of peers", () => {
     const peers = [peer(2, ["10.244.2.0/24"])];
-    const known = (changes: Partial<TailnetStatus>) => peerRoutes([own], view(status(peers, changes))).known;
-    expect(known({ backendState: "Starting" })).toEqual({ 2: true });
-    expect(known({ backendState: "NeedsLogin" })).toEqual({});
-    expect(known({ self: { ...status([]).self, nodeId: "" } })).toEqual({});
+    const told = (changes: Partial<TailnetStatus>) => peerRoutes([own], view(status(peers, changes)));
+    const nothing = { facts: {}, known: {}, strangers: 0 };
+    expect(told({ backendState: "Starting" }).known).toEqual({ 2: true });
+    expect(told({ backendState: "NeedsLogin" })).toEqual(nothing);
+    expect(told({ self: { ...status([]).self, nodeId: "" } })).toEqual(nothing);
   });
 
   test("a node that announces a part of it is no witness", () => {
