@@ -139,6 +139,31 @@ test.each<readonly [string, PairObservation, string, string, string]>([
     "1400 on n1 and 1280 on n2",
   ],
   [
+    "an own tunnel with an earlier MTU, the other node unasked",
+    pair({
+      from: node("n1", { mtu: 1400 }),
+      to: undefined,
+      way: way({ nodeToNode: onlySmall, podToNode: onlySmall, podToPod: undefined }),
+    }),
+    "tailnet",
+    "n1",
+    "interface on n1 carries 1280",
+  ],
+  [
+    "pods that get nothing through, no packet through WireGuard at first",
+    pair({ way: way({ tunnel: false, podToNode: none, podToPod: none }) }),
+    "through the node",
+    "n1",
+    "its pods do not",
+  ],
+  [
+    "a silent router address and pod, no packet through WireGuard at first",
+    pair({ way: way({ tunnel: false, nodeToNode: none, podToPod: none }) }),
+    "through the node",
+    "n2",
+    "no pod on it",
+  ],
+  [
     "a narrow link of a pod",
     pair({ way: way({ podToPod: onlySmall }) }),
     "through the node",
@@ -178,6 +203,7 @@ test.each([
   expect(diagnose(observation)).toMatchObject({
     result: "note",
     hop: "",
+    where: "both",
     reason: expect.stringContaining(reason),
   });
 });
@@ -186,4 +212,11 @@ test("a node that could not be asked itself is judged by what answers from outsi
   expect(diagnose(pair({ to: undefined, way: way({ podToPod: undefined }) })).result).toBe("ok");
   const silent = pair({ to: undefined, way: way({ ...allLost, path: "none", podToPod: undefined }) });
   expect(diagnose(silent)).toMatchObject({ result: "fail", hop: "tailnet", where: "n2" });
+});
+
+test("a node where no pod was attached, and none failed, is judged by what its host reaches", () => {
+  const podless = { podAddress: "", podToNode: null };
+  const ways = { podToNode: undefined, podToPod: undefined };
+  expect(diagnose(pair({ from: node("n1", podless), way: way(ways) })).result).toBe("ok");
+  expect(diagnose(pair({ to: node("n2", podless), way: way({ podToPod: undefined }) })).result).toBe("ok");
 });

@@ -92,5 +92,9 @@ export function judgeCases(cases: readonly Case[]): void {
     expect(findings).toEqual([
       expect.objectContaining({ id, result, found: expect.stringContaining(found) }),
     ]);
+    // What is wrong says why it matters and what to do.
+    if (result === "warn" || result === "fail")
+      for (const { why, todo } of findings)
+        expect([why, todo].filter((text) => text.length <= 10)).toEqual([]);
   });
 }

@@ -201,6 +201,13 @@ judgeCases([
     { mtu: 1420 },
   ],
   [
+    "a link to the tailnet namespace wide enough beside a narrow uplink",
+    "tailnet.mtu",
+    "ok",
+    kernel(() => ({ links: [link(2, "eth0", { mtu: 1340 }), link(3, "headcni0")] })),
+    "pods' MTU of 1280",
+  ],
+  [
     "a rule of other software for every packet",
     "addresses.rules",
     "warn",

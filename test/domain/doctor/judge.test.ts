@@ -25,7 +25,11 @@ const cluster = (changes: object): DoctorFacts => ({
 test.each([
   ["kubernetes.api", { unreachable: "the API server cannot be reached: ECONNREFUSED" }, "ECONNREFUSED"],
   ["kubernetes.rights", { forbidden: { value: ["watch pods"] } }, "watch pods"],
-  ["addresses.serviceCIDR", { serviceCidrs: { value: ["192.168.7.128/25"] } }, "192.168.7.128/25 overlaps"],
+  [
+    "addresses.serviceCIDR",
+    { serviceCidrs: { value: ["192.168.7.128/25"] } },
+    "10.96.0.0/16 or 192.168.7.128/25 overlaps",
+  ],
   ["kubernetes.node", { ownPodCidrs: { value: undefined } }, 'no Node "n1"'],
   ["kubernetes.node", { ownPodCidrs: { value: [] } }, "no podCIDR"],
   ["kubernetes.node", { ownPodCidrs: { value: ["10.1.0.0/24"] } }, "outside"],

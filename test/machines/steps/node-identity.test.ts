@@ -65,6 +65,14 @@ describe("who this node is in the tailnet", () => {
     expect(context()).toMatchObject({ failure: null, attempt: 0 });
   });
 
+  it("is not tried again once the Node says it", () => {
+    const { send, fail, fire, at } = started(seen(""), wanted("7"));
+    fail("publish", broken);
+    send(seen("7"));
+    expect(fire(wait(0))).toEqual([]);
+    expect(at()).toBe("resting");
+  });
+
   it("is given up after 12 s without an answer, and tried again", () => {
     const { fire, timers } = started(seen(""), wanted("7"));
     expect(timers()).toEqual([12_000]);

@@ -57,6 +57,7 @@ describe("the list of Nodes", () => {
     const { fire, timers } = resting(one);
     expect(timers()).toEqual([60_000]);
     expect(fire(60_000)).toEqual([]);
+    expect(timers()).toEqual([60_000]);
     const known = resting(one);
     known.send(wanted(one));
     expect(known.fire(60_000)).toEqual([write(one)]);
@@ -89,6 +90,15 @@ describe("the list of Nodes", () => {
     expect(context().failure).toEqual(brokenFailure);
     done("write", one);
     expect(context()).toMatchObject({ failure: null, attempt: 0, written: one });
+  });
+
+  it("is not tried again once the cluster says what is written already", () => {
+    const { send, fail, fire, at } = resting(one);
+    send(wanted(two));
+    fail("write", broken);
+    send(wanted(one));
+    expect(fire(retry(0))).toEqual([]);
+    expect(at()).toBe("resting");
   });
 
   it("takes every transition of its machine", async () => {

@@ -57,8 +57,10 @@ describe("what translates Services' addresses", () => {
   });
 
   it("is given up after 10 s and looked at again", () => {
-    const { fire, timers, context } = started();
+    const { done, fire, timers, context } = started();
     const failure = { code: "TIMEOUT", message: "the look at Services took more than 10 s" };
+    done("look", "netfilter");
+    fire(600_000);
     expect(fire(10_000)).toEqual([{ stop: "look" }, counted(failure)]);
     expect(context()).toMatchObject({ failure, seen: null });
     expect(timers()).toEqual([60_000]);
