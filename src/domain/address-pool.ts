@@ -76,7 +76,6 @@ export function poolNumbers(pool: AddressPool): PoolNumbers {
 export function claimAddress(pool: AddressPool, rules: ClaimRules): Claim {
   const prefix = parsePrefix(pool.prefix);
   const size = sizeOf(prefix);
-  if (pool.used.length >= size) return { ok: false, exhausted: poolNumbers(pool) };
   const seed = rules.strategy === "random" ? nextSeed(pool.seed) : pool.seed;
   const offset =
     nextFree(pool, startOf(rules.strategy, pool, size, seed), size, rules) ?? longestRested(pool);
@@ -116,15 +115,14 @@ export function releaseAddress(
   const used = offset === undefined ? pool.used : withoutSorted(pool.used, offset, itself);
   if (offset === undefined || used === pool.used) return pool;
   const { resting } = pool;
-  const isSweepDue = resting.length > 0 && resting.length % restingBetweenSweeps === 0;
+  const isSweepDue = resting.length % restingBetweenSweeps === 0;
   const kept = isSweepDue ? resting.filter((entry) => !isRested(entry, rules)) : resting;
   return { ...pool, used, resting: withSorted(kept, { offset, sinceMs: rules.nowMs }, offsetField) };
 }
 
 function sizeOf(prefix: Prefix): number {
-  const all = prefixSize(prefix);
-  const usable = all - BigInt(firstOffset) - (prefix.family === 4 ? 1n : 0n);
-  return usable <= 0n ? 0 : Number(usable < mostOffsets ? usable : BigInt(mostOffsets));
+  const usable = Number(prefixSize(prefix)) - firstOffset - (prefix.family === 4 ? 1 : 0);
+  return Math.min(Math.max(usable, 0), mostOffsets);
 }
 
 function offsetOf(pool: AddressPool, address: string): number | undefined {

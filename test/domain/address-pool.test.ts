@@ -55,6 +55,17 @@ describe("address pool", () => {
     expect(poolNumbers(createPool(prefix, 1)).size).toBe(size);
   });
 
+  test("a pool without addresses gives none", () => {
+    for (const strategy of ["sequential", "random", "dense"] as const)
+      expect(claimAddress(createPool("10.0.0.0/31", 1), rules(strategy)).ok).toBe(false);
+  });
+
+  test("starts empty, at the hint of an earlier run, with 32 bits of seed", () => {
+    const pool = { prefix: "10.0.0.0/24", used: [], resting: [], cursor: 0, seed: 2 ** 32 - 1 };
+    expect(createPool("10.0.0.0/24", -1)).toEqual(pool);
+    expect(createPool("10.0.0.0/24", -1, 9)).toEqual({ ...pool, cursor: 9 });
+  });
+
   test("sequential goes on after the last address, past a released one, and wraps", () => {
     let { pool } = claimMany(createPool("10.0.0.0/29", 1), 3, "sequential");
     pool = releaseAddress(pool, "10.0.0.3", { nowMs: 0, restMs: 0 });
@@ -77,6 +88,20 @@ describe("address pool", () => {
     );
   });
 
+  test("the seed of random goes through the sequence that Numerical Recipes prints, others leave it", () => {
+    let pool = createPool("fd00::/64", 0);
+    for (const seed of [0x3c6ef35f, 0x47502932, 0xd1ccf6e9, 0xaaf95334, 0x6252e503]) {
+      pool = claimed(claimAddress(pool, rules("random"))).pool;
+      expect(pool.seed).toBe(seed);
+    }
+    expect(claimed(claimAddress(pool, rules("dense"))).pool.seed).toBe(pool.seed);
+  });
+
+  test("random reaches every eighth of the pool", () => {
+    const { used } = claimMany(createPool("fd00::/64", 1), 100, "random").pool;
+    expect(new Set(used.map((offset) => Math.floor(offset / 2 ** 45))).size).toBe(8);
+  });
+
   test("a released address rests, and is given again once rested", () => {
     const full = claimMany(createPool("10.0.0.0/28", 1), 12, "dense").pool;
     const pool = releaseAddress(full, "10.0.0.2", { nowMs: 1_000, restMs: 30_000 });
@@ -89,6 +114,15 @@ describe("address pool", () => {
     pool = releaseAddress(pool, "10.0.0.4", { nowMs: 100, restMs: 30_000 });
     pool = releaseAddress(pool, "10.0.0.2", { nowMs: 200, restMs: 30_000 });
     expect(claimed(claimAddress(pool, rules("sequential", 300))).address).toBe("10.0.0.4");
+  });
+
+  test("the time of rest begins with the release; of two that rest equally long the lower is given", () => {
+    let { pool } = claimMany(createPool("10.0.0.0/28", 1), 12, "dense");
+    pool = releaseAddress(pool, "10.0.0.5", { nowMs: 40_000, restMs: 30_000 });
+    expect(claimed(claimAddress(pool, rules("dense", 69_999))).address).toBe("10.0.0.14");
+    pool = claimed(claimAddress(pool, rules("dense", 69_999))).pool;
+    pool = releaseAddress(pool, "10.0.0.7", { nowMs: 40_000, restMs: 30_000 });
+    expect(claimed(claimAddress(pool, rules("sequential", 40_000))).address).toBe("10.0.0.5");
   });
 
   test("an address whose link is not gone yet is never given", () => {
@@ -134,6 +168,16 @@ describe("address pool", () => {
       pool = releaseAddress(claim.pool, claim.address, { nowMs, restMs: 100 });
     }
     expect(pool.resting.length).toBeLessThanOrEqual(257);
+  });
+
+  test("only every 256th of those that rest makes the pool look at all of them", () => {
+    let { pool } = claimMany(createPool("10.0.0.0/16", 1), 257, "dense");
+    const addresses = pool.used.map((offset) => `10.0.${offset >> 8}.${offset & 255}`);
+    const left = addresses.map((address, index) => {
+      pool = releaseAddress(pool, address, { nowMs: index * 1_000, restMs: 1 });
+      return pool.resting.length;
+    });
+    expect(left).toEqual([...Array.from({ length: 256 }, (_, index) => index + 1), 1]);
   });
 
   test("stays plain JSON", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { planCleanup } from "../../src/domain/guard-cleanup.ts";
-import type { GuardInvariant } from "../../src/domain/guard-invariants.ts";
+import { type GuardInvariant, guardInvariants } from "../../src/domain/guard-invariants.ts";
 import type { GuardObservation, NamespaceObservation } from "../../src/domain/guard-observation.ts";
 import { findBroken } from "../../src/domain/guard-plan.ts";
 import type { GuardSettings } from "../../src/domain/guard-settings.ts";
@@ -94,7 +94,7 @@ test("what holds needs nothing", () => {
   expect(broken(whole)).toEqual([]);
 });
 
-test.each<{ invariant: GuardInvariant; seen: GuardObservation }>([
+const breaks: readonly { readonly invariant: GuardInvariant; readonly seen: GuardObservation }[] = [
   { invariant: "node.link", seen: linkDown("node", "headcni0") },
   { invariant: "tailnet.link", seen: linkDown("tailnet", "eth0") },
   { invariant: "node.linkAddress", seen: withoutAddress("node", "198.18.0.1") },
@@ -129,7 +129,16 @@ test.each<{ invariant: GuardInvariant; seen: GuardObservation }>([
   { invariant: "tailnet.sysctls", seen: withSysctl("tailnet", "net/ipv4/conf/all/rp_filter", "1") },
   { invariant: "node.firewall", seen: withoutTable("node") },
   { invariant: "tailnet.firewall", seen: withoutTable("tailnet") },
-])("$invariant alone is broken and its mend makes all whole", ({ invariant, seen }) => {
+];
+
+test("each invariant that metrics count from zero is broken by a test here, and no other", () => {
+  const others = ["node.leftovers", "tailnet.leftovers", "node.foreignFirewall"];
+  expect([...breaks.map(({ invariant }) => invariant), ...others].toSorted()).toEqual(
+    guardInvariants.toSorted(),
+  );
+});
+
+test.each(breaks)("$invariant alone is broken and its mend makes all whole", ({ invariant, seen }) => {
   expect(names(seen)).toEqual([invariant]);
   expect(
     broken(

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { attachmentKey } from "../../src/domain/attachment.ts";
 import { mismatchFailure, resultMismatches, resultOfPlan } from "../../src/domain/cni-result.ts";
-import { hostLinkName, planAttachment } from "../../src/domain/pod-network-plan.ts";
+import { hostLinkName, planAttachment, planOfObserved } from "../../src/domain/pod-network-plan.ts";
 import { shortId, stableHash } from "../../src/domain/stable-hash.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 
@@ -48,6 +48,16 @@ describe("plan of an attachment", () => {
         }
       }),
     );
+  });
+
+  test("has the same MACs in every release: pods that run keep theirs", () => {
+    expect([plan.hostMac, plan.podMac]).toEqual(["4e:a7:04:33:fc:ea", "9e:44:12:4c:e2:95"]);
+  });
+
+  test("comes back from what the kernel holds, without the path of the namespace", () => {
+    const { netns: _, podMac: __, routerAddresses: ___, ...kept } = plan;
+    const observed = { ...kept, state: "ready", netnsInode: "7", routedAddresses: ["10.244.1.7"] } as const;
+    expect(planOfObserved(observed, node.routerAddresses)).toEqual({ ...plan, netns: "" });
   });
 
   test("two interfaces of one container have different links and MACs", () => {

@@ -9,4 +9,20 @@ export type Equivalent = {
   readonly reason: string;
 };
 
-export const equivalents: readonly Equivalent[] = [];
+const known = "`isKnown` guards the only way into the state, and no action sets the ledger to null";
+const clusterNodes = "machines/cluster-nodes/cluster-nodes-machine.ts";
+
+export const equivalents: readonly Equivalent[] = [
+  {
+    file: clusterNodes,
+    before: "someMissing: ({ context }) => Object.keys(context.ledger?.missing ?? {}).length > 0,",
+    after: "someMissing: ({ context }) => Object.keys(context.ledger?.missing).length > 0,",
+    reason: known,
+  },
+  {
+    file: clusterNodes,
+    before: "params: ({ context }) => turnLedger(context.ledger ?? emptyLedger),",
+    after: "params: ({ context }) => turnLedger(context.ledger),",
+    reason: known,
+  },
+];

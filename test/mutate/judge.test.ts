@@ -35,3 +35,20 @@ test("tests that fail without a mutant judge nothing", async () => {
 test("tests that fail without a mutant after others did say so", async () => {
   expect((await judge(order, answering(true, false, false, false))).disturbed).toEqual([file]);
 });
+
+test("a mutant may take ten times what its tests take without one, and ten seconds at least", async () => {
+  const limits = async (delayMs: number): Promise<readonly number[]> => {
+    const given: number[] = [];
+    const run: TestRun = {
+      ...answering(true),
+      run: async (_tests, _texts, limitMs) => {
+        if (given.push(limitMs) === 1) await new Promise((resolve) => setTimeout(resolve, delayMs));
+        return { passed: true, failed: "" };
+      },
+    };
+    await judge(order, run);
+    return given.slice(1);
+  };
+  expect(await limits(0)).toEqual([10_000, 10_000, 10_000]);
+  for (const limit of await limits(1_500)) expect(limit).toBeGreaterThanOrEqual(14_990);
+});

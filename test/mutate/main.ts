@@ -35,27 +35,23 @@ const tests = globSync(unitTests, { cwd: root })
   .filter((test) => values.tests.some((part) => test.includes(part)))
   .toSorted()
   .map((test) => join(root, test));
+const verdicts: Verdict[] = [];
+// Before the test run's own handler, which ends the process.
+process.once("SIGINT", report);
 await using run = await startTestRun([unitTests]);
-const { verdicts, disturbed } = await judge(
+const { disturbed } = await judge(
   { root, files, tests, distance: Number(values.distance), choose: sample, progress, judged },
   run,
 );
 progress("");
 
-const lines = scores(files, verdicts);
-const alive = survivors(verdicts);
+report();
 const wronglyDeclared = notEquivalent(verdicts);
-if (values.json) {
-  const plain = alive.map(({ mutant, testFiles }) => ({ ...mutant, testFiles }));
-  console.log(JSON.stringify({ scores: lines, survivors: plain }, null, 2));
-} else {
-  for (const score of lines) console.log(scoreLine(score));
-}
 for (const { mutant, killedBy } of wronglyDeclared)
   console.error(`${mutant.file}:${mutant.line} is declared as equivalent, but killed by ${killedBy}`);
 for (const file of disturbed)
   console.error(`${file}: a mutant left something behind that fails its tests; this score does not count`);
-const total = lines.at(-1)?.score ?? 0;
+const total = scores(files, verdicts).at(-1)?.score ?? 0;
 // Set in any case: Vitest sets it when a test fails, and here one must.
 const isSound = wronglyDeclared.length === 0 && disturbed.length === 0;
 process.exitCode = isSound && total >= Number(values["at-least"]) ? 0 : 1;
@@ -85,7 +81,19 @@ function mulberry32(seed: number): () => number {
   };
 }
 
+/** The scores of what is judged so far. */
+function report(): void {
+  const lines = scores(files, verdicts);
+  if (values.json) {
+    const plain = survivors(verdicts).map(({ mutant, testFiles }) => ({ ...mutant, testFiles }));
+    console.log(JSON.stringify({ scores: lines, survivors: plain }, null, 2));
+  } else {
+    for (const score of lines) console.log(scoreLine(score));
+  }
+}
+
 function judged(verdict: Verdict): void {
+  verdicts.push(verdict);
   if (!values.json) for (const survivor of survivors([verdict])) console.log(survivorLines(survivor));
 }
 

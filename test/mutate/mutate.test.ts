@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -29,14 +30,31 @@ test("names the mutant that no test notices, fails below the score, and leaves t
   expect(mutate("--at-least", "75").status).toBe(0);
 });
 
+test("a run that is stopped prints the scores of what is judged so far", async () => {
+  const child = spawn(process.execPath, argumentsFor(["--json"], "test/mutate/fixture/count.ts"), {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk) => {
+    stdout += chunk;
+  });
+  // The fourth mutant loops without end.
+  child.stderr.setEncoding("utf8").on("data", (chunk) => {
+    if (String(chunk).includes("4 of 5")) child.kill("SIGINT");
+  });
+  await once(child, "close");
+  const { scores } = JSON.parse(stdout) as { readonly scores: readonly unknown[] };
+  expect(scores.at(-1)).toMatchObject({ name: "total", mutants: 3, killed: 3 });
+});
+
 function mutate(...options: readonly string[]): { readonly status: number | null; readonly stdout: string } {
-  const args = [
-    join(root, "test/mutate/main.ts"),
-    "--json",
-    "--tests",
-    "test/mutate/fixture",
-    ...options,
-    fixture,
-  ];
-  return spawnSync(process.execPath, args, { encoding: "utf8", cwd: root });
+  return spawnSync(process.execPath, argumentsFor(["--json", ...options], fixture), {
+    encoding: "utf8",
+    cwd: root,
+  });
+}
+
+function argumentsFor(options: readonly string[], file: string): readonly string[] {
+  return [join(root, "test/mutate/main.ts"), "--tests", "test/mutate/fixture", ...options, file];
 }

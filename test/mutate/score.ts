@@ -22,14 +22,12 @@ function scoreOf(name: string, verdicts: readonly Verdict[]): Score {
   };
 }
 
-/** One score a file, then the total. */
+/** One score for each file with a judged mutant, then the total. */
 export function scores(files: readonly string[], verdicts: readonly Verdict[]): readonly Score[] {
-  const perFile = files.map((file) =>
-    scoreOf(
-      file,
-      verdicts.filter(({ mutant }) => mutant.file === file),
-    ),
-  );
+  const perFile = files.flatMap((file) => {
+    const own = verdicts.filter(({ mutant }) => mutant.file === file);
+    return own.length === 0 ? [] : [scoreOf(file, own)];
+  });
   return [...perFile, scoreOf("total", verdicts)];
 }
 

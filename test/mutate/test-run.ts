@@ -27,6 +27,8 @@ const testTimeout = 120_000;
 
 export async function startTestRun(include: readonly string[]): Promise<TestRun> {
   let texts: ReadonlyMap<string, string> = new Map();
+  /** The test files that the run has come to the end of: Vitest keeps what others gave in earlier runs. */
+  const ended = new Set<string>();
   const pool = warmPool();
   const vitest = await createVitest(
     "test",
@@ -42,7 +44,7 @@ export async function startTestRun(include: readonly string[]): Promise<TestRun>
       isolate: false,
       maxWorkers: 1,
       runner: join(import.meta.dirname, "stop-at-first-failure.ts"),
-      reporters: [{}],
+      reporters: [{ onTestModuleEnd: ({ moduleId }) => void ended.add(moduleId) }],
       silent: true,
       testTimeout,
       hookTimeout: testTimeout,
@@ -64,16 +66,25 @@ export async function startTestRun(include: readonly string[]): Promise<TestRun>
       }
       texts = wanted;
       const chosen = tests.flatMap((test) => specifications.filter(({ moduleId }) => moduleId === test));
-      const timer = setTimeout(() => void pool.stop(), limitMs);
+      let late: string | undefined;
+      const timer = setTimeout(() => {
+        late = `takes longer than ${Math.round(limitMs)} ms`;
+        void pool.stop();
+      }, limitMs);
+      ended.clear();
       const { testModules, unhandledErrors } = await vitest.runTestSpecifications(chosen);
       clearTimeout(timer);
       const failed =
+        late ??
         testModules
-          .filter(({ moduleId }) => tests.includes(moduleId))
+          .filter(({ moduleId }) => ended.has(moduleId))
           .map(failureOf)
-          .find(isText) ?? unhandledErrors.map(messageOf)[0];
+          .find(isText) ??
+        unhandledErrors.map(messageOf)[0];
       // What outlives a failed test may still disturb: timers of a test that ran out of time, a loop without end.
       if (failed !== undefined && /timed out|unhandled|^error/i.test(failed)) await pool.stop();
+      const missing = tests.filter((test) => !ended.has(test));
+      if (failed === undefined && missing.length > 0) throw new Error(`did not run: ${missing.join(", ")}`);
       return { passed: failed === undefined, failed: failed ?? "" };
     },
     reached: pool.reached,

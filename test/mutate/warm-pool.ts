@@ -55,7 +55,8 @@ function forOneRun(child: ChildProcess): PoolWorker {
   const listeners: (readonly [string, (...values: unknown[]) => void])[] = [];
   return {
     name: "warm",
-    cacheFs: true,
+    // A new process would take the files of its first run from disk for ever: Vitest's workers do not outlive a run.
+    cacheFs: false,
     on: (event, callback) => {
       listeners.push([event, callback]);
       child.on(event, callback);

@@ -43,9 +43,12 @@ function started() {
 
 describe("the cluster's Nodes", () => {
   it("are told once they are known and with each change, and not without one", () => {
-    const { first, send, at } = started();
+    const { first, send, at, actor } = started();
     expect(first).toEqual([watch, list]);
     expect(at()).toEqual({ working: "unknown" });
+    expect(actor.getSnapshot().getMeta()).toMatchObject({
+      "clusterNodes.working.unknown": { limit: { ms: 60_000 } },
+    });
     expect(send(listed(node(1)))).toEqual(told(node(1)));
     expect(at()).toEqual({ working: { known: "whole" } });
     expect(send(listed(node(1)))).toEqual([]);

@@ -117,6 +117,27 @@ describe("health", () => {
     expect(say(fact).filter((text) => !text.startsWith("headscale"))).toEqual([]);
   });
 
+  it("counts as stuck a minute after a word is missing or bad, and as not whole until then", () => {
+    const { say, actor } = started();
+    const limits = () =>
+      Object.entries(actor.getSnapshot().getMeta()).flatMap(([state, { limit }]) =>
+        limit === "none" ? [] : [`${state} ${limit.ms}`],
+      );
+    expect(limits()).toContain("health.guard.unknown 60000");
+    say({ type: "control.lost" });
+    say({ type: "guard.repairing", invariants: ["node.ownRule"] });
+    expect(limits()).toContain("health.guard.repairing 60000");
+    expect(actor.getSnapshot().hasTag("problem")).toBe(true);
+  });
+
+  it("says no more why a login was refused once another is under way", () => {
+    const { say, context } = healthy();
+    say(login(false, "expired"));
+    expect(context().words.login).toContain("expired");
+    say(login(false, ""));
+    expect(context().words.login).toBe("");
+  });
+
   it("tells when what was wrong is over", () => {
     const { say, at } = healthy();
     say(down);
