@@ -1,3 +1,4 @@
+import { globSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { allMachines } from "../../machines/all-machines.ts";
 import { brokenRules } from "../support/machine-rules.ts";
@@ -7,6 +8,7 @@ describe("every machine", () => {
   test("is listed once, under an id of its own", () => {
     const ids = allMachines.map((machine) => machine.id);
     expect(ids).toEqual([...new Set(ids)]);
+    expect(ids).toHaveLength(globSync("machines/**/*-machine.ts").length);
   });
 
   test.each(allMachines.map((machine) => [machine.id, machine] as const))(
