@@ -50,8 +50,9 @@ function brokenNode(settings: GuardSettings, observation: GuardObservation): rea
   if (tailnet === undefined) return [...broken, ...left];
   const torn = removeTornLink(snapshot, tailnet.kernel);
   if (torn.length === 0) return [...broken, ...left];
-  // Everything that stands on the link goes with it, though the snapshot still shows it.
-  const again = brokenWishes("node", [...wishes, ...pods], without(snapshot, tailnetLink.node));
+  // Everything that stands on the link goes with it: none of it holds where there is no link.
+  const links = snapshot.links.filter(({ name }) => name !== tailnetLink.node);
+  const again = brokenWishes("node", [...wishes, ...pods], { ...snapshot, links });
   return [{ invariant: "node.link", mends: torn }, ...again, ...left];
 }
 
@@ -91,16 +92,6 @@ function removeTornLink(node: KernelSnapshot, tailnet: KernelSnapshot): readonly
 
 function removal(namespace: NamespaceName, link: string): Mend {
   return { kind: "kernel", namespace, operations: [{ op: "link.remove", link }] };
-}
-
-function without(snapshot: KernelSnapshot, name: string): KernelSnapshot {
-  const gone = findLink(snapshot, name)?.index;
-  return {
-    ...snapshot,
-    links: snapshot.links.filter(({ index }) => index !== gone),
-    addresses: snapshot.addresses.filter(({ linkIndex }) => linkIndex !== gone),
-    routes: snapshot.routes.filter(({ linkIndex }) => linkIndex === undefined || linkIndex !== gone),
-  };
 }
 
 function leftovers(

@@ -196,6 +196,15 @@ test.each([
   },
 );
 
+test("a pod's route that is gone comes back also while the pair is torn", () => {
+  const torn = inKernel(
+    withoutRoutes("node", ({ destination }) => destination !== "10.244.1.5/32"),
+    "tailnet",
+    (kernel) => ({ ...kernel, links: [] }),
+  );
+  expect(names(torn)).toContain("node.podRoutes");
+});
+
 const stale = { family: 4, priority: 5180, table: 254, destination: "10.99.0.0/16", protocol: 0x48 } as const;
 const withStale = (name: NamespaceName) =>
   inKernel(whole, name, (kernel) => ({ ...kernel, rules: [...kernel.rules, stale] }));

@@ -63,6 +63,10 @@ describe("link alias", () => {
     );
   });
 
+  test.each(["", "-", "~", "a b", "100%", "tab\tline\n", "-~x"])("%o comes back as it went in", (network) => {
+    expect(parseLinkAlias(formatLinkAlias({ ...small, network }))?.network).toBe(network);
+  });
+
   test("whatever the names hold, it fits, parses, and formats to the same text again", () => {
     fc.assert(
       fc.property(wild, (alias) => {
