@@ -14,7 +14,9 @@ import {
   clampSegment,
   counted,
   destinationIsLocal,
+  isFromOpener,
   isTcpSyn,
+  keepsItsSource,
   sourceIsElsewhere,
 } from "../../src/domain/nft-statements.ts";
 import {
@@ -167,6 +169,16 @@ test("statements are those of libnftables-json(5)", () => {
   });
   expect(belongsToNoFlow).toEqual({
     match: { op: "in", left: { ct: { key: "state" } }, right: ["invalid", "untracked"] },
+  });
+  expect(keepsItsSource).toEqual({
+    match: {
+      op: "==",
+      left: { "&": [{ ct: { key: "status" } }, { "|": ["confirmed", "snat"] }] },
+      right: "confirmed",
+    },
+  });
+  expect(isFromOpener).toEqual({
+    match: { op: "==", left: { ct: { key: "direction" } }, right: "original" },
   });
 });
 
