@@ -206,6 +206,7 @@ test.each([
 describe.each([
   {
     of: "the node",
+    name: "headcni",
     table: nodeTable(settings),
     places: {
       sources: "filter prerouting -300 accept",
@@ -217,6 +218,7 @@ describe.each([
   },
   {
     of: "X",
+    name: "headcni",
     table: tailnetTable(settings),
     places: {
       forward: "filter forward 0 drop",
@@ -226,16 +228,18 @@ describe.each([
   },
   {
     of: "what X believes",
+    name: "headcni_allowlist",
     table: allowlistTable(believing, []),
     places: { forward: "filter forward -10 accept" },
   },
-])("the table of $of", ({ table, places }) => {
+])("the table of $of", ({ name: tableName, table, places }) => {
   // Before conntrack (-200), before and after its translations (dstnat -100, srcnat 100): linux/netfilter_ipv4.h.
-  test("has its chains where they see what they judge", () => {
+  test("has its name, and its chains where they see what they judge", () => {
     const found = table.chains.map(
       ({ name, type, hook, priority, policy }) => [name, `${type} ${hook} ${priority} ${policy}`] as const,
     );
     expect(Object.fromEntries(found)).toEqual(places);
+    expect(table.name).toBe(tableName);
   });
 
   test("counts what it drops, and names each rule once", () => {
@@ -249,7 +253,7 @@ describe.each([
 });
 
 describe("the table of what X believes", () => {
-  const { name, sets, chains } = allowlistTable(believing, [
+  const { sets, chains } = allowlistTable(believing, [
     "10.244.2.0/24",
     "10.244.3.8-10.244.3.11",
     "fd00:2::/64",
@@ -266,7 +270,6 @@ describe("the table of what X believes", () => {
   ];
 
   test("has a set of its prefixes and ranges for each family", () => {
-    expect(name).toBe("headcni_allowlist");
     const range = { range: ["10.244.3.8", "10.244.3.11"] };
     expect(sets).toEqual([
       {
@@ -294,6 +297,21 @@ describe("the table of what X believes", () => {
     expect(only6.sets).toEqual([{ name: "believed6", type: "ipv6_addr", elements: [] }]);
     expect(ruleNames(only6)).toEqual(["not-believed-saddr-6", "not-believed-daddr-6"]);
   });
+});
+
+test("what makes a pod a router is refused in both families", () => {
+  const judged = nodeTable(settings)
+    .chains.flatMap(({ rules }) => rules)
+    .filter(({ name }) => name.startsWith("pod-router"))
+    .map(({ name, statements: [, kind] }) => [name, kind]);
+  const type = (protocol: string) => ({ payload: { protocol, field: "type" } });
+  expect(judged).toEqual([
+    ["pod-router-4", { match: { op: "==", left: type("icmp"), right: "redirect" } }],
+    [
+      "pod-router-6",
+      { match: { op: "==", left: type("icmpv6"), right: { set: ["nd-router-advert", "nd-redirect"] } } },
+    ],
+  ]);
 });
 
 test("segments leave room for the headers of their family", () => {
