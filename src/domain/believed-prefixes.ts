@@ -15,7 +15,7 @@ import { positionOf } from "./sorted-list.ts";
 export type ServedRoutes = Readonly<Record<string, readonly string[]>>;
 
 /** More parts of a Node's prefix than these are not told apart: who announces so many can take all of it with two. */
-export const mostParts = 16;
+const mostParts = 16;
 
 /**
  * What is believed of the tailnet: each bound prefix that exactly its node serves, without the parts that other nodes serve inside of it (a
