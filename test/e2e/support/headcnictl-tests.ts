@@ -11,7 +11,9 @@ import { applyObjects, kubectl } from "../../lab/kubernetes/kubectl.ts";
 import { imageNames } from "../../lab/kubernetes/lab-images.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";
+import { stderrProgress } from "../../lab/progress.ts";
 import { run, runResult } from "../../lab/run-command.ts";
+import { waitUntil } from "../../lab/wait-until.ts";
 import { type StreamedProcess, streamedProcess } from "./streamed-process.ts";
 
 /** headcnictl beside a cluster with two nodes: it reaches HeadCNI's pods, as the chart installs them, through the API server alone. */
@@ -32,8 +34,23 @@ export function headcnictlTests(lab: () => Lab): void {
   }
 
   test("status of all nodes is one table, and one document with a document each", async () => {
-    const human = await headcnictl("status", "--all-nodes");
-    expect(human).toMatchObject({ exitCode: 0 });
+    // For a moment something may be in repair: the cluster came up just now.
+    let said = "";
+    const human = await waitUntil(
+      async () => {
+        const answer = await headcnictl("status", "--all-nodes");
+        if (answer.exitCode === 0) return answer;
+        said = `${answer.stdout}${answer.stderr}`;
+        stderrProgress()(`headcnictl status --all-nodes ended with ${answer.exitCode}:\n${said}`);
+        return undefined;
+      },
+      {
+        what: "status says that all nodes are well",
+        timeoutMs: 30_000,
+        everyMs: 500,
+        explain: async () => said,
+      },
+    );
     expect(human.stdout).toMatch(/n1 +proven/);
     expect(human.stdout).toMatch(/n2 +proven/);
     const json = JSON.parse((await headcnictl("status", "--all-nodes", "-o", "json")).stdout);
