@@ -75,13 +75,20 @@ export function nearestLimit(
   return nearest;
 }
 
+/** Milliseconds past its limit until a state counts as stuck: the timer that ends it then may fire this late on a busy node. */
+const timerLatenessMs = 1_000;
+
+function isStuck(heldMs: number, limitMs: number): boolean {
+  return heldMs > limitMs + timerLatenessMs;
+}
+
 export function stateOf(machine: LiveMachine, now: number): MachineState {
   const { kind, state, error } = machine;
   const limit = nearestLimit(machine, now);
   const nodeState = (node: string, path: string) => {
     const limitMs = state.limits.get(node) ?? null;
     const heldMs = heldFor(machine, node, now);
-    return { state: path, sinceMs: Math.round(heldMs), limitMs, stuck: limitMs !== null && heldMs > limitMs };
+    return { state: path, sinceMs: Math.round(heldMs), limitMs, stuck: limitMs !== null && isStuck(heldMs, limitMs) };
   };
   return {
     machine: kind.name,
@@ -91,7 +98,7 @@ export function stateOf(machine: LiveMachine, now: number): MachineState {
     state: error === undefined ? state.name : "error",
     sinceMs: Math.round(now - machine.since),
     limitMs: limit?.limitMs ?? null,
-    stuck: limit !== null && limit.heldMs > limit.limitMs,
+    stuck: limit !== null && isStuck(limit.heldMs, limit.limitMs),
     ...(state.outer.size > 0 && { outer: [...state.outer].map(([node, path]) => nodeState(node, path)) }),
     ...(state.paths.length > 1 &&
       error === undefined && { regions: state.paths.map((path) => nodeState(`${kind.name}.${path}`, path)) }),

@@ -25,7 +25,7 @@ describe("the machines' metrics", () => {
     spawn("a");
     spawn("b");
     tell("a", "go");
-    clock.now = 1500;
+    clock.now = 2500;
     expect(await samples(registry, "headcni_machines")).toEqual([
       'headcni_machines{machine="root",state="running"} 1',
       'headcni_machines{machine="child",state="idle"} 1',
@@ -33,7 +33,7 @@ describe("the machines' metrics", () => {
       'headcni_machines{machine="child",state="working"} 1',
     ]);
     expect(await samples(registry, "headcni_machine_oldest_seconds")).toContain(
-      'headcni_machine_oldest_seconds{machine="child",state="working"} 1.5',
+      'headcni_machine_oldest_seconds{machine="child",state="working"} 2.5',
     );
     expect(await samples(registry, "headcni_machine_stuck")).toEqual([
       'headcni_machine_stuck{machine="child",state="working"} 1',
@@ -48,7 +48,7 @@ describe("the machines' metrics", () => {
     for (const event of ["go", "deeper"] as const) tell("a", event);
     clock.now = 4000;
     tell("a", "step");
-    clock.now = 5500;
+    clock.now = 6500;
     const stuckNow = async () =>
       (await samples(registry, "headcni_machine_stuck")).filter((line) => line.includes("nested"));
     expect(await stuckNow()).toEqual([
@@ -57,8 +57,8 @@ describe("the machines' metrics", () => {
     ]);
     expect(await samples(registry, "headcni_machine_oldest_seconds")).toEqual(
       expect.arrayContaining([
-        'headcni_machine_oldest_seconds{machine="child",state="nested"} 5.5',
-        'headcni_machine_oldest_seconds{machine="child",state="nested.second"} 1.5',
+        'headcni_machine_oldest_seconds{machine="child",state="nested"} 6.5',
+        'headcni_machine_oldest_seconds{machine="child",state="nested.second"} 2.5',
       ]),
     );
     const machines = await samples(registry, "headcni_machines");
@@ -192,7 +192,7 @@ test("a machine with parallel regions has a series for each region's state, not 
   actor.send({ type: "left.lost" });
   now = 900;
   actor.send({ type: "right.lost" });
-  now = 1100;
+  now = 2100;
   expect(await samples(registry, "headcni_machines")).toEqual([
     'headcni_machines{machine="both",state="left.ok"} 0',
     'headcni_machines{machine="both",state="right.ok"} 0',
