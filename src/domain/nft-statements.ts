@@ -79,6 +79,14 @@ export function clampSegment(size: number): NftStatement {
   return { mangle: { key: { "tcp option": { name: "maxseg", field: "size" } }, value: size } };
 }
 
+/** A UDP datagram without a checksum, or one whose checksum came out as 0. */
+export const lacksChecksum: NftStatement = fieldIs("udp", "checksum", 0);
+
+/** What a checksum that comes out as 0 is sent as (RFC 768; in one's complement both are zero). */
+export const writeZeroChecksum: NftStatement = {
+  mangle: { key: { payload: { protocol: "udp", field: "checksum" } }, value: 0xffff },
+};
+
 export const counted: NftStatement = { counter: { packets: 0, bytes: 0 } };
 export const accept: NftStatement = { accept: null };
 export const refused: readonly NftStatement[] = [counted, { drop: null }];

@@ -9,8 +9,10 @@ import {
   belongsToNoFlow,
   clampSegment,
   isTcpSyn,
+  lacksChecksum,
   metaIs,
   refused,
+  writeZeroChecksum,
 } from "./nft-statements.ts";
 import type { NftRule, NftTable } from "./nft-table.ts";
 
@@ -31,6 +33,7 @@ export function tailnetTable(settings: GuardSettings): NftTable {
         name: "forward",
         ...{ type: "filter", hook: "forward", priority: 0, policy: "drop" },
         rules: [
+          ...(families.some(({ family }) => family === 6) ? [zeroChecksum] : []),
           ...families.map((family) => clamp(family, settings.tunnel.mtu)),
           ...families.flatMap((family) => [
             duplicate(family, tunnel),
@@ -54,6 +57,15 @@ export function tailnetTable(settings: GuardSettings): NftTable {
     ],
   };
 }
+
+/**
+ * tailscaled computes what pods leave to their link, and sends a checksum that comes out as 0 as 0 (wireguard-go, tun/offload.go, GSOSplit),
+ * with which IPv6 refuses a datagram (RFC 8200, section 8.1): one of 65,536 would be lost, however often it is repeated.
+ */
+const zeroChecksum: NftRule = {
+  name: "zero-checksum-6",
+  statements: [metaIs("nfproto", "ipv6"), lacksChecksum, writeZeroChecksum],
+};
 
 /** All that X forwards crosses the tunnel on one side, so its MTU bounds both directions. */
 function clamp({ family }: FamilySettings, mtu: number): NftRule {

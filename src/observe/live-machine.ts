@@ -88,7 +88,12 @@ export function stateOf(machine: LiveMachine, now: number): MachineState {
   const nodeState = (node: string, path: string) => {
     const limitMs = state.limits.get(node) ?? null;
     const heldMs = heldFor(machine, node, now);
-    return { state: path, sinceMs: Math.round(heldMs), limitMs, stuck: limitMs !== null && isStuck(heldMs, limitMs) };
+    return {
+      state: path,
+      sinceMs: Math.round(heldMs),
+      limitMs,
+      stuck: limitMs !== null && isStuck(heldMs, limitMs),
+    };
   };
   return {
     machine: kind.name,

@@ -12,7 +12,7 @@ export function seenInX(places: Places): Places {
 /** What kind of packet it is, addresses and links apart. */
 type PacketKind = Pick<
   FilterPacket,
-  "protocol" | "destinationPort" | "flags" | "segmentSize" | "icmpType" | "state" | "later"
+  "protocol" | "destinationPort" | "flags" | "segmentSize" | "udpChecksum" | "icmpType" | "state" | "later"
 >;
 const commonKinds: readonly PacketKind[] = [
   { protocol: "udp", destinationPort: 5353, state: "new" },
@@ -21,6 +21,7 @@ const commonKinds: readonly PacketKind[] = [
   { protocol: "udp", destinationPort: 30081, state: "new" },
   { protocol: "udp", destinationPort: 30082, state: "new" },
   { protocol: "udp", destinationPort: 5353, state: "established" },
+  { protocol: "udp", destinationPort: 5353, state: "established", udpChecksum: 0 },
   { protocol: "udp", destinationPort: 5353, state: "untracked" },
   { protocol: "udp", destinationPort: 5353, state: "established", later: "translated" },
   { protocol: "udp", destinationPort: 5353, state: "established", later: "untranslated" },

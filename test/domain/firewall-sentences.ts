@@ -261,6 +261,14 @@ export const tailnetSentences: readonly Sentence[] = [
       return !passage.passes || passage.segmentSize === bounded;
     },
   },
+  {
+    says: "UDP that is forwarded over IPv6 has a checksum where pods have IPv6, and over IPv4 what it came with",
+    holds: ({ family, input, udpChecksum }, passage, terms) => {
+      const lacks = udpChecksum === 0 && input !== undefined && family === 6;
+      const wanted = lacks && terms.segmentSize[6] !== undefined ? 0xffff : udpChecksum;
+      return !passage.passes || passage.udpChecksum === wanted;
+    },
+  },
 ];
 
 /** The table of headcni-wire in X, whatever else is there. Links of a packet are `tailnetLinks`. */

@@ -17,7 +17,9 @@ import {
   isFromOpener,
   isTcpSyn,
   keepsItsSource,
+  lacksChecksum,
   sourceIsElsewhere,
+  writeZeroChecksum,
 } from "../../src/domain/nft-statements.ts";
 import {
   digestOf,
@@ -162,6 +164,12 @@ test("statements are those of libnftables-json(5)", () => {
   });
   expect(clampSegment(1240)).toEqual({
     mangle: { key: { "tcp option": { name: "maxseg", field: "size" } }, value: 1240 },
+  });
+  expect(lacksChecksum).toEqual({
+    match: { op: "==", left: { payload: { protocol: "udp", field: "checksum" } }, right: 0 },
+  });
+  expect(writeZeroChecksum).toEqual({
+    mangle: { key: { payload: { protocol: "udp", field: "checksum" } }, value: 65535 },
   });
   expect(counted).toEqual({ counter: { packets: 0, bytes: 0 } });
   expect(sourceIsElsewhere).toEqual({
@@ -315,8 +323,8 @@ test("what makes a pod a router is refused in both families", () => {
 });
 
 test("segments leave room for the headers of their family", () => {
-  const sizes = JSON.stringify(tailnetTable(settings)).match(/"value":\d+/g);
-  expect(sizes).toEqual(['"value":1240', '"value":1220']);
+  const sizes = JSON.stringify(tailnetTable(settings)).match(/"size"}},"value":\d+/g);
+  expect(sizes).toEqual(['"size"}},"value":1240', '"size"}},"value":1220']);
 });
 
 test("without masquerade pods keep their address outside, tailscaled's packets still take the node's", () => {

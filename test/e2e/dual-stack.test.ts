@@ -11,7 +11,13 @@ import { addPod, deletePod, execInNode, execInPod, type Pod } from "../lab/pods.
 import { type CommandLine, run } from "../lab/run-command.ts";
 import { ctlDocument, runCtl } from "../lab/run-ctl.ts";
 import { killService, startService } from "../lab/services.ts";
-import { fetchFrom, startPodServer, startProbe, startRead } from "../lab/traffic/traffic.ts";
+import {
+  answersZeroChecksum,
+  fetchFrom,
+  startPodServer,
+  startProbe,
+  startRead,
+} from "../lab/traffic/traffic.ts";
 import { bridgeAddress6 } from "../lab/underlay.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { cleanUp, expectCleanNode } from "./support/clean-node.ts";
@@ -118,6 +124,11 @@ test("a daemon that is killed and replaced costs IPv6 no packet", async () => {
   const rebinds = lab().nodes.map((each) => tailscaledCounters(lab(), each, ["magicsock_rebind_calls"]));
   const explained = JSON.stringify({ steps, report, rebinds: await Promise.all(rebinds) });
   expect(report.received, explained).toBe(report.sent);
+});
+
+test("datagrams whose checksum comes out as 0 reach pods on the same node and across the tailnet", async () => {
+  for (const target of [v6(pods.a2), v6(pods.b1)])
+    expect(await answersZeroChecksum(pods.a1, target), `to ${target}`).toBe(true);
 });
 
 test("full-size packets pass whole, larger ones are told the MTU", async () => {

@@ -29,6 +29,8 @@ export interface FilterPacket {
   readonly flags?: readonly ("syn" | "ack" | "rst" | "fin")[];
   /** MSS option of a TCP segment, in bytes. */
   readonly segmentSize?: number;
+  /** Checksum of a UDP datagram; the right one, which is not 0, where absent. */
+  readonly udpChecksum?: number;
   /** ICMP type, as nft names it. */
   readonly icmpType?: string;
   readonly state: "new" | "established" | "related" | "invalid" | "untracked";
@@ -44,6 +46,7 @@ export interface Passage {
   readonly source: string;
   readonly destination: string;
   readonly segmentSize: number | undefined;
+  readonly udpChecksum: number | undefined;
 }
 
 type Hook = NftChain["hook"];
@@ -82,8 +85,8 @@ function isTranslated({ state, later }: FilterPacket): boolean {
   return later === undefined ? state === "new" : later === "translated";
 }
 
-function seen({ source, destination, segmentSize }: Moving) {
-  return { source, destination, segmentSize };
+function seen({ source, destination, segmentSize, udpChecksum }: Moving) {
+  return { source, destination, segmentSize, udpChecksum };
 }
 
 function hooksOf({ input, output }: FilterPacket): readonly Hook[] {
@@ -123,13 +126,22 @@ function throughStatement(kind: string, detail: unknown, packet: Moving): Step {
     case "counter":
       return { packet, verdict: "continue" };
     case "mangle":
-      return { packet: withSegmentSize(packet, (detail as { value: number }).value), verdict: "continue" };
+      return { packet: mangled(packet, detail as Mangle), verdict: "continue" };
     case "accept":
     case "drop":
       return { packet, verdict: kind };
     default:
       return translate(kind, detail as Target | null, packet);
   }
+}
+
+interface Mangle {
+  readonly key: NftStatement;
+  readonly value: number;
+}
+
+function mangled(packet: Moving, { key, value }: Mangle): Moving {
+  return "payload" in key ? { ...packet, udpChecksum: value } : withSegmentSize(packet, value);
 }
 
 /** The kernel lowers an option that is there and never raises it. */
@@ -217,6 +229,7 @@ const readers: Readonly<Record<string, Reader>> = {
   "ip6 saddr": ({ family, source }) => (family === 6 ? [source] : undefined),
   "ip6 daddr": ({ family, destination }) => (family === 6 ? [destination] : undefined),
   "udp dport": ({ protocol, destinationPort }) => (protocol === "udp" ? some(destinationPort) : undefined),
+  "udp checksum": ({ protocol, udpChecksum }) => (protocol === "udp" ? some(udpChecksum ?? 1) : undefined),
   "tcp flags": ({ protocol, flags }) => (protocol === "tcp" ? flags : undefined),
   "icmp type": ({ family, icmpType }) => (family === 4 ? some(icmpType) : undefined),
   "icmpv6 type": ({ family, icmpType }) => (family === 6 ? some(icmpType) : undefined),

@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import { get } from "node:http";
 import { isIPv6 } from "node:net";
+import { dataOfZeroChecksum6 } from "./udp-checksum.ts";
 
 /**
  * The client that runs in a pod's namespace, as a program; prints one JSON line. Modes that go on until SIGTERM print
@@ -9,6 +10,7 @@ import { isIPv6 } from "node:net";
  * - `read URL`: reads until SIGTERM or the end and reports bytes, whether it broke, and the longest silence.
  * - `probe ADDRESS PORT INTERVAL_MS`: sends numbered datagrams until SIGTERM (two at once while it is late, for a busy machine),
  *   waits for stragglers, reports losses and when the first twenty lost ones were sent.
+ * - `zero-checksum ADDRESS PORT`: sends one datagram over IPv6 whose checksum comes out as 0; true if its answer comes within 2 s.
  */
 const startedLine = "started\n";
 const stopped = new Promise<void>((resolve) => {
@@ -114,6 +116,17 @@ async function probe(address: string, port: number, intervalMs: number): Promise
   return { sent, received, longestSilenceMs, silentFrom, lost: lost.slice(0, 20) };
 }
 
+async function zeroChecksum(address: string, port: number): Promise<boolean> {
+  const socket = createSocket("udp6");
+  await new Promise<void>((resolve) => socket.connect(port, address, resolve));
+  const answered = new Promise<boolean>((resolve) => {
+    socket.once("message", () => resolve(true));
+    setTimeout(() => resolve(false), 2000);
+  });
+  socket.send(dataOfZeroChecksum6(socket.address(), { address, port }));
+  return await answered;
+}
+
 async function main([mode, first = "", ...rest]: readonly string[]): Promise<unknown> {
   switch (mode) {
     case "fetch": {
@@ -125,6 +138,8 @@ async function main([mode, first = "", ...rest]: readonly string[]): Promise<unk
       return await readUntilStopped(first);
     case "probe":
       return await probe(first, Number(rest[0]), Number(rest[1]));
+    case "zero-checksum":
+      return await zeroChecksum(first, Number(rest[0]));
     default:
       throw new Error(`no mode "${mode ?? ""}"`);
   }

@@ -105,6 +105,13 @@ export async function startProbe(
   };
 }
 
+/** Whether a datagram whose UDP checksum comes out as 0 is answered over IPv6, by a checksum of 0 again. */
+export async function answersZeroChecksum(pod: Pod, target: string): Promise<boolean> {
+  return JSON.parse(
+    await run(inNetns(pod.netns, clientCommand("zero-checksum", target, String(port)))),
+  ) as boolean;
+}
+
 /** Reads a stream of `bytesPerSecond` from another pod's server until stopped. */
 export function startRead(pod: Pod, target: Target, bytesPerSecond: number): Promise<Running<ReadReport>> {
   return start(pod, clientCommand("read", `${originOf(target)}/stream/${bytesPerSecond}`));
