@@ -327,6 +327,12 @@ test("segments leave room for the headers of their family", () => {
   expect(sizes).toEqual(['"size"}},"value":1240', '"size"}},"value":1220']);
 });
 
+test("a family of which no sender is named has no rule for senders: nft knows no empty set", () => {
+  const named = { ...settings, allowFromUnderlay: { prefixes: ["192.0.2.7/32"], links: [] } };
+  const names = ruleNames(nodeTable(named)).filter((name) => name.startsWith("allowed-source"));
+  expect(names).toEqual(["allowed-source-4"]);
+});
+
 test("without masquerade pods keep their address outside, tailscaled's packets still take the node's", () => {
   const names = ruleNames(nodeTable({ ...settings, masquerade: false }));
   expect(names).toContain("underlay-masquerade");
