@@ -1,19 +1,22 @@
 import type { HeadcniSettings } from "../machines/headcni/headcni-events.ts";
 import type { TailscaledOptions } from "./adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "./config/config-schema.ts";
-import type { AllowedFromUnderlay, GuardSettings } from "./domain/guard-settings.ts";
+import type { AllowedFromUnderlay, NamespaceGuard } from "./domain/guard-settings.ts";
 
 /** What the guard keeps true, out of the configuration. */
 export function guardSettings({
   network,
   tailscale,
   kubernetes,
-}: Config): Omit<GuardSettings, "ownPrefixes"> {
+}: Config): Omit<NamespaceGuard, "ownPrefixes"> {
   return {
     supernets: network.podCIDR,
-    linkPrefix: tailscale.linkCIDR,
-    tunnel: { name: tailscale.interfaceName, mtu: network.mtu },
-    underlayPort: tailscale.port,
+    carrier: {
+      kind: "namespace",
+      linkPrefix: tailscale.linkCIDR,
+      tunnel: { name: tailscale.interfaceName, mtu: network.mtu },
+      underlayPort: tailscale.port,
+    },
     masquerade: network.masquerade,
     services: kubernetes.enabled ? network.serviceCIDR : [],
     allowFromUnderlay: allowedFromUnderlay(network.allowFromUnderlay),

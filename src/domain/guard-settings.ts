@@ -1,23 +1,34 @@
 import { addressAt, parsePrefix, routerAddress } from "./prefix.ts";
 
 /** What the guard keeps true; all prefixes canonical text, one or more per family. */
-export interface GuardSettings {
+export interface GuardSettings<C extends Carrier = Carrier> {
   /** This node's pod CIDRs. */
   readonly ownPrefixes: readonly string[];
   /** The cluster's pod CIDRs; each own prefix lies inside one of them. */
   readonly supernets: readonly string[];
-  /** IPv4 prefix of the veth between the node (first address) and X (second); not link-local. */
-  readonly linkPrefix: string;
-  /** tailscaled's interface inside X; its MTU is the pods', too. */
-  readonly tunnel: { readonly name: string; readonly mtu: number };
-  /** tailscaled's UDP port, the same on the node and in X. */
-  readonly underlayPort: number;
+  /** What takes pods' packets to other nodes. */
+  readonly carrier: C;
   /** Whether pods that leave the cluster take the node's address. */
   readonly masquerade: boolean;
   /** Addresses of Services; none without Kubernetes, where they are anybody's. */
   readonly services: readonly string[];
   /** Who may open flows from the underlay to pods, Services and other nodes' pods. */
   readonly allowFromUnderlay: AllowedFromUnderlay;
+}
+
+/** Where tailscaled runs. */
+export type Carrier = NamespaceCarrier;
+export type NamespaceGuard = GuardSettings<NamespaceCarrier>;
+
+/** Our own tailscaled, in X. */
+export interface NamespaceCarrier {
+  readonly kind: "namespace";
+  /** IPv4 prefix of the veth between the node (first address) and X (second); not link-local. */
+  readonly linkPrefix: string;
+  /** tailscaled's interface inside X; its MTU is the pods', too. */
+  readonly tunnel: { readonly name: string; readonly mtu: number };
+  /** tailscaled's UDP port, the same on the node and in X. */
+  readonly underlayPort: number;
 }
 
 /** Senders outside the cluster: by source prefix (canonical), or all that come in by a link of that name. */
@@ -37,8 +48,8 @@ export interface LinkEnds {
 const ends6: LinkEnds = { node: "fe80::4843:1", tailnet: "fe80::4843:2", prefixLength: 64 };
 
 /** The veth's addresses of a family. */
-export function linkEnds(settings: GuardSettings, family: 4 | 6): LinkEnds {
-  return family === 6 ? ends6 : linkEnds4(settings.linkPrefix);
+export function linkEnds({ carrier }: NamespaceGuard, family: 4 | 6): LinkEnds {
+  return family === 6 ? ends6 : linkEnds4(carrier.linkPrefix);
 }
 
 /** The IPv4 addresses of the veth, out of its prefix. */
@@ -65,7 +76,6 @@ export interface FamilySettings {
   readonly allowedSources: readonly string[];
   readonly routers: readonly string[];
   readonly router: string;
-  readonly ends: LinkEnds;
 }
 
 /** One entry per family that has a pod CIDR on this node, IPv4 first. */
@@ -86,7 +96,6 @@ export function familySettings(settings: GuardSettings): readonly FamilySettings
         allowedSources: ofFamily(settings.allowFromUnderlay.prefixes),
         routers,
         router,
-        ends: linkEnds(settings, family),
       },
     ];
   });

@@ -7,16 +7,19 @@ import {
   type GuardPorts,
   repairInvariants,
 } from "../../src/actors/guard-work.ts";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import type { KernelOperation, KernelSnapshot, NamespaceName } from "../../src/domain/kernel-state.ts";
 import type { FirewallChange } from "../../src/domain/nft-observation.ts";
 
-const settings: GuardSettings = {
+const settings: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24"],
   supernets: ["10.244.0.0/16"],
-  linkPrefix: "198.18.0.0/30",
-  tunnel: { name: "tailscale0", mtu: 1280 },
-  underlayPort: 41642,
+  carrier: {
+    kind: "namespace",
+    linkPrefix: "198.18.0.0/30",
+    tunnel: { name: "tailscale0", mtu: 1280 },
+    underlayPort: 41642,
+  },
   masquerade: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { GuardObservation } from "../../src/domain/guard-observation.ts";
 import { findBroken } from "../../src/domain/guard-plan.ts";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import type { ForeignChain } from "../../src/domain/nft-observation.ts";
 import { wireOperations } from "../../src/domain/wire-operations.ts";
 import { applied, freshObservation } from "./model-kernel.ts";
@@ -11,13 +11,16 @@ const prefixes = {
   6: { own: "fd00:10:244:1::/64", supernet: "fd00:10:244::/48" },
 } as const;
 
-function settingsOf(families: readonly (4 | 6)[]): GuardSettings {
+function settingsOf(families: readonly (4 | 6)[]): NamespaceGuard {
   return {
     ownPrefixes: families.map((family) => prefixes[family].own),
     supernets: families.map((family) => prefixes[family].supernet),
-    linkPrefix: "198.18.0.0/30",
-    tunnel: { name: "tailscale0", mtu: 1280 },
-    underlayPort: 41642,
+    carrier: {
+      kind: "namespace",
+      linkPrefix: "198.18.0.0/30",
+      tunnel: { name: "tailscale0", mtu: 1280 },
+      underlayPort: 41642,
+    },
     masquerade: true,
     services: [],
     allowFromUnderlay: { prefixes: [], links: [] },
@@ -49,7 +52,7 @@ describe.each([
   });
 
   test("nothing of what headcni-wire made is taken away", () => {
-    const { node: onNode, tailnet: inX } = wireOperations(settings);
+    const { node: onNode, tailnet: inX } = wireOperations({ ...settings, ...settings.carrier });
     const made = applied(freshObservation, [
       { kind: "kernel", namespace: "node", operations: onNode },
       { kind: "kernel", namespace: "tailnet", operations: inX },

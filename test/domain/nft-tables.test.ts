@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import { allowlistTable } from "../../src/domain/nft-allowlist-table.ts";
 import { isXtablesName, mendForeignChain } from "../../src/domain/nft-foreign.ts";
 import {
@@ -32,12 +32,15 @@ import {
 } from "../../src/domain/nft-table.ts";
 import { tailnetTable } from "../../src/domain/nft-tailnet-table.ts";
 
-const settings: GuardSettings = {
+const settings: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24", "fd00:1::/64"],
   supernets: ["10.244.0.0/16", "fd00::/16"],
-  linkPrefix: "198.18.0.0/30",
-  tunnel: { name: "tailscale0", mtu: 1280 },
-  underlayPort: 41642,
+  carrier: {
+    kind: "namespace",
+    linkPrefix: "198.18.0.0/30",
+    tunnel: { name: "tailscale0", mtu: 1280 },
+    underlayPort: 41642,
+  },
   masquerade: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
@@ -57,7 +60,10 @@ function listed(table: NftTable): ObservedTable {
   };
 }
 
-const mtu1400 = { ...settings, tunnel: { name: "tailscale0", mtu: 1400 } };
+const mtu1400: NamespaceGuard = {
+  ...settings,
+  carrier: { ...settings.carrier, tunnel: { name: "tailscale0", mtu: 1400 } },
+};
 const ruleNames = (table: NftTable) => table.chains.flatMap(({ rules }) => rules.map(({ name }) => name));
 
 describe("a table of ours", () => {
