@@ -1,4 +1,4 @@
-import { type GuardSettings, linkFamilies } from "./guard-settings.ts";
+import { forwardedFamilies, type GuardSettings } from "./guard-settings.ts";
 import {
   advertisedRouteProtocol,
   attachmentLinkGroup,
@@ -29,11 +29,12 @@ export function wishedSysctls(
   namespace: NamespaceName,
   snapshot: KernelSnapshot,
 ): readonly SysctlWish[] {
-  const wishes = [wish("net/ipv4/ip_forward", "1")];
+  const families = forwardedFamilies(settings);
+  const wishes = families.includes(4) ? [wish("net/ipv4/ip_forward", "1")] : [];
   if (namespace === "tailnet") wishes.push(wish("net/ipv4/conf/all/rp_filter", "2"));
   else if (snapshot.links.some(({ name }) => name === tailnetLink.node))
     wishes.push(wish(`net/ipv4/conf/${tailnetLink.node}/rp_filter`, "2"));
-  if (linkFamilies(settings).includes(6)) {
+  if (families.includes(6)) {
     if (namespace === "node") {
       for (const { name } of foreignLinks(snapshot).filter((link) => hasAdvertisedRoute(snapshot, link)))
         wishes.push(wish(`net/ipv6/conf/${name}/accept_ra`, "2", ["0"]));
@@ -61,7 +62,7 @@ export function brokenSysctls(wishes: readonly SysctlWish[], present: Sysctls): 
  */
 export function sysctlsToRemember(settings: GuardSettings, snapshot: KernelSnapshot): readonly string[] {
   const links = foreignLinks(snapshot).map(({ name }) => name);
-  return linkFamilies(settings).flatMap((family) =>
+  return forwardedFamilies(settings).flatMap((family) =>
     family === 4
       ? [
           "net/ipv4/ip_forward",
