@@ -18,6 +18,7 @@ describe("a valid configuration", () => {
     expect(config.stateDir).toBe("/var/lib/headcni");
     expect(config.tailscale).toEqual({
       mode: "daemon",
+      socket: "/var/run/tailscale/tailscaled.sock",
       binary: "tailscaled",
       interfaceName: "tailscale0",
       port: 41642,
@@ -321,6 +322,11 @@ const refused: readonly (readonly [
     "host mode, as something to come",
     minimal("tailscale: { mode: host }"),
     [["tailscale.mode", "config.yaml:3:14", '"host"', "a later release"]],
+  ],
+  [
+    "a socket of the node's tailscaled, which our own does not use",
+    minimal("tailscale: { socket: /run/tailscaled.sock }"),
+    [["tailscale.socket", "config.yaml:3:14", "a value", "left out with tailscale.mode: daemon"]],
   ],
   [
     "a runtime directory too long for its sockets",
