@@ -40,9 +40,11 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
     unreadable: () => undefined,
   });
   const directories = [runtimeDir, stateDir];
+  const owners = tailscale.mode === "host";
   try {
     const actors = cleanupActors(ports, {
       prefixes: network.nodePodCIDR,
+      owners,
       directories,
       removePlugin: () => removePlugin(cni.binDir),
       removeDirectory,
@@ -50,7 +52,7 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
     const { inspect } = createMachineObserver({ log });
     const root = createActor(cleanupMachine.provide({ actors }), {
       id: "cleanup",
-      input: { onlyWithdraws },
+      input: { onlyWithdraws, owners },
       inspect,
     });
     let told = 0;
@@ -62,10 +64,10 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
     const { left } = await toPromise(root.start());
     for (const line of leftLines(left, directories)) console.error(visible(`headcni: ${line}`));
     const end = onlyWithdraws ? "paused until headcni-wire has ended: then --cleanup does the rest" : "clean";
-    console.log(
-      `headcni: ${left.length === 0 ? end : "incomplete"}. The node and its approved routes stay in Headscale as ` +
-        `"${tailscale.hostnamePrefix}${nodeName}" until it is deleted there.`,
-    );
+    const stays = owners
+      ? "The node's tailscaled and its login stay as its owner has them."
+      : `The node and its approved routes stay in Headscale as "${tailscale.hostnamePrefix}${nodeName}" until it is deleted there.`;
+    console.log(`headcni: ${left.length === 0 ? end : "incomplete"}. ${stays}`);
     return left.length === 0 ? 0 : 1;
   } finally {
     await ports.close();

@@ -6,6 +6,8 @@ import { notProvided } from "../support/not-provided.ts";
 interface CleanupInput {
   /** Not more than what needs a headcni-wire that runs; it runs on. */
   readonly onlyWithdraws: boolean;
+  /** The node's own tailscaled carried the pods: its preferences are given back to its owner. */
+  readonly owners: boolean;
 }
 
 export interface CleanupContext extends CleanupInput {
@@ -20,6 +22,7 @@ export interface CleanupContext extends CleanupInput {
 export const cleanupLimits = {
   plugin: { ms: 5000, means: "the conflist or the plugin cannot be removed" },
   routes: { ms: 5000, means: "tailscaled does not stop announcing the routes" },
+  owner: { ms: 5000, means: "the node's tailscaled does not give back what was added to it" },
   confirmation: { ms: 5000, means: "Headscale still makes this node serve its routes" },
   attachments: { ms: 20_000, means: "the kernel does not remove the pods' links" },
   tailnet: { ms: 15_000, means: "headcni-wire does not end" },
@@ -38,7 +41,10 @@ export const cleanupSetup = setup({
   actors: {
     /** Removes conflist and plugin. Like each of the others, it succeeds where nothing is left to remove. */
     unpublish: notProvided<void, void>("cleanup.unpublish"),
-    /** Has tailscaled stop announcing this node's prefixes, which it returns; null: no tailscaled answers. */
+    /**
+     * Has tailscaled stop announcing this node's prefixes, which it returns; null: no tailscaled answers. Of an owner's it takes back
+     * all that is ours, and fails with what is left.
+     */
     withdraw: notProvided<readonly string[] | null, void>("cleanup.withdraw"),
     /** Resolves once Headscale no longer makes this node serve them. */
     confirm: notProvided<void, { readonly prefixes: readonly string[] }>("cleanup.confirm"),
@@ -60,6 +66,8 @@ export const cleanupSetup = setup({
     isToldNobody: (_, prefixes: readonly string[] | null) => prefixes === null,
     isEnded: (_, ended: boolean) => ended,
     isStartedAgain: ({ context }, ended: boolean) => ended && context.ended,
+    /** Others' routes are accepted still: without our rules they would take the node's own traffic. */
+    ownerKeeps: ({ context }) => leftOf(context.report).some(({ step }) => step === "owner"),
     leaves: ({ context }) => leftOf(context.report).length > 0,
   },
   delays: {
