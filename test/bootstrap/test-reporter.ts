@@ -77,7 +77,7 @@ function nameOf(suite: TestModule | TestSuite): string {
 /** A log of continuous integration may show no more of a failure than its line in the summary. */
 function onOneLine(message: string): string {
   const line = message.replace(/\s+/g, " ");
-  return line.length > 500 ? `${line.slice(0, 500)}…` : line;
+  return line.length > 1200 ? `${line.slice(0, 1200)}…` : line;
 }
 
 function firstLine({ message }: Pick<SerializedError, "message">): string {

@@ -1,5 +1,8 @@
+import { readFile } from "node:fs/promises";
 import { prepareNode, waitForDaemon } from "./daemon.ts";
 import { makeKubeletCertificate } from "./kubernetes/certificates.ts";
+import { clusterOf, nodeLogFile } from "./kubernetes/cluster.ts";
+import { controlPlaneLog } from "./kubernetes/control-plane.ts";
 import { getJson, kubectl } from "./kubernetes/kubectl.ts";
 import { powerOn } from "./kubernetes/node-power.ts";
 import { routeToPods } from "./kubernetes/start-cluster.ts";
@@ -7,6 +10,7 @@ import { LabError } from "./lab-error.ts";
 import { nodeOf, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { podAddresses, withNode } from "./layout.ts";
+import { requireAlive } from "./processes.ts";
 import { type Progress, silent } from "./progress.ts";
 import { bringUpNode } from "./start-lab.ts";
 import { cableNode } from "./underlay.ts";
@@ -66,6 +70,28 @@ async function asRegistered(lab: Lab, node: LabNode): Promise<LabNode> {
     what: `${node.name} registers and gets a pod CIDR`,
     timeoutMs: 120_000,
     everyMs: 100,
+    explain: () => whyNotRegistered(lab, node),
   });
   return { ...node, ...podAddresses(podCIDRs) };
+}
+
+/** Short and the gist first: the summary of a test run shows some hundred characters of an error. */
+async function whyNotRegistered(lab: Lab, node: LabNode): Promise<string> {
+  const spec = await getJson<{ readonly spec: unknown }>(lab, ["node", node.name]).then(
+    (found) => JSON.stringify(found.spec),
+    String,
+  );
+  const kubelet = await requireAlive(lab.processFolder, `${node.name}-kubelet`).then(
+    () => "kubelet runs",
+    () => "kubelet does not run",
+  );
+  const errors = await errorsIn(nodeLogFile(node, "kubelet"));
+  const manager = await errorsIn(controlPlaneLog(clusterOf(lab), "kube-controller-manager"));
+  return [`Node: ${spec}`, kubelet, errors, `kube-controller-manager: ${manager}`].join("\n");
+}
+
+/** The last errors of a log of Kubernetes (klog marks them with E and F), cut short. */
+async function errorsIn(logFile: string): Promise<string> {
+  const lines = (await readFile(logFile, "utf8")).split("\n").filter((line) => /^[EF]\d{4} /.test(line));
+  return lines.slice(-2).join("\n").slice(0, 400) || "no error";
 }

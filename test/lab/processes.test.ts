@@ -1,6 +1,18 @@
 import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { endProcess, identify, isAlive, type ProcessIdentity, signalProcess } from "./processes.ts";
+import { addNetns, removeNetns } from "./netns.ts";
+import {
+  endProcess,
+  identify,
+  isAlive,
+  listProcesses,
+  type ProcessIdentity,
+  signalProcess,
+  startProcess,
+} from "./processes.ts";
 
 /** A process of its own that runs until it is ended; `script` is shell. */
 function started(script: string): ProcessIdentity {
@@ -33,4 +45,24 @@ test("another process with the recorded pid gets no signal", async () => {
   expect(signalProcess(earlier, "SIGKILL")).toBe(false);
   await endProcess(earlier, 0);
   expect(isAlive(identity)).toBe(true);
+});
+
+test("a process that is started under the name of another takes its place", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "headcni-test-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const netns = `hc-processes-${process.pid}`;
+  await addNetns(netns);
+  onTestFinished(() => removeNetns(netns));
+  const start = {
+    name: "server",
+    netns,
+    command: ["sleep", "60"],
+    env: {},
+    logFile: join(folder, "log"),
+  } as const;
+  const first = await startProcess(folder, start);
+  const second = await startProcess(folder, start);
+  onTestFinished(() => endProcess(second));
+  expect(isAlive(first)).toBe(false);
+  expect(await listProcesses(folder)).toEqual([second]);
 });

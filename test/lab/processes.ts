@@ -66,8 +66,13 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return identify(identity.pid)?.startTime === identity.startTime;
 }
 
-/** Starts a process that outlives this one, in a network namespace, and records it in `folder`. */
+/**
+ * Starts a process that outlives this one, in a network namespace, and records it in `folder`. One that still runs under that name is
+ * ended first: without a record nobody would end it.
+ */
 export async function startProcess(folder: string, start: ProcessStart): Promise<ProcessRecord> {
+  const former = await readProcess(folder, start.name);
+  if (former !== undefined) await endProcess(former);
   const [program, ...args] = inNetns(start.netns, start.command);
   const { PATH = "" } = process.env;
   const log = openSync(start.logFile, "a");
