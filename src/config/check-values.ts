@@ -1,19 +1,16 @@
 import type { ConfigProblem } from "../domain/config-change.ts";
 import { containsPrefix, formatPrefix, overlaps, type Prefix, parsePrefix } from "../domain/prefix.ts";
+import { checkHostMode, refuseHostMode } from "./check-host-mode.ts";
 import { showValue } from "./config-error.ts";
-
-/** The parsed values by path, those that passed on their own; a check whose values are not all there does not run. */
-export interface ValueView {
-  get(path: string): unknown;
-  sourceOf(path: string): string;
-}
+import { problemAt, type ValueView } from "./value-view.ts";
 
 /** What no key can see alone: prefixes against each other, credentials against the way of approval, modes to come. */
 export function checkValues(view: ValueView): readonly ConfigProblem[] {
   return [
     ...checkPrefixes(view),
     ...checkMtu(view),
-    ...checkModes(view),
+    ...checkHostMode(view),
+    ...refuseHostMode(view),
     ...checkNode(view),
     ...checkFolders(view),
   ];
@@ -144,13 +141,6 @@ function checkMtu(view: ValueView): readonly ConfigProblem[] {
   return problems;
 }
 
-function checkModes(view: ValueView): readonly ConfigProblem[] {
-  const path = "tailscale.mode";
-  if (view.get(path) !== "host") return [];
-  const wanted = "must be daemon: sharing the node's own tailscaled comes in a later release";
-  return [problemAt(view, path, '"host"', wanted)];
-}
-
 function checkNode(view: ValueView): readonly ConfigProblem[] {
   const path = "kubernetes.publishNodeAddress";
   if (view.get(path) !== true || view.get("kubernetes.enabled") !== false) return [];
@@ -187,11 +177,6 @@ function placed(view: ValueView, path: string): readonly PlacedPrefix[] {
   const value = view.get(path);
   const texts = typeof value === "string" ? [value] : Array.isArray(value) ? (value as string[]) : [];
   return texts.filter((one) => one.includes("/")).map((one) => ({ path, prefix: parsePrefix(one) }));
-}
-
-/** A problem with the value of a key, where it was given. */
-export function problemAt(view: ValueView, path: string, found: string, wanted: string): ConfigProblem {
-  return { path, source: view.sourceOf(path), found, wanted };
 }
 
 function shown({ prefix }: PlacedPrefix): string {

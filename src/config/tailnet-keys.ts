@@ -54,6 +54,12 @@ export const tailnetKeys = {
       example: "daemon",
       change: { restart: "it decides where the tailnet interface stands" },
     }),
+    socket: key(absolutePath.prefault("/var/run/tailscale/tailscaled.sock"), {
+      description: "Socket of the node's own tailscaled (LocalAPI); only with mode: host.",
+      mustBe: "an absolute path",
+      example: "/var/run/tailscale/tailscaled.sock",
+      change: { restart: "the session is with the tailscaled that answers there" },
+    }),
     binary: key(text(/^(\/?[^/\0\s]+)+$/).prefault("tailscaled"), {
       description: "tailscaled's executable: a path, or a name on PATH.",
       mustBe: "a path or a name on PATH",

@@ -18,6 +18,7 @@ describe("a valid configuration", () => {
     expect(config.stateDir).toBe("/var/lib/headcni");
     expect(config.tailscale).toEqual({
       mode: "daemon",
+      socket: "/var/run/tailscale/tailscaled.sock",
       binary: "tailscaled",
       interfaceName: "tailscale0",
       port: 41642,
@@ -362,6 +363,11 @@ const refused: readonly (readonly [
         "must be false without kubernetes.enabled",
       ],
     ],
+  ],
+  [
+    "a socket of the node's tailscaled, which our own does not use",
+    minimal("tailscale: { socket: /run/tailscaled.sock }"),
+    [["tailscale.socket", "config.yaml:3:14", "a value", "left out with tailscale.mode: daemon"]],
   ],
   [
     "a runtime directory too long for its sockets",
