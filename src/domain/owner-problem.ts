@@ -1,0 +1,148 @@
+import type { OwnerFacts } from "./owner-facts.ts";
+import { overlaps, parsePrefix, readPrefix } from "./prefix.ts";
+
+/** What keeps the owner's tailscaled from carrying pods at all. */
+export type OwnerHindrance =
+  | "TOO_OLD"
+  | "NO_TUN"
+  | "LOGGED_OUT"
+  | "OTHER_CONTROL"
+  | "STOPPED"
+  | "APP_CONNECTOR";
+
+/** What is wrong with the owner's tailscaled, beside NO_SOCKET: that there is none. Only he, or Headscale's operator, can mend it. */
+export type OwnerProblemCode =
+  | OwnerHindrance
+  | "SHIELDS_UP"
+  | "STATEFUL_FILTERING"
+  | "MTU_TOO_SMALL"
+  | "ROUTER_CIDR_IN_USE"
+  | "NOT_APPROVED";
+
+export interface OwnerProblem {
+  readonly code: OwnerProblemCode;
+  /** What it is, and what to do. */
+  readonly words: string;
+}
+
+/** What we want of the owner's tailscaled. */
+export interface OwnerWishes {
+  readonly controlUrl: string;
+  /** This node's pod CIDRs. */
+  readonly prefixes: readonly string[];
+  /** MTU of the pods. */
+  readonly mtu: number;
+  /** Whether we log a tailscaled in that is logged out: there is a key for it. */
+  readonly logsIn: boolean;
+}
+
+/** Since it, the bus tells of changed peers (tailscale.com/ipn: NotifyPeerChanges, bit 4096). */
+const oldest = [1, 100] as const;
+
+/** A tailscaled that starts (NoState) logs in by itself, if it ever was. */
+const loggedOut: readonly OwnerFacts["backendState"][] = ["NeedsLogin", "NeedsMachineAuth", "InUseOtherUser"];
+
+/** What keeps the owner's tailscaled from carrying pods; the first is what must be mended first. */
+export function ownerHindrance(facts: OwnerFacts, wishes: OwnerWishes): OwnerProblem | undefined {
+  const { backendState, preferences, profileId, version, tun } = facts;
+  const url = originOf(facts.controlUrl);
+  if (isTooOld(version))
+    return told(
+      "TOO_OLD",
+      `the node's tailscaled is ${version}, and HeadCNI works with ${oldest.join(".")} and later: upgrade it`,
+    );
+  if (!tun)
+    return told(
+      "NO_TUN",
+      "the node's tailscaled has no interface (--tun=userspace-networking): start it without that option",
+    );
+  // A profile without a login yet has Tailscale's own server.
+  if (profileId !== "" && url !== originOf(wishes.controlUrl))
+    return told(
+      "OTHER_CONTROL",
+      `the node's tailscaled is logged in to ${url}, and headscale.url is ${wishes.controlUrl}: ` +
+        "`tailscale switch` to a profile of that, or log in to it",
+    );
+  if (!wishes.logsIn && loggedOut.includes(backendState))
+    return told(
+      "LOGGED_OUT",
+      `the node's tailscaled is not logged in: \`tailscale up --login-server=${wishes.controlUrl}\``,
+    );
+  if (backendState === "Stopped")
+    return told("STOPPED", "the node's tailscaled is stopped (`tailscale down`): `tailscale up` starts it");
+  if (preferences.appConnector)
+    return told(
+      "APP_CONNECTOR",
+      "the node's tailscaled is an app connector, and forgets the routes that it learned when ours are added: " +
+        "`tailscale set --advertise-connector=false`",
+    );
+  return undefined;
+}
+
+/** What else is wrong: pods may be cut off, or will not be reached. */
+export function ownerProblems(facts: OwnerFacts, wishes: OwnerWishes): readonly OwnerProblem[] {
+  const { preferences, record, served, terms } = facts;
+  const own = wishes.prefixes.map(parsePrefix);
+  const taken = preferences.routes.filter((route) => {
+    const prefix = readPrefix(route);
+    // What holds our prefix among others, as a default route does, takes nothing from us.
+    return (
+      prefix !== undefined &&
+      !record.routes.includes(route) &&
+      own.some((one) => overlaps(one, prefix) && prefix.length >= one.length)
+    );
+  });
+  const unserved =
+    served === null
+      ? []
+      : wishes.prefixes.filter((one) => preferences.routes.includes(one) && !served.includes(one));
+  const { mtu } = terms?.tunnel ?? wishes;
+  return [
+    ...when(
+      facts.shieldsUp,
+      "SHIELDS_UP",
+      "the node's tailscaled lets nothing in, so no pod of another node gets here: `tailscale set --shields-up=false`",
+    ),
+    ...when(
+      facts.statefulFiltering,
+      "STATEFUL_FILTERING",
+      "the node's tailscaled drops what pods of other nodes begin: `tailscale set --stateful-filtering=false`",
+    ),
+    ...when(
+      mtu < wishes.mtu,
+      "MTU_TOO_SMALL",
+      `packets of pods have up to ${wishes.mtu} bytes, and the node's tailscaled takes ${mtu}: lower network.mtu on all nodes, or start tailscaled with TS_DEBUG_MTU=${wishes.mtu}`,
+    ),
+    ...when(
+      taken.length > 0,
+      "ROUTER_CIDR_IN_USE",
+      `the node's tailscaled announced ${taken.join(", ")} before HeadCNI did: give the node another pod CIDR, or, if that is left of an earlier HeadCNI, take it out of \`tailscale set --advertise-routes\``,
+    ),
+    ...when(
+      unserved.length > 0,
+      "NOT_APPROVED",
+      `Headscale does not approve ${unserved.join(", ")}: its policy must have it in autoApprovers for this node (\`headcnictl doctor\`)`,
+    ),
+  ];
+}
+
+function told(code: OwnerProblemCode, words: string): OwnerProblem {
+  return { code, words };
+}
+
+function when(wrong: boolean, code: OwnerProblemCode, words: string): readonly OwnerProblem[] {
+  return wrong ? [told(code, words)] : [];
+}
+
+/** A version that is no number is one of somebody's own build: it is taken as new. */
+function isTooOld(version: string): boolean {
+  const [, major, minor] = /^(\d+)\.(\d+)\./.exec(version) ?? [];
+  if (major === undefined) return false;
+  const [wantedMajor, wantedMinor] = oldest;
+  return Number(major) < wantedMajor || (Number(major) === wantedMajor && Number(minor) < wantedMinor);
+}
+
+/** tailscaled keeps the URL as its owner wrote it; empty stands for Tailscale's own (ipn: DefaultControlURL). */
+function originOf(url: string): string {
+  return URL.parse(url === "" ? "https://controlplane.tailscale.com" : url)?.origin ?? url;
+}
