@@ -8,8 +8,10 @@ import { sandboxUsers } from "./adapters/kubernetes/sandbox-users.ts";
 import { type Kernel, openKernel } from "./adapters/netlink/open-kernel.ts";
 import { openFirewall } from "./adapters/nftables/open-firewall.ts";
 import { createNodeListFile } from "./adapters/node-list/node-list-file.ts";
+import { createOwner } from "./adapters/owner/owner-client.ts";
+import { linksOf, readResolvConfs } from "./adapters/owner/read-node.ts";
 import { sysctlMemory } from "./adapters/sysctl-memory/sysctl-memory.ts";
-import { createTailnet } from "./adapters/tailscale/tailnet-client.ts";
+import { createTailnet, ownersPrefs } from "./adapters/tailscale/tailnet-client.ts";
 import { tailscaledSocket } from "./adapters/tailscale/tailscaled-command.ts";
 import { createCniExchanges } from "./adapters/unix-socket/cni-exchanges.ts";
 import { createWireClient } from "./adapters/wire/wire-client.ts";
@@ -44,7 +46,7 @@ export async function openNodePorts(
   listener: PortsListener,
   current: () => Config = () => config,
 ) {
-  const { headscale, kubernetes, cni, runtimeDir, stateDir, nodeName } = config;
+  const { headscale, kubernetes, cni, runtimeDir, stateDir, nodeName, tailscale } = config;
   const paths = runtimePaths(config);
   const keys = createKeyReaders(current);
   const kernel: Kernel = await openKernel({
@@ -58,7 +60,17 @@ export async function openNodePorts(
     throw error;
   }
   const wire = createWireClient(kernel.state, runtimeDir);
-  const tailnet = createTailnet(tailscaledSocket(runtimeDir), wire.running);
+  const owner = createOwner({
+    socket: tailscale.socket,
+    runtimeDir,
+    paths,
+    links: async () => linksOf(await kernel.state.observe("node")),
+    resolvConfs: readResolvConfs,
+  });
+  const tailnet =
+    tailscale.mode === "host"
+      ? createTailnet(tailscale.socket, owner.running, ownersPrefs)
+      : createTailnet(tailscaledSocket(runtimeDir), wire.running);
   const api = createHeadscale({
     url: headscale.url,
     readApiKey: keys.apiKey,
@@ -79,6 +91,7 @@ export async function openNodePorts(
     firewall: openFirewall({ tailnetPath: wire.path }),
     sysctlMemory: sysctlMemory(paths.sysctls),
     wire,
+    owner,
     tailnet,
     headscale: api,
     conflist: createConflistFile({
@@ -104,6 +117,7 @@ export async function openNodePorts(
       throw new AuthKeyError(`no auth key: ${read.fault}`, { code: "AUTH_KEY_MISSING" });
     },
     close: async () => {
+      owner.close();
       tailnet.close();
       await api.close();
       await cluster.close();

@@ -9,6 +9,8 @@ import { nodeAddressMachine } from "../machines/own-node/node-address-machine.ts
 import { nodeConditionMachine } from "../machines/own-node/node-condition-machine.ts";
 import { nodeIdentityMachine } from "../machines/own-node/node-identity-machine.ts";
 import { ownNodeMachine } from "../machines/own-node/own-node-machine.ts";
+import { ownerFeedMachine } from "../machines/owner/owner-feed-machine.ts";
+import { ownerMachine } from "../machines/owner/owner-machine.ts";
 import { podMachine } from "../machines/pod/pod-machine.ts";
 import { podReportsMachine } from "../machines/pod-watch/pod-reports-machine.ts";
 import { podWatchMachine } from "../machines/pod-watch/pod-watch-machine.ts";
@@ -32,6 +34,7 @@ import { headscaleActors } from "./actors/headscale-actors.ts";
 import type { KernelWatch } from "./actors/kernel-watch.ts";
 import { nodeListActors } from "./actors/node-list-actors.ts";
 import { ownNodeActors } from "./actors/own-node-actors.ts";
+import { ownerActors } from "./actors/owner-actors.ts";
 import { podActors, podsActors } from "./actors/pod-actors.ts";
 import { podWatchActors } from "./actors/pod-watch-actors.ts";
 import { readinessActors } from "./actors/readiness-actors.ts";
@@ -57,6 +60,15 @@ export interface MachineWiring {
 export function provideMachines(config: Config, ports: NodePorts, wiring: MachineWiring) {
   const now = Date.now;
   const tailnet = tailnetActors(ports.tailnet, ports.headscale, ports.readAuthKey, ports.wire);
+  const owner = ownerActors(ports.owner, ports.tailnet, ports.kernel);
+  const session = tailnetMachine.provide({
+    actors: {
+      ...tailnet.tailnet,
+      feed: tailnetFeedMachine.provide({ actors: tailnet.feed }),
+      login: tailnetLoginMachine.provide({ actors: tailnet.login }),
+      rejoin: rejoinMachine.provide({ actors: tailnet.rejoin }),
+    },
+  });
   const routes = routeActors(ports.kernel, ports.tailnet, { interfaceName: config.tailscale.interfaceName });
   const ownNode = ownNodeActors(ports.kubernetes, ports.nodeMemory);
   const podWatch = podWatchActors(ports.kubernetes, ports.sandboxUsers, now);
@@ -110,14 +122,14 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
       tailscaled: tailscaledMachine.provide({
         actors: {
           ...tailnet.tailscaled,
-          tailnet: tailnetMachine.provide({
-            actors: {
-              ...tailnet.tailnet,
-              feed: tailnetFeedMachine.provide({ actors: tailnet.feed }),
-              login: tailnetLoginMachine.provide({ actors: tailnet.login }),
-              rejoin: rejoinMachine.provide({ actors: tailnet.rejoin }),
-            },
-          }),
+          tailnet: session,
+        },
+      }),
+      owner: ownerMachine.provide({
+        actors: {
+          ...owner.owner,
+          feed: ownerFeedMachine.provide({ actors: owner.feed }),
+          tailnet: session,
         },
       }),
     },

@@ -3,6 +3,7 @@ import type { HeadcniSettings } from "../machines/headcni/headcni-events.ts";
 import type { TailscaledOptions } from "./adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "./config/config-schema.ts";
 import type { AllowedFromUnderlay, GuardSettings } from "./domain/guard-settings.ts";
+import type { AuthKeySource } from "./domain/login-trouble.ts";
 
 /** What the guard keeps true, out of the configuration. */
 export function guardSettings({
@@ -44,6 +45,13 @@ function withPort(endpoint: string, port: number): string {
   return family === 6 ? `[${endpoint}]:${port}` : `${endpoint}:${port}`;
 }
 
+/** Without a key of ours the owner of the node's tailscaled logs it in; ours gets one of Headscale. */
+function authKeyFrom({ headscale, tailscale }: Config): AuthKeySource {
+  if (headscale.authKey !== undefined) return "credentials";
+  if (tailscale.mode === "host") return "owner";
+  return headscale.approval === "api" ? "headscale" : "credentials";
+}
+
 /** What an earlier life left in the state directory. */
 export interface EarlierLife {
   /** The pod CIDRs that it proved. */
@@ -71,7 +79,9 @@ export function machineSettings(config: Config, { provenPrefixes, services }: Ea
     },
     tailscale: {
       wanted: { controlUrl: headscale.url, hostname },
-      authKeyFrom: headscale.authKey === undefined && api ? "headscale" : "credentials",
+      authKeyFrom: authKeyFrom(config),
+      mode: tailscale.mode,
+      mtu: network.mtu,
     },
     headscale: {
       authenticates: api,

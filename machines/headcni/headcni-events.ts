@@ -28,6 +28,10 @@ export interface HeadcniSettings {
     "wanted" | "headscale" | "health" | "guard" | "routes" | "node"
   > & {
     readonly wanted: Omit<WantedTailnet, "advertiseRoutes">;
+    /** Whose tailscaled carries the pods. */
+    readonly mode: "daemon" | "host";
+    /** MTU of the pods. */
+    readonly mtu: number;
   };
   readonly headscale: HeadscaleInput;
   readonly readiness: ReadinessSettings;
@@ -70,7 +74,7 @@ export interface HeadcniContext {
   /** All that stands on the node's pod CIDRs: null until they are known. */
   readonly guard: Recipient<GuardEvent> | null;
   readonly routes: Recipient<RoutesEvent> | null;
-  readonly tailscaled: Recipient<TailscaledEvent> | null;
+  readonly tailscaled: Recipient<Extract<TailscaledEvent, { type: "credentials.replaced" }>> | null;
   /** This node's pod CIDRs; empty until they are known. */
   readonly ownPrefixes: readonly string[];
   /** Who may serve the pod CIDRs of all Nodes; null until they are known, and without Kubernetes. */

@@ -12,6 +12,7 @@ import { headscaleMachine } from "../headscale/headscale-machine.ts";
 import type { HealthFact } from "../health/health-events.ts";
 import { healthMachine } from "../health/health-machine.ts";
 import { ownNodeMachine } from "../own-node/own-node-machine.ts";
+import { ownerMachine } from "../owner/owner-machine.ts";
 import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../pods/pods-machine.ts";
 import { readinessMachine } from "../readiness/readiness-machine.ts";
@@ -44,6 +45,7 @@ export const headcniSetup = setup({
       guard: "guard";
       routes: "routes";
       tailscaled: "tailscaled";
+      owner: "owner";
       pods: "pods";
       ownNode: "ownNode";
     };
@@ -56,6 +58,7 @@ export const headcniSetup = setup({
     guard: guardMachine,
     headscale: headscaleMachine,
     health: healthMachine,
+    owner: ownerMachine,
     ownNode: ownNodeMachine,
     clusterNodes: clusterNodesMachine,
     podWatch: podWatchMachine,
@@ -109,12 +112,13 @@ export const headcniSetup = setup({
           id: "routes",
           input: { ...settings.routes, own: ownPrefixes, bound, headscale, health },
         });
-        const { tailscale } = settings;
+        const { mode, mtu, ...tailscale } = settings.tailscale;
         const wanted = { ...tailscale.wanted, advertiseRoutes: ownPrefixes };
-        const tailscaled = spawn("tailscaled", {
-          id: "tailscaled",
-          input: { ...tailscale, wanted, headscale, health, guard, routes, node },
-        });
+        const input = { ...tailscale, wanted, headscale, health, guard, routes, node };
+        const tailscaled =
+          mode === "host"
+            ? spawn("owner", { id: "owner", input: { ...input, mtu } })
+            : spawn("tailscaled", { id: "tailscaled", input });
         return { guard, routes, tailscaled };
       },
     ),

@@ -171,6 +171,19 @@ describe("the root without Kubernetes", () => {
     expect(at()).toBe("stopped");
   });
 
+  it("attends the node's own tailscaled where that carries the pods", () => {
+    const tailscale = { ...settings.tailscale, mode: "host", mtu: 1400 } as const;
+    const { first, send } = started({ tailscale });
+    const { input } = first.find((deed) => "start" in deed && deed.start === "owner") as { input: object };
+    expect(first.some((deed) => "start" in deed && deed.start === "tailscaled")).toBe(false);
+    expect(input).toMatchObject({ mtu: 1400, guard: "<guard>", routes: "<routes>" });
+    expect(input).not.toHaveProperty("mode");
+    expect(send(change("headscale.authKey", ""))).toContainEqual({
+      to: "owner",
+      type: "credentials.replaced",
+    });
+  });
+
   const change = (path: string, to: string): HeadcniEvent => ({
     type: "config.changed",
     changes: [{ path, from: "", to }],
