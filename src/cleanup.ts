@@ -40,12 +40,14 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
     unreadable: () => undefined,
   });
   const directories = [runtimeDir, stateDir];
+  const owners = tailscale.mode === "host";
   try {
     const actors = cleanupActors(ports, {
       prefixes: network.nodePodCIDR,
       supernets: network.podCIDR,
       // Without a kubeconfig this is a pod of the chart, which has no token: there headcni-clean-nodes does it.
       restoresNode: kubernetes.publishNodeAddress && kubernetes.kubeconfig !== undefined,
+      owners,
       directories,
       removePlugin: () => removePlugin(cni.binDir),
       removeDirectory,
@@ -53,7 +55,7 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
     const { inspect } = createMachineObserver({ log });
     const root = createActor(cleanupMachine.provide({ actors }), {
       id: "cleanup",
-      input: { onlyWithdraws },
+      input: { onlyWithdraws, owners },
       inspect,
     });
     let told = 0;
@@ -65,10 +67,10 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
     const { left } = await toPromise(root.start());
     for (const line of leftLines(left, directories)) console.error(visible(`headcni: ${line}`));
     const end = onlyWithdraws ? "paused until headcni-wire has ended: then --cleanup does the rest" : "clean";
-    console.log(
-      `headcni: ${left.length === 0 ? end : "incomplete"}. The node and its approved routes stay in Headscale as ` +
-        `"${tailscale.hostnamePrefix}${nodeName}" until it is deleted there.`,
-    );
+    const stays = owners
+      ? "The node's tailscaled and its login stay as its owner has them."
+      : `The node and its approved routes stay in Headscale as "${tailscale.hostnamePrefix}${nodeName}" until it is deleted there.`;
+    console.log(`headcni: ${left.length === 0 ? end : "incomplete"}. ${stays}`);
     return left.length === 0 ? 0 : 1;
   } finally {
     await ports.close();

@@ -1,7 +1,7 @@
 import { type Failure, toFailure } from "./failure.ts";
 
 /** What cleanup takes off the node, in its order. */
-export type CleanupStep = "plugin" | "node" | "routes" | "attachments" | "tailnet" | "guard" | "records";
+export type CleanupStep = "plugin" | "node" | "routes" | "owner" | "attachments" | "tailnet" | "guard" | "records";
 
 /** One line of the report: what was done, or with a failure why a step is left. */
 export interface CleanupEntry {
@@ -24,6 +24,10 @@ const steps: Readonly<Record<CleanupStep, { readonly what: string; readonly advi
   routes: {
     what: "the announced routes",
     advice: "nothing once headcni-wire has ended: Headscale drops them when it misses the node",
+  },
+  owner: {
+    what: "what was added to the preferences of the node's own tailscaled",
+    advice: "what the reason says; the node's rules stay until then, because others' routes are accepted",
   },
   attachments: { what: "the pods' links and routes", advice: "delete the pods, or restart the node" },
   tailnet: {

@@ -173,7 +173,7 @@ describe("routes over a real tailnet, approved through the API", () => {
       { prefixes: [podCIDR] as readonly string[] } as CleanupOptions,
     );
     const machine = cleanupMachine.provide({ actors: { ...actors, withdraw, confirm } });
-    const actor = createActor(machine, { input: { onlyWithdraws: false } }).start();
+    const actor = createActor(machine, { input: { onlyWithdraws: false, owners: false } }).start();
     await until(() => world.asked.includes("detach"), "the withdrawal", limitMs);
     expect(await servedByNear()).toEqual([]);
     expect(actor.getSnapshot().context.report).toContainEqual({
