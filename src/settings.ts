@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { HeadcniSettings } from "../machines/headcni/headcni-events.ts";
 import type { TailscaledOptions } from "./adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "./config/config-schema.ts";
-import type { AllowedFromUnderlay, GuardSettings } from "./domain/guard-settings.ts";
+import type { AllowedFromUnderlay, NamespaceGuard } from "./domain/guard-settings.ts";
 import type { AuthKeySource } from "./domain/login-trouble.ts";
 
 /** What the guard keeps true, out of the configuration. */
@@ -10,12 +10,15 @@ export function guardSettings({
   network,
   tailscale,
   kubernetes,
-}: Config): Omit<GuardSettings, "ownPrefixes"> {
+}: Config): Omit<NamespaceGuard, "ownPrefixes"> {
   return {
     supernets: network.podCIDR,
-    linkPrefixes: tailscale.linkCIDR,
-    tunnel: { name: tailscale.interfaceName, mtu: network.mtu },
-    underlayPort: tailscale.port,
+    carrier: {
+      kind: "namespace",
+      linkPrefixes: tailscale.linkCIDR,
+      tunnel: { name: tailscale.interfaceName, mtu: network.mtu },
+      underlayPort: tailscale.port,
+    },
     masquerade: network.masquerade,
     services: kubernetes.enabled ? network.serviceCIDR : [],
     allowFromUnderlay: allowedFromUnderlay(network.allowFromUnderlay),

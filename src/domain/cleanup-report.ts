@@ -1,7 +1,15 @@
 import { type Failure, toFailure } from "./failure.ts";
 
 /** What cleanup takes off the node, in its order. */
-export type CleanupStep = "plugin" | "node" | "routes" | "owner" | "attachments" | "tailnet" | "guard" | "records";
+export type CleanupStep =
+  | "plugin"
+  | "node"
+  | "routes"
+  | "owner"
+  | "attachments"
+  | "tailnet"
+  | "guard"
+  | "records";
 
 /** One line of the report: what was done, or with a failure why a step is left. */
 export interface CleanupEntry {

@@ -1,11 +1,28 @@
 import { addressAt, parsePrefix, routerAddress } from "./prefix.ts";
 
 /** What the guard keeps true; all prefixes canonical text, one or more per family. */
-export interface GuardSettings {
+export interface GuardSettings<C extends Carrier = Carrier> {
   /** This node's pod CIDRs. */
   readonly ownPrefixes: readonly string[];
   /** The cluster's pod CIDRs; each own prefix lies inside one of them. */
   readonly supernets: readonly string[];
+  /** What takes pods' packets to other nodes. */
+  readonly carrier: C;
+  /** Whether pods that leave the cluster take the node's address. */
+  readonly masquerade: boolean;
+  /** Addresses of Services; none without Kubernetes, where they are anybody's. */
+  readonly services: readonly string[];
+  /** Who may open flows from the underlay to pods, Services and other nodes' pods. */
+  readonly allowFromUnderlay: AllowedFromUnderlay;
+}
+
+/** Where tailscaled runs. */
+export type Carrier = NamespaceCarrier;
+export type NamespaceGuard = GuardSettings<NamespaceCarrier>;
+
+/** Our own tailscaled, in X. */
+export interface NamespaceCarrier {
+  readonly kind: "namespace";
   /**
    * Prefixes of the veth between the node (first address) and X (second), by which tailscaled reaches the underlay: one of
    * IPv4, and one of IPv6 where it has that, too; not link-local.
@@ -15,12 +32,6 @@ export interface GuardSettings {
   readonly tunnel: { readonly name: string; readonly mtu: number };
   /** tailscaled's UDP port, the same on the node and in X. */
   readonly underlayPort: number;
-  /** Whether pods that leave the cluster take the node's address. */
-  readonly masquerade: boolean;
-  /** Addresses of Services; none without Kubernetes, where they are anybody's. */
-  readonly services: readonly string[];
-  /** Who may open flows from the underlay to pods, Services and other nodes' pods. */
-  readonly allowFromUnderlay: AllowedFromUnderlay;
 }
 
 /** Senders outside the cluster: by source prefix (canonical), or all that come in by a link of that name. */
@@ -40,8 +51,8 @@ export interface LinkEnds {
 const hops6: LinkEnds = { node: "fe80::4843:1", tailnet: "fe80::4843:2", prefixLength: 64 };
 
 /** The addresses of the veth that are next hops of a family. */
-export function linkEnds({ linkPrefixes }: GuardSettings, family: 4 | 6): LinkEnds {
-  return family === 6 ? hops6 : underlayEnds4(linkPrefixes);
+export function linkEnds({ carrier }: NamespaceGuard, family: 4 | 6): LinkEnds {
+  return family === 6 ? hops6 : underlayEnds4(carrier.linkPrefixes);
 }
 
 /**
@@ -70,15 +81,15 @@ export function underlayEnds4(linkPrefixes: readonly string[]): LinkEnds {
 }
 
 /** Families of the veth: IPv4 always, IPv6 where pods or tailscaled's underlay have it. */
-export function linkFamilies(settings: GuardSettings): readonly (4 | 6)[] {
-  const families = [...familySettings(settings), ...underlayEnds(settings.linkPrefixes)];
+export function linkFamilies(settings: NamespaceGuard): readonly (4 | 6)[] {
+  const families = [...familySettings(settings), ...underlayEnds(settings.carrier.linkPrefixes)];
   return families.some(({ family }) => family === 6) ? [4, 6] : [4];
 }
 
 /** All addresses of the veth. */
-export function linkAddresses(settings: GuardSettings): readonly LinkEnds[] {
+export function linkAddresses(settings: NamespaceGuard): readonly LinkEnds[] {
   const hops = linkFamilies(settings).includes(6) ? [hops6] : [];
-  return [...underlayEnds(settings.linkPrefixes), ...hops];
+  return [...underlayEnds(settings.carrier.linkPrefixes), ...hops];
 }
 
 /** Every destination of a family. */
@@ -94,7 +105,6 @@ export interface FamilySettings {
   readonly allowedSources: readonly string[];
   readonly routers: readonly string[];
   readonly router: string;
-  readonly ends: LinkEnds;
 }
 
 /** One entry per family that has a pod CIDR on this node, IPv4 first. */
@@ -115,7 +125,6 @@ export function familySettings(settings: GuardSettings): readonly FamilySettings
         allowedSources: ofFamily(settings.allowFromUnderlay.prefixes),
         routers,
         router,
-        ends: linkEnds(settings, family),
       },
     ];
   });

@@ -2,10 +2,10 @@ import type { GuardInvariant } from "./guard-invariants.ts";
 import {
   anywhere,
   familySettings,
-  type GuardSettings,
   linkAddresses,
   linkEnds,
   linkFamilies,
+  type NamespaceGuard,
 } from "./guard-settings.ts";
 import {
   mainTable,
@@ -35,7 +35,7 @@ const leastLinkMtu = 1500;
  * The node's namespace in the order of making: what refuses comes before what forwards, a source address before the
  * route that prefers it. Without `linked` (X is not open yet) only what needs no veth.
  */
-export function nodeWishes(settings: GuardSettings, linked: boolean): readonly KernelWish[] {
+export function nodeWishes(settings: NamespaceGuard, linked: boolean): readonly KernelWish[] {
   const families = familySettings(settings);
   const link = tailnetLink.node;
   const refusals = families.flatMap(({ family, supernets }) => [
@@ -44,7 +44,7 @@ export function nodeWishes(settings: GuardSettings, linked: boolean): readonly K
     route("node.tailnetUnreachable", unreachable(family, anywhere[family], tailnetTable)),
   ]);
   const through: readonly KernelWish[] = [
-    { invariant: "node.link", operation: vethOperation(settings.tunnel) },
+    { invariant: "node.link", operation: vethOperation(settings.carrier.tunnel) },
     { invariant: "node.link", operation: { op: "link.up", link } },
     ...linkAddresses(settings).map(
       ({ node, prefixLength }): KernelWish => ({
@@ -60,7 +60,7 @@ export function nodeWishes(settings: GuardSettings, linked: boolean): readonly K
         }),
       ),
     ),
-    ...families.map(({ family, ends, router }) =>
+    ...families.map(({ family, router }) =>
       route("node.tailnetRoute", {
         family,
         type: "unicast",
@@ -69,7 +69,7 @@ export function nodeWishes(settings: GuardSettings, linked: boolean): readonly K
         metric: plainMetric(family),
         protocol: routeProtocol,
         link,
-        gateway: ends.tailnet,
+        gateway: linkEnds(settings, family).tailnet,
         preferredSource: router,
       }),
     ),
@@ -86,7 +86,7 @@ export function nodeWishes(settings: GuardSettings, linked: boolean): readonly K
 }
 
 /** X in the order of making. The veth itself is wished for on the node's side. */
-export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
+export function tailnetWishes(settings: NamespaceGuard): readonly KernelWish[] {
   const families = familySettings(settings);
   const link = tailnetLink.tailnet;
   return [
@@ -104,9 +104,9 @@ export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
     ...linkFamilies(settings).map((family) =>
       route("tailnet.defaultRoute", viaNode(family, anywhere[family], linkEnds(settings, family).node)),
     ),
-    ...families.flatMap(({ family, ends, ownPrefixes }) =>
+    ...families.flatMap(({ family, ownPrefixes }) =>
       ownPrefixes.flatMap((prefix) => [
-        route("tailnet.ownRoute", viaNode(family, prefix, ends.node)),
+        route("tailnet.ownRoute", viaNode(family, prefix, linkEnds(settings, family).node)),
         rule("tailnet.ownRule", family, prefix, mainTable, rulePriority.ownPrefixToMain),
       ]),
     ),

@@ -7,16 +7,19 @@ import {
   type GuardPorts,
   repairInvariants,
 } from "../../src/actors/guard-work.ts";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import type { KernelOperation, KernelSnapshot, NamespaceName } from "../../src/domain/kernel-state.ts";
 import type { FirewallChange } from "../../src/domain/nft-observation.ts";
 
-const settings: GuardSettings = {
+const settings: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24"],
   supernets: ["10.244.0.0/16"],
-  linkPrefixes: ["198.18.0.0/30"],
-  tunnel: { name: "tailscale0", mtu: 1280 },
-  underlayPort: 41642,
+  carrier: {
+    kind: "namespace",
+    linkPrefixes: ["198.18.0.0/30"],
+    tunnel: { name: "tailscale0", mtu: 1280 },
+    underlayPort: 41642,
+  },
   masquerade: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
@@ -108,8 +111,9 @@ describe("the guard's work", () => {
   test("those of IPv6 are remembered once the node has it", async () => {
     const route = { family: 6, type: "unicast", destination: "2001:db8::/64", table: 254 } as const;
     const { log, ports, remembered } = notingPorts([{ ...route, metric: 256, protocol: 2, linkIndex: 2 }]);
-    const linkPrefixes = [...settings.linkPrefixes, "fdc1::/126"];
-    await repairInvariants(ports, { ...settings, linkPrefixes }, { ...nodeOnly, leave: [] });
+    const linkPrefixes = [...settings.carrier.linkPrefixes, "fdc1::/126"];
+    const carrier = { ...settings.carrier, linkPrefixes };
+    await repairInvariants(ports, { ...settings, carrier }, { ...nodeOnly, leave: [] });
     expect(log.lastIndexOf("remember")).toBeLessThan(log.indexOf("node net/ipv6/conf/all/forwarding=1"));
     expect(Object.keys(remembered())).toEqual(
       expect.arrayContaining(["net/ipv4/ip_forward", "net/ipv6/conf/eth9/accept_ra"]),

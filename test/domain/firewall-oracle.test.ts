@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { believedPrefixes } from "../../src/domain/believed-prefixes.ts";
 import { findBroken } from "../../src/domain/guard-plan.ts";
-import { familySettings, type GuardSettings } from "../../src/domain/guard-settings.ts";
+import { familySettings, type NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import type { NamespaceName } from "../../src/domain/kernel-state.ts";
 import { allowlistTable } from "../../src/domain/nft-allowlist-table.ts";
 import {
@@ -54,7 +54,7 @@ interface NftCommand {
 }
 
 /** Our table as the guard's plan for a fresh node loads it, out of the document for nft. */
-function plannedTable(namespace: NamespaceName, of: GuardSettings): NftTable {
+function plannedTable(namespace: NamespaceName, of: NamespaceGuard): NftTable {
   const mends = findBroken(of, freshObservation).flatMap((broken) => broken.mends);
   const commands = mends
     .filter((mend) => mend.kind === "firewall" && mend.namespace === namespace)
@@ -72,8 +72,11 @@ function plannedTable(namespace: NamespaceName, of: GuardSettings): NftTable {
 }
 
 /** What headcni-wire loads. */
-function allowlistOf({ settings: { supernets, tunnel }, tailnet: { bindings, served } }: TestNode): NftTable {
-  return allowlistTable({ supernets, tunnel: tunnel.name }, believedPrefixes(bindings, served));
+function allowlistOf({
+  settings: { supernets, carrier },
+  tailnet: { bindings, served },
+}: TestNode): NftTable {
+  return allowlistTable({ supernets, tunnel: carrier.tunnel.name }, believedPrefixes(bindings, served));
 }
 
 /** Another program's chain with nothing in it but our accepts, before it drops. */

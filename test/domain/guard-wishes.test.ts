@@ -2,19 +2,22 @@ import { expect, test } from "vitest";
 import { planCleanup } from "../../src/domain/guard-cleanup.ts";
 import { removeLeftovers } from "../../src/domain/guard-leftovers.ts";
 import { podRouteWishes } from "../../src/domain/guard-pod-routes.ts";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import { type KernelWish, nodeWishes, tailnetWishes, vethOperation } from "../../src/domain/guard-wishes.ts";
 import type { KernelOperation, KernelRoute, KernelSnapshot } from "../../src/domain/kernel-state.ts";
 import type { ForeignChain } from "../../src/domain/nft-observation.ts";
 import { removeTable } from "../../src/domain/nft-table.ts";
 import { wireOperations } from "../../src/domain/wire-operations.ts";
 
-const settings: GuardSettings = {
+const settings: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24", "fd00:244:0:1::/64"],
   supernets: ["10.244.0.0/16", "fd00:244::/48"],
-  linkPrefixes: ["198.18.0.0/30"],
-  tunnel: { name: "tailscale0", mtu: 1280 },
-  underlayPort: 41642,
+  carrier: {
+    kind: "namespace",
+    linkPrefixes: ["198.18.0.0/30"],
+    tunnel: { name: "tailscale0", mtu: 1280 },
+    underlayPort: 41642,
+  },
   masquerade: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
@@ -92,8 +95,8 @@ test("without the veth the node refuses, and has its rules", () => {
 });
 
 test("the veth has the addresses of tailscaled's underlay beside the next hops, once each", () => {
-  const both = { linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] };
-  const addresses = (asked: GuardSettings) =>
+  const both = { carrier: { ...settings.carrier, linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] } };
+  const addresses = (asked: NamespaceGuard) =>
     lines([...nodeWishes(asked, true), ...tailnetWishes(asked)]).filter((line) =>
       line.includes("linkAddress"),
     );
@@ -107,8 +110,9 @@ test("the veth has the addresses of tailscaled's underlay beside the next hops, 
   ];
   expect(addresses({ ...settings, ...both })).toEqual(expected);
   expect(addresses({ ...ipv4, ...both })).toEqual(expected);
-  expect(wireOperations({ ...ipv4, ...both })).toEqual(wireOperations(ipv4));
-  expect(() => wireOperations({ ...ipv4, linkPrefixes: ["fdc1::/126"] })).toThrow("fdc1::/126");
+  const wire = { ...ipv4, ...ipv4.carrier };
+  expect(wireOperations({ ...ipv4, ...both.carrier })).toEqual(wireOperations(wire));
+  expect(() => wireOperations({ ...wire, linkPrefixes: ["fdc1::/126"] })).toThrow("fdc1::/126");
 });
 
 const ways = [
@@ -144,7 +148,7 @@ test("the veth carries what tailscaled makes of the largest packet, and never le
 });
 
 test("headcni-wire makes the veth, the refusals and the way out, in this order", () => {
-  const { node, tailnet } = wireOperations(settings);
+  const { node, tailnet } = wireOperations({ ...settings, ...settings.carrier });
   expect(node.map(said)).toEqual([
     "add veth headcni0 peer eth0 in tailnet mtu 1500",
     "address.add 198.18.0.1/30 dev headcni0",
@@ -167,7 +171,7 @@ const snapshot = (changes: Partial<KernelSnapshot>): KernelSnapshot => ({
   ...{ links: [], addresses: [], routes: [], rules: [] },
   ...changes,
 });
-const podRoutes = (asked: GuardSettings, ...links: KernelSnapshot["links"]) =>
+const podRoutes = (asked: NamespaceGuard, ...links: KernelSnapshot["links"]) =>
   lines(podRouteWishes(asked, snapshot({ links })));
 const route4 =
   "node.podRoutes: route.replace -4 unicast 10.244.1.5/32 dev hc1 src 10.244.1.1 table 254 metric 72 proto 72 scope link";

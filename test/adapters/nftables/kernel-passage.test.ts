@@ -152,9 +152,9 @@ test("the kernel does with the table in X what the interpreter says", async () =
 });
 
 test("the kernel does with the allowlist in X, prefixes and ranges, what the interpreter says", async () => {
-  const { supernets, tunnel } = settings;
+  const { supernets, carrier } = settings;
   const believed = ["10.244.2.0/24", "10.244.3.0-10.244.3.8", "10.244.3.10-10.244.3.255", "fd00:2::/64"];
-  const tables = [allowlistTable({ supernets, tunnel: tunnel.name }, believed)];
+  const tables = [allowlistTable({ supernets, tunnel: carrier.tunnel.name }, believed)];
   const { rig: on } = await loaded(inX, [], tables);
   expect(await compare(on, inX, tables, 1)).toEqual(answered);
 });

@@ -28,7 +28,7 @@ test.each([
 ])("with %j pods, tunnel, veth's clamp and tailscaled all have an MTU of %i", (network, mtu) => {
   const config = configOf(network);
   expect(environmentOf(tailscaledOptions(config))["TS_DEBUG_MTU"]).toBe(String(mtu));
-  expect(guardSettings(config).tunnel.mtu).toBe(mtu);
+  expect(guardSettings(config).carrier.tunnel.mtu).toBe(mtu);
   expect(machineSettings(config, { provenPrefixes: [], services: [] }).pods.mtu).toBe(mtu);
 });
 
