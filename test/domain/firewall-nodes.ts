@@ -5,7 +5,7 @@ import { addressIn, destinationIsLocal, fieldIs } from "../../src/domain/nft-sta
 import type { NftRule, NftTable } from "../../src/domain/nft-table.ts";
 import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { addressAt, formatPrefix, parsePrefix, prefixSize } from "../../src/domain/prefix.ts";
-import { nodeLinks, type SentenceTerms } from "./firewall-sentences.ts";
+import { nodeLinks, type SentenceTerms } from "./firewall-words.ts";
 
 /** What the sentences of a table speak about: one address of each kind, and a prefix that has more of the kind. */
 export interface Place {
