@@ -2,9 +2,10 @@ import { brokenTable, brokenWishes, foreign, leftovers, servicesElsewhere, sysct
 import { findLink } from "./guard-holds.ts";
 import type { BrokenInvariant, GuardObservation, Mend } from "./guard-observation.ts";
 import { podRouteWishes } from "./guard-pod-routes.ts";
-import type { GuardSettings } from "./guard-settings.ts";
+import { byCarrier, type GuardSettings, type NamespaceGuard } from "./guard-settings.ts";
 import { settingsOnNode } from "./guard-underlay.ts";
 import { type KernelWish, nodeWishes, tailnetWishes } from "./guard-wishes.ts";
+import { brokenOnHost } from "./host-guard/host-plan.ts";
 import { tailnetLink } from "./kernel-constants.ts";
 import type { KernelSnapshot, NamespaceName } from "./kernel-state.ts";
 import { nodeTable } from "./nft-node-table.ts";
@@ -15,7 +16,17 @@ import { tailnetTable } from "./nft-tailnet-table.ts";
  * stands on it, refusals before routes, routes before the rules that lead to them. Firewalls are ready for IPv6 before the node has it.
  */
 export function findBroken(
-  configured: GuardSettings,
+  guarded: GuardSettings,
+  observation: GuardObservation,
+): readonly BrokenInvariant[] {
+  return byCarrier(guarded, {
+    namespace: (settings) => brokenAroundX(settings, observation),
+    host: (settings) => brokenOnHost(settings, observation.node),
+  });
+}
+
+function brokenAroundX(
+  configured: NamespaceGuard,
   observation: GuardObservation,
 ): readonly BrokenInvariant[] {
   const { node, tailnet } = observation;
@@ -36,7 +47,7 @@ export function findBroken(
   return found;
 }
 
-function brokenNode(settings: GuardSettings, observation: GuardObservation): readonly BrokenInvariant[] {
+function brokenNode(settings: NamespaceGuard, observation: GuardObservation): readonly BrokenInvariant[] {
   const { node, tailnet } = observation;
   const snapshot = node.kernel;
   const wishes =
@@ -58,7 +69,7 @@ function brokenNode(settings: GuardSettings, observation: GuardObservation): rea
  * While X is not open its veth may be there all the same, made by headcni-wire or held by an earlier X: what the node needs on it
  * for its own pods is kept, the veth itself is not touched.
  */
-function wishesWithoutTailnet(settings: GuardSettings, snapshot: KernelSnapshot): readonly KernelWish[] {
+function wishesWithoutTailnet(settings: NamespaceGuard, snapshot: KernelSnapshot): readonly KernelWish[] {
   if (findLink(snapshot, tailnetLink.node) === undefined) return nodeWishes(settings, false);
   return nodeWishes(settings, true).filter(({ invariant }) => invariant !== "node.link");
 }

@@ -17,8 +17,9 @@ export interface GuardSettings<C extends Carrier = Carrier> {
 }
 
 /** Where tailscaled runs. */
-export type Carrier = NamespaceCarrier;
+export type Carrier = NamespaceCarrier | HostCarrier;
 export type NamespaceGuard = GuardSettings<NamespaceCarrier>;
+export type HostGuard = GuardSettings<HostCarrier>;
 
 /** Our own tailscaled, in X. */
 export interface NamespaceCarrier {
@@ -33,6 +34,22 @@ export interface NamespaceCarrier {
   /** tailscaled's UDP port, the same on the node and in X. */
   readonly underlayPort: number;
 }
+
+/** The node's own tailscaled, in the node's namespace, whose owner goes on using it. */
+export interface HostCarrier {
+  readonly kind: "host";
+  /** tailscaled's interface, as it was found; its MTU is the pods', too. */
+  readonly tunnel: { readonly name: string; readonly mtu: number };
+  readonly confineTable52: Table52Confinement;
+  /** Whether pods may ask tailscaled's resolver: the node's resolv.conf names it, and cluster DNS forwards there. */
+  readonly magicDns: boolean;
+}
+
+/**
+ * Who looks up table 52, where RouteAll puts whatever anybody in the tailnet announces, besides pods' packets: all, as tailscaled has it;
+ * what is for the tailnet's own addresses; or what main has no route for but a default one.
+ */
+export type Table52Confinement = "none" | "toTailnet" | "behindMain";
 
 /** Senders outside the cluster: by source prefix (canonical), or all that come in by a link of that name. */
 export interface AllowedFromUnderlay {
@@ -90,6 +107,28 @@ export function linkFamilies(settings: NamespaceGuard): readonly (4 | 6)[] {
 export function linkAddresses(settings: NamespaceGuard): readonly LinkEnds[] {
   const hops = linkFamilies(settings).includes(6) ? [hops6] : [];
   return [...underlayEnds(settings.carrier.linkPrefixes), ...hops];
+}
+
+/** Families that the node forwards. */
+export function forwardedFamilies(settings: GuardSettings): readonly (4 | 6)[] {
+  return byCarrier(settings, {
+    namespace: linkFamilies,
+    host: (shared) => familySettings(shared).map(({ family }) => family),
+  });
+}
+
+/** What one kind of carrier needs, or the other. */
+export function byCarrier<T>(
+  settings: GuardSettings,
+  needs: {
+    readonly namespace: (settings: NamespaceGuard) => T;
+    readonly host: (settings: HostGuard) => T;
+  },
+): T {
+  const { carrier } = settings;
+  return carrier.kind === "host"
+    ? needs.host({ ...settings, carrier })
+    : needs.namespace({ ...settings, carrier });
 }
 
 /** Every destination of a family. */

@@ -1,6 +1,7 @@
 import type { GuardInvariant } from "./guard-invariants.ts";
 import {
   anywhere,
+  type FamilySettings,
   familySettings,
   linkAddresses,
   linkEnds,
@@ -15,7 +16,7 @@ import {
   tailnetTable,
   unreachableMetric,
 } from "./kernel-constants.ts";
-import type { KernelOperation, KernelRouteRequest } from "./kernel-state.ts";
+import type { KernelOperation, KernelRouteRequest, KernelRule } from "./kernel-state.ts";
 
 /** One thing that must be so, as the operation that makes it so. */
 export interface KernelWish {
@@ -38,10 +39,10 @@ const leastLinkMtu = 1500;
 export function nodeWishes(settings: NamespaceGuard, linked: boolean): readonly KernelWish[] {
   const families = familySettings(settings);
   const link = tailnetLink.node;
-  const refusals = families.flatMap(({ family, supernets }) => [
-    ...supernets.map((supernet) => route("node.unreachable", unreachable(family, supernet, mainTable))),
+  const refusals = families.flatMap((of) => [
+    ...refusedInMain(of),
     // As wide as the route through X: a narrower prefix would win against it whatever its metric.
-    route("node.tailnetUnreachable", unreachable(family, anywhere[family], tailnetTable)),
+    route("node.tailnetUnreachable", unreachable(of.family, anywhere[of.family], tailnetTable)),
   ]);
   const through: readonly KernelWish[] = [
     { invariant: "node.link", operation: vethOperation(settings.carrier.tunnel) },
@@ -52,14 +53,7 @@ export function nodeWishes(settings: NamespaceGuard, linked: boolean): readonly 
         operation: address(link, node, prefixLength),
       }),
     ),
-    ...families.flatMap(({ routers, family }) =>
-      routers.map(
-        (router): KernelWish => ({
-          invariant: "node.routerAddress",
-          operation: address(link, router, family === 4 ? 32 : 128),
-        }),
-      ),
-    ),
+    ...families.flatMap((of) => routersOn(link, of)),
     ...families.map(({ family, router }) =>
       route("node.tailnetRoute", {
         family,
@@ -75,11 +69,15 @@ export function nodeWishes(settings: NamespaceGuard, linked: boolean): readonly 
     ),
   ];
   const rules = families.flatMap(({ family, ownPrefixes, supernets }) => [
-    ...ownPrefixes.map((prefix) =>
-      rule("node.ownRule", family, prefix, mainTable, rulePriority.ownPrefixToMain),
+    ...ownPrefixes.map((destination) =>
+      rule("node.ownRule", {
+        ...{ family, destination, table: mainTable, priority: rulePriority.ownPrefixToMain },
+      }),
     ),
-    ...supernets.map((prefix) =>
-      rule("node.supernetRule", family, prefix, tailnetTable, rulePriority.supernetToTailnet),
+    ...supernets.map((destination) =>
+      rule("node.supernetRule", {
+        ...{ family, destination, table: tailnetTable, priority: rulePriority.supernetToTailnet },
+      }),
     ),
   ]);
   return [...refusals, ...(linked ? through : []), ...rules];
@@ -105,9 +103,11 @@ export function tailnetWishes(settings: NamespaceGuard): readonly KernelWish[] {
       route("tailnet.defaultRoute", viaNode(family, anywhere[family], linkEnds(settings, family).node)),
     ),
     ...families.flatMap(({ family, ownPrefixes }) =>
-      ownPrefixes.flatMap((prefix) => [
-        route("tailnet.ownRoute", viaNode(family, prefix, linkEnds(settings, family).node)),
-        rule("tailnet.ownRule", family, prefix, mainTable, rulePriority.ownPrefixToMain),
+      ownPrefixes.flatMap((destination) => [
+        route("tailnet.ownRoute", viaNode(family, destination, linkEnds(settings, family).node)),
+        rule("tailnet.ownRule", {
+          ...{ family, destination, table: mainTable, priority: rulePriority.ownPrefixToMain },
+        }),
       ]),
     ),
   ];
@@ -146,13 +146,19 @@ function plainMetric(family: 4 | 6): number {
   return family === 4 ? 0 : 1024;
 }
 
-function rule(
-  invariant: GuardInvariant,
-  family: 4 | 6,
-  destination: string,
-  table: number,
-  priority: number,
-): KernelWish {
-  const wanted = { family, destination, table, priority, protocol: routeProtocol };
-  return { invariant, operation: { op: "rule.add", rule: wanted } };
+export function rule(invariant: GuardInvariant, wanted: Omit<KernelRule, "protocol">): KernelWish {
+  return { invariant, operation: { op: "rule.add", rule: { ...wanted, protocol: routeProtocol } } };
+}
+
+/** Main sends no pod packet in clear. */
+export function refusedInMain({ family, supernets }: FamilySettings): readonly KernelWish[] {
+  return supernets.map((supernet) => route("node.unreachable", unreachable(family, supernet, mainTable)));
+}
+
+export function routersOn(link: string, { family, routers }: FamilySettings): readonly KernelWish[] {
+  const prefixLength = family === 4 ? 32 : 128;
+  return routers.map((router) => ({
+    invariant: "node.routerAddress",
+    operation: address(link, router, prefixLength),
+  }));
 }

@@ -19,7 +19,7 @@ import {
 } from "./nft-statements.ts";
 import type { NftRule } from "./nft-table.ts";
 
-const podGroups = [attachmentLinkGroup, leavingLinkGroup];
+export const podGroups = [attachmentLinkGroup, leavingLinkGroup];
 
 /** Leaves neither to the tailnet, by `link`, nor to a pod, and not to the node itself. */
 export function onUnderlay(link: string): readonly NftStatement[] {

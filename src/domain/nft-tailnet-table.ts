@@ -144,7 +144,10 @@ function backToNode({ family, ownPrefixes, supernets }: FamilySettings): NftRule
 }
 
 /** Peers route answers by pod CIDR alone, so every other source becomes the router address. */
-function asRouter({ family, ownPrefixes, supernets, router }: FamilySettings, tunnel: string): NftRule {
+export function asRouter(
+  { family, ownPrefixes, supernets, router }: FamilySettings,
+  tunnel: string,
+): NftRule {
   return {
     name: `router-source-${family}`,
     statements: [

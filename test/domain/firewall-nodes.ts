@@ -155,7 +155,7 @@ function kubeProxyTable(rules: readonly KubeRule[]): NftTable {
   return { name: "kube", chains: [{ name: "services", ...place, rules: rules.flatMap(kubeRules) }] };
 }
 
-function kubeRules({ port, service, ip, ip6 }: KubeRule): readonly NftRule[] {
+export function kubeRules({ port, service, ip, ip6 }: KubeRule): readonly NftRule[] {
   return Object.entries({ ip, ip6 }).flatMap(([family, addr]) => {
     if (addr === undefined) return [];
     const to = service ?? "node";
