@@ -27,7 +27,7 @@ export interface HostNode extends ProvenNode {
   readonly believed: readonly string[];
 }
 
-const hostLinks = {
+export const hostLinks = {
   tunnel: { name: "tailscale0", group: 0 },
   underlay: nodeLinks.underlay,
   pod: nodeLinks.pod,

@@ -25,7 +25,7 @@ export interface RoutedNode {
 
 const uplink = { type: "unicast", table: 254, protocol: 2, metric: 0, link: "up0" } as const;
 /** The node's own networks. */
-const networks = ["192.168.77.0/24", "172.17.0.0/16", "fd77::/64"];
+export const networks = ["192.168.77.0/24", "172.17.0.0/16", "fd77::/64"];
 /** Before us: by default to the LAN's router, and one of its routes reaches into the pods' supernet. */
 export const ownersMain: readonly KernelRouteRequest[] = [
   ...["0.0.0.0/0", "192.168.77.0/24", "172.30.0.0/16", "10.244.64.0/18"].map((destination) => ({
