@@ -1,0 +1,25 @@
+import type { Mend, NamespaceObservation } from "../guard-observation.ts";
+import { findBroken } from "../guard-plan.ts";
+import type { HostCarrier, HostGuard } from "../guard-settings.ts";
+import { loadTable } from "../nft-table.ts";
+import { hostAllowlist } from "./host-allowlist.ts";
+
+/**
+ * What stands before tailscaled's first packet after a boot, by the configuration and what the state directory remembers of the owner's
+ * tailscaled: RouteAll outlives us, so must the rules that confine it. Nothing of the tailnet is believed until the daemon hears of
+ * it, as headcni-wire begins. Forwarding waits for the daemon, too.
+ */
+export function bootMends(
+  shared: Omit<HostGuard, "carrier">,
+  remembered: Omit<HostCarrier, "kind">,
+  node: NamespaceObservation,
+): readonly Mend[] {
+  const settings: HostGuard = { ...shared, carrier: { kind: "host", ...remembered } };
+  const document = loadTable(hostAllowlist(settings, { prefixes: [], nodes: [] }));
+  return [
+    { kind: "firewall", namespace: "node", changes: [{ tool: "nft", document }] },
+    ...findBroken(settings, { node })
+      .flatMap(({ mends }) => mends)
+      .filter(({ kind }) => kind !== "sysctls"),
+  ];
+}
