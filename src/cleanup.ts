@@ -40,8 +40,9 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
     unreadable: () => undefined,
   });
   const directories = [runtimeDir, stateDir];
-  const owners = tailscale.mode === "host";
   try {
+    // Whatever the mode is by now: what the owner's tailscaled has of ours is taken back before its record goes.
+    const owners = tailscale.mode === "host" || (await ports.owner.holdsOurs());
     const actors = cleanupActors(ports, {
       prefixes: network.nodePodCIDR,
       supernets: network.podCIDR,

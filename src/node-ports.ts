@@ -8,6 +8,7 @@ import { sandboxUsers } from "./adapters/kubernetes/sandbox-users.ts";
 import { type Kernel, openKernel } from "./adapters/netlink/open-kernel.ts";
 import { openFirewall } from "./adapters/nftables/open-firewall.ts";
 import { createNodeListFile } from "./adapters/node-list/node-list-file.ts";
+import { createDaemonAllowlist } from "./adapters/owner/daemon-allowlist.ts";
 import { createOwner } from "./adapters/owner/owner-client.ts";
 import { linksOf, readResolvConfs } from "./adapters/owner/read-node.ts";
 import { sysctlMemory } from "./adapters/sysctl-memory/sysctl-memory.ts";
@@ -18,10 +19,13 @@ import { createWireClient } from "./adapters/wire/wire-client.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createKeyReaders } from "./config/key-reader.ts";
 import { HeadcniError } from "./domain/failure.ts";
+import type { Carrier } from "./domain/guard-settings.ts";
 import type { WatchSource } from "./domain/kubernetes-watch.ts";
+import { carrierOf } from "./domain/owner-terms.ts";
 import type { CniFailure } from "./protocol/wire-types.ts";
 import { refuseNewer } from "./refuse-newer.ts";
 import { runtimePaths } from "./runtime-paths.ts";
+import { namespaceCarrier } from "./settings.ts";
 
 class AuthKeyError extends HeadcniError<{ readonly code: "AUTH_KEY_MISSING" }> {}
 
@@ -71,6 +75,16 @@ export async function openNodePorts(
     tailscale.mode === "host"
       ? createTailnet(tailscale.socket, owner.running, ownersPrefs)
       : createTailnet(tailscaledSocket(runtimeDir), wire.running);
+  /** Where tailscaled runs, as it is known now. */
+  const carrier = async (): Promise<Carrier> =>
+    tailscale.mode === "host"
+      ? carrierOf(await owner.recallTerms(), config.network.mtu)
+      : namespaceCarrier(config);
+  const allowlist = createDaemonAllowlist(
+    { list: paths.nodeList, socket: tailscale.socket },
+    { supernets: config.network.podCIDR, kubernetes: kubernetes.enabled },
+    async () => carrierOf(await owner.recallTerms(), config.network.mtu),
+  );
   const api = createHeadscale({
     url: headscale.url,
     readApiKey: keys.apiKey,
@@ -92,6 +106,8 @@ export async function openNodePorts(
     sysctlMemory: sysctlMemory(paths.sysctls),
     wire,
     owner,
+    carrier,
+    allowlist,
     tailnet,
     headscale: api,
     conflist: createConflistFile({
@@ -118,6 +134,7 @@ export async function openNodePorts(
     },
     close: async () => {
       owner.close();
+      allowlist.close();
       tailnet.close();
       await api.close();
       await cluster.close();

@@ -27,6 +27,7 @@ import { tailnetLoginMachine } from "../machines/tailnet/tailnet-login-machine.t
 import { tailnetMachine } from "../machines/tailnet/tailnet-machine.ts";
 import { tailscaledMachine } from "../machines/tailscaled/tailscaled-machine.ts";
 import { watchMachine } from "../machines/watch/watch-machine.ts";
+import { allowlistKeeper } from "./actors/allowlist-actors.ts";
 import { cniActors } from "./actors/cni-socket-actor.ts";
 import { configActors } from "./actors/config-actors.ts";
 import { guardActors } from "./actors/guard-actors.ts";
@@ -60,7 +61,8 @@ export interface MachineWiring {
 export function provideMachines(config: Config, ports: NodePorts, wiring: MachineWiring) {
   const now = Date.now;
   const tailnet = tailnetActors(ports.tailnet, ports.headscale, ports.readAuthKey, ports.wire);
-  const owner = ownerActors(ports.owner, ports.tailnet, ports.kernel);
+  const { carrier } = ports;
+  const owner = ownerActors(ports.owner, ports.tailnet, ports.kernel, ports.allowlist.reload);
   const session = tailnetMachine.provide({
     actors: {
       ...tailnet.tailnet,
@@ -69,7 +71,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
       rejoin: rejoinMachine.provide({ actors: tailnet.rejoin }),
     },
   });
-  const routes = routeActors(ports.kernel, ports.tailnet, { interfaceName: config.tailscale.interfaceName });
+  const routes = routeActors(ports.kernel, ports.tailnet, async () => (await carrier()).tunnel.name);
   const ownNode = ownNodeActors(ports.kubernetes, ports.nodeMemory);
   const podWatch = podWatchActors(ports.kubernetes, ports.sandboxUsers, now);
   const watch = watchMachine.provide({ actors: watchActors(ports.kubernetes) });
@@ -78,7 +80,10 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
       kernel: wiring.kernelWatch.actor,
       cni: cniMachine.provide({ actors: cniActors(ports.exchanges, now) }),
       config: configMachine.provide({ actors: configActors(wiring.configSource) }),
-      guard: guardMachine.provide({ actors: guardActors(ports, guardSettings(config)) }),
+      guard: guardMachine.provide({
+        actors: guardActors(ports, async () => ({ ...guardSettings(config), carrier: await carrier() })),
+      }),
+      allowlistKeeper: allowlistKeeper(ports.allowlist),
       headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
       clusterNodes: clusterNodesMachine.provide({
         actors: { watch, list: nodeListMachine.provide({ actors: nodeListActors(ports.nodeList) }) },

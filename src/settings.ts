@@ -2,26 +2,29 @@ import { isIP } from "node:net";
 import type { HeadcniSettings } from "../machines/headcni/headcni-events.ts";
 import type { TailscaledOptions } from "./adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "./config/config-schema.ts";
-import type { AllowedFromUnderlay, NamespaceGuard } from "./domain/guard-settings.ts";
+import type { AllowedFromUnderlay, GuardSettings, NamespaceCarrier } from "./domain/guard-settings.ts";
 import type { AuthKeySource } from "./domain/login-trouble.ts";
 
 /** What the guard keeps true, out of the configuration. */
 export function guardSettings({
   network,
-  tailscale,
   kubernetes,
-}: Config): Omit<NamespaceGuard, "ownPrefixes"> {
+}: Config): Omit<GuardSettings, "ownPrefixes" | "carrier"> {
   return {
     supernets: network.podCIDR,
-    carrier: {
-      kind: "namespace",
-      linkPrefixes: tailscale.linkCIDR,
-      tunnel: { name: tailscale.interfaceName, mtu: network.mtu },
-      underlayPort: tailscale.port,
-    },
     masquerade: network.masquerade,
     services: kubernetes.enabled ? network.serviceCIDR : [],
     allowFromUnderlay: allowedFromUnderlay(network.allowFromUnderlay),
+  };
+}
+
+/** Our own tailscaled, out of the configuration. */
+export function namespaceCarrier({ network, tailscale }: Config): NamespaceCarrier {
+  return {
+    kind: "namespace",
+    linkPrefixes: tailscale.linkCIDR,
+    tunnel: { name: tailscale.interfaceName, mtu: network.mtu },
+    underlayPort: tailscale.port,
   };
 }
 
@@ -92,6 +95,7 @@ export function machineSettings(config: Config, { provenPrefixes, services }: Ea
       hostnamePrefix: tailscale.hostnamePrefix,
       seed: nodeName,
     },
+    keepsAllowlist: tailscale.mode === "host" && kubernetes.enabled,
     readiness: { proofWanted: readiness.routeProof === "required", provenPrefixes },
     kubernetes: kubernetes.enabled
       ? {

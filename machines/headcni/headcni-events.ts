@@ -16,6 +16,7 @@ import type { ServiceCidrsInput, ServiceCidrsReport } from "../service-cidrs/ser
 import type { Recipient } from "../support/recipient.ts";
 import type { WantedTailnet } from "../tailnet/tailnet-events.ts";
 import type { TailscaledEvent, TailscaledInput } from "../tailscaled/tailscaled-machine.ts";
+import type { AllowlistReport } from "../wire/allowlist-events.ts";
 
 /** The parts of the configuration that the machines decide by; plain data. */
 export interface HeadcniSettings {
@@ -34,6 +35,8 @@ export interface HeadcniSettings {
     readonly mtu: number;
   };
   readonly headscale: HeadscaleInput;
+  /** Beside the node's own tailscaled, with Kubernetes: otherwise headcni-wire keeps it, or there is none. */
+  readonly keepsAllowlist: boolean;
   readonly readiness: ReadinessSettings;
   /** Null without Kubernetes. */
   readonly kubernetes: {
@@ -55,6 +58,7 @@ export type HeadcniEvent =
   | CniReport
   | ConfigReport
   | GuardReport
+  | AllowlistReport
   | PodsReport
   | ClusterNodesReport
   | OwnNodeReport
@@ -85,6 +89,8 @@ export interface HeadcniContext {
   readonly recovered: boolean;
   /** The guard's last word is that everything holds. */
   readonly guarded: boolean;
+  /** The allowlist is in force, where this process keeps it. */
+  readonly enclosed: boolean;
   /** What ended the daemon. */
   readonly failure: Failure | null;
 }

@@ -23,6 +23,7 @@ import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
 import { tailscaledMachine } from "../tailscaled/tailscaled-machine.ts";
+import { allowlistKeeperMachine } from "../wire/allowlist-keeper-machine.ts";
 import type { HeadcniContext, HeadcniEvent, HeadcniInput, HeadcniOutput } from "./headcni-events.ts";
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
@@ -55,6 +56,7 @@ export const headcniSetup = setup({
     kernel: notProvidedSource<HeadcniEvent, undefined>("headcni.kernel"),
     cni: cniMachine,
     config: configMachine,
+    allowlistKeeper: allowlistKeeperMachine,
     guard: guardMachine,
     headscale: headscaleMachine,
     health: healthMachine,
@@ -72,6 +74,7 @@ export const headcniSetup = setup({
   actions: {
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     noteRecovered: assign({ recovered: true }),
+    noteEnclosed: assign({ enclosed: true }),
     noteGuarded: assign((_, guarded: boolean) => ({ guarded })),
     keepPrefixes: assign({
       ownPrefixes: (_, { prefixes }: { readonly prefixes: readonly string[] }) => prefixes,
@@ -112,6 +115,10 @@ export const headcniSetup = setup({
           id: "routes",
           input: { ...settings.routes, own: ownPrefixes, bound, headscale, health },
         });
+        if (settings.keepsAllowlist) {
+          const seed = settings.tailscale.wanted.hostname;
+          spawn("allowlistKeeper", { id: "allowlistKeeper", input: { seed, parent: self } });
+        }
         const { mode, mtu, ...tailscale } = settings.tailscale;
         const wanted = { ...tailscale.wanted, advertiseRoutes: ownPrefixes };
         const input = { ...tailscale, wanted, headscale, health, guard, routes, node };
@@ -170,7 +177,7 @@ export const headcniSetup = setup({
   },
   guards: {
     knowsPrefixes: ({ context }) => context.ownPrefixes.length > 0,
-    canServe: ({ context }) => context.recovered && context.guarded,
+    canServe: ({ context }) => context.recovered && context.guarded && context.enclosed,
   },
   delays: headcniLimits,
 });

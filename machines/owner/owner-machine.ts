@@ -37,6 +37,7 @@ export const ownerMachine = ownerSetup.createMachine({
     failure: null,
   }),
   options: { maxIterations: 1_000 },
+  entry: "releaseGuard",
   initial: "away",
   states: {
     away: {

@@ -101,6 +101,10 @@ export const ownerSetup = setup({
         enqueue.sendTo(health, { type: "tailscale.down", reason: "EXITED" });
       enqueue.sendTo(routes, { type: "tailnet.changed", status: noTailnet });
     }),
+    /** There is no namespace to wait for: it holds by what is remembered of the node's tailscaled. */
+    releaseGuard: enqueueActions(({ context, enqueue }) => {
+      enqueue.sendTo(context.guard, { type: "tailnetNamespace.closed" });
+    }),
     noteOffered: assign((_, terms: OwnerTerms | null) => ({ offered: jsonOf(terms), held: false })),
     offerTerms: enqueueActions(({ context, enqueue, self }) => {
       enqueue.sendTo(context.guard, { type: "tailnetNamespace.opened", replyTo: self });

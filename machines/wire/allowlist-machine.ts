@@ -1,6 +1,13 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
-import { believedPrefixes, type ServedRoutes, servesOtherwise } from "../../src/domain/believed-prefixes.ts";
+import {
+  type Believed,
+  believedOf,
+  type Netmap,
+  nobodyBelieved,
+  type ServedRoutes,
+  servesOtherwise,
+} from "../../src/domain/believed-prefixes.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
@@ -12,12 +19,12 @@ import type { AllowlistEvent, AllowlistInput } from "./allowlist-events.ts";
 interface AllowlistContext extends AllowlistInput {
   /** Of the cluster's Nodes, as the daemon wrote them last. */
   readonly bindings: readonly NodeBinding[];
-  /** Of the last netmap. */
-  readonly served: ServedRoutes;
-  /** What must be in force, as of `believedPrefixes`. */
-  readonly believed: readonly string[];
+  /** The last one. */
+  readonly netmap: Netmap;
+  /** What must be in force. */
+  readonly believed: Believed;
   /** What is; null before the first time. */
-  readonly inForce: readonly string[] | null;
+  readonly inForce: Believed | null;
   /** The netmap changed since the last look began. */
   readonly hinted: boolean;
   /** Who changed the table since the last load began. */
@@ -65,29 +72,29 @@ export const allowlistMachine = setup({
     /** tailscaled's bus: sends `netmap.hinted` and at its end `netmap.closed`. */
     followNetmap: notProvidedSource<AllowlistEvent, undefined>("allowlist.followNetmap"),
     /** Null while tailscaled has no netmap. */
-    readNetmap: notProvided<ServedRoutes | null, void>("allowlist.readNetmap"),
+    readNetmap: notProvided<Netmap | null, void>("allowlist.readNetmap"),
     /** Hears of the table from its start: sends `table.changed` for what is no load of `apply`, and at its end `table.unwatched`. */
     watchTable: notProvidedSource<AllowlistEvent, undefined>("allowlist.watchTable"),
     /** Loads the table in X, in one transaction; gives back what it was given. */
-    apply: notProvided<readonly string[], { readonly believed: readonly string[] }>("allowlist.apply"),
+    apply: notProvided<Believed, { readonly believed: Believed }>("allowlist.apply"),
   },
   actions: {
-    keepList: assign(({ context: { served } }, bindings: readonly NodeBinding[]) => ({
+    keepList: assign(({ context: { netmap } }, bindings: readonly NodeBinding[]) => ({
       bindings,
-      believed: believedPrefixes(bindings, served),
+      believed: believedOf(bindings, netmap),
       failure: null,
     })),
-    keepServed: assign(({ context }, served: ServedRoutes | null) =>
-      served === null
+    keepNetmap: assign(({ context }, netmap: Netmap | null) =>
+      netmap === null
         ? { failure: null }
-        : { served, believed: believedPrefixes(context.bindings, served), failure: null },
+        : { netmap, believed: believedOf(context.bindings, netmap), failure: null },
     ),
     hint: assign({ hinted: true }),
     lookBegins: assign({ hinted: false }),
     doubt: assign((_, changed: Failure) => ({ changed })),
     loadBegins: assign({ changed: null }),
     keepChange: enqueueActions(({ context, enqueue }) => keep(enqueue, context.changed ?? unheard)),
-    keepInForce: enqueueActions(({ context, enqueue }, inForce: readonly string[]) => {
+    keepInForce: enqueueActions(({ context, enqueue }, inForce: Believed) => {
       enqueue.assign({ inForce, failures: 0, failure: null });
       if (context.inForce === null) enqueue.sendTo(context.parent, { type: "allowlist.inForce" });
     }),
@@ -97,10 +104,10 @@ export const allowlistMachine = setup({
   guards: {
     isListed: (_, bindings: readonly NodeBinding[] | null) => bindings !== null,
     isNews: ({ context }, routes: ServedRoutes | "unknown") =>
-      routes === "unknown" || servesOtherwise(context.served, routes),
+      routes === "unknown" || servesOtherwise(context.netmap.routes, routes),
     isHinted: ({ context }) => context.hinted,
     isChanged: ({ context }) => context.changed !== null,
-    differs: ({ context: { believed, inForce } }) => believed.join() !== inForce?.join(),
+    differs: ({ context: { believed, inForce } }) => JSON.stringify(believed) !== JSON.stringify(inForce),
   },
   delays: {
     ...limits,
@@ -111,8 +118,8 @@ export const allowlistMachine = setup({
   context: ({ input }) => ({
     ...input,
     bindings: [],
-    served: {},
-    believed: [],
+    netmap: { routes: {}, addresses: {} },
+    believed: nobodyBelieved,
     inForce: null,
     hinted: false,
     changed: null,
@@ -198,7 +205,7 @@ export const allowlistMachine = setup({
                 src: "readNetmap",
                 onDone: {
                   target: "spacing",
-                  actions: { type: "keepServed", params: ({ event }) => event.output },
+                  actions: { type: "keepNetmap", params: ({ event }) => event.output },
                 },
                 onError: { target: "pausing", actions: keepError },
               },

@@ -11,8 +11,9 @@ import type { Tailnet } from "../ports/tailnet.ts";
 /** Effects of the owner machine, and of the feed that it invokes. */
 export function ownerActors(
   owner: Owner,
-  tailnet: Pick<Tailnet, "findProcess">,
+  tailnet: Pick<Tailnet, "findProcess" | "recheckLogin">,
   kernel: Pick<KernelState, "openNamespace">,
+  reloadAllowlist: (signal: AbortSignal) => Promise<void>,
 ) {
   return {
     owner: {
@@ -25,13 +26,20 @@ export function ownerActors(
       enter: fromPromise<OwnerTerms | null, { readonly terms: OwnerTerms | null }>(
         async ({ input: { terms }, signal }) => {
           if (terms !== null) await owner.keepTerms(terms, signal);
+          // Before routes are accepted: it may be another interface.
+          await reloadAllowlist(signal);
           // tailscaled's interface stands on the node itself.
           await kernel.openNamespace("tailnet", `/proc/${process.pid}/ns/net`);
           return terms;
         },
       ),
       edit: fromPromise<Pick<OwnerFacts, "preferences" | "record">, { readonly prefixes: readonly string[] }>(
-        ({ input, signal }) => owner.announce(input.prefixes, signal),
+        async ({ input, signal }) => {
+          const edited = await owner.announce(input.prefixes, signal);
+          // Headscale 0.29 tells everybody but this node itself what it serves, until it is asked anew.
+          await tailnet.recheckLogin(signal);
+          return edited;
+        },
       ),
     },
     feed: {

@@ -26,13 +26,6 @@ export function checkHostMode(view: ValueView): readonly ConfigProblem[] {
     });
 }
 
-/** Until it is whole. */
-export function refuseHostMode(view: ValueView): readonly ConfigProblem[] {
-  if (!isHostMode(view)) return [];
-  const wanted = "must be daemon: sharing the node's own tailscaled comes in a later release";
-  return [problemAt(view, mode, '"host"', wanted)];
-}
-
 /** Whether the node's own tailscaled carries the pods. */
 export function isHostMode(view: Pick<ValueView, "get">): boolean {
   return view.get(mode) === "host";

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from "../domain/config-change.ts";
 import { containsPrefix, formatPrefix, overlaps, type Prefix, parsePrefix } from "../domain/prefix.ts";
-import { checkHostMode, refuseHostMode } from "./check-host-mode.ts";
+import { checkHostMode } from "./check-host-mode.ts";
 import { showValue } from "./config-error.ts";
 import { problemAt, type ValueView } from "./value-view.ts";
 
@@ -10,7 +10,6 @@ export function checkValues(view: ValueView): readonly ConfigProblem[] {
     ...checkPrefixes(view),
     ...checkMtu(view),
     ...checkHostMode(view),
-    ...refuseHostMode(view),
     ...checkNode(view),
     ...checkFolders(view),
   ];

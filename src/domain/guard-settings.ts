@@ -38,7 +38,7 @@ export interface NamespaceCarrier {
 /** The node's own tailscaled, in the node's namespace, whose owner goes on using it. */
 export interface HostCarrier {
   readonly kind: "host";
-  /** tailscaled's interface, as it was found; its MTU is the pods', too. */
+  /** tailscaled's interface: found by its address, for the owner may name it (`tailscaled --tun`). Its MTU bounds the pods'. */
   readonly tunnel: { readonly name: string; readonly mtu: number };
   readonly confineTable52: Table52Confinement;
   /** Whether pods may ask tailscaled's resolver: the node's resolv.conf names it, and cluster DNS forwards there. */

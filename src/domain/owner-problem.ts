@@ -66,7 +66,9 @@ export function ownerHindrance(facts: OwnerFacts, wishes: OwnerWishes): OwnerPro
   if (!wishes.logsIn && loggedOut.includes(backendState))
     return told(
       "LOGGED_OUT",
-      `the node's tailscaled is not logged in: \`tailscale up --login-server=${wishes.controlUrl}\``,
+      // Headscale 0.29 lets no tagged node in again that logged out (hscontrol/state/state.go): tailscaled logs NodeKeyExpired.
+      `the node's tailscaled is not logged in: \`tailscale up --login-server=${wishes.controlUrl}\`; ` +
+        "if it logged out with a tag, delete it in Headscale before (`headscale nodes delete`)",
     );
   if (backendState === "Stopped")
     return told("STOPPED", "the node's tailscaled is stopped (`tailscale down`): `tailscale up` starts it");

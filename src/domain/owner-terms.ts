@@ -1,31 +1,30 @@
+import type { HostCarrier, Table52Confinement } from "./guard-settings.ts";
+import { magicDnsAddress } from "./kernel-constants.ts";
+
 /**
  * What the guard must know of the owner's tailscaled, beyond the configuration. Kept in the state directory, for rules that stand
  * before tailscaled does.
  */
-export interface OwnerTerms {
-  /** tailscaled's interface: found by its address, for the owner may name it (`tailscaled --tun`). */
-  readonly tunnel: { readonly name: string; readonly mtu: number };
+export interface OwnerTerms extends Omit<HostCarrier, "kind"> {
   /** The tailnet addresses of this node. */
   readonly addresses: readonly string[];
-  /**
-   * Who looks up table 52, where what others announce stands once routes are accepted: everybody, as the owner has it; what is for the
-   * tailnet's own addresses; or what main has no route for but a default one.
-   */
-  readonly confineTable52: "none" | "toTailnet" | "behindMain";
-  /** The node's names are resolved at 100.100.100.100 (MagicDNS), and with CoreDNS the pods' too. */
-  readonly magicDns: boolean;
   /** What tailscaled puts into the node's firewall (`--netfilter-mode`). */
   readonly netfilter: "off" | "nodivert" | "on";
+}
+
+/** Before anything is known of the owner's tailscaled, nothing of ours is set in it: pods are refused, and all else is as it was. */
+export function carrierOf(terms: OwnerTerms | null, mtu: number): HostCarrier {
+  if (terms === null)
+    return { kind: "host", tunnel: { name: "tailscale0", mtu }, confineTable52: "none", magicDns: false };
+  const { tunnel, confineTable52, magicDns } = terms;
+  return { kind: "host", tunnel, confineTable52, magicDns };
 }
 
 /** What the owner sends by an exit node: nothing, all but what goes to the node's own LAN, or all. */
 export type ExitNodeUse = "none" | "allButLan" | "all";
 
 /** Where the owner accepts no routes himself, what others announce must not take any other traffic of the node than before. */
-export function confinementOf(
-  ownerAcceptsRoutes: boolean,
-  exitNode: ExitNodeUse,
-): OwnerTerms["confineTable52"] {
+export function confinementOf(ownerAcceptsRoutes: boolean, exitNode: ExitNodeUse): Table52Confinement {
   if (ownerAcceptsRoutes) return "none";
   return ({ none: "toTailnet", allButLan: "behindMain", all: "none" } as const)[exitNode];
 }
@@ -47,15 +46,12 @@ export function tunnelOf({ addresses, links }: TunnelFacts): OwnerTerms["tunnel"
   return link === undefined ? undefined : { name: link.name, mtu: link.mtu };
 }
 
-/** tailscaled's own resolver (net/tsaddr: TailscaleServiceIP, TailscaleServiceIPv6). */
-const magicDnsServers = ["100.100.100.100", "fd7a:115c:a1e0::53"];
-
 /** Whether one of the node's resolv.confs, of which kubelet hands pods one, names tailscaled's resolver. */
 export function namesMagicDns(resolvConfs: readonly string[]): boolean {
   return resolvConfs
     .flatMap((text) => text.split("\n"))
     .some((line) => {
       const [word, server = ""] = line.trim().split(/\s+/);
-      return word === "nameserver" && magicDnsServers.includes(server);
+      return word === "nameserver" && Object.values<string>(magicDnsAddress).includes(server);
     });
 }

@@ -24,6 +24,8 @@ export interface Owner {
   look(signal: AbortSignal): Promise<OwnerFacts>;
   /** Tells of each change of state, preferences and the node itself; `closed` is called once, when the bus ends. */
   watch(changed: () => void, closed: (error: TailnetError) => void): () => void;
+  /** What was written down last; null before the first time. */
+  recallTerms(): Promise<OwnerTerms | null>;
   /** Writes down what the guard must know. */
   keepTerms(terms: OwnerTerms, signal: AbortSignal): Promise<void>;
   /**
@@ -34,6 +36,8 @@ export interface Owner {
     prefixes: readonly string[],
     signal: AbortSignal,
   ): Promise<Pick<OwnerFacts, "preferences" | "record">>;
+  /** Whether a profile holds something of ours. Throws RECORDS_UNREADABLE. */
+  holdsOurs(): Promise<boolean>;
   /**
    * Takes back what is ours of the profile in use: the prefixes it no longer announces, and a sentence for each thing that is left.
    * Needs no tailscaled where nothing is ours.

@@ -25,9 +25,9 @@ function kept() {
       world.hint = () => hinted("unknown");
       return () => undefined;
     },
-    readNetmap: async () => world.served,
+    readNetmap: async () => ({ routes: world.served, addresses: {} }),
     watchTable: nothing,
-    apply: async (believed) => void world.applied.push(believed.join()),
+    apply: async (believed) => void world.applied.push(believed.prefixes.join()),
   };
   const clock = manualClock();
   const { allowlistKeeper } = wireActors({} as WireHost, host, () => undefined);

@@ -348,11 +348,6 @@ const refused: readonly (readonly [
     [["network.mtu", "config.yaml:2:64", "65456", "from 576 to 65455"]],
   ],
   [
-    "host mode, as something to come",
-    minimal("tailscale: { mode: host }"),
-    [["tailscale.mode", "config.yaml:3:14", '"host"', "a later release"]],
-  ],
-  [
     "addresses for a Node without Kubernetes",
     minimal("kubernetes: { publishNodeAddress: true }"),
     [

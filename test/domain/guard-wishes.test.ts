@@ -285,13 +285,16 @@ test("without the link there are no addresses on it", () => {
 const cleanup = (changes: Partial<KernelSnapshot>, remembered: Readonly<Record<string, string>> = {}) =>
   planCleanup({ kernel: snapshot(changes), sysctls: {}, firewall: { foreign: [] } }, remembered);
 
-test("cleanup removes the veth if it is there, and our table always", () => {
+test("cleanup removes the veth if it is there, and our tables always", () => {
+  const tables = ["headcni", "headcni_allowlist"].map((name) => ({
+    ...{ kind: "firewall", namespace: "node", changes: [{ tool: "nft", document: removeTable(name) }] },
+  }));
   expect(cleanup({ links: [link(3, "headcni0")] })).toEqual([
     { kind: "kernel", namespace: "node", operations: [{ op: "link.remove", link: "headcni0" }] },
-    { kind: "firewall", namespace: "node", changes: [{ tool: "nft", document: removeTable("headcni") }] },
+    ...tables,
   ]);
-  expect(planCleanup({ kernel: snapshot({}), sysctls: {} }, {})).toHaveLength(1);
-  expect(cleanup({})).toEqual([expect.objectContaining({ kind: "firewall" })]);
+  expect(planCleanup({ kernel: snapshot({}), sysctls: {} }, {})).toEqual(tables);
+  expect(cleanup({})).toEqual(tables);
   const rule = { family: 4, priority: 5180, table: 254, protocol: 0x48 } as const;
   expect(cleanup({ rules: [rule] })[0]).toMatchObject({ operations: [{ op: "rule.remove", rule }] });
 });
@@ -304,7 +307,7 @@ test("cleanup takes our accepts out of other programs' chains before our table",
   });
   const changes = (rules: ForeignChain["rules"]) =>
     planCleanup({ kernel: snapshot({}), sysctls: {}, firewall: { foreign: [chain(rules)] } }, {});
-  expect(changes([theirs])).toHaveLength(1);
+  expect(changes([theirs])).toHaveLength(2);
   const [first, second] = changes([{ ...theirs, comment: "headcni:from-pods:abc" }, theirs]);
   expect(JSON.stringify(first)).toContain('"handle":8');
   expect(second).toMatchObject({ changes: [{ tool: "nft", document: removeTable("headcni") }] });
@@ -317,7 +320,7 @@ test("cleanup gives back the sysctls of all links, of the default and of links t
     "net/ipv6/conf/default/forwarding": "0",
     "net/ipv4/conf/eth1/forwarding": "0",
   };
-  const [, values] = cleanup(
+  const [, , values] = cleanup(
     { links: [link(2, "eth1")] },
     { ...kept, "net/ipv4/conf/gone0/forwarding": "0" },
   );

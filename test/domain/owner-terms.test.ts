@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { confinementOf, namesMagicDns, tunnelOf } from "../../src/domain/owner-terms.ts";
+import {
+  carrierOf,
+  confinementOf,
+  namesMagicDns,
+  type OwnerTerms,
+  tunnelOf,
+} from "../../src/domain/owner-terms.ts";
 
 test("what others announce takes no more of the node's traffic than its owner let it", () => {
   const uses = ["none", "allButLan", "all"] as const;
@@ -25,4 +31,18 @@ test.each([
   [[], false],
 ])("resolv.confs %j name tailscaled's resolver: %s", (texts, named) => {
   expect(namesMagicDns(texts)).toBe(named);
+});
+
+test("the guard has what is known of it, and of one that nothing is known of it changes nothing", () => {
+  const terms: OwnerTerms = {
+    tunnel: { name: "wan-tun", mtu: 1400 },
+    addresses: ["100.64.0.7"],
+    confineTable52: "toTailnet",
+    magicDns: true,
+    netfilter: "on",
+  };
+  const { addresses: _addresses, netfilter: _netfilter, ...known } = terms;
+  expect(carrierOf(terms, 1280)).toEqual({ kind: "host", ...known });
+  const unknown = { tunnel: { name: "tailscale0", mtu: 1280 }, confineTable52: "none", magicDns: false };
+  expect(carrierOf(null, 1280)).toEqual({ kind: "host", ...unknown });
 });

@@ -2,7 +2,6 @@ import type { OwnerFacts } from "../../domain/owner-facts.ts";
 import {
   editToAnnounce,
   editToUndo,
-  isEmpty,
   isMade,
   leftWithOwner,
   nothingOurs,
@@ -12,7 +11,13 @@ import {
   stillOurs,
   withRecord,
 } from "../../domain/owner-preferences.ts";
-import { confinementOf, namesMagicDns, type TunnelFacts, tunnelOf } from "../../domain/owner-terms.ts";
+import {
+  confinementOf,
+  namesMagicDns,
+  type OwnerTerms,
+  type TunnelFacts,
+  tunnelOf,
+} from "../../domain/owner-terms.ts";
 import type { Owner } from "../../ports/owner.ts";
 import type { TailscaledProcess } from "../../ports/tailnet.ts";
 import { loadLibc } from "../netlink/libc.ts";
@@ -24,8 +29,8 @@ import { readStatus } from "../tailscale/read-status.ts";
 import { peerProcess } from "../unix-socket/peer-process.ts";
 import { oneByOne } from "./one-by-one.ts";
 import { OwnerError } from "./owner-error.ts";
-import { readOwnerRecords, writeOwnerRecords } from "./owner-records-file.ts";
-import { writeOwnerTerms } from "./owner-terms-file.ts";
+import { holdsOurs, readOwnerRecords, writeOwnerRecords } from "./owner-records-file.ts";
+import { readOwnerTerms, writeOwnerTerms } from "./owner-terms-file.ts";
 import { readBuild, readOwnersPrefs, readProfile, readProfiles } from "./read-answers.ts";
 
 export interface OwnerOptions {
@@ -53,6 +58,7 @@ export function createOwner({ socket, runtimeDir, paths, links, resolvConfs }: O
   const attended = attendedFile(runtimeDir);
   // A look between an edit's record and the edit itself would take what is ours for gone.
   const alone = oneByOne();
+  let known: OwnerTerms | null = null;
   const get = (path: string, signal: AbortSignal) => api.call({ method: "GET", path }, signal);
 
   async function running(): Promise<TailscaledProcess | undefined> {
@@ -149,7 +155,14 @@ export function createOwner({ socket, runtimeDir, paths, links, resolvConfs }: O
         };
       }),
     watch: (changed, closed) => followBus(api, changed, closed, ownerMask),
-    keepTerms: (terms, signal) => writeOwnerTerms(paths.ownerTerms, terms, signal),
+    async recallTerms() {
+      known ??= await readOwnerTerms(paths.ownerTerms);
+      return known;
+    },
+    async keepTerms(terms, signal) {
+      await writeOwnerTerms(paths.ownerTerms, terms, signal);
+      known = terms;
+    },
     announce: (prefixes, signal) =>
       alone(async () => {
         const before = await read(signal);
@@ -160,10 +173,10 @@ export function createOwner({ socket, runtimeDir, paths, links, resolvConfs }: O
           throw new OwnerError("the node's tailscaled is an app connector", { code: "APP_CONNECTOR" });
         return { preferences: await make(change, before, signal), record: change.record };
       }),
+    holdsOurs: () => holdsOurs(paths.ownerProfiles),
     undo: (signal) =>
       alone(async () => {
-        const known = await readOwnerRecords(paths.ownerProfiles);
-        if (Object.values(known).every(isEmpty)) return { withdrawn: [], left: [] };
+        if (!(await holdsOurs(paths.ownerProfiles))) return { withdrawn: [], left: [] };
         if ((await running()) === undefined) throw noSocket();
         const before = await read(signal);
         const change = editToUndo(before.prefs.preferences, before.record);

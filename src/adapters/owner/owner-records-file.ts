@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import * as z from "zod";
-import type { OwnerRecords } from "../../domain/owner-preferences.ts";
+import { isEmpty, type OwnerRecords } from "../../domain/owner-preferences.ts";
 import { parseJson } from "../../domain/parse-json.ts";
 import { replaceFile } from "../files/write-whole.ts";
 import { OwnerError } from "./owner-error.ts";
@@ -21,6 +21,11 @@ export async function readOwnerRecords(path: string): Promise<OwnerRecords> {
   if (parsed.success) return parsed.data.profiles;
   const [first] = parsed.error.issues;
   throw unreadable(path, `${first?.path.join(".")}: ${first?.message}`, parsed.error);
+}
+
+/** Whether a profile holds something of ours. Throws RECORDS_UNREADABLE. */
+export async function holdsOurs(path: string): Promise<boolean> {
+  return Object.values(await readOwnerRecords(path)).some((record) => !isEmpty(record));
 }
 
 /** Written whole and synced: it is needed after a power cut. Throws FileError. */

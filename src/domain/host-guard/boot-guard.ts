@@ -1,3 +1,4 @@
+import { nobodyBelieved } from "../believed-prefixes.ts";
 import type { Mend, NamespaceObservation } from "../guard-observation.ts";
 import { findBroken } from "../guard-plan.ts";
 import type { HostCarrier, HostGuard } from "../guard-settings.ts";
@@ -6,18 +7,21 @@ import { hostAllowlist } from "./host-allowlist.ts";
 
 /**
  * What stands before tailscaled's first packet after a boot, by the configuration and what the state directory remembers of the owner's
- * tailscaled: RouteAll outlives us, so must the rules that confine it. Nothing of the tailnet is believed until the daemon hears of
- * it, as headcni-wire begins. Forwarding waits for the daemon, too.
+ * tailscaled: RouteAll outlives us, so must the rules that confine it. With Kubernetes (`allowlist`) nothing of the tailnet is
+ * believed until the daemon hears of it, as headcni-wire begins; without, there is no allowlist. Forwarding waits for the daemon, too.
  */
 export function bootMends(
   shared: Omit<HostGuard, "carrier">,
   remembered: Omit<HostCarrier, "kind">,
   node: NamespaceObservation,
+  allowlist: boolean,
 ): readonly Mend[] {
   const settings: HostGuard = { ...shared, carrier: { kind: "host", ...remembered } };
-  const document = loadTable(hostAllowlist(settings, { prefixes: [], nodes: [] }));
+  const document = loadTable(hostAllowlist(settings, nobodyBelieved));
   return [
-    { kind: "firewall", namespace: "node", changes: [{ tool: "nft", document }] },
+    ...(allowlist
+      ? [{ kind: "firewall", namespace: "node", changes: [{ tool: "nft", document }] } as const]
+      : []),
     ...findBroken(settings, { node })
       .flatMap(({ mends }) => mends)
       .filter(({ kind }) => kind !== "sysctls"),

@@ -1,3 +1,4 @@
+import type { Believed } from "../believed-prefixes.ts";
 import type { HostGuard } from "../guard-settings.ts";
 import { magicDnsAddress, tailnetRange } from "../kernel-constants.ts";
 import {
@@ -11,14 +12,6 @@ import { knownFlow, podGroups, translated } from "../nft-node-rules.ts";
 import { accept, addressIn, addressNotIn, fieldIs, metaIs, refused } from "../nft-statements.ts";
 import type { NftRule, NftTable } from "../nft-table.ts";
 import { hostPrefix } from "../prefix.ts";
-
-/** Of the tailnet, as it is now. */
-export interface Believed {
-  /** Pods' prefixes and ranges of other Nodes. */
-  readonly prefixes: readonly string[];
-  /** Tailnet addresses of other Nodes: clusters whose Nodes are known by them reach node ports, kubelets and API server there. */
-  readonly nodes: readonly string[];
-}
 
 /**
  * The allowlist beside the node's own tailscaled. The node itself sends and receives there, too, so it stands where all packets pass.

@@ -129,10 +129,12 @@ describe("the node's tailscaled", () => {
 test("what the guard must know is kept over a boot, and nothing that is no such thing is believed", async () => {
   const { ownerTerms } = runtimePaths({ runtimeDir: folder, stateDir: folder });
   expect(await readOwnerTerms(ownerTerms)).toBeNull();
+  expect(await owner.recallTerms()).toBeNull();
   const { terms } = await owner.look(signal);
   if (terms === null) throw new Error("no terms");
   await owner.keepTerms(terms, signal);
   expect(await readOwnerTerms(ownerTerms)).toEqual(terms);
+  expect(await owner.recallTerms()).toEqual(terms);
   await writeFile(ownerTerms, JSON.stringify({ version: 2, ...terms }));
   expect(await readOwnerTerms(ownerTerms)).toBeNull();
 });

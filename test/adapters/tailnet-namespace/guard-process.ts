@@ -36,7 +36,7 @@ const ports = {
 };
 
 const root = recorder<GuardReport>();
-const guard = createActor(guardMachine.provide({ actors: guardActors(ports, settings) }), {
+const guard = createActor(guardMachine.provide({ actors: guardActors(ports, () => settings) }), {
   input: {
     health: recorder<GuardReport>().ref,
     parent: root.ref,

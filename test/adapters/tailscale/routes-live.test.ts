@@ -33,7 +33,7 @@ function startRoutes() {
     const ping = inNetns(netns, ["ping", "-c", "1", "-W", "1", "-I", source, destination]);
     return (await runResult(ping)).exitCode === 0 ? 1 : undefined;
   };
-  const actors = routeActors({ ...kernel.state, echo }, near.tailnet, { interfaceName: "tailscale0" });
+  const actors = routeActors({ ...kernel.state, echo }, near.tailnet, () => "tailscale0");
   const actor = createActor(
     routesMachine.provide({
       actors: {

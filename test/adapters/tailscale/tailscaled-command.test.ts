@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { environmentOf } from "../../../src/adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "../../../src/config/config-schema.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
-import { guardSettings, machineSettings, tailscaledOptions } from "../../../src/settings.ts";
+import { machineSettings, namespaceCarrier, tailscaledOptions } from "../../../src/settings.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 function configOf(network: Readonly<Record<string, unknown>>, tailscale: object = {}): Config {
@@ -28,7 +28,7 @@ test.each([
 ])("with %j pods, tunnel, veth's clamp and tailscaled all have an MTU of %i", (network, mtu) => {
   const config = configOf(network);
   expect(environmentOf(tailscaledOptions(config))["TS_DEBUG_MTU"]).toBe(String(mtu));
-  expect(guardSettings(config).carrier.tunnel.mtu).toBe(mtu);
+  expect(namespaceCarrier(config).tunnel.mtu).toBe(mtu);
   expect(machineSettings(config, { provenPrefixes: [], services: [] }).pods.mtu).toBe(mtu);
 });
 

@@ -12,7 +12,7 @@ const booting: NamespaceObservation = {
   ...freshObservation.node,
   kernel: { ...freshObservation.node.kernel, rules: kernelRules },
 };
-const mends = bootMends(shared, remembered, booting);
+const mends = bootMends(shared, remembered, booting, true);
 
 test("a node that boots has every rule and route of the guard before tailscaled starts", () => {
   const operations = mends.flatMap((mend) => (mend.kind === "kernel" ? mend.operations : []));
@@ -35,6 +35,10 @@ test("the allowlist stands first and believes nobody, then our table", () => {
   );
   expect(table?.[0]?.add?.table?.name).toBe("headcni");
   expect(more).toEqual([]);
+});
+
+test("without Kubernetes there is no allowlist, which nobody would fill", () => {
+  expect(bootMends(shared, remembered, booting, false)).toEqual(mends.slice(1));
 });
 
 test("nothing is forwarded yet", () => {

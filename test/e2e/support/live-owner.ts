@@ -54,7 +54,7 @@ export function liveOwner(
   const client = rig.headscale();
   const readKey = async () => (await readFile(rig.lab.headscale.authKeyFile, "utf8")).trim();
   const session = tailnetActors(tailnet, client, readKey, {} as Wire);
-  const actors = ownerActors(owner, tailnet, { openNamespace: async () => undefined });
+  const actors = ownerActors(owner, tailnet, { openNamespace: async () => undefined }, async () => undefined);
   const health = recorder<TailnetFact | OwnerJudged>();
   const guard = { holds: true, asked: 0 };
   const headscale = createActor(headscaleMachine.provide({ actors: headscaleActors(client) }), {

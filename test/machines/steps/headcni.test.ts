@@ -184,6 +184,16 @@ describe("the root without Kubernetes", () => {
     });
   });
 
+  it("keeps the allowlist beside the node's own tailscaled, and serves once that is in force", () => {
+    const { first, send, at } = started({ keepsAllowlist: true });
+    expect(first).toContainEqual({ start: "allowlistKeeper", input: { seed: "n1", parent: "<headcni>" } });
+    send({ type: "pods.recovered", count: 0 });
+    send({ type: "guard.held" });
+    expect(at()).toBe("starting");
+    send({ type: "allowlist.inForce" });
+    expect(at()).toBe("live");
+  });
+
   const change = (path: string, to: string): HeadcniEvent => ({
     type: "config.changed",
     changes: [{ path, from: "", to }],

@@ -83,7 +83,7 @@ describe("the owner's tailscaled", () => {
     [false, "restarted"],
   ] as const)("gets a session and edits once the guard holds (attended before: %s)", (attended, arrival) => {
     const { first, done, send, at, preferences, timers, fire } = started();
-    expect(first).toEqual([seek]);
+    expect(first).toEqual([seek, { to: "guard", type: "tailnetNamespace.closed" }]);
     expect(done("seek", { ...found, attended })).toEqual([feed]);
     expect(at()).toEqual({ found: "examining" });
     expect(send(read())).toEqual([session(arrival), enter()]);
