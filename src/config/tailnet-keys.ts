@@ -50,7 +50,7 @@ export const tailnetKeys = {
   tailscale: {
     mode: key(z.enum(["daemon", "host"]).prefault("daemon"), {
       description: "Whose tailscaled carries the pods: our own in its own namespace, or the node's.",
-      mustBe: "daemon",
+      mustBe: "daemon or host",
       example: "daemon",
       change: { restart: "it decides where the tailnet interface stands" },
     }),
