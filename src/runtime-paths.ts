@@ -25,5 +25,7 @@ export function runtimePaths({ runtimeDir, stateDir }: Pick<Config, "runtimeDir"
     ownerProfiles: join(stateDir, "owner-profiles.json"),
     /** What the guard must know of that tailscaled. */
     ownerTerms: join(stateDir, "owner-terms.json"),
+    /** The chart's copies of the programs that load the rules at boot. */
+    bootProgram: join(stateDir, "boot"),
   };
 }

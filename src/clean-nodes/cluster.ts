@@ -126,11 +126,12 @@ export function cleanUpCluster(transport: ApiTransport, namespace: string, signa
     await transport.call(addressesPatch(node.name, node.addressing, restored), signal).catch(unlessMissing);
   }
 
-  /** Takes back what the daemons kept in their Nodes: addresses, the condition, and who they are in the tailnet. */
-  async function removeFromNodes(): Promise<void> {
+  /** Takes back what the daemons kept in these Nodes: addresses, the condition, and who they are in the tailnet. */
+  async function removeFromNodes(names: readonly string[]): Promise<void> {
     for (const item of await nodes({})) {
-      await restoreAddresses(item);
       const { metadata, status } = nodeSchema.parse(item);
+      if (!names.includes(metadata.name)) continue;
+      await restoreAddresses(item);
       const ours = status.conditions?.some(
         ({ type, reason = "" }) => type === "NetworkUnavailable" && reasons.includes(reason),
       );

@@ -21,7 +21,9 @@ export type OwnerProblemCode =
 
 export interface OwnerProblem {
   readonly code: OwnerProblemCode;
-  /** What it is, and what to do. */
+  readonly found: string;
+  readonly todo: string;
+  /** Both in one sentence. */
   readonly words: string;
 }
 
@@ -49,34 +51,37 @@ export function ownerHindrance(facts: OwnerFacts, wishes: OwnerWishes): OwnerPro
   if (isTooOld(version))
     return told(
       "TOO_OLD",
-      `the node's tailscaled is ${version}, and HeadCNI works with ${oldest.join(".")} and later: upgrade it`,
+      `the node's tailscaled is ${version}, and HeadCNI works with ${oldest.join(".")} and later`,
+      "upgrade Tailscale on this node",
     );
   if (!tun)
     return told(
       "NO_TUN",
-      "the node's tailscaled has no interface (--tun=userspace-networking): start it without that option",
+      "the node's tailscaled has no interface (--tun=userspace-networking)",
+      "start it without that option",
     );
   // A profile without a login yet has Tailscale's own server.
   if (profileId !== "" && url !== originOf(wishes.controlUrl))
     return told(
       "OTHER_CONTROL",
-      `the node's tailscaled is logged in to ${url}, and headscale.url is ${wishes.controlUrl}: ` +
-        "`tailscale switch` to a profile of that, or log in to it",
+      `the node's tailscaled is logged in to ${url}, and headscale.url is ${wishes.controlUrl}`,
+      "`tailscale switch` to a profile of that, or log in to it",
     );
   if (!wishes.logsIn && loggedOut.includes(backendState))
     return told(
       "LOGGED_OUT",
       // Headscale 0.29 lets no tagged node in again that logged out (hscontrol/state/state.go): tailscaled logs NodeKeyExpired.
-      `the node's tailscaled is not logged in: \`tailscale up --login-server=${wishes.controlUrl}\`; ` +
+      "the node's tailscaled is not logged in",
+      `\`tailscale up --login-server=${wishes.controlUrl}\`; ` +
         "if it logged out with a tag, delete it in Headscale before (`headscale nodes delete`)",
     );
   if (backendState === "Stopped")
-    return told("STOPPED", "the node's tailscaled is stopped (`tailscale down`): `tailscale up` starts it");
+    return told("STOPPED", "the node's tailscaled is stopped (`tailscale down`)", "`tailscale up` starts it");
   if (preferences.appConnector)
     return told(
       "APP_CONNECTOR",
-      "the node's tailscaled is an app connector, and forgets the routes that it learned when ours are added: " +
-        "`tailscale set --advertise-connector=false`",
+      "the node's tailscaled is an app connector, and forgets the routes that it learned when ours are added",
+      "`tailscale set --advertise-connector=false`",
     );
   return undefined;
 }
@@ -103,37 +108,42 @@ export function ownerProblems(facts: OwnerFacts, wishes: OwnerWishes): readonly 
     ...when(
       facts.shieldsUp,
       "SHIELDS_UP",
-      "the node's tailscaled lets nothing in, so no pod of another node gets here: `tailscale set --shields-up=false`",
+      "the node's tailscaled lets nothing in, so no pod of another node gets here",
+      "`tailscale set --shields-up=false`",
     ),
     ...when(
       facts.statefulFiltering,
       "STATEFUL_FILTERING",
-      "the node's tailscaled drops what pods of other nodes begin: `tailscale set --stateful-filtering=false`",
+      "the node's tailscaled drops what pods of other nodes begin",
+      "`tailscale set --stateful-filtering=false`",
     ),
     ...when(
       mtu < wishes.mtu,
       "MTU_TOO_SMALL",
-      `packets of pods have up to ${wishes.mtu} bytes, and the node's tailscaled takes ${mtu}: lower network.mtu on all nodes, or start tailscaled with TS_DEBUG_MTU=${wishes.mtu}`,
+      `packets of pods have up to ${wishes.mtu} bytes, and the node's tailscaled takes ${mtu}`,
+      `lower network.mtu on all nodes, or start tailscaled with TS_DEBUG_MTU=${wishes.mtu}`,
     ),
     ...when(
       taken.length > 0,
       "ROUTER_CIDR_IN_USE",
-      `the node's tailscaled announced ${taken.join(", ")} before HeadCNI did: give the node another pod CIDR, or, if that is left of an earlier HeadCNI, take it out of \`tailscale set --advertise-routes\``,
+      `the node's tailscaled announced ${taken.join(", ")} before HeadCNI did`,
+      "give the node another pod CIDR, or, if that is left of an earlier HeadCNI, take it out of `tailscale set --advertise-routes`",
     ),
     ...when(
       unserved.length > 0,
       "NOT_APPROVED",
-      `Headscale does not approve ${unserved.join(", ")}: its policy must have it in autoApprovers for this node (\`headcnictl doctor\`)`,
+      `Headscale does not approve ${unserved.join(", ")}`,
+      "its policy must have it in autoApprovers for this node (`headcnictl doctor`)",
     ),
   ];
 }
 
-function told(code: OwnerProblemCode, words: string): OwnerProblem {
-  return { code, words };
+function told(code: OwnerProblemCode, found: string, todo: string): OwnerProblem {
+  return { code, found, todo, words: `${found}: ${todo}` };
 }
 
-function when(wrong: boolean, code: OwnerProblemCode, words: string): readonly OwnerProblem[] {
-  return wrong ? [told(code, words)] : [];
+function when(wrong: boolean, code: OwnerProblemCode, found: string, todo: string): readonly OwnerProblem[] {
+  return wrong ? [told(code, found, todo)] : [];
 }
 
 /** A version that is no number is one of somebody's own build: it is taken as new. */

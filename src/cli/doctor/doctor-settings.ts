@@ -15,6 +15,7 @@ export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSett
     allowFromUnderlay: texts("network.allowFromUnderlay"),
     ownPrefixes: texts("network.nodePodCIDR"),
     linkPrefixes: texts("tailscale.linkCIDR"),
+    ownerSocket: get("tailscale.mode") === "host" ? text("tailscale.socket") : "",
     tunnelName: text("tailscale.interfaceName"),
     mtu: number("network.mtu"),
     underlayPort: number("tailscale.port"),
