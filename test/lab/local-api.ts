@@ -40,6 +40,15 @@ export async function editPreferences(socketPath: string, edit: PreferencesEdit)
   await localApi(socketPath, "PATCH", "prefs", JSON.stringify(edit));
 }
 
+/** A node's addresses in the tailnet, by family. Throws LabError NOT_READY before it is logged in. */
+export async function tailnetAddresses(node: LabNode): Promise<Readonly<Partial<Record<4 | 6, string>>>> {
+  const { TailscaleIPs } = (await tailscaledStatus(node.tailscaledSocket)).Self;
+  const addresses = TailscaleIPs ?? [];
+  if (addresses.length === 0)
+    throw new LabError("NOT_READY", `${node.name} has no address in the tailnet: it is not logged in`);
+  return Object.fromEntries(addresses.map((address) => [address.includes(":") ? 6 : 4, address]));
+}
+
 function localApi(
   socketPath: string,
   method: "GET" | "PATCH",

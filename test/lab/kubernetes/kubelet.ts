@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { uninitializedTaint } from "../../../src/domain/node-address.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
+import { tailnetAddresses } from "../local-api.ts";
 import { startProcess } from "../processes.ts";
 import { certificateOf } from "./certificates.ts";
 import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
@@ -29,12 +30,23 @@ export async function startKubelet(lab: Lab, node: LabNode): Promise<void> {
       `--config=${configFile}`,
       `--kubeconfig=${kubeconfig}`,
       `--hostname-override=${node.name}`,
-      `--node-ip=${[node.address, node.address6].filter((one) => one !== undefined).join()}`,
+      `--node-ip=${(await nodeAddresses(cluster, node)).join()}`,
       ...(cluster.options.nodeAddress === "tailnet" ? ["--cloud-provider=external"] : []),
     ])),
     env: {},
     logFile: nodeLogFile(node, "kubelet"),
   });
+}
+
+/** Those of the underlay, or where the control plane is on a node of the tailnet, those of the tailnet; IPv4's first. */
+async function nodeAddresses({ controlPlane }: Cluster, node: LabNode): Promise<readonly string[]> {
+  const { address, address6 } = node;
+  const tailnet = async () => {
+    const found = await tailnetAddresses(node);
+    return [found[4], address6 === undefined ? undefined : found[6]];
+  };
+  const addresses = controlPlane === undefined ? [address, address6] : await tailnet();
+  return addresses.filter((one) => one !== undefined);
 }
 
 /**
