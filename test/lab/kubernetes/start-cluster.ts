@@ -6,6 +6,7 @@ import { startContainerd } from "./containerd.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { corednsObjects } from "./coredns.ts";
 import { daemonRoleObjects } from "./daemon-role.ts";
+import { modeLabels } from "./helm.ts";
 import { installChart } from "./install.ts";
 import { startKubeProxy } from "./kube-proxy.ts";
 import { applyObjects, kubectl } from "./kubectl.ts";
@@ -67,6 +68,6 @@ async function startApi(lab: Lab, progress: Progress): Promise<void> {
   await startControlPlane(lab);
   progress(`The API server is ready at ${cluster.apiUrl}`);
   const dns = corednsObjects(cluster, Math.min(2, lab.nodes.length));
-  const nodes = lab.nodes.map((node) => nodeObject(node, cluster.options));
+  const nodes = lab.nodes.map((node) => nodeObject(node, cluster.options, modeLabels(lab, node)));
   await applyObjects(lab, [...nodes, ...daemonRoleObjects(), ...dns]);
 }
