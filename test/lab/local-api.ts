@@ -27,6 +27,21 @@ export async function tailscaledStatus(socketPath: string): Promise<TailscaledSt
   return JSON.parse(await localApi(socketPath, "GET", "status")) as TailscaledStatus;
 }
 
+/** What the lab reads of a tailscaled's preferences (ipn.Prefs). */
+export type Preferences = {
+  readonly RouteAll: boolean;
+  readonly AdvertiseRoutes: readonly string[];
+};
+
+/** A tailscaled's preferences by its LocalAPI socket. */
+export async function preferences(socketPath: string): Promise<Preferences> {
+  const { RouteAll, AdvertiseRoutes } = JSON.parse(await localApi(socketPath, "GET", "prefs")) as {
+    readonly RouteAll: boolean;
+    readonly AdvertiseRoutes: readonly string[] | null;
+  };
+  return { RouteAll, AdvertiseRoutes: AdvertiseRoutes ?? [] };
+}
+
 /** Some of a tailscaled's preferences, and those of them that are meant (ipn.MaskedPrefs). */
 export type PreferencesEdit = {
   readonly AdvertiseRoutes?: readonly string[];
