@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { expect } from "vitest";
+import { hostRulePriority } from "../../../src/domain/kernel-constants.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { preferences } from "../../lab/local-api.ts";
 import { inNetns } from "../../lab/netns.ts";
@@ -21,7 +22,7 @@ export async function runCleanup(lab: Lab, node: LabNode): Promise<CommandResult
 }
 
 /** What HeadCNI adds to the rules of a node beside its owner's tailscaled, whose own are 5210 to 5270. */
-const rulesBeside = /^(5199|526[0-9]|5290):/m;
+const rulesBeside = new RegExp(`^(${Object.values(hostRulePriority).join("|")}):`, "m");
 
 /** Nothing of HeadCNI is left in a node's network namespace and its CNI folder, seen with iproute2 and nft. */
 export async function expectCleanNode(node: LabNode): Promise<void> {

@@ -1,4 +1,4 @@
-import { tailnetTable } from "../../../src/domain/kernel-constants.ts";
+import { hostRulePriority, tailnetTable } from "../../../src/domain/kernel-constants.ts";
 import type { LabNode, Mode } from "../lab-types.ts";
 import { inNetns } from "../netns.ts";
 import { type CommandLine, run, runResult } from "../run-command.ts";
@@ -48,8 +48,8 @@ const ways: Readonly<Record<Mode, readonly ((family: string) => CommandLine)[]>>
     (family) => ["ip", family, "rule", "del", "pref", "5190"],
   ],
   host: [
-    (family) => ["ip", family, "rule", "del", "pref", "5263"],
-    (family) => ["ip", family, "rule", "del", "pref", "5199"],
+    (family) => ["ip", family, "rule", "del", "pref", String(hostRulePriority.supernetUnreachable)],
+    (family) => ["ip", family, "rule", "del", "pref", String(hostRulePriority.ownPrefixToMain)],
   ],
 };
 
