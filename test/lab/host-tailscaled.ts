@@ -28,7 +28,7 @@ function unitName(node: LabNode): string {
 }
 
 /** Where that tailscaled keeps its login, and its log; it outlives a reboot. */
-export function ownersFolder(node: LabNode): string {
+function ownersFolder(node: LabNode): string {
   return join(node.folder, "host");
 }
 
@@ -103,7 +103,7 @@ export async function joinHostTailscaled(lab: Lab, node: LabNode): Promise<void>
 }
 
 /** Runs `tailscale` on a node as its owner does, and returns what it printed. */
-export async function tailscaleCli(lab: Lab, node: LabNode, words: readonly string[]): Promise<string> {
+async function tailscaleCli(lab: Lab, node: LabNode, words: readonly string[]): Promise<string> {
   const command = [lab.tools.tailscale, `--socket=${node.hostTailscaledSocket}`, ...words] as const;
   return await run(inNetns(node.netns, [...command]), { timeoutMs: 60_000 });
 }
