@@ -1,7 +1,10 @@
 import type { Mode } from "../../lab/lab-types.ts";
 
-/** Whether tests try mode host: once the daemon can do it. Until then files that need it are left out (vitest.config.ts). */
+/** Whether tests try mode host: once the daemon can do it. Until then what needs it is left out. */
 export const triesHostMode: boolean = false;
 
 /** The modes that `eachMode` tries. */
 export const modes: readonly Mode[] = triesHostMode ? ["daemon", "host"] : ["daemon"];
+
+/** Files of mode host alone. */
+export const hostModeFiles = ["test/e2e/kubernetes-homes.test.ts", "test/e2e/mixed-modes.test.ts"];
