@@ -7,4 +7,6 @@ export const triesHostMode: boolean = false;
 export const modes: readonly Mode[] = triesHostMode ? ["daemon", "host"] : ["daemon"];
 
 /** Files of mode host alone. */
-export const hostModeFiles = ["test/e2e/kubernetes-homes.test.ts", "test/e2e/mixed-modes.test.ts"];
+export const hostModeFiles: string[] = ["kubernetes-homes", "mixed-modes", "systemd-host"].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
