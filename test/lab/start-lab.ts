@@ -206,6 +206,6 @@ function checkMode({ mode = "daemon", daemon, kubernetes }: LabOptions): void {
     throw new LabError("BAD_OPTION", `the reference network has no tailnet, so no mode ${mode} either`);
   if (kubernetes === undefined && daemon === "none")
     throw new LabError("BAD_OPTION", `without the daemon nobody gives pods addresses in mode ${mode}`);
-  if (mode === "host" && kubernetes?.nodeAddress !== undefined)
-    throw new LabError("BAD_OPTION", "in mode host kubelets tell the nodes' tailnet addresses themselves");
+  if (kubernetes?.nodeAddress !== undefined)
+    throw new LabError("BAD_OPTION", "publishNodeAddress is for labs whose nodes are all in mode daemon");
 }
