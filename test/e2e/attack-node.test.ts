@@ -21,12 +21,12 @@ eachMode(
     // As much as there is to reach.
     config: { "monitoring.inspector": true, "monitoring.address": "0.0.0.0" },
   },
-  (lab) => {
+  (lab, mode) => {
     const node = (): LabNode => nodeOf(lab(), "n1");
 
     attackTests(
       lab,
-      allAttacks.filter(({ kubernetes }) => kubernetes !== true),
+      allAttacks.filter((each) => each.kubernetes !== true && (each.mode ?? mode) === mode),
     );
 
     describe(promises.local, () => {

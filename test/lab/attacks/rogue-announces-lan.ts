@@ -14,6 +14,8 @@ export const rogueAnnouncesLan: Attack = {
   promise: "identity",
   does: "a tailnet member with the nodes' tag announces the nodes' LAN, an administrator approves it by mistake, and this node sends to its LAN",
   kubernetes: false,
+  // In mode daemon routes of the tailnet are in a namespace of their own.
+  mode: "host",
   run: async ({ lab, node }) =>
     await withMember(lab, "rogue", async (rogue) => {
       await rogue.announce([lan]);
