@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startTailnetRig, type TailnetRig } from "../adapters/tailscale/tailnet-rig.ts";
-import { startHostTailscaled } from "../lab/host-tailscaled.ts";
+import { hostTailscaledProcess, startHostTailscaled } from "../lab/host-tailscaled.ts";
 import type { Lab, LabNode } from "../lab/lab-types.ts";
 import { inNetns } from "../lab/netns.ts";
-import { endProcess, readProcess } from "../lab/processes.ts";
+import { endProcess } from "../lab/processes.ts";
 import { run } from "../lab/run-command.ts";
 import { until } from "../support/until.ts";
 import { liveOwner } from "./support/live-owner.ts";
@@ -169,11 +169,11 @@ describe("beside the owner of the node's tailscaled", () => {
   });
 
   test("a restart of tailscaled is noticed, and a daemon that finds it attended opens no paths again", async () => {
-    const record = await readProcess(rig.lab.processFolder, `${node().name}-host-tailscaled`);
-    if (record === undefined) throw new Error("no tailscaled");
+    const running = await hostTailscaledProcess(rig.lab, node());
+    if (running === undefined) throw new Error("no tailscaled");
     const pid = machine.actor.getSnapshot().context.found.pid;
-    expect(pid).toBe(record.pid);
-    await endProcess(record);
+    expect(pid).toBe(running.pid);
+    await endProcess(running);
     await untilState("its absence", () => machine.lastDown().startsWith("nobody answers on"));
     await startHostTailscaled(rig.lab, node());
     await untilState(
