@@ -1,6 +1,6 @@
 import type { ConfigProblem } from "../domain/config-change.ts";
 import { containsPrefix, formatPrefix, overlaps, type Prefix, parsePrefix } from "../domain/prefix.ts";
-import { checkHostMode } from "./check-host-mode.ts";
+import { checkHostMode, isHostMode } from "./check-host-mode.ts";
 import { showValue } from "./config-error.ts";
 import { problemAt, type ValueView } from "./value-view.ts";
 
@@ -36,7 +36,8 @@ interface PlacedPrefix {
 function checkPrefixes(view: ValueView): readonly ConfigProblem[] {
   const pods = placed(view, "network.podCIDR");
   const services = placed(view, "network.serviceCIDR");
-  const link = placed(view, "tailscale.linkCIDR");
+  // Beside the node's own tailscaled there is no such link, and no key to move it out of the way with.
+  const link = isHostMode(view) ? [] : placed(view, "tailscale.linkCIDR");
   const problems: ConfigProblem[] = [];
   const report = ({ path, prefix }: PlacedPrefix, found: string, wanted: string) =>
     problems.push(problemAt(view, path, `${formatPrefix(prefix)}${found}`, wanted));

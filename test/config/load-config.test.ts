@@ -56,6 +56,11 @@ describe("a valid configuration", () => {
     ).toEqual(["198.18.9.0/29", "fdc1::/126"]);
   });
 
+  test("takes pods on the default link where the node's own tailscaled carries them: there is none", () => {
+    const network = "network: { podCIDR: 198.18.0.0/16, nodePodCIDR: 198.18.1.0/24 }";
+    expect(load(`${head}${network}\ntailscale: { mode: host }`).network.podCIDR).toEqual(["198.18.0.0/16"]);
+  });
+
   test("takes prefixes of both families, in canonical form", () => {
     const config = load(
       `${head}network: { podCIDR: [10.244.0.0/16, "FD00:10:244::/56"], nodePodCIDR: [10.244.1.0/24, "fd00:10:244:1:0::/64"] }`,
