@@ -14,7 +14,10 @@ const by = (code: OwnerHindrance) => ({ type: "isHinderedBy", params: code }) as
 function hindered(code: OwnerHindrance, means: string) {
   return {
     meta: stuckAfter(limits.owner, means, "warn"),
-    always: { guard: not(by(code)), target: "#owner.found.judging" },
+    always: [
+      { guard: not(by(code)), target: "#owner.found.judging" },
+      { guard: "hidesTerms", target: "#owner.found.hindered.telling" },
+    ],
   } as const;
 }
 
@@ -126,6 +129,24 @@ export const ownerMachine = ownerSetup.createMachine({
             loggedOut: hindered("LOGGED_OUT", "the node's tailscaled is logged out"),
             stopped: hindered("STOPPED", "the node's tailscaled is stopped: `tailscale up` starts it"),
             appConnector: hindered("APP_CONNECTOR", "the node's tailscaled is an app connector"),
+            // Another profile has routes and an exit node of its own, which rules made for the former one would keep from the node.
+            telling: {
+              meta: stuckAfter(limits.enter, "what the guard must know cannot be written down"),
+              invoke: {
+                src: "enter",
+                input: ({ context: { facts } }) => ({ terms: facts?.terms ?? null }),
+                onDone: {
+                  target: "#owner.found.judging",
+                  actions: [{ type: "noteOffered", params: ({ event }) => event.output }, "offerTerms"],
+                },
+                onError: { target: "untold", actions: keepError },
+              },
+            },
+            untold: {
+              meta: stuckAfter(limits.again, "what the guard must know cannot be written down", "warn"),
+              always: { guard: not("isHindered"), target: "#owner.found.judging" },
+              after: { again: "#owner.found.judging" },
+            },
           },
         },
         attending: {

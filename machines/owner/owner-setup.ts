@@ -129,6 +129,8 @@ export const ownerSetup = setup({
     // A state's own transition comes before that of `attending`, which a hindrance ends.
     termsDiffer: ({ context }) =>
       hindranceOf(context) === undefined && termsOf(context) !== "" && termsOf(context) !== context.offered,
+    /** As `termsDiffer`, of one that carries no pods: the guard stands around it all the same. */
+    hidesTerms: ({ context }) => termsOf(context) !== "" && termsOf(context) !== context.offered,
     isHeld: ({ context }) => context.held,
     wantsEdit: ({ context, context: { facts, wanted } }) =>
       facts !== null &&

@@ -185,10 +185,31 @@ describe("what its owner does", () => {
   });
 
   it("may change from one hindrance to another", () => {
-    const { send, at } = seen({ backendState: "Stopped" });
+    // Its interface has no address then.
+    const { send, at } = seen({ backendState: "Stopped", terms: null });
     expect(at()).toEqual({ found: { hindered: "stopped" } });
-    expect(send(read({ backendState: "NeedsLogin" }))).toMatchObject([{ type: "tailscale.down" }]);
+    expect(send(read({ backendState: "NeedsLogin", terms: null }))).toMatchObject([
+      { type: "tailscale.down" },
+    ]);
     expect(at()).toEqual({ found: { hindered: "loggedOut" } });
+  });
+
+  it("in another tailnet is told to the guard, whose rules would keep that one's routes from the node", () => {
+    const { send, done, fail, fire, at } = kept();
+    const elsewhere = read({
+      controlUrl: "https://hs.example",
+      terms: { ...terms, confineTable52: "none" },
+    });
+    expect(send(elsewhere)).toContainEqual(enter({ confineTable52: "none" }));
+    expect(fail("enter", broken)).toEqual([counted()]);
+    expect(at()).toEqual({ found: { hindered: "untold" } });
+    expect(fire(5_000)).toContainEqual(enter({ confineTable52: "none" }));
+    expect(done("enter", { ...terms, confineTable52: "none" })).toContainEqual(offered);
+    expect(at()).toEqual({ found: { hindered: "elsewhere" } });
+    // Back again the guard has to hold with what is then, before anything is edited.
+    expect(send(read())).toEqual([session("adopted"), enter()]);
+    expect(done("enter", terms)).toEqual([offered]);
+    expect(send({ type: "tailnetNamespace.held" })).toEqual([edit]);
   });
 
   it("needs no login of his where there is a key", () => {
