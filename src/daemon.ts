@@ -99,6 +99,7 @@ export async function runDaemon(
       settings: machineSettings(config, {
         provenPrefixes: await ports.proof.recall(),
         services: await ports.serviceMemory.recall(),
+        believed: await ports.allowlist.recall(),
       }),
     },
     inspect: observers.inspect,

@@ -22,12 +22,10 @@ export async function guardBoot(config: Config): Promise<number> {
       console.log("headcni: nothing to load: nothing is known of the node's tailscaled yet");
       return 0;
     }
-    const settings = guardSettings(config);
     const { nodePodCIDR } = config.network;
     const shared = {
-      ...settings,
+      ...guardSettings(config),
       ownPrefixes: nodePodCIDR.length > 0 ? nodePodCIDR : await ports.nodeMemory.recall(),
-      services: [...new Set([...settings.services, ...(await ports.serviceMemory.recall())])],
     };
     await loadBootGuard(ports, shared, terms, config.kubernetes.enabled);
     console.log(`headcni: the guard stands around ${terms.tunnel.name}`);

@@ -82,7 +82,7 @@ export async function openNodePorts(
       : namespaceCarrier(config);
   const allowlist = createDaemonAllowlist(
     { list: paths.nodeList, socket: tailscale.socket },
-    { supernets: config.network.podCIDR, kubernetes: kubernetes.enabled },
+    { supernets: config.network.podCIDR, kept: tailscale.mode === "host" && kubernetes.enabled },
     async () => carrierOf(await owner.recallTerms(), config.network.mtu),
   );
   const api = createHeadscale({

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { HeadcniSettings } from "../machines/headcni/headcni-events.ts";
 import type { TailscaledOptions } from "./adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "./config/config-schema.ts";
+import type { Believed } from "./domain/believed-prefixes.ts";
 import type { AllowedFromUnderlay, GuardSettings, NamespaceCarrier } from "./domain/guard-settings.ts";
 import type { AuthKeySource } from "./domain/login-trouble.ts";
 
@@ -58,16 +59,21 @@ function authKeyFrom({ headscale, tailscale }: Config): AuthKeySource {
   return headscale.approval === "api" ? "headscale" : "credentials";
 }
 
-/** What an earlier life left in the state directory. */
+/** What an earlier life left in the state directory and the kernel. */
 export interface EarlierLife {
   /** The pod CIDRs that it proved. */
   readonly provenPrefixes: readonly string[];
   /** Prefixes of the ServiceCIDR objects. */
   readonly services: readonly string[];
+  /** What it kept in force of the tailnet. */
+  readonly believed: Believed;
 }
 
 /** What the machines decide by. */
-export function machineSettings(config: Config, { provenPrefixes, services }: EarlierLife): HeadcniSettings {
+export function machineSettings(
+  config: Config,
+  { provenPrefixes, services, believed }: EarlierLife,
+): HeadcniSettings {
   const { nodeName, headscale, tailscale, network, ipam, readiness, kubernetes } = config;
   const hostname = `${tailscale.hostnamePrefix}${nodeName}`;
   const api = headscale.approval === "api";
@@ -95,7 +101,7 @@ export function machineSettings(config: Config, { provenPrefixes, services }: Ea
       hostnamePrefix: tailscale.hostnamePrefix,
       seed: nodeName,
     },
-    keepsAllowlist: tailscale.mode === "host" && kubernetes.enabled,
+    allowlist: tailscale.mode === "host" && kubernetes.enabled ? { believed } : null,
     readiness: { proofWanted: readiness.routeProof === "required", provenPrefixes },
     kubernetes: kubernetes.enabled
       ? {

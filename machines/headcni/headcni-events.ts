@@ -16,7 +16,7 @@ import type { ServiceCidrsInput, ServiceCidrsReport } from "../service-cidrs/ser
 import type { Recipient } from "../support/recipient.ts";
 import type { WantedTailnet } from "../tailnet/tailnet-events.ts";
 import type { TailscaledEvent, TailscaledInput } from "../tailscaled/tailscaled-machine.ts";
-import type { AllowlistReport } from "../wire/allowlist-events.ts";
+import type { AllowlistInput, AllowlistReport } from "../wire/allowlist-events.ts";
 
 /** The parts of the configuration that the machines decide by; plain data. */
 export interface HeadcniSettings {
@@ -35,8 +35,8 @@ export interface HeadcniSettings {
     readonly mtu: number;
   };
   readonly headscale: HeadscaleInput;
-  /** Beside the node's own tailscaled, with Kubernetes: otherwise headcni-wire keeps it, or there is none. */
-  readonly keepsAllowlist: boolean;
+  /** Beside the node's own tailscaled, with Kubernetes: null where headcni-wire keeps it, or there is none. */
+  readonly allowlist: Pick<AllowlistInput, "believed"> | null;
   readonly readiness: ReadinessSettings;
   /** Null without Kubernetes. */
   readonly kubernetes: {

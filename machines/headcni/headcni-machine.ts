@@ -50,7 +50,7 @@ export const headcniMachine = headcniSetup.createMachine({
       tailscaled: null,
       recovered: false,
       guarded: false,
-      enclosed: !settings.keepsAllowlist,
+      enclosed: settings.allowlist === null,
       failure: null,
     };
   },

@@ -115,9 +115,12 @@ export const headcniSetup = setup({
           id: "routes",
           input: { ...settings.routes, own: ownPrefixes, bound, headscale, health },
         });
-        if (settings.keepsAllowlist) {
+        if (settings.allowlist !== null) {
           const seed = settings.tailscale.wanted.hostname;
-          spawn("allowlistKeeper", { id: "allowlistKeeper", input: { seed, parent: self } });
+          spawn("allowlistKeeper", {
+            id: "allowlistKeeper",
+            input: { ...settings.allowlist, seed, parent: self },
+          });
         }
         const { mode, mtu, ...tailscale } = settings.tailscale;
         const wanted = { ...tailscale.wanted, advertiseRoutes: ownPrefixes };

@@ -4,7 +4,6 @@ import {
   type Believed,
   believedOf,
   type Netmap,
-  nobodyBelieved,
   type ServedRoutes,
   servesOtherwise,
 } from "../../src/domain/believed-prefixes.ts";
@@ -17,12 +16,10 @@ import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { AllowlistEvent, AllowlistInput } from "./allowlist-events.ts";
 
 interface AllowlistContext extends AllowlistInput {
-  /** Of the cluster's Nodes, as the daemon wrote them last. */
-  readonly bindings: readonly NodeBinding[];
-  /** The last one. */
-  readonly netmap: Netmap;
-  /** What must be in force. */
-  readonly believed: Believed;
+  /** Of the cluster's Nodes, as the daemon wrote them last; null before they are read. */
+  readonly bindings: readonly NodeBinding[] | null;
+  /** The last one; null before the first. */
+  readonly netmap: Netmap | null;
   /** What is; null before the first time. */
   readonly inForce: Believed | null;
   /** The netmap changed since the last look began. */
@@ -79,15 +76,13 @@ export const allowlistMachine = setup({
     apply: notProvided<Believed, { readonly believed: Believed }>("allowlist.apply"),
   },
   actions: {
-    keepList: assign(({ context: { netmap } }, bindings: readonly NodeBinding[]) => ({
+    keepList: assign(({ context }, bindings: readonly NodeBinding[]) => ({
       bindings,
-      believed: believedOf(bindings, netmap),
+      believed: judged(context, { bindings }),
       failure: null,
     })),
     keepNetmap: assign(({ context }, netmap: Netmap | null) =>
-      netmap === null
-        ? { failure: null }
-        : { netmap, believed: believedOf(context.bindings, netmap), failure: null },
+      netmap === null ? { failure: null } : { netmap, believed: judged(context, { netmap }), failure: null },
     ),
     hint: assign({ hinted: true }),
     lookBegins: assign({ hinted: false }),
@@ -104,7 +99,7 @@ export const allowlistMachine = setup({
   guards: {
     isListed: (_, bindings: readonly NodeBinding[] | null) => bindings !== null,
     isNews: ({ context }, routes: ServedRoutes | "unknown") =>
-      routes === "unknown" || servesOtherwise(context.netmap.routes, routes),
+      routes === "unknown" || servesOtherwise(context.netmap?.routes ?? {}, routes),
     isHinted: ({ context }) => context.hinted,
     isChanged: ({ context }) => context.changed !== null,
     differs: ({ context: { believed, inForce } }) => JSON.stringify(believed) !== JSON.stringify(inForce),
@@ -117,9 +112,8 @@ export const allowlistMachine = setup({
   id: "allowlist",
   context: ({ input }) => ({
     ...input,
-    bindings: [],
-    netmap: { routes: {}, addresses: {} },
-    believed: nobodyBelieved,
+    bindings: null,
+    netmap: null,
     inForce: null,
     hinted: false,
     changed: null,
@@ -300,3 +294,12 @@ export const allowlistMachine = setup({
     },
   },
 });
+
+/** As both agree, once both are known. */
+function judged(
+  context: AllowlistContext,
+  news: Partial<Pick<AllowlistContext, "bindings" | "netmap">>,
+): Believed {
+  const { bindings, netmap, believed } = { ...context, ...news };
+  return bindings === null || netmap === null ? believed : believedOf(bindings, netmap);
+}

@@ -74,7 +74,7 @@ export async function repairInvariants(
  */
 export async function loadBootGuard(
   ports: Pick<GuardPorts, "kernel" | "firewall">,
-  shared: Omit<HostGuard, "carrier">,
+  shared: Omit<HostGuard, "carrier" | "services">,
   remembered: Omit<HostCarrier, "kind">,
   allowlist: boolean,
 ): Promise<void> {

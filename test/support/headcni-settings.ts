@@ -12,7 +12,7 @@ export const settings: HeadcniSettings = {
     mtu: 1280,
   },
   headscale: { authenticates: false, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: "n1" },
-  keepsAllowlist: false,
+  allowlist: null,
   readiness: { proofWanted: true, provenPrefixes: [] },
   kubernetes: null,
 };

@@ -4,17 +4,20 @@ import { hostAllowlist } from "../../domain/host-guard/host-allowlist.ts";
 import type { AllowlistHost } from "../../ports/allowlist.ts";
 import { type AllowlistPlaces, createAllowlistHost } from "../wire/allowlist-host.ts";
 import { oneByOne } from "./one-by-one.ts";
+import { readBelieved } from "./read-believed.ts";
 
 /** The allowlist that the daemon keeps beside the node's own tailscaled. */
 export interface DaemonAllowlist extends AllowlistHost {
-  /** Loads what is believed now by the carrier as it is now; nobody is before the first `apply`. Nothing without Kubernetes. */
+  /** What an earlier daemon left in force, which holds until the first `apply`: nobody where that cannot be told. */
+  recall(): Promise<Believed>;
+  /** Loads what is believed now by the carrier as it is now. Nothing where it keeps none. */
   reload(signal: AbortSignal): Promise<void>;
   close(): void;
 }
 
 export function createDaemonAllowlist(
   places: AllowlistPlaces,
-  { supernets, kubernetes }: { readonly supernets: readonly string[]; readonly kubernetes: boolean },
+  { supernets, kept }: { readonly supernets: readonly string[]; readonly kept: boolean },
   carrier: () => Promise<HostCarrier>,
 ): DaemonAllowlist {
   let last: Believed = nobodyBelieved;
@@ -30,8 +33,12 @@ export function createDaemonAllowlist(
       last = believed;
       return load(signal);
     },
+    recall: async () => {
+      if (kept) last = await readBelieved().catch(() => nobodyBelieved);
+      return last;
+    },
     reload: async (signal) => {
-      if (kubernetes) await load(signal);
+      if (kept) await load(signal);
     },
   };
 }

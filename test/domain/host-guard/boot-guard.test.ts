@@ -41,6 +41,11 @@ test("without Kubernetes there is no allowlist, which nobody would fill", () => 
   expect(bootMends(shared, remembered, booting, false)).toEqual(mends.slice(1));
 });
 
+test("a LAN inside the Service prefix stays in reach: no address of the node tells of it yet", () => {
+  expect(shared.services).not.toEqual([]);
+  expect(JSON.stringify(mends)).not.toContain("headcni:service");
+});
+
 test("nothing is forwarded yet", () => {
   expect(mends.filter(({ kind }) => kind === "sysctls")).toEqual([]);
 });

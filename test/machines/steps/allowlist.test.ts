@@ -28,8 +28,8 @@ const changed: AllowlistEvent = { type: "table.changed", failure: byNft };
 const unheard = { code: "TABLE_UNHEARD", message: "the allowlist's table was not watched for a moment" };
 const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, mostMs: 30_000 }, "n1");
 
-function started() {
-  const allowlist = drive(allowlistMachine, { seed: "n1", parent: recipient("parent") });
+function started(believed = believes()) {
+  const allowlist = drive(allowlistMachine, { seed: "n1", parent: recipient("parent"), believed });
   return { ...allowlist, first: allowlist.start() };
 }
 
@@ -80,6 +80,22 @@ describe("what X believes", () => {
     expect(netmapFirst.done("readNetmap", netmapOf(served))).toEqual([]);
     expect(netmapFirst.send(listChanged)).toEqual([readList]);
     expect(netmapFirst.done("readList", bindings)).toEqual([apply(prefix)]);
+  });
+
+  it("is what an earlier keeper left in force, until both are known: a daemon that starts anew cuts nobody off", () => {
+    const { first, send, done, fire } = started(believes(prefix));
+    expect(first).toContainEqual(apply(prefix));
+    expect(done("apply", believes(prefix))).toEqual([inForce]);
+    expect(done("readList", bindings)).toEqual([]);
+    expect(fire(100)).toEqual([]);
+    send(hinted());
+    expect(done("readNetmap", netmapOf({}))).toEqual([apply()]);
+    const netmapFirst = started(believes(prefix));
+    netmapFirst.done("apply", believes(prefix));
+    netmapFirst.send(hinted());
+    netmapFirst.done("readNetmap", netmapOf(served));
+    expect(netmapFirst.fire(100)).toEqual([]);
+    expect(netmapFirst.done("readList", [])).toEqual([apply()]);
   });
 
   it.each<[string, ServedRoutes]>([
@@ -318,14 +334,14 @@ describe("the list of Nodes", () => {
 
 it("the allowlist's keeper takes every transition of its machine", async () => {
   await walkAllTransitions(allowlistKeeperMachine, {
-    input: { seed: "n1", parent: recipient("parent") },
+    input: { seed: "n1", parent: recipient("parent"), believed: believes() },
     events: [],
   });
 });
 
 it("the allowlist takes every transition of its machine", async () => {
   await walkAllTransitions(allowlistMachine, {
-    input: { seed: "n1", parent: recipient("parent") },
+    input: { seed: "n1", parent: recipient("parent"), believed: believes() },
     events: [listChanged, hinted(), closed, changed, { type: "table.unwatched", failure: brokenFailure }],
     outcomes: {
       readList: { done: [null, bindings] },

@@ -185,8 +185,12 @@ describe("the root without Kubernetes", () => {
   });
 
   it("keeps the allowlist beside the node's own tailscaled, and serves once that is in force", () => {
-    const { first, send, at } = started({ keepsAllowlist: true });
-    expect(first).toContainEqual({ start: "allowlistKeeper", input: { seed: "n1", parent: "<headcni>" } });
+    const believed = { prefixes: ["10.244.2.0/24"], nodes: [] };
+    const { first, send, at } = started({ allowlist: { believed } });
+    expect(first).toContainEqual({
+      start: "allowlistKeeper",
+      input: { seed: "n1", parent: "<headcni>", believed },
+    });
     send({ type: "pods.recovered", count: 0 });
     send({ type: "guard.held" });
     expect(at()).toBe("starting");
