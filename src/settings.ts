@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { HeadcniSettings } from "../machines/headcni/headcni-events.ts";
 import type { TailscaledOptions } from "./adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "./config/config-schema.ts";
@@ -31,9 +32,16 @@ function allowedFromUnderlay(senders: readonly string[]): AllowedFromUnderlay {
 /** How tailscaled is run, out of the configuration. */
 export function tailscaledOptions(config: Config): TailscaledOptions {
   const { tailscale, network, runtimeDir, stateDir, sysctlDir } = config;
-  const { binary, interfaceName, port, staticEndpoints, environment } = tailscale;
+  const { binary, interfaceName, port, environment } = tailscale;
+  const staticEndpoints = tailscale.staticEndpoints.map((endpoint) => withPort(endpoint, port));
   const { mtu } = network;
   return { runtimeDir, stateDir, sysctlDir, binary, interfaceName, mtu, port, staticEndpoints, environment };
+}
+
+function withPort(endpoint: string, port: number): string {
+  const family = isIP(endpoint);
+  if (family === 0) return endpoint;
+  return family === 6 ? `[${endpoint}]:${port}` : `${endpoint}:${port}`;
 }
 
 /** What an earlier life left in the state directory. */

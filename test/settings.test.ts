@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "vitest";
-import { guardSettings } from "../src/settings.ts";
+import { guardSettings, tailscaledOptions } from "../src/settings.ts";
 import { openConfigDirectory } from "./config/config-fixture.ts";
 
 const directory = openConfigDirectory();
@@ -22,4 +22,27 @@ test("who may come in from the underlay is told apart by prefix and link", () =>
       links: ["docker0"],
     },
   );
+});
+
+test("an address that is announced without a port stands for tailscaled's", () => {
+  const endpoints = "tailscale.staticEndpoints=203.0.113.7,2001:db8::7,203.0.113.8:7,[2001:db8::8]:8";
+  const config = directory.load(directory.minimal(), { flags: [endpoints, "tailscale.port=41700"] });
+  expect(tailscaledOptions(config).staticEndpoints).toEqual([
+    "203.0.113.7:41700",
+    "[2001:db8::7]:41700",
+    "203.0.113.8:7",
+    "[2001:db8::8]:8",
+  ]);
+});
+
+test("a single address of the Node is one, of either family", () => {
+  for (const [address, endpoint] of [
+    ["10.0.0.1", "10.0.0.1:41642"],
+    ["fd00::1", "[fd00::1]:41642"],
+  ] as const) {
+    const environment = { HEADCNI_TAILSCALE_STATIC_ENDPOINTS: address };
+    expect(tailscaledOptions(directory.load(directory.minimal(), { environment })).staticEndpoints).toEqual([
+      endpoint,
+    ]);
+  }
 });

@@ -92,9 +92,11 @@ export const tailnetKeys = {
       change: { restart: "the tailnet knows the node by this name" },
     }),
     staticEndpoints: key(z.array(endpoint).prefault([]), {
-      description: "UDP endpoints under which peers reach this node from outside, when it cannot find them.",
-      mustBe: 'a list of endpoints such as "203.0.113.7:41642" or "[2001:db8::7]:41642"',
-      example: ["203.0.113.7:41642"],
+      description:
+        "UDP endpoints under which peers reach this node from outside, when it cannot find them; the first three are announced. An address alone stands for tailscale.port there.",
+      mustBe:
+        'a list of endpoints such as "203.0.113.7:41642" or "[2001:db8::7]:41642", or of addresses such as "2001:db8::7"',
+      example: ["203.0.113.7:41642", "2001:db8::7"],
       change: readAtStart,
     }),
     environment: key(z.record(text(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).prefault({}), {

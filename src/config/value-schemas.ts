@@ -58,8 +58,9 @@ function sender() {
   });
 }
 
-/** `address:port` or `[address]:port`. */
+/** `address:port` or `[address]:port`, or an address alone, which stands for tailscaled's port there. */
 export const endpoint = z.string().refine((value) => {
+  if (isIP(value) !== 0) return !value.includes("%");
   const [, six, four, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value) ?? [];
   return (
     isIP(six ?? four ?? "") === (six === undefined ? 4 : 6) && Number(port) >= 1 && Number(port) <= 65535

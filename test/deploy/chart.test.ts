@@ -167,12 +167,12 @@ test("the daemon's role is the one with which it is tested", () => {
 
 test("the daemon takes the configuration that the chart writes", async () => {
   const file = await temporaryFile(find("ConfigMap", "headcni")?.data?.["config.yaml"] ?? "");
-  const environment = { HEADCNI_NODE_NAME: "n1", HEADCNI_TAILSCALE_STATIC_ENDPOINTS: "10.0.0.1:41642" };
+  const environment = { HEADCNI_NODE_NAME: "n1", HEADCNI_TAILSCALE_STATIC_ENDPOINTS: "10.0.0.1,fd00::1" };
   const config = loadConfig({ file, environment, flags: [] }, { credentials: "unread" });
   expect(config).toMatchObject({
     nodeName: "n1",
     headscale: { url: "https://headscale.example.org", authKeyFile: "/etc/headcni-credentials/auth-key" },
-    tailscale: { staticEndpoints: ["10.0.0.1:41642"] },
+    tailscale: { staticEndpoints: ["10.0.0.1", "fd00::1"] },
     kubernetes: { enabled: true },
   });
 });

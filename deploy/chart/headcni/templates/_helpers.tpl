@@ -66,12 +66,11 @@ appArmorProfile:
     fieldRef:
       fieldPath: spec.nodeName
 {{- if .Values.announceHostIP }}
-- name: HOST_IP
+- name: HEADCNI_TAILSCALE_STATIC_ENDPOINTS
   valueFrom:
     fieldRef:
-      fieldPath: status.hostIP
-- name: HEADCNI_TAILSCALE_STATIC_ENDPOINTS
-  value: "$(HOST_IP):{{ dig "tailscale" "port" 41642 .Values.config }}"
+      # Of each family that the Node has; an address alone stands for tailscale.port there.
+      fieldPath: status.hostIPs
 {{- end }}
 {{- with .Values.apiServer.host }}
 - name: KUBERNETES_SERVICE_HOST
