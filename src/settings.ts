@@ -12,7 +12,7 @@ export function guardSettings({
 }: Config): Omit<GuardSettings, "ownPrefixes"> {
   return {
     supernets: network.podCIDR,
-    linkPrefix: tailscale.linkCIDR,
+    linkPrefixes: tailscale.linkCIDR,
     tunnel: { name: tailscale.interfaceName, mtu: network.mtu },
     underlayPort: tailscale.port,
     masquerade: network.masquerade,

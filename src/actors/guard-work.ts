@@ -53,7 +53,7 @@ export async function repairInvariants(
     for (const mend of mends) {
       signal?.throwIfAborted();
       try {
-        await rememberSysctls(ports, settings, observation, mend);
+        await rememberSysctls(ports, observation, mend);
         await applyMend(ports, mend, signal);
         mended.add(invariant);
       } catch (error) {
@@ -127,14 +127,13 @@ async function readSysctls(
 /** Before the first change of a sysctl that was the node's own. */
 async function rememberSysctls(
   { kernel, sysctlMemory }: GuardPorts,
-  settings: GuardSettings,
   observation: GuardObservation,
   mend: Mend,
 ): Promise<void> {
   if (mend.kind !== "sysctls" || mend.namespace !== "node") return;
-  const names = sysctlsToRemember(settings, observation.node.kernel);
-  if (Object.keys(mend.values).some((name) => names.includes(name)))
-    await sysctlMemory.remember(await readSysctls(kernel, "node", names));
+  for (const names of sysctlsToRemember(observation.node.kernel))
+    if (Object.keys(mend.values).some((name) => names.includes(name)))
+      await sysctlMemory.remember(await readSysctls(kernel, "node", names));
 }
 
 async function applyMend({ kernel, firewall }: GuardPorts, mend: Mend, signal?: AbortSignal): Promise<void> {

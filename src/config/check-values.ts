@@ -24,6 +24,8 @@ const reservedPrefixes: readonly (readonly [string, string])[] = [
   ["ff00::/8", "multicast addresses"],
 ];
 
+const uniqueLocal = parsePrefix("fc00::/7");
+
 interface PlacedPrefix {
   readonly path: string;
   readonly prefix: Prefix;
@@ -48,10 +50,30 @@ function checkPrefixes(view: ValueView): readonly ConfigProblem[] {
     for (const other of others)
       if (overlaps(one.prefix, other.prefix))
         report(one, `, which overlaps ${other.path} ${formatPrefix(other.prefix)}`, "must not overlap it");
-  for (const one of link)
-    if (one.prefix.family !== 4 || one.prefix.length > 30)
-      report(one, "", "must be an IPv4 prefix of length 30 or less");
-  return [...problems, ...checkSenders(view, pods), ...checkNodePrefixes(view, pods)];
+  return [
+    ...problems,
+    ...checkLink(view, link),
+    ...checkSenders(view, pods),
+    ...checkNodePrefixes(view, pods),
+  ];
+}
+
+function checkLink(view: ValueView, link: readonly PlacedPrefix[]): readonly ConfigProblem[] {
+  const problem = (found: string, wanted: string) => problemAt(view, "tailscale.linkCIDR", found, wanted);
+  const problems = link.flatMap(({ prefix }) => {
+    const found = formatPrefix(prefix);
+    if (prefix.length > (prefix.family === 4 ? 30 : 126))
+      return [
+        problem(found, "must be of length 30 or less (IPv4), 126 or less (IPv6): it holds two addresses"),
+      ];
+    // tailscaled announces every other address to its peers as its own (tailscale net/netmon/state.go, LocalAddresses).
+    return prefix.family === 4 || containsPrefix(uniqueLocal, prefix)
+      ? []
+      : [problem(found, "must lie inside fc00::/7, where tailscaled expects addresses that are translated")];
+  });
+  const [first] = link;
+  if (first === undefined || link.some(({ prefix }) => prefix.family === 4)) return problems;
+  return [...problems, problem(`${formatPrefix(first.prefix)} alone`, "must have an IPv4 prefix beside it")];
 }
 
 function checkSenders(view: ValueView, pods: readonly PlacedPrefix[]): readonly ConfigProblem[] {

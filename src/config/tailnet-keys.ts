@@ -5,7 +5,7 @@ import {
   endpoint,
   headscaleUrl,
   interfaceName,
-  prefix,
+  prefixes,
   secret,
   text,
 } from "./value-schemas.ts";
@@ -73,10 +73,12 @@ export const tailnetKeys = {
       example: 41642,
       change: readAtStart,
     }),
-    linkCIDR: key(prefix.prefault("198.18.0.0/30"), {
-      description: "IPv4 prefix of the veth that joins the node (.1) with the tailnet namespace (.2).",
-      mustBe: "an IPv4 prefix of length 30 or less",
-      example: "198.18.0.0/30",
+    linkCIDR: key(prefixes.prefault(["198.18.0.0/30", "fd48:4541:4443::/126"]), {
+      description:
+        "Prefixes of the veth that joins the node (its first address) with the tailnet namespace (its second). Both are translated on the underlay; with IPv4 alone tailscaled reaches nobody by IPv6.",
+      mustBe:
+        "an IPv4 prefix of length 30 or less, or a list of one and an IPv6 prefix of length 126 or less in fc00::/7",
+      example: ["198.18.0.0/30", "fd48:4541:4443::/126"],
       change: { restart: "the veth is addressed once" },
     }),
     tags: key(z.array(text(/^tag:[A-Za-z][A-Za-z0-9-]*$/)).prefault(["tag:k8s-node"]), {

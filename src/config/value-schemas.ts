@@ -15,7 +15,7 @@ export const absolutePath = text(/^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/);
 export const interfaceName = text(/^(?!\.{1,2}$)[!-.0-9;-~]{1,15}$/);
 
 /** A prefix in canonical form; host bits are refused with the prefix that was probably meant. */
-export const prefix = z.string().transform((value, check) => {
+const prefix = z.string().transform((value, check) => {
   try {
     return formatPrefix(parsePrefix(value));
   } catch (error) {

@@ -4,6 +4,7 @@ import type { BrokenInvariant, GuardObservation, Mend, NamespaceObservation } fr
 import { podRouteWishes } from "./guard-pod-routes.ts";
 import type { GuardSettings } from "./guard-settings.ts";
 import { brokenSysctls, wishedSysctls } from "./guard-sysctls.ts";
+import { settingsOnNode } from "./guard-underlay.ts";
 import { type KernelWish, nodeWishes, tailnetWishes } from "./guard-wishes.ts";
 import { tailnetLink } from "./kernel-constants.ts";
 import type { KernelOperation, KernelSnapshot, NamespaceName } from "./kernel-state.ts";
@@ -15,17 +16,18 @@ import { containsAddress, parsePrefix } from "./prefix.ts";
 
 /**
  * What is broken, in the order of mending: X's firewall and ours before anything can flow, the veth before what
- * stands on it, refusals before routes, routes before the rules that lead to them.
+ * stands on it, refusals before routes, routes before the rules that lead to them. Firewalls are ready for IPv6 before the node has it.
  */
 export function findBroken(
-  settings: GuardSettings,
+  configured: GuardSettings,
   observation: GuardObservation,
 ): readonly BrokenInvariant[] {
   const { node, tailnet } = observation;
+  const settings = settingsOnNode(configured, node.kernel);
   const found: BrokenInvariant[] = [];
-  if (tailnet) found.push(...brokenTable("tailnet", tailnetTable(settings), tailnet));
-  const services = servicesElsewhere(settings, node.kernel);
-  found.push(...brokenTable("node", nodeTable({ ...settings, services }), node));
+  if (tailnet) found.push(...brokenTable("tailnet", tailnetTable(configured), tailnet));
+  const services = servicesElsewhere(configured, node.kernel);
+  found.push(...brokenTable("node", nodeTable({ ...configured, services }), node));
   found.push(...brokenNode(settings, observation));
   if (tailnet) {
     const wishes = tailnetWishes(settings);
@@ -34,7 +36,7 @@ export function findBroken(
     found.push(...sysctls("tailnet", settings, tailnet));
   }
   found.push(...sysctls("node", settings, node));
-  found.push(...foreign(settings, node));
+  found.push(...foreign(configured, node));
   return found;
 }
 

@@ -6,8 +6,11 @@ export interface GuardSettings {
   readonly ownPrefixes: readonly string[];
   /** The cluster's pod CIDRs; each own prefix lies inside one of them. */
   readonly supernets: readonly string[];
-  /** IPv4 prefix of the veth between the node (first address) and X (second); not link-local. */
-  readonly linkPrefix: string;
+  /**
+   * Prefixes of the veth between the node (first address) and X (second), by which tailscaled reaches the underlay: one of
+   * IPv4, and one of IPv6 where it has that, too; not link-local.
+   */
+  readonly linkPrefixes: readonly string[];
   /** tailscaled's interface inside X; its MTU is the pods', too. */
   readonly tunnel: { readonly name: string; readonly mtu: number };
   /** tailscaled's UDP port, the same on the node and in X. */
@@ -33,23 +36,49 @@ export interface LinkEnds {
   readonly prefixLength: number;
 }
 
-/** IPv6 ends exist only as next hops, so they are link-local: tailscaled never sends its underlay through them. */
-const ends6: LinkEnds = { node: "fe80::4843:1", tailnet: "fe80::4843:2", prefixLength: 64 };
+/** The next hops of IPv6, by pods' packets, too, which need no address of the underlay: link-local. */
+const hops6: LinkEnds = { node: "fe80::4843:1", tailnet: "fe80::4843:2", prefixLength: 64 };
 
-/** The veth's addresses of a family. */
-export function linkEnds(settings: GuardSettings, family: 4 | 6): LinkEnds {
-  return family === 6 ? ends6 : linkEnds4(settings.linkPrefix);
+/** The addresses of the veth that are next hops of a family. */
+export function linkEnds({ linkPrefixes }: GuardSettings, family: 4 | 6): LinkEnds {
+  return family === 6 ? hops6 : underlayEnds4(linkPrefixes);
 }
 
-/** The IPv4 addresses of the veth, out of its prefix. */
-export function linkEnds4(linkPrefix: string): LinkEnds {
-  const prefix = parsePrefix(linkPrefix);
-  return { node: addressAt(prefix, 1n), tailnet: addressAt(prefix, 2n), prefixLength: prefix.length };
+/**
+ * The addresses of the veth by which tailscaled reaches the underlay: X's is the source of what it sends there, translated by the node.
+ * Of IPv6 it is a unique local one: tailscaled takes that for a way out that is translated, learns by STUN what it becomes, and
+ * does not announce it as it is (tailscale 1.102.3, net/netmon/state.go, isUsableV6 and LocalAddresses).
+ */
+export interface UnderlayEnds extends LinkEnds {
+  readonly family: 4 | 6;
 }
 
-/** Families of the veth: the underlay that tailscaled finds in X is IPv4, whatever pods have. */
+/** One entry per link prefix. */
+export function underlayEnds(linkPrefixes: readonly string[]): readonly UnderlayEnds[] {
+  return linkPrefixes.map((text) => {
+    const prefix = parsePrefix(text);
+    const [node, tailnet] = [addressAt(prefix, 1n), addressAt(prefix, 2n)];
+    return { family: prefix.family, node, tailnet, prefixLength: prefix.length };
+  });
+}
+
+/** Those of IPv4, which every veth has. */
+export function underlayEnds4(linkPrefixes: readonly string[]): LinkEnds {
+  const ends = underlayEnds(linkPrefixes).find(({ family }) => family === 4);
+  if (ends === undefined) throw new Error(`no IPv4 prefix in ${linkPrefixes.join(", ")}`);
+  return ends;
+}
+
+/** Families of the veth: IPv4 always, IPv6 where pods or tailscaled's underlay have it. */
 export function linkFamilies(settings: GuardSettings): readonly (4 | 6)[] {
-  return familySettings(settings).some(({ family }) => family === 6) ? [4, 6] : [4];
+  const families = [...familySettings(settings), ...underlayEnds(settings.linkPrefixes)];
+  return families.some(({ family }) => family === 6) ? [4, 6] : [4];
+}
+
+/** All addresses of the veth. */
+export function linkAddresses(settings: GuardSettings): readonly LinkEnds[] {
+  const hops = linkFamilies(settings).includes(6) ? [hops6] : [];
+  return [...underlayEnds(settings.linkPrefixes), ...hops];
 }
 
 /** Every destination of a family. */

@@ -1,10 +1,6 @@
-import { type GuardSettings, linkFamilies } from "./guard-settings.ts";
-import {
-  advertisedRouteProtocol,
-  attachmentLinkGroup,
-  leavingLinkGroup,
-  tailnetLink,
-} from "./kernel-constants.ts";
+import { familySettings, type GuardSettings, linkFamilies } from "./guard-settings.ts";
+import { foreignLinks } from "./guard-underlay.ts";
+import { advertisedRouteProtocol, attachmentLinkGroup, tailnetLink } from "./kernel-constants.ts";
 import type { KernelLink, KernelSnapshot, NamespaceName } from "./kernel-state.ts";
 
 /** Values by name, names as in KernelState.readSysctls. */
@@ -22,26 +18,29 @@ export interface SysctlWish {
  * way may be under repair while packets arrive, and our tables drop what is spoofed. The kernel takes the greater of
  * `all` and the link's, so 2 (loose) wins over 1 (Documentation/networking/ip-sysctl). A node that forwards IPv6 hears
  * router advertisements only with accept_ra 2 (same document): where it has a route out of one it would lose that route.
- * Other links are left as they are: 2 would let anybody there become the node's router. Pods never may.
+ * Other links are left as they are: 2 would let anybody there become the node's router. Pods never may. Where new links have no
+ * IPv6 by default, the veth has it all the same.
  */
 export function wishedSysctls(
   settings: GuardSettings,
   namespace: NamespaceName,
   snapshot: KernelSnapshot,
 ): readonly SysctlWish[] {
+  const veth = snapshot.links.some(({ name }) => name === tailnetLink[namespace]);
   const wishes = [wish("net/ipv4/ip_forward", "1")];
   if (namespace === "tailnet") wishes.push(wish("net/ipv4/conf/all/rp_filter", "2"));
-  else if (snapshot.links.some(({ name }) => name === tailnetLink.node))
-    wishes.push(wish(`net/ipv4/conf/${tailnetLink.node}/rp_filter`, "2"));
-  if (linkFamilies(settings).includes(6)) {
-    if (namespace === "node") {
-      for (const { name } of foreignLinks(snapshot).filter((link) => hasAdvertisedRoute(snapshot, link)))
-        wishes.push(wish(`net/ipv6/conf/${name}/accept_ra`, "2", ["0"]));
-      for (const { name } of snapshot.links.filter(({ group }) => group === attachmentLinkGroup))
-        wishes.push(wish(`net/ipv6/conf/${name}/accept_ra`, "0"));
-    }
-    wishes.push(wish("net/ipv6/conf/all/forwarding", "1"));
+  else if (veth) wishes.push(wish(`net/ipv4/conf/${tailnetLink.node}/rp_filter`, "2"));
+  if (!linkFamilies(settings).includes(6)) return wishes;
+  if (veth) wishes.push(wish(`net/ipv6/conf/${tailnetLink[namespace]}/disable_ipv6`, "0"));
+  if (namespace === "node") {
+    for (const { name } of foreignLinks(snapshot).filter((link) => hasAdvertisedRoute(snapshot, link)))
+      wishes.push(wish(`net/ipv6/conf/${name}/accept_ra`, "2", ["0"]));
+    for (const { name } of snapshot.links.filter(({ group }) => group === attachmentLinkGroup))
+      wishes.push(wish(`net/ipv6/conf/${name}/accept_ra`, "0"));
   }
+  // X forwards for pods alone: what tailscaled sends there, and gets, is its own.
+  if (namespace === "node" || familySettings(settings).some(({ family }) => family === 6))
+    wishes.push(wish("net/ipv6/conf/all/forwarding", "1"));
   return wishes;
 }
 
@@ -56,40 +55,34 @@ export function brokenSysctls(wishes: readonly SysctlWish[], present: Sysctls): 
 
 /**
  * What the kernel changes along with the forwarding switches (net/ipv4/devinet.c, inet_forward_change;
- * net/ipv6/addrconf.c, addrconf_fixup_forwarding): to be remembered before the first write. The switches come first,
- * so that writing the values back in this order ends in the old state.
+ * net/ipv6/addrconf.c, addrconf_fixup_forwarding), family by family: to be remembered before the first write to any of it. The switch
+ * comes first, so that writing the values back in this order ends in the old state.
  */
-export function sysctlsToRemember(settings: GuardSettings, snapshot: KernelSnapshot): readonly string[] {
+export function sysctlsToRemember(snapshot: KernelSnapshot): readonly (readonly string[])[] {
   const links = foreignLinks(snapshot).map(({ name }) => name);
-  return linkFamilies(settings).flatMap((family) =>
-    family === 4
-      ? [
-          "net/ipv4/ip_forward",
-          "net/ipv4/conf/all/accept_redirects",
-          "net/ipv4/conf/default/forwarding",
-          ...links.map((link) => `net/ipv4/conf/${link}/forwarding`),
-        ]
-      : [
-          "net/ipv6/conf/all/forwarding",
-          "net/ipv6/conf/default/forwarding",
-          ...links.flatMap((link) => [`net/ipv6/conf/${link}/forwarding`, `net/ipv6/conf/${link}/accept_ra`]),
-        ],
-  );
+  return [
+    [
+      "net/ipv4/ip_forward",
+      "net/ipv4/conf/all/accept_redirects",
+      "net/ipv4/conf/default/forwarding",
+      ...links.map((link) => `net/ipv4/conf/${link}/forwarding`),
+    ],
+    [
+      "net/ipv6/conf/all/forwarding",
+      "net/ipv6/conf/default/forwarding",
+      ...links.flatMap((link) => [`net/ipv6/conf/${link}/forwarding`, `net/ipv6/conf/${link}/accept_ra`]),
+    ],
+  ];
 }
 
 function wish(name: string, value: string, orElse: readonly string[] = []): SysctlWish {
   return { name, value, orElse };
 }
 
+/** Of a prefix that a router advertised the kernel makes a route of its own protocol, which only its end tells apart (net/ipv6/addrconf.c, addrconf_prefix_rcv). */
 function hasAdvertisedRoute({ routes }: KernelSnapshot, { index }: KernelLink): boolean {
   return routes.some(
-    ({ protocol, linkIndex }) => protocol === advertisedRouteProtocol && linkIndex === index,
-  );
-}
-
-function foreignLinks(snapshot: KernelSnapshot): readonly KernelLink[] {
-  return snapshot.links.filter(
-    ({ name, group }) =>
-      name !== tailnetLink.node && group !== attachmentLinkGroup && group !== leavingLinkGroup,
+    ({ family, protocol, expires, linkIndex }) =>
+      linkIndex === index && (protocol === advertisedRouteProtocol || (family === 6 && expires === true)),
   );
 }

@@ -1,5 +1,12 @@
 import type { GuardInvariant } from "./guard-invariants.ts";
-import { anywhere, familySettings, type GuardSettings, linkEnds, linkFamilies } from "./guard-settings.ts";
+import {
+  anywhere,
+  familySettings,
+  type GuardSettings,
+  linkAddresses,
+  linkEnds,
+  linkFamilies,
+} from "./guard-settings.ts";
 import {
   mainTable,
   routeProtocol,
@@ -39,10 +46,12 @@ export function nodeWishes(settings: GuardSettings, linked: boolean): readonly K
   const through: readonly KernelWish[] = [
     { invariant: "node.link", operation: vethOperation(settings.tunnel) },
     { invariant: "node.link", operation: { op: "link.up", link } },
-    ...linkFamilies(settings).map((family): KernelWish => {
-      const { node, prefixLength } = linkEnds(settings, family);
-      return { invariant: "node.linkAddress", operation: address(link, node, prefixLength) };
-    }),
+    ...linkAddresses(settings).map(
+      ({ node, prefixLength }): KernelWish => ({
+        invariant: "node.linkAddress",
+        operation: address(link, node, prefixLength),
+      }),
+    ),
     ...families.flatMap(({ routers, family }) =>
       routers.map(
         (router): KernelWish => ({
@@ -86,13 +95,15 @@ export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
     ...families.flatMap(({ family, supernets }) =>
       supernets.map((supernet) => route("tailnet.unreachable", unreachable(family, supernet, mainTable))),
     ),
-    ...linkFamilies(settings).flatMap((family): KernelWish[] => {
-      const { node, tailnet, prefixLength } = linkEnds(settings, family);
-      return [
-        { invariant: "tailnet.linkAddress", operation: address(link, tailnet, prefixLength) },
-        route("tailnet.defaultRoute", viaNode(family, anywhere[family], node)),
-      ];
-    }),
+    ...linkAddresses(settings).map(
+      ({ tailnet, prefixLength }): KernelWish => ({
+        invariant: "tailnet.linkAddress",
+        operation: address(link, tailnet, prefixLength),
+      }),
+    ),
+    ...linkFamilies(settings).map((family) =>
+      route("tailnet.defaultRoute", viaNode(family, anywhere[family], linkEnds(settings, family).node)),
+    ),
     ...families.flatMap(({ family, ends, ownPrefixes }) =>
       ownPrefixes.flatMap((prefix) => [
         route("tailnet.ownRoute", viaNode(family, prefix, ends.node)),

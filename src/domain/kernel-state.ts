@@ -41,6 +41,8 @@ export interface KernelRoute {
   readonly preferredSource?: string;
   /** Gateway reachable though no route covers it (RTNH_F_ONLINK). */
   readonly onlink?: boolean;
+  /** It ends by itself, as what a router advertised does (RTA_CACHEINFO, rta_expires). */
+  readonly expires?: true;
   /** "link" for directly attached destinations; "universe" (default) otherwise. */
   readonly scope?: "universe" | "link" | "host";
 }

@@ -26,7 +26,7 @@ export interface ForeignAccept {
 
 /**
  * FORWARD. X's side is filtered inside X, sources in the own pod CIDR are held to pods by our table, so these two are
- * let through whole, as is tailscaled's underlay, which is IPv4 also without IPv4 pods. Towards pods and X only answers and translated flows (Services, host ports, tailscaled's port)
+ * let through whole, as is tailscaled's underlay, of whatever family pods are. Towards pods and X only answers and translated flows (Services, host ports, tailscaled's port)
  * pass: a host that drops what its LAN wants to route through it goes on doing so.
  */
 export function forwardAccepts(settings: GuardSettings): readonly ForeignAccept[] {

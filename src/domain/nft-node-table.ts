@@ -1,4 +1,10 @@
-import { type FamilySettings, familySettings, type GuardSettings, linkEnds } from "./guard-settings.ts";
+import {
+  type FamilySettings,
+  familySettings,
+  type GuardSettings,
+  type UnderlayEnds,
+  underlayEnds,
+} from "./guard-settings.ts";
 import { attachmentLinkGroup, leavingLinkGroup, tailnetLink } from "./kernel-constants.ts";
 import {
   accept,
@@ -18,6 +24,7 @@ import {
   wasTranslated,
 } from "./nft-statements.ts";
 import type { NftRule, NftTable } from "./nft-table.ts";
+import { hostPrefix } from "./prefix.ts";
 
 export const nftTableName = "headcni";
 
@@ -37,6 +44,7 @@ const fromUnderlay = (...except: readonly string[]) => [
  */
 export function nodeTable(settings: GuardSettings): NftTable {
   const families = familySettings(settings);
+  const underlay = underlayEnds(settings.linkPrefixes);
   return {
     name: nftTableName,
     chains: [
@@ -45,7 +53,7 @@ export function nodeTable(settings: GuardSettings): NftTable {
         ...{ type: "filter", hook: "prerouting", priority: -300, policy: "accept" },
         rules: [
           ...podSources,
-          spoofedLink(settings),
+          ...underlay.map(spoofedLink),
           ...families.flatMap((family) => [
             spoofed(family),
             duplicate(family),
@@ -56,7 +64,7 @@ export function nodeTable(settings: GuardSettings): NftTable {
       {
         name: "inbound",
         ...{ type: "nat", hook: "prerouting", priority: -100, policy: "accept" },
-        rules: [underlayPort(settings)],
+        rules: underlay.map((ends) => underlayPort(settings, ends)),
       },
       {
         name: "forward",
@@ -79,7 +87,10 @@ export function nodeTable(settings: GuardSettings): NftTable {
       {
         name: "outbound",
         ...{ type: "nat", hook: "postrouting", priority: 100, policy: "accept" },
-        rules: [underlayMasquerade(settings), ...(settings.masquerade ? families.map(leavingPods) : [])],
+        rules: [
+          ...underlay.map(underlayMasquerade),
+          ...(settings.masquerade ? families.map(leavingPods) : []),
+        ],
       },
     ],
   };
@@ -125,13 +136,13 @@ function spoofed({ family, supernets }: FamilySettings): NftRule {
   };
 }
 
-/** X's own address comes in by the veth: `underlay-masquerade` would lend the node's to whoever uses it. */
-function spoofedLink(settings: GuardSettings): NftRule {
+/** X's own addresses come in by the veth: `underlay-masquerade` would lend the node's to whoever uses it. */
+function spoofedLink({ family, tailnet }: UnderlayEnds): NftRule {
   return {
-    name: "spoofed-link",
+    name: `spoofed-link-${family}`,
     statements: [
       metaIsNot("iifname", [veth, "lo"]),
-      addressIn(4, "saddr", [`${linkEnds(settings, 4).tailnet}/32`]),
+      addressIn(family, "saddr", [hostPrefix(tailnet)]),
       ...refused,
     ],
   };
@@ -166,15 +177,14 @@ function servicesFromUnderlay(
 }
 
 /** Peers reach tailscaled at the node's own addresses. */
-function underlayPort(settings: GuardSettings): NftRule {
-  const target = linkEnds(settings, 4).tailnet;
+function underlayPort({ underlayPort: port }: GuardSettings, { family, tailnet }: UnderlayEnds): NftRule {
   return {
-    name: "underlay-port",
+    name: `underlay-port-${family}`,
     statements: [
       metaIsNot("iifname", veth),
       destinationIsLocal,
-      fieldIs("udp", "dport", settings.underlayPort),
-      { dnat: { family: "ip", addr: target, port: settings.underlayPort } },
+      fieldIs("udp", "dport", port),
+      { dnat: { family: family === 4 ? "ip" : "ip6", addr: tailnet, port } },
     ],
   };
 }
@@ -265,11 +275,14 @@ function servicesInClear({ family, services }: FamilySettings): readonly NftRule
   ];
 }
 
-/** tailscaled's own packets take the node's address on the underlay; X's underlay is IPv4 only. */
-function underlayMasquerade(settings: GuardSettings): NftRule {
+/**
+ * tailscaled's own packets take the node's address on the underlay, and keep their port where it is free (net/netfilter/nf_nat_core.c,
+ * get_unique_tuple): what STUN tells tailscaled is where `underlay-port` waits.
+ */
+function underlayMasquerade({ family, tailnet }: UnderlayEnds): NftRule {
   return {
-    name: "underlay-masquerade",
-    statements: [addressIn(4, "saddr", [`${linkEnds(settings, 4).tailnet}/32`]), ...onUnderlay, masquerade],
+    name: `underlay-masquerade-${family}`,
+    statements: [addressIn(family, "saddr", [hostPrefix(tailnet)]), ...onUnderlay, masquerade],
   };
 }
 

@@ -1,4 +1,4 @@
-import { linkEnds4 } from "./guard-settings.ts";
+import { underlayEnds4 } from "./guard-settings.ts";
 import { address, unreachable, vethOperation, viaNode } from "./guard-wishes.ts";
 import { mainTable, tailnetLink } from "./kernel-constants.ts";
 import type { KernelOperation } from "./kernel-state.ts";
@@ -6,7 +6,8 @@ import { parsePrefix } from "./prefix.ts";
 
 /** What the launcher knows of the network: neither the node's pod CIDR nor its peers. */
 export interface WireSettings {
-  readonly linkPrefix: string;
+  /** Of the guard's, which adds IPv6 where the node has it. */
+  readonly linkPrefixes: readonly string[];
   readonly supernets: readonly string[];
   /** tailscaled's interface. */
   readonly tunnel: { readonly mtu: number };
@@ -16,11 +17,11 @@ export interface WireSettings {
  * What X needs before tailscaled starts in it: the veth, IPv4 to the node, and no way out for pods' packets. In order of
  * making; the guard keeps all of it later and adds the rest.
  */
-export function wireOperations({ linkPrefix, supernets, tunnel }: WireSettings): {
+export function wireOperations({ linkPrefixes, supernets, tunnel }: WireSettings): {
   readonly node: readonly KernelOperation[];
   readonly tailnet: readonly KernelOperation[];
 } {
-  const ends = linkEnds4(linkPrefix);
+  const ends = underlayEnds4(linkPrefixes);
   return {
     node: [vethOperation(tunnel), address(tailnetLink.node, ends.node, ends.prefixLength)],
     tailnet: [

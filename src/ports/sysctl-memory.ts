@@ -4,7 +4,9 @@ import type { Sysctls } from "../domain/guard-sysctls.ts";
 export interface SysctlMemory {
   /** Empty when nothing was changed. */
   recall(): Promise<Sysctls>;
-  /** Keeps the values durably. What was remembered before is kept instead: only the first are the node's own. */
+  /**
+   * Keeps the values durably, all or, where one of the names was remembered before, none: only the first are the node's own.
+   */
   remember(values: Sysctls): Promise<void>;
   forget(): Promise<void>;
 }

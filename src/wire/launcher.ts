@@ -37,7 +37,7 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
   await makePrivateFolders(config.runtimeDir, config.stateDir);
   const host = createWireHost(
     { ...tailscaledOptions(config), warned: (error) => log.warn({ err: error }, "tailscaled may not work") },
-    { linkPrefix: tailscale.linkCIDR, supernets: network.podCIDR, tunnel: { mtu: network.mtu } },
+    { linkPrefixes: tailscale.linkCIDR, supernets: network.podCIDR, tunnel: { mtu: network.mtu } },
   );
   const allowlist = createAllowlistHost(
     { list: runtimePaths(config).nodeList, socket: tailscaledSocket(config.runtimeDir) },

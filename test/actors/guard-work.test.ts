@@ -14,7 +14,7 @@ import type { FirewallChange } from "../../src/domain/nft-observation.ts";
 const settings: GuardSettings = {
   ownPrefixes: ["10.244.1.0/24"],
   supernets: ["10.244.0.0/16"],
-  linkPrefix: "198.18.0.0/30",
+  linkPrefixes: ["198.18.0.0/30"],
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
@@ -23,12 +23,16 @@ const settings: GuardSettings = {
 };
 
 /** Ports that note what is asked of them; what `fails` names is refused. */
-function notingPorts(fails: { readonly firewall?: boolean; readonly route?: boolean } = {}) {
+function notingPorts(
+  routes: KernelSnapshot["routes"] = [],
+  fails: { readonly firewall?: boolean; readonly route?: boolean } = {},
+) {
   const log: string[] = [];
   const loaded: string[] = [];
   let remembered: Readonly<Record<string, string>> = {};
   const lo = { index: 1, name: "lo", mac: "", mtu: 65536, up: true, group: 0, alias: "", kind: "" };
-  const snapshot: KernelSnapshot = { links: [lo], addresses: [], routes: [], rules: [] };
+  const links = [lo, { ...lo, index: 2, name: "eth9" }];
+  const snapshot: KernelSnapshot = { links, addresses: [], routes, rules: [] };
   const present: Record<string, string> = {
     "net/ipv4/ip_forward": "0",
     "net/ipv4/conf/all/accept_redirects": "1",
@@ -68,7 +72,7 @@ function notingPorts(fails: { readonly firewall?: boolean; readonly route?: bool
       recall: () => Promise.resolve(remembered),
       remember: (values: Readonly<Record<string, string>>) => {
         log.push("remember");
-        remembered = values;
+        remembered = { ...remembered, ...values };
         return Promise.resolve();
       },
       forget: () => {
@@ -98,13 +102,25 @@ describe("the guard's work", () => {
     expect(log.indexOf("remember")).toBeLessThan(log.indexOf("node net/ipv4/ip_forward=1"));
     expect(remembered()["net/ipv4/ip_forward"]).toBe("0");
     expect(Object.keys(remembered())).toContain("net/ipv4/conf/lo/forwarding");
+    expect(Object.keys(remembered()).filter((name) => name.startsWith("net/ipv6"))).toEqual([]);
+  });
+
+  test("those of IPv6 are remembered once the node has it", async () => {
+    const route = { family: 6, type: "unicast", destination: "2001:db8::/64", table: 254 } as const;
+    const { log, ports, remembered } = notingPorts([{ ...route, metric: 256, protocol: 2, linkIndex: 2 }]);
+    const linkPrefixes = [...settings.linkPrefixes, "fdc1::/126"];
+    await repairInvariants(ports, { ...settings, linkPrefixes }, { ...nodeOnly, leave: [] });
+    expect(log.lastIndexOf("remember")).toBeLessThan(log.indexOf("node net/ipv6/conf/all/forwarding=1"));
+    expect(Object.keys(remembered())).toEqual(
+      expect.arrayContaining(["net/ipv4/ip_forward", "net/ipv6/conf/eth9/accept_ra"]),
+    );
   });
 
   test.each([
     { fails: { firewall: true }, refused: ["node.firewall"] },
     { fails: { route: true }, refused: ["node.unreachable", "node.tailnetUnreachable"] },
   ])("what cannot be mended ($refused) does not keep the rest from it", async ({ fails, refused }) => {
-    const { ports, log } = notingPorts(fails);
+    const { ports, log } = notingPorts([], fails);
     const outcome = await repairInvariants(ports, settings, { ...nodeOnly, leave: [] });
     expect(outcome.refused.map(({ invariant }) => invariant)).toEqual(refused);
     expect(outcome.mended).toContain("node.supernetRule");

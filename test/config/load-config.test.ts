@@ -21,7 +21,7 @@ describe("a valid configuration", () => {
       binary: "tailscaled",
       interfaceName: "tailscale0",
       port: 41642,
-      linkCIDR: "198.18.0.0/30",
+      linkCIDR: ["198.18.0.0/30", "fd48:4541:4443::/126"],
       tags: ["tag:k8s-node"],
       hostnamePrefix: "",
       staticEndpoints: [],
@@ -44,6 +44,15 @@ describe("a valid configuration", () => {
       inspector: false,
     });
     expect(config.logging).toEqual({ level: "info" });
+  });
+
+  test("takes a link of IPv4 alone, as earlier releases had it", () => {
+    expect(load(minimal("tailscale: { linkCIDR: 198.18.9.0/30 }")).tailscale.linkCIDR).toEqual([
+      "198.18.9.0/30",
+    ]);
+    expect(
+      load(minimal('tailscale: { linkCIDR: [198.18.9.0/29, "fdc1::/126"] }')).tailscale.linkCIDR,
+    ).toEqual(["198.18.9.0/29", "fdc1::/126"]);
   });
 
   test("takes prefixes of both families, in canonical form", () => {
@@ -252,14 +261,34 @@ const refused: readonly (readonly [
     [["network.nodePodCIDR", "config.yaml:2:36", "10.244.0.0/31", "/30 or larger"]],
   ],
   [
-    "a link without room for two ends, or of the other family",
-    minimal("tailscale: { linkCIDR: 198.18.0.0/31 }"),
-    [["tailscale.linkCIDR", "config.yaml:3:14", "198.18.0.0/31", "length 30 or less"]],
+    "a link without room for two ends",
+    minimal('tailscale: { linkCIDR: [198.18.0.0/31, "fdc1::/127"] }'),
+    [
+      ["tailscale.linkCIDR", "config.yaml:3:14", "198.18.0.0/31", "length 30 or less"],
+      ["tailscale.linkCIDR", "config.yaml:3:14", "fdc1::/127", "126 or less"],
+    ],
   ],
   [
-    "an IPv6 link",
-    minimal('tailscale: { linkCIDR: "fd00:1::/64" }'),
-    [["tailscale.linkCIDR", "config.yaml:3:14", "fd00:1::/64", "an IPv4 prefix"]],
+    "a link of IPv6 alone",
+    minimal('tailscale: { linkCIDR: "fdc1::/64" }'),
+    [["tailscale.linkCIDR", "config.yaml:3:14", "fdc1::/64 alone", "an IPv4 prefix beside it"]],
+  ],
+  [
+    "a link with an address that tailscaled would announce",
+    minimal('tailscale: { linkCIDR: [198.18.0.0/30, "2001:db8::/64"] }'),
+    [["tailscale.linkCIDR", "config.yaml:3:14", "2001:db8::/64", "inside fc00::/7"]],
+  ],
+  [
+    "pods on the link's IPv6",
+    `${head}network: { podCIDR: [10.244.0.0/16, "fd48::/16"], nodePodCIDR: [10.244.1.0/24, "fd48::/64"] }`,
+    [
+      [
+        "network.podCIDR",
+        "config.yaml:2:12",
+        "fd48::/16, which overlaps tailscale.linkCIDR fd48:4541:4443::/126",
+        "",
+      ],
+    ],
   ],
   [
     "Services on the link",

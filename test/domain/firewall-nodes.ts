@@ -41,7 +41,7 @@ export const dualStack: TestNode = {
   settings: {
     ownPrefixes: ["10.244.1.0/24", "10.244.9.0/28", "fd00:1::/64"],
     supernets: ["10.244.0.0/16", "fd00::/24"],
-    linkPrefix: "198.18.0.0/30",
+    linkPrefixes: ["198.18.0.0/30", "fdc1::/126"],
     tunnel: { name: "tailscale0", mtu: 1280 },
     underlayPort: 41642,
     masquerade: true,
@@ -56,7 +56,7 @@ export const dualStack: TestNode = {
     backends: ["10.244.1.5", "10.244.2.5", "10.244.9.7", "fd00:1::5", "fd00:2::5"],
     allowed: { prefixes: ["203.0.113.0/24", "2001:db8:a::/48"], links: ["docker0"] },
     routers: { 4: ["10.244.1.1", "10.244.9.1"], 6: ["fd00:1::1"] },
-    linkAddress: "198.18.0.2",
+    linkAddresses: { 4: "198.18.0.2", 6: "fdc1::2" },
     underlayPort: 41642,
     masquerade: true,
     segmentSize: { 4: 1240, 6: 1220 },
@@ -86,6 +86,7 @@ export const dualStack: TestNode = {
       { address: "fd77::2", self: true },
       { address: "2001:db8::7" },
       { address: "2001:db8:a::7" },
+      { address: "fdc1::2" },
     ],
   },
   // Of the other Nodes' prefixes one is served by its node, one by another; one is nobody's.
@@ -109,7 +110,7 @@ export const dualStack: TestNode = {
 
 const ipv4 = (prefixes: readonly string[]) => prefixes.filter((prefix) => !prefix.includes(":"));
 
-/** As it is without Kubernetes, and with nobody let in. */
+/** As it is without Kubernetes, and with nobody let in; tailscaled has both families. */
 export const onlyIpv4: TestNode = {
   ...dualStack,
   settings: {
@@ -192,18 +193,19 @@ const outside = {
     services: "fd96::/112",
     service: "fd96::a",
     allowed: "2001:db8:a::/48",
-    others: ["2001:db8:a::7", "2001:db8::7", "fd7a:115c:a1e0::9"],
+    others: ["2001:db8:a::7", "2001:db8::7", "fd7a:115c:a1e0::9", "fdc1::2"],
     node: "2001:db8:77::2",
   },
 } as const;
 
-/** A node with one slice of its supernet or two, of any length and place, in one family or both, in every mode. */
+/** A node with one slice of its supernet or two, of any length and place, in one family or both, as its underlay, in every mode. */
 export const anyNode: fc.Arbitrary<TestNode> = fc
   .record({
     families: fc.constantFrom<readonly (4 | 6)[]>([4], [6], [4, 6]),
     4: anyFamily(4),
     6: anyFamily(6),
     links: fc.constantFrom<readonly string[]>([], ["docker0"]),
+    underlay: fc.constantFrom<readonly (4 | 6)[]>([4], [4, 6]),
     kubernetes: fc.boolean(),
     masquerade: fc.boolean(),
     mtu: fc.integer({ min: 1280, max: 1500 }),
@@ -238,13 +240,14 @@ export const anyNode: fc.Arbitrary<TestNode> = fc
       settings: {
         ...common,
         ownPrefixes: own,
-        linkPrefix: "198.18.0.0/30",
+        linkPrefixes: chosen.underlay.map((family) => ({ 4: "198.18.0.0/30", 6: "fdc1::/126" })[family]),
         tunnel: { name: "tailscale0", mtu: chosen.mtu },
         allowFromUnderlay: allowed,
       },
       terms: {
         ...common,
-        ...{ own, believed, allowed, linkAddress: "198.18.0.2" },
+        ...{ own, believed, allowed },
+        linkAddresses: { 4: "198.18.0.2", 6: chosen.underlay.includes(6) ? "fdc1::2" : undefined },
         backends: kube.flatMap(({ ip, ip6 }) => ip ?? ip6 ?? []),
         routers: { 4: routers(4), 6: routers(6) },
         segmentSize: {

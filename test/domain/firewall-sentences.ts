@@ -15,8 +15,8 @@ export interface SentenceTerms {
   readonly allowed: { readonly prefixes: readonly string[]; readonly links: readonly string[] };
   /** One for each own prefix; the first stands for the node. */
   readonly routers: Readonly<Record<4 | 6, readonly string[]>>;
-  /** Address of X on the veth; its underlay is IPv4. */
-  readonly linkAddress: string;
+  /** X's address of a family on the veth; absent where its underlay has none. */
+  readonly linkAddresses: Readonly<Record<4 | 6, string | undefined>>;
   readonly underlayPort: number;
   readonly masquerade: boolean;
   /** Largest TCP segment of a family that fits the tunnel; absent where pods have no such address. */
@@ -114,7 +114,8 @@ const nodeRefusals: readonly Refusal[] = [
   },
   {
     says: "nobody on the underlay sends as tailscaled",
-    forbids: ({ input, source }, _passage, { linkAddress }) => isUnderlay(input) && source === linkAddress,
+    forbids: ({ family, input, source }, _passage, { linkAddresses }) =>
+      isUnderlay(input) && source === linkAddresses[family],
   },
   {
     says: "nobody in the tailnet sends as a pod of this node",
@@ -210,20 +211,26 @@ export const nodeSentences: readonly Sentence[] = [
   },
   {
     says: "tailscaled's packets leave by the underlay with the node's address",
-    holds: (packet, { passes, source }, { linkAddress }) =>
-      !(passes && isTranslated(packet) && isUnderlay(packet.output) && source === linkAddress),
+    holds: (packet, { passes, source }, { linkAddresses }) =>
+      !(
+        passes &&
+        isTranslated(packet) &&
+        isUnderlay(packet.output) &&
+        source === linkAddresses[packet.family]
+      ),
   },
   {
     says: "every other source stays as it is",
-    holds: ({ source, output }, passage, { own, linkAddress, masquerade }) =>
+    holds: ({ family, source, output }, passage, { own, linkAddresses, masquerade }) =>
       passage.source === source ||
-      (isUnderlay(output) && (source === linkAddress || (masquerade && inAny(source, own)))),
+      (isUnderlay(output) && (source === linkAddresses[family] || (masquerade && inAny(source, own)))),
   },
   {
     says: "peers reach tailscaled at the node's addresses, and no other destination changes but kube-proxy's",
-    holds: (packet, { passes, destination }, { linkAddress, underlayPort, backends }) => {
+    holds: (packet, { passes, destination }, { linkAddresses, underlayPort, backends }) => {
+      const linkAddress = linkAddresses[packet.family];
       const forTailscaled =
-        packet.family === 4 &&
+        linkAddress !== undefined &&
         packet.input !== undefined &&
         packet.input.name !== "headcni0" &&
         isTranslated(packet) &&

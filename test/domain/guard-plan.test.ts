@@ -13,7 +13,7 @@ import { applied, freshObservation } from "./model-kernel.ts";
 const settings: GuardSettings = {
   ownPrefixes: ["10.244.1.0/24"],
   supernets: ["10.244.0.0/16"],
-  linkPrefix: "198.18.0.0/30",
+  linkPrefixes: ["198.18.0.0/30"],
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,

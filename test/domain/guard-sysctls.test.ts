@@ -6,7 +6,7 @@ import type { KernelSnapshot } from "../../src/domain/kernel-state.ts";
 const ipv4: GuardSettings = {
   ownPrefixes: ["10.244.1.0/24"],
   supernets: ["10.244.0.0/16"],
-  linkPrefix: "198.18.0.0/30",
+  linkPrefixes: ["198.18.0.0/30"],
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
@@ -51,6 +51,7 @@ test("a node that forwards IPv6 keeps the routes that a router advertised, opens
     { ...route, protocol: 9, linkIndex: "hc1".length },
   ];
   expect(wishedSysctls(dual, "node", { ...advertised, routes }).slice(2)).toEqual([
+    { name: "net/ipv6/conf/headcni0/disable_ipv6", value: "0", orElse: [] },
     { name: "net/ipv6/conf/eth0/accept_ra", value: "2", orElse: ["0"] },
     { name: "net/ipv6/conf/hc1/accept_ra", value: "0", orElse: [] },
     { name: "net/ipv6/conf/all/forwarding", value: "1", orElse: [] },
@@ -60,12 +61,38 @@ test("a node that forwards IPv6 keeps the routes that a router advertised, opens
   );
 });
 
+test("a prefix that a router advertised, which ends by itself, counts as its route; one of IPv4 does not", () => {
+  const route = { type: "unicast", table: 254, metric: 256, protocol: 2, linkIndex: "eth0".length } as const;
+  const on = (routes: KernelSnapshot["routes"]) =>
+    wishedSysctls(dual, "node", { ...links, routes }).filter(({ name }) => name.includes("eth0/accept_ra"));
+  const prefix = { ...route, family: 6, destination: "2001:db8::/64" } as const;
+  expect(on([{ ...prefix, expires: true }])).toHaveLength(1);
+  expect(on([prefix])).toEqual([]);
+  expect(on([{ ...route, family: 4, destination: "192.0.2.0/24", expires: true }])).toEqual([]);
+});
+
 test("X forwards, and is loose on all links", () => {
-  expect(wishedSysctls(dual, "tailnet", links)).toEqual([
+  const [forwards, loose] = [
     { name: "net/ipv4/ip_forward", value: "1", orElse: [] },
     { name: "net/ipv4/conf/all/rp_filter", value: "2", orElse: [] },
+  ];
+  expect(wishedSysctls(ipv4, "tailnet", links)).toEqual([forwards, loose]);
+  const enabled = { name: "net/ipv6/conf/eth0/disable_ipv6", value: "0", orElse: [] };
+  expect(wishedSysctls(dual, "tailnet", links)).toEqual([
+    ...[forwards, loose, enabled],
     { name: "net/ipv6/conf/all/forwarding", value: "1", orElse: [] },
   ]);
+  expect(wishedSysctls(dual, "tailnet", snapshot())).not.toContainEqual(enabled);
+});
+
+test("with IPv6 for tailscaled alone the node forwards it, and X does not", () => {
+  const underlay = { ...ipv4, linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] };
+  const forwarding = { name: "net/ipv6/conf/all/forwarding", value: "1", orElse: [] };
+  expect(wishedSysctls(underlay, "node", links)).toContainEqual(forwarding);
+  expect(wishedSysctls(underlay, "tailnet", links)).not.toContainEqual(forwarding);
+  expect(wishedSysctls(underlay, "tailnet", links)).toContainEqual({
+    ...{ name: "net/ipv6/conf/eth0/disable_ipv6", value: "0", orElse: [] },
+  });
 });
 
 test("only another value is written, none that is as good, and none of a link that is gone", () => {
@@ -80,16 +107,18 @@ test("only another value is written, none that is as good, and none of a link th
 });
 
 test("the switches are remembered before what they change", () => {
-  expect(sysctlsToRemember(ipv4, links)).toEqual([
-    "net/ipv4/ip_forward",
-    "net/ipv4/conf/all/accept_redirects",
-    "net/ipv4/conf/default/forwarding",
-    "net/ipv4/conf/eth0/forwarding",
-  ]);
-  expect(sysctlsToRemember(dual, links).slice(4)).toEqual([
-    "net/ipv6/conf/all/forwarding",
-    "net/ipv6/conf/default/forwarding",
-    "net/ipv6/conf/eth0/forwarding",
-    "net/ipv6/conf/eth0/accept_ra",
+  expect(sysctlsToRemember(links)).toEqual([
+    [
+      "net/ipv4/ip_forward",
+      "net/ipv4/conf/all/accept_redirects",
+      "net/ipv4/conf/default/forwarding",
+      "net/ipv4/conf/eth0/forwarding",
+    ],
+    [
+      "net/ipv6/conf/all/forwarding",
+      "net/ipv6/conf/default/forwarding",
+      "net/ipv6/conf/eth0/forwarding",
+      "net/ipv6/conf/eth0/accept_ra",
+    ],
   ]);
 });

@@ -12,7 +12,7 @@ import { wireOperations } from "../../src/domain/wire-operations.ts";
 const settings: GuardSettings = {
   ownPrefixes: ["10.244.1.0/24", "fd00:244:0:1::/64"],
   supernets: ["10.244.0.0/16", "fd00:244::/48"],
-  linkPrefix: "198.18.0.0/30",
+  linkPrefixes: ["198.18.0.0/30"],
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
@@ -89,6 +89,26 @@ test("without the veth the node refuses, and has its rules", () => {
     ...refusals(4, four[1], "0.0.0.0/0"),
     ...rules(4, ...four),
   ]);
+});
+
+test("the veth has the addresses of tailscaled's underlay beside the next hops, once each", () => {
+  const both = { linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] };
+  const addresses = (asked: GuardSettings) =>
+    lines([...nodeWishes(asked, true), ...tailnetWishes(asked)]).filter((line) =>
+      line.includes("linkAddress"),
+    );
+  const expected = [
+    "node.linkAddress: address.add 198.18.0.1/30 dev headcni0",
+    "node.linkAddress: address.add fdc1::1/126 dev headcni0",
+    "node.linkAddress: address.add fe80::4843:1/64 dev headcni0",
+    "tailnet.linkAddress: address.add 198.18.0.2/30 dev eth0",
+    "tailnet.linkAddress: address.add fdc1::2/126 dev eth0",
+    "tailnet.linkAddress: address.add fe80::4843:2/64 dev eth0",
+  ];
+  expect(addresses({ ...settings, ...both })).toEqual(expected);
+  expect(addresses({ ...ipv4, ...both })).toEqual(expected);
+  expect(wireOperations({ ...ipv4, ...both })).toEqual(wireOperations(ipv4));
+  expect(() => wireOperations({ ...ipv4, linkPrefixes: ["fdc1::/126"] })).toThrow("fdc1::/126");
 });
 
 const ways = [

@@ -35,7 +35,7 @@ import { tailnetTable } from "../../src/domain/nft-tailnet-table.ts";
 const settings: GuardSettings = {
   ownPrefixes: ["10.244.1.0/24", "fd00:1::/64"],
   supernets: ["10.244.0.0/16", "fd00::/16"],
-  linkPrefix: "198.18.0.0/30",
+  linkPrefixes: ["198.18.0.0/30"],
   tunnel: { name: "tailscale0", mtu: 1280 },
   underlayPort: 41642,
   masquerade: true,
@@ -335,9 +335,29 @@ test("a family of which no sender is named has no rule for senders: nft knows no
 
 test("without masquerade pods keep their address outside, tailscaled's packets still take the node's", () => {
   const names = ruleNames(nodeTable({ ...settings, masquerade: false }));
-  expect(names).toContain("underlay-masquerade");
+  expect(names).toContain("underlay-masquerade-4");
   expect(names.filter((name) => name.startsWith("pods-masquerade"))).toEqual([]);
   expect(ruleNames(nodeTable(settings))).toContain("pods-masquerade-6");
+});
+
+test("tailscaled's packets are translated both ways in each family that the veth has, whatever pods have", () => {
+  const ipv4 = { ownPrefixes: ["10.244.1.0/24"], supernets: ["10.244.0.0/16"] };
+  const rulesOf = (changes: Partial<GuardSettings>) =>
+    nodeTable({ ...settings, ...changes })
+      .chains.flatMap(({ rules }) => rules)
+      .filter(({ name }) => /link|underlay-(port|masquerade)/.test(name));
+  const linkPrefixes = ["198.18.0.0/30", "fdc1::/126"];
+  const both = rulesOf({ ...ipv4, linkPrefixes });
+  expect(both.map(({ name }) => name)).toEqual([
+    "spoofed-link-4",
+    "spoofed-link-6",
+    "underlay-port-4",
+    "underlay-port-6",
+    "underlay-masquerade-4",
+    "underlay-masquerade-6",
+  ]);
+  expect(both[3]?.statements.at(-1)).toEqual({ dnat: { family: "ip6", addr: "fdc1::2", port: 41642 } });
+  expect(rulesOf({}).map(({ name }) => name.at(-1))).toEqual(["4", "4", "4"]);
 });
 
 describe("accepts for other programs' chains", () => {

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import * as z from "zod";
 import type { Echo, TestNode, TestPeer } from "../../domain/connect-test/observation.ts";
 import { toFailure } from "../../domain/failure.ts";
-import { addressAt, containsPrefix, parseAddress, parsePrefix, routerAddress } from "../../domain/prefix.ts";
+import { underlayEnds4 } from "../../domain/guard-settings.ts";
+import { containsPrefix, parseAddress, parsePrefix, routerAddress } from "../../domain/prefix.ts";
 import type { TailnetStatus } from "../../domain/tailnet-status.ts";
 import { openKernel } from "../netlink/open-kernel.ts";
 import { createTailnet } from "../tailscale/tailnet-client.ts";
@@ -23,7 +24,7 @@ export interface AgentOptions {
   readonly ownPrefixes: readonly string[];
   /** Which address family is tested; undefined: that of the first pod CIDR. */
   readonly family: 4 | 6 | undefined;
-  readonly linkPrefix: string;
+  readonly linkPrefixes: readonly string[];
   /** Name of tailscaled's interface. */
   readonly tunnelName: string;
   readonly mtu: number;
@@ -98,8 +99,7 @@ export async function openAgent(options: AgentOptions, signal: AbortSignal): Pro
       .catch((error: unknown) => toFailure(error).message);
     if (typeof opened !== "string") pod = opened;
     const podAddress = pod?.addresses.find((address) => parseAddress(address).family === slice.family) ?? "";
-    const link = parsePrefix(options.linkPrefix);
-    const [nodeEnd, tailnetEnd] = [addressAt(link, 1n), addressAt(link, 2n)];
+    const { node: nodeEnd, tailnet: tailnetEnd } = underlayEnds4(options.linkPrefixes);
     return {
       name: options.nodeName,
       podCidrs,

@@ -13,8 +13,15 @@ import { openFirewall } from "../nftables/open-firewall.ts";
 
 /** Any addresses will do: nothing leaves the namespace. */
 const trial = {
-  4: { supernet: "10.244.0.0/16", own: "10.244.1.0/24", router: "10.244.1.1", pod: "10.244.1.2" },
+  4: {
+    link: "198.18.0.0/30",
+    supernet: "10.244.0.0/16",
+    own: "10.244.1.0/24",
+    router: "10.244.1.1",
+    pod: "10.244.1.2",
+  },
   6: {
+    link: "fd48:4541:4443::/126",
     supernet: "fd00:10:244::/48",
     own: "fd00:10:244:1::/64",
     router: "fd00:10:244:1::1",
@@ -38,7 +45,9 @@ export async function tryKernel(
   const firewall = openFirewall({ tailnetPath: () => paths.tailnet });
   const settings = trialSettings(families);
   const load = (name: "node" | "tailnet") => {
-    const table = name === "node" ? nodeTable(settings) : tailnetTable(settings);
+    // Ours has both families, whatever pods and the underlay have.
+    const both = { ...settings, linkPrefixes: Object.values(trial).map(({ link }) => link) };
+    const table = name === "node" ? nodeTable(both) : tailnetTable(both);
     return firewall.apply(name, [{ tool: "nft", document: loadTable(table) }]);
   };
   const work: Readonly<Record<KernelFeature, () => Promise<void>>> = {
@@ -117,7 +126,7 @@ function trialSettings(families: readonly (4 | 6)[]): GuardSettings {
   return {
     supernets: families.map((family) => trial[family].supernet),
     ownPrefixes: families.map((family) => trial[family].own),
-    linkPrefix: "198.18.0.0/30",
+    linkPrefixes: [trial[4].link, ...(families.includes(6) ? [trial[6].link] : [])],
     tunnel: { name: "tailscale0", mtu: 1280 },
     underlayPort: 41642,
     masquerade: true,

@@ -27,6 +27,7 @@ const attribute = {
   gateway: 5,
   priority: 6,
   preferredSource: 7,
+  cacheInfo: 12,
   table: 15,
 } as const;
 const typeNumbers: Readonly<Record<KernelRouteType, number>> = {
@@ -46,6 +47,8 @@ const scopeNumbers = { universe: 0, link: 253, host: 254 } as const;
 const onlinkFlag = 4;
 /** RTM_F_CLONED: cached exceptions (path MTU, redirects), which are no configuration. */
 const clonedFlag = 0x200;
+/** Of rta_expires in struct rta_cacheinfo. */
+const expiresOffset = 8;
 const headerLength = 12;
 
 /** `exclusive` refuses a second route for the same destination, table and metric (EEXIST); otherwise it is replaced. */
@@ -87,6 +90,7 @@ export function decodeRoute(payload: Buffer): KernelRoute | undefined {
   const linkIndex = readU32(attributes.get(attribute.linkIndex));
   const gateway = readAddress(attributes.get(attribute.gateway));
   const preferredSource = readAddress(attributes.get(attribute.preferredSource));
+  const expires = readU32(attributes.get(attribute.cacheInfo)?.subarray(expiresOffset)) ?? 0;
   return {
     family,
     type,
@@ -98,6 +102,7 @@ export function decodeRoute(payload: Buffer): KernelRoute | undefined {
     ...(gateway === undefined ? {} : { gateway }),
     ...(preferredSource === undefined ? {} : { preferredSource }),
     ...((flags & onlinkFlag) === 0 ? {} : { onlink: true }),
+    ...(expires === 0 ? {} : { expires: true }),
     scope: scopeName(header.readUInt8(6)),
   };
 }

@@ -20,10 +20,10 @@ export function sysctlMemory(path: string): SysctlMemory {
     recall,
     remember: async (values) => {
       const first = await recall();
-      if (Object.keys(first).length > 0) return;
+      if (Object.keys(values).some((name) => name in first)) return;
       await mkdir(dirname(path), { recursive: true });
       // Synced: the write that follows changes the node.
-      await writeWhole(path, `${JSON.stringify(values, null, 2)}\n`, { synced: true });
+      await writeWhole(path, `${JSON.stringify({ ...first, ...values }, null, 2)}\n`, { synced: true });
     },
     forget: () => rm(path, { force: true }),
   };

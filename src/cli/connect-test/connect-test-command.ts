@@ -132,7 +132,7 @@ async function runAgent({ context, options }: CliCall): Promise<ExitCode> {
       supernets: settings.supernets,
       ownPrefixes: settings.ownPrefixes,
       family: familyIn(options),
-      linkPrefix: settings.linkPrefix,
+      linkPrefixes: settings.linkPrefixes,
       tunnelName: settings.tunnelName,
       mtu: settings.mtu,
       cniBinDir: settings.cniBinDir,

@@ -14,7 +14,7 @@ export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSett
     services: texts("network.serviceCIDR"),
     allowFromUnderlay: texts("network.allowFromUnderlay"),
     ownPrefixes: texts("network.nodePodCIDR"),
-    linkPrefix: text("tailscale.linkCIDR"),
+    linkPrefixes: texts("tailscale.linkCIDR"),
     tunnelName: text("tailscale.interfaceName"),
     mtu: number("network.mtu"),
     underlayPort: number("tailscale.port"),

@@ -54,13 +54,14 @@ export const addressChecks: Checks = {
     });
   }),
 
-  "addresses.link": onNode((snapshot, { linkPrefix }) => {
-    const clashes = overlapping(snapshot, [linkPrefix]);
-    if (clashes.length === 0) return ok(`nothing on this node uses ${linkPrefix}`);
+  "addresses.link": onNode((snapshot, { linkPrefixes }) => {
+    const clashes = overlapping(snapshot, linkPrefixes);
+    const prefixes = linkPrefixes.join(" or ");
+    if (clashes.length === 0) return ok(`nothing on this node uses ${prefixes}`);
     return fail({
-      found: `${linkPrefix} overlaps ${listed(clashes)}`,
+      found: `${prefixes} overlaps ${listed(clashes)}`,
       why: "The veth between the node and the tailnet namespace takes these addresses.",
-      todo: "Set tailscale.linkCIDR to a /30 that nothing else uses.",
+      todo: "Set tailscale.linkCIDR to prefixes that nothing else uses: a /30, and a /126 of IPv6.",
     });
   }),
 

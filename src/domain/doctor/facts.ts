@@ -15,7 +15,7 @@ export interface DoctorSettings {
   readonly allowFromUnderlay: readonly string[];
   /** Empty while only Kubernetes knows it. */
   readonly ownPrefixes: readonly string[];
-  readonly linkPrefix: string;
+  readonly linkPrefixes: readonly string[];
   /** Name of tailscaled's interface. */
   readonly tunnelName: string;
   readonly mtu: number;

@@ -70,7 +70,7 @@ function trialOf(tables: readonly NftTable[], packet: FilterPacket, index: numbe
   if (packet.toSelf && passageOf(tables, packet).destination === destination) return undefined;
   if (state === "untracked") return { opener: [], packet: { ...packet, sourcePort: untrackedPort } };
   if (state !== "established") return { opener: [], packet };
-  const ports = { sourcePort: 5353, destinationPort: 30_000 + index };
+  const ports = { sourcePort: 5353, destinationPort: 20_000 + index };
   const { sourceLink: _sourceLink, ...rest } = packet;
   const link = places[packet.family].find(({ address }) => address === destination)?.link;
   const opener: FilterPacket = {

@@ -18,6 +18,18 @@ test("the first values survive a restart and any later remembering", async () =>
   expect(await readdir(join(folder, "run"))).toEqual(["sysctls.json"]);
 });
 
+test("values of other names come behind what was remembered, none of a set that was in part", async () => {
+  const memory = sysctlMemory(join(folder, "sysctls.json"));
+  await memory.remember({ "net/ipv4/ip_forward": "0", "net/ipv4/conf/eth0/forwarding": "0" });
+  await memory.remember({ "net/ipv6/conf/all/forwarding": "0" });
+  await memory.remember({ "net/ipv4/ip_forward": "1", "net/ipv4/conf/eth1/forwarding": "1" });
+  expect(Object.entries(await memory.recall())).toEqual([
+    ["net/ipv4/ip_forward", "0"],
+    ["net/ipv4/conf/eth0/forwarding", "0"],
+    ["net/ipv6/conf/all/forwarding", "0"],
+  ]);
+});
+
 test("nothing remembered is nothing recalled, and forgetting twice is fine", async () => {
   const memory = sysctlMemory(join(folder, "none.json"));
   expect(await memory.recall()).toEqual({});

@@ -171,6 +171,13 @@ judgeCases([
     "198.18.0.0/15",
   ],
   [
+    "a taken link prefix of IPv6",
+    "addresses.link",
+    "fail",
+    kernel(({ routes }) => ({ routes: [...routes, route("fd48::/16", 2)] })),
+    "overlaps the route fd48::/16",
+  ],
+  [
     "an uplink too narrow for full packets",
     "addresses.mtu",
     "warn",

@@ -23,7 +23,7 @@ export const settings: DoctorSettings = {
   services: ["10.96.0.0/16"],
   allowFromUnderlay: [],
   ownPrefixes: ["10.244.1.0/24"],
-  linkPrefix: "198.18.0.0/30",
+  linkPrefixes: ["198.18.0.0/30", "fd48:4541:4443::/126"],
   tunnelName: "tailscale0",
   mtu: 1280,
   underlayPort: 41642,
