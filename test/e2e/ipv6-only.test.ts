@@ -3,6 +3,7 @@ import { captureUnderlay } from "../lab/capture.ts";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
+import { peerPaths } from "../lab/local-api.ts";
 import { addPod, execInNode, type Pod } from "../lab/pods.ts";
 import { ctlDocument, runCtl } from "../lab/run-ctl.ts";
 import { killService, startService } from "../lab/services.ts";
@@ -13,8 +14,8 @@ import { cleanUp, expectCleanNode } from "./support/clean-node.ts";
 import { pings } from "./support/pings.ts";
 import { useLab } from "./support/use-lab.ts";
 
-/** Pods have IPv6 alone; what tailscaled finds in its namespace is IPv4 all the same. */
-const lab = useLab({ nodes: 2, families: [6] });
+/** IPv6 alone: pods, nodes between each other, and to Headscale and the relay. */
+const lab = useLab({ nodes: 2, families: [6], underlay: [6] });
 const pods: { a1: Pod; a2: Pod; b1: Pod } = {} as never;
 const node = (name: string): LabNode => nodeOf(lab(), name);
 
@@ -45,10 +46,19 @@ test("nodes, router addresses and hosts beyond the cluster, nothing of the pods 
   expect(await capture.stop("net fd00:10:244::/48")).toEqual([]);
 });
 
-test("a firewall that drops what IPv4 it should forward does not cut tailscaled off", async () => {
-  const table = "table ip other { chain forward { type filter hook forward priority 10; policy drop; }; }";
+test("tailscaled's path is direct", async () => {
+  await waitUntil(async () => (await peerPaths(lab())).every(({ path }) => path === "direct"), {
+    what: "direct paths",
+    timeoutMs: 60_000,
+    explain: async () => JSON.stringify(await peerPaths(lab())),
+  });
+  for (const { to, via } of await peerPaths(lab())) expect(via).toBe(`[${node(to).address6}]:41642`);
+});
+
+test("a firewall that drops what IPv6 it should forward does not cut tailscaled off", async () => {
+  const table = "table ip6 other { chain forward { type filter hook forward priority 10; policy drop; }; }";
   onTestFinished(async () => {
-    await execInNode(node("n1"), ["nft", "delete", "table", "ip", "other"]);
+    await execInNode(node("n1"), ["nft", "delete", "table", "ip6", "other"]);
   });
   expect(await execInNode(node("n1"), ["nft", table])).toMatchObject({ exitCode: 0 });
   await waitUntil(() => pings(pods.a1, pods.b1.address), {

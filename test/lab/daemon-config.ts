@@ -4,6 +4,7 @@ import { nodeTag } from "./headscale.ts";
 import { tailscaledEnvironment } from "./host-tailscaled.ts";
 import { clusterOf } from "./kubernetes/cluster.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
+import { underlayFamilies } from "./layout.ts";
 import { bridgeAddress, bridgeAddress6 } from "./underlay.ts";
 
 /** The config of a node's HeadCNI daemon, as an object (written as JSON, which is YAML). */
@@ -23,7 +24,7 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
     tailscale: {
       binary: lab.tools.tailscaled,
       tags: [nodeTag],
-      ...(node.natNetns === undefined ? { staticEndpoints: [`${node.address}:41642`] } : {}),
+      ...staticEndpoints(lab, node),
       environment: { ...tailscaledEnvironment, ...relayOnly },
     },
     network: { podCIDR: lab.supernets, ...nodeNetwork(lab, node) },
@@ -32,6 +33,12 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
   };
   for (const [path, value] of Object.entries(lab.options.config)) setPath(config, path.split("."), value);
   return config;
+}
+
+/** That of IPv4 where nothing translates it; IPv6 is found by STUN everywhere. */
+function staticEndpoints(lab: Lab, node: LabNode): Record<string, unknown> {
+  const known = node.natNetns === undefined && underlayFamilies(lab.options).includes(4);
+  return known ? { staticEndpoints: [`${node.address}:41642`] } : {};
 }
 
 /** In a cluster the pod CIDR is what the Node says. */

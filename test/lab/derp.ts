@@ -1,16 +1,24 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Lab } from "./lab-types.ts";
+import { underlayFamilies } from "./layout.ts";
 import { tailscaledCounters } from "./local-api.ts";
 import { inNetns } from "./netns.ts";
 import { startProcess } from "./processes.ts";
 import { run } from "./run-command.ts";
+import { bridgeAddress, bridgeAddress6 } from "./underlay.ts";
 
 /** Writes the DERP map that Headscale hands to every tailscaled: one region, plain HTTP. YAML, for its numeric keys. */
 export async function writeDerpMap(lab: Lab): Promise<void> {
   const { regionId, stunPort, url } = lab.derp;
-  const { hostname, port } = new URL(url);
-  const node = `{name: ${regionId}a, regionid: ${regionId}, hostname: ${hostname}, ipv4: ${hostname}, stunport: ${stunPort}, derpport: ${port}}`;
+  const families = underlayFamilies(lab.options);
+  const { port } = new URL(url);
+  // A name that nobody asks for: tailscaled makes a URL of it, without the brackets of an address of IPv6.
+  const hostname = families.includes(4) ? bridgeAddress : "relay.test";
+  const addresses = families.map((family) => `ipv${family}: "${stunAddresses[family]}"`).join(", ");
+  // "none" switches a family off (tailscale tailcfg/derpmap.go, DERPNode).
+  const ipv4 = families.includes(4) ? "" : "ipv4: none, ";
+  const node = `{name: ${regionId}a, regionid: ${regionId}, hostname: ${hostname}, ${ipv4}${addresses}, stunport: ${stunPort}, derpport: ${port}}`;
   const region = `{regionid: ${regionId}, regioncode: lab, regionname: lab, nodes: [${node}]}`;
   await mkdir(dirname(lab.derp.mapFile), { recursive: true });
   await writeFile(lab.derp.mapFile, `regions: {${regionId}: ${region}}\n`);
@@ -23,17 +31,28 @@ export async function writeDerpMap(lab: Lab): Promise<void> {
  */
 const stunDelayMs = 50;
 
+/** Where STUN is answered, so that tailscaled learns its address of each family. */
+const stunAddresses = { 4: bridgeAddress, 6: bridgeAddress6 } as const;
+
 /** Starts the relay as a process of its own, so that Headscale may be away without it. */
 export async function startDerp(lab: Lab): Promise<void> {
-  const { host, hostname } = new URL(lab.derp.url);
+  const { port: httpPort, hostname } = new URL(lab.derp.url);
   const config = join(dirname(lab.derp.mapFile), "derper.json");
-  const stun = [lab.tools.farStun, hostname, String(lab.derp.stunPort), String(stunDelayMs)] as const;
+  const [port, delay] = [String(lab.derp.stunPort), String(stunDelayMs)];
+  const stun = underlayFamilies(lab.options).flatMap((family) => [
+    lab.tools.farStun,
+    stunAddresses[family],
+    port,
+    delay,
+  ]);
+  const derper = [lab.tools.derper, "-dev", "-a", `:${httpPort}`, "-stun=false", "-c", config];
+  const [program = "", ...words] = [...stun, ...derper];
   await startProcess(lab.processFolder, {
     name: "derp",
     netns: lab.netns,
-    command: [...stun, lab.tools.derper, "-dev", "-a", host, "-stun=false", "-c", config],
+    command: [program, ...words],
     // Its counters (`relayDrops`) are for loopback and for this address (tsweb.AllowDebugAccess).
-    env: { TS_ALLOW_DEBUG_IP: hostname },
+    env: { TS_ALLOW_DEBUG_IP: hostname.replace(/^\[|\]$/g, "") },
     logFile: lab.derp.logFile,
   });
 }

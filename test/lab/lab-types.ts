@@ -21,8 +21,13 @@ export type LabOptions = {
   readonly cacheNetworkMaps: boolean;
   /** `bundle` runs what `npm run build` makes, `source` the TypeScript itself, `none` no daemon at all. */
   readonly daemon: "bundle" | "source" | "none";
-  /** Address families of the pods, the main one first. With 6 the underlay has addresses of that family, too (not behind a router). */
+  /** Address families of the pods, the main one first. */
   readonly families: readonly (4 | 6)[];
+  /**
+   * Those of the underlay, Headscale and the relay; absent: IPv4, and IPv6 where pods have it. A node behind a router has IPv6 of
+   * its own by way of that.
+   */
+  readonly underlay?: readonly (4 | 6)[] | undefined;
   /** Overrides for the daemon's config by dotted path, for example `{"ipam.strategy": "random"}`. */
   readonly config: Readonly<Record<string, unknown>>;
   /**
@@ -59,7 +64,7 @@ export type LabNode = {
   readonly name: string;
   readonly index: number;
   readonly netns: string;
-  /** Underlay address, and the router it sits behind if it does. */
+  /** IPv4 underlay address, in labs that have one, and the router it sits behind if it does. */
   readonly address: string;
   readonly natNetns: string | undefined;
   /** IPv6 underlay address, in labs that have one. */

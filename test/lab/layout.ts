@@ -20,10 +20,19 @@ export function labFolder(id: string): string {
 /** Of the pods, by family. */
 const supernets = { 4: "10.244.0.0/16", 6: "fd00:10:244::/48" } as const;
 
+/** Address families of the underlay. */
+export function underlayFamilies({ underlay, families }: LabOptions): readonly (4 | 6)[] {
+  return underlay ?? (families.includes(6) ? [4, 6] : [4]);
+}
+
+/** Where Headscale and the relay are, by the first of them. */
+const hosts = { 4: "10.99.0.1", 6: "[fd00:10:99::1]" } as const;
+
 /** Everything about a lab that follows from its id, options and programs: names, addresses, paths. */
 export function layOut(id: string, options: LabOptions, tools: Tools, daemon: Lab["daemon"]): Lab {
   const folder = labFolder(id);
   const headscaleFolder = join(folder, "headscale");
+  const host = hosts[underlayFamilies(options)[0] ?? 4];
   return {
     id,
     folder,
@@ -35,7 +44,7 @@ export function layOut(id: string, options: LabOptions, tools: Tools, daemon: La
     supernet: supernets[options.families[0] ?? 4],
     netns: `${netnsPrefix(id)}hs`,
     headscale: {
-      url: "http://10.99.0.1:8080",
+      url: `http://${host}:8080`,
       debugUrl: "http://127.0.0.1:9090",
       folder: headscaleFolder,
       configFile: join(headscaleFolder, "config.yaml"),
@@ -45,7 +54,7 @@ export function layOut(id: string, options: LabOptions, tools: Tools, daemon: La
       logFile: join(headscaleFolder, "headscale.log"),
     },
     derp: {
-      url: "http://10.99.0.1:3340",
+      url: `http://${host}:3340`,
       stunPort: 3478,
       regionId: 900,
       mapFile: join(folder, "derp", "map.yaml"),
@@ -92,7 +101,11 @@ function layOutNode(id: string, index: number, options: LabOptions): LabNode {
     netns: `${netnsPrefix(id)}${name}`,
     address: behindNat ? `192.168.${index}.2` : `10.99.0.${10 + index}`,
     natNetns: behindNat ? `${netnsPrefix(id)}${name}-nat` : undefined,
-    address6: options.families.includes(6) && !behindNat ? `fd00:10:99::${10 + index}` : undefined,
+    address6: underlayFamilies(options).includes(6)
+      ? behindNat
+        ? `fd00:10:99:${index}::2`
+        : `fd00:10:99::${10 + index}`
+      : undefined,
     ...podAddresses(podCIDRs),
     folder,
     runtimeDir,

@@ -13,12 +13,23 @@ export async function partitionNode(lab: Lab, node: LabNode): Promise<void> {
   await setPort(lab, node, portDisabled);
 }
 
-/** Drops all UDP between two nodes, so that their tailscaleds have only the relay. */
-export async function blockDirectPath(lab: Lab, a: LabNode, b: LabNode): Promise<void> {
-  const table = `block_${[portOf(a), portOf(b)].sort().join("_")}`;
+/** Drops all UDP between two nodes, or that of one family: their tailscaleds have only the relay, or only the other family. */
+export async function blockDirectPath(
+  lab: Lab,
+  a: LabNode,
+  b: LabNode,
+  families: readonly (4 | 6)[] = [4, 6],
+): Promise<void> {
+  const table = ["block", ...[portOf(a), portOf(b)].sort(), ...families].join("_");
+  const drop = (to: LabNode, family: 4 | 6) =>
+    family === 4
+      ? `ip daddr ${underlayAddress(to)} meta l4proto udp drop`
+      : to.address6 === undefined
+        ? ""
+        : `ip6 daddr ${to.address6} meta l4proto udp drop`;
   const chain = (from: LabNode, to: LabNode) => `  chain from_${portOf(from)} {
     type filter hook ingress device ${portOf(from)} priority 0;
-    ip daddr ${underlayAddress(to)} meta l4proto udp drop
+    ${families.map((family) => drop(to, family)).join("\n    ")}
   }
 `;
   // An empty table first, so that deleting it works whether the path was blocked before or not.
@@ -70,9 +81,11 @@ export async function networkFaults(lab: Lab): Promise<readonly string[]> {
   );
   return [
     ...partitioned.map((node) => `${node.name} partitioned`),
-    ...(await blockTables(lab)).map(
-      (table) => `UDP blocked between ${table.split("_").slice(1).join(" and ")}`,
-    ),
+    ...(await blockTables(lab)).map((table) => {
+      const [, a, b, ...families] = table.split("_");
+      const kind = families.length === 1 ? `UDP of IPv${families[0]}` : "UDP";
+      return `${kind} blocked between ${a} and ${b}`;
+    }),
     ...slow.map((node) => `${node.name} slow`),
   ];
 }

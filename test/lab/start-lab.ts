@@ -11,7 +11,7 @@ import { startCluster } from "./kubernetes/start-cluster.ts";
 import { LabError } from "./lab-error.ts";
 import { claimLab, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode, LabOptions } from "./lab-types.ts";
-import { labFolder, layOut } from "./layout.ts";
+import { labFolder, layOut, underlayFamilies } from "./layout.ts";
 import { type Progress, silent } from "./progress.ts";
 import { startStandIn } from "./stand-in.ts";
 import { stopLab } from "./stop-lab.ts";
@@ -149,7 +149,7 @@ function checked(options: LabOptions): LabOptions {
   }
   const { daemon, kubernetes, families } = options;
   const [main] = families;
-  if (kubernetes !== undefined && main !== 4)
+  if (kubernetes !== undefined && (main !== 4 || !underlayFamilies(options).includes(4)))
     throw new LabError("BAD_OPTION", "a lab's API server has an IPv4 address, so its cluster has IPv4, too");
   if (
     families.includes(6) &&

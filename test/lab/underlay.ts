@@ -1,5 +1,5 @@
 import type { Lab, LabNode } from "./lab-types.ts";
-import { netnsPrefix } from "./layout.ts";
+import { netnsPrefix, underlayFamilies } from "./layout.ts";
 import { addNetns, inNetns, ipBatch, listNetns, removeNetns, setSysctls } from "./netns.ts";
 import { run, runResult } from "./run-command.ts";
 
@@ -11,11 +11,13 @@ export const bridgeAddress6 = "fd00:10:99::1";
 
 /** Makes the namespace with the underlay's bridge. */
 export async function buildUnderlay(lab: Lab): Promise<void> {
+  const addresses = { 4: `${bridgeAddress}/24`, 6: `${bridgeAddress6}/64` } as const;
   await addNetns(lab.netns);
   await ipBatch(lab.netns, [
     `link add ${bridgeName} type bridge`,
-    `address add ${bridgeAddress}/24 dev ${bridgeName}`,
-    ...(lab.options.families.includes(6) ? [`address add ${bridgeAddress6}/64 dev ${bridgeName} nodad`] : []),
+    ...underlayFamilies(lab.options).map(
+      (family) => `address add ${addresses[family]} dev ${bridgeName}${family === 6 ? " nodad" : ""}`,
+    ),
     `link set ${bridgeName} up`,
   ]);
   // This kernel may hand bridged packets to the namespace's netfilter, where they have no business.
@@ -35,13 +37,15 @@ export function underlayAddress(node: LabNode): string {
 /** Makes a node's namespace and its cable: `eth0` at the node (or at the router before it), a bridge port at the other end. */
 export async function cableNode(lab: Lab, node: LabNode): Promise<void> {
   await addNetns(node.netns);
-  const cable = { port: portOf(node), address: underlayAddress(node), address6: node.address6 };
+  const address6 = node.address6 === undefined ? undefined : `fd00:10:99::${10 + node.index}`;
+  const cable = { port: portOf(node), address: underlayAddress(node), address6 };
   if (node.natNetns === undefined) {
     await plugIn(lab, { ...cable, netns: node.netns });
   } else {
     await addNetns(node.natNetns);
     await plugIn(lab, { ...cable, netns: node.natNetns });
     await putBehindRouter(node, node.natNetns);
+    if (address6 !== undefined) await routeIpv6(lab, node, { natNetns: node.natNetns, router: address6 });
   }
 }
 
@@ -58,10 +62,11 @@ async function plugIn(lab: Lab, { port, netns, address, address6 }: Cable): Prom
     `link add ${port} type veth peer name eth0 address ${macOf(address)} netns ${netns}`,
     `link set ${port} master ${bridgeName} up`,
   ]);
+  const ipv4 = underlayFamilies(lab.options).includes(4);
   await ipBatch(netns, [
-    `address add ${address}/24 dev eth0`,
+    ...(ipv4 ? [`address add ${address}/24 dev eth0`] : []),
     "link set eth0 up",
-    `route add default via ${bridgeAddress}`,
+    ...(ipv4 ? [`route add default via ${bridgeAddress}`] : []),
     ...(address6 === undefined
       ? []
       : [`address add ${address6}/64 dev eth0 nodad`, `route add ::/0 via ${bridgeAddress6} dev eth0`]),
@@ -91,7 +96,7 @@ export async function plugInHost(lab: Lab, name: keyof typeof outsiders): Promis
   const netns = hostNetns(lab, name);
   const number = outsiders[name];
   const address = `10.99.0.${number}`;
-  const address6 = lab.options.families.includes(6) ? `fd00:10:99::${number}` : undefined;
+  const address6 = underlayFamilies(lab.options).includes(6) ? `fd00:10:99::${number}` : undefined;
   const host = { name, netns, address, address6 };
   if ((await listNetns(netns)).includes(netns)) return host;
   await addNetns(netns);
@@ -134,4 +139,33 @@ async function putBehindRouter(node: LabNode, natNetns: string): Promise<void> {
       }
     }`,
   });
+}
+
+/**
+ * What a home has of IPv6: a prefix of its own, routed and not translated, and a router that lets nothing in that nobody asked for
+ * (RFC 6092, section 3.2.1). The lab's own namespace is the provider's.
+ */
+async function routeIpv6(
+  lab: Lab,
+  node: LabNode,
+  { natNetns, router }: { readonly natNetns: string; readonly router: string },
+): Promise<void> {
+  const home = `fd00:10:99:${node.index}::`;
+  await setSysctls(natNetns, { "net.ipv6.conf.all.forwarding": "1" });
+  await ipBatch(natNetns, [`address add ${home}1/64 dev lan0 nodad`]);
+  await ipBatch(node.netns, [
+    `address add ${node.address6}/64 dev eth0 nodad`,
+    `route add ::/0 via ${home}1 dev eth0`,
+  ]);
+  await run(inNetns(natNetns, ["nft", "-f", "-"]), {
+    input: `table ip6 router {
+      chain forward {
+        type filter hook forward priority filter; policy drop;
+        iifname lan0 accept
+        ct state established,related accept
+      }
+    }`,
+  });
+  await setSysctls(lab.netns, { "net.ipv6.conf.all.forwarding": "1" });
+  await ipBatch(lab.netns, [`route add ${home}/64 via ${router} dev ${bridgeName}`]);
 }

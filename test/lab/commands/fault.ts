@@ -16,6 +16,7 @@ import {
   type CommandArguments,
   commonOptions,
   flag,
+  oneOf,
   positionals,
   printJson,
   text,
@@ -48,7 +49,7 @@ const serviceFaults: readonly Command[] = Object.entries(verbs).map(([verb, { ac
 });
 
 const partitionUsage = "fault partition NODE";
-const blockUsage = "fault block NODE NODE";
+const blockUsage = "fault block NODE NODE [--family 4|6]";
 const slowUsage = "fault slow NODE --rate 10mbit [--delay 20ms]";
 const healUsage = "fault heal";
 
@@ -69,12 +70,14 @@ export const faults: readonly Command[] = [
   {
     words: ["fault", "block"],
     usage: blockUsage,
-    summary: "block the direct path (UDP) between two nodes, leaving the relay",
-    options: commonOptions,
+    summary: "block the direct path (UDP) between two nodes, leaving the relay, or that of one family alone",
+    options: { ...commonOptions, family: { type: "string" } },
     run: async (args) => {
       const [a, b] = positionals(args, ["NODE", "NODE"], blockUsage);
       const lab = await openLab(text(args, "id"));
-      await blockDirectPath(lab, nodeOf(lab, a), nodeOf(lab, b));
+      const family = oneOf(args, "family", ["4", "6", "both"], "both");
+      const families = family === "both" ? ([4, 6] as const) : ([family === "4" ? 4 : 6] as const);
+      await blockDirectPath(lab, nodeOf(lab, a), nodeOf(lab, b), families);
       return done(args, { fault: "block", nodes: [a, b] });
     },
   },

@@ -34,6 +34,7 @@ export const up: Command = {
     source: { type: "boolean" },
     "dual-stack": { type: "boolean" },
     ipv6: { type: "boolean" },
+    underlay: { type: "string" },
     systemd: { type: "string", multiple: true },
     "without-daemon": { type: "boolean" },
     "keep-broken": { type: "boolean" },
@@ -64,6 +65,7 @@ export const up: Command = {
       behindNat: texts(args, "behind-nat"),
       relayOnly: texts(args, "relay-only"),
       families: families(args),
+      ...underlay(args),
       systemd: texts(args, "systemd"),
       cacheNetworkMaps: !flag(args, "no-cached-maps"),
       daemon:
@@ -98,6 +100,12 @@ export const up: Command = {
 function families(args: CommandArguments): StartOptions["families"] & {} {
   if (flag(args, "dual-stack")) return [4, 6];
   return flag(args, "ipv6") ? [6] : [4];
+}
+
+function underlay(args: CommandArguments): Pick<StartOptions, "underlay"> {
+  const words = { ipv4: [4], ipv6: [6], both: [4, 6] } as const;
+  const word = oneOf(args, "underlay", ["ipv4", "ipv6", "both", "as-pods"], "as-pods");
+  return word === "as-pods" ? {} : { underlay: words[word] };
 }
 
 function clusterOptions(args: CommandArguments): Pick<StartOptions, "kubernetes"> {
