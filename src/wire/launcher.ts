@@ -4,6 +4,7 @@ import { wireActors } from "../actors/wire-actors.ts";
 import { makePrivateFolders } from "../adapters/files/private-folder.ts";
 import { tailscaledSocket } from "../adapters/tailscale/tailscaled-command.ts";
 import { createAllowlistHost } from "../adapters/wire/allowlist-host.ts";
+import { underlayEndpoints } from "../adapters/wire/underlay-endpoints.ts";
 import { createWireHost } from "../adapters/wire/wire-host.ts";
 import { explainProblem } from "../config/config-error.ts";
 import type { Config } from "../config/config-schema.ts";
@@ -35,8 +36,10 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
   // Pods' links are none of its business.
   await refuseNewer(config.stateDir, []);
   await makePrivateFolders(config.runtimeDir, config.stateDir);
+  const options = tailscaledOptions(config);
+  const staticEndpoints = await underlayEndpoints(options.staticEndpoints, network.podCIDR);
   const host = createWireHost(
-    { ...tailscaledOptions(config), warned: (error) => log.warn({ err: error }, "tailscaled may not work") },
+    { ...options, staticEndpoints, warned: (error) => log.warn({ err: error }, "tailscaled may not work") },
     { linkPrefixes: tailscale.linkCIDR, supernets: network.podCIDR, tunnel: { mtu: network.mtu } },
   );
   const allowlist = createAllowlistHost(
