@@ -9,6 +9,7 @@ import { headcniMachine } from "./headcni/headcni-machine.ts";
 import { headscaleMachine } from "./headscale/headscale-machine.ts";
 import { healthMachine } from "./health/health-machine.ts";
 import { linksMachine } from "./links/links-machine.ts";
+import { nodeAddressMachine } from "./own-node/node-address-machine.ts";
 import { nodeConditionMachine } from "./own-node/node-condition-machine.ts";
 import { nodeIdentityMachine } from "./own-node/node-identity-machine.ts";
 import { ownNodeMachine } from "./own-node/own-node-machine.ts";
@@ -58,6 +59,7 @@ export const allMachines: readonly AnyStateMachine[] = [
   ownNodeMachine,
   nodeConditionMachine,
   nodeIdentityMachine,
+  nodeAddressMachine,
   clusterNodesMachine,
   nodeListMachine,
   serviceCidrsMachine,

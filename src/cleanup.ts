@@ -21,7 +21,7 @@ class CleanUpError extends HeadcniError<{ readonly code: "DAEMON_RUNS" }> {}
  * Gives the process's exit code: 1 if something is left. The node stays registered in Headscale.
  */
 export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<number> {
-  const { network, cni, runtimeDir, stateDir, tailscale, nodeName, logging } = config;
+  const { network, cni, kubernetes, runtimeDir, stateDir, tailscale, nodeName, logging } = config;
   const { cniSocket } = runtimePaths(config);
   if (await somebodyAnswers(cniSocket))
     throw new CleanUpError(`a daemon answers on ${cniSocket}: stop it before cleaning up`, {
@@ -43,6 +43,9 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
   try {
     const actors = cleanupActors(ports, {
       prefixes: network.nodePodCIDR,
+      supernets: network.podCIDR,
+      // Without a kubeconfig this is a pod of the chart, which has no token: there headcni-clean-nodes does it.
+      restoresNode: kubernetes.publishNodeAddress && kubernetes.kubeconfig !== undefined,
       directories,
       removePlugin: () => removePlugin(cni.binDir),
       removeDirectory,

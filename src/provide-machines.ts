@@ -5,6 +5,7 @@ import { configMachine } from "../machines/config/config-machine.ts";
 import { guardMachine } from "../machines/guard/guard-machine.ts";
 import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
 import { headscaleMachine } from "../machines/headscale/headscale-machine.ts";
+import { nodeAddressMachine } from "../machines/own-node/node-address-machine.ts";
 import { nodeConditionMachine } from "../machines/own-node/node-condition-machine.ts";
 import { nodeIdentityMachine } from "../machines/own-node/node-identity-machine.ts";
 import { ownNodeMachine } from "../machines/own-node/own-node-machine.ts";
@@ -80,6 +81,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
           watch,
           condition: nodeConditionMachine.provide({ actors: ownNode.condition }),
           identity: nodeIdentityMachine.provide({ actors: ownNode.identity }),
+          address: nodeAddressMachine.provide({ actors: ownNode.address }),
         },
       }),
       podWatch: podWatchMachine.provide({

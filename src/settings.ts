@@ -82,7 +82,12 @@ export function machineSettings(config: Config, { provenPrefixes, services }: Ea
     readiness: { proofWanted: readiness.routeProof === "required", provenPrefixes },
     kubernetes: kubernetes.enabled
       ? {
-          node: { seed: nodeName, configured: network.nodePodCIDR, supernets: network.podCIDR },
+          node: {
+            seed: nodeName,
+            configured: network.nodePodCIDR,
+            supernets: network.podCIDR,
+            publishesAddress: kubernetes.publishNodeAddress,
+          },
           podWatch: { seed: nodeName, selective: kubernetes.podSelector !== "" },
           serviceCidrs: { seed: nodeName, remembered: services },
         }

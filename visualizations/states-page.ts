@@ -36,6 +36,7 @@ const purposes: Readonly<Record<string, string>> = {
     "The ServiceCIDR objects of the cluster, kept in the state directory: what the guard keeps from leaving in clear.",
   nodeCondition: "Keeps the Node's NetworkUnavailable condition true.",
   nodeIdentity: "Keeps the Node's word of which tailnet node this is.",
+  nodeAddress: "Keeps this node's tailnet address as its Node's InternalIP, where that is wanted.",
   podWatch: "Joins the node's Kubernetes pods to attachments and finds orphans.",
   podReports: "Posts what goes wrong with pods as Events.",
   wire: "The program that keeps tailscaled running apart from the daemon, so that pods keep talking while the daemon restarts.",

@@ -26,11 +26,14 @@ const uninstallHead = `# Takes HeadCNI from all nodes of a cluster. Rendered fro
 # 3. kubectl delete -f uninstall.yaml -f headcni.yaml
 `;
 
-/** The manifests by file name. Throws LabError COMMAND_FAILED with what helm said. */
-export async function renderManifests(helm: string): Promise<Readonly<Record<string, string>>> {
+/** The manifests by file name; `more` stands above the values. Throws LabError COMMAND_FAILED with what helm said. */
+export async function renderManifests(
+  helm: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<Readonly<Record<string, string>>> {
   const template = async (args: readonly string[]) =>
     await run([helm, "template", "headcni", chart, "--namespace=kube-system", "--values=-", ...args], {
-      input: JSON.stringify(values),
+      input: JSON.stringify({ ...values, ...more }),
     });
   return {
     "headcni.yaml": installHead + (await template(["--no-hooks"])),

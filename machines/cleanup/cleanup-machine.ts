@@ -45,12 +45,29 @@ export const cleanupMachine = cleanupSetup.createMachine({
       invoke: {
         src: "unpublish",
         onDone: {
-          target: "withdrawing",
+          target: "restoring",
           actions: note("plugin", () => "removed the conflist and the plugin"),
         },
-        onError: failed("plugin", "withdrawing"),
+        onError: failed("plugin", "restoring"),
       },
-      after: { plugin: late("plugin", "withdrawing") },
+      after: { plugin: late("plugin", "restoring") },
+    },
+    // While the tailnet stands: the API server may be reached by it alone.
+    restoring: {
+      meta: { limit: limits.node },
+      invoke: {
+        src: "restore",
+        onDone: [
+          {
+            guard: { type: "isRestored", params: ({ event }) => event.output },
+            target: "withdrawing",
+            actions: note("node", () => "gave the Node its own addresses back"),
+          },
+          { target: "withdrawing" },
+        ],
+        onError: failed("node", "withdrawing"),
+      },
+      after: { node: late("node", "withdrawing") },
     },
     // While tailscaled still answers: peers then forget the routes at once.
     withdrawing: {

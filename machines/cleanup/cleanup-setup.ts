@@ -19,6 +19,7 @@ export interface CleanupContext extends CleanupInput {
 /** How long each step may last, by its name. */
 export const cleanupLimits = {
   plugin: { ms: 5000, means: "the conflist or the plugin cannot be removed" },
+  node: { ms: 10_000, means: "the API server does not give the Node its own addresses back" },
   routes: { ms: 5000, means: "tailscaled does not stop announcing the routes" },
   confirmation: { ms: 5000, means: "Headscale still makes this node serve its routes" },
   attachments: { ms: 20_000, means: "the kernel does not remove the pods' links" },
@@ -38,6 +39,8 @@ export const cleanupSetup = setup({
   actors: {
     /** Removes conflist and plugin. Like each of the others, it succeeds where nothing is left to remove. */
     unpublish: notProvided<void, void>("cleanup.unpublish"),
+    /** Gives the Node its own addresses back; false where there are none to give. */
+    restore: notProvided<boolean, void>("cleanup.restore"),
     /** Has tailscaled stop announcing this node's prefixes, which it returns; null: no tailscaled answers. */
     withdraw: notProvided<readonly string[] | null, void>("cleanup.withdraw"),
     /** Resolves once Headscale no longer makes this node serve them. */
@@ -58,12 +61,14 @@ export const cleanupSetup = setup({
   guards: {
     onlyWithdraws: ({ context }) => context.onlyWithdraws,
     isToldNobody: (_, prefixes: readonly string[] | null) => prefixes === null,
+    isRestored: (_, restored: boolean) => restored,
     isEnded: (_, ended: boolean) => ended,
     isStartedAgain: ({ context }, ended: boolean) => ended && context.ended,
     leaves: ({ context }) => leftOf(context.report).length > 0,
   },
   delays: {
     plugin: cleanupLimits.plugin.ms,
+    node: cleanupLimits.node.ms,
     routes: cleanupLimits.routes.ms,
     confirmation: cleanupLimits.confirmation.ms,
     attachments: cleanupLimits.attachments.ms,

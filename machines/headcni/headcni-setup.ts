@@ -45,6 +45,7 @@ export const headcniSetup = setup({
       routes: "routes";
       tailscaled: "tailscaled";
       pods: "pods";
+      ownNode: "ownNode";
     };
   },
   actors: {

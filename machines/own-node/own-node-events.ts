@@ -11,6 +11,8 @@ export interface OwnNodeInput {
   /** `network.nodePodCIDR` of the configuration; empty: the Node says. */
   readonly configured: readonly string[];
   readonly supernets: readonly string[];
+  /** `kubernetes.publishNodeAddress`. */
+  readonly publishesAddress: boolean;
   readonly health: Recipient<OwnNodeFact>;
   readonly pods: Recipient<PodsCommand>;
   readonly parent: Recipient<OwnNodeReport>;

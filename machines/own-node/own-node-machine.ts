@@ -58,6 +58,16 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           input: ({ context: { seed } }) => ({ seed }),
           onError: crashes,
         },
+        {
+          id: "address",
+          src: "address",
+          input: ({ context: { seed, publishesAddress: publishes, supernets } }) => ({
+            seed,
+            publishes,
+            supernets,
+          }),
+          onError: crashes,
+        },
       ],
       on: {
         "watch.listed": { actions: keepListed },

@@ -1,12 +1,14 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
+import { publishedAddresses } from "../../src/domain/node-address.ts";
 import { judgePodCidrs, samePodCidrs } from "../../src/domain/node-pod-cidrs.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import type { WatchedChange } from "../watch/watch-events.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
+import { type NodeAddressEvent, nodeAddressMachine } from "./node-address-machine.ts";
 import { nodeConditionMachine } from "./node-condition-machine.ts";
 import { nodeIdentityMachine } from "./node-identity-machine.ts";
 import type {
@@ -51,12 +53,13 @@ export const ownNodeSetup = setup({
     input: OwnNodeInput;
     context: OwnNodeContext;
     events: OwnNodeEvent;
-    children: { watch: "watch"; condition: "condition"; identity: "identity" };
+    children: { watch: "watch"; condition: "condition"; identity: "identity"; address: "address" };
   },
   actors: {
     watch: watchMachine,
     condition: nodeConditionMachine,
     identity: nodeIdentityMachine,
+    address: nodeAddressMachine,
     /** The pod CIDRs of an earlier life; empty when there was none. */
     recall: notProvided<readonly string[], void>("node.recall"),
     remember: notProvided<void, { readonly podCidrs: readonly string[] }>("node.remember"),
@@ -77,6 +80,7 @@ export const ownNodeSetup = setup({
     adopt: enqueueActions(({ enqueue, context }, prefixes: readonly string[]) => {
       enqueue.assign({ inForce: prefixes });
       enqueue.sendTo(context.parent, { type: "node.podCIDRs", prefixes });
+      enqueue.sendTo("address", addressKnown({ ...context, inForce: prefixes }));
     }),
     /** Under a conflict new pods would get addresses that peers do not route here. */
     report: enqueueActions(({ context: { health, pods }, enqueue }, fact: OwnNodeFact) => {
@@ -90,17 +94,21 @@ export const ownNodeSetup = setup({
     ),
     keepWanted: assign({ wanted: (_, condition: NetworkCondition) => condition }),
     keepJoined: assign({ tailnetNodeId: (_, { nodeId }: NodeJoined) => nodeId }),
-    tellWanted: enqueueActions(({ context: { wanted, tailnetNodeId: nodeId }, enqueue }) => {
+    tellWanted: enqueueActions(({ context, enqueue }) => {
+      const { wanted, tailnetNodeId: nodeId } = context;
       if (wanted !== null) enqueue.sendTo("condition", { type: "condition.wanted", condition: wanted });
       if (nodeId !== "") enqueue.sendTo("identity", { type: "identity.wanted", nodeId });
+      enqueue.sendTo("address", addressKnown(context));
     }),
-    tellSeen: enqueueActions(({ context: { own }, enqueue }) => {
+    tellSeen: enqueueActions(({ context, enqueue }) => {
+      const { own } = context;
       const seen = typeof own === "string" ? undefined : own;
       enqueue.sendTo("condition", {
         type: "condition.seen",
         network: seen === undefined ? "absent" : seen.network,
       });
       enqueue.sendTo("identity", { type: "identity.seen", nodeId: seen?.tailnetNodeId ?? null });
+      enqueue.sendTo("address", addressKnown(context));
     }),
   },
   guards: {
@@ -118,6 +126,16 @@ export const ownNodeSetup = setup({
   },
   delays: ownNodeLimits,
 });
+
+function addressKnown({ own, inForce, wanted }: OwnNodeContext): NodeAddressEvent {
+  const node = typeof own === "string" ? null : own;
+  return {
+    type: "address.known",
+    node: node?.addressing ?? null,
+    routers: publishedAddresses(inForce, node?.podCidrs ?? []),
+    reachable: wanted?.status === "False",
+  };
+}
 
 /** What the Node has, if it can be worked with. */
 export function foundPrefixes({ own, supernets }: OwnNodeContext): readonly string[] | undefined {

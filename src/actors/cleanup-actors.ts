@@ -1,15 +1,18 @@
 import { fromPromise } from "xstate";
 import { HeadcniError, toFailure } from "../domain/failure.ts";
 import type { Conflist } from "../ports/conflist.ts";
+import type { Kubernetes } from "../ports/kubernetes.ts";
 import type { PodNetwork } from "../ports/pod-network.ts";
 import type { PrefixMemory } from "../ports/prefix-memory.ts";
 import type { ProofRecord } from "../ports/proof-record.ts";
 import type { Tailnet } from "../ports/tailnet.ts";
 import type { WireEnd } from "../ports/wire.ts";
 import { cleanUpGuard, type GuardPorts } from "./guard-work.ts";
+import { restoreAddresses } from "./restore-addresses.ts";
 
 export interface CleanupPorts extends GuardPorts {
   readonly conflist: Pick<Conflist, "remove">;
+  readonly kubernetes: Pick<Kubernetes, "follow" | "writeAddresses">;
   readonly nodeMemory: Pick<PrefixMemory, "recall">;
   readonly podNetwork: Pick<PodNetwork, "list" | "detach" | "removeLeaving">;
   readonly proof: Pick<ProofRecord, "remove">;
@@ -20,6 +23,9 @@ export interface CleanupPorts extends GuardPorts {
 export interface CleanupOptions {
   /** As configured; empty: those that the node remembers. */
   readonly prefixes: readonly string[];
+  readonly supernets: readonly string[];
+  /** Whether this node's Node has addresses that are ours to take back, and these credentials may. */
+  readonly restoresNode: boolean;
   /** Of the runtime and the state directory. */
   readonly directories: readonly string[];
   readonly removePlugin: () => Promise<void>;
@@ -31,12 +37,16 @@ class DetachError extends HeadcniError<{ readonly code: "NOT_DETACHED" }> {}
 
 /** Effects of the cleanup machine. */
 export function cleanupActors(ports: CleanupPorts, options: CleanupOptions) {
-  const { conflist, nodeMemory, podNetwork, proof, tailnet, wire } = ports;
+  const { conflist, kubernetes, nodeMemory, podNetwork, proof, tailnet, wire } = ports;
   return {
     unpublish: fromPromise<void, void>(async () => {
       await conflist.remove();
       await options.removePlugin();
     }),
+    restore: fromPromise<boolean, void>(
+      async ({ signal }) =>
+        options.restoresNode && (await restoreAddresses(kubernetes, options.supernets, signal)),
+    ),
     withdraw: fromPromise<readonly string[] | null, void>(async ({ signal }) => {
       const prefixes = options.prefixes.length > 0 ? options.prefixes : await nodeMemory.recall();
       try {

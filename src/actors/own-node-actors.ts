@@ -1,11 +1,15 @@
 import { fromPromise } from "xstate";
 import type { NetworkCondition } from "../domain/kubernetes-objects.ts";
+import type { NodeAddressing, WrittenAddresses } from "../domain/node-address.ts";
 import type { Kubernetes } from "../ports/kubernetes.ts";
 import type { PrefixMemory } from "../ports/prefix-memory.ts";
 
-/** Effects of the machine of the own Node, and under `condition` and `identity` those of its children. */
+/** Effects of the machine of the own Node, and under `condition`, `identity` and `address` those of its children. */
 export function ownNodeActors(
-  kubernetes: Pick<Kubernetes, "setNetworkCondition" | "publishTailnetNode">,
+  kubernetes: Pick<
+    Kubernetes,
+    "setNetworkCondition" | "publishTailnetNode" | "writeAddresses" | "removeUninitialized"
+  >,
   memory: PrefixMemory,
 ) {
   return {
@@ -28,6 +32,14 @@ export function ownNodeActors(
         await kubernetes.publishTailnetNode(nodeId, signal);
         return nodeId;
       }),
+    },
+    address: {
+      write: fromPromise<void, { readonly seen: NodeAddressing; readonly wanted: WrittenAddresses }>(
+        ({ input: { seen, wanted }, signal }) => kubernetes.writeAddresses(seen, wanted, signal),
+      ),
+      initialize: fromPromise<void, { readonly place: number }>(({ input: { place }, signal }) =>
+        kubernetes.removeUninitialized(place, signal),
+      ),
     },
   };
 }

@@ -1,9 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod";
 import type { ApiTransport } from "../adapters/kubernetes/api-transport.ts";
+import { addressesPatch } from "../adapters/kubernetes/node-status.ts";
+import { trim } from "../adapters/kubernetes/trim-objects.ts";
 import { HeadcniError } from "../domain/failure.ts";
 import { tailnetNodeAnnotation } from "../domain/kubernetes-objects.ts";
 import { conditionReasons } from "../domain/network-condition.ts";
+import { withoutRouterAddresses } from "../domain/node-address.ts";
 import { awaitedNodes, type CleanupPod, type NodeCleanup, nodeCleanup } from "../domain/node-cleanup.ts";
 
 const conditionSchema = z.object({
@@ -27,17 +30,14 @@ const podsSchema = z.object({
     }),
   ),
 });
-const nodesSchema = z.object({
-  items: z.array(
-    z.object({
-      metadata: z.object({
-        name: z.string(),
-        annotations: z.record(z.string(), z.string()).optional(),
-      }),
-      status: z.object({ conditions: z.array(conditionSchema).optional() }),
-    }),
-  ),
+const nodeSchema = z.object({
+  metadata: z.object({
+    name: z.string(),
+    annotations: z.record(z.string(), z.string()).optional(),
+  }),
+  status: z.object({ conditions: z.array(conditionSchema).optional() }),
 });
+const nodesSchema = z.object({ items: z.array(z.unknown()) });
 
 const reasons: readonly string[] = conditionReasons;
 const everyMs = 1_000;
@@ -68,16 +68,16 @@ export function cleanUpCluster(transport: ApiTransport, namespace: string, signa
     }));
   }
 
-  async function nodes() {
-    // From the API server's cache: this is asked again and again.
-    const query = { resourceVersion: "0" };
+  async function nodes(query: { readonly resourceVersion?: "0" }): Promise<readonly unknown[]> {
     return nodesSchema.parse(await transport.call({ method: "GET", path: "/api/v1/nodes", query }, signal))
       .items;
   }
 
   /** Names of the Nodes whose kubelet has not reported for so long that the control plane gave it up. */
   async function silentNodes(): Promise<readonly string[]> {
-    const unknown = (await nodes()).filter(({ status }) =>
+    // From the API server's cache: this is asked again and again.
+    const all = (await nodes({ resourceVersion: "0" })).map((item) => nodeSchema.parse(item));
+    const unknown = all.filter(({ status }) =>
       status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "Unknown"),
     );
     return unknown.map(({ metadata }) => metadata.name);
@@ -118,9 +118,19 @@ export function cleanUpCluster(transport: ApiTransport, namespace: string, signa
     }
   }
 
-  /** Takes back what the daemons kept in their Nodes: the condition, and who they are in the tailnet. */
+  /** Gives a Node the addresses back that its daemon replaced. */
+  async function restoreAddresses(item: unknown): Promise<void> {
+    const node = trim.ownNode(item);
+    if (node === undefined || node.addressing.replaced === null) return;
+    const restored = withoutRouterAddresses(node.addressing, node.podCidrs);
+    await transport.call(addressesPatch(node.name, node.addressing, restored), signal).catch(unlessMissing);
+  }
+
+  /** Takes back what the daemons kept in their Nodes: addresses, the condition, and who they are in the tailnet. */
   async function removeFromNodes(): Promise<void> {
-    for (const { metadata, status } of await nodes()) {
+    for (const item of await nodes({})) {
+      await restoreAddresses(item);
+      const { metadata, status } = nodeSchema.parse(item);
       const ours = status.conditions?.some(
         ({ type, reason = "" }) => type === "NetworkUnavailable" && reasons.includes(reason),
       );

@@ -10,7 +10,13 @@ export interface ValueView {
 
 /** What no key can see alone: prefixes against each other, credentials against the way of approval, modes to come. */
 export function checkValues(view: ValueView): readonly ConfigProblem[] {
-  return [...checkPrefixes(view), ...checkMtu(view), ...checkModes(view), ...checkFolders(view)];
+  return [
+    ...checkPrefixes(view),
+    ...checkMtu(view),
+    ...checkModes(view),
+    ...checkNode(view),
+    ...checkFolders(view),
+  ];
 }
 
 /** Addresses that other things on the node use; a pod there would be unreachable or hide them. */
@@ -143,6 +149,14 @@ function checkModes(view: ValueView): readonly ConfigProblem[] {
   if (view.get(path) !== "host") return [];
   const wanted = "must be daemon: sharing the node's own tailscaled comes in a later release";
   return [problemAt(view, path, '"host"', wanted)];
+}
+
+function checkNode(view: ValueView): readonly ConfigProblem[] {
+  const path = "kubernetes.publishNodeAddress";
+  if (view.get(path) !== true || view.get("kubernetes.enabled") !== false) return [];
+  return [
+    problemAt(view, path, "true", "must be false without kubernetes.enabled: there is no Node to say it"),
+  ];
 }
 
 /** Folders of the whole system, which others must go on to enter (Filesystem Hierarchy Standard 3.0, sections 3 and 5). */

@@ -26,4 +26,11 @@ export const kubernetesKeys = {
     example: "app=web",
     change: connectsOnce,
   }),
+  publishNodeAddress: key(z.boolean().prefault(false), {
+    description:
+      "Whether the Node's InternalIP is this node's address in the tailnet, so that logs, exec and the like work across NAT; kubelet must run with --cloud-provider=external.",
+    mustBe: "true or false, and true only with kubernetes.enabled",
+    example: true,
+    change: { restart: "the daemon decides when it starts what its Node says" },
+  }),
 } as const;

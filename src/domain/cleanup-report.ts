@@ -1,7 +1,7 @@
 import { type Failure, toFailure } from "./failure.ts";
 
 /** What cleanup takes off the node, in its order. */
-export type CleanupStep = "plugin" | "routes" | "attachments" | "tailnet" | "guard" | "records";
+export type CleanupStep = "plugin" | "node" | "routes" | "attachments" | "tailnet" | "guard" | "records";
 
 /** One line of the report: what was done, or with a failure why a step is left. */
 export interface CleanupEntry {
@@ -15,6 +15,11 @@ const steps: Readonly<Record<CleanupStep, { readonly what: string; readonly advi
   plugin: {
     what: "the conflist or the plugin",
     advice: "remove them by hand, or the container runtime goes on sending pods to HeadCNI",
+  },
+  node: {
+    what: "the Node's InternalIP",
+    advice:
+      "let the API server be reached; or `kubectl delete node`, and restart kubelet, which makes it anew",
   },
   routes: {
     what: "the announced routes",

@@ -1,4 +1,5 @@
 import type { PodReference } from "../protocol/wire-types.ts";
+import type { NodeAddressing } from "./node-address.ts";
 
 /** Kubernetes objects as we keep them: trimmed where they are read, plain, comparable. */
 
@@ -24,6 +25,7 @@ export interface ClusterNode {
 export interface OwnNode extends ClusterNode {
   /** Its NetworkUnavailable condition; null when it has none. */
   readonly network: NetworkCondition | null;
+  readonly addressing: NodeAddressing;
 }
 
 /** Condition NetworkUnavailable of a Node: while "True" the control plane keeps new pods away (a NoSchedule taint). */

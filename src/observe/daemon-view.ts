@@ -31,6 +31,11 @@ export function daemonView(root: Root) {
       const repairs = children().guard?.getSnapshot().context.ledger.repairs ?? {};
       return guardInvariants.map((invariant) => ({ invariant, count: repairs[invariant] ?? 0 }));
     },
+    nodeAddressPublished: () => {
+      const ownNode = children().ownNode?.getSnapshot();
+      const address = ownNode?.children.address?.getSnapshot();
+      return ownNode?.context.publishesAddress ? (address?.matches("published") ?? false) : undefined;
+    },
     /** Body of `/ready`. */
     readiness: (): Readiness => {
       const health = children().health?.getSnapshot();

@@ -13,6 +13,8 @@ export interface LiveSources {
   /** Repairs so far, by the name of the invariant that did not hold. */
   guardRepairs(): readonly { readonly invariant: string; readonly count: number }[];
   readiness(): Readiness;
+  /** Whether the Node's InternalIP is this node's tailnet address; undefined where that is not wanted. */
+  nodeAddressPublished(): boolean | undefined;
 }
 
 export function registerLiveMetrics(registry: Registry, sources: LiveSources): void {
@@ -51,6 +53,15 @@ export function registerLiveMetrics(registry: Registry, sources: LiveSources): v
     help: "Times the guard put back what somebody had changed.",
     labelNames: ["invariant"],
     read: () => sources.guardRepairs().map(({ invariant, count }) => [{ invariant }, count]),
+  });
+  gaugeOf(registry, {
+    name: "headcni_node_address_published",
+    help: "1 while the Node's InternalIP is this node's tailnet address; only with kubernetes.publishNodeAddress.",
+    labelNames: [],
+    read: () => {
+      const published = sources.nodeAddressPublished();
+      return published === undefined ? [] : [[{}, published ? 1 : 0]];
+    },
   });
   gaugeOf(registry, {
     name: "headcni_serving",

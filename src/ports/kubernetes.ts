@@ -1,5 +1,6 @@
 import type { NetworkCondition, PodReport, PostedReport } from "../domain/kubernetes-objects.ts";
 import type { WatchNews, WatchSource } from "../domain/kubernetes-watch.ts";
+import type { NodeAddressing, WrittenAddresses } from "../domain/node-address.ts";
 
 /** What goes wrong with the Kubernetes API. */
 export type KubernetesFailure =
@@ -35,6 +36,10 @@ export interface Kubernetes {
   setNetworkCondition(condition: NetworkCondition, signal: AbortSignal): Promise<void>;
   /** Has this node's Node say which node of the tailnet (stable ID) it is. */
   publishTailnetNode(nodeId: string, signal: AbortSignal): Promise<void>;
+  /** Gives this node's Node other addresses than those `seen`. REJECTED when it has others by now. */
+  writeAddresses(seen: NodeAddressing, wanted: WrittenAddresses, signal: AbortSignal): Promise<void>;
+  /** Removes the taint `uninitialized` of this node's Node, at its place among the taints. REJECTED when another is there by now. */
+  removeUninitialized(place: number, signal: AbortSignal): Promise<void>;
   /** Posts an Event of type Warning on a Pod. */
   postReport(report: PodReport, signal: AbortSignal): Promise<PostedReport>;
   /** Says that the same thing happened `count` times by now. NOT_FOUND once the Event is too old. */

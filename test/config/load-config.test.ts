@@ -352,6 +352,18 @@ const refused: readonly (readonly [
     [["tailscale.mode", "config.yaml:3:14", '"host"', "a later release"]],
   ],
   [
+    "addresses for a Node without Kubernetes",
+    minimal("kubernetes: { publishNodeAddress: true }"),
+    [
+      [
+        "kubernetes.publishNodeAddress",
+        "config.yaml:3:15",
+        "true",
+        "must be false without kubernetes.enabled",
+      ],
+    ],
+  ],
+  [
     "a runtime directory too long for its sockets",
     minimal(`runtimeDir: /${"r".repeat(91)}`),
     [["runtimeDir", "config.yaml:3:1", "a path of 92 bytes", "at most 91 bytes"]],

@@ -4,9 +4,18 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { renderManifests } from "../../deploy/manifests/render.ts";
+import { restoreAddresses } from "../../src/actors/restore-addresses.ts";
 import { type ApiCall, createApiTransport } from "../../src/adapters/kubernetes/api-transport.ts";
 import { nodeConfigReader } from "../../src/adapters/kubernetes/kube-config.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes/kubernetes-client.ts";
+import { trim } from "../../src/adapters/kubernetes/trim-objects.ts";
+import {
+  type NodeAddressing,
+  replacedAddressesAnnotation,
+  uninitializedTaint,
+  type WrittenAddresses,
+} from "../../src/domain/node-address.ts";
+import type { Kubernetes } from "../../src/ports/kubernetes.ts";
 import { type ApiServer, startApiServer } from "../adapters/kubernetes/support/api-server.ts";
 import { ensureGoModule } from "../lab/build/go-tools.ts";
 import { ensureHelm } from "../lab/build/helm-tool.ts";
@@ -22,6 +31,7 @@ const chart = join(import.meta.dirname, "..", "..", "deploy", "chart", "headcni"
 const namespace = "kube-system";
 const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
 const { signal } = new AbortController();
+const theirTaint = { key: "theirs", value: "x", effect: "NoSchedule" };
 
 type KubernetesObject = {
   readonly apiVersion: string;
@@ -45,7 +55,8 @@ async function create(path: string, object: unknown): Promise<Readonly<Record<st
 beforeAll(async () => {
   const progress = stderrProgress();
   helm = await ensureHelm(progress);
-  const { "headcni.yaml": text = "" } = await renderManifests(helm);
+  // The wider of the two policies, and the role of it.
+  const { "headcni.yaml": text = "" } = await renderManifests(helm, { publishNodeAddress: true });
   api = await startApiServer(await ensureGoModule(kubernetesModule, progress));
   await until(
     async () => (await api.call("GET", `/api/v1/namespaces/${namespace}`)).status === 200,
@@ -60,8 +71,9 @@ beforeAll(async () => {
   for (const name of ["n1", "n2"])
     await create("/api/v1/nodes", {
       metadata: { name, labels: { zone: "a" }, annotations: { theirs: "x" } },
+      spec: { taints: [theirTaint, { key: uninitializedTaint, value: "true", effect: "NoSchedule" }] },
     });
-  // A right that the daemon does not have, so that the policy alone speaks.
+  // A right that others than the daemon do not have, so that the policy alone speaks.
   await create(paths["ClusterRole"] ?? "", {
     metadata: { name: "more" },
     rules: [{ apiGroups: [""], resources: ["nodes"], verbs: ["patch"] }],
@@ -126,7 +138,12 @@ async function patch(kubeconfig: string, node: string, subresource: string, body
   }
 }
 
-const setCondition = async (kubeconfig: string, nodeName: string) => {
+/** Makes one call of a daemon; what the API server says to it, empty when it takes it. */
+async function daemonCall(
+  kubeconfig: string,
+  nodeName: string,
+  call: (kubernetes: Kubernetes) => Promise<void>,
+): Promise<string> {
   const kubernetes = createKubernetes({
     nodeName,
     kubeconfig,
@@ -134,16 +151,20 @@ const setCondition = async (kubeconfig: string, nodeName: string) => {
     podSelector: "",
     rejected: () => undefined,
   });
-  const condition = { status: "True", reason: "TailnetDown", message: "no peer" } as const;
   try {
-    await kubernetes.setNetworkCondition(condition, signal);
+    await call(kubernetes);
     return "";
   } catch (error) {
     return String(error);
   } finally {
     await kubernetes.close();
   }
-};
+}
+
+const setCondition = (kubeconfig: string, nodeName: string) =>
+  daemonCall(kubeconfig, nodeName, (kubernetes) =>
+    kubernetes.setNetworkCondition({ status: "True", reason: "TailnetDown", message: "no peer" }, signal),
+  );
 
 describe("a daemon on n1", () => {
   test("sets the condition of n1 and not that of n2", async () => {
@@ -173,6 +194,10 @@ describe("a daemon on n1", () => {
   test.each([
     ["a label", { metadata: { labels: { zone: "b" } } }],
     ["a taint", { spec: { taints: [{ key: "k", effect: "NoSchedule" }] } }],
+    ["a taint of others, which it would remove", { spec: { taints: [] } }],
+    ["whether pods are scheduled", { spec: { unschedulable: true } }],
+    ["a provider's ID", { spec: { providerID: "cloud://1" } }],
+    ["a pod CIDR", { spec: { podCIDR: "10.244.1.0/24", podCIDRs: ["10.244.1.0/24"] } }],
     ["an annotation of others", { metadata: { annotations: { theirs: "y" } } }],
     ["an annotation of others, which it would remove", { metadata: { annotations: { theirs: null } } }],
     ["a new annotation of others", { metadata: { annotations: { "headcni.example/x": "y" } } }],
@@ -184,6 +209,81 @@ describe("a daemon on n1", () => {
     if (!("spec" in body))
       expect(await patch(kubeconfig, "n1", "/status", body)).toContain("HeadCNI's daemon changes no");
   });
+});
+
+test("a daemon takes the taint of a Node without addresses away, that alone and from its own Node alone", async () => {
+  const kubeconfig = await kubeconfigOf("headcni", await tokenOf("headcni", "n1"));
+  const remove = (node: string, place: number) =>
+    daemonCall(kubeconfig, node, (kubernetes) => kubernetes.removeUninitialized(place, signal));
+  expect(await remove("n2", 1)).toContain("may not change the Node");
+  expect(await remove("n1", 0)).toContain("422");
+  expect(await remove("n1", 1)).toBe("");
+  const { body } = await api.call("GET", "/api/v1/nodes/n1");
+  const keys = (body as { spec: { taints: readonly { key: string }[] } }).spec.taints.map(({ key }) => key);
+  // The API server itself adds that of a Node that is not ready (admission plugin TaintNodesByCondition).
+  expect(keys).toEqual([theirTaint.key, "node.kubernetes.io/not-ready"]);
+});
+
+test("a daemon writes the addresses of its own Node alone, and only over those that it saw", async () => {
+  const kubeconfig = await kubeconfigOf("headcni", await tokenOf("headcni", "n1"));
+  const write = (node: string, seen: NodeAddressing, wanted: WrittenAddresses) =>
+    daemonCall(kubeconfig, node, (kubernetes) => kubernetes.writeAddresses(seen, wanted, signal));
+  const internal = (address: string) => ({ type: "InternalIP", address });
+  const none = { addresses: [], replaced: null, annotated: true, uninitializedAt: -1 };
+  const published = { addresses: [internal("10.244.1.1")], replaced: "" };
+  expect(await write("n2", none, published)).toContain("may not change the Node");
+  expect(await write("n1", none, published)).toBe("");
+  const ofNode = async () => trim.ownNode((await api.call("GET", "/api/v1/nodes/n1")).body)?.addressing;
+  const seen = { ...none, ...published };
+  expect(await ofNode()).toMatchObject(published);
+  // Others were quicker.
+  for (const stale of [none, { ...seen, addresses: [internal("192.0.2.9")] }])
+    expect(await write("n1", stale, { addresses: [], replaced: "x" })).toContain("422");
+  expect(await ofNode()).toMatchObject(published);
+  expect(await write("n1", seen, { addresses: [internal("192.0.2.7")], replaced: null })).toBe("");
+  expect(await ofNode()).toMatchObject({ addresses: [internal("192.0.2.7")], replaced: null });
+});
+
+test("a node that leaves without Helm gives its Node back what was replaced, once", async () => {
+  const internal = (address: string) => ({ type: "InternalIP", address });
+  await create("/api/v1/nodes", { metadata: { name: "n5" } });
+  const hostname = { type: "Hostname", address: "n5" };
+  const published = { addresses: [internal("10.244.5.1"), hostname], replaced: "192.0.2.7" };
+  const none = { addresses: [], replaced: null, annotated: false, uninitializedAt: -1 };
+  const restored: boolean[] = [];
+  const call = (work: (kubernetes: Kubernetes) => Promise<void>) => daemonCall(api.kubeconfig, "n5", work);
+  expect(await call((kubernetes) => kubernetes.writeAddresses(none, published, signal))).toBe("");
+  const restore = () =>
+    call(async (kubernetes) => {
+      restored.push(await restoreAddresses(kubernetes, ["10.244.0.0/16"], signal));
+    });
+  expect([await restore(), await restore()]).toEqual(["", ""]);
+  expect(restored).toEqual([true, false]);
+  const { body } = await api.call("GET", "/api/v1/nodes/n5");
+  expect(trim.ownNode(body)?.addressing).toMatchObject({
+    ...{ addresses: [internal("192.0.2.7"), hostname], replaced: null },
+  });
+});
+
+test("a Node without any annotation gets its first with its addresses, unless others were quicker", async () => {
+  const admin = (name: string, annotated: boolean, replaced: string) =>
+    daemonCall(api.kubeconfig, name, (kubernetes) =>
+      kubernetes.writeAddresses(
+        { addresses: [], replaced: null, annotated, uninitializedAt: -1 },
+        { addresses: [], replaced },
+        signal,
+      ),
+    );
+  await create("/api/v1/nodes", { metadata: { name: "n3" } });
+  await create("/api/v1/nodes", { metadata: { name: "n4", annotations: { theirs: "x" } } });
+  const annotations = async (name: string) => {
+    const { metadata } = (await api.call("GET", `/api/v1/nodes/${name}`)).body;
+    return (metadata as { readonly annotations: unknown }).annotations;
+  };
+  expect(await admin("n3", false, "192.0.2.7")).toBe("");
+  expect(await annotations("n3")).toEqual({ [replacedAddressesAnnotation]: "192.0.2.7" });
+  expect(await admin("n4", false, "192.0.2.7")).toContain("422");
+  expect(await annotations("n4")).toEqual({ theirs: "x" });
 });
 
 test("a token that is bound to no pod changes no Node", async () => {

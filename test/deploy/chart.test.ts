@@ -193,6 +193,24 @@ describe("values that cannot be right are refused by name", () => {
     const { exitCode, stdout } = await render({});
     expect(exitCode).toBe(0);
     expect(stdout).not.toContain("allowFromUnderlay");
+    expect(stdout).not.toContain("publishNodeAddress");
+  });
+
+  test.each([
+    [[], false],
+    [["--set=publishNodeAddress=true"], true],
+    [["--set=config.kubernetes.publishNodeAddress=true"], true],
+    [["--set=publishNodeAddress=true", "--set=config.kubernetes.publishNodeAddress=false"], false],
+  ])("daemons may change a Node itself only where they write its addresses: %j", async (words, publishes) => {
+    const { stdout } = await render({}, ["--kube-version=1.36.0", ...words]);
+    const found = objectsIn(stdout);
+    const config = found.find(({ kind }) => kind === "ConfigMap")?.data?.["config.yaml"];
+    expect(config?.includes("publishNodeAddress: true")).toBe(publishes);
+    const role = found.find(({ kind, metadata }) => kind === "ClusterRole" && metadata.name === "headcni");
+    const right = { apiGroups: [""], resources: ["nodes"], verbs: ["patch"] };
+    expect(JSON.stringify(role?.rules).includes(JSON.stringify(right))).toBe(publishes);
+    const policy = JSON.stringify(found.find(({ kind }) => kind === "ValidatingAdmissionPolicy"));
+    expect(policy.includes("object.spec == oldObject.spec")).toBe(!publishes);
   });
 
   const imagesOf = (text: string) =>

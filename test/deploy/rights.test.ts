@@ -32,33 +32,40 @@ type RbacObject = {
   readonly data?: Readonly<Record<string, string>>;
 };
 let objects: readonly RbacObject[];
+/** The same where daemons write the addresses of their Nodes. */
+let publishing: readonly RbacObject[];
 
-beforeAll(async () => {
-  await ensurePackages(stderrProgress(), { openssl: "openssl" });
-  const manifests = await renderManifests(await ensureHelm(stderrProgress()));
-  objects = Object.values(manifests).flatMap((text) =>
+async function render(more: object): Promise<readonly RbacObject[]> {
+  const manifests = await renderManifests(await ensureHelm(stderrProgress()), { ...more });
+  return Object.values(manifests).flatMap((text) =>
     parseAllDocuments(text)
       .map((document) => document.toJS() as RbacObject | null)
       .filter((object) => object !== null),
   );
+}
+
+beforeAll(async () => {
+  await ensurePackages(stderrProgress(), { openssl: "openssl" });
+  objects = await render({});
+  publishing = await render({ publishNodeAddress: true });
 }, 900_000);
 
 /** What the bindings give a service account: in its namespace, and in the whole cluster. */
-function rightsOf(account: string) {
+function rightsOf(account: string, from = objects) {
   const rules = (kind: "Role" | "ClusterRole") =>
-    objects
+    from
       .filter((object) => object.kind === `${kind}Binding`)
       .filter(({ subjects = [] }) => subjects.some(({ name }) => name === account))
       .flatMap(({ roleRef }) =>
-        objects.filter((object) => object.kind === roleRef?.kind && object.metadata.name === roleRef.name),
+        from.filter((object) => object.kind === roleRef?.kind && object.metadata.name === roleRef.name),
       )
       .flatMap((role) => role.rules ?? []);
   return { inNamespace: rules("Role"), inCluster: rules("ClusterRole") };
 }
 
 /** Both ways: what was asked is allowed, and what is allowed was asked. */
-function expectExactly(account: string, requests: readonly Request[]): void {
-  const { inNamespace, inCluster } = rightsOf(account);
+function expectExactly(account: string, requests: readonly Request[], from = objects): void {
+  const { inNamespace, inCluster } = rightsOf(account, from);
   const isAllowed = (request: Request) =>
     allows(inCluster, request) || (request.namespace === namespace && allows(inNamespace, request));
   expect(
@@ -97,6 +104,11 @@ const daemonCalls: { readonly [Method in keyof Kubernetes]: (api: Kubernetes) =>
   setNetworkCondition: (api) =>
     api.setNetworkCondition({ status: "False", reason: "HeadcniServes", message: "" }, signal),
   publishTailnetNode: (api) => api.publishTailnetNode("n1", signal),
+  writeAddresses: (api) => {
+    const none = { addresses: [], replaced: null };
+    return api.writeAddresses({ ...none, annotated: true, uninitializedAt: -1 }, none, signal);
+  },
+  removeUninitialized: (api) => api.removeUninitialized(0, signal),
   postReport: (api) => api.postReport({ pod, reason: "r", note: "n", action: "a" }, signal),
   repeatReport: (api) => api.repeatReport({ namespace: "default", eventName: "e" }, 2, signal),
 };
@@ -108,7 +120,7 @@ function emptyCluster({ verb }: Request, query: URLSearchParams): Answer | undef
   return verb === "list" ? [200, { metadata: { resourceVersion: "1" }, items: [] }] : undefined;
 }
 
-async function daemonRequests(): Promise<readonly Request[]> {
+async function daemonRequests(publishes: boolean): Promise<readonly Request[]> {
   const api = await recordingApi(emptyCluster);
   const kubeconfig = await temporaryFile(api.kubeconfig);
   const kubernetes = createKubernetes({
@@ -118,38 +130,50 @@ async function daemonRequests(): Promise<readonly Request[]> {
     podSelector: "",
     rejected: () => undefined,
   });
-  for (const call of Object.values(daemonCalls)) await call(kubernetes);
+  const { removeUninitialized, ...always } = daemonCalls;
+  for (const call of Object.values(always)) await call(kubernetes);
+  if (publishes) await removeUninitialized(kubernetes);
   await kubernetes.close();
   return api.requests;
 }
 
 test("the daemon's service account may do what the daemon does, and nothing else", async () => {
-  expectExactly("headcni", await daemonRequests());
+  expectExactly("headcni", await daemonRequests(false));
+});
+
+test("it may do one thing more where daemons write the addresses of their Nodes", async () => {
+  expectExactly("headcni", await daemonRequests(true), publishing);
 });
 
 test("of Nodes the daemon changes its own alone", async () => {
-  const changes = (await daemonRequests()).filter(
+  const changes = (await daemonRequests(true)).filter(
     ({ verb, resource }) => resource.startsWith("nodes") && !["list", "watch"].includes(verb),
   );
   expect(changes.length).toBeGreaterThan(0);
   for (const { name } of changes) expect(name).toBe(nodeName);
 });
 
-test("doctor asks about every right of the daemon, and does itself what the daemon may", async () => {
-  const api = await recordingApi(emptyCluster);
-  const kubeconfig = await temporaryFile(api.kubeconfig);
-  await readCluster({ nodeName, kubeconfig, environment: {} }, signal);
-  const { inCluster } = rightsOf("headcni");
-  expect(api.requests.filter((request) => !allows(inCluster, request))).toEqual([]);
-  const asked = api.reviews.map(
-    ({ verb, group = "", resource, subresource }) =>
-      `${verb} ${group}/${resource}${subresource === undefined ? "" : `/${subresource}`}`,
-  );
-  const given = singleRights(inCluster).map(
-    ({ apiGroups: [group], resources: [resource], verbs: [verb] }) => `${verb} ${group}/${resource}`,
-  );
-  expect(asked.sort()).toEqual(given.sort());
-});
+test.each([
+  [false, () => objects],
+  [true, () => publishing],
+])(
+  "doctor asks about every right of the daemon, and does itself what the daemon may: publishes %s",
+  async (publishesAddress, from) => {
+    const api = await recordingApi(emptyCluster);
+    const kubeconfig = await temporaryFile(api.kubeconfig);
+    await readCluster({ nodeName, kubeconfig, environment: {}, publishesAddress }, signal);
+    const { inCluster } = rightsOf("headcni", from());
+    expect(api.requests.filter((request) => !allows(inCluster, request))).toEqual([]);
+    const asked = api.reviews.map(
+      ({ verb, group = "", resource, subresource }) =>
+        `${verb} ${group}/${resource}${subresource === undefined ? "" : `/${subresource}`}`,
+    );
+    const given = singleRights(inCluster).map(
+      ({ apiGroups: [group], resources: [resource], verbs: [verb] }) => `${verb} ${group}/${resource}`,
+    );
+    expect(asked.sort()).toEqual(given.sort());
+  },
+);
 
 test("doctor finds the prefixes of ServiceCIDR objects, and none where the API server does not know the kind", async () => {
   const found = async (answer: Answer) => {
@@ -157,7 +181,8 @@ test("doctor finds the prefixes of ServiceCIDR objects, and none where the API s
       request.resource === "servicecidrs" ? answer : emptyCluster(request, query),
     );
     const kubeconfig = await temporaryFile(api.kubeconfig);
-    return (await readCluster({ nodeName, kubeconfig, environment: {} }, signal)).serviceCidrs;
+    const options = { nodeName, kubeconfig, environment: {}, publishesAddress: false };
+    return (await readCluster(options, signal)).serviceCidrs;
   };
   const item = { metadata: { name: "a", uid: "u" }, spec: { cidrs: ["10.97.0.0/24"] } };
   expect(await found([200, { items: [item] }])).toEqual({ value: ["10.97.0.0/24"] });
@@ -170,7 +195,21 @@ test("the uninstallation's service account may do what headcni-clean-nodes does,
     objects.find(({ data }) => data?.["cleanup.json"] !== undefined)?.data?.["cleanup.json"] ?? "";
   const ready = { conditions: [{ type: "Ready", status: "True" }] };
   let cleaning = false;
-  const api = await recordingApi(({ verb, resource, name }, query) => {
+  // Its daemon left a condition and addresses.
+  const left = {
+    metadata: {
+      ...{ name: nodeName, uid: "u" },
+      annotations: { "headcni.github.io/replaced-addresses": "192.0.2.7" },
+    },
+    spec: { podCIDR: "10.244.1.0/24" },
+    status: {
+      conditions: [{ type: "NetworkUnavailable", status: "True", reason: "TailnetDown" }],
+      addresses: [{ type: "InternalIP", address: "10.244.1.1" }],
+    },
+  };
+  const bodies: unknown[] = [];
+  const api = await recordingApi(({ verb, resource, name }, query, body) => {
+    bodies.push(body);
     if (resource === "daemonsets") {
       if (verb === "create") cleaning = true;
       if (verb === "delete" && name === "headcni-cleanup") cleaning = false;
@@ -183,9 +222,7 @@ test("the uninstallation's service account may do what headcni-clean-nodes does,
       const there = cleaning && query.get("labelSelector")?.includes("component=cleanup") === true;
       return [200, { items: there ? [{ metadata: {}, spec: { nodeName }, status: ready }] : [] }];
     }
-    // Its daemon left a condition.
-    const conditions = [{ type: "NetworkUnavailable", status: "True", reason: "TailnetDown" }];
-    if (verb === "list") return [200, { items: [{ metadata: { name: nodeName }, status: { conditions } }] }];
+    if (verb === "list") return [200, { items: [left] }];
     return undefined;
   });
   const program = new URL("../../src/clean-nodes/main.ts", import.meta.url).pathname;
@@ -196,6 +233,10 @@ test("the uninstallation's service account may do what headcni-clean-nodes does,
   ]);
   expect(exitCode, stdout + stderr).toBe(0);
   expectExactly("headcni-uninstall", api.requests);
+  expect(bodies.flat()).toContainEqual({
+    ...{ op: "add", path: "/status/addresses" },
+    value: [{ type: "InternalIP", address: "192.0.2.7" }],
+  });
 });
 
 test("no other service account has a right", () => {

@@ -13,6 +13,7 @@ test("every transition of the cleanup machine can be taken", async () => {
     moreInputs: [{ onlyWithdraws: true }],
     events: [],
     outcomes: {
+      restore: { done: [true, false] },
       withdraw: { done: [["10.244.1.0/24"], null] },
       detach: { done: [3] },
       end: { done: [true, false] },
@@ -117,7 +118,7 @@ describe("cleanup", () => {
   test("asked for no more, it withdraws the routes and leaves headcni-wire and what it needs to a later one", async () => {
     const { world, effects, end } = start({}, undefined, true);
     expect(await end()).toMatchObject({ value: "paused", left: [] });
-    expect(world.asked).toEqual(["unpublish", "withdraw", "confirm"]);
+    expect(world.asked).toEqual(["unpublish", "restore", "withdraw", "confirm"]);
     expect(world.wireRuns).toBe(true);
     expect(await start({}, effects).end()).toMatchObject({ value: "clean", left: [] });
   });

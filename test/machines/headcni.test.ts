@@ -6,7 +6,7 @@ import { levelOf } from "../../machines/health/health-setup.ts";
 import type { PodAnswer, Recovered } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import { readinessMachine } from "../../machines/readiness/readiness-machine.ts";
-import { clusterNode } from "../support/cluster-node.ts";
+import { ownNode } from "../support/cluster-node.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { kubernetes, settings } from "../support/headcni-settings.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -14,7 +14,7 @@ import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
-const own = { ...clusterNode("n1", []), network: null };
+const own = ownNode("n1", []);
 const failure = { code: "WORKER_DIED", message: "the kernel worker died" };
 
 const events: readonly HeadcniEvent[] = [

@@ -10,20 +10,13 @@ import { ownNodeMachine } from "../../machines/own-node/own-node-machine.ts";
 import type { PodsCommand } from "../../machines/pods/pods-events.ts";
 import { watchMachine } from "../../machines/watch/watch-machine.ts";
 import type { OwnNode } from "../../src/domain/kubernetes-objects.ts";
+import { ownNode } from "../support/cluster-node.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import { recorder } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
 import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
-const own: OwnNode = {
-  name: "n1",
-  podCidrs: ["10.244.1.0/24"],
-  addresses: ["10.99.0.11"],
-  uid: "u1",
-  createdAt: "2026-01-01T00:00:00Z",
-  tailnetNodeId: "",
-  network: null,
-};
+const own = ownNode("n1", ["10.244.1.0/24"]);
 const moved: OwnNode = { ...own, podCidrs: ["10.244.7.0/24"] };
 const unassigned: OwnNode = { ...own, podCidrs: [] };
 const outside: OwnNode = { ...own, podCidrs: ["10.9.0.0/24"] };
@@ -56,6 +49,7 @@ const input: Omit<OwnNodeInput, "health" | "pods" | "parent"> = {
   seed: "n1",
   configured: [],
   supernets: ["10.244.0.0/16"],
+  publishesAddress: true,
 };
 
 /** The machine; `memory` is what an earlier life left, and what this one writes. */
@@ -120,6 +114,7 @@ describe("the machine of the own Node", () => {
         watch: { done: [] },
         condition: { done: [] },
         identity: { done: [] },
+        address: { done: [] },
         recall: { done: [[], ["10.244.1.0/24"]] },
       },
       stateKey: ({ context }) => [

@@ -37,6 +37,7 @@ test("a peer names itself: the status and the label have no control character of
       pools: () => [],
       routes: () => [],
       strangers: () => 0,
+      nodeAddressPublished: () => undefined,
       guardRepairs: () => [],
       readiness: () => ({ serving: true, state: "proven", reasons: [] }),
       peerPaths: () => status.peers.map(({ hostName }) => ({ peer: hostName, path: "none" })),

@@ -139,6 +139,7 @@ describe("the metrics", () => {
       ],
       routes: () => routes,
       strangers: () => 20_000,
+      nodeAddressPublished: () => true,
       peerPaths: () => [{ peer: "n2", path: "direct" }],
       guardRepairs: () => [{ invariant: "ownPrefixRule", count: 2 }],
       readiness: () => ({ serving: true, state: "degraded", reasons: [] }),
@@ -160,6 +161,9 @@ describe("the metrics", () => {
       'headcni_peer_path{peer="n2",path="direct"} 1',
     ]);
     expect(await samples(registry, "headcni_stranger_prefixes")).toEqual(["headcni_stranger_prefixes 20000"]);
+    expect(await samples(registry, "headcni_node_address_published")).toEqual([
+      "headcni_node_address_published 1",
+    ]);
     expect(await samples(registry, "headcni_guard_repairs_total")).toEqual([
       'headcni_guard_repairs_total{invariant="ownPrefixRule"} 2',
     ]);

@@ -3,6 +3,7 @@ import { fromPromise } from "xstate";
 /** Effects of the cleanup machine, in their order. */
 export const cleanupOrder = [
   "unpublish",
+  "restore",
   "withdraw",
   "confirm",
   "detach",
@@ -20,6 +21,7 @@ export function cleanupEffects() {
     fail: new Set<CleanupEffect>(),
     hang: new Set<CleanupEffect>(),
     announces: ["10.244.1.0/24"] as readonly string[] | null,
+    restores: false,
     wireRuns: true,
     wireIsKept: false,
   };
@@ -31,6 +33,7 @@ export function cleanupEffects() {
   };
   const actors = {
     unpublish: fromPromise<void, void>(() => run("unpublish", undefined)),
+    restore: fromPromise<boolean, void>(() => run("restore", world.restores)),
     withdraw: fromPromise<readonly string[] | null, void>(() => run("withdraw", world.announces)),
     confirm: fromPromise<void, { readonly prefixes: readonly string[] }>(() => run("confirm", undefined)),
     detach: fromPromise<number, void>(() => run("detach", 3)),

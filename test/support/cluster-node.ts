@@ -1,4 +1,4 @@
-import type { ClusterNode } from "../../src/domain/kubernetes-objects.ts";
+import type { ClusterNode, OwnNode } from "../../src/domain/kubernetes-objects.ts";
 
 /** A Node with what a test does not care about: `n2` is the tailnet node "2", published. */
 export function clusterNode(
@@ -13,6 +13,24 @@ export function clusterNode(
     tailnetNodeId: name.slice(1),
     podCidrs,
     addresses: [],
+    ...more,
+  };
+}
+
+/** A Node of our own, with addresses as kubelet writes them. */
+export function ownNode(name: string, podCidrs: readonly string[], more: Partial<OwnNode> = {}): OwnNode {
+  return {
+    ...clusterNode(name, podCidrs),
+    network: null,
+    addressing: {
+      addresses: [
+        { type: "InternalIP", address: "10.99.0.11" },
+        { type: "Hostname", address: name },
+      ],
+      replaced: null,
+      annotated: true,
+      uninitializedAt: -1,
+    },
     ...more,
   };
 }

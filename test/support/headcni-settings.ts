@@ -16,7 +16,7 @@ export const settings: HeadcniSettings = {
 
 /** The part of a node with Kubernetes. */
 export const kubernetes: NonNullable<HeadcniSettings["kubernetes"]> = {
-  node: { seed: "n1", configured: [], supernets: ["10.244.0.0/16"] },
+  node: { seed: "n1", configured: [], supernets: ["10.244.0.0/16"], publishesAddress: false },
   podWatch: { seed: "n1", selective: false },
   serviceCidrs: { seed: "n1", remembered: ["10.96.0.0/16"] },
 };

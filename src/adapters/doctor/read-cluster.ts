@@ -12,6 +12,8 @@ export interface ReadClusterOptions {
   readonly nodeName: string;
   readonly kubeconfig: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** `kubernetes.publishNodeAddress`. */
+  readonly publishesAddress: boolean;
 }
 
 const spec = z.object({
@@ -20,7 +22,6 @@ const spec = z.object({
 });
 const node = z.object({ metadata: z.object({ name: z.string() }), spec });
 const objectList = z.object({ items: z.array(z.unknown()) });
-const nodeList = z.object({ items: z.array(node) });
 const review = z.object({ status: z.object({ allowed: z.boolean() }) });
 
 /** What the daemon asks of the API server (deploy/, ClusterRole). */
@@ -35,13 +36,15 @@ const needed = [
   { verb: "create", group: "events.k8s.io", resource: "events" },
   { verb: "patch", group: "events.k8s.io", resource: "events" },
 ] as const;
+/** And with `kubernetes.publishNodeAddress`. */
+const neededToPublish = { verb: "patch", resource: "nodes" } as const;
 
 /** The cluster with the daemon's own credentials. */
 export async function readCluster(
   options: ReadClusterOptions,
   signal: AbortSignal,
 ): Promise<KubernetesFacts> {
-  const { kubeconfig, environment, nodeName } = options;
+  const { kubeconfig, environment, nodeName, publishesAddress } = options;
   const transport = createApiTransport(nodeConfigReader(kubeconfig, environment));
   try {
     const unreachable = await transport.call({ method: "GET", path: "/version" }, signal).then(
@@ -50,17 +53,22 @@ export async function readCluster(
     );
     if (unreachable !== "") {
       const unknown = { unknown: unreachable };
-      return { unreachable, ownPodCidrs: unknown, nodes: unknown, serviceCidrs: unknown, forbidden: unknown };
+      return {
+        unreachable,
+        ...{ ownPodCidrs: unknown, ownAddressing: unknown, nodes: unknown, serviceCidrs: unknown },
+        forbidden: unknown,
+      };
     }
     // From the list: the daemon may list Nodes, not get one.
     const nodes = await factOf(() => readNodes(transport, signal));
+    const own = "unknown" in nodes ? undefined : nodes.value.find(({ name }) => name === nodeName);
     return {
       unreachable,
-      ownPodCidrs:
-        "unknown" in nodes ? nodes : { value: nodes.value.find(({ name }) => name === nodeName)?.podCidrs },
+      ownPodCidrs: "unknown" in nodes ? nodes : { value: own?.podCidrs },
+      ownAddressing: "unknown" in nodes ? nodes : { value: own?.addressing },
       nodes,
       serviceCidrs: await factOf(() => readServiceCidrs(transport, signal)),
-      forbidden: await factOf(() => readForbidden(transport, signal)),
+      forbidden: await factOf(() => readForbidden(transport, publishesAddress, signal)),
     };
   } finally {
     await transport.close();
@@ -68,8 +76,11 @@ export async function readCluster(
 }
 
 async function readNodes(transport: ApiTransport, signal: AbortSignal) {
-  const list = nodeList.parse(await transport.call({ method: "GET", path: "/api/v1/nodes" }, signal));
-  return list.items.map((item) => ({ name: item.metadata.name, podCidrs: cidrsOf(item.spec) }));
+  const list = await transport.call({ method: "GET", path: "/api/v1/nodes" }, signal);
+  return objectList.parse(list).items.map((item) => {
+    const { metadata, spec: of } = node.parse(item);
+    return { name: metadata.name, podCidrs: cidrsOf(of), addressing: trim.ownNode(item)?.addressing };
+  });
 }
 
 /** None before Kubernetes 1.33, which does not know the kind. */
@@ -88,8 +99,12 @@ function cidrsOf({ podCIDR, podCIDRs }: z.output<typeof spec>): readonly string[
   return podCIDRs ?? (podCIDR === undefined ? [] : [podCIDR]);
 }
 
-async function readForbidden(transport: ApiTransport, signal: AbortSignal): Promise<readonly string[]> {
-  const asked = needed.map(async (right) => {
+async function readForbidden(
+  transport: ApiTransport,
+  publishesAddress: boolean,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const asked = [...needed, ...(publishesAddress ? [neededToPublish] : [])].map(async (right) => {
     const body = {
       apiVersion: "authorization.k8s.io/v1",
       kind: "SelfSubjectAccessReview",

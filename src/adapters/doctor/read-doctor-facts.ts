@@ -43,7 +43,7 @@ export async function readDoctorFacts(
   const tailnet = await factOf(() => readTailnet(options.tailscaledSocket, signal));
   if (settings.kubernetes) said("asking the API server");
   const kubernetes = settings.kubernetes
-    ? await readCluster({ nodeName: settings.nodeName, kubeconfig, environment }, signal)
+    ? await readCluster({ ...settings, kubeconfig, environment }, signal)
     : undefined;
   return { node, firewall, cni, headscale, daemon, tailnet, kubernetes };
 }

@@ -3,7 +3,7 @@ import type { Kubernetes } from "../../ports/kubernetes.ts";
 import { createApiTransport } from "./api-transport.ts";
 import { createFollower, type WatchTarget } from "./follow-objects.ts";
 import { nodeConfigReader } from "./kube-config.ts";
-import { conditionPatch, identityPatch } from "./node-status.ts";
+import { addressesPatch, conditionPatch, identityPatch, initializedPatch } from "./node-status.ts";
 import { newEvent, repeatedEvent } from "./pod-events.ts";
 
 export const serviceCidrsPath = "/apis/networking.k8s.io/v1/servicecidrs";
@@ -42,6 +42,12 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes & { clo
     },
     async publishTailnetNode(nodeId, signal) {
       await transport.call(identityPatch(nodeName, nodeId), signal);
+    },
+    async writeAddresses(seen, wanted, signal) {
+      await transport.call(addressesPatch(nodeName, seen, wanted), signal);
+    },
+    async removeUninitialized(place, signal) {
+      await transport.call(initializedPatch(nodeName, place), signal);
     },
     async postReport(report, signal) {
       const { call, posted } = newEvent(report, nodeName, Date.now());

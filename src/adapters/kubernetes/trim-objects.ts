@@ -8,6 +8,7 @@ import {
   tailnetNodeAnnotation,
 } from "../../domain/kubernetes-objects.ts";
 import type { Watched, WatchSource } from "../../domain/kubernetes-watch.ts";
+import { replacedAddressesAnnotation, uninitializedTaint } from "../../domain/node-address.ts";
 import { formatPrefix, readPrefix } from "../../domain/prefix.ts";
 import { goList } from "../json/go-list.ts";
 
@@ -19,7 +20,11 @@ const metadata = z.object({
 
 const nodeSchema = z.object({
   metadata: metadata.extend({ creationTimestamp: z.string().default("") }),
-  spec: z.object({ podCIDRs: goList(z.string()), podCIDR: z.string().optional() }),
+  spec: z.object({
+    podCIDRs: goList(z.string()),
+    podCIDR: z.string().optional(),
+    taints: goList(z.object({ key: z.string() })),
+  }),
   status: z
     .object({
       addresses: goList(z.object({ type: z.string(), address: z.string() })),
@@ -65,7 +70,17 @@ function trimOwnNode(value: unknown): OwnNode | undefined {
     condition === undefined
       ? null
       : { status: condition.status, reason: condition.reason, message: condition.message };
-  return { ...clusterNode(parsed), network };
+  const { annotations } = parsed.metadata;
+  return {
+    ...clusterNode(parsed),
+    network,
+    addressing: {
+      addresses: parsed.status.addresses,
+      replaced: annotations?.[replacedAddressesAnnotation] ?? null,
+      annotated: Object.keys(annotations ?? {}).length > 0,
+      uninitializedAt: parsed.spec.taints.findIndex(({ key }) => key === uninitializedTaint),
+    },
+  };
 }
 
 function clusterNode({ metadata: of, spec, status }: z.output<typeof nodeSchema>): ClusterNode {

@@ -30,5 +30,6 @@ export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSett
     cniConfName: text("cni.confName"),
     chainedPlugins: plugins.map(({ type }) => type),
     kubernetes: get("kubernetes.enabled") === true,
+    publishesAddress: get("kubernetes.publishNodeAddress") === true,
   };
 }

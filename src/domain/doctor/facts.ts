@@ -1,6 +1,7 @@
 import type { KernelSnapshot } from "../kernel-state.ts";
 import type { NewerFormat } from "../newer-format.ts";
 import type { ForeignChain } from "../nft-observation.ts";
+import type { NodeAddressing } from "../node-address.ts";
 import type { ServiceProxy } from "../service-proxy.ts";
 
 /** Something that was read, or why it could not be. */
@@ -33,6 +34,8 @@ export interface DoctorSettings {
   readonly cniConfName: string;
   readonly chainedPlugins: readonly string[];
   readonly kubernetes: boolean;
+  /** `kubernetes.publishNodeAddress`. */
+  readonly publishesAddress: boolean;
 }
 
 /** Everything that is read of a node and of what it talks to; plain data. */
@@ -183,6 +186,8 @@ export interface KubernetesFacts {
   readonly unreachable: string;
   /** The Node of this node; undefined: there is none. */
   readonly ownPodCidrs: Fact<readonly string[] | undefined>;
+  /** Of that Node; undefined: there is none. */
+  readonly ownAddressing: Fact<NodeAddressing | undefined>;
   readonly nodes: Fact<readonly { readonly name: string; readonly podCidrs: readonly string[] }[]>;
   /** Prefixes of the ServiceCIDR objects; none where the API server has no such kind. */
   readonly serviceCidrs: Fact<readonly string[]>;

@@ -1,6 +1,7 @@
+import { addressWay, internalAddresses, publishedAddresses } from "../node-address.ts";
 import { containsPrefix, overlaps, parsePrefix } from "../prefix.ts";
 import type { DoctorSettings, KubernetesFacts } from "./facts.ts";
-import { type Check, type Checks, fail, listed, type Outcome, ok, skipped } from "./finding.ts";
+import { type Check, type Checks, fail, listed, type Outcome, ok, skipped, warn } from "./finding.ts";
 
 /** The cluster, as the daemon's credentials see it. */
 export const kubernetesChecks: Checks = {
@@ -55,6 +56,29 @@ export const kubernetesChecks: Checks = {
       });
     return ok(`${nodeName} has ${cidrs.join(" and ")}`);
   }),
+
+  "kubernetes.nodeAddress"({ kubernetes, daemon }, { publishesAddress, supernets }) {
+    if (!publishesAddress || kubernetes?.unreachable !== "") return undefined;
+    const { ownAddressing: own, ownPodCidrs: cidrs } = kubernetes;
+    if ("unknown" in own) return skipped(own.unknown);
+    if (own.value === undefined || "unknown" in cidrs) return undefined;
+    const routers = publishedAddresses(cidrs.value ?? [], []);
+    const way = addressWay({ publishes: true, reachable: true, supernets, routers, node: own.value });
+    const found = internalAddresses(own.value).join(" and ") || "none";
+    if (way === "published") return ok(`the Node's InternalIP is ${found}`);
+    if (way === "overruled")
+      return fail({
+        found: `others wrote the Node's InternalIP ${found} over ${routers.join(" and ")}`,
+        why: "The API server reaches this node's kubelet by the underlay alone: not across NAT.",
+        todo: "Run kubelet with --cloud-provider=external, and no controller of a cloud; or set kubernetes.publishNodeAddress to false.",
+      });
+    if ("unknown" in daemon) return skipped(`the daemon does not run, and the Node's InternalIP is ${found}`);
+    return warn({
+      found: `the Node's InternalIP is ${found}, not yet ${routers.join(" and ")}`,
+      why: "The API server reaches this node's kubelet by the underlay alone: not across NAT.",
+      todo: "Wait until the node's network is whole: `headcnictl status` says what is missing.",
+    });
+  },
 
   "kubernetes.nodes": onceReached(({ nodes }, { nodeName, supernets }) => {
     if ("unknown" in nodes) return skipped(nodes.unknown);

@@ -23,6 +23,7 @@ function metricNames(): ReadonlySet<string> {
     pools: () => [{ prefix: "10.244.1.0/24", size: 253, used: 0 }],
     routes: () => [],
     strangers: () => 0,
+    nodeAddressPublished: () => true,
     peerPaths: () => [],
     guardRepairs: () => [],
     readiness: () => ({ serving: true, state: "proven", reasons: [] }),

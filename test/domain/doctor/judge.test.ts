@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { DoctorFacts } from "../../../src/domain/doctor/facts.ts";
 import { countResults, judge } from "../../../src/domain/doctor/judge.ts";
 import { headscale, notInstalled, of } from "./changed-facts.ts";
@@ -57,4 +57,31 @@ test("a wrong configuration leaves its checks out instead of failing them", () =
   const findings = judge(healthy, { ...settings, headscaleUrl: "", supernets: [], ownPrefixes: [] });
   expect(findings.filter(({ result }) => result === "fail")).toEqual([]);
   expect(findings.find(({ id }) => id === "headscale.url")?.result).toBe("skipped");
+});
+
+describe("the Node's address in the tailnet", () => {
+  const having = (address: string, replaced: string | null) => {
+    const addresses = [{ type: "InternalIP", address }];
+    return { ownAddressing: { value: { addresses, replaced, annotated: true, uninitializedAt: -1 } } };
+  };
+  const away = { daemon: { unknown: "it does not run" } };
+
+  test.each([
+    ["ok", having("10.244.1.1", ""), {}, "10.244.1.1"],
+    ["fail", having("192.0.2.7", "192.0.2.7"), {}, "192.0.2.7 over 10.244.1.1"],
+    ["warn", having("192.0.2.7", null), {}, "192.0.2.7, not yet 10.244.1.1"],
+    ["skipped", having("192.0.2.7", null), away, "the daemon does not run"],
+    ["skipped", { ownAddressing: { unknown: "FORBIDDEN" } }, {}, "FORBIDDEN"],
+  ] as const)("is %s with %o", (result, changes, more, found) => {
+    expect(of("kubernetes.nodeAddress", { ...cluster(changes), ...more })).toEqual([
+      expect.objectContaining({ result, found: expect.stringContaining(found) }),
+    ]);
+  });
+
+  test("is nobody's business without the key, without a Node, and while the API server is away", () => {
+    const overruled = cluster(having("192.0.2.7", ""));
+    expect(of("kubernetes.nodeAddress", overruled, { publishesAddress: false })).toEqual([]);
+    expect(of("kubernetes.nodeAddress", cluster({ ownAddressing: { value: undefined } }))).toEqual([]);
+    expect(of("kubernetes.nodeAddress", cluster({ unreachable: "away" }))).toEqual([]);
+  });
 });

@@ -39,6 +39,7 @@ export const settings: DoctorSettings = {
   cniConfName: "10-headcni.conflist",
   chainedPlugins: ["portmap"],
   kubernetes: true,
+  publishesAddress: true,
 };
 
 export const goodPolicy = `{
@@ -145,6 +146,12 @@ export const healthy: DoctorFacts = {
   kubernetes: {
     unreachable: "",
     ownPodCidrs: { value: ["10.244.1.0/24"] },
+    ownAddressing: {
+      value: {
+        addresses: [{ type: "InternalIP", address: "10.244.1.1" }],
+        ...{ replaced: "192.0.2.7", annotated: true, uninitializedAt: -1 },
+      },
+    },
     nodes: {
       value: [
         { name: "n1", podCidrs: ["10.244.1.0/24"] },

@@ -18,6 +18,7 @@ function started(onlyWithdraws = false) {
 /** What each effect gives when all goes well, in order. */
 const way = [
   ["unpublish", undefined],
+  ["restore", false],
   ["withdraw", prefixes],
   ["confirm", undefined],
   ["detach", 3],
@@ -40,8 +41,10 @@ describe("cleanup", () => {
   it("takes all away in its order and says each step", () => {
     const { first, done, fire, said, timers, at, actor } = started();
     expect(first).toEqual([{ start: "unpublish" }]);
-    expect(done("unpublish")).toEqual([{ start: "withdraw" }]);
+    expect(done("unpublish")).toEqual([{ start: "restore" }]);
     expect(said()).toEqual({ step: "plugin", text: "removed the conflist and the plugin" });
+    expect(done("restore", true)).toEqual([{ start: "withdraw" }]);
+    expect(said()).toEqual({ step: "node", text: "gave the Node its own addresses back" });
     expect(done("withdraw", prefixes)).toEqual([confirm]);
     expect(done("confirm")).toEqual([{ start: "detach" }]);
     expect(said()).toEqual({ step: "routes", text: "withdrew the routes: 10.244.1.0/24" });
@@ -62,6 +65,12 @@ describe("cleanup", () => {
     expect(said()).toEqual({ step: "records", text: "removed the directories" });
     expect(at()).toBe("clean");
     expect(actor.getSnapshot()).toMatchObject({ status: "done", output: { left: [] } });
+  });
+
+  it("says nothing of a Node that has nothing of ours", () => {
+    const none = during("restore");
+    expect(none.done("restore", false)).toEqual([{ start: "withdraw" }]);
+    expect(none.said()).toMatchObject({ step: "plugin" });
   });
 
   it("says that there were no routes, or that nobody could be told", () => {
@@ -90,7 +99,11 @@ describe("cleanup", () => {
   });
 
   it.each([
-    ["unpublish", "plugin", 5_000, "withdraw", "the conflist or the plugin cannot be removed"],
+    [
+      ...["restore", "node", 10_000, "withdraw"],
+      "the API server does not give the Node its own addresses back",
+    ] as const,
+    ["unpublish", "plugin", 5_000, "restore", "the conflist or the plugin cannot be removed"],
     ["withdraw", "routes", 5_000, "detach", "tailscaled does not stop announcing the routes"],
     ["detach", "attachments", 20_000, "end", "the kernel does not remove the pods' links"],
     ["end", "tailnet", 15_000, "removeGuard", "headcni-wire does not end"],
@@ -127,6 +140,7 @@ describe("cleanup", () => {
   it("pauses after the withdrawal where no more is asked", () => {
     const { done, at, actor } = started(true);
     done("unpublish");
+    done("restore", false);
     done("withdraw", prefixes);
     expect(done("confirm")).toEqual([]);
     expect(at()).toBe("paused");

@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { OwnNodeEvent } from "../../../machines/own-node/own-node-events.ts";
 import { ownNodeMachine } from "../../../machines/own-node/own-node-machine.ts";
 import type { NetworkCondition, OwnNode } from "../../../src/domain/kubernetes-objects.ts";
-import { clusterNode } from "../../support/cluster-node.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { ownNode } from "../../support/cluster-node.ts";
+import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
 
 const prefixes = ["10.244.1.0/24"];
-const own: OwnNode = { ...clusterNode("n1", prefixes), network: null };
+const own = ownNode("n1", prefixes);
 const moved: OwnNode = { ...own, podCidrs: ["10.244.7.0/24"] };
 const failure = { code: "UNREACHABLE", message: "away" };
 const good: NetworkCondition = { status: "False", reason: "HeadcniServes", message: "" };
@@ -36,6 +36,7 @@ const begun = [
   { start: "watch", input: { source: "ownNode", seed: "n1", parent: "<ownNode>" } },
   { start: "condition", input: { seed: "n1" } },
   { start: "identity", input: { seed: "n1" } },
+  { start: "address", input: { seed: "n1", publishes: true, supernets: ["10.244.0.0/16"] } },
 ];
 const recall = { start: "recall" };
 const remember = (podCidrs: readonly string[]) => ({ start: "remember", input: { podCidrs } });
@@ -54,16 +55,32 @@ const waiting = (reason: string) => ({ to: "health", type: "node.waiting", reaso
 const unheard = "the API server has not been heard yet";
 const holding = (state: string) => ({ working: { holding: state } });
 
+/** All but what it tells of its addresses, each time anew: `tells what ...` is about that. */
+const withoutAddress = (deeds: readonly Deed[]) =>
+  deeds.filter((deed) => !("to" in deed && deed.to === "address"));
+
 function started(configured: readonly string[] = []) {
-  const node = drive(ownNodeMachine, {
+  const node = driven(configured);
+  return {
+    ...node,
+    first: withoutAddress(node.start()),
+    send: (event: OwnNodeEvent) => withoutAddress(node.send(event)),
+    done: (name: string, output?: unknown) => withoutAddress(node.done(name, output)),
+    fail: (name: string, error: unknown) => withoutAddress(node.fail(name, error)),
+    fire: (delayMs: number) => withoutAddress(node.fire(delayMs)),
+  };
+}
+
+function driven(configured: readonly string[] = []) {
+  return drive(ownNodeMachine, {
     seed: "n1",
     configured,
     supernets: ["10.244.0.0/16"],
+    publishesAddress: true,
     health: recipient("health"),
     pods: recipient("pods"),
     parent: recipient("parent"),
   });
-  return { ...node, first: node.start() };
 }
 
 function learning(remembered: readonly string[] = []) {
@@ -234,16 +251,31 @@ describe("the own Node", () => {
     const { send, fail, fire, timers, at, context } = holdingOn();
     expect(send(networkWanted)).toEqual([wanted]);
     expect(send(joined)).toEqual([wanted, isWanted]);
-    expect(fail("condition", broken)).toEqual([{ stop: "watch" }, { stop: "identity" }, counted()]);
+    expect(fail("condition", broken)).toEqual([
+      { stop: "watch" },
+      { stop: "identity" },
+      { stop: "address" },
+      counted(),
+    ]);
     expect(at()).toBe("crashed");
     expect(timers()).toEqual([5_000]);
     const other = { ...good, message: "other" };
     expect(send({ type: "node.networkWanted", condition: other })).toEqual([]);
     expect(fire(5_000)).toEqual([...begun, { ...wanted, condition: other }, isWanted, ...agreed()]);
-    expect(fail("watch", broken)).toEqual([{ stop: "condition" }, { stop: "identity" }, counted()]);
+    expect(fail("watch", broken)).toEqual([
+      { stop: "condition" },
+      { stop: "identity" },
+      { stop: "address" },
+      counted(),
+    ]);
     expect(send({ ...joined, nodeId: "9" })).toEqual([]);
     expect(fire(5_000)).toContainEqual({ ...isWanted, nodeId: "9" });
-    expect(fail("identity", broken)).toEqual([{ stop: "watch" }, { stop: "condition" }, counted()]);
+    expect(fail("identity", broken)).toEqual([
+      { stop: "watch" },
+      { stop: "condition" },
+      { stop: "address" },
+      counted(),
+    ]);
     expect(context().failure).toEqual(brokenFailure);
     send(count(3));
     expect(context().attachments).toBe(3);
@@ -266,5 +298,46 @@ describe("the own Node", () => {
         cursor: "2",
       }),
     ).toEqual([remember(prefixes), ...seen(null), inForce(prefixes)]);
+  });
+
+  it("tells what its addresses are, what the Node has, and whether others reach them, whenever one of it changes", () => {
+    const node = driven();
+    const told = (deeds: readonly Deed[]) => deeds.filter((deed) => "to" in deed && deed.to === "address");
+    const known = (node: OwnNode | null, routers: readonly string[], reachable: boolean) => ({
+      ...{ to: "address", type: "address.known", node: node?.addressing ?? null },
+      ...{ routers, reachable },
+    });
+    expect(told(node.start())).toEqual([known(null, [], false)]);
+    node.done("recall", []);
+    const routers = ["10.244.1.1"];
+    expect(told(node.send(listed(own)))).toEqual([known(own, [], false), known(own, routers, false)]);
+    expect(told(node.done("remember"))).toEqual([]);
+    expect(told(node.send(networkWanted))).toEqual([known(own, routers, true)]);
+    const bad: NetworkCondition = { ...good, status: "True" };
+    const worse = node.send({ type: "node.networkWanted", condition: bad });
+    expect(told(worse)).toEqual([known(own, routers, false)]);
+    expect(told(node.send(changed("removed", own)))).toEqual([known(null, routers, false)]);
+    node.send(networkWanted);
+    node.fail("address", broken);
+    expect(node.at()).toBe("crashed");
+    expect(told(node.fire(5_000))).toEqual([known(null, routers, true)]);
+  });
+
+  it("tells its addresses in the order of its Node's pod CIDRs, once these are in force", () => {
+    const six = "fd00:10:244:1::/64";
+    const node = drive(ownNodeMachine, {
+      ...{ seed: "n1", configured: [...prefixes, six], publishesAddress: true },
+      supernets: ["10.244.0.0/16", "fd00:10:244::/48"],
+      ...{ health: recipient("health"), pods: recipient("pods"), parent: recipient("parent") },
+    });
+    const routers = ["10.244.1.1", "fd00:10:244:1::1"];
+    expect(node.start()).toContainEqual(expect.objectContaining({ type: "address.known", routers }));
+    const known = (podCidrs: readonly string[]) => {
+      const deeds = node.send(listed(ownNode("n1", podCidrs)));
+      return deeds.find((deed) => "to" in deed && deed.to === "address");
+    };
+    expect(known([six, ...prefixes])).toMatchObject({ routers: routers.toReversed() });
+    expect(known([six, "10.244.7.0/24"])).toMatchObject({ routers });
+    expect(known([six])).toMatchObject({ routers });
   });
 });

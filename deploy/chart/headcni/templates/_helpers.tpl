@@ -34,6 +34,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- with .Values.network.allowFromUnderlay }}
 {{- $_ := set $network "allowFromUnderlay" . }}
 {{- end }}
+{{- $kubernetes := dict "enabled" true }}
+{{- if .Values.publishNodeAddress }}
+{{- $_ := set $kubernetes "publishNodeAddress" true }}
+{{- end }}
 {{- $known := dict
       "runtimeDir" .Values.runtimeDir
       "stateDir" .Values.stateDir
@@ -41,8 +45,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
       "headscale" $headscale
       "network" $network
       "cni" .Values.cni
-      "kubernetes" (dict "enabled" true) }}
+      "kubernetes" $kubernetes }}
 {{- toYaml (mergeOverwrite $known (deepCopy .Values.config)) }}
+{{- end }}
+
+{{- /* "true" where daemons write the addresses of their Nodes, by whichever value. */ -}}
+{{- define "headcni.publishesNodeAddress" -}}
+{{- dig "kubernetes" "publishNodeAddress" "" (include "headcni.config" . | fromYaml) }}
 {{- end }}
 
 {{- define "headcni.securityContext" -}}
