@@ -1,26 +1,35 @@
 import { beforeAll, expect, test } from "vitest";
+import {
+  type NodeAddress,
+  replacedAddressesAnnotation,
+  uninitializedTaint,
+} from "../../src/domain/node-address.ts";
 import { waitForDaemon } from "../lab/daemon.ts";
+import { approveServing } from "../lab/kubernetes/approve-serving.ts";
 import { chartFolder, helm, release, writeValues } from "../lab/kubernetes/helm.ts";
 import { waitForRollout } from "../lab/kubernetes/install.ts";
 import { applyObjects, getJson, kubectl } from "../lab/kubernetes/kubectl.ts";
 import { inNode } from "../lab/kubernetes/node-machine.ts";
 import {
   type ClusterPod,
+  execInClusterPod,
   waitForWorkload,
   workloadObjects,
   workloadPods,
 } from "../lab/kubernetes/workload.ts";
 import { nodeOf } from "../lab/lab-store.ts";
+import type { LabNode } from "../lab/lab-types.ts";
 import { peerPaths } from "../lab/local-api.ts";
 import { runResult } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
+import { metric } from "./support/daemon-view.ts";
 import { useLab } from "./support/use-lab.ts";
 
-/** n2 is behind a router that masquerades, so the API server cannot open a connection to its kubelet: no `kubectl exec` there. */
+/** n2 is behind a router that masquerades: the API server opens connections to its kubelet over the tailnet alone. */
 const lab = useLab({
   nodes: 2,
   behindNat: ["n2"],
-  kubernetes: { network: "chart", proxyMode: "nftables" },
+  kubernetes: { network: "chart", proxyMode: "nftables", nodeAddress: "tailnet" },
 });
 
 /** Finds the namespace by its address among those that the node's runtime made, and prints who does not answer there. */
@@ -102,6 +111,28 @@ async function replaceWire(nodeName: string): Promise<void> {
   expect(await podsOf("daemon", nodeName)).toEqual(daemon);
 }
 
+type NodeInCluster = {
+  readonly metadata: { readonly annotations: Readonly<Record<string, string>> };
+  readonly spec: { readonly taints?: readonly { readonly key: string }[] };
+  readonly status: { readonly addresses: readonly NodeAddress[] };
+};
+const nodeInCluster = (node: LabNode) => getJson<NodeInCluster>(lab(), ["node", node.name]);
+
+/** The other addresses of the Node are as kubelet wrote them. */
+async function untilAddressed(node: LabNode, address: string): Promise<void> {
+  const wanted = [
+    { type: "InternalIP", address },
+    { type: "Hostname", address: node.name },
+  ];
+  const found = async () => JSON.stringify((await nodeInCluster(node)).status.addresses);
+  await waitUntil(async () => (await found()) === JSON.stringify(wanted), {
+    what: `the InternalIP of ${node.name} is ${address}`,
+    timeoutMs: 30_000,
+    everyMs: 500,
+    explain: found,
+  });
+}
+
 beforeAll(async () => {
   await applyObjects(lab(), workloadObjects({ name: "who", replicas: 6 }));
   await waitForWorkload(lab(), "who", 110);
@@ -110,6 +141,29 @@ beforeAll(async () => {
 test("pods of all nodes reach each other, also those of a node behind a router", async () => {
   await allTalk(6);
   expect(new Set((await workloadPods(lab(), "who")).map(({ node }) => node))).toEqual(new Set(["n1", "n2"]));
+});
+
+test("the API server reaches every kubelet by its node's tailnet address, and knows it by its certificate", async () => {
+  for (const node of lab().nodes) {
+    await untilAddressed(node, node.routerAddress);
+    const { metadata, spec } = await nodeInCluster(node);
+    expect(metadata.annotations[replacedAddressesAnnotation]).toBe(node.address);
+    expect((spec.taints ?? []).map(({ key }) => key)).not.toContain(uninitializedTaint);
+    expect(await metric(node, "headcni_node_address_published")).toBe(1);
+  }
+  await approveServing(lab());
+  const pods = await workloadPods(lab(), "who");
+  for (const node of lab().nodes) {
+    const pod = pods.find((one) => one.node === node.name);
+    const name = async () =>
+      pod === undefined ? undefined : await execInClusterPod(lab(), pod, ["cat", "/etc/hostname"]);
+    await waitUntil(async () => (await name())?.stdout.trim() === pod?.name, {
+      what: `the API server reaches ${node.name}'s kubelet`,
+      timeoutMs: 60_000,
+      explain: async () => JSON.stringify(await name()),
+    });
+    await kubectl(lab(), ["logs", pod?.name ?? ""]);
+  }
 });
 
 test("the wire's pod of the node behind a router is deleted: its pods talk again, new ones attach", async () => {
@@ -141,4 +195,13 @@ test("tailscaled's new settings come with new wires: all pods talk by the relay 
     everyMs: 500,
     explain: async () => JSON.stringify(await peerPaths(lab())),
   });
+});
+
+test("an uninstallation gives the Nodes back the addresses that they had", async () => {
+  await helm(lab(), ["uninstall", release.name]);
+  for (const node of lab().nodes) {
+    await untilAddressed(node, node.address);
+    const { metadata } = await nodeInCluster(node);
+    expect(metadata.annotations[replacedAddressesAnnotation]).toBeUndefined();
+  }
 });

@@ -10,6 +10,11 @@ export type ClusterOptions = {
   readonly network: "chart" | "headcni" | "reference" | "none";
   /** With the network `chart`: everything is ready for `installChart`, which the caller runs. */
   readonly installLater?: boolean;
+  /**
+   * `tailnet`, with the network `chart`: kubelets leave their Nodes' addresses to HeadCNI, and the API server checks by its authority who
+   * answers there. Kubelets ask it for certificates with these addresses, which the caller approves (`approveServing`).
+   */
+  readonly nodeAddress?: "tailnet";
 };
 
 /** What an operator has who installs HeadCNI. */

@@ -120,6 +120,9 @@ function apiServerFlags(cluster: Cluster): readonly string[] {
     `--kubelet-client-key=${client.key}`,
     // By default it would look up the nodes' names, which nobody resolves here.
     "--kubelet-preferred-address-types=InternalIP",
+    ...(cluster.options.nodeAddress === "tailnet"
+      ? [`--kubelet-certificate-authority=${certificateOf(cluster, "authority").certificate}`]
+      : []),
     "--authorization-mode=Node,RBAC",
     "--enable-admission-plugins=NodeRestriction",
     "--allow-privileged=true",
@@ -138,6 +141,7 @@ function schedulerConfig(kubeconfig: string): unknown {
 }
 
 function controllerManagerFlags(lab: Lab, cluster: Cluster, kubeconfig: string): readonly string[] {
+  const authority = certificateOf(cluster, "authority");
   return [
     `--kubeconfig=${kubeconfig}`,
     "--leader-elect=false",
@@ -147,7 +151,13 @@ function controllerManagerFlags(lab: Lab, cluster: Cluster, kubeconfig: string):
     "--kube-api-qps=500",
     "--kube-api-burst=1000",
     `--service-account-private-key-file=${serviceAccountKey(cluster)}`,
-    `--root-ca-file=${certificateOf(cluster, "authority").certificate}`,
+    `--root-ca-file=${authority.certificate}`,
+    ...(cluster.options.nodeAddress === "tailnet"
+      ? [
+          `--cluster-signing-cert-file=${authority.certificate}`,
+          `--cluster-signing-key-file=${authority.key}`,
+        ]
+      : []),
     `--service-cluster-ip-range=${cluster.serviceCIDRs.join()}`,
     // Nodes of the lab bring their pod CIDR; what else registers gets one of the rest.
     "--allocate-node-cidrs",

@@ -71,6 +71,7 @@ async function valuesOf(lab: Lab) {
       serviceCIDR: cluster.serviceCIDRs,
       allowFromUnderlay: apiServerHosts(lab),
     },
+    ...(cluster.options.nodeAddress === "tailnet" ? { publishNodeAddress: true } : {}),
     config: sharedConfig(daemonConfig(lab, node)),
   };
 }

@@ -1,9 +1,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { uninitializedTaint } from "../../../src/domain/node-address.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { startProcess } from "../processes.ts";
 import { certificateOf } from "./certificates.ts";
 import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
+import type { ClusterOptions } from "./cluster-types.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { onNode } from "./node-machine.ts";
 import { staticPodFolder } from "./static-pods.ts";
@@ -28,19 +30,31 @@ export async function startKubelet(lab: Lab, node: LabNode): Promise<void> {
       `--kubeconfig=${kubeconfig}`,
       `--hostname-override=${node.name}`,
       `--node-ip=${[node.address, node.address6].filter((one) => one !== undefined).join()}`,
+      ...(cluster.options.nodeAddress === "tailnet" ? ["--cloud-provider=external"] : []),
     ])),
     env: {},
     logFile: nodeLogFile(node, "kubelet"),
   });
 }
 
-/** The Node object that kubelet will find and make its own: with the pod CIDR that the lab's layout has for the node. */
-export function nodeObject(node: LabNode): unknown {
+/**
+ * The Node object that kubelet will find and make its own: with the pod CIDR that the lab's layout has for the node, and where kubelet
+ * leaves its addresses to others, with the taint that it gives to Nodes that it makes itself.
+ */
+export function nodeObject(
+  node: LabNode,
+  { nodeAddress }: Pick<ClusterOptions, "nodeAddress"> = {},
+): unknown {
+  const taints = [{ key: uninitializedTaint, value: "true", effect: "NoSchedule" }];
   return {
     apiVersion: "v1",
     kind: "Node",
     metadata: { name: node.name, labels: { "kubernetes.io/hostname": node.name } },
-    spec: { podCIDR: node.podCIDR, podCIDRs: node.podCIDRs },
+    spec: {
+      podCIDR: node.podCIDR,
+      podCIDRs: node.podCIDRs,
+      ...(nodeAddress === "tailnet" ? { taints } : {}),
+    },
   };
 }
 
@@ -55,8 +69,9 @@ function configOf(cluster: Cluster, node: LabNode): unknown {
       x509: { clientCAFile: certificateOf(cluster, "authority").certificate },
     },
     authorization: { mode: "Webhook" },
-    tlsCertFile: serving.certificate,
-    tlsPrivateKeyFile: serving.key,
+    ...(cluster.options.nodeAddress === "tailnet"
+      ? { serverTLSBootstrap: true }
+      : { tlsCertFile: serving.certificate, tlsPrivateKeyFile: serving.key }),
     containerRuntimeEndpoint: `unix://${containerdSocket(node)}`,
     clusterDNS: [cluster.dnsAddress],
     clusterDomain: cluster.dnsDomain,

@@ -41,17 +41,22 @@ export async function startNodeServices(lab: Lab, node: LabNode): Promise<void> 
   await Promise.all([startKubelet(lab, node), startKubeProxy(lab, node)]);
 }
 
-/** Gives the API server, which itself talks to pods (webhooks, the proxy of the API), a way to those of the nodes. */
+/**
+ * Gives the API server, which itself talks to pods (webhooks, the proxy of the API), a way to those of the nodes. To nodes behind routers
+ * there is one only where kubelets are reached over the tailnet: by way of another node, for the API server is none.
+ */
 export async function routeToPods(lab: Lab, nodes: readonly LabNode[]): Promise<void> {
-  const open = nodes.filter(({ natNetns }) => natNetns === undefined);
-  await ipBatch(
-    lab.netns,
-    open.flatMap(({ podCIDRs, address, address6 }) =>
-      podCIDRs.map(
-        (prefix) => `route replace ${prefix} via ${(prefix.includes(":") ? address6 : undefined) ?? address}`,
-      ),
-    ),
-  );
+  const isOpen = ({ natNetns }: LabNode) => natNetns === undefined;
+  const other = clusterOf(lab).options.nodeAddress === "tailnet" ? lab.nodes.find(isOpen) : undefined;
+  const routes = nodes.flatMap((node) => {
+    const by = isOpen(node) ? node : other;
+    if (by === undefined) return [];
+    return node.podCIDRs.map(
+      (prefix) =>
+        `route replace ${prefix} via ${(prefix.includes(":") ? by.address6 : undefined) ?? by.address}`,
+    );
+  });
+  await ipBatch(lab.netns, routes);
 }
 
 async function startApi(lab: Lab, progress: Progress): Promise<void> {
@@ -60,5 +65,6 @@ async function startApi(lab: Lab, progress: Progress): Promise<void> {
   await startControlPlane(lab);
   progress(`The API server is ready at ${cluster.apiUrl}`);
   const dns = corednsObjects(cluster, Math.min(2, lab.nodes.length));
-  await applyObjects(lab, [...lab.nodes.map(nodeObject), ...daemonRoleObjects(), ...dns]);
+  const nodes = lab.nodes.map((node) => nodeObject(node, cluster.options));
+  await applyObjects(lab, [...nodes, ...daemonRoleObjects(), ...dns]);
 }
