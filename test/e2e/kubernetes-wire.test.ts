@@ -120,12 +120,12 @@ const nodeInCluster = (node: LabNode) => getJson<NodeInCluster>(lab(), ["node", 
 
 /** The other addresses of the Node are as kubelet wrote them. */
 async function untilAddressed(node: LabNode, address: string): Promise<void> {
-  const wanted = [
-    { type: "InternalIP", address },
-    { type: "Hostname", address: node.name },
-  ];
-  const found = async () => JSON.stringify((await nodeInCluster(node)).status.addresses);
-  await waitUntil(async () => (await found()) === JSON.stringify(wanted), {
+  const wanted = `InternalIP ${address}, Hostname ${node.name}`;
+  const found = async () => {
+    const { status } = await nodeInCluster(node);
+    return status.addresses.map((one) => `${one.type} ${one.address}`).join(", ");
+  };
+  await waitUntil(async () => (await found()) === wanted, {
     what: `the InternalIP of ${node.name} is ${address}`,
     timeoutMs: 30_000,
     everyMs: 500,
