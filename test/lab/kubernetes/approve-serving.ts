@@ -10,27 +10,30 @@ type SigningRequest = {
 };
 
 /**
- * Approves the serving certificate that each kubelet asks for with the tailnet address of its node in it, as an operator does who compared
- * the names: Kubernetes itself approves none for servers.
+ * Approves the serving certificates that each kubelet asks for, until one has the tailnet address of its node in it, as an operator does who
+ * compared the names: Kubernetes itself approves none for servers. A kubelet that asked for its former address asks for nothing else
+ * before that is answered (client-go 0.36.3, certificate_manager.go: the changed template waits for the rotation that waits).
  */
 export async function approveServing(lab: Lab): Promise<void> {
-  for (const node of lab.nodes) {
-    const found = async () => (await Promise.all((await open(lab, node)).map((one) => names(one)))).flat();
-    await waitUntil(async () => (await found()).length > 0, {
+  for (const node of lab.nodes)
+    await waitUntil(() => approveOpen(lab, node), {
       what: `${node.name}'s kubelet asks for a certificate for ${node.routerAddress}`,
       timeoutMs: 60_000,
       everyMs: 500,
       explain: () => kubectl(lab, ["get", "csr", "-o", "wide"]),
     });
-    await kubectl(lab, ["certificate", "approve", ...(await found())]);
-  }
+}
 
-  /** Its name, if it is for that address. */
-  async function names({ metadata: { name }, spec: { request } }: SigningRequest) {
+/** Whether one of those approved is for the node's tailnet address. */
+async function approveOpen(lab: Lab, node: LabNode): Promise<boolean> {
+  const requests = await open(lab, node);
+  if (requests.length > 0)
+    await kubectl(lab, ["certificate", "approve", ...requests.map(({ metadata }) => metadata.name)]);
+  const texts = requests.map(async ({ spec: { request } }) => {
     const input = Buffer.from(request, "base64").toString();
-    const text = await run(["openssl", "req", "-noout", "-text"], { input });
-    return lab.nodes.some(({ routerAddress }) => text.includes(`IP Address:${routerAddress}`)) ? [name] : [];
-  }
+    return await run(["openssl", "req", "-noout", "-text"], { input });
+  });
+  return (await Promise.all(texts)).some((text) => text.includes(`IP Address:${node.routerAddress}`));
 }
 
 async function open(lab: Lab, node: LabNode): Promise<readonly SigningRequest[]> {
