@@ -5,6 +5,7 @@ import { tailOf } from "../log-tail.ts";
 import { requireAlive, startProcess } from "../processes.ts";
 import { run } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
+import { answersCri } from "./answers-cri.ts";
 import { clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
 import { copyImageStore } from "./image-store.ts";
 import { imageNames } from "./lab-images.ts";
@@ -15,7 +16,7 @@ function containerdName(node: LabNode): string {
   return `${node.name}-containerd`;
 }
 
-/** Starts a node's containerd with the lab's images and waits until it answers. */
+/** Starts a node's containerd with the lab's images and waits until kubelet may start. */
 export async function startContainerd(lab: Lab, node: LabNode): Promise<void> {
   const { tools } = clusterOf(lab);
   const configFile = join(node.folder, "containerd.toml");
@@ -33,10 +34,7 @@ export async function startContainerd(lab: Lab, node: LabNode): Promise<void> {
   });
   const answers = async () => {
     await requireAlive(lab.processFolder, containerdName(node));
-    return await ctr(lab, node, ["version"]).then(
-      () => true,
-      () => false,
-    );
+    return await answersCri(containerdSocket(node));
   };
   await waitUntil(answers, {
     what: `containerd of ${node.name} answers`,
