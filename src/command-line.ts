@@ -20,7 +20,7 @@ export const usage = `headcni: the HeadCNI daemon
   --install-plugin FILE
                      puts FILE into cni.binDir as the CNI plugin "headcni", in one step, and exits
   --cleanup          removes everything HeadCNI ever made on this node and exits; the daemon must not run
-  --withdraw         the part of --cleanup that needs headcni-wire, and exits: no new pods, no routes in Headscale
+  --withdraw         the part of --cleanup that needs tailscaled, and exits: no new pods, no routes in Headscale
   --guard            loads what must stand before the node's own tailscaled starts (tailscale.mode: host), and exits
   --version, --help
 

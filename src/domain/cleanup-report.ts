@@ -59,6 +59,14 @@ export function leftOf(report: readonly CleanupEntry[]): readonly CleanupEntry[]
   return report.filter(({ failure }) => failure !== undefined);
 }
 
+/** Where a cleanup that left nothing stands. `owners`: the node's own tailscaled carried the pods, so there is no headcni-wire. */
+export function endWords(onlyWithdrew: boolean, owners: boolean): string {
+  if (!onlyWithdrew) return "clean";
+  return owners
+    ? "paused: --cleanup does the rest"
+    : "paused until headcni-wire has ended: then --cleanup does the rest";
+}
+
 /** What an operator is told of what is left: each thing, why, and what to do; empty when the node is clean. */
 export function leftLines(left: readonly CleanupEntry[], directories: readonly string[]): readonly string[] {
   if (left.length === 0) return [];
