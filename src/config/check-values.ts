@@ -163,14 +163,20 @@ function checkFolders(view: ValueView): readonly ConfigProblem[] {
   return [...shared, ...checkSocketPaths(view)];
 }
 
-/** sockaddr_un holds 107 bytes and a terminator (unix(7)); tailscaled.sock is the longest name we put there. */
+/** sockaddr_un holds 107 bytes and a terminator (unix(7)); tailscaled.sock is the longest name we put into runtimeDir. */
+const longestSocketPath = 107;
+const limitedPaths = [
+  ["runtimeDir", "/tailscaled.sock", "sockets stand in it, and their paths hold 107"],
+  ["tailscale.socket", "", "the path of a socket holds no more"],
+] as const;
+
 function checkSocketPaths(view: ValueView): readonly ConfigProblem[] {
-  const path = "runtimeDir";
-  const directory = view.get(path);
-  const length = typeof directory === "string" ? Buffer.byteLength(`${directory}/tailscaled.sock`) : 0;
-  if (length <= 107) return [];
-  const wanted = "must be at most 91 bytes long: sockets stand in it, and their paths hold 107";
-  return [problemAt(view, path, `a path of ${length - 16} bytes`, wanted)];
+  return limitedPaths.flatMap(([path, name, why]) => {
+    const value = view.get(path);
+    const [length, most] = [Buffer.byteLength(String(value ?? "")), longestSocketPath - name.length];
+    if (length <= most) return [];
+    return [problemAt(view, path, `a path of ${length} bytes`, `must be at most ${most} bytes long: ${why}`)];
+  });
 }
 
 function placed(view: ValueView, path: string): readonly PlacedPrefix[] {

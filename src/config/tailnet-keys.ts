@@ -56,7 +56,7 @@ export const tailnetKeys = {
     }),
     socket: key(absolutePath.prefault("/var/run/tailscale/tailscaled.sock"), {
       description: "Socket of the node's own tailscaled (LocalAPI); only with mode: host.",
-      mustBe: "an absolute path",
+      mustBe: "an absolute path of at most 107 bytes",
       example: "/var/run/tailscale/tailscaled.sock",
       change: { restart: "the session is with the tailscaled that answers there" },
     }),

@@ -375,6 +375,11 @@ const refused: readonly (readonly [
     [["runtimeDir", "config.yaml:3:1", "a path of 92 bytes", "at most 91 bytes"]],
   ],
   [
+    "a path that no socket can have",
+    minimal(`tailscale: { mode: host, socket: /${"\u00e9".repeat(53)}s }`),
+    [["tailscale.socket", "config.yaml:3:26", "a path of 108 bytes", "at most 107 bytes"]],
+  ],
+  [
     "folders of the whole system, which HeadCNI closes to other users",
     minimal("runtimeDir: /run\nstateDir: /var/lib"),
     [

@@ -116,6 +116,14 @@ describe("beside the tailscaled of a node's owner", () => {
     if (socket !== "") expect(configOf(objects)).toContain(`socket: /host${socket}\n`);
   });
 
+  test("a socket whose path no daemon can open is refused", async () => {
+    const longest = `/run/${"s".repeat(97)}`;
+    await rendered("headcni", hostMode, `--set=tailscale.socket=${longest}`);
+    const words = [hostMode, ...needed, `--set=tailscale.socket=${longest}s`];
+    const { exitCode, stderr } = await runResult([helm, "template", "headcni", chart, ...words]);
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("socket")]);
+  });
+
   test("each node gets a unit that loads the rules at boot, and loses it once the node is clean", async () => {
     const objects = await rendered("headcni", hostMode);
     const pod = podOf(objects);
