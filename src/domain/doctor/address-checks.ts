@@ -1,6 +1,7 @@
 import { wireGuardOverhead } from "../guard-wishes.ts";
 import {
   attachmentLinkGroup,
+  hostRulePriority,
   leavingLinkGroup,
   routeProtocol,
   rulePriority,
@@ -92,13 +93,11 @@ export const addressChecks: Checks = {
   }),
 
   /** Rules that a packet for a pod meets before ours. Marks do not cross into the tailnet namespace. */
-  "addresses.rules": onNode(({ rules }, { supernets }) => {
+  "addresses.rules": onNode(({ rules }, { supernets, ownerSocket }) => {
+    const last = ownerSocket === "" ? rulePriority.supernetToTailnet : hostRulePriority.supernetUnreachable;
     const earlier = rules.filter(
       ({ priority, protocol, table }) =>
-        priority > 0 &&
-        priority < rulePriority.supernetToTailnet &&
-        protocol !== routeProtocol &&
-        table !== localTable,
+        priority > 0 && priority < last && protocol !== routeProtocol && table !== localTable,
     );
     const pods = supernets.map(parsePrefix);
     const takesPods = ({ destination }: KernelRule) =>
@@ -112,7 +111,7 @@ export const addressChecks: Checks = {
       return warn({
         found: `other software's rules come before ours for every packet: ${listed(taking.map(described))}`,
         why: "A route in such a table decides about packets for pods before HeadCNI's rules do.",
-        todo: `Give those rules a priority above ${rulePriority.supernetToTailnet}, or make sure their tables hold no route for pods.`,
+        todo: `Give those rules a priority above ${last}, or make sure their tables hold no route for pods.`,
       });
     if (earlier.length === 0) return ok("no rules of other software before ours");
     return ok(`only marked or narrower rules before ours: ${listed(earlier.map(described))}`);

@@ -159,6 +159,29 @@ test("on a node with HeadCNI its router address and the routes of others are no 
   );
 });
 
+describe("a rule of other software, beside an owner's tailscaled,", () => {
+  const rule = { family: 4, table: 77, protocol: 3 } as const;
+  const foundWith = (...rules: readonly object[]) => {
+    const { node } = before;
+    if ("unknown" in node.snapshot) throw new Error("the sample has a snapshot");
+    const value = { ...node.snapshot.value, rules: rules.map((one) => ({ ...rule, priority: 0, ...one })) };
+    return told({ ...before, node: { ...node, snapshot: { value } } }).filter(
+      ({ id }) => id === "addresses.rules",
+    );
+  };
+
+  test.each([5189, 5191, 5200, 5262])("comes before ours for pods at %d", (priority) => {
+    const [finding] = foundWith({ priority });
+    expect(finding?.found).toContain(`priority ${priority} `);
+    expect(finding?.todo).toContain("above 5263");
+  });
+
+  test("comes behind ours from 5263 on, and tailscaled's own are for its packets alone", () => {
+    expect(foundWith({ priority: 5263 }, { priority: 5270, table: 52 })).toEqual([]);
+    expect(foundWith({ priority: 5210, table: 254, mark: 0x80000, mask: 0xff0000 })).toEqual([]);
+  });
+});
+
 test("what our own tailscaled would need is not asked for", () => {
   const ids = judge(before, { ...daemonSettings, ...host }).map(({ id }) => id);
   for (const id of ["kernel.tun", "node.tailscaled", "node.tailscalePort", "node.resolver", "addresses.link"])
