@@ -16,6 +16,8 @@ const unneeded = [
 ];
 /** What systemd mounts over, and the daemon's programs expect to be there. */
 const mountPoints = ["dev", "proc", "run", "sys", "tmp"];
+/** Ends the name of a copy that is not whole. */
+export const unfinishedSuffix = ".new";
 /** Its files are judged by what is in them, all others by size and time of change. */
 const own = "opt/headcni/";
 
@@ -35,7 +37,7 @@ export async function copyProgram({ source, folder, visible, mounted }: CopyOpti
   const files = await filesOf(source, mounted);
   const copy = join(folder, await fingerprint(source, files));
   if (!(await exists(copy))) {
-    const unfinished = `${copy}.new`;
+    const unfinished = `${copy}${unfinishedSuffix}`;
     await rm(unfinished, { recursive: true, force: true });
     for (const path of [...mountPoints, visible])
       await mkdir(join(unfinished, path), { recursive: true, mode: 0o755 });

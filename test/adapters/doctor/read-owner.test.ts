@@ -77,6 +77,9 @@ test("whether something loads the rules at boot shows in the state directory whe
   expect(await found()).toBe("noState");
   await writeFile(join(folder, "owner-terms.json"), "{}");
   expect(await found()).toBe("absent");
+  // The disk was full, or the node went down in the middle of it.
+  await mkdir(join(folder, "boot", "0123456789ab.new"), { recursive: true });
+  expect(await found()).toBe("absent");
   await mkdir(join(folder, "boot", "0123456789ab"), { recursive: true });
   expect(await found()).toBe("installed");
 });
