@@ -57,7 +57,7 @@ export async function readDoctorFacts(
   const owner =
     ownerSocket === ""
       ? undefined
-      : await factOf(() => readOwner({ socket: ownerSocket, ownerProfiles, links, authKey }, signal));
+      : await readOwner({ socket: ownerSocket, ownerProfiles, links, authKey }, signal);
   const bootUnit = await readBootUnit(options.paths);
   return { node, firewall, cni, headscale, daemon, tailnet, owner, bootUnit, kubernetes };
 }

@@ -1,15 +1,18 @@
 import * as z from "zod";
-import type { OwnersTailscaled } from "../../domain/doctor/facts.ts";
+import type { OwnerFact, OwnerFault, OwnersTailscaled } from "../../domain/doctor/facts.ts";
+import { toFailure } from "../../domain/failure.ts";
 import { nothingOurs, ownerAcceptsRoutes, stillOurs } from "../../domain/owner-preferences.ts";
 import { confinementOf, namesMagicDns, type TunnelFacts, tunnelOf } from "../../domain/owner-terms.ts";
 import { visibleLine } from "../../protocol/visible-text.ts";
 import { goList } from "../json/go-list.ts";
+import { OwnerError } from "../owner/owner-error.ts";
 import { readOwnerRecords } from "../owner/owner-records-file.ts";
 import { readBuild, readOwnersPrefs, readProfile } from "../owner/read-answers.ts";
 import { readResolvConfs } from "../owner/read-node.ts";
 import { createLocalApi } from "../tailscale/local-api.ts";
 import { parseAnswer } from "../tailscale/parse-answer.ts";
 import { readStatus } from "../tailscale/read-status.ts";
+import { TailscaleError } from "../tailscale/tailscale-error.ts";
 import type { KeyReader } from "./read-headscale.ts";
 
 /** `ipnstate.Status`: whom the policy knows this node as. */
@@ -26,8 +29,16 @@ export interface ReadOwnerOptions {
   readonly authKey: KeyReader;
 }
 
-/** What the daemon would see of the owner's tailscaled; unlike it, this writes nothing down. Throws TailscaleError. */
-export async function readOwner(
+/** What the daemon would see of the owner's tailscaled; unlike it, this writes nothing down. Never throws. */
+export async function readOwner(options: ReadOwnerOptions, signal: AbortSignal): Promise<OwnerFact> {
+  try {
+    return { value: await look(options, signal) };
+  } catch (error) {
+    return { unknown: toFailure(error).message, fault: faultOf(error) };
+  }
+}
+
+async function look(
   { socket, ownerProfiles, links, authKey }: ReadOwnerOptions,
   signal: AbortSignal,
 ): Promise<OwnersTailscaled> {
@@ -69,6 +80,35 @@ export async function readOwner(
     api.close();
   }
 }
+
+function faultOf(error: unknown): OwnerFault {
+  if (error instanceof OwnerError)
+    return error.detail.code === "RECORDS_UNREADABLE" ? "RECORDS_UNREADABLE" : "OTHER";
+  if (!(error instanceof TailscaleError)) return "OTHER";
+  const { detail } = error;
+  switch (detail.code) {
+    case "UNREACHABLE":
+      // What llhttp cannot read is no HTTP (nodejs.org: errors, HPE_*).
+      return detail.reason.startsWith("HPE_") ? "UNREADABLE" : (unreached[detail.reason] ?? "OTHER");
+    case "REFUSED":
+      return refused[detail.status] ?? "REFUSED";
+    case "UNREADABLE":
+      return "UNREADABLE";
+    default:
+      return "OTHER";
+  }
+}
+
+const unreached: Readonly<Record<string, OwnerFault>> = {
+  ENOENT: "NO_SOCKET",
+  ENOTDIR: "NO_SOCKET",
+  ECONNREFUSED: "NOBODY_LISTENS",
+  EACCES: "FORBIDDEN",
+  EPERM: "FORBIDDEN",
+  TimeoutError: "SILENT",
+};
+/** The LocalAPI has had what we ask for since long before the versions that we work with (ipn/localapi: handler). */
+const refused: Readonly<Record<number, OwnerFault>> = { 403: "FORBIDDEN", 404: "TOO_OLD" };
 
 function readIdentity(answer: string): OwnersTailscaled["identity"] {
   const { Self, User } = parseAnswer("status", answer, identitySchema);

@@ -124,7 +124,8 @@ export function followBus(
       const split = lineSplitter((line) => {
         if (!over) received(line);
       });
-      const closed = () => end(new TailscaleError("tailscaled closed its bus", { code: "UNREACHABLE" }));
+      const closed = () =>
+        end(new TailscaleError("tailscaled closed its bus", { code: "UNREACHABLE", reason: "closed" }));
       answer.setEncoding("utf8").on("data", split).on("error", closed).on("close", closed);
     },
     end,

@@ -53,7 +53,7 @@ export interface DoctorFacts {
   /** The tailscaled that carries the pods, when it runs. */
   readonly tailnet: Fact<TailnetFacts>;
   /** That of the node's owner; undefined where one of ours carries the pods. */
-  readonly owner: Fact<OwnersTailscaled> | undefined;
+  readonly owner: OwnerFact | undefined;
   readonly bootUnit: BootUnit;
   /** Undefined without Kubernetes. */
   readonly kubernetes: KubernetesFacts | undefined;
@@ -199,6 +199,22 @@ export interface OwnersTailscaled {
   /** Whether there is a pre-auth key to log it in with. */
   readonly logsIn: boolean;
 }
+
+/** Why it cannot be looked at. `OTHER`: only the words tell. */
+export type OwnerFault =
+  | "NO_SOCKET"
+  | "NOBODY_LISTENS"
+  | "FORBIDDEN"
+  | "SILENT"
+  | "TOO_OLD"
+  | "REFUSED"
+  | "UNREADABLE"
+  | "RECORDS_UNREADABLE"
+  | "OTHER";
+
+export type OwnerFact =
+  | { readonly value: OwnersTailscaled }
+  | { readonly unknown: string; readonly fault: OwnerFault };
 
 /** Whether something loads the rules at boot; `noState`: HeadCNI never ran here. */
 export type BootUnit = "installed" | "absent" | "noState";

@@ -1,7 +1,7 @@
 import { ownerAcceptsRoutes } from "../owner-preferences.ts";
 import type { OwnerProblemCode, OwnerWishes } from "../owner-problem.ts";
 import { ownerHindrance, ownerProblems } from "../owner-problem.ts";
-import type { DoctorSettings, OwnersTailscaled } from "./facts.ts";
+import type { DoctorSettings, OwnerFault, OwnersTailscaled } from "./facts.ts";
 import { type Check, type Checks, fail, type Outcome, ok, warn } from "./finding.ts";
 
 /** The node's own tailscaled, with tailscale.mode: host: before an install, and while HeadCNI runs. */
@@ -9,10 +9,11 @@ export const ownerChecks: Checks = {
   "owner.socket"({ owner }, { ownerSocket }) {
     if (owner === undefined) return undefined;
     if ("value" in owner) return ok(`the node's tailscaled answers on ${ownerSocket}`);
+    const { found, todo } = unseen[owner.fault];
     return fail({
-      found: `the node's tailscaled does not answer on ${ownerSocket}: ${owner.unknown}`,
+      found: `${found}: ${owner.unknown}`,
       why: "It carries everything between this node's pods and other nodes.",
-      todo: "Install Tailscale and start it (systemctl enable --now tailscaled), or set tailscale.socket to where it listens.",
+      todo,
     });
   },
 
@@ -125,6 +126,44 @@ export const ownerChecks: Checks = {
       why: "tailscaled goes on accepting routes after a reboot: until the daemon runs, what anybody in the tailnet announces takes this node's traffic.",
       todo: "Let headcnictl install or the chart (tailscale.bootUnit) put headcni-guard.service here; without systemd have your init system run headcni --guard before tailscaled.",
     });
+  },
+};
+
+const start = "start tailscaled (systemctl enable --now tailscaled)";
+const upgrade =
+  "Upgrade Tailscale on this node, and see that it is tailscaled that listens at tailscale.socket.";
+
+/** Why the owner's tailscaled cannot be looked at. */
+const unseen: Readonly<Record<OwnerFault, { readonly found: string; readonly todo: string }>> = {
+  NO_SOCKET: {
+    found: "there is no socket of the node's tailscaled",
+    todo: `Install Tailscale and ${start}, or set tailscale.socket to where it listens.`,
+  },
+  NOBODY_LISTENS: {
+    found: "nobody listens on the socket of the node's tailscaled",
+    todo: `It has ended, so ${start}; or set tailscale.socket to where it listens.`,
+  },
+  FORBIDDEN: {
+    found: "the node's tailscaled may not be asked",
+    todo: "Run this as root; in a container see that the socket's folder is mounted and no security policy forbids it.",
+  },
+  SILENT: {
+    found: "the node's tailscaled takes the question and does not answer",
+    todo: "See its log (journalctl -u tailscaled); restart it if it hangs.",
+  },
+  TOO_OLD: { found: "the node's tailscaled is too old: it does not know what is asked", todo: upgrade },
+  REFUSED: {
+    found: "the node's tailscaled answers with an error",
+    todo: "See its log (journalctl -u tailscaled); restart it.",
+  },
+  UNREADABLE: { found: "what answers is no tailscaled that HeadCNI can read", todo: upgrade },
+  RECORDS_UNREADABLE: {
+    found: "what HeadCNI added to the node's tailscaled cannot be told",
+    todo: "Repair the file that is named, or remove it and take our prefixes out of `tailscale set --advertise-routes` by hand.",
+  },
+  OTHER: {
+    found: "the node's tailscaled cannot be looked at",
+    todo: "See the reason, and tailscaled's log (journalctl -u tailscaled).",
   },
 };
 

@@ -1,8 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { readBootUnit } from "../../../src/adapters/doctor/read-boot-unit.ts";
-import { readOwner } from "../../../src/adapters/doctor/read-owner.ts";
+import { type ReadOwnerOptions, readOwner } from "../../../src/adapters/doctor/read-owner.ts";
 import { runtimePaths } from "../../../src/runtime-paths.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { standInTailscaled } from "../owner/stand-in.ts";
@@ -17,16 +20,22 @@ beforeEach(async () => {
 });
 afterEach(() => tailscaled.close());
 
-const read = (key: { key: string } | { fault: string } = { fault: "no key" }) =>
+const look = (changes: Partial<ReadOwnerOptions> = {}, ends = signal) =>
   readOwner(
     {
       socket: join(folder, "t.sock"),
       ownerProfiles: join(folder, "owner-profiles.json"),
       links: [{ name: "ts9", mtu: 1200, addresses: ["100.64.0.7"] }],
-      authKey: () => key,
+      authKey: () => ({ fault: "no key" }),
+      ...changes,
     },
-    signal,
+    ends,
   );
+const read = async (changes: Partial<ReadOwnerOptions> = {}) => {
+  const found = await look(changes);
+  if ("unknown" in found) throw new Error(found.unknown);
+  return found.value;
+};
 
 test("doctor sees what the owner made of tailscaled, and changes and writes nothing", async () => {
   tailscaled.state.prefs["a1b2"] = {
@@ -68,7 +77,50 @@ test("the policy knows the node by its tags, else by its user", async () => {
 });
 
 test("with a key a tailscaled that is logged out is logged in", async () => {
-  expect((await read({ key: "hskey-auth-x" })).logsIn).toBe(true);
+  expect((await read({ authKey: () => ({ key: "hskey-auth-x" }) })).logsIn).toBe(true);
+});
+
+/** Listens and does with each connection what it is told. */
+async function listens(path: string, each: (socket: Socket) => void = () => undefined) {
+  const server = createServer(each).listen(path);
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+}
+
+describe("what keeps doctor from looking is told by its kind", () => {
+  test("no socket, and one on which nobody listens", async () => {
+    const socket = join(folder, "other.sock");
+    expect(await look({ socket })).toMatchObject({ fault: "NO_SOCKET" });
+    const script = `require("net").createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, "SIGKILL"))`;
+    await once(spawn(process.execPath, ["-e", script]), "exit");
+    expect(await look({ socket })).toEqual({
+      fault: "NOBODY_LISTENS",
+      unknown: `tailscaled does not answer on ${socket}: ECONNREFUSED`,
+    });
+  });
+
+  test("silence", async () => {
+    const socket = join(folder, "silent.sock");
+    await listens(socket);
+    expect(await look({ socket }, AbortSignal.timeout(50))).toMatchObject({ fault: "SILENT" });
+  });
+
+  test.each([
+    ["HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "FORBIDDEN"],
+    ["HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "TOO_OLD"],
+    ["HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "REFUSED"],
+    ["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "UNREADABLE"],
+    ["SSH-2.0-OpenSSH_9.2\r\n", "UNREADABLE"],
+  ])("the answer %j as %s", async (answer, fault) => {
+    const socket = join(folder, "other.sock");
+    await listens(socket, (one) => one.on("error", () => undefined).once("data", () => one.end(answer)));
+    expect(await look({ socket })).toMatchObject({ fault });
+  });
+
+  test("records of ours that cannot be read", async () => {
+    await writeFile(join(folder, "owner-profiles.json"), "{");
+    expect(await look()).toMatchObject({ fault: "RECORDS_UNREADABLE" });
+  });
 });
 
 test("whether something loads the rules at boot shows in the state directory where the node's units do not", async () => {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { DoctorFacts, DoctorSettings, OwnersTailscaled } from "../../../src/domain/doctor/facts.ts";
+import type {
+  DoctorFacts,
+  DoctorSettings,
+  OwnerFault,
+  OwnersTailscaled,
+} from "../../../src/domain/doctor/facts.ts";
 import { judge } from "../../../src/domain/doctor/judge.ts";
 import type { OwnerFacts } from "../../../src/domain/owner-facts.ts";
 import { facts as logged } from "../../support/owner-desk.ts";
@@ -47,6 +52,7 @@ const owner = (changes: Partial<OwnerFacts>, more: Partial<OwnersTailscaled> = {
   ...before,
   owner: { value: { ...owners, ...more, facts: { ...owners.facts, ...changes } } },
 });
+const unseen = (fault: OwnerFault): DoctorFacts => ({ ...before, owner: { unknown: "its words", fault } });
 const inHostMode = (...[what, id, result, facts, found, changes]: Case): Case => [
   ...([what, id, result, facts, found] as const),
   { ...host, ...changes },
@@ -59,13 +65,15 @@ describe("what is wrong with the owner's tailscaled has its own finding", () => 
   judgeCases(
     (
       [
-        [
-          "nobody answers",
-          "owner.socket",
-          "fail",
-          { ...before, owner: { unknown: "ENOENT" } },
-          "/var/run/tailscale/tailscaled.sock: ENOENT",
-        ],
+        ["no socket", "owner.socket", "fail", unseen("NO_SOCKET"), "there is no socket"],
+        ["nobody listens", "owner.socket", "fail", unseen("NOBODY_LISTENS"), "nobody listens"],
+        ["no right to ask", "owner.socket", "fail", unseen("FORBIDDEN"), "may not be asked"],
+        ["no answer", "owner.socket", "fail", unseen("SILENT"), "does not answer: its words"],
+        ["an API of long ago", "owner.socket", "fail", unseen("TOO_OLD"), "too old"],
+        ["an error", "owner.socket", "fail", unseen("REFUSED"), "answers with an error"],
+        ["another program", "owner.socket", "fail", unseen("UNREADABLE"), "no tailscaled that HeadCNI"],
+        ["bad records", "owner.socket", "fail", unseen("RECORDS_UNREADABLE"), "what HeadCNI added"],
+        ["anything else", "owner.socket", "fail", unseen("OTHER"), "cannot be looked at: its words"],
         ["too old", "owner.version", "fail", owner({ version: "1.98.4" }), "1.98.4"],
         ["userspace networking", "owner.interface", "fail", owner({ tun: false }), "no interface"],
         [
