@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startTailnetRig, type TailnetRig } from "../adapters/tailscale/tailnet-rig.ts";
+import { headscale } from "../lab/headscale.ts";
 import { hostTailscaledProcess, startHostTailscaled } from "../lab/host-tailscaled.ts";
 import type { Lab, LabNode } from "../lab/lab-types.ts";
 import { inNetns } from "../lab/netns.ts";
@@ -21,18 +23,25 @@ const cli = (...args: string[]) =>
   run(inNetns(node().netns, [rig.lab.tools.tailscale, `--socket=${node().hostTailscaledSocket}`, ...args]), {
     timeoutMs: 60_000,
   });
+const keyOf = (owner: string) => join(rig.lab.folder, `${owner}.authkey`);
 const up = (...flags: string[]) =>
   cli(
     "up",
     `--login-server=${rig.headscaleUrl}`,
-    `--auth-key=file:${rig.lab.headscale.authKeyFile}`,
+    `--auth-key=file:${keyOf("alice")}`,
     "--accept-dns=false",
     ...flags,
   );
 const preferences = async () => {
-  // Keys and what tailscaled keeps of the login.
-  const { Config: _, ...prefs } = JSON.parse(await cli("debug", "prefs")) as Record<string, unknown>;
-  return { ...prefs, AdvertiseRoutes: prefs["AdvertiseRoutes"] ?? [] };
+  // Keys and what tailscaled keeps of the login; and what it takes from the tailnet later (ipnlocal: onTailnetDefaultAutoUpdate).
+  const {
+    Config: _,
+    AutoUpdate: _tailnets,
+    ...prefs
+  } = JSON.parse(await cli("debug", "prefs")) as Record<string, unknown>;
+  // `tailscale up` and `set` sort it; a list that is edited by others stays as it is.
+  const routes = (prefs["AdvertiseRoutes"] ?? []) as readonly string[];
+  return { ...prefs, AdvertiseRoutes: routes.toSorted() };
 };
 const untilState = (what: string, holds: () => boolean) =>
   until(holds, what).catch((error: Error) => {
@@ -47,7 +56,26 @@ const served = async () => {
   };
   return Self.PrimaryRoutes ?? [];
 };
-const ours = () => ({ AdvertiseRoutes: [lan, node().podCIDR], RouteAll: true });
+const ours = () => ({ AdvertiseRoutes: [node().podCIDR, lan], RouteAll: true });
+
+/**
+ * Users, not tags: a login of the same machine as the same user, or with any tag, is the same node to Headscale, and then the same profile
+ * to tailscaled; and a tagged node that logged out never gets in again (0.29, hscontrol/state/state.go).
+ */
+async function addOwners({ lab }: TailnetRig, ...owners: readonly string[]): Promise<void> {
+  for (const owner of owners) {
+    const user = JSON.parse(await headscale(lab, ["users", "create", owner, "--output=json"])) as {
+      id: number;
+    };
+    const create = ["preauthkeys", "create", `--user=${user.id}`, "--reusable", "--expiration=24h"];
+    await writeFile(keyOf(owner), (await headscale(lab, create)).trim(), { mode: 0o600 });
+  }
+  const approvers = owners.map((owner) => `${owner}@`);
+  const routes = Object.fromEntries(lab.supernets.map((supernet) => [supernet, approvers]));
+  const policy = join(lab.folder, "owners-policy.json");
+  await writeFile(policy, JSON.stringify({ autoApprovers: { routes } }));
+  await headscale(lab, ["policy", "set", "-f", policy]);
+}
 
 async function runAsOwner(lab: Lab, one: LabNode): Promise<void> {
   await mkdir(one.runtimeDir, { recursive: true });
@@ -58,6 +86,7 @@ beforeAll(async () => {
   const id = `${process.env["LAB_TEST_RUN"] ?? "t"}${randomBytes(2).toString("hex")}`;
   const options = { nodes: 1, approval: "policy", hostTailscaled: ["n1"] } as const;
   rig = await startTailnetRig(options, runAsOwner, id);
+  await addOwners(rig, "alice", "bob");
 });
 afterAll(() => rig.end());
 
@@ -94,7 +123,7 @@ describe("beside the owner of the node's tailscaled", () => {
     await untilState("his list", () => machine.facts()?.preferences.routes[0] === "10.7.0.0/16");
     await untilKept();
     expect(await preferences()).toMatchObject({
-      AdvertiseRoutes: ["10.7.0.0/16", node().podCIDR],
+      AdvertiseRoutes: [node().podCIDR, "10.7.0.0/16"],
       RouteAll: true,
       Hostname: "mine",
     });
@@ -112,7 +141,7 @@ describe("beside the owner of the node's tailscaled", () => {
     await cli(
       "login",
       `--login-server=${rig.headscaleUrl}`,
-      `--auth-key=file:${rig.lab.headscale.authKeyFile}`,
+      `--auth-key=file:${keyOf("bob")}`,
       "--accept-dns=false",
     );
     await untilState("the other profile", () => ![first, ""].includes(machine.facts()?.profileId ?? ""));
@@ -156,7 +185,7 @@ describe("beside the owner of the node's tailscaled", () => {
     machine.stop();
     await cli("logout");
     await cli("set", "--accept-dns=false");
-    machine = liveOwner(rig, 0, { authKeyFrom: "credentials" });
+    machine = liveOwner(rig, 0, { authKeyFile: keyOf("alice") });
     await untilKept();
     expect(await preferences()).toMatchObject({
       ControlURL: rig.headscaleUrl,

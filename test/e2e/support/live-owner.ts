@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createActor, fromCallback } from "xstate";
 import type { GuardEvent } from "../../../machines/guard/guard-events.ts";
 import { headscaleMachine } from "../../../machines/headscale/headscale-machine.ts";
-import type { OwnerInput, OwnerJudged } from "../../../machines/owner/owner-events.ts";
+import type { OwnerJudged } from "../../../machines/owner/owner-events.ts";
 import { ownerFeedMachine } from "../../../machines/owner/owner-feed-machine.ts";
 import { ownerMachine } from "../../../machines/owner/owner-machine.ts";
 import { rejoinMachine } from "../../../machines/tailnet/rejoin-machine.ts";
@@ -28,11 +28,11 @@ interface Link {
   readonly addr_info: readonly { readonly local: string }[];
 }
 
-/** The owner machine of one node on its own tailscaled, wired as the daemon wires it, beside a guard that holds when it may. */
+/** The owner machine of one node on its own tailscaled, wired as the daemon wires it, beside a guard that holds when it may. `authKeyFile`: of a key of ours. */
 export function liveOwner(
   rig: TailnetRig,
   index: number,
-  { authKeyFrom = "owner" }: { readonly authKeyFrom?: OwnerInput["authKeyFrom"] } = {},
+  { authKeyFile }: { readonly authKeyFile?: string } = {},
 ) {
   const node = rig.node(index);
   const socket = node.hostTailscaledSocket ?? "";
@@ -52,7 +52,7 @@ export function liveOwner(
   });
   const tailnet = createTailnet(socket, owner.running, ownersPrefs);
   const client = rig.headscale();
-  const readKey = async () => (await readFile(rig.lab.headscale.authKeyFile, "utf8")).trim();
+  const readKey = async () => (await readFile(authKeyFile ?? "/nonexistent", "utf8")).trim();
   const session = tailnetActors(tailnet, client, readKey, {} as Wire);
   const actors = ownerActors(owner, tailnet, { openNamespace: async () => undefined }, async () => undefined);
   const health = recorder<TailnetFact | OwnerJudged>();
@@ -78,7 +78,7 @@ export function liveOwner(
     {
       input: {
         wanted: { controlUrl: rig.headscaleUrl, hostname: node.name, advertiseRoutes: [node.podCIDR] },
-        authKeyFrom,
+        authKeyFrom: authKeyFile === undefined ? "owner" : "credentials",
         mtu: 1280,
         headscale,
         health: health.ref,
