@@ -4,7 +4,7 @@ import type { OwnerHindrance } from "../../src/domain/owner-problem.ts";
 import { keepError } from "../support/keep-failure.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { FoundTailscaled } from "../tailscaled/tailscaled-machine.ts";
-import { ownerLimits as limits, ownerRestart, ownerSetup } from "./owner-setup.ts";
+import { ownerLimits as limits, ownerRestart, ownerSetup, termsOf } from "./owner-setup.ts";
 
 const nobody: FoundTailscaled = { pid: 0, startTime: "", attended: false };
 
@@ -134,7 +134,7 @@ export const ownerMachine = ownerSetup.createMachine({
               meta: stuckAfter(limits.enter, "what the guard must know cannot be written down"),
               invoke: {
                 src: "enter",
-                input: ({ context: { facts } }) => ({ terms: facts?.terms ?? null }),
+                input: ({ context }) => ({ terms: termsOf(context) }),
                 onDone: {
                   target: "#owner.found.judging",
                   actions: [{ type: "noteOffered", params: ({ event }) => event.output }, "offerTerms"],
@@ -199,7 +199,7 @@ export const ownerMachine = ownerSetup.createMachine({
                   meta: stuckAfter(limits.enter, "what the guard must know cannot be written down"),
                   invoke: {
                     src: "enter",
-                    input: ({ context: { facts } }) => ({ terms: facts?.terms ?? null }),
+                    input: ({ context }) => ({ terms: termsOf(context) }),
                     onDone: {
                       target: "kept",
                       actions: { type: "noteOffered", params: ({ event }) => event.output },

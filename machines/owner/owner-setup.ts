@@ -4,6 +4,7 @@ import type { Failure } from "../../src/domain/failure.ts";
 import type { OwnerFacts } from "../../src/domain/owner-facts.ts";
 import { editToAnnounce } from "../../src/domain/owner-preferences.ts";
 import {
+  isElsewhere,
   type OwnerHindrance,
   type OwnerWishes,
   ownerHindrance,
@@ -125,12 +126,11 @@ export const ownerSetup = setup({
     isKnown: ({ context }) => context.facts !== null,
     isHindered: ({ context }) => hindranceOf(context) !== undefined,
     isHinderedBy: ({ context }, code: OwnerHindrance) => hindranceOf(context)?.code === code,
-    hasTerms: ({ context }) => termsOf(context) !== "",
+    hasTerms: ({ context }) => termsOf(context) !== null,
     // A state's own transition comes before that of `attending`, which a hindrance ends.
-    termsDiffer: ({ context }) =>
-      hindranceOf(context) === undefined && termsOf(context) !== "" && termsOf(context) !== context.offered,
+    termsDiffer: ({ context }) => hindranceOf(context) === undefined && areNews(context),
     /** As `termsDiffer`, of one that carries no pods: the guard stands around it all the same. */
-    hidesTerms: ({ context }) => termsOf(context) !== "" && termsOf(context) !== context.offered,
+    hidesTerms: ({ context }) => areNews(context),
     isHeld: ({ context }) => context.held,
     wantsEdit: ({ context, context: { facts, wanted } }) =>
       facts !== null &&
@@ -161,9 +161,16 @@ function wordsOf(context: OwnerContext, facts: OwnerFacts): string {
     .join("; ");
 }
 
-/** Empty while there are none. */
-function termsOf({ facts }: OwnerContext): string {
-  return jsonOf(facts?.terms ?? null);
+/** What the guard must know; null while there is nothing. */
+export function termsOf(context: Pick<OwnerContext, "facts" | "wanted">): OwnerTerms | null {
+  const { facts, wanted } = context;
+  if (facts === null || facts.terms === null) return null;
+  return { ...facts.terms, elsewhere: isElsewhere(facts, wanted) };
+}
+
+function areNews(context: OwnerContext): boolean {
+  const terms = termsOf(context);
+  return terms !== null && jsonOf(terms) !== context.offered;
 }
 
 function jsonOf(terms: OwnerTerms | null): string {

@@ -43,6 +43,8 @@ export interface HostCarrier {
   readonly confineTable52: Table52Confinement;
   /** Whether pods may ask tailscaled's resolver: the node's resolv.conf names it, and cluster DNS forwards there. */
   readonly magicDns: boolean;
+  /** It is in another tailnet than Headscale's: whoever serves prefixes of pods there is none of ours. */
+  readonly elsewhere: boolean;
 }
 
 /**

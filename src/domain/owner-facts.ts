@@ -1,5 +1,5 @@
 import type { OwnerPreferences, OwnerRecord } from "./owner-preferences.ts";
-import type { OwnerTerms } from "./owner-terms.ts";
+import type { SeenTerms } from "./owner-terms.ts";
 import type { TailnetStatus } from "./tailnet-status.ts";
 
 /** What one look at the owner's tailscaled tells: what he made of it, and what of that is ours. */
@@ -19,5 +19,5 @@ export interface OwnerFacts {
   /** Routes of this node that Headscale has approved and serves; null while it is away. */
   readonly served: readonly string[] | null;
   /** Null while its interface has no address. */
-  readonly terms: OwnerTerms | null;
+  readonly terms: SeenTerms | null;
 }

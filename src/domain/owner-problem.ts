@@ -44,10 +44,17 @@ const oldest = [1, 100] as const;
 /** A tailscaled that starts (NoState) logs in by itself, if it ever was. */
 const loggedOut: readonly OwnerFacts["backendState"][] = ["NeedsLogin", "NeedsMachineAuth", "InUseOtherUser"];
 
+/** Whether it is in another tailnet. A profile without a login yet is in none, and has Tailscale's own server. */
+export function isElsewhere(
+  { profileId, controlUrl }: Pick<OwnerFacts, "profileId" | "controlUrl">,
+  wishes: Pick<OwnerWishes, "controlUrl">,
+): boolean {
+  return profileId !== "" && originOf(controlUrl) !== originOf(wishes.controlUrl);
+}
+
 /** What keeps the owner's tailscaled from carrying pods; the first is what must be mended first. */
 export function ownerHindrance(facts: OwnerFacts, wishes: OwnerWishes): OwnerProblem | undefined {
-  const { backendState, preferences, profileId, version, tun } = facts;
-  const url = originOf(facts.controlUrl);
+  const { backendState, preferences, version, tun } = facts;
   if (isTooOld(version))
     return told(
       "TOO_OLD",
@@ -60,11 +67,10 @@ export function ownerHindrance(facts: OwnerFacts, wishes: OwnerWishes): OwnerPro
       "the node's tailscaled has no interface (--tun=userspace-networking)",
       "start it without that option",
     );
-  // A profile without a login yet has Tailscale's own server.
-  if (profileId !== "" && url !== originOf(wishes.controlUrl))
+  if (isElsewhere(facts, wishes))
     return told(
       "OTHER_CONTROL",
-      `the node's tailscaled is logged in to ${url}, and headscale.url is ${wishes.controlUrl}`,
+      `the node's tailscaled is logged in to ${originOf(facts.controlUrl)}, and headscale.url is ${wishes.controlUrl}`,
       "`tailscale switch` to a profile of that, or log in to it",
     );
   if (!wishes.logsIn && loggedOut.includes(backendState))

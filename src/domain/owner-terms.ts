@@ -12,12 +12,17 @@ export interface OwnerTerms extends Omit<HostCarrier, "kind"> {
   readonly netfilter: "off" | "nodivert" | "on";
 }
 
+/** What a look at it tells of that; which tailnet is ours it does not know. */
+export type SeenTerms = Omit<OwnerTerms, "elsewhere">;
+
 /** Before anything is known of the owner's tailscaled, nothing of ours is set in it: pods are refused, and all else is as it was. */
 export function carrierOf(terms: OwnerTerms | null, mtu: number): HostCarrier {
-  if (terms === null)
-    return { kind: "host", tunnel: { name: "tailscale0", mtu }, confineTable52: "none", magicDns: false };
-  const { tunnel, confineTable52, magicDns } = terms;
-  return { kind: "host", tunnel, confineTable52, magicDns };
+  if (terms === null) {
+    const tunnel = { name: "tailscale0", mtu };
+    return { kind: "host", tunnel, confineTable52: "none", magicDns: false, elsewhere: false };
+  }
+  const { tunnel, confineTable52, magicDns, elsewhere } = terms;
+  return { kind: "host", tunnel, confineTable52, magicDns, elsewhere };
 }
 
 /** What the owner sends by an exit node: nothing, all but what goes to the node's own LAN, or all. */

@@ -169,7 +169,8 @@ describe("the guard's work", () => {
     const { ports, log, loaded } = notingPorts();
     const carriers = ["tailscale0", "wan-tun"].map(
       (name): HostCarrier => ({
-        ...{ kind: "host", tunnel: { name, mtu: 1280 }, confineTable52: "toTailnet", magicDns: false },
+        ...{ kind: "host", tunnel: { name, mtu: 1280 }, confineTable52: "toTailnet" },
+        ...{ magicDns: false, elsewhere: false },
       }),
     );
     const { repair } = guardActors(ports, () => ({
@@ -187,7 +188,7 @@ describe("the guard's work", () => {
   test("at boot all stands that can, and what could not is told", async () => {
     const { carrier: _carrier, ...shared } = settings;
     const tunnel = { name: "tailscale0", mtu: 1280 };
-    const remembered = { tunnel, confineTable52: "toTailnet", magicDns: false } as const;
+    const remembered = { tunnel, confineTable52: "toTailnet", magicDns: false, elsewhere: false } as const;
     const whole = notingPorts();
     await loadBootGuard(whole.ports, shared, remembered, true);
     expect(whole.loaded[0]).toContain("headcni_allowlist");

@@ -40,9 +40,10 @@ test("the guard has what is known of it, and of one that nothing is known of it 
     confineTable52: "toTailnet",
     magicDns: true,
     netfilter: "on",
+    elsewhere: true,
   };
   const { addresses: _addresses, netfilter: _netfilter, ...known } = terms;
   expect(carrierOf(terms, 1280)).toEqual({ kind: "host", ...known });
   const unknown = { tunnel: { name: "tailscale0", mtu: 1280 }, confineTable52: "none", magicDns: false };
-  expect(carrierOf(null, 1280)).toEqual({ kind: "host", ...unknown });
+  expect(carrierOf(null, 1280)).toEqual({ kind: "host", ...unknown, elsewhere: false });
 });

@@ -1,15 +1,16 @@
 import type { OwnerFacts } from "../../src/domain/owner-facts.ts";
 import { nothingOurs } from "../../src/domain/owner-preferences.ts";
 import type { OwnerWishes } from "../../src/domain/owner-problem.ts";
-import type { OwnerTerms } from "../../src/domain/owner-terms.ts";
+import type { OwnerTerms, SeenTerms } from "../../src/domain/owner-terms.ts";
 
-export const terms: OwnerTerms = {
+const seenTerms: SeenTerms = {
   tunnel: { name: "tailscale0", mtu: 1280 },
   addresses: ["100.64.0.7"],
   confineTable52: "toTailnet",
   magicDns: false,
   netfilter: "on",
 };
+export const terms: OwnerTerms = { ...seenTerms, elsewhere: false };
 
 export const wishes: OwnerWishes = {
   controlUrl: "http://10.99.0.1:8080",
@@ -30,5 +31,5 @@ export const facts: OwnerFacts = {
   preferences: { routes: ["192.168.7.0/24"], acceptsRoutes: false, appConnector: false },
   record: nothingOurs,
   served: null,
-  terms,
+  terms: seenTerms,
 };

@@ -11,6 +11,7 @@ const termsSchema = z.object({
   confineTable52: z.enum(["none", "toTailnet", "behindMain"]),
   magicDns: z.boolean(),
   netfilter: z.enum(["off", "nodivert", "on"]),
+  elsewhere: z.boolean().default(false),
 });
 
 /** Null where there are none, or none that this release reads: then nothing is known of the owner's tailscaled. */

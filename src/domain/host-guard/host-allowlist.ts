@@ -1,4 +1,4 @@
-import type { Believed } from "../believed-prefixes.ts";
+import { type Believed, nobodyBelieved } from "../believed-prefixes.ts";
 import type { HostGuard } from "../guard-settings.ts";
 import { magicDnsAddress, tailnetRange } from "../kernel-constants.ts";
 import {
@@ -17,11 +17,13 @@ import { hostPrefix } from "../prefix.ts";
  * The allowlist beside the node's own tailscaled. The node itself sends and receives there, too, so it stands where all packets pass.
  * Besides, pods and members of the tailnet that are no Nodes have nothing to do with each other: pods reach Nodes' addresses and the
  * resolver, Nodes reach pods by node ports, and what kube-proxy leads to a member is the operator's word.
+ * In another tailnet nobody is believed: its members are others, whatever their addresses and IDs.
  */
 export function hostAllowlist(
   { supernets, carrier }: Pick<HostGuard, "supernets" | "carrier">,
-  { prefixes, nodes }: Believed,
+  believed: Believed,
 ): NftTable {
+  const { prefixes, nodes } = carrier.elsewhere ? nobodyBelieved : believed;
   const tunnel = carrier.tunnel.name;
   const settings = { supernets, tunnel };
   const families = allowlistFamilies(settings);

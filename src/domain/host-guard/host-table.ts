@@ -45,6 +45,7 @@ const beforeOthersNat = 95;
  */
 export function hostTable(settings: HostGuard): NftTable {
   const families = familySettings(settings);
+  const { elsewhere } = settings.carrier;
   const { name: tunnel, mtu } = settings.carrier.tunnel;
   const leaving = (family: FamilySettings) => leavingCluster(settings, family);
   return {
@@ -55,6 +56,7 @@ export function hostTable(settings: HostGuard): NftTable {
         ...{ type: "filter", hook: "prerouting", priority: -300, policy: "accept" },
         rules: [
           ...podSources,
+          ...(elsewhere ? families.map((family) => fromElsewhere(tunnel, family)) : []),
           ...families.flatMap((family) => [
             spoofed(tunnel, family),
             duplicate(tunnel, family),
@@ -85,7 +87,11 @@ export function hostTable(settings: HostGuard): NftTable {
       {
         name: "barrier",
         ...{ type: "filter", hook: "postrouting", priority: -150, policy: "accept" },
-        rules: families.flatMap((family) => [inClear(tunnel, family), ...servicesInClear(offNode, family)]),
+        rules: families.flatMap((family) => [
+          inClear(tunnel, family),
+          ...(elsewhere ? [toElsewhere(tunnel, family)] : []),
+          ...servicesInClear(offNode, family),
+        ]),
       },
       {
         name: "unmark",
@@ -98,6 +104,21 @@ export function hostTable(settings: HostGuard): NftTable {
         rules: families.flatMap((family) => [asRouter(family, tunnel), leavingPods(leaving(family), family)]),
       },
     ],
+  };
+}
+
+/** In a known flow or not: who has pods' addresses in another tailnet is none of ours. */
+function fromElsewhere(tunnel: string, { family, supernets }: FamilySettings): NftRule {
+  return {
+    name: `elsewhere-in-${family}`,
+    statements: [metaIs("iifname", tunnel), addressIn(family, "saddr", supernets), ...refused],
+  };
+}
+
+function toElsewhere(tunnel: string, { family, supernets }: FamilySettings): NftRule {
+  return {
+    name: `elsewhere-out-${family}`,
+    statements: [metaIs("oifname", tunnel), addressIn(family, "daddr", supernets), ...refused],
   };
 }
 

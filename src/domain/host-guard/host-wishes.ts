@@ -20,19 +20,28 @@ export function hostWishes(settings: HostGuard, routed: readonly (4 | 6)[]): rea
       ),
     ),
     ...families.flatMap(({ family, supernets }) =>
-      supernets.flatMap((destination) => supernetRules(family, destination)),
+      supernets.flatMap((destination) => supernetRules(family, destination, settings.carrier)),
     ),
     ...routed.flatMap((family) => confinement(family, settings.carrier)),
   ];
 }
 
-/** Of tailscaled's table only routes within the supernet lead to pods: neither an exit node nor a wider route of the owner's has any. */
-function supernetRules(family: 4 | 6, destination: string): readonly KernelWish[] {
+/**
+ * Of tailscaled's table only routes within the supernet lead to pods: neither an exit node nor a wider route of the owner's has any. Those
+ * of another tailnet lead to none of ours.
+ */
+function supernetRules(
+  family: 4 | 6,
+  destination: string,
+  { elsewhere }: HostCarrier,
+): readonly KernelWish[] {
+  const unreachable = rule("node.supernetRule", {
+    ...{ family, destination, table: 0, priority: hostRulePriority.supernetUnreachable },
+    action: "unreachable",
+  });
+  if (elsewhere) return [unreachable];
   return [
-    rule("node.supernetRule", {
-      ...{ family, destination, table: 0, priority: hostRulePriority.supernetUnreachable },
-      action: "unreachable",
-    }),
+    unreachable,
     rule("node.supernetRule", {
       ...{ family, destination, table: tailscaleTable, priority: hostRulePriority.supernetToTable52 },
       suppressPrefixLength: parsePrefix(destination).length - 1,

@@ -130,8 +130,9 @@ test("what the guard must know is kept over a boot, and nothing that is no such 
   const { ownerTerms } = runtimePaths({ runtimeDir: folder, stateDir: folder });
   expect(await readOwnerTerms(ownerTerms)).toBeNull();
   expect(await owner.recallTerms()).toBeNull();
-  const { terms } = await owner.look(signal);
-  if (terms === null) throw new Error("no terms");
+  const { terms: seen } = await owner.look(signal);
+  if (seen === null) throw new Error("no terms");
+  const terms = { ...seen, elsewhere: true };
   await owner.keepTerms(terms, signal);
   expect(await readOwnerTerms(ownerTerms)).toEqual(terms);
   expect(await owner.recallTerms()).toEqual(terms);

@@ -8,7 +8,13 @@ import { loadTable } from "../../../src/domain/nft-table.ts";
 /** As nft lists the table that says so, in a namespace of its own. */
 function listed(believed: typeof nobodyBelieved): string {
   const tunnel = { name: "tailscale0", mtu: 1280 };
-  const carrier = { kind: "host", tunnel, confineTable52: "none", magicDns: false } as const;
+  const carrier = {
+    kind: "host",
+    tunnel,
+    confineTable52: "none",
+    magicDns: false,
+    elsewhere: false,
+  } as const;
   const table = hostAllowlist({ supernets: ["10.244.0.0/16", "fd00:244::/56"], carrier }, believed);
   const commands = "cat | nft -j -f /dev/stdin && nft -j list table inet headcni_allowlist";
   return execFileSync("unshare", ["--net", "sh", "-c", commands], {

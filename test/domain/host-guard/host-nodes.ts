@@ -66,7 +66,13 @@ function hosted(node: TestNode, magicDns: boolean): HostNode {
   return {
     settings: {
       ...shared,
-      carrier: { kind: "host", tunnel: carrier.tunnel, confineTable52: "toTailnet", magicDns },
+      carrier: {
+        kind: "host",
+        tunnel: carrier.tunnel,
+        confineTable52: "toTailnet",
+        magicDns,
+        elsewhere: false,
+      },
     },
     terms: { ...terms, nodes, magicDns, backends: [...terms.backends, ...Object.values(members)] },
     places: { 4: placesOf(4), 6: placesOf(6) },
@@ -102,4 +108,16 @@ export const hostNodes = {
   whole: hosted(dualStack, true),
   others: [hosted(onlyIpv4, false), hosted(keptAddresses, true)],
   any: fc.tuple(anyNode, fc.boolean()).map(([node, magicDns]) => hosted(node, magicDns)),
+};
+
+/** The same node, whose owner switched to a profile of another tailnet. */
+export function elsewhere(node: HostNode): HostNode {
+  const { settings } = node;
+  return { ...node, settings: { ...settings, carrier: { ...settings.carrier, elsewhere: true } } };
+}
+
+export const nodesElsewhere = {
+  whole: elsewhere(hostNodes.whole),
+  others: hostNodes.others.map(elsewhere),
+  any: hostNodes.any.map(elsewhere),
 };

@@ -1,13 +1,18 @@
+import { expect, test } from "vitest";
+import { nobodyBelieved } from "../../../src/domain/believed-prefixes.ts";
 import { hostForwardAccepts, hostInputAccepts } from "../../../src/domain/host-guard/host-accepts.ts";
 import { hostAllowlist } from "../../../src/domain/host-guard/host-allowlist.ts";
 import type { FilterPacket } from "../../support/filter-packet.ts";
-import { foreignTable, plannedTable, prove, type Subject } from "../firewall-proof.ts";
-import { type HostNode, hostNodes, onNode } from "./host-nodes.ts";
+import { foreignTable, plannedTable, prove, proveKept, type Subject } from "../firewall-proof.ts";
+import { verdicts } from "../firewall-words.ts";
+import { type HostNode, hostNodes, nodesElsewhere, onNode } from "./host-nodes.ts";
 import {
+  elsewhereSentences,
   hostAllowlistSentences,
   hostForwardSentences,
   hostInputSentences,
   hostSentences,
+  refusalsElsewhere,
 } from "./host-sentences.ts";
 
 const forwarded = ({ input, output }: FilterPacket) => input !== undefined && output !== undefined;
@@ -53,4 +58,35 @@ const subjects: readonly Subject<HostNode>[] = [
   ]),
 ];
 
+const inAnotherTailnet: Subject<HostNode> = {
+  what: "the node's table beside its own tailscaled in another tailnet",
+  table: ({ settings }) => plannedTable("node", settings),
+  sentences: elsewhereSentences,
+  namespace: onNode,
+  speaksOf: () => true,
+  withKubeProxy: true,
+};
+/** Alone: much of what the table refuses for other reasons it refuses by these then, too. */
+const itsOwnRules: Subject<HostNode> = {
+  ...inAnotherTailnet,
+  what: "what that table has besides",
+  table: ({ settings }) => {
+    const { name, chains } = plannedTable("node", settings);
+    const refusing = chains.map(({ rules, ...chain }) => ({
+      ...chain,
+      rules: rules.filter((rule) => rule.name.startsWith("elsewhere-")),
+    }));
+    return { name, chains: refusing.filter(({ rules }) => rules.length > 0) };
+  },
+  sentences: verdicts(refusalsElsewhere),
+};
+
 prove(subjects, hostNodes);
+proveKept([inAnotherTailnet], nodesElsewhere);
+prove([itsOwnRules], nodesElsewhere);
+
+test("in another tailnet the allowlist believes nobody", () => {
+  const believed = { prefixes: hostNodes.whole.believed, nodes: hostNodes.whole.terms.nodes };
+  const { settings } = nodesElsewhere.whole;
+  expect(hostAllowlist(settings, believed)).toEqual(hostAllowlist(hostNodes.whole.settings, nobodyBelieved));
+});

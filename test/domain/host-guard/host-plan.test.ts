@@ -16,7 +16,7 @@ const settings: HostGuard = {
   allowFromUnderlay: { prefixes: [], links: [] },
   carrier: {
     ...{ kind: "host", tunnel: { name: "tailscale0", mtu: 1280 } },
-    ...{ confineTable52: "toTailnet", magicDns: false },
+    ...{ confineTable52: "toTailnet", magicDns: false, elsewhere: false },
   },
 };
 const confined = (confineTable52: Table52Confinement): HostGuard => ({

@@ -132,9 +132,20 @@ const hostRefusals: readonly Refusal<HostTerms>[] = [
   },
 ];
 
-/** The guard's table beside the node's own tailscaled. */
-export const hostSentences: readonly Sentence<HostTerms>[] = [
-  ...verdicts(hostRefusals),
+/** In another tailnet others may have and serve the addresses of pods. */
+export const refusalsElsewhere: readonly Refusal<HostTerms>[] = [
+  {
+    says: "nobody in another tailnet sends as a pod, in a known flow or not",
+    forbids: ({ input, source }, _passage, { supernets }) => isTailnet(input) && inAny(source, supernets),
+  },
+  {
+    says: "nothing for pods is sent to another tailnet, by pods or by the node, in a known flow or not",
+    forbids: ({ output }, { destination }, { supernets }) =>
+      isTailnet(output) && inAny(destination, supernets),
+  },
+];
+
+const hostTreatment: readonly Sentence<HostTerms>[] = [
   {
     says: "what enters the tailnet for pods comes from a pod's address or the router's, and what a pod sends elsewhere from the node's",
     holds: (packet, passage, { own, supernets, routers, masquerade }) => {
@@ -176,6 +187,15 @@ export const hostSentences: readonly Sentence<HostTerms>[] = [
     },
   },
 ];
+
+/** The guard's table beside the node's own tailscaled. */
+export const hostSentences: readonly Sentence<HostTerms>[] = [...verdicts(hostRefusals), ...hostTreatment];
+
+/** The same where that is in another tailnet. */
+export const elsewhereSentences: readonly Sentence<HostTerms>[] = verdicts([
+  ...hostRefusals,
+  ...refusalsElsewhere,
+]);
 
 /** The allowlist beside the node's own tailscaled, whatever else is there. */
 export const hostAllowlistSentences: readonly Sentence<HostTerms>[] = verdicts<HostTerms>([

@@ -5,7 +5,7 @@ import type { KernelOperation, KernelRouteRequest, KernelRule } from "../../../s
 import { addressAt, parsePrefix, prefixSize } from "../../../src/domain/prefix.ts";
 import { addressInside } from "../../support/address-bits.ts";
 import type { RoutedNamespace } from "../../support/policy-routing.ts";
-import { type HostNode, hostNodes } from "./host-nodes.ts";
+import { elsewhere, type HostNode, hostNodes, nodesElsewhere } from "./host-nodes.ts";
 import { type OwnerRouting, table52, tailscaledRules } from "./owner-tailscaled.ts";
 
 /** What the owner's preferences were, before RouteAll was ours to set. */
@@ -69,10 +69,12 @@ function routed({ settings, terms: { own, supernets, believed }, places }: HostN
 }
 
 export const fullNode = routed(hostNodes.whole);
+export const nodeElsewhere = routed(nodesElsewhere.whole);
 /** The configuration has no supernet that overlaps the tailnet's range. */
-export const anyRouted: fc.Arbitrary<RoutedNode> = hostNodes.any
-  .filter(({ terms }) => !terms.supernets.some((supernet) => addressInside("fd7a:115c:a1e0::2", supernet)))
-  .map(routed);
+export const anyRouted: fc.Arbitrary<RoutedNode> = fc
+  .tuple(hostNodes.any, fc.boolean())
+  .filter(([{ terms }]) => !terms.supernets.some((supernet) => addressInside("fd7a:115c:a1e0::2", supernet)))
+  .map(([node, isElsewhere]) => routed(isElsewhere ? elsewhere(node) : node));
 
 export function ownersOf({ announcements }: RoutedNode): readonly Owner[] {
   return [true, false].flatMap((acceptedRoutes) =>

@@ -12,6 +12,7 @@ import {
   confinementFor,
   fullNode,
   kernelRules,
+  nodeElsewhere,
   type Owner,
   ours,
   ownersMain,
@@ -37,8 +38,10 @@ const isLink = (way: Way, link: string) => typeof way === "object" && way.link =
 const isOthersPod = ({ at: { own, supernets }, destination }: Judged) =>
   inAny(destination, supernets) && !inAny(destination, own);
 /** By a route that is as narrow as the supernet: a wider one is not about pods. */
-const isServed = ({ at: { supernets }, owner: { running, announced }, destination }: Judged) =>
+const isServed = ({ at: { supernets, settings }, owner: { running, announced }, destination }: Judged) =>
   running &&
+  // In another tailnet those are somebody else's pods.
+  !settings.carrier.elsewhere &&
   announced.some(
     (prefix) =>
       addressInside(destination, prefix) &&
@@ -130,7 +133,8 @@ describe("routing beside the node's own tailscaled", () => {
   const owners = ownersOf(fullNode);
 
   test("keeps every sentence, whatever its owner has set and members announce", () => {
-    for (const owner of owners) expect(brokenBy(fullNode, owner)).toEqual([]);
+    for (const owner of owners)
+      for (const at of [fullNode, nodeElsewhere]) expect(brokenBy(at, owner)).toEqual([]);
     fc.assert(
       fc.property(
         anyRouted.chain((at) => fc.tuple(fc.constant(at), anyOwner(at))),

@@ -166,7 +166,6 @@ describe("what its owner does", () => {
   it.each([
     ["tooOld", { version: "1.98.4" }, "1.98.4"],
     ["withoutInterface", { tun: false }, "userspace-networking"],
-    ["elsewhere", { controlUrl: "https://hs.example" }, "https://hs.example"],
     ["loggedOut", { backendState: "NeedsLogin" }, "not logged in"],
     ["stopped", { backendState: "Stopped" }, "`tailscale up`"],
     ["appConnector", { preferences: { ...facts.preferences, appConnector: true } }, "app connector"],
@@ -200,16 +199,30 @@ describe("what its owner does", () => {
       controlUrl: "https://hs.example",
       terms: { ...terms, confineTable52: "none" },
     });
-    expect(send(elsewhere)).toContainEqual(enter({ confineTable52: "none" }));
+    const told = { confineTable52: "none", elsewhere: true } as const;
+    expect(send(elsewhere)).toEqual([
+      enter(told),
+      loginOver,
+      noStatus,
+      { stop: "tailnet" },
+      { to: "health", type: "tailscale.down", reason: expect.stringContaining("https://hs.example") },
+    ]);
     expect(fail("enter", broken)).toEqual([counted()]);
     expect(at()).toEqual({ found: { hindered: "untold" } });
-    expect(fire(5_000)).toContainEqual(enter({ confineTable52: "none" }));
-    expect(done("enter", { ...terms, confineTable52: "none" })).toContainEqual(offered);
+    expect(fire(5_000)).toContainEqual(enter(told));
+    expect(done("enter", { ...terms, ...told })).toContainEqual(offered);
     expect(at()).toEqual({ found: { hindered: "elsewhere" } });
     // Back again the guard has to hold with what is then, before anything is edited.
     expect(send(read())).toEqual([session("adopted"), enter()]);
     expect(done("enter", terms)).toEqual([offered]);
     expect(send({ type: "tailnetNamespace.held" })).toEqual([edit]);
+  });
+
+  it("in another tailnet is told to the guard for its routes alone, whatever else is wrong with it", () => {
+    const { send, at } = kept();
+    const other = { controlUrl: "https://hs.example", version: "1.98.4" };
+    expect(send(read(other))).toContainEqual(enter({ elsewhere: true }));
+    expect(at()).toEqual({ found: { hindered: "telling" } });
   });
 
   it("needs no login of his where there is a key", () => {
