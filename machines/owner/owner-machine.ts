@@ -35,6 +35,7 @@ export const ownerMachine = ownerSetup.createMachine({
     facts: null,
     offered: "",
     held: false,
+    asked: true,
     judged: "",
     failures: 0,
     failure: null,
@@ -216,13 +217,24 @@ export const ownerMachine = ownerSetup.createMachine({
                 },
                 editing: {
                   meta: stuckAfter(limits.edit, "the node's tailscaled does not take our prefixes"),
+                  // Also where it fails once it is made.
+                  entry: "noteUnasked",
                   invoke: {
                     src: "edit",
                     input: ({ context: { wanted } }) => ({ prefixes: wanted.advertiseRoutes }),
                     onDone: {
-                      target: "resting",
+                      target: "asking",
                       actions: { type: "noteEdited", params: ({ event }) => event.output },
                     },
+                    onError: { target: "backingOff", actions: keepError },
+                  },
+                },
+                // Headscale 0.29 tells everybody but this node itself what it serves, until it is asked anew.
+                asking: {
+                  meta: stuckAfter(limits.ask, "the node's tailscaled does not ask Headscale what it serves"),
+                  invoke: {
+                    src: "recheck",
+                    onDone: { target: "resting", actions: "noteAsked" },
                     onError: { target: "backingOff", actions: keepError },
                   },
                 },
@@ -238,10 +250,15 @@ export const ownerMachine = ownerSetup.createMachine({
                     { guard: "termsDiffer", target: "entering" },
                     { guard: not("isHeld"), target: "awaitingGuard" },
                     { guard: "wantsEdit", target: "editing" },
+                    { guard: not("isAsked"), target: "asking" },
                   ],
                 },
                 backingOff: {
-                  meta: stuckAfter(limits.again, "the node's tailscaled does not take our prefixes", "warn"),
+                  meta: stuckAfter(
+                    limits.again,
+                    "the node's tailscaled does not take our prefixes, or does not ask Headscale what it serves",
+                    "warn",
+                  ),
                   after: { again: "kept" },
                 },
               },

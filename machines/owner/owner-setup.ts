@@ -30,6 +30,8 @@ interface OwnerContext extends OwnerInput {
   readonly offered: string;
   /** The guard holds with that. */
   readonly held: boolean;
+  /** Headscale was asked what it serves since the last edit. */
+  readonly asked: boolean;
   /** What `health` was told is wrong while pods are carried. */
   readonly judged: string;
   /** Ends of a session in a row that never knew where it stands. */
@@ -49,6 +51,7 @@ export const ownerLimits = {
   enter: 5000,
   guard: 5000,
   edit: 12_000,
+  ask: 12_000,
   rest: 1000,
   again: 5000,
 };
@@ -73,6 +76,8 @@ export const ownerSetup = setup({
     edit: notProvided<Pick<OwnerFacts, "preferences" | "record">, { readonly prefixes: readonly string[] }>(
       "owner.edit",
     ),
+    /** Has tailscaled ask Headscale anew. */
+    recheck: notProvided<void, void>("owner.recheck"),
     tailnet: tailnetMachine,
   },
   actions: {
@@ -113,8 +118,9 @@ export const ownerSetup = setup({
     noteHeld: assign({ held: true }),
     noteEdited: assign(({ context }, edited: Pick<OwnerFacts, "preferences" | "record">) => ({
       facts: context.facts && { ...context.facts, ...edited },
-      failure: null,
     })),
+    noteUnasked: assign({ asked: false }),
+    noteAsked: assign({ asked: true, failure: null }),
     offerCredentials: sendTo("tailnet", { type: "credentials.replaced" }),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
@@ -131,6 +137,7 @@ export const ownerSetup = setup({
     termsDiffer: ({ context }) => hindranceOf(context) === undefined && areNews(context),
     /** As `termsDiffer`, of one that carries no pods: the guard stands around it all the same. */
     hidesTerms: ({ context }) => areNews(context),
+    isAsked: ({ context }) => context.asked,
     isHeld: ({ context }) => context.held,
     wantsEdit: ({ context, context: { facts, wanted } }) =>
       facts !== null &&

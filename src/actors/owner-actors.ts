@@ -34,13 +34,9 @@ export function ownerActors(
         },
       ),
       edit: fromPromise<Pick<OwnerFacts, "preferences" | "record">, { readonly prefixes: readonly string[] }>(
-        async ({ input, signal }) => {
-          const edited = await owner.announce(input.prefixes, signal);
-          // Headscale 0.29 tells everybody but this node itself what it serves, until it is asked anew.
-          await tailnet.recheckLogin(signal);
-          return edited;
-        },
+        ({ input, signal }) => owner.announce(input.prefixes, signal),
       ),
+      recheck: fromPromise<void, void>(({ signal }) => tailnet.recheckLogin(signal)),
     },
     feed: {
       bus: fromCallback<OwnerFeedEvent, undefined>(({ sendBack }) =>

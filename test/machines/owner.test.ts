@@ -57,12 +57,13 @@ test("every transition of the owner machine can be taken", async () => {
       enter: { done: [terms] },
       edit: { done: [edited] },
     },
-    stateKey: ({ context: { facts: seen, offered, held, missed, failures, judged } }) => [
+    stateKey: ({ context: { facts: seen, offered, held, asked, missed, failures, judged } }) => [
       seen && (ownerHindrance(seen, wishes)?.code ?? ownerProblems(seen, wishes).length),
       seen?.preferences.acceptsRoutes,
       seen?.terms?.confineTable52,
       offered.length,
       held,
+      asked,
       missed,
       judged,
       Math.min(failures, 1),

@@ -14,6 +14,7 @@ const seek = { start: "seek" };
 const feed = { start: "feed", input: { process, parent: "<owner>" } };
 const enter = (changes = {}) => ({ start: "enter", input: { terms: { ...terms, ...changes } } });
 const edit = { start: "edit", input: { prefixes: ["10.244.1.0/24"] } };
+const ask = { start: "recheck" };
 const offered = { to: "guard", type: "tailnetNamespace.opened", replyTo: "<owner>" };
 const loginOver = { to: "health", type: "tailscale.loginEnded" };
 const noStatus = { to: "routes", type: "tailnet.changed", status: noTailnet };
@@ -73,6 +74,7 @@ function editing() {
 function kept() {
   const owner = editing();
   owner.done("edit", edited);
+  owner.done("recheck");
   owner.fire(1_000);
   return owner;
 }
@@ -93,7 +95,9 @@ describe("the owner's tailscaled", () => {
     // No limit lets it go on without the guard.
     expect(timers()).toEqual([]);
     expect(send({ type: "tailnetNamespace.held" })).toEqual([edit]);
-    expect(done("edit", edited)).toEqual([]);
+    expect(done("edit", edited)).toEqual([ask]);
+    expect(preferences()).toBe("asking");
+    expect(done("recheck")).toEqual([]);
     expect(preferences()).toBe("resting");
     expect(fire(1_000)).toEqual([]);
     expect(preferences()).toBe("kept");
@@ -111,6 +115,7 @@ describe("the owner's tailscaled", () => {
     expect(send(read({ ...edited, shieldsUp: false }))).toEqual([]);
     expect(send({ ...read(), settled: false })).toEqual([edit]);
     done("edit", edited);
+    done("recheck");
     // Somebody who undoes it again and again gets no more than one a second.
     expect(send(read())).toEqual([]);
     expect(preferences()).toBe("resting");
@@ -136,6 +141,7 @@ describe("the owner's tailscaled", () => {
     expect(done("enter", others.terms)).toEqual([offered]);
     send({ type: "tailnetNamespace.held" });
     done("edit", edited);
+    done("recheck");
     send(read({ ...edited, terms }));
     expect(preferences()).toBe("resting");
   });
@@ -155,10 +161,38 @@ describe("the owner's tailscaled", () => {
     expect(timers()).toEqual([5_000]);
     expect(fire(5_000)).toEqual([edit]);
     done("edit", edited);
+    done("recheck");
     expect(context().failure).toBeNull();
     const other = seen();
     expect(other.fail("enter", broken)).toEqual([counted()]);
     expect(other.fire(5_000)).toEqual([enter()]);
+  });
+});
+
+describe("what Headscale serves", () => {
+  it("is asked for again 5 s after that failed, without another edit", () => {
+    const { done, fail, fire, timers, preferences, send, context } = editing();
+    done("edit", edited);
+    expect(fail("recheck", broken)).toEqual([counted()]);
+    expect(timers()).toEqual([5_000]);
+    // The bus has told of the edit meanwhile.
+    expect(send(read(edited))).toEqual([]);
+    expect(fire(5_000)).toEqual([ask]);
+    expect(done("recheck")).toEqual([]);
+    expect(preferences()).toBe("resting");
+    expect(context().failure).toBeNull();
+    expect(fire(1_000)).toEqual([]);
+    expect(preferences()).toBe("kept");
+  });
+
+  it("is asked for where the edit was made and its answer lost, and where the owner stopped it in between", () => {
+    const { fail, fire, send, done } = editing();
+    fail("edit", broken);
+    send(read(edited));
+    expect(fire(5_000)).toEqual([ask]);
+    send(read({ ...edited, backendState: "Stopped" }));
+    expect(send(read(edited))).toEqual([session("adopted"), ask]);
+    expect(done("recheck")).toEqual([]);
   });
 });
 
