@@ -18,9 +18,17 @@ export interface OwnerRead {
   readonly settled: boolean;
 }
 
+/** From the feed: it cannot look, for longer than a change of the owner's takes. */
+export interface OwnerUnread {
+  readonly type: "owner.unread";
+  /** Why, in words. */
+  readonly reason: string;
+}
+
 export type OwnerEvent =
   | NamespaceHeld
   | OwnerRead
+  | OwnerUnread
   | SessionSettled
   /** From the root: another auth key is in place. */
   | { readonly type: "credentials.replaced" };

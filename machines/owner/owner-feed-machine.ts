@@ -7,11 +7,11 @@ import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { TailscaledIdentity } from "../tailnet/tailnet-events.ts";
-import type { OwnerRead } from "./owner-events.ts";
+import type { OwnerRead, OwnerUnread } from "./owner-events.ts";
 
 export interface OwnerFeedInput {
   readonly process: TailscaledIdentity;
-  readonly parent: Recipient<OwnerRead>;
+  readonly parent: Recipient<OwnerRead | OwnerUnread>;
 }
 
 interface OwnerFeedContext extends OwnerFeedInput {
@@ -29,7 +29,7 @@ export interface OwnerLook {
 }
 
 const limits = {
-  silence: 30_000,
+  silence: 10_000,
   look: 12_000,
   find: 5000,
   settle: 100,
@@ -61,6 +61,10 @@ export const ownerFeedMachine = setup({
       enqueue.assign({ failure: null });
       enqueue.sendTo(context.parent, { type: "owner.read", ...read });
     }),
+    reportUnread: enqueueActions(({ context: { failure, parent }, enqueue }) => {
+      const reason = failure?.message ?? "it does not answer on its socket";
+      enqueue.sendTo(parent, { type: "owner.unread", reason });
+    }),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
   },
   guards: {
@@ -81,7 +85,8 @@ export const ownerFeedMachine = setup({
       on: { "owner.changed": { actions: "keepHint" }, "owner.closed": "checking" },
       states: {
         looking: {
-          meta: stuckAfter(limits.silence, "the node's tailscaled answers only with errors"),
+          meta: stuckAfter(limits.silence, "the node's tailscaled cannot be looked at: /ready says why"),
+          after: { silence: { actions: "reportUnread" } },
           initial: "reading",
           states: {
             reading: {

@@ -33,6 +33,7 @@ export const ownerMachine = ownerSetup.createMachine({
     found: nobody,
     missed: "",
     facts: null,
+    unread: "",
     offered: "",
     held: false,
     asked: true,
@@ -101,11 +102,27 @@ export const ownerMachine = ownerSetup.createMachine({
           },
           { actions: { type: "keepFacts", params: ({ event }) => event.facts } },
         ],
+        "owner.unread": {
+          actions: [{ type: "keepUnread", params: ({ event }) => event }, "reportProblems"],
+        },
       },
       exit: ["forgetFacts", "reportProblems"],
       states: {
         examining: {
           meta: stuckAfter(limits.look, "the node's tailscaled does not answer on its socket"),
+          always: [
+            { guard: "isKnown", target: "judging" },
+            { guard: "isUnread", target: "unread" },
+          ],
+        },
+        // Nothing is known of it, so nothing of it is used.
+        unread: {
+          meta: stuckAfter(
+            limits.owner,
+            "the node's tailscaled cannot be looked at: /ready says why",
+            "warn",
+          ),
+          entry: "reportUnread",
           always: { guard: "isKnown", target: "judging" },
         },
         judging: {

@@ -17,7 +17,7 @@ import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { tailnetMachine } from "../tailnet/tailnet-machine.ts";
 import type { FoundTailscaled } from "../tailscaled/tailscaled-machine.ts";
-import type { OwnerEvent, OwnerInput, OwnerJudged, OwnerRead } from "./owner-events.ts";
+import type { OwnerEvent, OwnerInput, OwnerJudged, OwnerRead, OwnerUnread } from "./owner-events.ts";
 import { ownerFeedMachine } from "./owner-feed-machine.ts";
 
 interface OwnerContext extends OwnerInput {
@@ -26,6 +26,8 @@ interface OwnerContext extends OwnerInput {
   readonly missed: string;
   /** Of this tailscaled; null before the first look at it. */
   readonly facts: OwnerFacts | null;
+  /** Why it cannot be looked at, in words; empty while it can. */
+  readonly unread: string;
   /** What the guard was given last, as JSON: empty before. */
   readonly offered: string;
   /** The guard holds with that. */
@@ -86,9 +88,15 @@ export const ownerSetup = setup({
       enqueue.assign({ failure, missed: failure.message });
       enqueue.sendTo(context.health, { type: "tailscale.down", reason: failure.message });
     }),
-    keepFacts: assign((_, facts: OwnerFacts) => ({ facts })),
+    keepFacts: assign((_, facts: OwnerFacts) => ({ facts, unread: "" })),
+    keepUnread: assign((_, { reason }: OwnerUnread) => ({
+      unread: `the node's tailscaled cannot be looked at: ${reason}`,
+    })),
     /** Another tailscaled, or this one after a restart, is another matter. */
-    forgetFacts: assign({ facts: null }),
+    forgetFacts: assign({ facts: null, unread: "" }),
+    reportUnread: enqueueActions(({ context: { health, unread }, enqueue }) => {
+      enqueue.sendTo(health, { type: "tailscale.down", reason: unread });
+    }),
     reportHindrance: enqueueActions(({ context, enqueue }) => {
       const reason = hindranceOf(context)?.words;
       if (reason !== undefined) enqueue.sendTo(context.health, { type: "tailscale.down", reason });
@@ -129,6 +137,7 @@ export const ownerSetup = setup({
   guards: {
     isNews: ({ context }, failure: Failure) => failure.message !== context.missed,
     isSettled: (_, { settled }: OwnerRead) => settled,
+    isUnread: ({ context }) => context.unread !== "",
     isKnown: ({ context }) => context.facts !== null,
     isHindered: ({ context }) => hindranceOf(context) !== undefined,
     isHinderedBy: ({ context }, code: OwnerHindrance) => hindranceOf(context)?.code === code,
@@ -162,10 +171,8 @@ function hindranceOf(context: OwnerContext) {
 
 /** What hinders is told with the tailnet, which is down then. */
 function wordsOf(context: OwnerContext, facts: OwnerFacts): string {
-  if (hindranceOf(context) !== undefined) return "";
-  return ownerProblems(facts, wishesOf(context))
-    .map(({ words }) => words)
-    .join("; ");
+  const problems = hindranceOf(context) === undefined ? ownerProblems(facts, wishesOf(context)) : [];
+  return [context.unread, ...problems.map(({ words }) => words)].filter((words) => words !== "").join("; ");
 }
 
 /** What the guard must know; null while there is nothing. */

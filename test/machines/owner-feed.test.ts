@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import type { OwnerRead } from "../../machines/owner/owner-events.ts";
+import type { OwnerRead, OwnerUnread } from "../../machines/owner/owner-events.ts";
 import { ownerFeedMachine } from "../../machines/owner/owner-feed-machine.ts";
 import { facts } from "../support/owner-desk.ts";
 import { recorder } from "../support/recorder.ts";
@@ -9,7 +9,7 @@ const process = { pid: 42, startTime: "1000" };
 
 test("every transition of the owner feed machine can be taken", async () => {
   await walkAllTransitions(ownerFeedMachine, {
-    input: { process, parent: recorder<OwnerRead>().ref },
+    input: { process, parent: recorder<OwnerRead | OwnerUnread>().ref },
     events: [{ type: "owner.changed" }, { type: "owner.closed" }],
     outcomes: {
       look: {

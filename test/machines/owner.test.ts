@@ -48,6 +48,7 @@ test("every transition of the owner machine can be taken", async () => {
       read({ backendState: "NeedsLogin" }),
       read({ backendState: "Stopped" }),
       read({ preferences: { ...facts.preferences, appConnector: true } }),
+      { type: "owner.unread", reason: "no" },
       { type: "session.settled" },
       { type: "credentials.replaced" },
       { type: "tailnetNamespace.held" },
@@ -57,10 +58,11 @@ test("every transition of the owner machine can be taken", async () => {
       enter: { done: [terms] },
       edit: { done: [edited] },
     },
-    stateKey: ({ context: { facts: seen, offered, held, asked, missed, failures, judged } }) => [
+    stateKey: ({ context: { facts: seen, unread, offered, held, asked, missed, failures, judged } }) => [
       seen && (ownerHindrance(seen, wishes)?.code ?? ownerProblems(seen, wishes).length),
       seen?.preferences.acceptsRoutes,
       seen?.terms?.confineTable52,
+      unread,
       offered.length,
       held,
       asked,

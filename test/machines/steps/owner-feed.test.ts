@@ -67,12 +67,24 @@ describe("the feed of an owner's tailscaled", () => {
     expect(fail("look", broken)).toEqual([counted()]);
     expect(at()).toEqual({ open: { looking: "pausing" } });
     expect(context().failure).toEqual(brokenFailure);
-    expect(timers()).toEqual([500]);
+    expect(timers()).toEqual([10_000, 500]);
     expect(fire(500)).toEqual([look]);
     done("look", { facts, process });
     expect(context().failure).toBeNull();
     fire(2_000);
     expect(fail("look", broken)).toEqual([look, counted()]);
+  });
+
+  it("tells why it cannot look once that has lasted 10 s, and goes on looking", () => {
+    const { fail, fire, done, at } = started();
+    fail("look", broken);
+    expect(fire(10_000)).toEqual([{ to: "parent", type: "owner.unread", reason: brokenFailure.message }]);
+    expect(at()).toEqual({ open: { looking: "pausing" } });
+    expect(fire(500)).toEqual([look]);
+    expect(done("look", { facts, process })).toEqual([told]);
+    const silent = started();
+    const reason = "it does not answer on its socket";
+    expect(silent.fire(10_000)).toEqual([{ to: "parent", type: "owner.unread", reason }]);
   });
 
   it.each([undefined, { pid: 43, startTime: "1000" }, { pid: 42, startTime: "2000" }])(

@@ -292,6 +292,38 @@ describe("what its owner does", () => {
   });
 });
 
+describe("a tailscaled that cannot be looked at", () => {
+  const unread = { type: "owner.unread", reason: "its records are broken" } as const;
+  const words = "the node's tailscaled cannot be looked at: its records are broken";
+
+  it("is a state with its reason, until a look succeeds", () => {
+    const { done, send, at } = started();
+    done("seek", found);
+    expect(send(unread)).toEqual([{ to: "health", type: "tailscale.down", reason: words }]);
+    expect(at()).toEqual({ found: "unread" });
+    expect(send(read(edited))).toEqual([session("adopted"), enter()]);
+  });
+
+  it("is named while pods are carried by what was seen before, or what hinders them is", () => {
+    const { send, at } = kept();
+    const judged = { to: "health", type: "owner.judged" };
+    expect(send(unread)).toEqual([{ ...judged, words }]);
+    expect(at()).toMatchObject({ found: { attending: { preferences: "kept" } } });
+    expect(send(read(edited))).toEqual([{ ...judged, words: "" }]);
+    send(read({ backendState: "Stopped" }));
+    expect(send(unread)).toEqual([{ ...judged, words }]);
+    expect(at()).toEqual({ found: { hindered: "stopped" } });
+  });
+
+  it("is forgotten with it", () => {
+    const { done, send, context } = started();
+    done("seek", found);
+    send(unread);
+    done("feed");
+    expect(context().unread).toBe("");
+  });
+});
+
 describe("a tailscaled that comes and goes", () => {
   const nobody = new HeadcniError("nobody answers on /run/t.sock", { code: "NO_SOCKET" });
 
