@@ -1,5 +1,6 @@
 import { createConflistFile } from "./adapters/conflist/conflist-file.ts";
 import { createProofFile } from "./adapters/conflist/proof-file.ts";
+import { readBootUnit } from "./adapters/doctor/read-boot-unit.ts";
 import { createHeadscale } from "./adapters/headscale/headscale-client.ts";
 import { createHintFile } from "./adapters/hint-file/hint-file.ts";
 import { createKubernetes } from "./adapters/kubernetes/kubernetes-client.ts";
@@ -70,6 +71,7 @@ export async function openNodePorts(
     paths,
     links: async () => linksOf(await kernel.state.observe("node")),
     resolvConfs: readResolvConfs,
+    guardedAtBoot: async () => !tailscale.bootUnit || (await readBootUnit(paths)) === "installed",
   });
   const tailnet =
     tailscale.mode === "host"

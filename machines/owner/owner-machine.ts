@@ -243,8 +243,23 @@ export const ownerMachine = ownerSetup.createMachine({
                       target: "asking",
                       actions: { type: "noteEdited", params: ({ event }) => event.output },
                     },
-                    onError: { target: "backingOff", actions: keepError },
+                    onError: [
+                      {
+                        guard: { type: "isUnguardedAtBoot", params: ({ event }) => toFailure(event.error) },
+                        target: "awaitingBootUnit",
+                        actions: keepError,
+                      },
+                      { target: "backingOff", actions: keepError },
+                    ],
                   },
+                },
+                awaitingBootUnit: {
+                  meta: stuckAfter(
+                    limits.again,
+                    "nothing loads HeadCNI's rules at boot (headcni-guard.service): no routes are accepted",
+                    "warn",
+                  ),
+                  after: { again: "kept" },
                 },
                 // Headscale 0.29 tells everybody but this node itself what it serves, until it is asked anew.
                 asking: {

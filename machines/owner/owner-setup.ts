@@ -146,6 +146,7 @@ export const ownerSetup = setup({
     termsDiffer: ({ context }) => hindranceOf(context) === undefined && areNews(context),
     /** As `termsDiffer`, of one that carries no pods: the guard stands around it all the same. */
     hidesTerms: ({ context }) => areNews(context),
+    isUnguardedAtBoot: (_, { code }: Failure) => code === "NO_BOOT_UNIT",
     isAsked: ({ context }) => context.asked,
     isHeld: ({ context }) => context.held,
     wantsEdit: ({ context, context: { facts, wanted } }) =>

@@ -14,10 +14,15 @@ const daemonKeys: readonly (readonly [string, string])[] = [
   ["tailscale.hostnamePrefix", "the node keeps the name that its owner gave it in the tailnet"],
 ];
 
+const hostKeys: readonly (readonly [string, string])[] = [
+  ["tailscale.socket", "our own tailscaled has its own"],
+  ["tailscale.bootUnit", "headcni-wire starts our own tailscaled behind its rules"],
+];
+
 /** Keys that belong to the other mode, whatever their value. */
 export function checkHostMode(view: ValueView): readonly ConfigProblem[] {
   const isHost = isHostMode(view);
-  const strangers = isHost ? daemonKeys : ([["tailscale.socket", "our own tailscaled has its own"]] as const);
+  const strangers = isHost ? daemonKeys : hostKeys;
   return strangers
     .filter(([path]) => view.sourceOf(path) !== "default")
     .map(([path, why]) => {

@@ -60,6 +60,13 @@ export const tailnetKeys = {
       example: "/var/run/tailscale/tailscaled.sock",
       change: { restart: "the session is with the tailscaled that answers there" },
     }),
+    bootUnit: key(z.boolean().prefault(true), {
+      description:
+        "Whether others' routes are accepted (RouteAll) only once headcni-guard.service is enabled, which loads the rules before tailscaled starts; only with mode: host. false where another init system runs headcni --guard, or nothing does.",
+      mustBe: "true or false",
+      example: false,
+      change: { restart: "it decides how routes are accepted" },
+    }),
     binary: key(text(/^(\/?[^/\0\s]+)+$/).prefault("tailscaled"), {
       description: "tailscaled's executable: a path, or a name on PATH.",
       mustBe: "a path or a name on PATH",

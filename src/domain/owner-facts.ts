@@ -16,6 +16,8 @@ export interface OwnerFacts {
   readonly statefulFiltering: boolean;
   readonly preferences: OwnerPreferences;
   readonly record: OwnerRecord;
+  /** Something loads our rules at boot, or need not. */
+  readonly guardedAtBoot: boolean;
   /** Routes of this node that Headscale has approved and serves; null while it is away. */
   readonly served: readonly string[] | null;
   /** Null while its interface has no address. */

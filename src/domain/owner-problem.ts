@@ -1,4 +1,5 @@
 import type { OwnerFacts } from "./owner-facts.ts";
+import { ownerAcceptsRoutes } from "./owner-preferences.ts";
 import { overlaps, parsePrefix, readPrefix } from "./prefix.ts";
 
 /** What keeps the owner's tailscaled from carrying pods at all. */
@@ -17,7 +18,8 @@ export type OwnerProblemCode =
   | "STATEFUL_FILTERING"
   | "MTU_TOO_SMALL"
   | "ROUTER_CIDR_IN_USE"
-  | "NOT_APPROVED";
+  | "NOT_APPROVED"
+  | "NO_BOOT_UNIT";
 
 export interface OwnerProblem {
   readonly code: OwnerProblemCode;
@@ -140,6 +142,16 @@ export function ownerProblems(facts: OwnerFacts, wishes: OwnerWishes): readonly 
       "NOT_APPROVED",
       `Headscale does not approve ${unserved.join(", ")}`,
       "its policy must have it in autoApprovers for this node (`headcnictl doctor`)",
+    ),
+    // What its owner accepts himself reaches the node at boot as it did before us.
+    ...when(
+      !facts.guardedAtBoot && !ownerAcceptsRoutes(record, preferences),
+      "NO_BOOT_UNIT",
+      preferences.acceptsRoutes
+        ? "nothing loads HeadCNI's rules at boot, and until the daemon runs others' routes take this node's traffic"
+        : "nothing loads HeadCNI's rules at boot, so no routes are accepted and pods reach no other node",
+      "have headcni-guard.service enabled (the chart and `headcnictl install` do so where systemd runs the node), " +
+        "or have `headcni --guard` run before tailscaled and set tailscale.bootUnit: false",
     ),
   ];
 }

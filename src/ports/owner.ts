@@ -9,6 +9,8 @@ export type OwnerFailure =
   | { readonly code: "UNSETTLED" }
   /** Its list of routes cannot be edited without a loss to its owner. */
   | { readonly code: "APP_CONNECTOR" }
+  /** Nothing loads our rules at boot, before it starts: others' routes, which it would go on accepting, would take the node's traffic. */
+  | { readonly code: "NO_BOOT_UNIT" }
   /** What was sent is not what is read back: somebody else edits at the same time. */
   | { readonly code: "EDIT_LOST" }
   /** The records in the state directory are not what this release writes. */
@@ -30,7 +32,7 @@ export interface Owner {
   keepTerms(terms: OwnerTerms, signal: AbortSignal): Promise<void>;
   /**
    * Adds these prefixes to the profile in use and has it accept routes; writes down first what is ours. Throws OwnerFailure
-   * UNSETTLED, APP_CONNECTOR or EDIT_LOST.
+   * UNSETTLED, APP_CONNECTOR, NO_BOOT_UNIT or EDIT_LOST.
    */
   announce(
     prefixes: readonly string[],

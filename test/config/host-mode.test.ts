@@ -33,7 +33,11 @@ describe("with the node's own tailscaled", () => {
   });
 
   test("its socket may be named, and tags and all else stay what they are", () => {
-    const given = { "tailscale.socket": "/run/tailscaled.sock", "tailscale.tags": ["tag:k8s-node"] };
+    const given = {
+      "tailscale.socket": "/run/tailscaled.sock",
+      "tailscale.bootUnit": false,
+      "tailscale.tags": ["tag:k8s-node"],
+    };
     expect(checkHostMode(viewOf({ ...host, ...given }))).toEqual([]);
   });
 
@@ -59,5 +63,8 @@ test("with our own tailscaled its keys stand, and no socket of another", () => {
       found: "a value",
       wanted: "must be left out with tailscale.mode: daemon: our own tailscaled has its own",
     },
+  ]);
+  expect(checkHostMode(viewOf({ "tailscale.bootUnit": true }))).toMatchObject([
+    { path: "tailscale.bootUnit" },
   ]);
 });

@@ -19,6 +19,7 @@ describe("a valid configuration", () => {
     expect(config.tailscale).toEqual({
       mode: "daemon",
       socket: "/var/run/tailscale/tailscaled.sock",
+      bootUnit: true,
       binary: "tailscaled",
       interfaceName: "tailscale0",
       port: 41642,

@@ -142,6 +142,7 @@ describe("beside the tailscaled of a node's owner", () => {
       const own = spec.initContainers.find(({ name }) => name === container);
       expect(own?.securityContext.capabilities).toEqual({ drop: ["ALL"] });
     }
+    expect(configOf(objects)).toContain("bootUnit: true\n");
     // The daemon itself does not see the node's units.
     expect(mountOf(pod, "headcni", "units")).toBeUndefined();
   });
@@ -152,6 +153,7 @@ describe("beside the tailscaled of a node's owner", () => {
       expect(hostPath(pod, "units")).toBeUndefined();
       expect(pod.initContainers).toHaveLength(1);
     }
+    expect(configOf(objects)).toContain("bootUnit: false\n");
   });
 });
 

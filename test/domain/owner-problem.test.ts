@@ -98,6 +98,16 @@ describe("what else the owner of a tailscaled is told", () => {
       },
       "does not approve 10.244.1.0/24",
     ],
+    ["NO_BOOT_UNIT", { guardedAtBoot: false }, "so no routes are accepted"],
+    [
+      "NO_BOOT_UNIT",
+      {
+        guardedAtBoot: false,
+        preferences: { ...facts.preferences, acceptsRoutes: true },
+        record: { routes: [], acceptsRoutes: true },
+      },
+      "until the daemon runs others' routes take this node's traffic",
+    ],
   ] as const)("%s %j", (code, changes, words) => {
     const found = problems(changes);
     expect(found.map((one) => one.code)).toEqual([code]);
@@ -105,6 +115,10 @@ describe("what else the owner of a tailscaled is told", () => {
   });
 
   test.each([
+    [
+      "no unit for the boot where its owner accepts routes himself",
+      { guardedAtBoot: false, preferences: { ...facts.preferences, acceptsRoutes: true } },
+    ],
     [
       "our own prefix",
       { preferences: announced("10.244.1.0/24"), record: { routes: ["10.244.1.0/24"], acceptsRoutes: true } },

@@ -5,6 +5,7 @@ import { relayEnvironment, tailscaledEnvironment } from "./host-tailscaled.ts";
 import { clusterOf } from "./kubernetes/cluster.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { underlayFamilies } from "./layout.ts";
+import { runsSystemd } from "./systemd/systemd.ts";
 import { bridgeAddress, bridgeAddress6 } from "./underlay.ts";
 
 /** The config of a node's HeadCNI daemon, as an object (written as JSON, which is YAML). */
@@ -31,7 +32,10 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
 }
 
 function tailscale(lab: Lab, node: LabNode): Record<string, unknown> {
-  if (node.mode === "host") return { mode: "host", socket: node.tailscaledSocket, tags: [nodeTag] };
+  if (node.mode === "host") {
+    const bootUnit = runsSystemd(lab, node);
+    return { mode: "host", socket: node.tailscaledSocket, bootUnit, tags: [nodeTag] };
+  }
   return {
     binary: lab.tools.tailscaled,
     tags: [nodeTag],

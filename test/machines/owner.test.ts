@@ -15,6 +15,7 @@ import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 type Told = GuardEvent | OwnerJudged | StatusChanged | TailnetFact;
 
 const gone = new OwnerError("nobody answers", { code: "NO_SOCKET", path: "/run/tailscaled.sock" });
+const unguarded = new OwnerError("no unit", { code: "NO_BOOT_UNIT" });
 const edited = {
   preferences: { ...facts.preferences, routes: ["192.168.7.0/24", "10.244.1.0/24"], acceptsRoutes: true },
   record: { routes: ["10.244.1.0/24"], acceptsRoutes: true },
@@ -56,7 +57,7 @@ test("every transition of the owner machine can be taken", async () => {
     outcomes: {
       seek: { done: [{ pid: 42, startTime: "1000", attended: true }], error: [gone] },
       enter: { done: [terms] },
-      edit: { done: [edited] },
+      edit: { done: [edited], error: [unguarded, new Error("no")] },
     },
     stateKey: ({ context: { facts: seen, unread, offered, held, asked, missed, failures, judged } }) => [
       seen && (ownerHindrance(seen, wishes)?.code ?? ownerProblems(seen, wishes).length),

@@ -30,6 +30,7 @@ export const facts: OwnerFacts = {
   statefulFiltering: false,
   preferences: { routes: ["192.168.7.0/24"], acceptsRoutes: false, appConnector: false },
   record: nothingOurs,
+  guardedAtBoot: true,
   served: null,
   terms: seenTerms,
 };

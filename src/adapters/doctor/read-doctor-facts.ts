@@ -54,10 +54,12 @@ export async function readDoctorFacts(
   const { ownerSocket } = settings;
   const { ownerProfiles } = options.paths;
   const links = "value" in node.snapshot ? linksOf(node.snapshot.value) : [];
+  const bootUnit = await readBootUnit(options.paths);
+  // What was never there before an install is no trouble.
+  const guardedAtBoot = !settings.bootUnit || bootUnit !== "absent";
   const owner =
     ownerSocket === ""
       ? undefined
-      : await readOwner({ socket: ownerSocket, ownerProfiles, links, authKey }, signal);
-  const bootUnit = await readBootUnit(options.paths);
+      : await readOwner({ socket: ownerSocket, ownerProfiles, links, authKey, guardedAtBoot }, signal);
   return { node, firewall, cni, headscale, daemon, tailnet, owner, bootUnit, kubernetes };
 }

@@ -27,6 +27,7 @@ export interface ReadOwnerOptions {
   readonly ownerProfiles: string;
   readonly links: TunnelFacts["links"];
   readonly authKey: KeyReader;
+  readonly guardedAtBoot: boolean;
 }
 
 /** What the daemon would see of the owner's tailscaled; unlike it, this writes nothing down. Never throws. */
@@ -39,7 +40,7 @@ export async function readOwner(options: ReadOwnerOptions, signal: AbortSignal):
 }
 
 async function look(
-  { socket, ownerProfiles, links, authKey }: ReadOwnerOptions,
+  { socket, ownerProfiles, links, authKey, guardedAtBoot }: ReadOwnerOptions,
   signal: AbortSignal,
 ): Promise<OwnersTailscaled> {
   const api = createLocalApi(socket);
@@ -61,6 +62,7 @@ async function look(
         profileId: profile.id,
         preferences,
         record,
+        guardedAtBoot,
         served: status.self.online ? status.self.primaryRoutes : null,
         terms:
           tunnel === undefined

@@ -42,6 +42,8 @@ export interface OwnerOptions {
   readonly links: () => Promise<TunnelFacts["links"]>;
   /** The texts of the node's resolv.confs now. */
   readonly resolvConfs: () => Promise<readonly string[]>;
+  /** Whether something loads our rules at boot, or need not. */
+  readonly guardedAtBoot: () => Promise<boolean>;
 }
 
 /** The node's own tailscaled, and as a process what `createTailnet` wants to know of it. */
@@ -52,7 +54,8 @@ export interface OwnerClient extends Owner {
 }
 
 /** Its LocalAPI takes our edits as those of root (ipn/localapi: PermitWrite). */
-export function createOwner({ socket, runtimeDir, paths, links, resolvConfs }: OwnerOptions): OwnerClient {
+export function createOwner(options: OwnerOptions): OwnerClient {
+  const { socket, runtimeDir, paths, links, resolvConfs, guardedAtBoot } = options;
   const api = createLocalApi(socket);
   const libc = loadLibc();
   const attended = attendedFile(runtimeDir);
@@ -141,6 +144,7 @@ export function createOwner({ socket, runtimeDir, paths, links, resolvConfs }: O
           profileId: profile.id,
           preferences,
           record,
+          guardedAtBoot: await guardedAtBoot(),
           served: status.self.online ? status.self.primaryRoutes : null,
           terms:
             tunnel === undefined
@@ -171,6 +175,10 @@ export function createOwner({ socket, runtimeDir, paths, links, resolvConfs }: O
         const change = editToAnnounce(before.prefs.preferences, before.record, prefixes);
         if (change === undefined)
           throw new OwnerError("the node's tailscaled is an app connector", { code: "APP_CONNECTOR" });
+        if (change.edit?.RouteAll && !(await guardedAtBoot()))
+          throw new OwnerError("routes are accepted once headcni-guard.service is enabled", {
+            code: "NO_BOOT_UNIT",
+          });
         return { preferences: await make(change, before, signal), record: change.record };
       }),
     holdsOurs: () => holdsOurs(paths.ownerProfiles),

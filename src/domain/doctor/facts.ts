@@ -22,6 +22,8 @@ export interface DoctorSettings {
   readonly linkPrefixes: readonly string[];
   /** Where the node's own tailscaled listens; empty where one of ours carries the pods. */
   readonly ownerSocket: string;
+  /** `tailscale.bootUnit`. */
+  readonly bootUnit: boolean;
   /** Name of our tailscaled's interface. */
   readonly tunnelName: string;
   readonly mtu: number;

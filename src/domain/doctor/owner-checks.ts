@@ -116,15 +116,20 @@ export const ownerChecks: Checks = {
     ),
   ),
 
-  "owner.bootUnit"({ owner, bootUnit }) {
+  "owner.bootUnit"({ owner, bootUnit }, { bootUnit: wanted }) {
     if (owner === undefined) return undefined;
     if (bootUnit === "installed") return ok("HeadCNI's rules are loaded before tailscaled starts");
     // Before an install that is as it should be.
     if (bootUnit === "noState") return ok("no unit for the boot yet");
-    return warn({
+    const trouble = {
       found: "nothing loads HeadCNI's rules at boot",
       why: "tailscaled goes on accepting routes after a reboot: until the daemon runs, what anybody in the tailnet announces takes this node's traffic.",
-      todo: "Let headcnictl install or the chart (tailscale.bootUnit) put headcni-guard.service here; without systemd have your init system run headcni --guard before tailscaled.",
+      todo: "Let headcnictl install or the chart (tailscale.bootUnit) put headcni-guard.service here; without systemd have your init system run headcni --guard before tailscaled, and set tailscale.bootUnit: false.",
+    };
+    if (!wanted) return warn(trouble);
+    return fail({
+      ...trouble,
+      why: `${trouble.why} HeadCNI has it accept routes, which pods need, only then.`,
     });
   },
 };

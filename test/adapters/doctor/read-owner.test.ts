@@ -27,6 +27,7 @@ const look = (changes: Partial<ReadOwnerOptions> = {}, ends = signal) =>
       ownerProfiles: join(folder, "owner-profiles.json"),
       links: [{ name: "ts9", mtu: 1200, addresses: ["100.64.0.7"] }],
       authKey: () => ({ fault: "no key" }),
+      guardedAtBoot: true,
       ...changes,
     },
     ends,

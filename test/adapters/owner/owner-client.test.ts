@@ -17,11 +17,13 @@ let socket: string;
 let tailscaled: Awaited<ReturnType<typeof standInTailscaled>>;
 let owner: ReturnType<typeof createOwner>;
 let resolvConf = "";
+let guardedAtBoot = true;
 
 beforeEach(async () => {
   folder = temporaryDirectory();
   socket = join(folder, "t.sock");
   resolvConf = "nameserver 10.0.0.1\n";
+  guardedAtBoot = true;
   tailscaled = await standInTailscaled(socket);
   owner = createOwner({
     socket,
@@ -29,6 +31,7 @@ beforeEach(async () => {
     paths: runtimePaths({ runtimeDir: folder, stateDir: folder }),
     links: async () => [{ name: "ts9", mtu: 1280, addresses: ["100.64.0.7"] }],
     resolvConfs: async () => [resolvConf],
+    guardedAtBoot: async () => guardedAtBoot,
   });
 });
 afterEach(() => {
@@ -70,6 +73,7 @@ describe("the node's tailscaled", () => {
       statefulFiltering: false,
       preferences: { routes: [lan], acceptsRoutes: false, appConnector: false },
       record: { routes: [], acceptsRoutes: false },
+      guardedAtBoot: true,
       served: own,
       terms: {
         tunnel: { name: "ts9", mtu: 1280 },
@@ -192,6 +196,28 @@ describe("what is added to its preferences", () => {
     tailscaled.state.profile = "";
     await expect(owner.announce(own, signal)).rejects.toMatchObject({ detail: { code: "UNSETTLED" } });
     expect(tailscaled.edits).toEqual([]);
+  });
+
+  test("accepts routes once something loads our rules at boot, and all else goes on without", async () => {
+    guardedAtBoot = false;
+    await expect(owner.announce(own, signal)).rejects.toMatchObject({ detail: { code: "NO_BOOT_UNIT" } });
+    expect(await owner.look(signal)).toMatchObject({
+      guardedAtBoot: false,
+      record: { acceptsRoutes: false },
+    });
+    expect(tailscaled.edits).toEqual([]);
+    // Its owner accepts them himself.
+    Object.assign(prefs(), { RouteAll: true });
+    await owner.announce(own, signal);
+    expect(prefs()).toMatchObject({ AdvertiseRoutes: [lan, ...own], RouteAll: true });
+    Object.assign(prefs(), { RouteAll: false });
+    guardedAtBoot = true;
+    await owner.announce(own, signal);
+    expect(prefs()).toMatchObject({ RouteAll: true });
+    // What is on already stays on.
+    guardedAtBoot = false;
+    await owner.announce([...own, "10.244.9.0/24"], signal);
+    expect(prefs()).toMatchObject({ RouteAll: true });
   });
 
   test("is not believed before it is read back", async () => {

@@ -137,9 +137,17 @@ describe("what is wrong with the owner's tailscaled has its own finding", () => 
         [
           "nothing for the boot",
           "owner.bootUnit",
+          "fail",
+          { ...before, bootUnit: "absent" },
+          "nothing loads HeadCNI's rules at boot",
+        ],
+        [
+          "nothing for the boot, as the configuration has it",
+          "owner.bootUnit",
           "warn",
           { ...before, bootUnit: "absent" },
           "nothing loads HeadCNI's rules at boot",
+          { bootUnit: false },
         ],
       ] as const satisfies readonly Case[]
     ).map((one) => inHostMode(...(one as Case))),

@@ -25,6 +25,7 @@ export const settings: DoctorSettings = {
   ownPrefixes: ["10.244.1.0/24"],
   linkPrefixes: ["198.18.0.0/30", "fd48:4541:4443::/126"],
   ownerSocket: "",
+  bootUnit: true,
   tunnelName: "tailscale0",
   mtu: 1280,
   underlayPort: 41642,

@@ -49,6 +49,7 @@ export function liveOwner(
       }));
     },
     resolvConfs: async () => [],
+    guardedAtBoot: async () => true,
   });
   const tailnet = createTailnet(socket, owner.running, ownersPrefs);
   const client = rig.headscale();

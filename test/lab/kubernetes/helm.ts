@@ -5,6 +5,7 @@ import { LabError } from "../lab-error.ts";
 import type { Lab, LabNode, Mode } from "../lab-types.ts";
 import { inNetns } from "../netns.ts";
 import { type CommandLine, run } from "../run-command.ts";
+import { runsSystemd } from "../systemd/systemd.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import type { InstallTools } from "./cluster-types.ts";
 
@@ -92,7 +93,7 @@ async function valuesOf(lab: Lab, { name, mode }: Release) {
       allowFromUnderlay: apiServerHosts(lab),
     },
     ...(cluster.options.nodeAddress === "tailnet" ? { publishNodeAddress: true } : {}),
-    ...(mode === "host" ? { tailscale: { mode } } : {}),
+    ...(mode === "host" ? { tailscale: { mode, bootUnit: runsSystemd(lab, node) } } : {}),
     ...(name === release.name ? {} : { fullnameOverride: name }),
     nodeSelector: modeLabels(lab, node),
     config: sharedConfig(daemonConfig(lab, node)),
@@ -105,6 +106,7 @@ function sharedConfig(config: Record<string, unknown>): Record<string, unknown> 
   const {
     mode: _mode,
     socket: _socket,
+    bootUnit: _bootUnit,
     binary: _binary,
     staticEndpoints: _endpoints,
     ...sharedTailscale

@@ -169,6 +169,26 @@ describe("the owner's tailscaled", () => {
   });
 });
 
+describe("a node without a unit for the boot", () => {
+  const unguarded = new HeadcniError("no unit", { code: "NO_BOOT_UNIT" });
+
+  it("accepts no routes, says so, and is asked again every 5 s", () => {
+    const { fail, fire, preferences, done } = editing();
+    expect(fail("edit", unguarded)).toEqual([counted({ code: "NO_BOOT_UNIT", message: "no unit" })]);
+    expect(preferences()).toBe("awaitingBootUnit");
+    expect(fire(5_000)).toEqual([edit]);
+    expect(done("edit", edited)).toEqual([ask]);
+  });
+
+  it("is told on /ready, also where routes are accepted already", () => {
+    const { send } = kept();
+    const words = expect.stringContaining("headcni-guard.service");
+    expect(send(read({ ...edited, guardedAtBoot: false }))).toEqual([
+      { to: "health", type: "owner.judged", words },
+    ]);
+  });
+});
+
 describe("what Headscale serves", () => {
   it("is asked for again 5 s after that failed, without another edit", () => {
     const { done, fail, fire, timers, preferences, send, context } = editing();

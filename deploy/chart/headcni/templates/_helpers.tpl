@@ -42,7 +42,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- /* Likewise. */ -}}
 {{- $tailscale := dict }}
 {{- if eq (include "headcni.mode" .) "host" }}
-{{- $tailscale = dict "mode" "host" "socket" (printf "/host%s" (include "headcni.socket" .)) }}
+{{- $tailscale = dict "mode" "host" "socket" (printf "/host%s" (include "headcni.socket" .)) "bootUnit" (eq (include "headcni.bootUnit" .) "true") }}
 {{- end }}
 {{- $kubernetes := dict "enabled" true }}
 {{- if .Values.publishNodeAddress }}
