@@ -43,6 +43,13 @@ const preferences = async () => {
   const routes = (prefs["AdvertiseRoutes"] ?? []) as readonly string[];
   return { ...prefs, AdvertiseRoutes: routes.toSorted() };
 };
+/** By which an edit's answer tells which profile it went to. */
+const login = async () => {
+  const { Config } = JSON.parse(await cli("debug", "prefs")) as {
+    readonly Config: { readonly NodeID: string };
+  };
+  return Config.NodeID;
+};
 const untilState = (what: string, holds: () => boolean) =>
   until(holds, what).catch((error: Error) => {
     const seen = [machine.state(), machine.facts(), machine.lastDown()];
@@ -138,6 +145,7 @@ describe("beside the owner of the node's tailscaled", () => {
 
   test("another profile gets ours, too; the one that is not in use is named until it is", async () => {
     const first = machine.facts()?.profileId ?? "";
+    const firstLogin = await login();
     await cli(
       "login",
       `--login-server=${rig.headscaleUrl}`,
@@ -146,6 +154,7 @@ describe("beside the owner of the node's tailscaled", () => {
     );
     await untilState("the other profile", () => ![first, ""].includes(machine.facts()?.profileId ?? ""));
     await untilKept();
+    expect(["", firstLogin]).not.toContain(await login());
     expect(await preferences()).toMatchObject({ AdvertiseRoutes: [node().podCIDR], RouteAll: true });
     machine.actor.stop();
     const { left } = await machine.owner.undo(signal);

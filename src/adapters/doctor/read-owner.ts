@@ -47,7 +47,14 @@ async function look(
   const get = (path: string) => api.call({ method: "GET", path }, signal);
   try {
     const profile = readProfile(await get("profiles/current"));
-    const { preferences, exitNode, netfilter, acceptsDns, ...others } = readOwnersPrefs(await get("prefs"));
+    const {
+      preferences,
+      exitNode,
+      netfilter,
+      acceptsDns,
+      login: _,
+      ...others
+    } = readOwnersPrefs(await get("prefs"));
     const answer = await get("status?peers=false");
     const { status } = readStatus(answer);
     const { addresses } = status.self;

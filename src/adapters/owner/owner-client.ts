@@ -6,8 +6,10 @@ import {
   leftWithOwner,
   nothingOurs,
   type OwnerEdit,
+  type OwnerPreferences,
   type OwnerRecord,
   ownerAcceptsRoutes,
+  type PreferencesEdit,
   stillOurs,
   withRecord,
 } from "../../domain/owner-preferences.ts";
@@ -62,6 +64,8 @@ export function createOwner(options: OwnerOptions): OwnerClient {
   // A look between an edit's record and the edit itself would take what is ours for gone.
   const alone = oneByOne();
   let known: OwnerTerms | null = null;
+  /** Of each profile, at the last look while it was in use. */
+  const seen = new Map<string, OwnerPreferences>();
   const get = (path: string, signal: AbortSignal) => api.call({ method: "GET", path }, signal);
 
   async function running(): Promise<TailscaledProcess | undefined> {
@@ -89,6 +93,35 @@ export function createOwner(options: OwnerOptions): OwnerClient {
     const records = await readOwnerRecords(paths.ownerProfiles);
     await writeOwnerRecords(paths.ownerProfiles, withRecord(records, profileId, record));
   }
+  const patch = (edit: PreferencesEdit, signal: AbortSignal) =>
+    api.call({ method: "PATCH", path: "prefs", body: edit }, signal);
+  /**
+   * Its owner switched profiles between our look and our edit, which went to the other one: a PATCH names no profile. What that one had at
+   * the last look comes back; one that was never looked at is left without routes rather than with those of another.
+   */
+  async function putBack(
+    edit: PreferencesEdit,
+    { profile, record, prefs }: Awaited<ReturnType<typeof read>>,
+    signal: AbortSignal,
+  ): Promise<OwnerError> {
+    const former = seen.get(profile.id);
+    const { routes, acceptsRoutes } = former ?? nothingOurs;
+    // Until it is done all of it is ours, to be taken back.
+    const { preferences } = prefs;
+    await keep(profile.id, { routes: preferences.routes, acceptsRoutes: preferences.acceptsRoutes });
+    await patch(
+      {
+        ...(edit.AdvertiseRoutesSet && { AdvertiseRoutes: routes, AdvertiseRoutesSet: true }),
+        ...(edit.RouteAllSet && { RouteAll: acceptsRoutes, RouteAllSet: true }),
+      },
+      signal,
+    );
+    await keep(profile.id, record);
+    const lost = former === undefined ? "; what it announced is not known: its owner has to set it" : "";
+    return new OwnerError(`the node's tailscaled was switched to the profile ${profile.name}${lost}`, {
+      code: "EDIT_LOST",
+    });
+  }
   /** Sends the edit and reads it back; what is ours before or after is on record all the while. */
   async function make(
     { edit, record }: OwnerEdit,
@@ -105,8 +138,13 @@ export function createOwner(options: OwnerOptions): OwnerClient {
       routes: either,
       acceptsRoutes: before.record.acceptsRoutes || record.acceptsRoutes,
     });
-    await api.call({ method: "PATCH", path: "prefs", body: edit }, signal);
+    const { login } = readOwnersPrefs(await patch(edit, signal));
     const after = await read(signal);
+    if (login !== before.prefs.login && login === after.prefs.login) {
+      const lost = await putBack(edit, after, signal);
+      await keep(profile.id, before.record);
+      throw lost;
+    }
     if (after.profile.id !== profile.id || !isMade(edit, after.prefs.preferences))
       throw new OwnerError("somebody else edits the preferences of the node's tailscaled, too", {
         code: "EDIT_LOST",
@@ -130,7 +168,8 @@ export function createOwner(options: OwnerOptions): OwnerClient {
     look: (signal) =>
       alone(async (): Promise<OwnerFacts> => {
         const { profile, prefs, record: kept } = await read(signal);
-        const { preferences, exitNode, netfilter, acceptsDns, ...others } = prefs;
+        const { preferences, exitNode, netfilter, acceptsDns, login: _, ...others } = prefs;
+        seen.set(profile.id, preferences);
         const record = stillOurs(kept, preferences);
         if (JSON.stringify(record) !== JSON.stringify(kept)) await keep(profile.id, record);
         const answer = await get("status?peers=false", signal);

@@ -26,6 +26,8 @@ const prefsSchema = z.object({
   ExitNodeAllowLANAccess: z.boolean().default(false),
   CorpDNS: z.boolean().default(false),
   NetfilterMode: z.number().default(0),
+  // persist.Persist, without its keys.
+  Config: z.object({ NodeID: text }).nullish(),
 });
 
 /** The owner's preferences, as far as they matter to pods. */
@@ -35,6 +37,8 @@ export interface ReadPrefs
   readonly exitNode: ExitNodeUse;
   /** It resolves names for the node, where the tailnet has some. */
   readonly acceptsDns: boolean;
+  /** Which login they are of: each profile has another. */
+  readonly login: string;
 }
 
 /** The answer of GET prefs. Throws UNREADABLE. */
@@ -53,6 +57,7 @@ export function readOwnersPrefs(answer: string): ReadPrefs {
     exitNode: usesExitNode ? (prefs.ExitNodeAllowLANAccess ? "allButLan" : "all") : "none",
     netfilter: prefs.NetfilterMode === 2 ? "on" : prefs.NetfilterMode === 1 ? "nodivert" : "off",
     acceptsDns: prefs.CorpDNS,
+    login: `${prefs.Config?.NodeID ?? ""} ${prefs.ControlURL}`,
   };
 }
 

@@ -229,6 +229,63 @@ describe("what is added to its preferences", () => {
     await expect(owner.announce(own, signal)).rejects.toMatchObject({ detail: { code: "EDIT_LOST" } });
   });
 
+  describe("where the owner switches to another profile between the look and the edit", () => {
+    const office = "172.16.0.0/12";
+    const switches = () => {
+      tailscaled.hooks.before = (request) => {
+        if (request === "PATCH prefs") tailscaled.state.profile = "c3d4";
+      };
+    };
+    beforeEach(() => Object.assign(prefs("c3d4"), { AdvertiseRoutes: [office], RouteAll: false }));
+
+    test("does not stay there: that one has again what it had, and nothing is on record", async () => {
+      tailscaled.state.profile = "c3d4";
+      await owner.look(signal);
+      tailscaled.state.profile = "a1b2";
+      switches();
+      await expect(owner.announce(own, signal)).rejects.toMatchObject({
+        detail: { code: "EDIT_LOST" },
+        message: "the node's tailscaled was switched to the profile work",
+      });
+      expect(prefs("c3d4")).toMatchObject({ AdvertiseRoutes: [office], RouteAll: false });
+      expect(prefs("a1b2")).toMatchObject({ AdvertiseRoutes: [lan] });
+      expect(await records()).toEqual({});
+    });
+
+    test("leaves no route of the other in one that was never looked at", async () => {
+      switches();
+      await expect(owner.announce(own, signal)).rejects.toMatchObject({
+        detail: { code: "EDIT_LOST" },
+        message: expect.stringContaining("what it announced is not known"),
+      });
+      expect(prefs("c3d4")).toMatchObject({ AdvertiseRoutes: [], RouteAll: false });
+    });
+
+    test("is all on record until it is taken out", async () => {
+      switches();
+      const kept: unknown[] = [];
+      const { before } = tailscaled.hooks;
+      tailscaled.hooks.before = async (request) => {
+        if (request === "PATCH prefs" && tailscaled.state.profile === "c3d4") kept.push(await records());
+        await before(request);
+      };
+      await expect(owner.announce(own, signal)).rejects.toMatchObject({ detail: { code: "EDIT_LOST" } });
+      expect(kept).toMatchObject([{ c3d4: { routes: [lan, ...own], acceptsRoutes: true } }]);
+    });
+
+    test("has the edit stand where it came before the switch", async () => {
+      let patched = false;
+      tailscaled.hooks.before = (request) => {
+        if (patched) tailscaled.state.profile = "c3d4";
+        patched ||= request === "PATCH prefs";
+      };
+      await expect(owner.announce(own, signal)).rejects.toMatchObject({ detail: { code: "EDIT_LOST" } });
+      expect(prefs("a1b2")).toMatchObject({ AdvertiseRoutes: [lan, ...own] });
+      expect(prefs("c3d4")).toMatchObject({ AdvertiseRoutes: [office] });
+      expect(await records()).toEqual({ a1b2: ours });
+    });
+  });
+
   test("is not made where what is ours already cannot be known", async () => {
     await writeFile(join(folder, "owner-profiles.json"), "{");
     await expect(owner.announce(own, signal)).rejects.toMatchObject({

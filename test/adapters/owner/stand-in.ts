@@ -22,8 +22,13 @@ export async function standInTailscaled(socket: string) {
       { ID: "c3d4", Name: "work" },
     ],
     prefs: {
-      a1b2: { ControlURL: "http://10.99.0.1:8080", AdvertiseRoutes: ["192.168.7.0/24"], NetfilterMode: 2 },
-      c3d4: { ControlURL: "http://10.99.0.1:8080", AdvertiseRoutes: null },
+      a1b2: {
+        ControlURL: "http://10.99.0.1:8080",
+        Config: { NodeID: "7" },
+        AdvertiseRoutes: ["192.168.7.0/24"],
+        NetfilterMode: 2,
+      },
+      c3d4: { ControlURL: "http://10.99.0.1:8080", Config: { NodeID: "8" }, AdvertiseRoutes: null },
     },
     status: {
       Version: "1.102.3-tabc",
