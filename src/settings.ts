@@ -14,6 +14,7 @@ export function guardSettings({
   return {
     supernets: network.podCIDR,
     masquerade: network.masquerade,
+    nodesKnown: kubernetes.enabled,
     services: kubernetes.enabled ? network.serviceCIDR : [],
     allowFromUnderlay: allowedFromUnderlay(network.allowFromUnderlay),
   };

@@ -10,6 +10,8 @@ export interface GuardSettings<C extends Carrier = Carrier> {
   readonly carrier: C;
   /** Whether pods that leave the cluster take the node's address. */
   readonly masquerade: boolean;
+  /** Whether Kubernetes names the cluster's Nodes. Without it pods reach no address of a member of the tailnet. */
+  readonly nodesKnown: boolean;
   /** Addresses of Services; none without Kubernetes, where they are anybody's. */
   readonly services: readonly string[];
   /** Who may open flows from the underlay to pods, Services and other nodes' pods. */

@@ -48,6 +48,7 @@ export const dualStack: TestNode = {
       underlayPort: 41642,
     },
     masquerade: true,
+    nodesKnown: true,
     services: ["10.96.0.0/16", "fd96::/112"],
     allowFromUnderlay: { prefixes: ["203.0.113.0/24", "2001:db8:a::/48"], links: ["docker0"] },
   },
@@ -242,6 +243,7 @@ export const anyNode: fc.Arbitrary<TestNode> = fc
     return {
       settings: {
         ...common,
+        nodesKnown: chosen.kubernetes,
         ownPrefixes: own,
         carrier: {
           kind: "namespace",

@@ -30,6 +30,7 @@ function settingsOf(families: readonly (4 | 6)[]): NamespaceGuard {
       underlayPort: 41642,
     },
     masquerade: true,
+    nodesKnown: true,
     services: [],
     allowFromUnderlay: { prefixes: [], links: [] },
   };

@@ -13,6 +13,7 @@ const ipv4: NamespaceGuard = {
     underlayPort: 41642,
   },
   masquerade: true,
+  nodesKnown: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };

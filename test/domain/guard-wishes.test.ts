@@ -19,6 +19,7 @@ const settings: NamespaceGuard = {
     underlayPort: 41642,
   },
   masquerade: true,
+  nodesKnown: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };

@@ -133,6 +133,7 @@ function trialSettings(families: readonly (4 | 6)[]): NamespaceGuard {
       underlayPort: 41642,
     },
     masquerade: true,
+    nodesKnown: true,
     services: [],
     allowFromUnderlay: { prefixes: [], links: [] },
   };

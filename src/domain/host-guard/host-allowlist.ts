@@ -1,6 +1,5 @@
 import { type Believed, nobodyBelieved } from "../believed-prefixes.ts";
 import type { HostGuard } from "../guard-settings.ts";
-import { magicDnsAddress, tailnetRange } from "../kernel-constants.ts";
 import {
   addressSet,
   allowlistFamilies,
@@ -8,10 +7,10 @@ import {
   notBelieved,
   supernetsOf,
 } from "../nft-allowlist-table.ts";
-import { knownFlow, podGroups, translated } from "../nft-node-rules.ts";
-import { accept, addressIn, addressNotIn, fieldIs, metaIs, refused } from "../nft-statements.ts";
+import { knownFlow, translated } from "../nft-node-rules.ts";
+import { addressIn, addressNotIn, metaIs, refused } from "../nft-statements.ts";
 import type { NftRule, NftTable } from "../nft-table.ts";
-import { hostPrefix } from "../prefix.ts";
+import { podsToMembers } from "./pods-to-members.ts";
 
 /**
  * The allowlist beside the node's own tailscaled. The node itself sends and receives there, too, so it stands where all packets pass.
@@ -46,8 +45,7 @@ export function hostAllowlist(
           knownFlow,
           ...families.map((family) => membersToPods(tunnel, family, supernetsOf(supernets, family))),
           translated,
-          ...(carrier.magicDns ? families.flatMap(podsToResolver) : []),
-          ...families.map((family) => podsToMembers(tunnel, family)),
+          ...podsToMembers(carrier, families, "nodes"),
         ],
       },
       {
@@ -68,30 +66,6 @@ function membersToPods(tunnel: string, family: 4 | 6, supernets: readonly string
       addressNotIn(family, "saddr", supernets),
       addressNotIn(family, "saddr", [`@nodes${family}`]),
       addressIn(family, "daddr", supernets),
-      ...refused,
-    ],
-  };
-}
-
-function podsToResolver(family: 4 | 6): readonly NftRule[] {
-  return ["udp", "tcp"].map((protocol) => ({
-    name: `pods-to-resolver-${protocol}-${family}`,
-    statements: [
-      addressIn(family, "daddr", [hostPrefix(magicDnsAddress[family])]),
-      fieldIs(protocol, "dport", 53),
-      accept,
-    ],
-  }));
-}
-
-function podsToMembers(tunnel: string, family: 4 | 6): NftRule {
-  return {
-    name: `pods-to-members-${family}`,
-    statements: [
-      metaIs("iifgroup", podGroups),
-      metaIs("oifname", tunnel),
-      addressIn(family, "daddr", [tailnetRange[family]]),
-      addressNotIn(family, "daddr", [`@nodes${family}`]),
       ...refused,
     ],
   };

@@ -32,8 +32,9 @@ import {
   wasNotTranslated,
   writeZeroChecksum,
 } from "../nft-statements.ts";
-import type { NftRule, NftTable } from "../nft-table.ts";
+import type { NftChain, NftRule, NftTable } from "../nft-table.ts";
 import { asRouter } from "../nft-tailnet-table.ts";
+import { podsToMembers } from "./pods-to-members.ts";
 
 /** Before the translations of tailscaled and kube-proxy (100), of which the first one counts. */
 const beforeOthersNat = 95;
@@ -41,7 +42,7 @@ const beforeOthersNat = 95;
 /**
  * Our table beside the node's own tailscaled: what the node's table and that in X hold otherwise, with tailscaled's interface in place of
  * the veth. Whoever else uses that interface is not touched, but for new flows from the underlay, which the node is no gateway for.
- * Who in the tailnet is believed, and whom pods may reach there, is the allowlist's.
+ * Who in the tailnet is believed, and whom pods may reach there, is the allowlist's; without Kubernetes there is none.
  */
 export function hostTable(settings: HostGuard): NftTable {
   const families = familySettings(settings);
@@ -66,6 +67,7 @@ export function hostTable(settings: HostGuard): NftTable {
           ...families.filter(({ family }) => family === 6).map((family) => zeroChecksum(tunnel, family)),
         ],
       },
+      ...(settings.nodesKnown ? [] : [membersChain(settings, families)]),
       {
         name: "forward",
         ...{ type: "filter", hook: "forward", priority: -150, policy: "accept" },
@@ -104,6 +106,20 @@ export function hostTable(settings: HostGuard): NftTable {
         rules: families.flatMap((family) => [asRouter(family, tunnel), leavingPods(leaving(family), family)]),
       },
     ],
+  };
+}
+
+/** A chain of its own, as it accepts what goes to the resolver. */
+function membersChain({ carrier }: HostGuard, families: readonly FamilySettings[]): NftChain {
+  const rules = podsToMembers(
+    carrier,
+    families.map(({ family }) => family),
+    "nobody",
+  );
+  return {
+    name: "members",
+    ...{ type: "filter", hook: "forward", priority: -160, policy: "accept" },
+    rules: [knownFlow, translated, ...rules],
   };
 }
 

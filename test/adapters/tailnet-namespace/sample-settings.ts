@@ -10,6 +10,7 @@ export const sampleSettings: NamespaceGuard = {
     underlayPort: 41642,
   },
   masquerade: true,
+  nodesKnown: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };

@@ -19,6 +19,7 @@ export interface HostTerms extends CommonTerms {
   /** Tailnet addresses of other Nodes. */
   readonly nodes: readonly string[];
   readonly magicDns: boolean;
+  readonly nodesKnown: boolean;
 }
 
 export interface HostNode extends ProvenNode {
@@ -49,7 +50,7 @@ const members = { 4: "100.64.0.9", 6: "fd7a:115c:a1e0::9" };
 const nodes = ["100.64.0.2", "fd7a:115c:a1e0::2"];
 
 /** The same node with its own tailscaled in place of ours. */
-function hosted(node: TestNode, magicDns: boolean): HostNode {
+function hosted(node: TestNode, magicDns: boolean, nodesKnown = true): HostNode {
   const { carrier, ...shared }: NamespaceGuard = node.settings;
   const { linkAddresses, underlayPort: _port, ...terms } = node.terms;
   const placesOf = (family: 4 | 6) => [
@@ -65,7 +66,7 @@ function hosted(node: TestNode, magicDns: boolean): HostNode {
   });
   return {
     settings: {
-      ...shared,
+      ...{ ...shared, nodesKnown },
       carrier: {
         kind: "host",
         tunnel: carrier.tunnel,
@@ -74,7 +75,13 @@ function hosted(node: TestNode, magicDns: boolean): HostNode {
         elsewhere: false,
       },
     },
-    terms: { ...terms, nodes, magicDns, backends: [...terms.backends, ...Object.values(members)] },
+    terms: {
+      ...terms,
+      nodes,
+      magicDns,
+      nodesKnown,
+      backends: [...terms.backends, ...Object.values(members)],
+    },
     places: { 4: placesOf(4), 6: placesOf(6) },
     kubeProxy: {
       ...node.kubeProxy,
@@ -105,9 +112,9 @@ export const onNode: Namespace<HostNode> = {
 };
 
 export const hostNodes = {
-  whole: hosted(dualStack, true),
+  whole: hosted(dualStack, true, false),
   others: [hosted(onlyIpv4, false), hosted(keptAddresses, true)],
-  any: fc.tuple(anyNode, fc.boolean()).map(([node, magicDns]) => hosted(node, magicDns)),
+  any: fc.tuple(anyNode, fc.boolean(), fc.boolean()).map((chosen) => hosted(...chosen)),
 };
 
 /** The same node, whose owner switched to a profile of another tailnet. */

@@ -12,7 +12,13 @@ import { applied, freshObservation } from "../model-kernel.ts";
 import { kernelRules } from "./routed-nodes.ts";
 
 const settings: HostGuard = {
-  ...{ ownPrefixes: ["10.244.1.0/24"], supernets: ["10.244.0.0/16"], masquerade: true, services: [] },
+  ...{
+    ownPrefixes: ["10.244.1.0/24"],
+    supernets: ["10.244.0.0/16"],
+    masquerade: true,
+    nodesKnown: true,
+    services: [],
+  },
   allowFromUnderlay: { prefixes: [], links: [] },
   carrier: {
     ...{ kind: "host", tunnel: { name: "tailscale0", mtu: 1280 } },

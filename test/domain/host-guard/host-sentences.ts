@@ -24,6 +24,21 @@ const wasTranslated = (packet: FilterPacket, passage: Passage) =>
 const isJudged = (packet: FilterPacket, passage: Passage) =>
   isKnown(packet) || wasTranslated(packet, passage);
 
+/** A pod, by what neither kube-proxy nor the node's resolver explains. */
+function reachesMember(packet: FilterPacket, passage: Passage, { supernets, magicDns }: HostTerms): boolean {
+  const { family, input, output, protocol, destinationPort } = packet;
+  const { destination } = passage;
+  const resolver = magicDns && ["100.100.100.100", "fd7a:115c:a1e0::53"].includes(destination);
+  return (
+    isPodLink(input) &&
+    isTailnet(output) &&
+    supernets.some((prefix) => prefix.includes(":") === (family === 6)) &&
+    isTailnetAddress(destination) &&
+    !(resolver && protocol !== "icmp" && destinationPort === 53) &&
+    !isJudged(packet, passage)
+  );
+}
+
 const hostRefusals: readonly Refusal<HostTerms>[] = [
   {
     says: "no packet to a pod's address leaves by the underlay",
@@ -130,6 +145,10 @@ const hostRefusals: readonly Refusal<HostTerms>[] = [
       inAny(passage.destination, supernets) &&
       !isJudged(packet, passage),
   },
+  {
+    says: "where no Nodes are known, pods reach no tailnet address but the resolver's where the node asks it, and what kube-proxy leads to",
+    forbids: (packet, passage, terms) => !terms.nodesKnown && reachesMember(packet, passage, terms),
+  },
 ];
 
 /** In another tailnet others may have and serve the addresses of pods. */
@@ -220,20 +239,8 @@ export const hostAllowlistSentences: readonly Sentence<HostTerms>[] = verdicts<H
   },
   {
     says: "pods reach no tailnet address but Nodes', the resolver's where the node asks it, and what kube-proxy leads to",
-    forbids: (packet, passage, { supernets, nodes, magicDns }) => {
-      const { family, input, output, protocol, destinationPort } = packet;
-      const { destination } = passage;
-      const resolver = magicDns && ["100.100.100.100", "fd7a:115c:a1e0::53"].includes(destination);
-      return (
-        isPodLink(input) &&
-        isTailnet(output) &&
-        supernets.some((prefix) => prefix.includes(":") === (family === 6)) &&
-        isTailnetAddress(destination) &&
-        !nodes.includes(destination) &&
-        !(resolver && protocol !== "icmp" && destinationPort === 53) &&
-        !isJudged(packet, passage)
-      );
-    },
+    forbids: (packet, passage, terms) =>
+      reachesMember(packet, passage, terms) && !terms.nodes.includes(passage.destination),
   },
 ]);
 
