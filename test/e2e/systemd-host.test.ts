@@ -76,6 +76,9 @@ test("a node that boots while a rogue serves its LAN reaches the LAN from the fi
     await run(["ip", "netns", "del", pods.a.netns]);
     pods.a = await addPod(lab(), "n1", "a");
     await podsTalk();
+    // ping keeps lines back until it ends.
+    ping.signal("SIGINT");
+    await ping.ended;
     const answered = await ping.heard("echoes", (said) =>
       [...said.matchAll(/icmp_seq=(\d+) ttl/g)].map(([, seq]) => Number(seq)),
     );
