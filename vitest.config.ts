@@ -1,6 +1,5 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/bootstrap/longest-first.ts";
-import { hostModeFiles, triesHostMode } from "./test/e2e/support/modes.ts";
 
 /** Two kinds of tests: parts (with their own namespaces where they need the kernel), and the whole product in the lab. */
 export default defineConfig({
@@ -27,7 +26,6 @@ export default defineConfig({
         test: {
           name: "lab",
           include: ["test/e2e/**/*.test.ts"],
-          exclude: triesHostMode ? [] : hostModeFiles,
           // The tests in one file share a lab. They mostly wait, so that three labs fit side by side on two processors.
           maxWorkers: 3,
           sequence: { groupOrder: 2 },
