@@ -7,6 +7,7 @@ import { HeadcniError } from "../domain/failure.ts";
 import { cleanupReport } from "../domain/node-cleanup.ts";
 import { visible } from "../protocol/visible-text.ts";
 import { cleanUpCluster } from "./cluster.ts";
+import { persistentCalls } from "./persistent-calls.ts";
 
 /** For the calls after the time for the nodes is over; the Job has 30 s more than that time. */
 const lastCallsMs = 20_000;
@@ -77,7 +78,7 @@ async function main(): Promise<void> {
   const after = (share: number) => start + timeoutMs * share;
   const signal = AbortSignal.timeout(timeoutMs + lastCallsMs);
   try {
-    const cluster = cleanUpCluster(transport, set.metadata.namespace, signal);
+    const cluster = cleanUpCluster(persistentCalls(transport), set.metadata.namespace, signal);
     const end = async (components: readonly Component[], deadline: number) => {
       for (const component of components) await cluster.removeSet(nameOf(component, set));
       for (const component of components) await cluster.untilGone(selectorOf(component, set), deadline);

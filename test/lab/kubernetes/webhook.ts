@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Lab } from "../lab-types.ts";
 import { runResult } from "../run-command.ts";
+import { waitUntil } from "../wait-until.ts";
 import { certificateOf, makeServerCertificate } from "./certificates.ts";
 import { clusterOf } from "./cluster.ts";
 import { applyObjects, kubectl, kubectlCommand } from "./kubectl.ts";
@@ -39,11 +40,21 @@ export async function startWebhook(lab: Lab, node: string): Promise<void> {
   await applyObjects(lab, [configuration(authority)]);
 }
 
-/** What `kubectl create` says of a ConfigMap that the webhook refuses; undefined if nobody refused it. */
-export async function webhookRefusal(lab: Lab): Promise<string | undefined> {
-  const create = ["create", "configmap", "refused", "--from-literal=a=b"];
-  const { stderr } = await runResult(kubectlCommand(lab, create), { timeoutMs: 60_000 });
-  return /denied the request: (.*)/.exec(stderr)?.[1];
+/**
+ * What the webhook says of a ConfigMap that it refuses. Waits for that: the API server hears of a new webhook by a watch of its own. Throws
+ * LabError NOT_READY.
+ */
+export async function webhookRefusal(lab: Lab): Promise<string> {
+  const create = ["create", "configmap", "refused", "--from-literal=a=b", "--dry-run=server"];
+  let said = "";
+  return waitUntil(
+    async () => {
+      const { stdout, stderr } = await runResult(kubectlCommand(lab, create), { timeoutMs: 60_000 });
+      said = `${stdout}${stderr}`;
+      return /denied the request: (.*)/.exec(stderr)?.[1];
+    },
+    { what: "the webhook refuses a ConfigMap", timeoutMs: 60_000, explain: () => said },
+  );
 }
 
 async function base64(file: string): Promise<string> {
