@@ -76,6 +76,7 @@ export async function buildDaemon(outputDirectory = `${root}dist`): Promise<stri
       "headcni-wire": "src/wire/main.ts",
       "headcni-resolver": "src/resolver/main.ts",
       "headcni-clean-nodes": "src/clean-nodes/main.ts",
+      "headcni-boot-unit": "src/boot-unit/main.ts",
       "kernel-worker": "src/adapters/netlink/kernel-worker.ts",
       headcnictl: "src/cli/main.ts",
       "headcnictl-helper": "src/cli/helper.ts",

@@ -13,6 +13,8 @@ import { nodeAddressMachine } from "./own-node/node-address-machine.ts";
 import { nodeConditionMachine } from "./own-node/node-condition-machine.ts";
 import { nodeIdentityMachine } from "./own-node/node-identity-machine.ts";
 import { ownNodeMachine } from "./own-node/own-node-machine.ts";
+import { ownerFeedMachine } from "./owner/owner-feed-machine.ts";
+import { ownerMachine } from "./owner/owner-machine.ts";
 import { podMachine } from "./pod/pod-machine.ts";
 import { podReportsMachine } from "./pod-watch/pod-reports-machine.ts";
 import { podWatchMachine } from "./pod-watch/pod-watch-machine.ts";
@@ -48,6 +50,8 @@ export const allMachines: readonly AnyStateMachine[] = [
   cniMachine,
   requestMachine,
   tailscaledMachine,
+  ownerMachine,
+  ownerFeedMachine,
   tailnetMachine,
   tailnetFeedMachine,
   tailnetLoginMachine,

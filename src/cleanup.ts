@@ -6,7 +6,7 @@ import { cleanupActors } from "./actors/cleanup-actors.ts";
 import { removePlugin } from "./adapters/plugin-file/plugin-file.ts";
 import { somebodyAnswers } from "./adapters/unix-socket/somebody-answers.ts";
 import type { Config } from "./config/config-schema.ts";
-import { leftLines } from "./domain/cleanup-report.ts";
+import { endWords, leftLines } from "./domain/cleanup-report.ts";
 import { HeadcniError } from "./domain/failure.ts";
 import { openNodePorts } from "./node-ports.ts";
 import { createLogger } from "./observe/logger.ts";
@@ -41,11 +41,14 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
   });
   const directories = [runtimeDir, stateDir];
   try {
+    // Whatever the mode is by now: what the owner's tailscaled has of ours is taken back before its record goes.
+    const owners = tailscale.mode === "host" || (await ports.owner.holdsOurs());
     const actors = cleanupActors(ports, {
       prefixes: network.nodePodCIDR,
       supernets: network.podCIDR,
       // Without a kubeconfig this is a pod of the chart, which has no token: there headcni-clean-nodes does it.
       restoresNode: kubernetes.publishNodeAddress && kubernetes.kubeconfig !== undefined,
+      owners,
       directories,
       removePlugin: () => removePlugin(cni.binDir),
       removeDirectory,
@@ -53,7 +56,7 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
     const { inspect } = createMachineObserver({ log });
     const root = createActor(cleanupMachine.provide({ actors }), {
       id: "cleanup",
-      input: { onlyWithdraws },
+      input: { onlyWithdraws, owners },
       inspect,
     });
     let told = 0;
@@ -64,11 +67,10 @@ export async function cleanUp(config: Config, onlyWithdraws: boolean): Promise<n
     });
     const { left } = await toPromise(root.start());
     for (const line of leftLines(left, directories)) console.error(visible(`headcni: ${line}`));
-    const end = onlyWithdraws ? "paused until headcni-wire has ended: then --cleanup does the rest" : "clean";
-    console.log(
-      `headcni: ${left.length === 0 ? end : "incomplete"}. The node and its approved routes stay in Headscale as ` +
-        `"${tailscale.hostnamePrefix}${nodeName}" until it is deleted there.`,
-    );
+    const stays = owners
+      ? "The node's tailscaled and its login stay as its owner has them."
+      : `The node and its approved routes stay in Headscale as "${tailscale.hostnamePrefix}${nodeName}" until it is deleted there.`;
+    console.log(`headcni: ${left.length === 0 ? endWords(onlyWithdraws, owners) : "incomplete"}. ${stays}`);
     return left.length === 0 ? 0 : 1;
   } finally {
     await ports.close();

@@ -3,7 +3,7 @@ import { HeadcniError } from "./domain/failure.ts";
 
 /** What the process was asked to do. */
 export interface CommandLine {
-  readonly action: "run" | "cleanup" | "withdraw" | "install-plugin" | "help" | "version";
+  readonly action: "run" | "cleanup" | "withdraw" | "guard" | "install-plugin" | "help" | "version";
   /** What install-plugin puts into the CNI plugins' folder; empty for other actions. */
   readonly plugin: string;
   readonly configFile: string;
@@ -20,7 +20,8 @@ export const usage = `headcni: the HeadCNI daemon
   --install-plugin FILE
                      puts FILE into cni.binDir as the CNI plugin "headcni", in one step, and exits
   --cleanup          removes everything HeadCNI ever made on this node and exits; the daemon must not run
-  --withdraw         the part of --cleanup that needs headcni-wire, and exits: no new pods, no routes in Headscale
+  --withdraw         the part of --cleanup that needs tailscaled, and exits: no new pods, no routes in Headscale
+  --guard            loads what must stand before the node's own tailscaled starts (tailscale.mode: host), and exits
   --version, --help
 
 Environment: HEADCNI_<SECTION>_<KEY> overrides the file, for example HEADCNI_NETWORK_MTU=1280.
@@ -36,13 +37,14 @@ export function readCommandLine(words: readonly string[]): CommandLine {
         set: { type: "string", multiple: true, default: [] },
         cleanup: { type: "boolean", default: false },
         withdraw: { type: "boolean", default: false },
+        guard: { type: "boolean", default: false },
         "install-plugin": { type: "string", default: "" },
         help: { type: "boolean", short: "h", default: false },
         version: { type: "boolean", default: false },
       },
     });
     const plugin = values["install-plugin"];
-    const switches = ["help", "version", "withdraw", "cleanup"] as const;
+    const switches = ["help", "version", "withdraw", "cleanup", "guard"] as const;
     return {
       action: switches.find((name) => values[name]) ?? (plugin === "" ? "run" : "install-plugin"),
       plugin,

@@ -20,6 +20,7 @@ import { createWireMachines } from "./observe/wire-machines.ts";
 import { withoutSecrets } from "./observe/without-secrets.ts";
 import { openObservers } from "./observers.ts";
 import { provideMachines } from "./provide-machines.ts";
+import { refuseOtherMode } from "./refuse-other-mode.ts";
 import { runtimePaths } from "./runtime-paths.ts";
 import { machineSettings } from "./settings.ts";
 import { version } from "./version.ts";
@@ -75,6 +76,11 @@ export async function runDaemon(
     },
     configSource.current,
   );
+  const wireRuns = await ports.wire.running().then(
+    (process) => process !== undefined,
+    () => false,
+  );
+  await refuseOtherMode(config, ports.owner, wireRuns);
   await makePrivateFolders(config.runtimeDir, config.stateDir);
   const observers = await openObservers(config, { log, redact, threads: { kernel: ports.kernelDevtools } });
   const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, observers.traces) };
@@ -93,6 +99,7 @@ export async function runDaemon(
       settings: machineSettings(config, {
         provenPrefixes: await ports.proof.recall(),
         services: await ports.serviceMemory.recall(),
+        believed: await ports.allowlist.recall(),
       }),
     },
     inspect: observers.inspect,

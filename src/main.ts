@@ -3,6 +3,7 @@ import { readCommandLine, usage } from "./command-line.ts";
 import { loadSourcedConfig, secretsOf } from "./config/load-config.ts";
 import { runDaemon } from "./daemon.ts";
 import { HeadcniError } from "./domain/failure.ts";
+import { guardBoot } from "./guard-boot.ts";
 import { installCniPlugin } from "./install-plugin.ts";
 import { logStartFailure } from "./observe/start-failure.ts";
 import { visible } from "./protocol/visible-text.ts";
@@ -22,11 +23,12 @@ async function main(): Promise<number> {
   }
   telling.forPeople = action !== "run";
   const sources = { file: configFile, environment: process.env, flags: overrides };
-  // Where only the plugin is installed no key is needed, and the chart's init container sees none.
-  const credentials = action === "install-plugin" ? "unread" : "read";
+  // Where only the plugin or the guard is installed no key is needed, and the chart's init container sees none.
+  const credentials = action === "install-plugin" || action === "guard" ? "unread" : "read";
   const { config, retired } = loadSourcedConfig(sources, { credentials });
   telling.secrets = secretsOf(config);
   if (action === "install-plugin") return installCniPlugin(config, plugin);
+  if (action === "guard") return guardBoot(config);
   if (action === "run") return runDaemon(config, sources, retired);
   return cleanUp(config, action === "withdraw");
 }

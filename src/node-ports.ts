@@ -1,5 +1,6 @@
 import { createConflistFile } from "./adapters/conflist/conflist-file.ts";
 import { createProofFile } from "./adapters/conflist/proof-file.ts";
+import { readBootUnit } from "./adapters/doctor/read-boot-unit.ts";
 import { createHeadscale } from "./adapters/headscale/headscale-client.ts";
 import { createHintFile } from "./adapters/hint-file/hint-file.ts";
 import { createKubernetes } from "./adapters/kubernetes/kubernetes-client.ts";
@@ -8,18 +9,24 @@ import { sandboxUsers } from "./adapters/kubernetes/sandbox-users.ts";
 import { type Kernel, openKernel } from "./adapters/netlink/open-kernel.ts";
 import { openFirewall } from "./adapters/nftables/open-firewall.ts";
 import { createNodeListFile } from "./adapters/node-list/node-list-file.ts";
+import { createDaemonAllowlist } from "./adapters/owner/daemon-allowlist.ts";
+import { createOwner } from "./adapters/owner/owner-client.ts";
+import { linksOf, readResolvConfs } from "./adapters/owner/read-node.ts";
 import { sysctlMemory } from "./adapters/sysctl-memory/sysctl-memory.ts";
-import { createTailnet } from "./adapters/tailscale/tailnet-client.ts";
+import { createTailnet, ownersPrefs } from "./adapters/tailscale/tailnet-client.ts";
 import { tailscaledSocket } from "./adapters/tailscale/tailscaled-command.ts";
 import { createCniExchanges } from "./adapters/unix-socket/cni-exchanges.ts";
 import { createWireClient } from "./adapters/wire/wire-client.ts";
 import type { Config } from "./config/config-schema.ts";
 import { createKeyReaders } from "./config/key-reader.ts";
 import { HeadcniError } from "./domain/failure.ts";
+import type { Carrier } from "./domain/guard-settings.ts";
 import type { WatchSource } from "./domain/kubernetes-watch.ts";
+import { carrierOf } from "./domain/owner-terms.ts";
 import type { CniFailure } from "./protocol/wire-types.ts";
 import { refuseNewer } from "./refuse-newer.ts";
 import { runtimePaths } from "./runtime-paths.ts";
+import { namespaceCarrier } from "./settings.ts";
 
 class AuthKeyError extends HeadcniError<{ readonly code: "AUTH_KEY_MISSING" }> {}
 
@@ -44,7 +51,7 @@ export async function openNodePorts(
   listener: PortsListener,
   current: () => Config = () => config,
 ) {
-  const { headscale, kubernetes, cni, runtimeDir, stateDir, nodeName } = config;
+  const { headscale, kubernetes, cni, runtimeDir, stateDir, nodeName, tailscale } = config;
   const paths = runtimePaths(config);
   const keys = createKeyReaders(current);
   const kernel: Kernel = await openKernel({
@@ -58,7 +65,28 @@ export async function openNodePorts(
     throw error;
   }
   const wire = createWireClient(kernel.state, runtimeDir);
-  const tailnet = createTailnet(tailscaledSocket(runtimeDir), wire.running);
+  const owner = createOwner({
+    socket: tailscale.socket,
+    runtimeDir,
+    paths,
+    links: async () => linksOf(await kernel.state.observe("node")),
+    resolvConfs: readResolvConfs,
+    guardedAtBoot: async () => !tailscale.bootUnit || (await readBootUnit(paths)) === "installed",
+  });
+  const tailnet =
+    tailscale.mode === "host"
+      ? createTailnet(tailscale.socket, owner.running, ownersPrefs)
+      : createTailnet(tailscaledSocket(runtimeDir), wire.running);
+  /** Where tailscaled runs, as it is known now. */
+  const carrier = async (): Promise<Carrier> =>
+    tailscale.mode === "host"
+      ? carrierOf(await owner.recallTerms(), config.network.mtu)
+      : namespaceCarrier(config);
+  const allowlist = createDaemonAllowlist(
+    { list: paths.nodeList, socket: tailscale.socket },
+    { supernets: config.network.podCIDR, kept: tailscale.mode === "host" && kubernetes.enabled },
+    async () => carrierOf(await owner.recallTerms(), config.network.mtu),
+  );
   const api = createHeadscale({
     url: headscale.url,
     readApiKey: keys.apiKey,
@@ -79,6 +107,9 @@ export async function openNodePorts(
     firewall: openFirewall({ tailnetPath: wire.path }),
     sysctlMemory: sysctlMemory(paths.sysctls),
     wire,
+    owner,
+    carrier,
+    allowlist,
     tailnet,
     headscale: api,
     conflist: createConflistFile({
@@ -104,6 +135,8 @@ export async function openNodePorts(
       throw new AuthKeyError(`no auth key: ${read.fault}`, { code: "AUTH_KEY_MISSING" });
     },
     close: async () => {
+      owner.close();
+      allowlist.close();
       tailnet.close();
       await api.close();
       await cluster.close();

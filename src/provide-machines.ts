@@ -9,6 +9,8 @@ import { nodeAddressMachine } from "../machines/own-node/node-address-machine.ts
 import { nodeConditionMachine } from "../machines/own-node/node-condition-machine.ts";
 import { nodeIdentityMachine } from "../machines/own-node/node-identity-machine.ts";
 import { ownNodeMachine } from "../machines/own-node/own-node-machine.ts";
+import { ownerFeedMachine } from "../machines/owner/owner-feed-machine.ts";
+import { ownerMachine } from "../machines/owner/owner-machine.ts";
 import { podMachine } from "../machines/pod/pod-machine.ts";
 import { podReportsMachine } from "../machines/pod-watch/pod-reports-machine.ts";
 import { podWatchMachine } from "../machines/pod-watch/pod-watch-machine.ts";
@@ -25,6 +27,7 @@ import { tailnetLoginMachine } from "../machines/tailnet/tailnet-login-machine.t
 import { tailnetMachine } from "../machines/tailnet/tailnet-machine.ts";
 import { tailscaledMachine } from "../machines/tailscaled/tailscaled-machine.ts";
 import { watchMachine } from "../machines/watch/watch-machine.ts";
+import { allowlistKeeper } from "./actors/allowlist-actors.ts";
 import { cniActors } from "./actors/cni-socket-actor.ts";
 import { configActors } from "./actors/config-actors.ts";
 import { guardActors } from "./actors/guard-actors.ts";
@@ -32,6 +35,7 @@ import { headscaleActors } from "./actors/headscale-actors.ts";
 import type { KernelWatch } from "./actors/kernel-watch.ts";
 import { nodeListActors } from "./actors/node-list-actors.ts";
 import { ownNodeActors } from "./actors/own-node-actors.ts";
+import { ownerActors } from "./actors/owner-actors.ts";
 import { podActors, podsActors } from "./actors/pod-actors.ts";
 import { podWatchActors } from "./actors/pod-watch-actors.ts";
 import { readinessActors } from "./actors/readiness-actors.ts";
@@ -57,7 +61,17 @@ export interface MachineWiring {
 export function provideMachines(config: Config, ports: NodePorts, wiring: MachineWiring) {
   const now = Date.now;
   const tailnet = tailnetActors(ports.tailnet, ports.headscale, ports.readAuthKey, ports.wire);
-  const routes = routeActors(ports.kernel, ports.tailnet, { interfaceName: config.tailscale.interfaceName });
+  const { carrier } = ports;
+  const owner = ownerActors(ports.owner, ports.tailnet, ports.kernel, ports.allowlist.reload);
+  const session = tailnetMachine.provide({
+    actors: {
+      ...tailnet.tailnet,
+      feed: tailnetFeedMachine.provide({ actors: tailnet.feed }),
+      login: tailnetLoginMachine.provide({ actors: tailnet.login }),
+      rejoin: rejoinMachine.provide({ actors: tailnet.rejoin }),
+    },
+  });
+  const routes = routeActors(ports.kernel, ports.tailnet, async () => (await carrier()).tunnel.name);
   const ownNode = ownNodeActors(ports.kubernetes, ports.nodeMemory);
   const podWatch = podWatchActors(ports.kubernetes, ports.sandboxUsers, now);
   const watch = watchMachine.provide({ actors: watchActors(ports.kubernetes) });
@@ -66,7 +80,10 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
       kernel: wiring.kernelWatch.actor,
       cni: cniMachine.provide({ actors: cniActors(ports.exchanges, now) }),
       config: configMachine.provide({ actors: configActors(wiring.configSource) }),
-      guard: guardMachine.provide({ actors: guardActors(ports, guardSettings(config)) }),
+      guard: guardMachine.provide({
+        actors: guardActors(ports, async () => ({ ...guardSettings(config), carrier: await carrier() })),
+      }),
+      allowlistKeeper: allowlistKeeper(ports.allowlist),
       headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
       clusterNodes: clusterNodesMachine.provide({
         actors: { watch, list: nodeListMachine.provide({ actors: nodeListActors(ports.nodeList) }) },
@@ -110,14 +127,14 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
       tailscaled: tailscaledMachine.provide({
         actors: {
           ...tailnet.tailscaled,
-          tailnet: tailnetMachine.provide({
-            actors: {
-              ...tailnet.tailnet,
-              feed: tailnetFeedMachine.provide({ actors: tailnet.feed }),
-              login: tailnetLoginMachine.provide({ actors: tailnet.login }),
-              rejoin: rejoinMachine.provide({ actors: tailnet.rejoin }),
-            },
-          }),
+          tailnet: session,
+        },
+      }),
+      owner: ownerMachine.provide({
+        actors: {
+          ...owner.owner,
+          feed: ownerFeedMachine.provide({ actors: owner.feed }),
+          tailnet: session,
         },
       }),
     },

@@ -21,5 +21,11 @@ export function runtimePaths({ runtimeDir, stateDir }: Pick<Config, "runtimeDir"
     nodeMemory: join(stateDir, "node.json"),
     /** The prefixes of the ServiceCIDR objects that the API server named last. */
     serviceMemory: join(stateDir, "service-cidrs.json"),
+    /** What was added to the preferences of the node's own tailscaled, by profile. */
+    ownerProfiles: join(stateDir, "owner-profiles.json"),
+    /** What the guard must know of that tailscaled. */
+    ownerTerms: join(stateDir, "owner-terms.json"),
+    /** The chart's copies of the programs that load the rules at boot. */
+    bootProgram: join(stateDir, "boot"),
   };
 }

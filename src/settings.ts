@@ -2,22 +2,31 @@ import { isIP } from "node:net";
 import type { HeadcniSettings } from "../machines/headcni/headcni-events.ts";
 import type { TailscaledOptions } from "./adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "./config/config-schema.ts";
-import type { AllowedFromUnderlay, GuardSettings } from "./domain/guard-settings.ts";
+import type { Believed } from "./domain/believed-prefixes.ts";
+import type { AllowedFromUnderlay, GuardSettings, NamespaceCarrier } from "./domain/guard-settings.ts";
+import type { AuthKeySource } from "./domain/login-trouble.ts";
 
 /** What the guard keeps true, out of the configuration. */
 export function guardSettings({
   network,
-  tailscale,
   kubernetes,
-}: Config): Omit<GuardSettings, "ownPrefixes"> {
+}: Config): Omit<GuardSettings, "ownPrefixes" | "carrier"> {
   return {
     supernets: network.podCIDR,
+    masquerade: network.masquerade,
+    nodesKnown: kubernetes.enabled,
+    services: kubernetes.enabled ? network.serviceCIDR : [],
+    allowFromUnderlay: allowedFromUnderlay(network.allowFromUnderlay),
+  };
+}
+
+/** Our own tailscaled, out of the configuration. */
+export function namespaceCarrier({ network, tailscale }: Config): NamespaceCarrier {
+  return {
+    kind: "namespace",
     linkPrefixes: tailscale.linkCIDR,
     tunnel: { name: tailscale.interfaceName, mtu: network.mtu },
     underlayPort: tailscale.port,
-    masquerade: network.masquerade,
-    services: kubernetes.enabled ? network.serviceCIDR : [],
-    allowFromUnderlay: allowedFromUnderlay(network.allowFromUnderlay),
   };
 }
 
@@ -44,16 +53,28 @@ function withPort(endpoint: string, port: number): string {
   return family === 6 ? `[${endpoint}]:${port}` : `${endpoint}:${port}`;
 }
 
-/** What an earlier life left in the state directory. */
+/** Without a key of ours the owner of the node's tailscaled logs it in; ours gets one of Headscale. */
+function authKeyFrom({ headscale, tailscale }: Config): AuthKeySource {
+  if (headscale.authKey !== undefined) return "credentials";
+  if (tailscale.mode === "host") return "owner";
+  return headscale.approval === "api" ? "headscale" : "credentials";
+}
+
+/** What an earlier life left in the state directory and the kernel. */
 export interface EarlierLife {
   /** The pod CIDRs that it proved. */
   readonly provenPrefixes: readonly string[];
   /** Prefixes of the ServiceCIDR objects. */
   readonly services: readonly string[];
+  /** What it kept in force of the tailnet. */
+  readonly believed: Believed;
 }
 
 /** What the machines decide by. */
-export function machineSettings(config: Config, { provenPrefixes, services }: EarlierLife): HeadcniSettings {
+export function machineSettings(
+  config: Config,
+  { provenPrefixes, services, believed }: EarlierLife,
+): HeadcniSettings {
   const { nodeName, headscale, tailscale, network, ipam, readiness, kubernetes } = config;
   const hostname = `${tailscale.hostnamePrefix}${nodeName}`;
   const api = headscale.approval === "api";
@@ -71,7 +92,9 @@ export function machineSettings(config: Config, { provenPrefixes, services }: Ea
     },
     tailscale: {
       wanted: { controlUrl: headscale.url, hostname },
-      authKeyFrom: headscale.authKey === undefined && api ? "headscale" : "credentials",
+      authKeyFrom: authKeyFrom(config),
+      mode: tailscale.mode,
+      mtu: network.mtu,
     },
     headscale: {
       authenticates: api,
@@ -79,6 +102,7 @@ export function machineSettings(config: Config, { provenPrefixes, services }: Ea
       hostnamePrefix: tailscale.hostnamePrefix,
       seed: nodeName,
     },
+    allowlist: tailscale.mode === "host" && kubernetes.enabled ? { believed } : null,
     readiness: { proofWanted: readiness.routeProof === "required", provenPrefixes },
     kubernetes: kubernetes.enabled
       ? {

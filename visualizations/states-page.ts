@@ -19,9 +19,13 @@ const purposes: Readonly<Record<string, string>> = {
   cni: "The socket that the plugin talks to; one `request` machine per call.",
   request: "One CNI call with its deadline.",
   tailscaled: "The process: which tailscaled headcni-wire runs, and one `tailnet` machine for each.",
+  owner:
+    "The same for the node's own tailscaled: what its owner does with it, what of it is ours, and a `tailnet` machine while it can carry pods.",
+  ownerFeed: "Follows what its owner makes of that tailscaled: looks at it after each hint of its bus.",
   tailnet: "The session with one tailscaled: logs it in, brings it into the tailnet, notices what is lost.",
   tailnetFeed: "Follows one tailscaled: its bus of hints, and its status after each.",
-  tailnetLogin: "Logs tailscaled in with a pre-auth key, as long as it needs that.",
+  tailnetLogin:
+    "Logs tailscaled in with a pre-auth key, as long as it needs that, or waits for its owner to do so.",
   rejoin: "Looks for a lost Headscale at the same instants as all nodes, and comes back to it with them.",
   headscale:
     "The connection to Headscale's API: approves routes and makes keys on request, and probes only after a loss.",

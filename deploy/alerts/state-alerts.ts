@@ -30,6 +30,7 @@ export const stateAlerts: readonly StateAlert[] = [
         "guard.failed",
         "tailnet.unknown",
         "tailnet.down",
+        "owner.wrong",
         "control.away",
         "login.pending",
         "login.refused",
@@ -62,6 +63,14 @@ export const stateAlerts: readonly StateAlert[] = [
     states: {
       // A tailscaled that ends again and again goes round through all of these.
       tailscaled: ["away", "entering", "awaitingGuard", "attending.settling"],
+      owner: [
+        "away",
+        "found.examining",
+        "found.hindered",
+        "found.attending.session.settling",
+        "found.attending.preferences.awaitingInterface",
+        "found.attending.preferences.awaitingGuard",
+      ],
       tailnet: ["examining", "connecting", "greeting"],
       // Each end of it is short: what counts is that it does not stay up.
       wire: [
@@ -108,7 +117,16 @@ export const stateAlerts: readonly StateAlert[] = [
     matter: "the node is not in the tailnet",
     states: {
       tailnet: ["needsLogin"],
-      tailnetLogin: ["examining", "confirming", "asking", "loggingIn", "registering", "hushing", "waiting"],
+      tailnetLogin: [
+        "examining",
+        "confirming",
+        "asking",
+        "loggingIn",
+        "registering",
+        "hushing",
+        "waiting",
+        "awaitingOwner",
+      ],
     },
   },
   {

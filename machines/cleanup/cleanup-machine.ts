@@ -6,13 +6,15 @@ function note(step: CleanupStep, textOf: (context: CleanupContext) => string) {
   return { type: "note", params } as const;
 }
 
+interface Failing {
+  readonly context: CleanupContext;
+  readonly event: { readonly error: unknown };
+}
+
 function failed(name: CleanupStep, target: string) {
   return {
     target,
-    actions: {
-      type: "note",
-      params: ({ event }: { readonly event: { readonly error: unknown } }) => failedStep(name, event.error),
-    },
+    actions: { type: "note", params: ({ event }: Failing) => failedStep(name, event.error) },
   } as const;
 }
 
@@ -20,11 +22,19 @@ function late(name: CleanupStep, target: string) {
   return { target, actions: { type: "note", params: lateStep(name) } } as const;
 }
 
+function withdrawal({ owners }: CleanupContext): "owner" | "routes" {
+  return owners ? "owner" : "routes";
+}
+
 const missed = "Headscale drops them when it misses the node";
+const told = "the node's tailscaled has told Headscale";
 // Whatever Headscale says or does not say, nothing of it stays on the node.
 const unconfirmed = {
   target: "withdrawn",
-  actions: note("routes", ({ prefixes }) => `withdrew ${prefixes.join(", ")}, not confirmed: ${missed}`),
+  actions: note(
+    "routes",
+    ({ prefixes, owners }) => `withdrew ${prefixes.join(", ")}, not confirmed: ${owners ? told : missed}`,
+  ),
 } as const;
 const guardRemoved = note("guard", () => "removed rules, routes and tables, and gave the sysctls back");
 
@@ -34,7 +44,7 @@ const guardRemoved = note("guard", () => "removed rules, routes and tables, and 
  */
 export const cleanupMachine = cleanupSetup.createMachine({
   id: "cleanup",
-  context: ({ input: { onlyWithdraws } }) => ({ onlyWithdraws, prefixes: [], ended: false, report: [] }),
+  context: ({ input }) => ({ ...input, prefixes: [], ended: false, report: [] }),
   output: ({ context }) => ({ left: leftOf(context.report) }),
   options: { maxIterations: 1_000 },
   initial: "unpublishing",
@@ -85,9 +95,20 @@ export const cleanupMachine = cleanupSetup.createMachine({
             actions: { type: "keepPrefixes", params: ({ event }) => event.output ?? [] },
           },
         ],
-        onError: failed("routes", "withdrawn"),
+        onError: {
+          target: "withdrawn",
+          actions: {
+            type: "note",
+            params: ({ context, event }: Failing) => failedStep(withdrawal(context), event.error),
+          },
+        },
       },
-      after: { routes: late("routes", "withdrawn") },
+      after: {
+        routes: {
+          target: "withdrawn",
+          actions: { type: "note", params: ({ context }) => lateStep(withdrawal(context)) },
+        },
+      },
     },
     confirming: {
       meta: { limit: limits.confirmation },
@@ -131,7 +152,7 @@ export const cleanupMachine = cleanupSetup.createMachine({
         onDone: [
           {
             guard: { type: "isStartedAgain", params: ({ event }) => event.output },
-            target: "removingGuard",
+            target: "left",
             actions: { type: "note", params: lateStep("tailnet", "STARTED_AGAIN") },
           },
           {
@@ -139,17 +160,18 @@ export const cleanupMachine = cleanupSetup.createMachine({
             target: "settling",
             actions: ["noteEnded", note("tailnet", () => "ended headcni-wire and tailscaled")],
           },
-          { target: "removingGuard" },
+          { target: "left" },
         ],
-        onError: failed("tailnet", "removingGuard"),
+        onError: failed("tailnet", "left"),
       },
-      after: { tailnet: late("tailnet", "removingGuard") },
+      after: { tailnet: late("tailnet", "left") },
     },
     // A service manager that keeps headcni-wire running starts another, which makes all of it anew.
     settling: {
       meta: { limit: limits.restart },
       after: { restart: "leaving" },
     },
+    left: { always: [{ guard: "ownerKeeps", target: "incomplete" }, { target: "removingGuard" }] },
     removingGuard: {
       meta: { limit: limits.guard },
       invoke: {

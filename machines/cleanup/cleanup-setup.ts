@@ -6,6 +6,8 @@ import { notProvided } from "../support/not-provided.ts";
 interface CleanupInput {
   /** Not more than what needs a headcni-wire that runs; it runs on. */
   readonly onlyWithdraws: boolean;
+  /** The node's own tailscaled carried the pods: its preferences are given back to its owner. */
+  readonly owners: boolean;
 }
 
 export interface CleanupContext extends CleanupInput {
@@ -21,6 +23,7 @@ export const cleanupLimits = {
   plugin: { ms: 5000, means: "the conflist or the plugin cannot be removed" },
   node: { ms: 10_000, means: "the API server does not give the Node its own addresses back" },
   routes: { ms: 5000, means: "tailscaled does not stop announcing the routes" },
+  owner: { ms: 5000, means: "the node's tailscaled does not give back what was added to it" },
   confirmation: { ms: 5000, means: "Headscale still makes this node serve its routes" },
   attachments: { ms: 20_000, means: "the kernel does not remove the pods' links" },
   tailnet: { ms: 15_000, means: "headcni-wire does not end" },
@@ -41,7 +44,10 @@ export const cleanupSetup = setup({
     unpublish: notProvided<void, void>("cleanup.unpublish"),
     /** Gives the Node its own addresses back; false where there are none to give. */
     restore: notProvided<boolean, void>("cleanup.restore"),
-    /** Has tailscaled stop announcing this node's prefixes, which it returns; null: no tailscaled answers. */
+    /**
+     * Has tailscaled stop announcing this node's prefixes, which it returns; null: no tailscaled answers. Of an owner's it takes back
+     * all that is ours, and fails with what is left.
+     */
     withdraw: notProvided<readonly string[] | null, void>("cleanup.withdraw"),
     /** Resolves once Headscale no longer makes this node serve them. */
     confirm: notProvided<void, { readonly prefixes: readonly string[] }>("cleanup.confirm"),
@@ -64,6 +70,8 @@ export const cleanupSetup = setup({
     isRestored: (_, restored: boolean) => restored,
     isEnded: (_, ended: boolean) => ended,
     isStartedAgain: ({ context }, ended: boolean) => ended && context.ended,
+    /** Others' routes are accepted still: without our rules they would take the node's own traffic. */
+    ownerKeeps: ({ context }) => leftOf(context.report).some(({ step }) => step === "owner"),
     leaves: ({ context }) => leftOf(context.report).length > 0,
   },
   delays: {

@@ -16,6 +16,7 @@ import type { ServiceCidrsInput, ServiceCidrsReport } from "../service-cidrs/ser
 import type { Recipient } from "../support/recipient.ts";
 import type { WantedTailnet } from "../tailnet/tailnet-events.ts";
 import type { TailscaledEvent, TailscaledInput } from "../tailscaled/tailscaled-machine.ts";
+import type { AllowlistInput, AllowlistReport } from "../wire/allowlist-events.ts";
 
 /** The parts of the configuration that the machines decide by; plain data. */
 export interface HeadcniSettings {
@@ -28,8 +29,14 @@ export interface HeadcniSettings {
     "wanted" | "headscale" | "health" | "guard" | "routes" | "node"
   > & {
     readonly wanted: Omit<WantedTailnet, "advertiseRoutes">;
+    /** Whose tailscaled carries the pods. */
+    readonly mode: "daemon" | "host";
+    /** MTU of the pods. */
+    readonly mtu: number;
   };
   readonly headscale: HeadscaleInput;
+  /** Beside the node's own tailscaled, with Kubernetes: null where headcni-wire keeps it, or there is none. */
+  readonly allowlist: Pick<AllowlistInput, "believed"> | null;
   readonly readiness: ReadinessSettings;
   /** Null without Kubernetes. */
   readonly kubernetes: {
@@ -51,6 +58,7 @@ export type HeadcniEvent =
   | CniReport
   | ConfigReport
   | GuardReport
+  | AllowlistReport
   | PodsReport
   | ClusterNodesReport
   | OwnNodeReport
@@ -70,7 +78,7 @@ export interface HeadcniContext {
   /** All that stands on the node's pod CIDRs: null until they are known. */
   readonly guard: Recipient<GuardEvent> | null;
   readonly routes: Recipient<RoutesEvent> | null;
-  readonly tailscaled: Recipient<TailscaledEvent> | null;
+  readonly tailscaled: Recipient<Extract<TailscaledEvent, { type: "credentials.replaced" }>> | null;
   /** This node's pod CIDRs; empty until they are known. */
   readonly ownPrefixes: readonly string[];
   /** Who may serve the pod CIDRs of all Nodes; null until they are known, and without Kubernetes. */
@@ -81,6 +89,8 @@ export interface HeadcniContext {
   readonly recovered: boolean;
   /** The guard's last word is that everything holds. */
   readonly guarded: boolean;
+  /** The allowlist is in force, where this process keeps it. */
+  readonly enclosed: boolean;
   /** What ended the daemon. */
   readonly failure: Failure | null;
 }

@@ -50,6 +50,7 @@ export const headcniMachine = headcniSetup.createMachine({
       tailscaled: null,
       recovered: false,
       guarded: false,
+      enclosed: settings.allowlist === null,
       failure: null,
     };
   },
@@ -85,6 +86,7 @@ export const headcniMachine = headcniSetup.createMachine({
     },
     "attachments.changed": { actions: { type: "forwardAttachments", params: ({ event }) => event } },
     "call.refused": { actions: { type: "forwardRefusal", params: ({ event }) => event } },
+    "allowlist.inForce": { actions: "noteEnclosed" },
     "guard.*": { actions: { type: "noteGuarded", params: ({ event }) => event.type === "guard.held" } },
     "nodes.changed": { actions: { type: "keepBound", params: ({ event }) => event } },
     "services.changed": { actions: { type: "keepServices", params: ({ event }) => event } },

@@ -12,6 +12,7 @@ import { headscaleMachine } from "../headscale/headscale-machine.ts";
 import type { HealthFact } from "../health/health-events.ts";
 import { healthMachine } from "../health/health-machine.ts";
 import { ownNodeMachine } from "../own-node/own-node-machine.ts";
+import { ownerMachine } from "../owner/owner-machine.ts";
 import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../pods/pods-machine.ts";
 import { readinessMachine } from "../readiness/readiness-machine.ts";
@@ -22,6 +23,7 @@ import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";
 import { tailscaledMachine } from "../tailscaled/tailscaled-machine.ts";
+import { allowlistKeeperMachine } from "../wire/allowlist-keeper-machine.ts";
 import type { HeadcniContext, HeadcniEvent, HeadcniInput, HeadcniOutput } from "./headcni-events.ts";
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
@@ -44,6 +46,7 @@ export const headcniSetup = setup({
       guard: "guard";
       routes: "routes";
       tailscaled: "tailscaled";
+      owner: "owner";
       pods: "pods";
       ownNode: "ownNode";
     };
@@ -53,9 +56,11 @@ export const headcniSetup = setup({
     kernel: notProvidedSource<HeadcniEvent, undefined>("headcni.kernel"),
     cni: cniMachine,
     config: configMachine,
+    allowlistKeeper: allowlistKeeperMachine,
     guard: guardMachine,
     headscale: headscaleMachine,
     health: healthMachine,
+    owner: ownerMachine,
     ownNode: ownNodeMachine,
     clusterNodes: clusterNodesMachine,
     podWatch: podWatchMachine,
@@ -69,6 +74,7 @@ export const headcniSetup = setup({
   actions: {
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     noteRecovered: assign({ recovered: true }),
+    noteEnclosed: assign({ enclosed: true }),
     noteGuarded: assign((_, guarded: boolean) => ({ guarded })),
     keepPrefixes: assign({
       ownPrefixes: (_, { prefixes }: { readonly prefixes: readonly string[] }) => prefixes,
@@ -109,12 +115,20 @@ export const headcniSetup = setup({
           id: "routes",
           input: { ...settings.routes, own: ownPrefixes, bound, headscale, health },
         });
-        const { tailscale } = settings;
+        if (settings.allowlist !== null) {
+          const seed = settings.tailscale.wanted.hostname;
+          spawn("allowlistKeeper", {
+            id: "allowlistKeeper",
+            input: { ...settings.allowlist, seed, parent: self },
+          });
+        }
+        const { mode, mtu, ...tailscale } = settings.tailscale;
         const wanted = { ...tailscale.wanted, advertiseRoutes: ownPrefixes };
-        const tailscaled = spawn("tailscaled", {
-          id: "tailscaled",
-          input: { ...tailscale, wanted, headscale, health, guard, routes, node },
-        });
+        const input = { ...tailscale, wanted, headscale, health, guard, routes, node };
+        const tailscaled =
+          mode === "host"
+            ? spawn("owner", { id: "owner", input: { ...input, mtu } })
+            : spawn("tailscaled", { id: "tailscaled", input });
         return { guard, routes, tailscaled };
       },
     ),
@@ -166,7 +180,7 @@ export const headcniSetup = setup({
   },
   guards: {
     knowsPrefixes: ({ context }) => context.ownPrefixes.length > 0,
-    canServe: ({ context }) => context.recovered && context.guarded,
+    canServe: ({ context }) => context.recovered && context.guarded && context.enclosed,
   },
   delays: headcniLimits,
 });

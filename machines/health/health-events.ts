@@ -5,6 +5,7 @@ import type { CniCommand, CniFact } from "../cni/cni-events.ts";
 import type { GuardReport } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { OwnNodeEvent, OwnNodeFact } from "../own-node/own-node-events.ts";
+import type { OwnerJudged } from "../owner/owner-events.ts";
 import type { ReadinessEvent, ReadinessFact } from "../readiness/readiness-events.ts";
 import type { RoutesFact } from "../routes/routes-events.ts";
 import type { ServiceProxyFact } from "../service-proxy/service-proxy-machine.ts";
@@ -15,6 +16,7 @@ import type { TailnetFact } from "../tailnet/tailnet-events.ts";
 export type HealthFact =
   | GuardReport
   | TailnetFact
+  | OwnerJudged
   | RoutesFact
   | OwnNodeFact
   | CniFact

@@ -119,6 +119,19 @@ export const healthMachine = healthSetup.createMachine({
         down: problem("nothing crosses the tailnet; login and route count as they were before"),
       },
     },
+    owner: {
+      initial: "ok",
+      on: {
+        "owner.judged": [
+          { guard: { type: "isContent", params: ({ event }) => event }, ...to(".ok") },
+          because(".wrong", ({ words }: Word<"owner.judged">) => ({ owner: words })),
+        ],
+      },
+      states: {
+        ok: { meta: well },
+        wrong: problem("the node's own tailscaled cuts pods off, or will: /ready says what to change"),
+      },
+    },
     control: {
       initial: "unknown",
       on: {

@@ -96,6 +96,7 @@ export const healthSetup = setup({
     tailnetIsDown: stateIn({ tailnet: "down" }),
     isForgotten: (_, { forgotten }: LoginWanted) => forgotten,
     isRefused: (_, { refusal }: LoginWanted) => refusal !== "",
+    isContent: (_, { words }: { readonly words: string }) => words === "",
     isSure: (_, { note }: { readonly note: string }) => note === "",
   },
 });

@@ -30,12 +30,12 @@ export type TailnetLoginEvent =
   | { readonly type: "login.refused"; readonly text: string }
   | { readonly type: "credentials.replaced" };
 
-const limits = { look: 12_000, confirm: 2000, ask: 60_000, login: 15_000, register: 30_000 };
+const limits = { look: 12_000, confirm: 2000, ask: 60_000, login: 15_000, register: 30_000, owner: 60_000 };
 const unanswered: Failure = { code: "REGISTRATION_UNANSWERED", message: "Headscale did not take this node" };
 const retry = { firstMs: 5000, mostMs: 300_000 };
 
 /**
- * Logs tailscaled in with a pre-auth key. It has no end of its own: its parent stops it once tailscaled is past NeedsLogin. A
+ * Logs tailscaled in with a pre-auth key, or waits for its owner to do so. It has no end of its own: its parent stops it once tailscaled is past NeedsLogin. A
  * refused key is tried again with growing waits, or another one at once, whenever it came.
  */
 export const tailnetLoginMachine = setup({
@@ -68,6 +68,7 @@ export const tailnetLoginMachine = setup({
     is: (_, value: boolean) => value,
     replaced: ({ context }) => context.replaced,
     keyFromHeadscale: ({ context }) => context.authKeyFrom === "headscale",
+    ownerLogsIn: ({ context }) => context.authKeyFrom === "owner",
   },
   delays: {
     confirm: limits.confirm,
@@ -101,7 +102,11 @@ export const tailnetLoginMachine = setup({
     obtaining: {
       // What came until here is the key that is tried now.
       entry: "forgetReplaced",
-      always: [{ guard: "keyFromHeadscale", target: "asking" }, { target: "loggingIn" }],
+      always: [
+        { guard: "keyFromHeadscale", target: "asking" },
+        { guard: "ownerLogsIn", target: "awaitingOwner" },
+        { target: "loggingIn" },
+      ],
     },
     asking: {
       meta: stuckAfter(limits.ask, "Headscale's API makes no auth key for this node"),
@@ -113,6 +118,9 @@ export const tailnetLoginMachine = setup({
           actions: { type: "keepFailure", params: ({ event }) => event.failure },
         },
       },
+    },
+    awaitingOwner: {
+      meta: stuckAfter(limits.owner, "the owner of the node's tailscaled has to log it in", "warn"),
     },
     loggingIn: {
       meta: stuckAfter(limits.login, "tailscaled takes long over a login"),

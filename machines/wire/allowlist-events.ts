@@ -1,4 +1,4 @@
-import type { ServedRoutes } from "../../src/domain/believed-prefixes.ts";
+import type { Believed, ServedRoutes } from "../../src/domain/believed-prefixes.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { Recipient } from "../support/recipient.ts";
 
@@ -7,6 +7,8 @@ export type AllowlistReport = { readonly type: "allowlist.inForce" };
 
 export interface AllowlistInput {
   readonly seed: string;
+  /** What an earlier keeper left in force, until list and netmap are read. */
+  readonly believed: Believed;
   readonly parent: Recipient<AllowlistReport>;
 }
 

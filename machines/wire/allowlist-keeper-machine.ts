@@ -1,4 +1,5 @@
 import { assign, enqueueActions, setup } from "xstate";
+import { nobodyBelieved } from "../../src/domain/believed-prefixes.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
@@ -22,6 +23,7 @@ export const allowlistKeeperMachine = setup({
   actions: {
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     forgetFailure: assign({ failure: null }),
+    forgetBelieved: assign({ believed: nobodyBelieved }),
   },
   delays: limits,
 }).createMachine({
@@ -34,8 +36,8 @@ export const allowlistKeeperMachine = setup({
       invoke: {
         src: "allowlist",
         id: "allowlist",
-        input: ({ context: { seed, parent } }) => ({ seed, parent }),
-        onError: { target: "crashed", actions: keepError },
+        input: ({ context: { seed, parent, believed } }) => ({ seed, parent, believed }),
+        onError: { target: "crashed", actions: [keepError, "forgetBelieved"] },
       },
       initial: "young",
       states: {

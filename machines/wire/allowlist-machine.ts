@@ -1,6 +1,12 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
-import { believedPrefixes, type ServedRoutes, servesOtherwise } from "../../src/domain/believed-prefixes.ts";
+import {
+  type Believed,
+  believedOf,
+  type Netmap,
+  type ServedRoutes,
+  servesOtherwise,
+} from "../../src/domain/believed-prefixes.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
@@ -10,14 +16,12 @@ import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { AllowlistEvent, AllowlistInput } from "./allowlist-events.ts";
 
 interface AllowlistContext extends AllowlistInput {
-  /** Of the cluster's Nodes, as the daemon wrote them last. */
-  readonly bindings: readonly NodeBinding[];
-  /** Of the last netmap. */
-  readonly served: ServedRoutes;
-  /** What must be in force, as of `believedPrefixes`. */
-  readonly believed: readonly string[];
+  /** Of the cluster's Nodes, as the daemon wrote them last; null before they are read. */
+  readonly bindings: readonly NodeBinding[] | null;
+  /** The last one; null before the first. */
+  readonly netmap: Netmap | null;
   /** What is; null before the first time. */
-  readonly inForce: readonly string[] | null;
+  readonly inForce: Believed | null;
   /** The netmap changed since the last look began. */
   readonly hinted: boolean;
   /** Who changed the table since the last load began. */
@@ -65,29 +69,27 @@ export const allowlistMachine = setup({
     /** tailscaled's bus: sends `netmap.hinted` and at its end `netmap.closed`. */
     followNetmap: notProvidedSource<AllowlistEvent, undefined>("allowlist.followNetmap"),
     /** Null while tailscaled has no netmap. */
-    readNetmap: notProvided<ServedRoutes | null, void>("allowlist.readNetmap"),
+    readNetmap: notProvided<Netmap | null, void>("allowlist.readNetmap"),
     /** Hears of the table from its start: sends `table.changed` for what is no load of `apply`, and at its end `table.unwatched`. */
     watchTable: notProvidedSource<AllowlistEvent, undefined>("allowlist.watchTable"),
     /** Loads the table in X, in one transaction; gives back what it was given. */
-    apply: notProvided<readonly string[], { readonly believed: readonly string[] }>("allowlist.apply"),
+    apply: notProvided<Believed, { readonly believed: Believed }>("allowlist.apply"),
   },
   actions: {
-    keepList: assign(({ context: { served } }, bindings: readonly NodeBinding[]) => ({
+    keepList: assign(({ context }, bindings: readonly NodeBinding[]) => ({
       bindings,
-      believed: believedPrefixes(bindings, served),
+      believed: judged(context, { bindings }),
       failure: null,
     })),
-    keepServed: assign(({ context }, served: ServedRoutes | null) =>
-      served === null
-        ? { failure: null }
-        : { served, believed: believedPrefixes(context.bindings, served), failure: null },
+    keepNetmap: assign(({ context }, netmap: Netmap | null) =>
+      netmap === null ? { failure: null } : { netmap, believed: judged(context, { netmap }), failure: null },
     ),
     hint: assign({ hinted: true }),
     lookBegins: assign({ hinted: false }),
     doubt: assign((_, changed: Failure) => ({ changed })),
     loadBegins: assign({ changed: null }),
     keepChange: enqueueActions(({ context, enqueue }) => keep(enqueue, context.changed ?? unheard)),
-    keepInForce: enqueueActions(({ context, enqueue }, inForce: readonly string[]) => {
+    keepInForce: enqueueActions(({ context, enqueue }, inForce: Believed) => {
       enqueue.assign({ inForce, failures: 0, failure: null });
       if (context.inForce === null) enqueue.sendTo(context.parent, { type: "allowlist.inForce" });
     }),
@@ -97,10 +99,10 @@ export const allowlistMachine = setup({
   guards: {
     isListed: (_, bindings: readonly NodeBinding[] | null) => bindings !== null,
     isNews: ({ context }, routes: ServedRoutes | "unknown") =>
-      routes === "unknown" || servesOtherwise(context.served, routes),
+      routes === "unknown" || servesOtherwise(context.netmap?.routes ?? {}, routes),
     isHinted: ({ context }) => context.hinted,
     isChanged: ({ context }) => context.changed !== null,
-    differs: ({ context: { believed, inForce } }) => believed.join() !== inForce?.join(),
+    differs: ({ context: { believed, inForce } }) => JSON.stringify(believed) !== JSON.stringify(inForce),
   },
   delays: {
     ...limits,
@@ -110,9 +112,8 @@ export const allowlistMachine = setup({
   id: "allowlist",
   context: ({ input }) => ({
     ...input,
-    bindings: [],
-    served: {},
-    believed: [],
+    bindings: null,
+    netmap: null,
     inForce: null,
     hinted: false,
     changed: null,
@@ -198,7 +199,7 @@ export const allowlistMachine = setup({
                 src: "readNetmap",
                 onDone: {
                   target: "spacing",
-                  actions: { type: "keepServed", params: ({ event }) => event.output },
+                  actions: { type: "keepNetmap", params: ({ event }) => event.output },
                 },
                 onError: { target: "pausing", actions: keepError },
               },
@@ -293,3 +294,12 @@ export const allowlistMachine = setup({
     },
   },
 });
+
+/** As both agree, once both are known. */
+function judged(
+  context: AllowlistContext,
+  news: Partial<Pick<AllowlistContext, "bindings" | "netmap">>,
+): Believed {
+  const { bindings, netmap, believed } = { ...context, ...news };
+  return bindings === null || netmap === null ? believed : believedOf(bindings, netmap);
+}

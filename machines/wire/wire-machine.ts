@@ -1,5 +1,6 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
+import { nobodyBelieved } from "../../src/domain/believed-prefixes.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
@@ -93,7 +94,10 @@ export const wireMachine = setup({
         enqueue.spawnChild("resolver", { id: "resolver", input: { addresses, seed } });
     }),
     startAllowlist: enqueueActions(({ context: { seed }, enqueue, self }) => {
-      enqueue.spawnChild("allowlistKeeper", { id: "allowlistKeeper", input: { seed, parent: self } });
+      enqueue.spawnChild("allowlistKeeper", {
+        id: "allowlistKeeper",
+        input: { seed, parent: self, believed: nobodyBelieved },
+      });
     }),
     stopEnded: enqueueActions(({ enqueue }, { actorId }: { readonly actorId: string }) => {
       enqueue.stopChild(actorId);

@@ -2,6 +2,7 @@ import { fromPromise } from "xstate";
 import { HeadcniError, toFailure } from "../domain/failure.ts";
 import type { Conflist } from "../ports/conflist.ts";
 import type { Kubernetes } from "../ports/kubernetes.ts";
+import type { Owner } from "../ports/owner.ts";
 import type { PodNetwork } from "../ports/pod-network.ts";
 import type { PrefixMemory } from "../ports/prefix-memory.ts";
 import type { ProofRecord } from "../ports/proof-record.ts";
@@ -17,6 +18,7 @@ export interface CleanupPorts extends GuardPorts {
   readonly podNetwork: Pick<PodNetwork, "list" | "detach" | "removeLeaving">;
   readonly proof: Pick<ProofRecord, "remove">;
   readonly tailnet: Pick<Tailnet, "withdrawRoutes" | "recheckLogin" | "status" | "watch">;
+  readonly owner: Pick<Owner, "undo">;
   readonly wire: WireEnd;
 }
 
@@ -26,6 +28,8 @@ export interface CleanupOptions {
   readonly supernets: readonly string[];
   /** Whether this node's Node has addresses that are ours to take back, and these credentials may. */
   readonly restoresNode: boolean;
+  /** The node's own tailscaled carried the pods. */
+  readonly owners: boolean;
   /** Of the runtime and the state directory. */
   readonly directories: readonly string[];
   readonly removePlugin: () => Promise<void>;
@@ -33,11 +37,13 @@ export interface CleanupOptions {
   readonly removeDirectory: (path: string) => Promise<void>;
 }
 
+/** What its owner has to do, in words. */
+class OwnerLeftError extends HeadcniError<{ readonly code: "LEFT_WITH_OWNER" }> {}
 class DetachError extends HeadcniError<{ readonly code: "NOT_DETACHED" }> {}
 
 /** Effects of the cleanup machine. */
 export function cleanupActors(ports: CleanupPorts, options: CleanupOptions) {
-  const { conflist, kubernetes, nodeMemory, podNetwork, proof, tailnet, wire } = ports;
+  const { conflist, kubernetes, nodeMemory, owner, podNetwork, proof, tailnet, wire } = ports;
   return {
     unpublish: fromPromise<void, void>(async () => {
       await conflist.remove();
@@ -48,6 +54,11 @@ export function cleanupActors(ports: CleanupPorts, options: CleanupOptions) {
         options.restoresNode && (await restoreAddresses(kubernetes, options.supernets, signal)),
     ),
     withdraw: fromPromise<readonly string[] | null, void>(async ({ signal }) => {
+      if (options.owners) {
+        const { withdrawn, left } = await owner.undo(signal);
+        if (left.length > 0) throw new OwnerLeftError(left.join("; "), { code: "LEFT_WITH_OWNER" });
+        return withdrawn;
+      }
       const prefixes = options.prefixes.length > 0 ? options.prefixes : await nodeMemory.recall();
       try {
         await tailnet.withdrawRoutes(prefixes, signal);
@@ -59,6 +70,7 @@ export function cleanupActors(ports: CleanupPorts, options: CleanupOptions) {
     }),
     confirm: fromPromise<void, { readonly prefixes: readonly string[] }>(
       async ({ input: { prefixes }, signal }) => {
+        if (prefixes.length === 0) return;
         const { promise, resolve, reject } = Promise.withResolvers<void>();
         const look = async () => {
           const { self } = await tailnet.status(signal);

@@ -17,24 +17,29 @@ import { checkInvariants, type GuardPorts, repairInvariants } from "./guard-work
 const settleMs = 50;
 const betweenLooksMs = 300;
 
-/** What the guard machine needs done, by these settings and the terms of each order. `now` in ms of a clock that is never set. */
+/** What the guard keeps true on any node of this configuration. */
+export type ConfiguredGuard = Omit<GuardSettings, "ownPrefixes">;
+
+/**
+ * What the guard machine needs done, by the settings as they are then and the terms of each order. `now` in ms of a clock that is
+ * never set.
+ */
 export function guardActors(
   ports: GuardPorts,
-  settings: Omit<GuardSettings, "ownPrefixes">,
+  configured: () => ConfiguredGuard | Promise<ConfiguredGuard>,
   now: () => number = () => performance.now(),
 ) {
-  const settingsFor = ({ ownPrefixes, services }: GuardTerms): GuardSettings => ({
-    ...settings,
-    ownPrefixes,
-    services: [...new Set([...settings.services, ...services])],
-  });
+  const settingsFor = async ({ ownPrefixes, services }: GuardTerms): Promise<GuardSettings> => {
+    const settings = await configured();
+    return { ...settings, ownPrefixes, services: [...new Set([...settings.services, ...services])] };
+  };
   return {
     check: fromPromise<CheckResult, GuardLook>(async ({ input, signal }) => ({
-      broken: await checkInvariants(ports, settingsFor(input), input, signal),
+      broken: await checkInvariants(ports, await settingsFor(input), input, signal),
       at: now(),
     })),
     repair: fromPromise<RepairResult, RepairOrder>(async ({ input, signal }) => ({
-      ...(await repairInvariants(ports, settingsFor(input), input, signal)),
+      ...(await repairInvariants(ports, await settingsFor(input), input, signal)),
       at: now(),
     })),
     watch: watchKernel(ports.kernel),

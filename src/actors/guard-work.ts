@@ -9,8 +9,9 @@ import type {
   NamespaceObservation,
 } from "../domain/guard-observation.ts";
 import { findBroken } from "../domain/guard-plan.ts";
-import type { GuardSettings } from "../domain/guard-settings.ts";
+import type { GuardSettings, HostCarrier, HostGuard } from "../domain/guard-settings.ts";
 import { type Sysctls, sysctlsToRemember, wishedSysctls } from "../domain/guard-sysctls.ts";
+import { bootMends } from "../domain/host-guard/boot-guard.ts";
 import type { NamespaceName } from "../domain/kernel-state.ts";
 import type { Firewall } from "../ports/firewall.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
@@ -68,16 +69,35 @@ export async function repairInvariants(
 }
 
 /**
+ * Loads what must stand before the node's own tailscaled sends its first packet. Does all it can, then throws the first of the ports'
+ * errors.
+ */
+export async function loadBootGuard(
+  ports: Pick<GuardPorts, "kernel" | "firewall">,
+  shared: Omit<HostGuard, "carrier" | "services">,
+  remembered: Omit<HostCarrier, "kind">,
+  allowlist: boolean,
+): Promise<void> {
+  await applyAll(ports, bootMends(shared, remembered, await observe(ports, "node", "all"), allowlist));
+}
+
+/**
  * Takes everything of the guard out of the node; what the guard held is then open. What it made in X goes with X. Does all it can,
  * then throws the first of the ports' errors; repeatable.
  */
 export async function cleanUpGuard(ports: GuardPorts): Promise<void> {
   const node = await observe(ports, "node", "all");
-  const errors: unknown[] = [];
-  for (const mend of planCleanup(node, await ports.sysctlMemory.recall()))
-    await applyMend(ports, mend).catch((error: unknown) => errors.push(error));
-  if (errors.length > 0) throw errors[0];
+  await applyAll(ports, planCleanup(node, await ports.sysctlMemory.recall()));
   await ports.sysctlMemory.forget();
+}
+
+async function applyAll(
+  ports: Pick<GuardPorts, "kernel" | "firewall">,
+  mends: readonly Mend[],
+): Promise<void> {
+  const errors: unknown[] = [];
+  for (const mend of mends) await applyMend(ports, mend).catch((error: unknown) => errors.push(error));
+  if (errors.length > 0) throw errors[0];
 }
 
 async function look(
@@ -91,12 +111,14 @@ async function look(
     const names = wishedSysctls(settings, namespace, seen.kernel).map(({ name }) => name);
     return { ...seen, sysctls: await readSysctls(ports.kernel, namespace, names) };
   };
-  const [node, tailnet] = await Promise.all([see("node"), tailnetOpen ? see("tailnet") : undefined]);
+  // The node's own tailscaled stands in the node's namespace.
+  const other = tailnetOpen && settings.carrier.kind === "namespace";
+  const [node, tailnet] = await Promise.all([see("node"), other ? see("tailnet") : undefined]);
   return { node, ...(tailnet === undefined ? {} : { tailnet }) };
 }
 
 async function observe(
-  { kernel, firewall }: GuardPorts,
+  { kernel, firewall }: Pick<GuardPorts, "kernel" | "firewall">,
   namespace: NamespaceName,
   scope: GuardScope,
   signal?: AbortSignal,
@@ -136,7 +158,11 @@ async function rememberSysctls(
       await sysctlMemory.remember(await readSysctls(kernel, "node", names));
 }
 
-async function applyMend({ kernel, firewall }: GuardPorts, mend: Mend, signal?: AbortSignal): Promise<void> {
+async function applyMend(
+  { kernel, firewall }: Pick<GuardPorts, "kernel" | "firewall">,
+  mend: Mend,
+  signal?: AbortSignal,
+): Promise<void> {
   switch (mend.kind) {
     case "kernel":
       return kernel.apply(mend.namespace, mend.operations);

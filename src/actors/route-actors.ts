@@ -15,7 +15,8 @@ const pathAttempts = 3;
 export function routeActors(
   kernel: Pick<KernelState, "observe" | "watch" | "apply" | "echo">,
   tailnet: Pick<Tailnet, "recheckLogin" | "discoPing">,
-  options: { readonly interfaceName: string },
+  /** tailscaled's, as it is named then. */
+  interfaceName: () => string | Promise<string>,
 ) {
   return {
     routes: {
@@ -59,7 +60,7 @@ export function routeActors(
           table: tailscaleTable,
           metric: 0,
           protocol: routeProtocol,
-          link: options.interfaceName,
+          link: await interfaceName(),
         } as const;
         await kernel.apply("tailnet", [{ op: "route.replace", route }]);
       }),

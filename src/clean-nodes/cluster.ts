@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod";
-import type { ApiTransport } from "../adapters/kubernetes/api-transport.ts";
 import { addressesPatch } from "../adapters/kubernetes/node-status.ts";
 import { trim } from "../adapters/kubernetes/trim-objects.ts";
 import { HeadcniError } from "../domain/failure.ts";
@@ -8,6 +7,7 @@ import { tailnetNodeAnnotation } from "../domain/kubernetes-objects.ts";
 import { conditionReasons } from "../domain/network-condition.ts";
 import { withoutRouterAddresses } from "../domain/node-address.ts";
 import { awaitedNodes, type CleanupPod, type NodeCleanup, nodeCleanup } from "../domain/node-cleanup.ts";
+import type { ApiCalls } from "./persistent-calls.ts";
 
 const conditionSchema = z.object({
   type: z.string(),
@@ -48,7 +48,7 @@ const settleMs = 10_000;
  * The API calls of the clean-up, all in one namespace. No method waits for nodes whose kubelet does not report, or past
  * its deadline (by `performance.now()`). Methods throw KubernetesRequestError.
  */
-export function cleanUpCluster(transport: ApiTransport, namespace: string, signal: AbortSignal) {
+export function cleanUpCluster(transport: ApiCalls, namespace: string, signal: AbortSignal) {
   const sets = `/apis/apps/v1/namespaces/${namespace}/daemonsets`;
 
   /** Deletes a DaemonSet and its pods; absent is fine. Gone at once, so that another may come while a pod hangs. */
@@ -126,11 +126,12 @@ export function cleanUpCluster(transport: ApiTransport, namespace: string, signa
     await transport.call(addressesPatch(node.name, node.addressing, restored), signal).catch(unlessMissing);
   }
 
-  /** Takes back what the daemons kept in their Nodes: addresses, the condition, and who they are in the tailnet. */
-  async function removeFromNodes(): Promise<void> {
+  /** Takes back what the daemons kept in these Nodes: addresses, the condition, and who they are in the tailnet. */
+  async function removeFromNodes(names: readonly string[]): Promise<void> {
     for (const item of await nodes({})) {
-      await restoreAddresses(item);
       const { metadata, status } = nodeSchema.parse(item);
+      if (!names.includes(metadata.name)) continue;
+      await restoreAddresses(item);
       const ours = status.conditions?.some(
         ({ type, reason = "" }) => type === "NetworkUnavailable" && reasons.includes(reason),
       );

@@ -7,6 +7,7 @@ import { HeadcniError } from "../domain/failure.ts";
 import { cleanupReport } from "../domain/node-cleanup.ts";
 import { visible } from "../protocol/visible-text.ts";
 import { cleanUpCluster } from "./cluster.ts";
+import { persistentCalls } from "./persistent-calls.ts";
 
 /** For the calls after the time for the nodes is over; the Job has 30 s more than that time. */
 const lastCallsMs = 20_000;
@@ -18,30 +19,35 @@ const usage = `headcni-clean-nodes: ends HeadCNI on all nodes of a cluster and l
   --advice TEXT        what to do about nodes that are not clean
   --kubeconfig FILE    by default the service account of this pod`;
 
-/** The chart's DaemonSets, by the component that their pods are labelled with. */
-const daemonSets = { daemon: "headcni", wire: "headcni-wire", cleanup: "headcni-cleanup" } as const;
+/** What the names of a release's DaemonSets end in, by the component that their pods are labelled with. */
+const endings = { daemon: "", wire: "-wire", cleanup: "-cleanup" } as const;
 
-type Component = keyof typeof daemonSets;
+type Component = keyof typeof endings;
 
 const setSchema = z.looseObject({
-  metadata: z.looseObject({ name: z.literal(daemonSets.cleanup), namespace: z.string() }),
+  metadata: z.looseObject({ name: z.string().endsWith(endings.cleanup), namespace: z.string() }),
   spec: z.looseObject({
     selector: z.object({ matchLabels: z.record(z.string(), z.string()) }),
     template: z.looseObject({
       spec: z.looseObject({
-        initContainers: z.tuple([z.looseObject({ args: z.array(z.string()) })]),
+        initContainers: z.tuple([z.looseObject({ args: z.array(z.string()) })], z.looseObject({})),
       }),
     }),
   }),
 });
 type CleanupSet = z.output<typeof setSchema>;
 
-/** The same pods, but they leave headcni-wire and what it needs. */
+/** The same pods, but they leave headcni-wire and what it needs, and the unit that loads the rules at boot. */
 function onlyWithdrawing(set: CleanupSet): CleanupSet {
   const own = structuredClone(set);
   const [container] = own.spec.template.spec.initContainers;
   container.args = container.args.map((word) => (word === "--cleanup" ? "--withdraw" : word));
+  own.spec.template.spec.initContainers = [container];
   return own;
+}
+
+function nameOf(component: Component, { metadata }: CleanupSet): string {
+  return `${metadata.name.slice(0, -endings.cleanup.length)}${endings[component]}`;
 }
 
 function selectorOf(component: Component, { spec }: CleanupSet): string {
@@ -72,9 +78,9 @@ async function main(): Promise<void> {
   const after = (share: number) => start + timeoutMs * share;
   const signal = AbortSignal.timeout(timeoutMs + lastCallsMs);
   try {
-    const cluster = cleanUpCluster(transport, set.metadata.namespace, signal);
+    const cluster = cleanUpCluster(persistentCalls(transport), set.metadata.namespace, signal);
     const end = async (components: readonly Component[], deadline: number) => {
-      for (const component of components) await cluster.removeSet(daemonSets[component]);
+      for (const component of components) await cluster.removeSet(nameOf(component, set));
       for (const component of components) await cluster.untilGone(selectorOf(component, set), deadline);
     };
     // With those of an earlier try.
@@ -83,9 +89,10 @@ async function main(): Promise<void> {
     await cluster.runOnNodes(onlyWithdrawing(set), cleaners, after(5 / 8));
     await end(["wire", "cleanup"], after(3 / 4));
     const nodes = await cluster.runOnNodes(set, cleaners, after(1));
-    await cluster.removeFromNodes();
+    // Those of another release are none of ours.
+    await cluster.removeFromNodes([...nodes.clean, ...nodes.silent, ...nodes.failed]);
     if (nodes.failed.length === 0) await end(["cleanup"], after(1));
-    for (const line of cleanupReport(nodes, values.advice))
+    for (const line of cleanupReport(nodes, set.metadata.name, values.advice))
       console.log(visible(`headcni-clean-nodes: ${line}`));
     process.exitCode = nodes.silent.length + nodes.failed.length === 0 ? 0 : 1;
   } finally {

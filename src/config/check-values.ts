@@ -1,19 +1,15 @@
 import type { ConfigProblem } from "../domain/config-change.ts";
 import { containsPrefix, formatPrefix, overlaps, type Prefix, parsePrefix } from "../domain/prefix.ts";
+import { checkHostMode, isHostMode } from "./check-host-mode.ts";
 import { showValue } from "./config-error.ts";
-
-/** The parsed values by path, those that passed on their own; a check whose values are not all there does not run. */
-export interface ValueView {
-  get(path: string): unknown;
-  sourceOf(path: string): string;
-}
+import { problemAt, type ValueView } from "./value-view.ts";
 
 /** What no key can see alone: prefixes against each other, credentials against the way of approval, modes to come. */
 export function checkValues(view: ValueView): readonly ConfigProblem[] {
   return [
     ...checkPrefixes(view),
     ...checkMtu(view),
-    ...checkModes(view),
+    ...checkHostMode(view),
     ...checkNode(view),
     ...checkFolders(view),
   ];
@@ -40,7 +36,8 @@ interface PlacedPrefix {
 function checkPrefixes(view: ValueView): readonly ConfigProblem[] {
   const pods = placed(view, "network.podCIDR");
   const services = placed(view, "network.serviceCIDR");
-  const link = placed(view, "tailscale.linkCIDR");
+  // Beside the node's own tailscaled there is no such link, and no key to move it out of the way with.
+  const link = isHostMode(view) ? [] : placed(view, "tailscale.linkCIDR");
   const problems: ConfigProblem[] = [];
   const report = ({ path, prefix }: PlacedPrefix, found: string, wanted: string) =>
     problems.push(problemAt(view, path, `${formatPrefix(prefix)}${found}`, wanted));
@@ -144,13 +141,6 @@ function checkMtu(view: ValueView): readonly ConfigProblem[] {
   return problems;
 }
 
-function checkModes(view: ValueView): readonly ConfigProblem[] {
-  const path = "tailscale.mode";
-  if (view.get(path) !== "host") return [];
-  const wanted = "must be daemon: sharing the node's own tailscaled comes in a later release";
-  return [problemAt(view, path, '"host"', wanted)];
-}
-
 function checkNode(view: ValueView): readonly ConfigProblem[] {
   const path = "kubernetes.publishNodeAddress";
   if (view.get(path) !== true || view.get("kubernetes.enabled") !== false) return [];
@@ -173,25 +163,26 @@ function checkFolders(view: ValueView): readonly ConfigProblem[] {
   return [...shared, ...checkSocketPaths(view)];
 }
 
-/** sockaddr_un holds 107 bytes and a terminator (unix(7)); tailscaled.sock is the longest name we put there. */
+/** sockaddr_un holds 107 bytes and a terminator (unix(7)); tailscaled.sock is the longest name we put into runtimeDir. */
+const longestSocketPath = 107;
+const limitedPaths = [
+  ["runtimeDir", "/tailscaled.sock", "sockets stand in it, and their paths hold 107"],
+  ["tailscale.socket", "", "the path of a socket holds no more"],
+] as const;
+
 function checkSocketPaths(view: ValueView): readonly ConfigProblem[] {
-  const path = "runtimeDir";
-  const directory = view.get(path);
-  const length = typeof directory === "string" ? Buffer.byteLength(`${directory}/tailscaled.sock`) : 0;
-  if (length <= 107) return [];
-  const wanted = "must be at most 91 bytes long: sockets stand in it, and their paths hold 107";
-  return [problemAt(view, path, `a path of ${length - 16} bytes`, wanted)];
+  return limitedPaths.flatMap(([path, name, why]) => {
+    const value = view.get(path);
+    const [length, most] = [Buffer.byteLength(String(value ?? "")), longestSocketPath - name.length];
+    if (length <= most) return [];
+    return [problemAt(view, path, `a path of ${length} bytes`, `must be at most ${most} bytes long: ${why}`)];
+  });
 }
 
 function placed(view: ValueView, path: string): readonly PlacedPrefix[] {
   const value = view.get(path);
   const texts = typeof value === "string" ? [value] : Array.isArray(value) ? (value as string[]) : [];
   return texts.filter((one) => one.includes("/")).map((one) => ({ path, prefix: parsePrefix(one) }));
-}
-
-/** A problem with the value of a key, where it was given. */
-export function problemAt(view: ValueView, path: string, found: string, wanted: string): ConfigProblem {
-  return { path, source: view.sourceOf(path), found, wanted };
 }
 
 function shown({ prefix }: PlacedPrefix): string {

@@ -19,7 +19,8 @@ export function liveChange(previous: Config, next: Config): LiveChange {
   const changes: ConfigChange[] = [];
   const refused: RefusedChange[] = [];
   let config = previous;
-  const keyless = ({ headscale }: Config) => headscale.approval === "api" && headscale.authKey === undefined;
+  const keyless = ({ headscale, tailscale }: Config) =>
+    headscale.authKey === undefined && (headscale.approval === "api" || tailscale.mode === "host");
   const otherSource = keyless(previous) !== keyless(next);
   for (const { path, about } of createKeyCatalogue().keys) {
     const [from, to] = [valueAt(previous, path.split(".")), valueAt(next, path.split("."))];
@@ -27,7 +28,7 @@ export function liveChange(previous: Config, next: Config): LiveChange {
     const change = { path, from: showValue(from), to: showValue(to) };
     if (about.change !== "live") refused.push({ ...change, because: about.change.restart });
     else if (otherSource && path.startsWith("headscale.authKey"))
-      refused.push({ ...change, because: "it decides whether the key of a login comes from Headscale" });
+      refused.push({ ...change, because: "it decides who logs the node in, with which key" });
     else {
       changes.push(change);
       config = withValue(config, path, to);

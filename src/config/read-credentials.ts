@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import type { ConfigProblem } from "../domain/config-change.ts";
-import { problemAt, type ValueView } from "./check-values.ts";
+import { isHostMode } from "./check-host-mode.ts";
 import { createSecret, isSecret, type Secret } from "./secret.ts";
+import { problemAt, type ValueView } from "./value-view.ts";
 
 export interface Credentials {
   readonly authKey?: Secret;
@@ -24,7 +25,8 @@ export function readCredentials(view: ValueView): Credentials {
   const hasApiKey = isGiven("headscale.apiKeyFile");
   if (inline !== undefined && authKeyFile !== undefined)
     report("headscale.authKeyFile", "both authKey and authKeyFile", "must be one of them: remove the other");
-  if (approval === "policy" && !hasAuthKey)
+  // The owner of the node's tailscaled may log it in.
+  if (approval === "policy" && !hasAuthKey && !isHostMode(view))
     report("headscale.authKeyFile", "nothing", "must name a file with a pre-auth key (approval: policy)");
   if (approval === "policy" && hasApiKey)
     report("headscale.apiKeyFile", "an API key", "must be absent: only approval: api uses it");

@@ -50,9 +50,22 @@ export const tailnetKeys = {
   tailscale: {
     mode: key(z.enum(["daemon", "host"]).prefault("daemon"), {
       description: "Whose tailscaled carries the pods: our own in its own namespace, or the node's.",
-      mustBe: "daemon",
+      mustBe: "daemon or host",
       example: "daemon",
       change: { restart: "it decides where the tailnet interface stands" },
+    }),
+    socket: key(absolutePath.prefault("/var/run/tailscale/tailscaled.sock"), {
+      description: "Socket of the node's own tailscaled (LocalAPI); only with mode: host.",
+      mustBe: "an absolute path of at most 107 bytes",
+      example: "/var/run/tailscale/tailscaled.sock",
+      change: { restart: "the session is with the tailscaled that answers there" },
+    }),
+    bootUnit: key(z.boolean().prefault(true), {
+      description:
+        "Whether others' routes are accepted (RouteAll) only once headcni-guard.service is enabled, which loads the rules before tailscaled starts; only with mode: host. false where another init system runs headcni --guard, or nothing does.",
+      mustBe: "true or false",
+      example: false,
+      change: { restart: "it decides how routes are accepted" },
     }),
     binary: key(text(/^(\/?[^/\0\s]+)+$/).prefault("tailscaled"), {
       description: "tailscaled's executable: a path, or a name on PATH.",

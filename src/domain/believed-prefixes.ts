@@ -14,6 +14,28 @@ import { positionOf } from "./sorted-list.ts";
 /** Primary routes of the tailnet's nodes by stable ID, as tailscaled tells them. */
 export type ServedRoutes = Readonly<Record<string, readonly string[]>>;
 
+/** What a look at the netmap tells of the tailnet's nodes, by stable ID. */
+export interface Netmap {
+  readonly routes: ServedRoutes;
+  /** Their tailnet addresses. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Of the tailnet, as it is now. */
+export interface Believed {
+  /** Pods' prefixes and ranges of other Nodes, as of `believedPrefixes`. */
+  readonly prefixes: readonly string[];
+  /** Tailnet addresses of Nodes: clusters whose Nodes are known by them reach node ports, kubelets and API server there. */
+  readonly nodes: readonly string[];
+}
+
+export const nobodyBelieved: Believed = { prefixes: [], nodes: [] };
+
+export function believedOf(bindings: readonly NodeBinding[], { routes, addresses }: Netmap): Believed {
+  const nodes = bindings.flatMap(({ nodeId }) => (nodeId === "" ? [] : (addresses[nodeId] ?? [])));
+  return { prefixes: believedPrefixes(bindings, routes), nodes: [...new Set(nodes)].sort() };
+}
+
 /** More parts of a Node's prefix than these are not told apart: who announces so many can take all of it with two. */
 const mostParts = 16;
 

@@ -1,7 +1,15 @@
 import { type Failure, toFailure } from "./failure.ts";
 
 /** What cleanup takes off the node, in its order. */
-export type CleanupStep = "plugin" | "node" | "routes" | "attachments" | "tailnet" | "guard" | "records";
+export type CleanupStep =
+  | "plugin"
+  | "node"
+  | "routes"
+  | "owner"
+  | "attachments"
+  | "tailnet"
+  | "guard"
+  | "records";
 
 /** One line of the report: what was done, or with a failure why a step is left. */
 export interface CleanupEntry {
@@ -25,6 +33,10 @@ const steps: Readonly<Record<CleanupStep, { readonly what: string; readonly advi
     what: "the announced routes",
     advice: "nothing once headcni-wire has ended: Headscale drops them when it misses the node",
   },
+  owner: {
+    what: "what was added to the preferences of the node's own tailscaled",
+    advice: "what the reason says; the node's rules stay until then, because others' routes are accepted",
+  },
   attachments: { what: "the pods' links and routes", advice: "delete the pods, or restart the node" },
   tailnet: {
     what: "headcni-wire with tailscaled and the tailnet namespace",
@@ -45,6 +57,14 @@ export function failedStep(step: CleanupStep, error: unknown): CleanupEntry {
 
 export function leftOf(report: readonly CleanupEntry[]): readonly CleanupEntry[] {
   return report.filter(({ failure }) => failure !== undefined);
+}
+
+/** Where a cleanup that left nothing stands. `owners`: the node's own tailscaled carried the pods, so there is no headcni-wire. */
+export function endWords(onlyWithdrew: boolean, owners: boolean): string {
+  if (!onlyWithdrew) return "clean";
+  return owners
+    ? "paused: --cleanup does the rest"
+    : "paused until headcni-wire has ended: then --cleanup does the rest";
 }
 
 /** What an operator is told of what is left: each thing, why, and what to do; empty when the node is clean. */

@@ -3,6 +3,7 @@ import type { Mend, NamespaceObservation } from "./guard-observation.ts";
 import type { Sysctls } from "./guard-sysctls.ts";
 import { tailnetLink } from "./kernel-constants.ts";
 import type { KernelOperation } from "./kernel-state.ts";
+import { allowlistTableName } from "./nft-allowlist-table.ts";
 import { cleanForeignChain } from "./nft-foreign.ts";
 import { nftTableName } from "./nft-node-table.ts";
 import { removeTable } from "./nft-table.ts";
@@ -24,6 +25,8 @@ export function planCleanup(
   const changes = [
     ...(firewall?.foreign.flatMap(cleanForeignChain) ?? []),
     { tool: "nft" as const, document: removeTable(nftTableName) },
+    // Here only beside the node's own tailscaled; ours has it in X, and it goes with that.
+    { tool: "nft" as const, document: removeTable(allowlistTableName) },
   ];
   return [
     ...(operations.length === 0 ? [] : ([{ kind: "kernel" as const, namespace, operations }] as const)),

@@ -64,6 +64,9 @@ export function sameRule(wanted: KernelRule, rule: KernelRule): boolean {
     wanted.family === rule.family &&
     wanted.priority === rule.priority &&
     wanted.table === rule.table &&
+    wanted.action === rule.action &&
+    wanted.goto === rule.goto &&
+    wanted.suppressPrefixLength === rule.suppressPrefixLength &&
     wanted.source === rule.source &&
     wanted.destination === rule.destination &&
     (wanted.mark ?? 0) === (rule.mark ?? 0)

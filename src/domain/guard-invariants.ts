@@ -9,7 +9,7 @@ export const guardInvariants = [
   /** The veth's own addresses. */
   "node.linkAddress",
   "tailnet.linkAddress",
-  /** The first address of each own pod CIDR stands on the node's end. */
+  /** The first address of each own pod CIDR stands on the node's end; beside the node's own tailscaled on loopback. */
   "node.routerAddress",
   /** Main sends no pod packet in clear: `unreachable <supernet>` at a metric that loses against every real route. */
   "node.unreachable",
@@ -23,8 +23,10 @@ export const guardInvariants = [
   /** The own pod CIDR is decided by main, before tailscaled's 5210 and 5270. */
   "node.ownRule",
   "tailnet.ownRule",
-  /** The rest of the supernet is decided by the table `tailnetTable`. */
+  /** The rest of the supernet is decided by the table `tailnetTable`; beside the node's own tailscaled by its table, and refused behind it. */
   "node.supernetRule",
+  /** Beside the node's own tailscaled: what is neither a pod's nor the tailnet's goes where its owner had it go. */
+  "node.table52",
   /** Every attached pod has its host route: the kernel drops them all when the router address goes. */
   "node.podRoutes",
   /** Nothing of ours is left from an earlier configuration. */

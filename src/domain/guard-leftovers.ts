@@ -1,7 +1,8 @@
-import { sameRule } from "./guard-holds.ts";
+import { holds, sameRule } from "./guard-holds.ts";
 import type { KernelWish } from "./guard-wishes.ts";
-import { mainTable, routeProtocol, tailscaleTable } from "./kernel-constants.ts";
+import { hostRulePriority, mainTable, routeProtocol, tailscaleTable } from "./kernel-constants.ts";
 import type { KernelOperation, KernelRoute, KernelRouteRequest, KernelSnapshot } from "./kernel-state.ts";
+import { parsePrefix, routerAddress } from "./prefix.ts";
 
 /**
  * Removes what carries our protocol number, or stands on our end of the veth, and is not wished for: the remains of an
@@ -25,7 +26,31 @@ export function removeLeftovers(
       (route) => !operations.some((wish) => wish.op === "route.replace" && takesPlaceOf(wish.route, route)),
     )
     .map((route): KernelOperation => ({ op: "route.remove", route: routeRequest(route, snapshot) }));
-  return [...rules, ...routes, ...removeAddresses(snapshot, operations, linkName)];
+  return [
+    ...removeRouters(snapshot, rules, operations),
+    ...rules,
+    ...routes,
+    ...removeAddresses(snapshot, operations, linkName),
+  ];
+}
+
+/** On loopback, which has addresses of others, ours are told by the rule of their prefix. So the rule goes after them. */
+function removeRouters(
+  snapshot: KernelSnapshot,
+  removals: readonly KernelOperation[],
+  wished: readonly KernelOperation[],
+): readonly KernelOperation[] {
+  return removals.flatMap((removal): readonly KernelOperation[] => {
+    if (removal.op !== "rule.remove" || removal.rule.priority !== hostRulePriority.ownPrefixToMain) return [];
+    const { destination, family } = removal.rule;
+    if (destination === undefined) return [];
+    const address = routerAddress(parsePrefix(destination));
+    const place = { link: "lo", address, prefixLength: family === 4 ? 32 : 128 };
+    const stays =
+      wished.some((wish) => wish.op === "address.add" && wish.link === "lo" && wish.address === address) ||
+      holds({ op: "address.remove", ...place }, snapshot);
+    return stays ? [] : [{ op: "address.remove", ...place }];
+  });
 }
 
 /** Replacing goes by destination and metric (RTM_NEWROUTE with NLM_F_REPLACE), whatever else differs. */

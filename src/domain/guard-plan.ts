@@ -1,25 +1,32 @@
-import { findLink, holds } from "./guard-holds.ts";
-import { removeLeftovers } from "./guard-leftovers.ts";
-import type { BrokenInvariant, GuardObservation, Mend, NamespaceObservation } from "./guard-observation.ts";
+import { brokenTable, brokenWishes, foreign, leftovers, servicesElsewhere, sysctls } from "./guard-broken.ts";
+import { findLink } from "./guard-holds.ts";
+import type { BrokenInvariant, GuardObservation, Mend } from "./guard-observation.ts";
 import { podRouteWishes } from "./guard-pod-routes.ts";
-import type { GuardSettings } from "./guard-settings.ts";
-import { brokenSysctls, wishedSysctls } from "./guard-sysctls.ts";
+import { byCarrier, type GuardSettings, type NamespaceGuard } from "./guard-settings.ts";
 import { settingsOnNode } from "./guard-underlay.ts";
 import { type KernelWish, nodeWishes, tailnetWishes } from "./guard-wishes.ts";
+import { brokenOnHost } from "./host-guard/host-plan.ts";
 import { tailnetLink } from "./kernel-constants.ts";
-import type { KernelOperation, KernelSnapshot, NamespaceName } from "./kernel-state.ts";
-import { mendForeignChain } from "./nft-foreign.ts";
+import type { KernelSnapshot, NamespaceName } from "./kernel-state.ts";
 import { nodeTable } from "./nft-node-table.ts";
-import { loadTable, type NftTable, tableHolds } from "./nft-table.ts";
 import { tailnetTable } from "./nft-tailnet-table.ts";
-import { containsAddress, parsePrefix } from "./prefix.ts";
 
 /**
  * What is broken, in the order of mending: X's firewall and ours before anything can flow, the veth before what
  * stands on it, refusals before routes, routes before the rules that lead to them. Firewalls are ready for IPv6 before the node has it.
  */
 export function findBroken(
-  configured: GuardSettings,
+  guarded: GuardSettings,
+  observation: GuardObservation,
+): readonly BrokenInvariant[] {
+  return byCarrier(guarded, {
+    namespace: (settings) => brokenAroundX(settings, observation),
+    host: (settings) => brokenOnHost(settings, observation.node),
+  });
+}
+
+function brokenAroundX(
+  configured: NamespaceGuard,
   observation: GuardObservation,
 ): readonly BrokenInvariant[] {
   const { node, tailnet } = observation;
@@ -40,7 +47,7 @@ export function findBroken(
   return found;
 }
 
-function brokenNode(settings: GuardSettings, observation: GuardObservation): readonly BrokenInvariant[] {
+function brokenNode(settings: NamespaceGuard, observation: GuardObservation): readonly BrokenInvariant[] {
   const { node, tailnet } = observation;
   const snapshot = node.kernel;
   const wishes =
@@ -62,23 +69,9 @@ function brokenNode(settings: GuardSettings, observation: GuardObservation): rea
  * While X is not open its veth may be there all the same, made by headcni-wire or held by an earlier X: what the node needs on it
  * for its own pods is kept, the veth itself is not touched.
  */
-function wishesWithoutTailnet(settings: GuardSettings, snapshot: KernelSnapshot): readonly KernelWish[] {
+function wishesWithoutTailnet(settings: NamespaceGuard, snapshot: KernelSnapshot): readonly KernelWish[] {
   if (findLink(snapshot, tailnetLink.node) === undefined) return nodeWishes(settings, false);
   return nodeWishes(settings, true).filter(({ invariant }) => invariant !== "node.link");
-}
-
-/** Unmet wishes, grouped by invariant in the order of the first of each. */
-function brokenWishes(
-  namespace: NamespaceName,
-  wishes: readonly KernelWish[],
-  snapshot: KernelSnapshot,
-): readonly BrokenInvariant[] {
-  const unmet = wishes.filter(({ operation }) => !holds(operation, snapshot));
-  const names = [...new Set(unmet.map(({ invariant }) => invariant))];
-  return names.map((invariant) => {
-    const operations = unmet.filter((wish) => wish.invariant === invariant).map((wish) => wish.operation);
-    return { invariant, mends: [{ kind: "kernel", namespace, operations }] };
-  });
 }
 
 /** Half a veth pair (the other end is gone, or in a namespace that is no longer X) has to go before a new one. */
@@ -94,58 +87,4 @@ function removeTornLink(node: KernelSnapshot, tailnet: KernelSnapshot): readonly
 
 function removal(namespace: NamespaceName, link: string): Mend {
   return { kind: "kernel", namespace, operations: [{ op: "link.remove", link }] };
-}
-
-function leftovers(
-  namespace: NamespaceName,
-  wishes: readonly KernelWish[],
-  snapshot: KernelSnapshot,
-): readonly BrokenInvariant[] {
-  const operations: readonly KernelOperation[] = removeLeftovers(snapshot, wishes, tailnetLink[namespace]);
-  if (operations.length === 0) return [];
-  return [{ invariant: `${namespace}.leftovers`, mends: [{ kind: "kernel", namespace, operations }] }];
-}
-
-function sysctls(
-  namespace: NamespaceName,
-  settings: GuardSettings,
-  observed: NamespaceObservation,
-): readonly BrokenInvariant[] {
-  const values = brokenSysctls(wishedSysctls(settings, namespace, observed.kernel), observed.sysctls);
-  if (Object.keys(values).length === 0) return [];
-  return [{ invariant: `${namespace}.sysctls`, mends: [{ kind: "sysctls", namespace, values }] }];
-}
-
-/**
- * The Service prefixes in which this node has no address of its own: a wrong one, or the default, must not cut a node off
- * from its LAN. What stands on loopback or a dummy link may be a Service's address (kube-proxy's IPVS mode, caches of DNS).
- */
-function servicesElsewhere(
-  { services }: GuardSettings,
-  { links, addresses }: KernelSnapshot,
-): readonly string[] {
-  const reaching = links.filter(({ name, kind }) => name !== "lo" && kind !== "dummy");
-  const own = addresses.filter(({ linkIndex }) => reaching.some(({ index }) => index === linkIndex));
-  return services.filter(
-    (prefix) => !own.some(({ address }) => containsAddress(parsePrefix(prefix), address)),
-  );
-}
-
-function brokenTable(
-  namespace: NamespaceName,
-  table: NftTable,
-  { firewall }: NamespaceObservation,
-): readonly BrokenInvariant[] {
-  if (firewall === undefined || tableHolds(table, firewall.own)) return [];
-  const changes = [{ tool: "nft" as const, document: loadTable(table) }];
-  return [{ invariant: `${namespace}.firewall`, mends: [{ kind: "firewall", namespace, changes }] }];
-}
-
-/** Chain by chain: one that cannot be changed must not keep the others closed. */
-function foreign(settings: GuardSettings, { firewall }: NamespaceObservation): readonly BrokenInvariant[] {
-  const mends = (firewall?.foreign ?? [])
-    .map((chain) => mendForeignChain(settings, chain))
-    .filter((changes) => changes.length > 0)
-    .map((changes): Mend => ({ kind: "firewall", namespace: "node", changes }));
-  return mends.length === 0 ? [] : [{ invariant: "node.foreignFirewall", mends }];
 }

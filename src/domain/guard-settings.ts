@@ -1,11 +1,31 @@
 import { addressAt, parsePrefix, routerAddress } from "./prefix.ts";
 
 /** What the guard keeps true; all prefixes canonical text, one or more per family. */
-export interface GuardSettings {
+export interface GuardSettings<C extends Carrier = Carrier> {
   /** This node's pod CIDRs. */
   readonly ownPrefixes: readonly string[];
   /** The cluster's pod CIDRs; each own prefix lies inside one of them. */
   readonly supernets: readonly string[];
+  /** What takes pods' packets to other nodes. */
+  readonly carrier: C;
+  /** Whether pods that leave the cluster take the node's address. */
+  readonly masquerade: boolean;
+  /** Whether Kubernetes names the cluster's Nodes. Without it pods reach no address of a member of the tailnet. */
+  readonly nodesKnown: boolean;
+  /** Addresses of Services; none without Kubernetes, where they are anybody's. */
+  readonly services: readonly string[];
+  /** Who may open flows from the underlay to pods, Services and other nodes' pods. */
+  readonly allowFromUnderlay: AllowedFromUnderlay;
+}
+
+/** Where tailscaled runs. */
+export type Carrier = NamespaceCarrier | HostCarrier;
+export type NamespaceGuard = GuardSettings<NamespaceCarrier>;
+export type HostGuard = GuardSettings<HostCarrier>;
+
+/** Our own tailscaled, in X. */
+export interface NamespaceCarrier {
+  readonly kind: "namespace";
   /**
    * Prefixes of the veth between the node (first address) and X (second), by which tailscaled reaches the underlay: one of
    * IPv4, and one of IPv6 where it has that, too; not link-local.
@@ -15,13 +35,25 @@ export interface GuardSettings {
   readonly tunnel: { readonly name: string; readonly mtu: number };
   /** tailscaled's UDP port, the same on the node and in X. */
   readonly underlayPort: number;
-  /** Whether pods that leave the cluster take the node's address. */
-  readonly masquerade: boolean;
-  /** Addresses of Services; none without Kubernetes, where they are anybody's. */
-  readonly services: readonly string[];
-  /** Who may open flows from the underlay to pods, Services and other nodes' pods. */
-  readonly allowFromUnderlay: AllowedFromUnderlay;
 }
+
+/** The node's own tailscaled, in the node's namespace, whose owner goes on using it. */
+export interface HostCarrier {
+  readonly kind: "host";
+  /** tailscaled's interface: found by its address, for the owner may name it (`tailscaled --tun`). Its MTU bounds the pods'. */
+  readonly tunnel: { readonly name: string; readonly mtu: number };
+  readonly confineTable52: Table52Confinement;
+  /** Whether pods may ask tailscaled's resolver: the node's resolv.conf names it, and cluster DNS forwards there. */
+  readonly magicDns: boolean;
+  /** It is in another tailnet than Headscale's: whoever serves prefixes of pods there is none of ours. */
+  readonly elsewhere: boolean;
+}
+
+/**
+ * Who looks up table 52, where RouteAll puts whatever anybody in the tailnet announces, besides pods' packets: all, as tailscaled has it;
+ * what is for the tailnet's own addresses; or what main has no route for but a default one.
+ */
+export type Table52Confinement = "none" | "toTailnet" | "behindMain";
 
 /** Senders outside the cluster: by source prefix (canonical), or all that come in by a link of that name. */
 export interface AllowedFromUnderlay {
@@ -40,8 +72,8 @@ export interface LinkEnds {
 const hops6: LinkEnds = { node: "fe80::4843:1", tailnet: "fe80::4843:2", prefixLength: 64 };
 
 /** The addresses of the veth that are next hops of a family. */
-export function linkEnds({ linkPrefixes }: GuardSettings, family: 4 | 6): LinkEnds {
-  return family === 6 ? hops6 : underlayEnds4(linkPrefixes);
+export function linkEnds({ carrier }: NamespaceGuard, family: 4 | 6): LinkEnds {
+  return family === 6 ? hops6 : underlayEnds4(carrier.linkPrefixes);
 }
 
 /**
@@ -70,15 +102,37 @@ export function underlayEnds4(linkPrefixes: readonly string[]): LinkEnds {
 }
 
 /** Families of the veth: IPv4 always, IPv6 where pods or tailscaled's underlay have it. */
-export function linkFamilies(settings: GuardSettings): readonly (4 | 6)[] {
-  const families = [...familySettings(settings), ...underlayEnds(settings.linkPrefixes)];
+export function linkFamilies(settings: NamespaceGuard): readonly (4 | 6)[] {
+  const families = [...familySettings(settings), ...underlayEnds(settings.carrier.linkPrefixes)];
   return families.some(({ family }) => family === 6) ? [4, 6] : [4];
 }
 
 /** All addresses of the veth. */
-export function linkAddresses(settings: GuardSettings): readonly LinkEnds[] {
+export function linkAddresses(settings: NamespaceGuard): readonly LinkEnds[] {
   const hops = linkFamilies(settings).includes(6) ? [hops6] : [];
-  return [...underlayEnds(settings.linkPrefixes), ...hops];
+  return [...underlayEnds(settings.carrier.linkPrefixes), ...hops];
+}
+
+/** Families that the node forwards. */
+export function forwardedFamilies(settings: GuardSettings): readonly (4 | 6)[] {
+  return byCarrier(settings, {
+    namespace: linkFamilies,
+    host: (shared) => familySettings(shared).map(({ family }) => family),
+  });
+}
+
+/** What one kind of carrier needs, or the other. */
+export function byCarrier<T>(
+  settings: GuardSettings,
+  needs: {
+    readonly namespace: (settings: NamespaceGuard) => T;
+    readonly host: (settings: HostGuard) => T;
+  },
+): T {
+  const { carrier } = settings;
+  return carrier.kind === "host"
+    ? needs.host({ ...settings, carrier })
+    : needs.namespace({ ...settings, carrier });
 }
 
 /** Every destination of a family. */
@@ -94,7 +148,6 @@ export interface FamilySettings {
   readonly allowedSources: readonly string[];
   readonly routers: readonly string[];
   readonly router: string;
-  readonly ends: LinkEnds;
 }
 
 /** One entry per family that has a pod CIDR on this node, IPv4 first. */
@@ -115,7 +168,6 @@ export function familySettings(settings: GuardSettings): readonly FamilySettings
         allowedSources: ofFamily(settings.allowFromUnderlay.prefixes),
         routers,
         router,
-        ends: linkEnds(settings, family),
       },
     ];
   });

@@ -1,4 +1,4 @@
-import { familySettings, type GuardSettings, linkFamilies } from "./guard-settings.ts";
+import { familySettings, forwardedFamilies, type GuardSettings } from "./guard-settings.ts";
 import { foreignLinks } from "./guard-underlay.ts";
 import { advertisedRouteProtocol, attachmentLinkGroup, tailnetLink } from "./kernel-constants.ts";
 import type { KernelLink, KernelSnapshot, NamespaceName } from "./kernel-state.ts";
@@ -26,11 +26,12 @@ export function wishedSysctls(
   namespace: NamespaceName,
   snapshot: KernelSnapshot,
 ): readonly SysctlWish[] {
+  const families = forwardedFamilies(settings);
   const veth = snapshot.links.some(({ name }) => name === tailnetLink[namespace]);
-  const wishes = [wish("net/ipv4/ip_forward", "1")];
+  const wishes = families.includes(4) ? [wish("net/ipv4/ip_forward", "1")] : [];
   if (namespace === "tailnet") wishes.push(wish("net/ipv4/conf/all/rp_filter", "2"));
   else if (veth) wishes.push(wish(`net/ipv4/conf/${tailnetLink.node}/rp_filter`, "2"));
-  if (!linkFamilies(settings).includes(6)) return wishes;
+  if (!families.includes(6)) return wishes;
   if (veth) wishes.push(wish(`net/ipv6/conf/${tailnetLink[namespace]}/disable_ipv6`, "0"));
   if (namespace === "node") {
     for (const { name } of foreignLinks(snapshot).filter((link) => hasAdvertisedRoute(snapshot, link)))

@@ -1,4 +1,4 @@
-import type { GuardSettings } from "./guard-settings.ts";
+import type { NamespaceGuard } from "./guard-settings.ts";
 import { attachmentLinkGroup, leavingLinkGroup, mainTable, tailnetLink } from "./kernel-constants.ts";
 import type { KernelLink, KernelSnapshot } from "./kernel-state.ts";
 import { containsAddress, containsPrefix, type Prefix, parsePrefix } from "./prefix.ts";
@@ -11,13 +11,13 @@ const nowhere = ["fe80::/10", "ff00::/8", "fd7a:115c:a1e0::/48"].map(parsePrefix
  * forward IPv6 before a router advertised the node's own route would cost it that route (Documentation/networking/ip-sysctl,
  * accept_ra). What X has of IPv6 it keeps: a route of the node that comes and goes would have tailscaled open its sockets anew each time.
  */
-export function settingsOnNode(settings: GuardSettings, node: KernelSnapshot): GuardSettings {
+export function settingsOnNode(settings: NamespaceGuard, node: KernelSnapshot): NamespaceGuard {
   const hasIpv6 = reachesByIpv6(node);
-  const linkPrefixes = settings.linkPrefixes.filter((text) => {
+  const linkPrefixes = settings.carrier.linkPrefixes.filter((text) => {
     const prefix = parsePrefix(text);
     return prefix.family === 4 || hasIpv6 || isOnVeth(node, prefix);
   });
-  return { ...settings, linkPrefixes };
+  return { ...settings, carrier: { ...settings.carrier, linkPrefixes } };
 }
 
 /** Links that are neither ours nor a pod's. */

@@ -1,11 +1,12 @@
 import type { GuardInvariant } from "./guard-invariants.ts";
 import {
   anywhere,
+  type FamilySettings,
   familySettings,
-  type GuardSettings,
   linkAddresses,
   linkEnds,
   linkFamilies,
+  type NamespaceGuard,
 } from "./guard-settings.ts";
 import {
   mainTable,
@@ -15,7 +16,7 @@ import {
   tailnetTable,
   unreachableMetric,
 } from "./kernel-constants.ts";
-import type { KernelOperation, KernelRouteRequest } from "./kernel-state.ts";
+import type { KernelOperation, KernelRouteRequest, KernelRule } from "./kernel-state.ts";
 
 /** One thing that must be so, as the operation that makes it so. */
 export interface KernelWish {
@@ -35,16 +36,16 @@ const leastLinkMtu = 1500;
  * The node's namespace in the order of making: what refuses comes before what forwards, a source address before the
  * route that prefers it. Without `linked` (X is not open yet) only what needs no veth.
  */
-export function nodeWishes(settings: GuardSettings, linked: boolean): readonly KernelWish[] {
+export function nodeWishes(settings: NamespaceGuard, linked: boolean): readonly KernelWish[] {
   const families = familySettings(settings);
   const link = tailnetLink.node;
-  const refusals = families.flatMap(({ family, supernets }) => [
-    ...supernets.map((supernet) => route("node.unreachable", unreachable(family, supernet, mainTable))),
+  const refusals = families.flatMap((of) => [
+    ...refusedInMain(of),
     // As wide as the route through X: a narrower prefix would win against it whatever its metric.
-    route("node.tailnetUnreachable", unreachable(family, anywhere[family], tailnetTable)),
+    route("node.tailnetUnreachable", unreachable(of.family, anywhere[of.family], tailnetTable)),
   ]);
   const through: readonly KernelWish[] = [
-    { invariant: "node.link", operation: vethOperation(settings.tunnel) },
+    { invariant: "node.link", operation: vethOperation(settings.carrier.tunnel) },
     { invariant: "node.link", operation: { op: "link.up", link } },
     ...linkAddresses(settings).map(
       ({ node, prefixLength }): KernelWish => ({
@@ -52,15 +53,8 @@ export function nodeWishes(settings: GuardSettings, linked: boolean): readonly K
         operation: address(link, node, prefixLength),
       }),
     ),
-    ...families.flatMap(({ routers, family }) =>
-      routers.map(
-        (router): KernelWish => ({
-          invariant: "node.routerAddress",
-          operation: address(link, router, family === 4 ? 32 : 128),
-        }),
-      ),
-    ),
-    ...families.map(({ family, ends, router }) =>
+    ...families.flatMap((of) => routersOn(link, of)),
+    ...families.map(({ family, router }) =>
       route("node.tailnetRoute", {
         family,
         type: "unicast",
@@ -69,24 +63,28 @@ export function nodeWishes(settings: GuardSettings, linked: boolean): readonly K
         metric: plainMetric(family),
         protocol: routeProtocol,
         link,
-        gateway: ends.tailnet,
+        gateway: linkEnds(settings, family).tailnet,
         preferredSource: router,
       }),
     ),
   ];
   const rules = families.flatMap(({ family, ownPrefixes, supernets }) => [
-    ...ownPrefixes.map((prefix) =>
-      rule("node.ownRule", family, prefix, mainTable, rulePriority.ownPrefixToMain),
+    ...ownPrefixes.map((destination) =>
+      rule("node.ownRule", {
+        ...{ family, destination, table: mainTable, priority: rulePriority.ownPrefixToMain },
+      }),
     ),
-    ...supernets.map((prefix) =>
-      rule("node.supernetRule", family, prefix, tailnetTable, rulePriority.supernetToTailnet),
+    ...supernets.map((destination) =>
+      rule("node.supernetRule", {
+        ...{ family, destination, table: tailnetTable, priority: rulePriority.supernetToTailnet },
+      }),
     ),
   ]);
   return [...refusals, ...(linked ? through : []), ...rules];
 }
 
 /** X in the order of making. The veth itself is wished for on the node's side. */
-export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
+export function tailnetWishes(settings: NamespaceGuard): readonly KernelWish[] {
   const families = familySettings(settings);
   const link = tailnetLink.tailnet;
   return [
@@ -104,10 +102,12 @@ export function tailnetWishes(settings: GuardSettings): readonly KernelWish[] {
     ...linkFamilies(settings).map((family) =>
       route("tailnet.defaultRoute", viaNode(family, anywhere[family], linkEnds(settings, family).node)),
     ),
-    ...families.flatMap(({ family, ends, ownPrefixes }) =>
-      ownPrefixes.flatMap((prefix) => [
-        route("tailnet.ownRoute", viaNode(family, prefix, ends.node)),
-        rule("tailnet.ownRule", family, prefix, mainTable, rulePriority.ownPrefixToMain),
+    ...families.flatMap(({ family, ownPrefixes }) =>
+      ownPrefixes.flatMap((destination) => [
+        route("tailnet.ownRoute", viaNode(family, destination, linkEnds(settings, family).node)),
+        rule("tailnet.ownRule", {
+          ...{ family, destination, table: mainTable, priority: rulePriority.ownPrefixToMain },
+        }),
       ]),
     ),
   ];
@@ -146,13 +146,19 @@ function plainMetric(family: 4 | 6): number {
   return family === 4 ? 0 : 1024;
 }
 
-function rule(
-  invariant: GuardInvariant,
-  family: 4 | 6,
-  destination: string,
-  table: number,
-  priority: number,
-): KernelWish {
-  const wanted = { family, destination, table, priority, protocol: routeProtocol };
-  return { invariant, operation: { op: "rule.add", rule: wanted } };
+export function rule(invariant: GuardInvariant, wanted: Omit<KernelRule, "protocol">): KernelWish {
+  return { invariant, operation: { op: "rule.add", rule: { ...wanted, protocol: routeProtocol } } };
+}
+
+/** Main sends no pod packet in clear. */
+export function refusedInMain({ family, supernets }: FamilySettings): readonly KernelWish[] {
+  return supernets.map((supernet) => route("node.unreachable", unreachable(family, supernet, mainTable)));
+}
+
+export function routersOn(link: string, { family, routers }: FamilySettings): readonly KernelWish[] {
+  const prefixLength = family === 4 ? 32 : 128;
+  return routers.map((router) => ({
+    invariant: "node.routerAddress",
+    operation: address(link, router, prefixLength),
+  }));
 }

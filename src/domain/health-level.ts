@@ -33,7 +33,7 @@ export function healthLevel(
   // Without the tailnet, or without a login, control is away as a matter of course.
   const controlLoss = is.tailnet === "ok" && is.login === "ok" ? why("control") : "";
   const reasons = [
-    ...(["cni", "node", "guard", "tailnet", "login", "route"] as const).map(why),
+    ...(["cni", "node", "guard", "tailnet", "owner", "login", "route"] as const).map(why),
     controlLoss,
     unsupported,
   ];

@@ -6,6 +6,8 @@ export interface HealthRegions {
   readonly proof: "recalling" | "wanted" | "given";
   readonly guard: "unknown" | "ok" | "repairing" | "fighting" | "failed";
   readonly tailnet: "unknown" | "ok" | "down";
+  /** What the owner of the node's tailscaled should change; always `ok` where that is ours. */
+  readonly owner: "ok" | "wrong";
   /** tailscaled is in map poll with Headscale. */
   readonly control: "unknown" | "ok" | "away";
   readonly login: "unknown" | "ok" | "pending" | "refused" | "forgotten";
@@ -21,6 +23,7 @@ export type HealthWords = Readonly<Record<Exclude<keyof HealthRegions, "service"
 export const unheardWords: HealthWords = {
   guard: "the guard has not looked yet",
   tailnet: "tailscaled has not been looked at yet",
+  owner: "",
   control: "Headscale has not been heard of yet",
   login: "",
   route: "this node's route has not been proven yet",

@@ -49,7 +49,14 @@ export interface KernelRoute {
 export interface KernelRule {
   readonly family: 4 | 6;
   readonly priority: number;
+  /** 0 where it leads to none. */
   readonly table: number;
+  /** What it does instead of a look-up. */
+  readonly action?: "nop" | "unreachable";
+  /** Priority of the rule to go on with, instead of a look-up. Without such a rule it does nothing. */
+  readonly goto?: number;
+  /** Of the table only routes with longer prefixes count. */
+  readonly suppressPrefixLength?: number;
   readonly source?: string;
   readonly destination?: string;
   readonly mark?: number;

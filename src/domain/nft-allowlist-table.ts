@@ -1,5 +1,5 @@
-import { addressIn, addressNotIn, elementOf, metaIs, type NftStatement, refused } from "./nft-statements.ts";
-import type { NftTable } from "./nft-table.ts";
+import { addressIn, addressNotIn, elementOf, metaIs, refused } from "./nft-statements.ts";
+import type { NftRule, NftSet, NftTable } from "./nft-table.ts";
 import { parsePrefix } from "./prefix.ts";
 
 /** Not part of the guard's table in X: headcni-wire keeps it, with and without a daemon. */
@@ -8,7 +8,7 @@ export const allowlistTableName = "headcni_allowlist";
 export interface AllowlistSettings {
   /** The cluster's pod CIDRs. */
   readonly supernets: readonly string[];
-  /** tailscaled's interface in X. */
+  /** tailscaled's interface. */
   readonly tunnel: string;
 }
 
@@ -17,46 +17,55 @@ export interface AllowlistSettings {
  * too, so that what leaves the sets is cut at once. Packets of this node's own prefix cross no rule here: towards pods they
  * leave by the veth, and from the tunnel nobody may have them.
  */
-export function allowlistTable(
-  { supernets, tunnel }: AllowlistSettings,
-  believed: readonly string[],
-): NftTable {
-  const families = ([4, 6] as const).filter((family) => supernets.some((text) => familyOf(text) === family));
-  const setOf = (family: 4 | 6) => `believed${family}`;
-  const refusal = (family: 4 | 6, end: "saddr" | "daddr", link: NftStatement) => ({
-    name: `not-believed-${end}-${family}`,
-    statements: [
-      link,
-      addressIn(
-        family,
-        end,
-        supernets.filter((text) => familyOf(text) === family),
-      ),
-      addressNotIn(family, end, [`@${setOf(family)}`]),
-      ...refused,
-    ],
-  });
+export function allowlistTable(settings: AllowlistSettings, believed: readonly string[]): NftTable {
+  const families = allowlistFamilies(settings);
   return {
     name: allowlistTableName,
-    sets: families.map((family) => ({
-      name: setOf(family),
-      type: family === 4 ? "ipv4_addr" : "ipv6_addr",
-      elements: believed.filter((text) => text.includes(":") === (family === 6)).map(elementOf),
-    })),
+    sets: families.map((family) => addressSet("believed", family, believed)),
     chains: [
       {
         name: "forward",
         // Before the guard's own chain, which ends at its first accept.
         ...{ type: "filter", hook: "forward", priority: -10, policy: "accept" },
         rules: families.flatMap((family) => [
-          refusal(family, "saddr", metaIs("iifname", tunnel)),
-          refusal(family, "daddr", metaIs("oifname", tunnel)),
+          notBelieved(settings, family, "saddr"),
+          notBelieved(settings, family, "daddr"),
         ]),
       },
     ],
   };
 }
 
-function familyOf(prefix: string): 4 | 6 {
-  return parsePrefix(prefix).family;
+export function allowlistFamilies({ supernets }: AllowlistSettings): readonly (4 | 6)[] {
+  return ([4, 6] as const).filter((family) => supernetsOf(supernets, family).length > 0);
+}
+
+export function supernetsOf(supernets: readonly string[], family: 4 | 6): readonly string[] {
+  return supernets.filter((text) => parsePrefix(text).family === family);
+}
+
+/** What of the texts is of the family. */
+export function addressSet(name: string, family: 4 | 6, texts: readonly string[]): NftSet {
+  return {
+    name: `${name}${family}`,
+    type: family === 4 ? "ipv4_addr" : "ipv6_addr",
+    elements: texts.filter((text) => text.includes(":") === (family === 6)).map(elementOf),
+  };
+}
+
+/** Sent by (`saddr`) or to (`daddr`) what is not believed, across the tunnel. */
+export function notBelieved(
+  { supernets, tunnel }: AllowlistSettings,
+  family: 4 | 6,
+  end: "saddr" | "daddr",
+): NftRule {
+  return {
+    name: `not-believed-${end}-${family}`,
+    statements: [
+      metaIs(end === "saddr" ? "iifname" : "oifname", tunnel),
+      addressIn(family, end, supernetsOf(supernets, family)),
+      addressNotIn(family, end, [`@believed${family}`]),
+      ...refused,
+    ],
+  };
 }

@@ -1,4 +1,4 @@
-import { type FamilySettings, familySettings, type GuardSettings, linkFamilies } from "./guard-settings.ts";
+import { type FamilySettings, familySettings, linkFamilies, type NamespaceGuard } from "./guard-settings.ts";
 import { tailnetLink } from "./kernel-constants.ts";
 import {
   accept,
@@ -29,7 +29,7 @@ export interface ForeignAccept {
  * let through whole, as is tailscaled's underlay, of whatever family pods are. Towards pods and X only answers and translated flows (Services, host ports, tailscaled's port)
  * pass: a host that drops what its LAN wants to route through it goes on doing so.
  */
-export function forwardAccepts(settings: GuardSettings): readonly ForeignAccept[] {
+export function forwardAccepts(settings: NamespaceGuard): readonly ForeignAccept[] {
   return linkFamilies(settings).flatMap((family) => {
     const { ownPrefixes } = ownAddresses(settings, family);
     return [
@@ -47,7 +47,7 @@ export function forwardAccepts(settings: GuardSettings): readonly ForeignAccept[
  * INPUT. Answers to what the node itself asked of pods, and the echo of the route proof. Which of the node's own
  * services pods may reach stays the operator's choice, as it is for any other client.
  */
-export function inputAccepts(settings: GuardSettings): readonly ForeignAccept[] {
+export function inputAccepts(settings: NamespaceGuard): readonly ForeignAccept[] {
   return linkFamilies(settings).flatMap((family) => {
     const { ownPrefixes, routers } = ownAddresses(settings, family);
     return [
@@ -71,7 +71,7 @@ export function inputAccepts(settings: GuardSettings): readonly ForeignAccept[] 
 
 /** None where pods have no address of the family. */
 function ownAddresses(
-  settings: GuardSettings,
+  settings: NamespaceGuard,
   family: 4 | 6,
 ): Pick<FamilySettings, "ownPrefixes" | "routers"> {
   const found = familySettings(settings).find((one) => one.family === family);

@@ -1,4 +1,5 @@
-import type { GuardSettings } from "./guard-settings.ts";
+import { byCarrier, type GuardSettings } from "./guard-settings.ts";
+import { hostForwardAccepts, hostInputAccepts } from "./host-guard/host-accepts.ts";
 import {
   acceptArguments,
   acceptStatements,
@@ -42,7 +43,12 @@ interface WantedRule {
 }
 
 function wantedRules(settings: GuardSettings, chain: ForeignChain): readonly WantedRule[] {
-  const accepts = chain.hook === "forward" ? forwardAccepts(settings) : inputAccepts(settings);
+  const accepts = byCarrier(
+    settings,
+    chain.hook === "forward"
+      ? { namespace: forwardAccepts, host: hostForwardAccepts }
+      : { namespace: inputAccepts, host: hostInputAccepts },
+  );
   return accepts
     .filter(({ family }) => chain.family === "inet" || chain.family === (family === 4 ? "ip" : "ip6"))
     .map((accept) => ({ comment: ruleComment(accept.name, digestOf(accept)), accept }));

@@ -57,6 +57,8 @@ export const wasTranslated: NftStatement = {
   match: { op: "in", left: { ct: { key: "status" } }, right: "dnat" },
 };
 
+export const wasNotTranslated: NftStatement = match("==", { "&": [{ ct: { key: "status" } }, "dnat"] }, 0);
+
 /**
  * Later packets of a flow whose source no NAT rewrote: IPS_CONFIRMED and IPS_SRC_NAT of linux/netfilter/nf_conntrack_common.h are set
  * behind all hooks of the first one. The state would not tell: a flow without answers stays `new`.
@@ -86,6 +88,23 @@ export const lacksChecksum: NftStatement = fieldIs("udp", "checksum", 0);
 export const writeZeroChecksum: NftStatement = {
   mangle: { key: { payload: { protocol: "udp", field: "checksum" } }, value: 0xffff },
 };
+
+/** Marked so by tailscaled, whatever else the mark says. */
+export function hasMark({ mark, mask }: MarkBits): NftStatement {
+  return match("==", { "&": [{ meta: { key: "mark" } }, mask] }, mark);
+}
+
+/** The other bits stay. */
+export function clearMark({ mask }: MarkBits): NftStatement {
+  const left: NftStatement = { meta: { key: "mark" } };
+  return { mangle: { key: left, value: { "&": [left, (0xffffffff ^ mask) >>> 0] } } };
+}
+
+/** Bits of a packet's mark. */
+interface MarkBits {
+  readonly mark: number;
+  readonly mask: number;
+}
 
 export const counted: NftStatement = { counter: { packets: 0, bytes: 0 } };
 export const accept: NftStatement = { accept: null };

@@ -1,4 +1,4 @@
-import { type FamilySettings, familySettings, type GuardSettings } from "./guard-settings.ts";
+import { type FamilySettings, familySettings, type NamespaceGuard } from "./guard-settings.ts";
 import { tailnetLink } from "./kernel-constants.ts";
 import { nftTableName } from "./nft-node-table.ts";
 import {
@@ -23,9 +23,9 @@ const veth = tailnetLink.tailnet;
  * tailnet, packets from the supernet for our pods out of it, and answers. A sender outside the supernet (a laptop in
  * the tailnet) is refused: our pods' answers to it would leave the node in clear.
  */
-export function tailnetTable(settings: GuardSettings): NftTable {
+export function tailnetTable(settings: NamespaceGuard): NftTable {
   const families = familySettings(settings);
-  const tunnel = settings.tunnel.name;
+  const { tunnel } = settings.carrier;
   return {
     name: nftTableName,
     chains: [
@@ -34,14 +34,14 @@ export function tailnetTable(settings: GuardSettings): NftTable {
         ...{ type: "filter", hook: "forward", priority: 0, policy: "drop" },
         rules: [
           ...(families.some(({ family }) => family === 6) ? [zeroChecksum] : []),
-          ...families.map((family) => clamp(family, settings.tunnel.mtu)),
+          ...families.map((family) => clamp(family, tunnel.mtu)),
           ...families.flatMap((family) => [
-            duplicate(family, tunnel),
-            untranslated(family, tunnel),
-            outward(family, tunnel),
-            inward(family, tunnel),
+            duplicate(family, tunnel.name),
+            untranslated(family, tunnel.name),
+            outward(family, tunnel.name),
+            inward(family, tunnel.name),
           ]),
-          answers(tunnel),
+          answers(tunnel.name),
         ],
       },
       {
@@ -52,7 +52,7 @@ export function tailnetTable(settings: GuardSettings): NftTable {
       {
         name: "outbound",
         ...{ type: "nat", hook: "postrouting", priority: 100, policy: "accept" },
-        rules: families.map((family) => asRouter(family, tunnel)),
+        rules: families.map((family) => asRouter(family, tunnel.name)),
       },
     ],
   };
@@ -144,7 +144,10 @@ function backToNode({ family, ownPrefixes, supernets }: FamilySettings): NftRule
 }
 
 /** Peers route answers by pod CIDR alone, so every other source becomes the router address. */
-function asRouter({ family, ownPrefixes, supernets, router }: FamilySettings, tunnel: string): NftRule {
+export function asRouter(
+  { family, ownPrefixes, supernets, router }: FamilySettings,
+  tunnel: string,
+): NftRule {
   return {
     name: `router-source-${family}`,
     statements: [

@@ -30,18 +30,18 @@ export function nodeCleanup(pods: readonly CleanupPod[], silent: readonly string
   };
 }
 
-/** What an operator is told, line by line; `advice` is what to do about nodes that are not clean. */
-export function cleanupReport({ clean, silent, failed }: NodeCleanup, advice: string): readonly string[] {
+/** What an operator is told, line by line; `set` is the DaemonSet that cleaned up, `advice` what to do about nodes that are not clean. */
+export function cleanupReport(
+  { clean, silent, failed }: NodeCleanup,
+  set: string,
+  advice: string,
+): readonly string[] {
   const names = (title: string, nodes: readonly string[], why: string) =>
     nodes.length === 0 ? [] : [`${title}: ${nodes.join(", ")}${why}`];
   return [
     ...names("clean", clean, ""),
     ...names("NOT CLEAN", silent, " (kubelet does not report: switched off, or cut off?)"),
-    ...names(
-      "NOT CLEAN",
-      failed,
-      " (in time; see the pods of DaemonSet headcni-cleanup there, container cleanup)",
-    ),
+    ...names("NOT CLEAN", failed, ` (in time; see the pods of DaemonSet ${set} there, container cleanup)`),
     ...(silent.length + failed.length === 0 || advice === "" ? [] : [advice]),
   ];
 }

@@ -50,7 +50,8 @@ export type DaemonView = ReturnType<typeof daemonView>;
 
 /** The session with the tailscaled that runs, while there is one. */
 export function tailnetOf(root: Root) {
-  return root.getSnapshot().children.tailscaled?.getSnapshot().children.tailnet?.getSnapshot();
+  const { tailscaled, owner } = root.getSnapshot().children;
+  return (tailscaled ?? owner)?.getSnapshot().children.tailnet?.getSnapshot();
 }
 
 /** A peer without a direct address in use is reached through its relay, or idle: the status does not tell these apart. */

@@ -48,7 +48,10 @@ export function nodeStatus(
       failure: failure?.message ?? "",
     },
     tailscale: {
-      state: session === undefined ? stateOf("tailscaled") : stateName(session.value),
+      state:
+        session === undefined
+          ? stateOf(config.tailscale.mode === "host" ? "owner" : "tailscaled")
+          : stateName(session.value),
       needsLogin: session?.matches("needsLogin") ?? false,
       backendState: tailnet?.backendState ?? "NoState",
       loginError: tailnet?.loginError ?? "",

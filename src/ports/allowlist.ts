@@ -1,7 +1,7 @@
-import type { ServedRoutes } from "../domain/believed-prefixes.ts";
+import type { Believed, Netmap, ServedRoutes } from "../domain/believed-prefixes.ts";
 import type { NodeBinding } from "../domain/node-bindings.ts";
 
-/** What the allowlist of X is made of, and where it goes: the launcher's side. Methods throw their adapters' HeadcniErrors. */
+/** What the allowlist is made of, and where it goes: in X the launcher's, beside the node's own tailscaled the daemon's. Methods throw their adapters' HeadcniErrors. */
 export interface AllowlistHost {
   /** The daemon's list of Nodes; null where there is none. */
   readList(): Promise<readonly NodeBinding[] | null>;
@@ -12,13 +12,13 @@ export interface AllowlistHost {
    * the end. Returns the way to end it.
    */
   followNetmap(hinted: (routes: ServedRoutes | "unknown") => void, closed: () => void): () => void;
-  /** Routes by the node that serves them; null while tailscaled has no netmap. */
-  readNetmap(signal: AbortSignal): Promise<ServedRoutes | null>;
+  /** Null while tailscaled has no netmap. */
+  readNetmap(signal: AbortSignal): Promise<Netmap | null>;
   /**
    * Hears who changes the table, from when it returns: `changed` with the name of the process for each time that it was not `apply`, `failed`
    * at most once and nothing after it. Returns the way to end it.
    */
   watchTable(changed: (process: string) => void, failed: (error: Error) => void): () => void;
-  /** Puts it in force, whole: texts as of `believedPrefixes`. */
-  apply(believed: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Puts it in force, whole. */
+  apply(believed: Believed, signal: AbortSignal): Promise<void>;
 }

@@ -3,7 +3,8 @@ import type { TailnetStatus } from "../domain/tailnet-status.ts";
 
 export type TailnetFailure =
   | { readonly code: "BINARY_MISSING"; readonly binary: string }
-  | { readonly code: "UNREACHABLE" }
+  /** `reason`: "ENOENT", "ECONNREFUSED", "EACCES"; "TimeoutError" where nothing came in time. */
+  | { readonly code: "UNREACHABLE"; readonly reason: string }
   /** A warning: the host names no nameserver, so names cannot be resolved in X. */
   | { readonly code: "RESOLVER_MISSING" }
   | { readonly code: "REFUSED"; readonly status: number; readonly text: string }

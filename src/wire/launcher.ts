@@ -2,6 +2,7 @@ import { createActor, toPromise } from "xstate";
 import { wireMachine } from "../../machines/wire/wire-machine.ts";
 import { wireActors } from "../actors/wire-actors.ts";
 import { makePrivateFolders } from "../adapters/files/private-folder.ts";
+import { holdsOurs } from "../adapters/owner/owner-records-file.ts";
 import { tailscaledSocket } from "../adapters/tailscale/tailscaled-command.ts";
 import { createAllowlistHost } from "../adapters/wire/allowlist-host.ts";
 import { underlayEndpoints } from "../adapters/wire/underlay-endpoints.ts";
@@ -9,6 +10,7 @@ import { createWireHost } from "../adapters/wire/wire-host.ts";
 import { explainProblem } from "../config/config-error.ts";
 import type { Config } from "../config/config-schema.ts";
 import type { ConfigProblem } from "../domain/config-change.ts";
+import { allowlistTable } from "../domain/nft-allowlist-table.ts";
 import { hearNews } from "../observe/hear-news.ts";
 import { openHttpServer } from "../observe/http-server.ts";
 import { createLogRing } from "../observe/log-ring.ts";
@@ -18,6 +20,7 @@ import { createRegistry } from "../observe/metrics.ts";
 import { createFailureMetrics } from "../observe/news-metrics.ts";
 import { openProgramObservers } from "../observe/program-observers.ts";
 import { refuseNewer } from "../refuse-newer.ts";
+import { refuseOtherMode } from "../refuse-other-mode.ts";
 import { runtimePaths } from "../runtime-paths.ts";
 import { tailscaledOptions } from "../settings.ts";
 import { version } from "../version.ts";
@@ -35,6 +38,7 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
   for (const key of retired) log.warn(explainProblem(key));
   // Pods' links are none of its business.
   await refuseNewer(config.stateDir, []);
+  await refuseOtherMode(config, { holdsOurs: () => holdsOurs(runtimePaths(config).ownerProfiles) }, false);
   await makePrivateFolders(config.runtimeDir, config.stateDir);
   const options = tailscaledOptions(config);
   const staticEndpoints = await underlayEndpoints(options.staticEndpoints, network.podCIDR);
@@ -44,7 +48,8 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
   );
   const allowlist = createAllowlistHost(
     { list: runtimePaths(config).nodeList, socket: tailscaledSocket(config.runtimeDir) },
-    { supernets: network.podCIDR, tunnel: tailscale.interfaceName },
+    ({ prefixes }) =>
+      allowlistTable({ supernets: network.podCIDR, tunnel: tailscale.interfaceName }, prefixes),
   );
   const registry = createRegistry();
   const { inspector, statelyInspect } = monitoring;

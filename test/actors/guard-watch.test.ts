@@ -21,7 +21,7 @@ function start() {
   const told: GuardEvent[] = [];
   const parent = setup({
     types: { events: {} as GuardEvent },
-    actors: { watch: guardActors({ kernel } as unknown as GuardPorts, sampleSettings).watch },
+    actors: { watch: guardActors({ kernel } as unknown as GuardPorts, () => sampleSettings).watch },
     actions: { note: ({ event }) => told.push(event) },
   }).createMachine({
     invoke: { src: "watch", onError: {} },
@@ -75,7 +75,7 @@ test("a clock that is set back does not stretch the guard's truces", async () =>
     },
     firewall: { observe: async () => ({ foreign: [] }) },
   };
-  const { check } = guardActors(ports as unknown as GuardPorts, sampleSettings);
+  const { check } = guardActors(ports as unknown as GuardPorts, () => sampleSettings);
   const { ownPrefixes } = sampleSettings;
   const look = { scope: "all", tailnetOpen: false, ownPrefixes, services: [] } as const;
   const lookedAt = async () => (await toPromise(createActor(check, { input: look }).start())).at;

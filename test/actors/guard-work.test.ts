@@ -5,19 +5,24 @@ import {
   checkInvariants,
   cleanUpGuard,
   type GuardPorts,
+  loadBootGuard,
   repairInvariants,
 } from "../../src/actors/guard-work.ts";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { HostCarrier, NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import type { KernelOperation, KernelSnapshot, NamespaceName } from "../../src/domain/kernel-state.ts";
 import type { FirewallChange } from "../../src/domain/nft-observation.ts";
 
-const settings: GuardSettings = {
+const settings: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24"],
   supernets: ["10.244.0.0/16"],
-  linkPrefixes: ["198.18.0.0/30"],
-  tunnel: { name: "tailscale0", mtu: 1280 },
-  underlayPort: 41642,
+  carrier: {
+    kind: "namespace",
+    linkPrefixes: ["198.18.0.0/30"],
+    tunnel: { name: "tailscale0", mtu: 1280 },
+    underlayPort: 41642,
+  },
   masquerade: true,
+  nodesKnown: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };
@@ -108,8 +113,9 @@ describe("the guard's work", () => {
   test("those of IPv6 are remembered once the node has it", async () => {
     const route = { family: 6, type: "unicast", destination: "2001:db8::/64", table: 254 } as const;
     const { log, ports, remembered } = notingPorts([{ ...route, metric: 256, protocol: 2, linkIndex: 2 }]);
-    const linkPrefixes = [...settings.linkPrefixes, "fdc1::/126"];
-    await repairInvariants(ports, { ...settings, linkPrefixes }, { ...nodeOnly, leave: [] });
+    const linkPrefixes = [...settings.carrier.linkPrefixes, "fdc1::/126"];
+    const carrier = { ...settings.carrier, linkPrefixes };
+    await repairInvariants(ports, { ...settings, carrier }, { ...nodeOnly, leave: [] });
     expect(log.lastIndexOf("remember")).toBeLessThan(log.indexOf("node net/ipv6/conf/all/forwarding=1"));
     expect(Object.keys(remembered())).toEqual(
       expect.arrayContaining(["net/ipv4/ip_forward", "net/ipv6/conf/eth9/accept_ra"]),
@@ -143,11 +149,11 @@ describe("the guard's work", () => {
   ])("Services of $configured and of the objects' $followed are kept from the underlay", async (services) => {
     const ports = notingPorts();
     const own = ["10.244.1.0/24", "fd00:10:244:1::/64"];
-    const { repair } = guardActors(ports.ports, {
+    const { repair } = guardActors(ports.ports, () => ({
       ...settings,
       supernets: ["10.244.0.0/16", "fd00:10:244::/48"],
       services: services.configured,
-    });
+    }));
     const terms = { ownPrefixes: own, services: services.followed };
     const input = { ...nodeOnly, ...terms, leave: [] };
     await toPromise(createActor(repair, { input }).start());
@@ -158,6 +164,38 @@ describe("the guard's work", () => {
       // To them from the underlay, and out to the underlay.
       expect(document.split(text).length - 1).toBe(2);
     }
+  });
+
+  test("beside the node's own tailscaled there is no other namespace, and the settings are those of the moment", async () => {
+    const { ports, log, loaded } = notingPorts();
+    const carriers = ["tailscale0", "wan-tun"].map(
+      (name): HostCarrier => ({
+        ...{ kind: "host", tunnel: { name, mtu: 1280 }, confineTable52: "toTailnet" },
+        ...{ magicDns: false, elsewhere: false },
+      }),
+    );
+    const { repair } = guardActors(ports, () => ({
+      ...settings,
+      carrier: carriers.shift() ?? settings.carrier,
+    }));
+    const input = { ...nodeOnly, ownPrefixes: ["10.244.1.0/24"], services: [], tailnetOpen: true, leave: [] };
+    for (const name of ["tailscale0", "wan-tun"]) {
+      await toPromise(createActor(repair, { input }).start());
+      expect(loaded.at(-1)).toContain(name);
+    }
+    expect(log.filter((line) => line.startsWith("tailnet"))).toEqual([]);
+  });
+
+  test("at boot all stands that can, and what could not is told", async () => {
+    const { carrier: _carrier, ...shared } = settings;
+    const tunnel = { name: "tailscale0", mtu: 1280 };
+    const remembered = { tunnel, confineTable52: "toTailnet", magicDns: false, elsewhere: false } as const;
+    const whole = notingPorts();
+    await loadBootGuard(whole.ports, shared, remembered, true);
+    expect(whole.loaded[0]).toContain("headcni_allowlist");
+    const broken = notingPorts([], { firewall: true });
+    await expect(loadBootGuard(broken.ports, shared, remembered, true)).rejects.toThrow("no nft");
+    expect(broken.log).toContain("node rule.add");
   });
 
   test("cleanup writes the remembered values back and forgets them", async () => {

@@ -34,7 +34,7 @@ function actors(
       discoPing: async (address) =>
         options.pathless?.includes(address) === true ? undefined : { latencyMs: 1, direct: true },
     },
-    { interfaceName: "tailscale0" },
+    () => "tailscale0",
   );
   const prove = (witnesses: readonly string[]) =>
     toPromise(createActor(made.ownRoute.prove, { input: { source: "10.244.1.1", witnesses } }).start());

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { createActor } from "xstate";
 import { wireActors } from "../../src/actors/wire-actors.ts";
 import type { ServedRoutes } from "../../src/domain/believed-prefixes.ts";
+import { nobodyBelieved } from "../../src/domain/believed-prefixes.ts";
 import type { AllowlistHost } from "../../src/ports/allowlist.ts";
 import type { WireHost } from "../../src/ports/wire.ts";
 import { recipient } from "../support/drive.ts";
@@ -25,13 +26,16 @@ function kept() {
       world.hint = () => hinted("unknown");
       return () => undefined;
     },
-    readNetmap: async () => world.served,
+    readNetmap: async () => ({ routes: world.served, addresses: {} }),
     watchTable: nothing,
-    apply: async (believed) => void world.applied.push(believed.join()),
+    apply: async (believed) => void world.applied.push(believed.prefixes.join()),
   };
   const clock = manualClock();
   const { allowlistKeeper } = wireActors({} as WireHost, host, () => undefined);
-  const actor = createActor(allowlistKeeper, { clock, input: { seed: "n1", parent: recipient("wire") } });
+  const actor = createActor(allowlistKeeper, {
+    clock,
+    input: { seed: "n1", parent: recipient("wire"), believed: nobodyBelieved },
+  });
   actor.start();
   onTestFinished(() => void actor.stop());
   return { world, clock, actor };

@@ -6,11 +6,13 @@ import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { BenchError } from "./bench-error.ts";
+import { modeOf, modeOption } from "./mode-option.ts";
 import { type Missed, missedByKills, verdictInWords } from "./verdicts.ts";
 
 const usage = `Kills the daemon with -9 at random moments under a storm of ADD and DEL, and looks for what must never be.
-Usage: npm run bench -- kills [--kills N] [--json]     (as root)
+Usage: npm run bench -- kills [--kills N] [--mode MODE] [--json]     (as root)
   --kills N    kills (500: ten to twenty minutes)
+  --mode MODE  daemon (the default) or host
 Ends with code 1 when an address was given twice or leaked, a success was none, or no ADD answered success.
 `;
 
@@ -18,7 +20,12 @@ Ends with code 1 when an address was given twice or leaked, a success was none, 
 export async function killsCommand(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
-    options: { kills: { type: "string" }, json: { type: "boolean" }, help: { type: "boolean" } },
+    options: {
+      kills: { type: "string" },
+      ...modeOption,
+      json: { type: "boolean" },
+      help: { type: "boolean" },
+    },
   });
   const kills = Number(values.kills ?? 500);
   if (values.help === true || !Number.isInteger(kills) || kills < 1) {
@@ -27,7 +34,7 @@ export async function killsCommand(argv: readonly string[]): Promise<number> {
   }
   const progress = stderrProgress();
   const interrupts = stopLabOnInterrupt(progress);
-  const lab = await startLab({ nodes: 1, progress, onClaimed: interrupts.watch });
+  const lab = await startLab({ nodes: 1, mode: modeOf(values.mode), progress, onClaimed: interrupts.watch });
   try {
     const { leaked, ...storm } = await weather(lab, kills, progress);
     const missed = missedByKills(storm, leaked);

@@ -85,6 +85,7 @@ async function runInLab(wanted: readonly PartRun[], options: Options, progress: 
   const config = { "ipam.restSeconds": 1 };
   const lab = await startLab({
     nodes: 2,
+    mode: options.mode,
     daemon: options.daemon,
     config,
     progress,

@@ -3,7 +3,13 @@ import { parseOptions, parts } from "./options.ts";
 
 describe("options of the benchmark", () => {
   test("without options everything is measured in nine rounds", () => {
-    expect(parseOptions([])).toMatchObject({ only: parts, rounds: 9, json: false, daemon: "bundle" });
+    expect(parseOptions([])).toMatchObject({
+      only: parts,
+      rounds: 9,
+      json: false,
+      daemon: "bundle",
+      mode: "daemon",
+    });
   });
 
   test("--only takes a list of parts", () => {
@@ -17,6 +23,7 @@ describe("options of the benchmark", () => {
     ["more pods than a batch may have", ["--pods", "111"], "110"],
     ["an option there is not", ["--loud"], "--loud"],
     ["a kind of daemon there is not", ["--daemon", "java"], "java"],
+    ["a mode there is not", ["--mode", "mixed"], "mixed"],
   ])("%s is refused by name", (_, argv, word) => {
     expect(() => parseOptions(argv)).toThrow(word);
   });

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
-import type { LabOptions } from "../lab/lab-types.ts";
+import type { LabOptions, Mode } from "../lab/lab-types.ts";
 import { BenchError } from "./bench-error.ts";
+import { modeOf, modeOption } from "./mode-option.ts";
 
 /** The parts of the benchmark, in the order they run. */
 export const parts = ["add", "del", "stub", "datapath", "restore", "rss", "start"] as const;
@@ -23,6 +24,7 @@ export type Options = {
   readonly peers: number;
   readonly profile: boolean;
   readonly daemon: LabOptions["daemon"];
+  readonly mode: Mode;
 };
 
 export const usage = `Measures HeadCNI beside the CNI project's bridge and ptp plugins, on real nodes of a lab.
@@ -43,6 +45,7 @@ Each ends with code 1 when a bar is missed, which it names in a line of its own 
   --restarts N       daemon restarts of each kind, SIGTERM and SIGKILL (5)
   --peers N          further machines in the tailnet while memory and restarts are measured (998)
   --profile          afterwards profile the daemon under ADD and DEL and name the costliest functions
+  --mode MODE        daemon (the default) or host; also of storm, kills and outages
   --daemon KIND      bundle, source, or none: the reference ptp plugin in our place, to try the harness
 `;
 
@@ -58,6 +61,7 @@ const spec = {
   peers: { type: "string" },
   profile: { type: "boolean" },
   daemon: { type: "string" },
+  ...modeOption,
 } as const;
 
 type Range = { readonly otherwise: number; readonly least: number; readonly most: number };
@@ -77,6 +81,7 @@ export function parseOptions(argv: readonly string[]): Options {
     peers: count("peers", values.peers, { otherwise: 998, least: 0, most: 10_000 }),
     profile: values.profile === true,
     daemon: kind(values.daemon),
+    mode: modeOf(values.mode),
   };
 }
 

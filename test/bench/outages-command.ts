@@ -5,6 +5,7 @@ import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { BenchError } from "./bench-error.ts";
+import { modeOf, modeOption } from "./mode-option.ts";
 import { type AwayKill, killTailscaled, killTailscaledAlone, longOutage, outagePods } from "./outages.ts";
 import { median } from "./statistics.ts";
 import {
@@ -17,10 +18,11 @@ import {
 } from "./verdicts.ts";
 
 const usage = `How long pods are silent when parts of the network die, on a direct pair of nodes.
-Usage: npm run bench -- outages [--kills N] [--away-kills N] [--minutes N] [--json]     (as root)
+Usage: npm run bench -- outages [--kills N] [--away-kills N] [--minutes N] [--mode MODE] [--json]     (as root)
   --kills N        tailscaled killed so often with Headscale up (20)
   --away-kills N   tailscaled killed so often with Headscale away, which then returns (10)
   --minutes N      Headscale away for so long, a direct and a relay-only pair (0: not at all)
+  --mode MODE      daemon (the default) or host
 Ends with code 1 when a bar is missed: a median of 1 s and at most 5 s of silence, no packet lost without a kill.
 `;
 
@@ -32,6 +34,7 @@ export async function outagesCommand(argv: readonly string[]): Promise<number> {
       kills: { type: "string" },
       "away-kills": { type: "string" },
       minutes: { type: "string" },
+      ...modeOption,
       json: { type: "boolean" },
       help: { type: "boolean" },
     },
@@ -49,7 +52,7 @@ export async function outagesCommand(argv: readonly string[]): Promise<number> {
   const progress = stderrProgress();
   const interrupts = stopLabOnInterrupt(progress);
   const size = wanted.minutes > 0 ? { nodes: 3, relayOnly: ["n3"] } : { nodes: 2 };
-  const lab = await startLab({ ...size, progress, onClaimed: interrupts.watch });
+  const lab = await startLab({ ...size, mode: modeOf(values.mode), progress, onClaimed: interrupts.watch });
   try {
     const found = await measure(lab, wanted, progress);
     const missed = missedByOutages(found, wanted);

@@ -3,11 +3,12 @@ import { stderrProgress } from "../lab/progress.ts";
 import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
+import { modeOf, modeOption } from "./mode-option.ts";
 import { podsPerWave, storm } from "./storm.ts";
 import { inWords, judge } from "./storm-verdict.ts";
 
 const usage = `The life and death of many pods on one node: what grows, and what is left behind.
-Usage: npm run bench -- storm [--lives N] [--daemon bundle|source] [--json]     (as root)
+Usage: npm run bench -- storm [--lives N] [--daemon bundle|source] [--mode daemon|host] [--json]     (as root)
   --lives N    pod lives after the warm-up (100000: ten to twenty minutes)
 Ends with code 1 when the heap grew by more than 10 MB, or the kernel has something more than before.
 `;
@@ -19,6 +20,7 @@ export async function stormCommand(argv: readonly string[]): Promise<number> {
     options: {
       lives: { type: "string" },
       daemon: { type: "string" },
+      ...modeOption,
       json: { type: "boolean" },
       help: { type: "boolean" },
     },
@@ -32,6 +34,7 @@ export async function stormCommand(argv: readonly string[]): Promise<number> {
   const interrupts = stopLabOnInterrupt(progress);
   const lab = await startLab({
     nodes: 1,
+    mode: modeOf(values.mode),
     daemon: values.daemon === "source" ? "source" : "bundle",
     config: { "ipam.restSeconds": 0 },
     progress,

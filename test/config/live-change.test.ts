@@ -79,9 +79,18 @@ describe("a changed configuration", () => {
       { path: "headscale.authKey" },
       {
         path: "headscale.authKeyFile",
-        because: "it decides whether the key of a login comes from Headscale",
+        because: "it decides who logs the node in, with which key",
       },
     ]);
     expect(config).toBe(previous);
+  });
+
+  test("does not take a login from the owner of the node's tailscaled or give it back", () => {
+    const loaded = load(minimal());
+    const previous = { ...loaded, tailscale: { ...loaded.tailscale, mode: "host" as const } };
+    const { authKey: _, authKeyFile: __, ...headscale } = previous.headscale;
+    const { changes, refused } = liveChange(previous, { ...previous, headscale });
+    expect(changes).toEqual([]);
+    expect(refused.map(({ path }) => path)).toEqual(["headscale.authKey", "headscale.authKeyFile"]);
   });
 });

@@ -18,6 +18,8 @@ describe("a valid configuration", () => {
     expect(config.stateDir).toBe("/var/lib/headcni");
     expect(config.tailscale).toEqual({
       mode: "daemon",
+      socket: "/var/run/tailscale/tailscaled.sock",
+      bootUnit: true,
       binary: "tailscaled",
       interfaceName: "tailscale0",
       port: 41642,
@@ -53,6 +55,11 @@ describe("a valid configuration", () => {
     expect(
       load(minimal('tailscale: { linkCIDR: [198.18.9.0/29, "fdc1::/126"] }')).tailscale.linkCIDR,
     ).toEqual(["198.18.9.0/29", "fdc1::/126"]);
+  });
+
+  test("takes pods on the default link where the node's own tailscaled carries them: there is none", () => {
+    const network = "network: { podCIDR: 198.18.0.0/16, nodePodCIDR: 198.18.1.0/24 }";
+    expect(load(`${head}${network}\ntailscale: { mode: host }`).network.podCIDR).toEqual(["198.18.0.0/16"]);
   });
 
   test("takes prefixes of both families, in canonical form", () => {
@@ -347,11 +354,6 @@ const refused: readonly (readonly [
     [["network.mtu", "config.yaml:2:64", "65456", "from 576 to 65455"]],
   ],
   [
-    "host mode, as something to come",
-    minimal("tailscale: { mode: host }"),
-    [["tailscale.mode", "config.yaml:3:14", '"host"', "a later release"]],
-  ],
-  [
     "addresses for a Node without Kubernetes",
     minimal("kubernetes: { publishNodeAddress: true }"),
     [
@@ -364,9 +366,19 @@ const refused: readonly (readonly [
     ],
   ],
   [
+    "a socket of the node's tailscaled, which our own does not use",
+    minimal("tailscale: { socket: /run/tailscaled.sock }"),
+    [["tailscale.socket", "config.yaml:3:14", "a value", "left out with tailscale.mode: daemon"]],
+  ],
+  [
     "a runtime directory too long for its sockets",
     minimal(`runtimeDir: /${"r".repeat(91)}`),
     [["runtimeDir", "config.yaml:3:1", "a path of 92 bytes", "at most 91 bytes"]],
+  ],
+  [
+    "a path that no socket can have",
+    minimal(`tailscale: { mode: host, socket: /${"\u00e9".repeat(53)}s }`),
+    [["tailscale.socket", "config.yaml:3:26", "a path of 108 bytes", "at most 107 bytes"]],
   ],
   [
     "folders of the whole system, which HeadCNI closes to other users",

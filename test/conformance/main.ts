@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { ClusterOptions } from "../lab/kubernetes/cluster-types.ts";
 import { LabError } from "../lab/lab-error.ts";
+import type { LabOptions } from "../lab/lab-types.ts";
 import { stderrProgress } from "../lab/progress.ts";
 import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
@@ -17,6 +18,8 @@ Runs Kubernetes' own network conformance tests against a fresh lab with a cluste
   --reference        with the reference plugins instead of HeadCNI
   --proxy-mode MODE  nftables (the default) or iptables
   --nodes N          2 by default
+  --mode MODE        daemon (the default), host or mixed
+  --behind-nat       every node behind a router of its own, by the relay alone; with --mode host, as the API server is on the first
   --dual-stack       with IPv4 and IPv6
   --focus REGEXP     other tests than [sig-network] ... [Conformance]
   --keep             leave the lab up`;
@@ -28,6 +31,8 @@ async function main(): Promise<number> {
       "proxy-mode": { type: "string", default: "nftables" },
       "dual-stack": { type: "boolean", default: false },
       nodes: { type: "string", default: "2" },
+      mode: { type: "string", default: "daemon" },
+      "behind-nat": { type: "boolean", default: false },
       focus: { type: "string", default: "\\[sig-network\\].*\\[Conformance\\]" },
       keep: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -38,11 +43,20 @@ async function main(): Promise<number> {
     return 0;
   }
   const proxyMode = proxyModeOf(values["proxy-mode"]);
+  const mode = modeOf(values.mode);
+  const nodes = Number(values.nodes);
+  const names = Array.from({ length: nodes }, (_, index) => `n${index + 1}`);
+  const hidden = values["behind-nat"] ? names : [];
+  if (hidden.length > 0 && mode !== "host")
+    throw new LabError("BAD_OPTION", "--behind-nat goes with --mode host");
   const progress = stderrProgress();
   const tools = await ensureE2eTools(progress);
   const interrupt = stopLabOnInterrupt(progress);
   const lab = await startLab({
-    nodes: Number(values.nodes),
+    nodes,
+    mode,
+    behindNat: hidden,
+    relayOnly: hidden,
     families: values["dual-stack"] ? [4, 6] : [4],
     daemon: values.reference ? "none" : "bundle",
     kubernetes: { network: values.reference ? "reference" : "chart", proxyMode },
@@ -53,7 +67,8 @@ async function main(): Promise<number> {
   const start = performance.now();
   try {
     const tally = await runTests(lab, tools, { focus: values.focus, processes: 4, folder }, progress);
-    const network = values.reference ? "the reference plugins" : "HeadCNI";
+    const places = hidden.length > 0 ? ", all behind NAT, by the relay" : "";
+    const network = values.reference ? "the reference plugins" : `HeadCNI in mode ${mode}${places}`;
     if (tally.failed.length > 0) console.log(`log: ${join(folder, "ginkgo.log")}`);
     else await rm(folder, { recursive: true, force: true });
     print(tally, `${network}, kube-proxy with ${proxyMode}`, (performance.now() - start) / 1000);
@@ -68,6 +83,12 @@ async function main(): Promise<number> {
 function proxyModeOf(word: string): ClusterOptions["proxyMode"] {
   if (word === "nftables" || word === "iptables") return word;
   throw new LabError("BAD_OPTION", `--proxy-mode is nftables or iptables, not "${word}"`);
+}
+
+function modeOf(word: string): LabOptions["mode"] & {} {
+  const mode = (["daemon", "host", "mixed"] as const).find((candidate) => candidate === word);
+  if (mode === undefined) throw new LabError("BAD_OPTION", `--mode is daemon, host or mixed, not "${word}"`);
+  return mode;
 }
 
 function print({ passed, failed, skipped, seconds }: Tally, what: string, took: number): void {

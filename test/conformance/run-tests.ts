@@ -24,7 +24,11 @@ export async function runTests(
   progress: Progress,
 ): Promise<Tally> {
   await Promise.all(lab.nodes.map((node) => importImages(lab, node, tools.images)));
-  return await runGinkgo(inNetns(lab.netns, commandOf(lab, tools, testRun)), testRun.folder, progress);
+  return await runGinkgo(
+    inNetns(clusterOf(lab).netns, commandOf(lab, tools, testRun)),
+    testRun.folder,
+    progress,
+  );
 }
 
 /**

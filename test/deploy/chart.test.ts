@@ -177,18 +177,18 @@ test("the daemon takes the configuration that the chart writes", async () => {
   });
 });
 
-describe("values that cannot be right are refused by name", () => {
-  const given = {
-    "headscale.url": "https://h.example",
-    "headscale.authKey": "k",
-    "network.podCIDR": "10.0.0.0/8",
-  };
-  const render = async (values: Readonly<Record<string, string>>, words: readonly string[] = []) =>
-    await runResult([
-      ...[helm, "template", "headcni", chart, ...words],
-      ...Object.entries({ ...given, ...values }).map(([path, value]) => `--set-string=${path}=${value}`),
-    ] as [string, ...string[]]);
+const given = {
+  "headscale.url": "https://h.example",
+  "headscale.authKey": "k",
+  "network.podCIDR": "10.0.0.0/8",
+};
+const render = async (values: Readonly<Record<string, string>>, words: readonly string[] = []) =>
+  await runResult([
+    ...[helm, "template", "headcni", chart, ...words],
+    ...Object.entries({ ...given, ...values }).map(([path, value]) => `--set-string=${path}=${value}`),
+  ] as [string, ...string[]]);
 
+describe("values that cannot be right are refused by name", () => {
   test("what is needed is enough, and says nothing that the release before does not know", async () => {
     const { exitCode, stdout } = await render({});
     expect(exitCode).toBe(0);
@@ -271,7 +271,29 @@ describe("values that cannot be right are refused by name", () => {
     [{ "image.digest": "sha256:abc" }, "digest"],
     [{ "config.headscale.authKey": "k" }, "headscale.existingSecret"],
     [{ "network.allowFromUnderlay": "docker0" }, "allowFromUnderlay"],
-  ])("%j", async (values, named) => {
+    [{ "tailscale.mode": "hosts" }, "mode"],
+    [{ "tailscale.socket": "/run/t.sock" }, "tailscale.socket must be left out"],
+    [{ "config.tailscale.mode": "host" }, "config.tailscale.mode"],
+    [{ "tailscale.mode": "host", "config.tailscale.socket": "/run/t.sock" }, "config.tailscale.socket"],
+    [{ "tailscale.mode": "host", "tailscale.socket": "t.sock" }, "socket"],
+    [{ "tailscale.mode": "host", "wire.resources.requests.cpu": "1" }, "wire.resources"],
+    [{ fullnameOverride: "Head CNI" }, "fullnameOverride"],
+    ...[
+      "binary",
+      "interfaceName",
+      "port",
+      "linkCIDR",
+      "staticEndpoints",
+      "environment",
+      "hostnamePrefix",
+    ].map(
+      (key) =>
+        [
+          { "tailscale.mode": "host", [`config.tailscale.${key}`]: "x" },
+          `config.tailscale.${key} must be left out`,
+        ] as const,
+    ),
+  ] as const)("%j", async (values, named) => {
     const { exitCode, stderr } = await render(values);
     expect(exitCode).not.toBe(0);
     expect(stderr).toContain(named);

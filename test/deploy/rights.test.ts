@@ -207,6 +207,8 @@ test("the uninstallation's service account may do what headcni-clean-nodes does,
       addresses: [{ type: "InternalIP", address: "10.244.1.1" }],
     },
   };
+  // Of a second release, which stays.
+  const anothers = { ...left, metadata: { ...left.metadata, name: "n2" } };
   const bodies: unknown[] = [];
   const api = await recordingApi(({ verb, resource, name }, query, body) => {
     bodies.push(body);
@@ -222,7 +224,7 @@ test("the uninstallation's service account may do what headcni-clean-nodes does,
       const there = cleaning && query.get("labelSelector")?.includes("component=cleanup") === true;
       return [200, { items: there ? [{ metadata: {}, spec: { nodeName }, status: ready }] : [] }];
     }
-    if (verb === "list") return [200, { items: [left] }];
+    if (verb === "list") return [200, { items: [left, anothers] }];
     return undefined;
   });
   const program = new URL("../../src/clean-nodes/main.ts", import.meta.url).pathname;
@@ -233,6 +235,10 @@ test("the uninstallation's service account may do what headcni-clean-nodes does,
   ]);
   expect(exitCode, stdout + stderr).toBe(0);
   expectExactly("headcni-uninstall", api.requests);
+  const changed = api.requests.filter(
+    ({ resource, verb }) => resource === "nodes/status" && verb === "patch",
+  );
+  expect(new Set(changed.map(({ name }) => name))).toEqual(new Set([nodeName]));
   expect(bodies.flat()).toContainEqual({
     ...{ op: "add", path: "/status/addresses" },
     value: [{ type: "InternalIP", address: "192.0.2.7" }],

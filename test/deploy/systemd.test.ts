@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { readUnit, unitText } from "../../src/cli/install/unit-text.ts";
+import { readUnit, unitText } from "../../src/adapters/systemd/unit-text.ts";
 import { ensurePackages } from "../lab/build/debian-packages.ts";
 import { stderrProgress } from "../lab/progress.ts";
 import { runResult } from "../lab/run-command.ts";
@@ -33,7 +33,7 @@ async function unitsBelow(
 
 test("systemd understands every line of the units", async () => {
   const units = await unitsBelow(temporaryDirectory());
-  expect(units).toHaveLength(2);
+  expect(units).toHaveLength(3);
   const result = await runResult(["systemd-analyze", "verify", "--man=no", ...units]);
   expect(result).toMatchObject({ exitCode: 0, stderr: "" });
 });
@@ -43,25 +43,39 @@ test("and would tell of a line that it does not understand", async () => {
   expect((await runResult(["systemd-analyze", "verify", "--man=no", ...units])).stderr).toContain("Restarts");
 });
 
+const command = [process.execPath, "/a folder/100%/any.mjs", "--config", "/etc/headcni/config.yaml"];
+
 test("what headcnictl install writes are both services, as they are delivered, with their own commands", async () => {
-  const command = [process.execPath, "/a folder/100%/any.mjs", "--config", "/etc/headcni/config.yaml"];
-  const units = (["headcni-wire", "headcni"] as const).map(
-    async (name) => [name, unitText(await readUnit(name), command)] as const,
-  );
-  const [wire, daemon] = await Promise.all(units);
-  expect(daemon?.[1]).toMatch(/^Wants=.* headcni-wire\.service$/m);
-  expect(daemon?.[1]).toMatch(/^CapabilityBoundingSet=/m);
-  expect(daemon?.[1]).toContain(
+  const wire = unitText(await readUnit("headcni-wire"), { command });
+  const daemon = unitText(await readUnit("headcni"), { command });
+  expect(daemon).toMatch(/^Wants=.* headcni-wire\.service$/m);
+  expect(daemon).toMatch(/^CapabilityBoundingSet=/m);
+  expect(daemon).toContain(
     `ExecStart=${process.execPath} "/a folder/100%%/any.mjs" --config /etc/headcni/config.yaml\n`,
   );
-  expect(daemon?.[1]).not.toMatch(/usr.local|ExecStartPre/);
-  await expectUnderstood([wire, daemon].flatMap((unit) => (unit === undefined ? [] : [unit])));
+  expect(daemon).not.toMatch(/usr.local|ExecStartPre/);
+  await expectUnderstood({ "headcni-wire": wire, headcni: daemon });
 });
 
-async function expectUnderstood(units: readonly (readonly [name: string, text: string])[]): Promise<void> {
+test("beside the node's own tailscaled the daemon comes after that one, and the rules before it", async () => {
+  const guard = unitText(await readUnit("headcni-guard"), {
+    command: [...command, "--guard"],
+    cniSocket: "/run/100% ours/cni.sock",
+  });
+  const daemon = unitText(await readUnit("headcni"), { command, carrier: "tailscaled" });
+  expect(guard).toMatch(/^Before=.*tailscaled\.service headcni\.service /m);
+  expect(guard).toContain("config.yaml --guard\n");
+  expect(guard).toContain("ConditionPathExists=!/run/100%% ours/cni.sock\n");
+  for (const setting of ["Wants", "After"])
+    expect(daemon).toMatch(new RegExp(`^${setting}=.* tailscaled\\.service$`, "m"));
+  expect(daemon).not.toContain("headcni-wire");
+  await expectUnderstood({ "headcni-guard": guard, headcni: daemon });
+});
+
+async function expectUnderstood(units: Readonly<Record<string, string>>): Promise<void> {
   const root = temporaryDirectory();
   const files: string[] = [];
-  for (const [name, text] of units) {
+  for (const [name, text] of Object.entries(units)) {
     files.push(join(root, `${name}.service`));
     await writeFile(join(root, `${name}.service`), text);
   }

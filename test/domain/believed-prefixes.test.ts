@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { believedPrefixes, type ServedRoutes, servesOtherwise } from "../../src/domain/believed-prefixes.ts";
+import {
+  believedOf,
+  believedPrefixes,
+  type ServedRoutes,
+  servesOtherwise,
+} from "../../src/domain/believed-prefixes.ts";
 import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { formatPrefix, parseAddress, parsePrefix } from "../../src/domain/prefix.ts";
 
@@ -200,5 +205,20 @@ describe("what tailscaled tells of some nodes", () => {
     ["of an unknown node that it serves a prefix", { "9": ["10.244.9.0/24"] }, true],
   ])("is %s: news is %s", (_, told, news) => {
     expect(servesOtherwise(known, told)).toBe(news);
+  });
+});
+
+it("the tailnet addresses of Nodes are believed, and no other member's", () => {
+  const bindings = [
+    { prefix: "10.244.2.0/24", nodeId: "2", node: "n2", uid: "u2" },
+    { prefix: "fd00:2::/64", nodeId: "2", node: "n2", uid: "u2" },
+    { prefix: "10.244.3.0/24", nodeId: "", node: "n3", uid: "u3" },
+    { prefix: "10.244.4.0/24", nodeId: "4", node: "n4", uid: "u4" },
+  ];
+  const routes = { "2": ["10.244.2.0/24"], "9": ["10.244.4.0/24"] };
+  const addresses = { "2": ["fd7a:115c:a1e0::2", "100.64.0.2"], "": ["100.64.0.3"], "9": ["100.64.0.9"] };
+  expect(believedOf(bindings, { routes, addresses })).toEqual({
+    prefixes: ["10.244.2.0/24"],
+    nodes: ["100.64.0.2", "fd7a:115c:a1e0::2"],
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { failedStep, leftLines, leftOf } from "../../src/domain/cleanup-report.ts";
+import { endWords, failedStep, leftLines, leftOf } from "../../src/domain/cleanup-report.ts";
 import { HeadcniError, toFailure } from "../../src/domain/failure.ts";
 
 const done = { step: "plugin", text: "removed" } as const;
@@ -32,4 +32,10 @@ test("each thing left is told with why and what to do, then what keeps the node'
   ]);
   expect(lines[2]).toContain("nft says no");
   expect(lines.at(-1)).toContain("/run/headcni and /var/lib/headcni keep");
+});
+
+test("what only withdrew waits for headcni-wire to end where there is one", () => {
+  expect(endWords(true, false)).toMatch(/^paused until headcni-wire has ended/);
+  expect(endWords(true, true)).toBe("paused: --cleanup does the rest");
+  expect([endWords(false, false), endWords(false, true)]).toEqual(["clean", "clean"]);
 });

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import type { ServedRoutes } from "../../src/domain/believed-prefixes.ts";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import { addressIn, destinationIsLocal, fieldIs } from "../../src/domain/nft-statements.ts";
 import type { NftRule, NftTable } from "../../src/domain/nft-table.ts";
 import type { NodeBinding } from "../../src/domain/node-bindings.ts";
 import { addressAt, formatPrefix, parsePrefix, prefixSize } from "../../src/domain/prefix.ts";
-import { nodeLinks, type SentenceTerms } from "./firewall-sentences.ts";
+import { nodeLinks, type SentenceTerms } from "./firewall-words.ts";
 
 /** What the sentences of a table speak about: one address of each kind, and a prefix that has more of the kind. */
 export interface Place {
@@ -20,7 +20,7 @@ export type Places = Readonly<Record<4 | 6, readonly Place[]>>;
 
 /** A node as the guard is told of it, and what the sentences need of that: not by the code that makes the rules. */
 export interface TestNode {
-  readonly settings: GuardSettings;
+  readonly settings: NamespaceGuard;
   readonly terms: SentenceTerms;
   readonly places: Places;
   /** What the Nodes say, and whose prefixes tailscaled sends to whom. */
@@ -41,10 +41,14 @@ export const dualStack: TestNode = {
   settings: {
     ownPrefixes: ["10.244.1.0/24", "10.244.9.0/28", "fd00:1::/64"],
     supernets: ["10.244.0.0/16", "fd00::/24"],
-    linkPrefixes: ["198.18.0.0/30", "fdc1::/126"],
-    tunnel: { name: "tailscale0", mtu: 1280 },
-    underlayPort: 41642,
+    carrier: {
+      kind: "namespace",
+      linkPrefixes: ["198.18.0.0/30", "fdc1::/126"],
+      tunnel: { name: "tailscale0", mtu: 1280 },
+      underlayPort: 41642,
+    },
     masquerade: true,
+    nodesKnown: true,
     services: ["10.96.0.0/16", "fd96::/112"],
     allowFromUnderlay: { prefixes: ["203.0.113.0/24", "2001:db8:a::/48"], links: ["docker0"] },
   },
@@ -152,7 +156,7 @@ function kubeProxyTable(rules: readonly KubeRule[]): NftTable {
   return { name: "kube", chains: [{ name: "services", ...place, rules: rules.flatMap(kubeRules) }] };
 }
 
-function kubeRules({ port, service, ip, ip6 }: KubeRule): readonly NftRule[] {
+export function kubeRules({ port, service, ip, ip6 }: KubeRule): readonly NftRule[] {
   return Object.entries({ ip, ip6 }).flatMap(([family, addr]) => {
     if (addr === undefined) return [];
     const to = service ?? "node";
@@ -217,8 +221,8 @@ export const anyNode: fc.Arbitrary<TestNode> = fc
       supernets: of(({ supernet }) => [supernet]),
       services: chosen.kubernetes ? chosen.families.map((family) => outside[family].services) : [],
       masquerade: chosen.masquerade,
-      underlayPort: 41642,
     };
+    const underlayPort = 41642;
     const allowed = { prefixes: of((family) => family.allowed), links: chosen.links };
     const own = of((family) => family.own);
     const believed = of(({ remote }) => [remote]);
@@ -239,14 +243,19 @@ export const anyNode: fc.Arbitrary<TestNode> = fc
     return {
       settings: {
         ...common,
+        nodesKnown: chosen.kubernetes,
         ownPrefixes: own,
-        linkPrefixes: chosen.underlay.map((family) => ({ 4: "198.18.0.0/30", 6: "fdc1::/126" })[family]),
-        tunnel: { name: "tailscale0", mtu: chosen.mtu },
+        carrier: {
+          kind: "namespace",
+          linkPrefixes: chosen.underlay.map((family) => ({ 4: "198.18.0.0/30", 6: "fdc1::/126" })[family]),
+          tunnel: { name: "tailscale0", mtu: chosen.mtu },
+          underlayPort,
+        },
         allowFromUnderlay: allowed,
       },
       terms: {
         ...common,
-        ...{ own, believed, allowed },
+        ...{ own, believed, allowed, underlayPort },
         linkAddresses: { 4: "198.18.0.2", 6: chosen.underlay.includes(6) ? "fdc1::2" : undefined },
         backends: kube.flatMap(({ ip, ip6 }) => ip ?? ip6 ?? []),
         routers: { 4: routers(4), 6: routers(6) },

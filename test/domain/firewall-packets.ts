@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import type { FilterLink, FilterPacket } from "../support/packet-filter.ts";
+import type { FilterLink, FilterPacket } from "../support/filter-packet.ts";
 import type { Place, Places } from "./firewall-nodes.ts";
-import { nodeLinks } from "./firewall-sentences.ts";
+import { nodeLinks } from "./firewall-words.ts";
 
 /** X forwards for all of them: none is its own. */
 export function seenInX(places: Places): Places {
@@ -10,9 +10,9 @@ export function seenInX(places: Places): Places {
 }
 
 /** What kind of packet it is, addresses and links apart. */
-type PacketKind = Pick<
+export type PacketKind = Omit<
   FilterPacket,
-  "protocol" | "destinationPort" | "flags" | "segmentSize" | "udpChecksum" | "icmpType" | "state" | "later"
+  "family" | "input" | "output" | "source" | "destination" | "toSelf" | "sourceLink"
 >;
 const commonKinds: readonly PacketKind[] = [
   { protocol: "udp", destinationPort: 5353, state: "new" },
@@ -59,6 +59,8 @@ const onPodLink: readonly FilterPacket[] = (
 export interface PacketWorld {
   readonly links: readonly FilterLink[];
   readonly places: Places;
+  /** Kinds of packets besides the common ones. */
+  readonly kinds?: readonly PacketKind[];
 }
 
 /** Every combination of links, addresses and kinds, those without a way (neither in nor out) left away. */
@@ -70,12 +72,14 @@ function onLink({ links }: PacketWorld): readonly FilterPacket[] {
   return onPodLink.filter(({ input }) => links.some((link) => link === input));
 }
 
-function combinations({ links, places }: PacketWorld): readonly FilterPacket[] {
+function combinations({ links, places, kinds = [] }: PacketWorld): readonly FilterPacket[] {
   const ways = pairs([undefined, ...links]).slice(1);
   return ([4, 6] as const).flatMap((family) =>
     pairs(places[family]).flatMap(([source, destination]) =>
       ways.flatMap(([input, output]) =>
-        packetKinds[family].map((kind) => packet(family, source, destination, input, output, kind)),
+        [...packetKinds[family], ...kinds].map((kind) =>
+          packet(family, source, destination, input, output, kind),
+        ),
       ),
     ),
   );
@@ -87,7 +91,7 @@ function pairs<T>(list: readonly T[]): readonly (readonly [T, T])[] {
 
 /** The same, with other addresses of the same prefixes mixed in. */
 export function anyPacket(world: PacketWorld): fc.Arbitrary<FilterPacket> {
-  const { links, places } = world;
+  const { links, places, kinds = [] } = world;
   const link = fc.constantFrom(undefined, ...links);
   const combined = fc
     .constantFrom(4 as const, 6 as const)
@@ -98,7 +102,7 @@ export function anyPacket(world: PacketWorld): fc.Arbitrary<FilterPacket> {
         fc.constantFrom(...places[family]).chain((place) => nearby(family, place, places[family])),
         link,
         link,
-        fc.constantFrom(...packetKinds[family]),
+        fc.constantFrom(...packetKinds[family], ...kinds),
       ),
     )
     .filter(([, , , input, output]) => input !== undefined || output !== undefined)

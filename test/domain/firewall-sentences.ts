@@ -1,72 +1,18 @@
-import { attachmentLinkGroup, leavingLinkGroup } from "../../src/domain/kernel-constants.ts";
-import type { NftChain, NftTable } from "../../src/domain/nft-table.ts";
-import { addressInside, type FilterLink, type FilterPacket, type Passage } from "../support/packet-filter.ts";
+import {
+  inAny,
+  isAllowed,
+  isAnswerOrTranslated,
+  isKnown,
+  isPodLink,
+  isTranslated,
+  isUnderlay,
+  type Refusal,
+  type Sentence,
+  type SentenceTerms,
+  verdicts,
+} from "./firewall-words.ts";
 
-/** What the sentences need to know of a node, told apart by family. */
-export interface SentenceTerms {
-  readonly own: readonly string[];
-  readonly supernets: readonly string[];
-  /** Prefixes of Nodes, each served by the tailnet node that its Node published. */
-  readonly believed: readonly string[];
-  readonly services: readonly string[];
-  /** Where kube-proxy's translations lead. */
-  readonly backends: readonly string[];
-  /** Who on the underlay may open flows. */
-  readonly allowed: { readonly prefixes: readonly string[]; readonly links: readonly string[] };
-  /** One for each own prefix; the first stands for the node. */
-  readonly routers: Readonly<Record<4 | 6, readonly string[]>>;
-  /** X's address of a family on the veth; absent where its underlay has none. */
-  readonly linkAddresses: Readonly<Record<4 | 6, string | undefined>>;
-  readonly underlayPort: number;
-  readonly masquerade: boolean;
-  /** Largest TCP segment of a family that fits the tunnel; absent where pods have no such address. */
-  readonly segmentSize: Readonly<Record<4 | 6, number | undefined>>;
-}
-
-/** One sentence about packets; `false` is a packet that breaks it. */
-export interface Sentence {
-  readonly says: string;
-  readonly holds: (packet: FilterPacket, passage: Passage, terms: SentenceTerms) => boolean;
-}
-
-export const nodeLinks = {
-  tailnet: { name: "headcni0", group: 0 },
-  underlay: { name: "up0", group: 0 },
-  pod: { name: "pod5", group: attachmentLinkGroup },
-  leaving: { name: "pod6", group: leavingLinkGroup },
-  /** A bridge of containers that are no pods. */
-  containers: { name: "docker0", group: 0 },
-  loopback: { name: "lo", group: 0 },
-} as const satisfies Record<string, FilterLink>;
-
-export const tailnetLinks = {
-  node: { name: "eth0", group: 0 },
-  tunnel: { name: "tailscale0", group: 0 },
-} as const satisfies Record<string, FilterLink>;
-
-const inAny = (address: string, prefixes: readonly string[]) =>
-  prefixes.some((prefix) => addressInside(address, prefix));
-const isPodLink = (link: FilterLink | undefined) => link?.group === 0x4843 || link?.group === 0x4844;
-const isUnderlay = (link: FilterLink | undefined) =>
-  link !== undefined && !isPodLink(link) && link.name !== "headcni0" && link.name !== "lo";
-const isKnown = ({ state }: FilterPacket) => state === "established" || state === "related";
-
-/** Of a flow whose first packet met the tables. */
-const isTranslated = ({ state, later }: FilterPacket) =>
-  later === undefined ? state === "new" : later === "translated";
-
-const isAnswerOrTranslated = (packet: FilterPacket, { destination }: Passage) =>
-  isKnown(packet) || destination !== packet.destination;
-const isAllowed = ({ input, source }: FilterPacket, { allowed }: SentenceTerms) =>
-  allowed.links.includes(input?.name ?? "") || inAny(source, allowed.prefixes);
-
-/** What becomes a fault where a table lets it pass; the passage has the destination after translation. */
-interface Refusal {
-  readonly says: string;
-  readonly forbids: (packet: FilterPacket, passage: Passage, terms: SentenceTerms) => boolean;
-}
-
-const nodeRefusals: readonly Refusal[] = [
+const nodeRefusals: readonly Refusal<SentenceTerms>[] = [
   {
     says: "no packet to a pod's address leaves by the underlay",
     forbids: ({ output }, { destination }, { supernets }) =>
@@ -144,7 +90,7 @@ const nodeRefusals: readonly Refusal[] = [
   },
 ];
 
-const tailnetRefusals: readonly Refusal[] = [
+const tailnetRefusals: readonly Refusal<SentenceTerms>[] = [
   {
     says: "tailnet members that are no nodes reach no pod",
     forbids: (packet, _passage, { supernets }) =>
@@ -183,24 +129,8 @@ const tailnetRefusals: readonly Refusal[] = [
   },
 ];
 
-/** Each refusal, and that nothing but what they name is refused. */
-function verdicts(refusals: readonly Refusal[]): readonly Sentence[] {
-  return [
-    ...refusals.map(({ says, forbids }) => ({
-      says,
-      holds: (packet: FilterPacket, passage: Passage, terms: SentenceTerms) =>
-        !passage.passes || !forbids(packet, passage, terms),
-    })),
-    {
-      says: "whatever is not forbidden passes",
-      holds: (packet, passage, terms) =>
-        passage.passes || refusals.some(({ forbids }) => forbids(packet, passage, terms)),
-    },
-  ];
-}
-
 /** The node's table. Links of a packet are `nodeLinks`. */
-export const nodeSentences: readonly Sentence[] = [
+export const nodeSentences: readonly Sentence<SentenceTerms>[] = [
   ...verdicts(nodeRefusals),
   {
     says: "what a pod sends in a flow that it opened leaves by the underlay with another address",
@@ -244,7 +174,7 @@ export const nodeSentences: readonly Sentence[] = [
 ];
 
 /** The table in X. Links of a packet are `tailnetLinks`. */
-export const tailnetSentences: readonly Sentence[] = [
+export const tailnetSentences: readonly Sentence<SentenceTerms>[] = [
   ...verdicts(tailnetRefusals),
   {
     says: "what enters the tailnet for the supernet comes from a pod's address or the router's",
@@ -329,40 +259,3 @@ export const foreignInputSentences: readonly Sentence[] = [
     },
   },
 ];
-
-/** A table that is broken in one place. */
-interface Mutant {
-  readonly what: string;
-  readonly table: NftTable;
-}
-
-/** Every table that accepts by one policy instead of dropping, or lacks one rule or one condition of one rule. */
-export function mutantsOf(table: NftTable): readonly Mutant[] {
-  return table.chains.flatMap((chain) => {
-    const changed = (change: Partial<NftChain>): NftTable => ({
-      ...table,
-      chains: table.chains.map((other) => (other === chain ? { ...chain, ...change } : other)),
-    });
-    const withRules = (rules: NftChain["rules"]) => changed({ rules });
-    const accepting =
-      chain.policy === "drop"
-        ? [{ what: `${chain.name} accepts by policy`, table: changed({ policy: "accept" }) }]
-        : [];
-    const broken = chain.rules.flatMap((rule, at) => [
-      { what: `${chain.name} without ${rule.name}`, table: withRules(chain.rules.toSpliced(at, 1)) },
-      ...rule.statements.flatMap((statement, index) =>
-        "match" in statement
-          ? [
-              {
-                what: `${rule.name} without ${JSON.stringify(statement)}`,
-                table: withRules(
-                  chain.rules.with(at, { ...rule, statements: rule.statements.toSpliced(index, 1) }),
-                ),
-              },
-            ]
-          : [],
-      ),
-    ]);
-    return [...accepting, ...broken];
-  });
-}

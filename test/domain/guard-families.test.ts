@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { GuardObservation } from "../../src/domain/guard-observation.ts";
 import { findBroken } from "../../src/domain/guard-plan.ts";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import type { KernelRoute } from "../../src/domain/kernel-state.ts";
 import type { ForeignChain } from "../../src/domain/nft-observation.ts";
 import { wireOperations } from "../../src/domain/wire-operations.ts";
@@ -19,20 +19,24 @@ const advertised: KernelRoute = {
   ...{ linkIndex: 9, gateway: "fe80::1" },
 };
 
-function settingsOf(families: readonly (4 | 6)[]): GuardSettings {
+function settingsOf(families: readonly (4 | 6)[]): NamespaceGuard {
   return {
     ownPrefixes: families.map((family) => prefixes[family].own),
     supernets: families.map((family) => prefixes[family].supernet),
-    linkPrefixes: ["198.18.0.0/30", underlay6],
-    tunnel: { name: "tailscale0", mtu: 1280 },
-    underlayPort: 41642,
+    carrier: {
+      kind: "namespace",
+      linkPrefixes: ["198.18.0.0/30", underlay6],
+      tunnel: { name: "tailscale0", mtu: 1280 },
+      underlayPort: 41642,
+    },
     masquerade: true,
+    nodesKnown: true,
     services: [],
     allowFromUnderlay: { prefixes: [], links: [] },
   };
 }
 
-function mend(settings: GuardSettings, seen: GuardObservation, rounds = 3): GuardObservation {
+function mend(settings: NamespaceGuard, seen: GuardObservation, rounds = 3): GuardObservation {
   const mends = findBroken(settings, seen).flatMap((broken) => broken.mends);
   return mends.length === 0 || rounds === 0 ? seen : mend(settings, applied(seen, mends), rounds - 1);
 }
@@ -76,7 +80,7 @@ describe.each([
   });
 
   test("nothing of what headcni-wire made is taken away", () => {
-    const { node: onNode, tailnet: inX } = wireOperations(settings);
+    const { node: onNode, tailnet: inX } = wireOperations({ ...settings, ...settings.carrier });
     const made = applied(freshObservation, [
       { kind: "kernel", namespace: "node", operations: onNode },
       { kind: "kernel", namespace: "tailnet", operations: inX },
@@ -131,7 +135,10 @@ describe("where the node has IPv6, tailscaled has it, too, with pods of IPv4 alo
   });
 
   test("it comes to an X that an earlier release made, and to one that was there before the node's IPv6", () => {
-    const ipv4 = mend({ ...settings, linkPrefixes: ["198.18.0.0/30"] }, freshObservation);
+    const ipv4 = mend(
+      { ...settings, carrier: { ...settings.carrier, linkPrefixes: ["198.18.0.0/30"] } },
+      freshObservation,
+    );
     expect(ways(ipv4)).toEqual([]);
     const later = mend(settings, onIpv6(ipv4));
     expect(addresses(later).map((place) => new Set(place))).toEqual(
@@ -144,7 +151,10 @@ describe("where the node has IPv6, tailscaled has it, too, with pods of IPv4 alo
     const routes = whole.node.kernel.routes.filter(({ destination }) => destination !== "::/0");
     const without = { ...whole, node: { ...whole.node, kernel: { ...whole.node.kernel, routes } } };
     expect(findBroken(settings, without)).toEqual([]);
-    const ipv4 = mend({ ...settings, linkPrefixes: ["198.18.0.0/30"] }, whole);
+    const ipv4 = mend(
+      { ...settings, carrier: { ...settings.carrier, linkPrefixes: ["198.18.0.0/30"] } },
+      whole,
+    );
     expect(addresses(ipv4).flat()).not.toContain("fdc1::1");
     expect(addresses(ipv4).flat()).not.toContain("fdc1::2");
     expect(ways(ipv4)).toEqual([]);

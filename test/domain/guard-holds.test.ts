@@ -96,6 +96,9 @@ test.each<[object, boolean]>([
   [{ family: 6 }, false],
   [{ priority: 1 }, false],
   [{ table: 1 }, false],
+  [{ action: "nop" }, false],
+  [{ goto: 5290 }, false],
+  [{ suppressPrefixLength: 0 }, false],
   [{ source: "10.0.0.0/8" }, false],
   [{ destination: "10.0.0.0/8" }, false],
 ])("a rule that differs by %o is the same: %s", (changes, expected) => {

@@ -1,19 +1,23 @@
 import { expect, test } from "vitest";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import { brokenSysctls, sysctlsToRemember, wishedSysctls } from "../../src/domain/guard-sysctls.ts";
 import type { KernelSnapshot } from "../../src/domain/kernel-state.ts";
 
-const ipv4: GuardSettings = {
+const ipv4: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24"],
   supernets: ["10.244.0.0/16"],
-  linkPrefixes: ["198.18.0.0/30"],
-  tunnel: { name: "tailscale0", mtu: 1280 },
-  underlayPort: 41642,
+  carrier: {
+    kind: "namespace",
+    linkPrefixes: ["198.18.0.0/30"],
+    tunnel: { name: "tailscale0", mtu: 1280 },
+    underlayPort: 41642,
+  },
   masquerade: true,
+  nodesKnown: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };
-const dual: GuardSettings = {
+const dual: NamespaceGuard = {
   ...ipv4,
   ownPrefixes: ["10.244.1.0/24", "fd00:244:1::/64"],
   supernets: ["10.244.0.0/16", "fd00:244::/48"],
@@ -86,7 +90,10 @@ test("X forwards, and is loose on all links", () => {
 });
 
 test("with IPv6 for tailscaled alone the node forwards it, and X does not", () => {
-  const underlay = { ...ipv4, linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] };
+  const underlay = {
+    ...ipv4,
+    carrier: { ...ipv4.carrier, linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] },
+  };
   const forwarding = { name: "net/ipv6/conf/all/forwarding", value: "1", orElse: [] };
   expect(wishedSysctls(underlay, "node", links)).toContainEqual(forwarding);
   expect(wishedSysctls(underlay, "tailnet", links)).not.toContainEqual(forwarding);

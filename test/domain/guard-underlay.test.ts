@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import { settingsOnNode } from "../../src/domain/guard-underlay.ts";
 import type {
   KernelAddress,
@@ -11,13 +11,17 @@ import type {
 
 const four = "198.18.0.0/30";
 const six = "fdc1::/126";
-const settings: GuardSettings = {
+const settings: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24"],
   supernets: ["10.244.0.0/16"],
-  linkPrefixes: [four, six],
-  tunnel: { name: "tailscale0", mtu: 1280 },
-  underlayPort: 41642,
+  carrier: {
+    kind: "namespace",
+    linkPrefixes: [four, six],
+    tunnel: { name: "tailscale0", mtu: 1280 },
+    underlayPort: 41642,
+  },
   masquerade: true,
+  nodesKnown: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };
@@ -42,7 +46,7 @@ const advertised: KernelRoute = {
 const given = (routes: readonly KernelRoute[], addresses: readonly KernelAddress[] = []): KernelSnapshot => ({
   ...{ links, routes, addresses, rules: [] },
 });
-const prefixesOn = (snapshot: KernelSnapshot) => settingsOnNode(settings, snapshot).linkPrefixes;
+const prefixesOn = (snapshot: KernelSnapshot) => settingsOnNode(settings, snapshot).carrier.linkPrefixes;
 
 describe("tailscaled has IPv6", () => {
   test.each([
@@ -88,9 +92,10 @@ test("nothing but the link's prefixes depends on the node, and IPv4's never does
   });
   fc.assert(
     fc.property(fc.array(anyRoute, { maxLength: 4 }), fc.constantFrom([four], [four, six]), (routes, own) => {
-      const { linkPrefixes, ...rest } = settingsOnNode({ ...settings, linkPrefixes: own }, given(routes));
-      const { linkPrefixes: _, ...unchanged } = settings;
-      expect(rest).toEqual(unchanged);
+      const asked = { ...settings, carrier: { ...settings.carrier, linkPrefixes: own } };
+      const found = settingsOnNode(asked, given(routes));
+      const { linkPrefixes } = found.carrier;
+      expect({ ...found, carrier: { ...found.carrier, linkPrefixes: own } }).toEqual(asked);
       const leads = routes.some(
         ({ family, type, table, destination, linkIndex }) =>
           family === 6 &&

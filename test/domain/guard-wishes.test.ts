@@ -2,20 +2,24 @@ import { expect, test } from "vitest";
 import { planCleanup } from "../../src/domain/guard-cleanup.ts";
 import { removeLeftovers } from "../../src/domain/guard-leftovers.ts";
 import { podRouteWishes } from "../../src/domain/guard-pod-routes.ts";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import { type KernelWish, nodeWishes, tailnetWishes, vethOperation } from "../../src/domain/guard-wishes.ts";
 import type { KernelOperation, KernelRoute, KernelSnapshot } from "../../src/domain/kernel-state.ts";
 import type { ForeignChain } from "../../src/domain/nft-observation.ts";
 import { removeTable } from "../../src/domain/nft-table.ts";
 import { wireOperations } from "../../src/domain/wire-operations.ts";
 
-const settings: GuardSettings = {
+const settings: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24", "fd00:244:0:1::/64"],
   supernets: ["10.244.0.0/16", "fd00:244::/48"],
-  linkPrefixes: ["198.18.0.0/30"],
-  tunnel: { name: "tailscale0", mtu: 1280 },
-  underlayPort: 41642,
+  carrier: {
+    kind: "namespace",
+    linkPrefixes: ["198.18.0.0/30"],
+    tunnel: { name: "tailscale0", mtu: 1280 },
+    underlayPort: 41642,
+  },
   masquerade: true,
+  nodesKnown: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };
@@ -92,8 +96,8 @@ test("without the veth the node refuses, and has its rules", () => {
 });
 
 test("the veth has the addresses of tailscaled's underlay beside the next hops, once each", () => {
-  const both = { linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] };
-  const addresses = (asked: GuardSettings) =>
+  const both = { carrier: { ...settings.carrier, linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] } };
+  const addresses = (asked: NamespaceGuard) =>
     lines([...nodeWishes(asked, true), ...tailnetWishes(asked)]).filter((line) =>
       line.includes("linkAddress"),
     );
@@ -107,8 +111,9 @@ test("the veth has the addresses of tailscaled's underlay beside the next hops, 
   ];
   expect(addresses({ ...settings, ...both })).toEqual(expected);
   expect(addresses({ ...ipv4, ...both })).toEqual(expected);
-  expect(wireOperations({ ...ipv4, ...both })).toEqual(wireOperations(ipv4));
-  expect(() => wireOperations({ ...ipv4, linkPrefixes: ["fdc1::/126"] })).toThrow("fdc1::/126");
+  const wire = { ...ipv4, ...ipv4.carrier };
+  expect(wireOperations({ ...ipv4, ...both.carrier })).toEqual(wireOperations(wire));
+  expect(() => wireOperations({ ...wire, linkPrefixes: ["fdc1::/126"] })).toThrow("fdc1::/126");
 });
 
 const ways = [
@@ -144,7 +149,7 @@ test("the veth carries what tailscaled makes of the largest packet, and never le
 });
 
 test("headcni-wire makes the veth, the refusals and the way out, in this order", () => {
-  const { node, tailnet } = wireOperations(settings);
+  const { node, tailnet } = wireOperations({ ...settings, ...settings.carrier });
   expect(node.map(said)).toEqual([
     "add veth headcni0 peer eth0 in tailnet mtu 1500",
     "address.add 198.18.0.1/30 dev headcni0",
@@ -167,7 +172,7 @@ const snapshot = (changes: Partial<KernelSnapshot>): KernelSnapshot => ({
   ...{ links: [], addresses: [], routes: [], rules: [] },
   ...changes,
 });
-const podRoutes = (asked: GuardSettings, ...links: KernelSnapshot["links"]) =>
+const podRoutes = (asked: NamespaceGuard, ...links: KernelSnapshot["links"]) =>
   lines(podRouteWishes(asked, snapshot({ links })));
 const route4 =
   "node.podRoutes: route.replace -4 unicast 10.244.1.5/32 dev hc1 src 10.244.1.1 table 254 metric 72 proto 72 scope link";
@@ -281,13 +286,16 @@ test("without the link there are no addresses on it", () => {
 const cleanup = (changes: Partial<KernelSnapshot>, remembered: Readonly<Record<string, string>> = {}) =>
   planCleanup({ kernel: snapshot(changes), sysctls: {}, firewall: { foreign: [] } }, remembered);
 
-test("cleanup removes the veth if it is there, and our table always", () => {
+test("cleanup removes the veth if it is there, and our tables always", () => {
+  const tables = ["headcni", "headcni_allowlist"].map((name) => ({
+    ...{ kind: "firewall", namespace: "node", changes: [{ tool: "nft", document: removeTable(name) }] },
+  }));
   expect(cleanup({ links: [link(3, "headcni0")] })).toEqual([
     { kind: "kernel", namespace: "node", operations: [{ op: "link.remove", link: "headcni0" }] },
-    { kind: "firewall", namespace: "node", changes: [{ tool: "nft", document: removeTable("headcni") }] },
+    ...tables,
   ]);
-  expect(planCleanup({ kernel: snapshot({}), sysctls: {} }, {})).toHaveLength(1);
-  expect(cleanup({})).toEqual([expect.objectContaining({ kind: "firewall" })]);
+  expect(planCleanup({ kernel: snapshot({}), sysctls: {} }, {})).toEqual(tables);
+  expect(cleanup({})).toEqual(tables);
   const rule = { family: 4, priority: 5180, table: 254, protocol: 0x48 } as const;
   expect(cleanup({ rules: [rule] })[0]).toMatchObject({ operations: [{ op: "rule.remove", rule }] });
 });
@@ -300,7 +308,7 @@ test("cleanup takes our accepts out of other programs' chains before our table",
   });
   const changes = (rules: ForeignChain["rules"]) =>
     planCleanup({ kernel: snapshot({}), sysctls: {}, firewall: { foreign: [chain(rules)] } }, {});
-  expect(changes([theirs])).toHaveLength(1);
+  expect(changes([theirs])).toHaveLength(2);
   const [first, second] = changes([{ ...theirs, comment: "headcni:from-pods:abc" }, theirs]);
   expect(JSON.stringify(first)).toContain('"handle":8');
   expect(second).toMatchObject({ changes: [{ tool: "nft", document: removeTable("headcni") }] });
@@ -313,7 +321,7 @@ test("cleanup gives back the sysctls of all links, of the default and of links t
     "net/ipv6/conf/default/forwarding": "0",
     "net/ipv4/conf/eth1/forwarding": "0",
   };
-  const [, values] = cleanup(
+  const [, , values] = cleanup(
     { links: [link(2, "eth1")] },
     { ...kept, "net/ipv4/conf/gone0/forwarding": "0" },
   );

@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import {
   advertisedRouteProtocol,
   attachmentLinkGroup,
+  hostRulePriority,
   leavingLinkGroup,
+  magicDnsAddress,
   mainTable,
   podDefaultMetricBase,
   podGateway,
@@ -10,7 +12,9 @@ import {
   podSourceTableBase,
   routeProtocol,
   rulePriority,
+  subnetRouteMark,
   tailnetLink,
+  tailnetRange,
   tailnetTable,
   tailscaleTable,
   unreachableMetric,
@@ -29,6 +33,10 @@ test("what marks our objects in the kernel is the same in every release", () => 
   expect([routeProtocol, podRouteMetric, unreachableMetric]).toEqual([72, 72, 2_147_483_464]);
   expect([tailnetTable, podSourceTableBase]).toEqual([18499, 18500]);
   expect(rulePriority).toEqual({ ownPrefixToMain: 5180, supernetToTailnet: 5190 });
+  expect(hostRulePriority).toEqual({
+    ...{ ownPrefixToMain: 5199, tailnetToTable52: 5260, supernetToTable52: 5262, supernetUnreachable: 5263 },
+    ...{ mainBeforeTable52: 5265, pastTable52: 5269, behindTable52: 5290 },
+  });
   expect(podDefaultMetricBase).toEqual({ 4: 0, 6: 1024 });
   expect(podGateway).toEqual({ 4: "169.254.1.1", 6: "fe80::1" });
   expect(tailnetLink).toEqual({ node: "headcni0", tailnet: "eth0" });
@@ -37,6 +45,9 @@ test("what marks our objects in the kernel is the same in every release", () => 
 test("what the kernel and tailscaled number is called by their numbers", () => {
   expect(advertisedRouteProtocol).toBe(9);
   expect([mainTable, tailscaleTable]).toEqual([254, 52]);
+  expect(subnetRouteMark).toEqual({ mark: 0x40000, mask: 0xff0000 });
+  expect(tailnetRange).toEqual({ 4: "100.64.0.0/10", 6: "fd7a:115c:a1e0::/48" });
+  expect(magicDnsAddress).toEqual({ 4: "100.100.100.100", 6: "fd7a:115c:a1e0::53" });
 });
 
 const pod = { namespace: "default", name: "web", uid: "u1" };

@@ -40,6 +40,12 @@ test.each([
     source: "headscale" as const,
     says: [/headscale\.apiKeyFile/],
   },
+  {
+    what: "one whose owner logs it in",
+    wanted: { forgotten: true, refusal: "" },
+    source: "owner" as const,
+    says: [/does not know this node any more.*; log it in again: `tailscale up --force-reauth`$/],
+  },
 ])("the cause and what to do: $what", ({ wanted, source, says }) => {
   for (const part of says) expect(loginTrouble(wanted, source)).toMatch(part);
 });

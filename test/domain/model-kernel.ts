@@ -103,6 +103,7 @@ function inOnePlace(kernel: KernelSnapshot, operation: KernelOperation): KernelS
       const { rule } = operation;
       const others = kernel.rules.filter(
         (found) =>
+          found.family !== rule.family ||
           found.priority !== rule.priority ||
           found.destination !== rule.destination ||
           found.table !== rule.table,

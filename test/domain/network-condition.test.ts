@@ -5,11 +5,11 @@ import { conditionReasons, networkCondition } from "../../src/domain/network-con
 
 const well: HealthRegions = {
   ...{ service: "serving", proof: "given", guard: "ok", tailnet: "ok", control: "ok" },
-  ...{ login: "ok", route: "ok", node: "ok", cni: "ok" },
+  ...{ owner: "ok", login: "ok", route: "ok", node: "ok", cni: "ok" },
 } as const;
 const words = {
   ...{ guard: "guard!", tailnet: "tailnet!", control: "control!", login: "login!" },
-  ...{ route: "route!", node: "node!", cni: "cni!" },
+  ...{ owner: "owner!", route: "route!", node: "node!", cni: "cni!" },
 };
 
 test("a node on which all is well is available", () => {
@@ -65,6 +65,7 @@ test.each<Partial<HealthRegions>>([
   { service: "draining" },
   { cni: "unknown" },
   { login: "refused" },
+  { owner: "wrong" },
   { control: "away" },
   { route: "unproven", control: "away" },
 ])("%o keeps nobody away", (changes) => {

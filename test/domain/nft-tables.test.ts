@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { GuardSettings } from "../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../src/domain/guard-settings.ts";
 import { allowlistTable } from "../../src/domain/nft-allowlist-table.ts";
 import { isXtablesName, mendForeignChain } from "../../src/domain/nft-foreign.ts";
 import {
@@ -32,13 +32,17 @@ import {
 } from "../../src/domain/nft-table.ts";
 import { tailnetTable } from "../../src/domain/nft-tailnet-table.ts";
 
-const settings: GuardSettings = {
+const settings: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24", "fd00:1::/64"],
   supernets: ["10.244.0.0/16", "fd00::/16"],
-  linkPrefixes: ["198.18.0.0/30"],
-  tunnel: { name: "tailscale0", mtu: 1280 },
-  underlayPort: 41642,
+  carrier: {
+    kind: "namespace",
+    linkPrefixes: ["198.18.0.0/30"],
+    tunnel: { name: "tailscale0", mtu: 1280 },
+    underlayPort: 41642,
+  },
   masquerade: true,
+  nodesKnown: true,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };
@@ -57,7 +61,10 @@ function listed(table: NftTable): ObservedTable {
   };
 }
 
-const mtu1400 = { ...settings, tunnel: { name: "tailscale0", mtu: 1400 } };
+const mtu1400: NamespaceGuard = {
+  ...settings,
+  carrier: { ...settings.carrier, tunnel: { name: "tailscale0", mtu: 1400 } },
+};
 const ruleNames = (table: NftTable) => table.chains.flatMap(({ rules }) => rules.map(({ name }) => name));
 
 describe("a table of ours", () => {
@@ -342,12 +349,12 @@ test("without masquerade pods keep their address outside, tailscaled's packets s
 
 test("tailscaled's packets are translated both ways in each family that the veth has, whatever pods have", () => {
   const ipv4 = { ownPrefixes: ["10.244.1.0/24"], supernets: ["10.244.0.0/16"] };
-  const rulesOf = (changes: Partial<GuardSettings>) =>
+  const rulesOf = (changes: Partial<NamespaceGuard>) =>
     nodeTable({ ...settings, ...changes })
       .chains.flatMap(({ rules }) => rules)
       .filter(({ name }) => /link|underlay-(port|masquerade)/.test(name));
-  const linkPrefixes = ["198.18.0.0/30", "fdc1::/126"];
-  const both = rulesOf({ ...ipv4, linkPrefixes });
+  const carrier = { ...settings.carrier, linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] };
+  const both = rulesOf({ ...ipv4, carrier });
   expect(both.map(({ name }) => name)).toEqual([
     "spoofed-link-4",
     "spoofed-link-6",

@@ -19,12 +19,14 @@ test("a node is clean if its pod says so, also if its kubelet fell silent since"
 });
 
 test("the report names every node, and says what to do only if one is not clean", () => {
-  const report = cleanupReport(nodeCleanup(pods, ["n3"]), "run it again");
+  const report = cleanupReport(nodeCleanup(pods, ["n3"]), "headcni-cleanup", "run it again");
   expect(report.map((line) => line.replace(/ \(.*/, ""))).toEqual([
     "clean: n1, n2",
     "NOT CLEAN: n3",
     "NOT CLEAN: n4",
     "run it again",
   ]);
-  expect(cleanupReport(nodeCleanup(pods.slice(2), []), "run it again")).toEqual(["clean: n1, n2"]);
+  expect(cleanupReport(nodeCleanup(pods.slice(2), []), "headcni-cleanup", "run it again")).toEqual([
+    "clean: n1, n2",
+  ]);
 });

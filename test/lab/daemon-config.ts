@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { hostPrefix } from "../../src/domain/prefix.ts";
 import { nodeTag } from "./headscale.ts";
-import { tailscaledEnvironment } from "./host-tailscaled.ts";
+import { relayEnvironment, tailscaledEnvironment } from "./host-tailscaled.ts";
 import { clusterOf } from "./kubernetes/cluster.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { underlayFamilies } from "./layout.ts";
+import { runsSystemd } from "./systemd/systemd.ts";
 import { bridgeAddress, bridgeAddress6 } from "./underlay.ts";
 
 /** The config of a node's HeadCNI daemon, as an object (written as JSON, which is YAML). */
 export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
-  const relayOnly = lab.options.relayOnly.includes(node.name) ? { TS_DEBUG_ALWAYS_USE_DERP: "1" } : {};
   const { approval } = lab.options;
   const config: Record<string, unknown> = {
     nodeName: node.name,
@@ -17,22 +17,31 @@ export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
     stateDir: node.stateDir,
     headscale: {
       url: lab.headscale.url,
-      authKeyFile: lab.headscale.authKeyFile,
+      // In mode host the owner of the node's tailscaled logs it in.
+      ...(node.mode === "host" ? {} : { authKeyFile: lab.headscale.authKeyFile }),
       approval,
       ...(approval === "api" ? { apiKeyFile: lab.headscale.apiKeyFile } : {}),
     },
-    tailscale: {
-      binary: lab.tools.tailscaled,
-      tags: [nodeTag],
-      ...staticEndpoints(lab, node),
-      environment: { ...tailscaledEnvironment, ...relayOnly },
-    },
+    tailscale: tailscale(lab, node),
     network: { podCIDR: lab.supernets, ...nodeNetwork(lab, node) },
     ...clusterAccess(lab, node),
     cni: { confDir: node.cniConfDir, binDir: node.cniBinDir, ...clusterPlugins(lab) },
   };
   for (const [path, value] of Object.entries(lab.options.config)) setPath(config, path.split("."), value);
   return config;
+}
+
+function tailscale(lab: Lab, node: LabNode): Record<string, unknown> {
+  if (node.mode === "host") {
+    const bootUnit = runsSystemd(lab, node);
+    return { mode: "host", socket: node.tailscaledSocket, bootUnit, tags: [nodeTag] };
+  }
+  return {
+    binary: lab.tools.tailscaled,
+    tags: [nodeTag],
+    ...staticEndpoints(lab, node),
+    environment: { ...tailscaledEnvironment, ...relayEnvironment(lab, node) },
+  };
 }
 
 /** That of IPv4 where nothing translates it; IPv6 is found by STUN everywhere. */
@@ -48,8 +57,9 @@ function nodeNetwork(lab: Lab, node: LabNode): Record<string, unknown> {
     : { serviceCIDR: clusterOf(lab).serviceCIDRs, allowFromUnderlay: apiServerHosts(lab) };
 }
 
-/** The API server is no node and talks to pods by way of them (webhooks, the proxy of the API). */
+/** The API server talks to pods (webhooks, the proxy of the API), and where it is on no node by way of those. */
 export function apiServerHosts(lab: Lab): readonly string[] {
+  if (clusterOf(lab).controlPlane !== undefined) return [];
   return lab.options.families.map((family) => hostPrefix({ 4: bridgeAddress, 6: bridgeAddress6 }[family]));
 }
 

@@ -1,13 +1,15 @@
 import { parseArgs } from "node:util";
 import { showAttack } from "./demo/attack-scene.ts";
-import { showCluster } from "./demo/cluster-demo.ts";
+import { clusterDemo } from "./demo/cluster-demo.ts";
 import { showFaults } from "./demo/fault-scene.ts";
+import { homesDemo } from "./demo/homes-demo.ts";
 import { showMachines } from "./demo/machine-states.ts";
+import { showPaths } from "./demo/paths-scene.ts";
 import { showPodPairs } from "./demo/pod-pairs.ts";
+import { runDemo } from "./demo/run-demo.ts";
 import { openScreen, type Screen, tableLines } from "./demo/screen.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab } from "./lab-types.ts";
-import { peerPaths } from "./local-api.ts";
 import { addPod, type Pod } from "./pods.ts";
 import { type Progress, stderrProgress } from "./progress.ts";
 import { startLab } from "./start-lab.ts";
@@ -23,19 +25,21 @@ async function main(): Promise<number> {
     options: {
       keep: { type: "boolean" },
       kubernetes: { type: "boolean" },
+      homes: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
   });
   if (values.help === true) {
     process.stdout.write(
-      "npm run demo            show it, then take everything down\nnpm run demo -- --keep  leave the lab up\nnpm run demo -- --kubernetes  in a real cluster, installed by Helm (with --keep, too)\n",
+      "npm run demo            show it, then take everything down\nnpm run demo -- --keep  leave the lab up\nnpm run demo -- --kubernetes  in a real cluster, installed by Helm (with --keep, too)\nnpm run demo -- --homes  a cluster whose control plane and workers are behind three routers (with --keep, too)\n",
     );
     return 0;
   }
   const { NO_COLOR } = process.env;
   const screen = openScreen(process.stdout.isTTY === true && !NO_COLOR);
   const progress = stderrProgress();
-  if (values.kubernetes === true) return await showCluster(screen, progress, values.keep === true);
+  const inCluster = values.homes === true ? homesDemo : values.kubernetes === true ? clusterDemo : undefined;
+  if (inCluster !== undefined) return await runDemo(inCluster, screen, progress, values.keep === true);
   screen.print(screen.bold("HeadCNI: pods on two nodes, one tailnet run by your own Headscale"));
   screen.heading("The lab: Headscale, a DERP relay, and two nodes, each with a stock tailscaled and HeadCNI");
   const interrupt = stopLabOnInterrupt(progress);
@@ -58,14 +62,7 @@ async function show(screen: Screen, lab: Lab): Promise<boolean> {
   screen.heading("Every pod to every pod, with its own address");
   const pairs = await showPodPairs(screen, pods);
   screen.heading("How the nodes reach each other");
-  const paths = await peerPaths(lab);
-  screen.print(
-    ...tableLines(
-      screen,
-      ["FROM", "TO", "PATH", "VIA"],
-      paths.map((p) => [p.from, p.to, p.path, p.via]),
-    ),
-  );
+  const reached = await showPaths(screen, lab);
   screen.heading("The state machines");
   await showMachines(screen, lab);
   screen.heading("An attack from the LAN (npm run lab -- attack lists all)");
@@ -73,7 +70,7 @@ async function show(screen: Screen, lab: Lab): Promise<boolean> {
   screen.heading("kill -9 of a daemon and of Headscale while traffic runs");
   const [from, to] = [pods[0], pods.at(-1)];
   const unharmed = from !== undefined && to !== undefined && (await showFaults(screen, lab, from, to));
-  return pairs && repelled && unharmed && paths.every(({ path }) => path !== "none");
+  return pairs && repelled && unharmed && reached;
 }
 
 async function showNewPods(screen: Screen, lab: Lab): Promise<readonly Pod[]> {

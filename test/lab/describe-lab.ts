@@ -1,5 +1,6 @@
 import { clusterOf, containerdSocket } from "./kubernetes/cluster.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
+import { netnsPath } from "./netns.ts";
 import { serviceProcess } from "./services.ts";
 import { runningWire } from "./wire.ts";
 
@@ -20,8 +21,14 @@ export async function describeLab(lab: Lab): Promise<Record<string, unknown>> {
 
 function describeCluster(lab: Lab): Record<string, unknown> {
   if (lab.options.kubernetes === undefined) return {};
-  const { kubeconfig, netns, options, apiUrl } = clusterOf(lab);
-  return { kubeconfig, controlPlaneNetns: netns, apiUrl, ...options };
+  const { kubeconfig, netns, options, apiUrl, controlPlane } = clusterOf(lab);
+  return {
+    kubeconfig,
+    controlPlaneNode: controlPlane?.name ?? null,
+    controlPlaneNetns: netns,
+    apiUrl,
+    ...options,
+  };
 }
 
 /** One node of what `describeLab` tells. */
@@ -31,6 +38,7 @@ export async function describeNode(lab: Lab, node: LabNode): Promise<Record<stri
   const wire = await runningWire(node);
   return {
     name: node.name,
+    mode: node.mode,
     netns: node.netns,
     address: node.address,
     address6: node.address6 ?? null,
@@ -46,7 +54,12 @@ export async function describeNode(lab: Lab, node: LabNode): Promise<Record<stri
     httpSocket: node.httpSocket,
     metricsUrl: node.metricsUrl,
     tailscaledSocket: node.tailscaledSocket,
-    tailnetNetns: wire === undefined ? null : `/proc/${wire.launcher.pid}/ns/net`,
+    tailnetNetns:
+      node.mode === "host"
+        ? netnsPath(node.netns)
+        : wire === undefined
+          ? null
+          : `/proc/${wire.launcher.pid}/ns/net`,
     wirePid: wire?.launcher.pid ?? null,
     ...(lab.options.kubernetes === undefined ? {} : { containerdSocket: containerdSocket(node) }),
     hostTailscaledSocket: node.hostTailscaledSocket ?? null,

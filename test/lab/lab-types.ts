@@ -6,12 +6,17 @@ export type Approval = "policy" | "api";
 /** Headscale's own batching delays: `default` (500/800 ms) as in production, `fast` (20/50 ms) for short tests. */
 export type Tuning = "default" | "fast";
 
+/** Whose tailscaled carries a node's pods: HeadCNI's own in a namespace of its own, or that of the node's owner (`tailscale.mode`). */
+export type Mode = "daemon" | "host";
+
 /** Which plugin the pods of a lab get: HeadCNI, or the reference plugins beside it on the same nodes. */
 export type LabOptions = {
   readonly nodes: number;
+  /** Of all nodes; absent: `daemon`. `mixed`: odd nodes are in mode daemon, even ones in mode host. */
+  readonly mode?: Mode | "mixed" | undefined;
   readonly approval: Approval;
   readonly tuning: Tuning;
-  /** Nodes (by name) that also run a tailscaled of their own, as a machine in use would. */
+  /** Nodes (by name) in mode daemon that also run a tailscaled of their owner's, as a machine in use would. */
   readonly hostTailscaled: readonly string[];
   /** Nodes behind a router that masquerades: reachable only through what they opened themselves. */
   readonly behindNat: readonly string[];
@@ -62,6 +67,7 @@ export type Tools = {
 /** One node of a lab: a network namespace with its own daemon. All paths absolute. */
 export type LabNode = {
   readonly name: string;
+  readonly mode: Mode;
   readonly index: number;
   readonly netns: string;
   /** IPv4 underlay address, in labs that have one, and the router it sits behind if it does. */
@@ -85,9 +91,9 @@ export type LabNode = {
   readonly cniSocket: string;
   readonly httpSocket: string;
   readonly metricsUrl: string;
-  /** LocalAPI of HeadCNI's tailscaled. */
+  /** LocalAPI of the tailscaled that carries pods. */
   readonly tailscaledSocket: string;
-  /** LocalAPI of the node's own tailscaled, if it has one. */
+  /** LocalAPI of the tailscaled of the node's owner, if it has one; in mode host both are the same. */
   readonly hostTailscaledSocket: string | undefined;
 };
 

@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
 import { LabError } from "./lab-error.ts";
-import type { Lab, LabNode, LabOptions, Tools } from "./lab-types.ts";
+import type { Lab, LabNode, LabOptions, Mode, Tools } from "./lab-types.ts";
 
 /** Folder names of labs in the temporary folder start with this, then the id. */
 export const labFolderPrefix = "headcni-lab-";
@@ -15,6 +15,11 @@ export function netnsPrefix(id: string): string {
 /** The lab's one folder. Short, because unix socket paths below it must stay under 108 bytes (unix(7)). */
 export function labFolder(id: string): string {
   return join(tmpdir(), `${labFolderPrefix}${id}`);
+}
+
+/** Where the tailscaled of a node's owner has its socket, in the node's folder; the node itself knows it as /run/tailscale. */
+export function ownersRunFolder(nodeFolder: string): string {
+  return join(nodeFolder, "host-run");
 }
 
 /** Of the pods, by family. */
@@ -87,16 +92,25 @@ export function podAddresses(
   return { podCIDRs, routerAddresses, podCIDR, routerAddress: routerAddresses[0] ?? "" };
 }
 
+/** Which mode the node with that number is in. */
+function modeOf(index: number, { mode = "daemon" }: LabOptions): Mode {
+  if (mode !== "mixed") return mode;
+  return index % 2 === 0 ? "host" : "daemon";
+}
+
 function layOutNode(id: string, index: number, options: LabOptions): LabNode {
   const name = `n${index}`;
   const folder = join(labFolder(id), name);
   const runtimeDir = join(folder, "run");
   const behindNat = options.behindNat.includes(name);
+  const mode = modeOf(index, options);
+  const ownersSocket = join(ownersRunFolder(folder), "tailscaled.sock");
   const podCIDRs = options.families.map((family) =>
     family === 4 ? `10.244.${index}.0/24` : `fd00:10:244:${index}::/64`,
   );
   return {
     name,
+    mode,
     index,
     netns: `${netnsPrefix(id)}${name}`,
     address: behindNat ? `192.168.${index}.2` : `10.99.0.${10 + index}`,
@@ -117,9 +131,7 @@ function layOutNode(id: string, index: number, options: LabOptions): LabNode {
     cniSocket: join(runtimeDir, "cni.sock"),
     httpSocket: join(runtimeDir, "http.sock"),
     metricsUrl: "http://127.0.0.1:9797/metrics",
-    tailscaledSocket: join(runtimeDir, "tailscaled.sock"),
-    hostTailscaledSocket: options.hostTailscaled.includes(name)
-      ? join(folder, "host", "tailscaled.sock")
-      : undefined,
+    tailscaledSocket: mode === "host" ? ownersSocket : join(runtimeDir, "tailscaled.sock"),
+    hostTailscaledSocket: mode === "host" || options.hostTailscaled.includes(name) ? ownersSocket : undefined,
   };
 }

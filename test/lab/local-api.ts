@@ -27,6 +27,21 @@ export async function tailscaledStatus(socketPath: string): Promise<TailscaledSt
   return JSON.parse(await localApi(socketPath, "GET", "status")) as TailscaledStatus;
 }
 
+/** What the lab reads of a tailscaled's preferences (ipn.Prefs). */
+export type Preferences = {
+  readonly RouteAll: boolean;
+  readonly AdvertiseRoutes: readonly string[];
+};
+
+/** A tailscaled's preferences by its LocalAPI socket. */
+export async function preferences(socketPath: string): Promise<Preferences> {
+  const { RouteAll, AdvertiseRoutes } = JSON.parse(await localApi(socketPath, "GET", "prefs")) as {
+    readonly RouteAll: boolean;
+    readonly AdvertiseRoutes: readonly string[] | null;
+  };
+  return { RouteAll, AdvertiseRoutes: AdvertiseRoutes ?? [] };
+}
+
 /** Some of a tailscaled's preferences, and those of them that are meant (ipn.MaskedPrefs). */
 export type PreferencesEdit = {
   readonly AdvertiseRoutes?: readonly string[];
@@ -38,6 +53,15 @@ export type PreferencesEdit = {
 /** Edits preferences as `tailscale set` does, with values that the command line would not take. */
 export async function editPreferences(socketPath: string, edit: PreferencesEdit): Promise<void> {
   await localApi(socketPath, "PATCH", "prefs", JSON.stringify(edit));
+}
+
+/** A node's addresses in the tailnet, by family. Throws LabError NOT_READY before it is logged in. */
+export async function tailnetAddresses(node: LabNode): Promise<Readonly<Partial<Record<4 | 6, string>>>> {
+  const { TailscaleIPs } = (await tailscaledStatus(node.tailscaledSocket)).Self;
+  const addresses = TailscaleIPs ?? [];
+  if (addresses.length === 0)
+    throw new LabError("NOT_READY", `${node.name} has no address in the tailnet: it is not logged in`);
+  return Object.fromEntries(addresses.map((address) => [address.includes(":") ? 6 : 4, address]));
 }
 
 function localApi(

@@ -3,7 +3,7 @@ import { nodeAdd } from "./commands/add-node.ts";
 import { attack } from "./commands/attack.ts";
 import { type Command, type CommandArguments, print } from "./commands/command.ts";
 import { down } from "./commands/down.ts";
-import { exec, kubectl, nodeExec } from "./commands/exec.ts";
+import { exec, kubectl, nodeExec, tailscale } from "./commands/exec.ts";
 import { faults } from "./commands/fault.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
@@ -21,6 +21,7 @@ const commands: readonly Command[] = [
   podList,
   exec,
   nodeExec,
+  tailscale,
   kubectl,
   nodeAdd,
   nodeOff,

@@ -1,7 +1,7 @@
 import { startDaemon } from "./daemon.ts";
 import { startDerp } from "./derp.ts";
 import { startHeadscale, waitForHeadscale } from "./headscale.ts";
-import { startHostTailscaled } from "./host-tailscaled.ts";
+import { hostTailscaledProcess, startHostTailscaled } from "./host-tailscaled.ts";
 import { startContainerd } from "./kubernetes/containerd.ts";
 import {
   controlPlanePrograms,
@@ -13,7 +13,7 @@ import { startKubeProxy } from "./kubernetes/kube-proxy.ts";
 import { startKubelet } from "./kubernetes/kubelet.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf } from "./lab-store.ts";
-import type { Lab } from "./lab-types.ts";
+import type { Lab, LabNode } from "./lab-types.ts";
 import { endProcess, isAlive, type ProcessIdentity, readProcess, signalProcess } from "./processes.ts";
 import { runsSystemd } from "./systemd/systemd.ts";
 import { unitProcess } from "./systemd/systemd-node.ts";
@@ -23,7 +23,10 @@ import { runningWire, startWire } from "./wire.ts";
 /** The programs of a lab that faults can hit and that exist once; those of the control plane only with a cluster. */
 export const labServiceNames = ["headscale", "derp", ...controlPlanePrograms] as const;
 
-/** The programs that exist once per node. `tailscaled` is HeadCNI's, run by `wire`; the last three are a cluster's. */
+/**
+ * The programs that exist once per node. `tailscaled` carries pods: HeadCNI's, run by `wire`, or in mode host that of the node's owner,
+ * which is `host-tailscaled` in both modes; the last three are a cluster's.
+ */
 export const nodeServiceNames = [
   "daemon",
   "wire",
@@ -41,6 +44,7 @@ export type Service =
 
 /** The process of a service while it runs. */
 export async function serviceProcess(lab: Lab, service: Service): Promise<ProcessIdentity | undefined> {
+  if (isOwners(lab, service)) return await ownersProcess(lab, nodeOf(lab, service.node));
   if (service.name === "tailscaled") return (await runningWire(nodeOf(lab, service.node)))?.tailscaled;
   if (service.name === "daemon" && isInstalled(lab))
     return await containerProcess(lab, nodeOf(lab, service.node), "headcni");
@@ -91,10 +95,13 @@ export async function startService(lab: Lab, service: Service): Promise<void> {
       if (isInstalled(lab)) return await untilKubeletStarts(lab, service);
       return await startDaemon(lab, nodeOf(lab, service.node));
     case "wire":
+      if (nodeOf(lab, service.node).mode === "host")
+        throw new LabError(
+          "BAD_OPTION",
+          `${service.node} is in mode host: nothing of HeadCNI runs tailscaled there`,
+        );
       if (isInstalled(lab)) return await untilKubeletStarts(lab, service);
       return await startWire(lab, nodeOf(lab, service.node));
-    case "host-tailscaled":
-      return await startHostTailscaled(lab, nodeOf(lab, service.node));
     case "etcd":
     case "kube-controller-manager":
     case "kube-scheduler":
@@ -108,7 +115,11 @@ export async function startService(lab: Lab, service: Service): Promise<void> {
       return await startKubelet(lab, nodeOf(lab, service.node));
     case "kube-proxy":
       return await startKubeProxy(lab, nodeOf(lab, service.node));
+    case "host-tailscaled":
+      return await startHostTailscaled(lab, nodeOf(lab, service.node));
     case "tailscaled":
+      if (nodeOf(lab, service.node).mode === "host")
+        return await startHostTailscaled(lab, nodeOf(lab, service.node));
       throw new LabError(
         "BAD_OPTION",
         "HeadCNI's tailscaled is started by headcni-wire of its node: start that",
@@ -118,6 +129,23 @@ export async function startService(lab: Lab, service: Service): Promise<void> {
       return unhandled;
     }
   }
+}
+
+/** Whether a service is the tailscaled of a node's owner. */
+function isOwners(
+  lab: Lab,
+  service: Service,
+): service is { readonly name: "tailscaled" | "host-tailscaled"; readonly node: string } {
+  return (
+    service.name === "host-tailscaled" ||
+    (service.name === "tailscaled" && nodeOf(lab, service.node).mode === "host")
+  );
+}
+
+async function ownersProcess(lab: Lab, node: LabNode): Promise<ProcessIdentity | undefined> {
+  return runsSystemd(lab, node)
+    ? await unitProcess(lab, node, "tailscaled")
+    : await hostTailscaledProcess(lab, node);
 }
 
 /** Whether the daemons are containers that kubelet starts, and starts again. */

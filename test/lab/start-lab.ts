@@ -3,8 +3,9 @@ import { ensureTools, provideDaemon } from "./build/tools.ts";
 import { prepareNode, startDaemon, waitForDaemon } from "./daemon.ts";
 import { startDerp, writeDerpMap } from "./derp.ts";
 import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "./headscale.ts";
-import { joinHostTailscaled, startHostTailscaled } from "./host-tailscaled.ts";
+import { joinHostTailscaled, runHostTailscaled } from "./host-tailscaled.ts";
 import { makeCertificates } from "./kubernetes/certificates.ts";
+import { clusterOf, firstTailnetAddress } from "./kubernetes/cluster.ts";
 import { bootNode } from "./kubernetes/node-machine.ts";
 import { provideReferenceNetwork } from "./kubernetes/reference-network.ts";
 import { startCluster } from "./kubernetes/start-cluster.ts";
@@ -12,6 +13,7 @@ import { LabError } from "./lab-error.ts";
 import { claimLab, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode, LabOptions } from "./lab-types.ts";
 import { labFolder, layOut, underlayFamilies } from "./layout.ts";
+import { tailnetAddresses } from "./local-api.ts";
 import { type Progress, silent } from "./progress.ts";
 import { startStandIn } from "./stand-in.ts";
 import { stopLab } from "./stop-lab.ts";
@@ -81,13 +83,14 @@ async function bringUp(lab: Lab, progress: Progress): Promise<void> {
   await Promise.all(
     lab.nodes.filter((node) => !runsSystemd(lab, node)).map((node) => prepareNode(lab, node)),
   );
-  if (kubernetes === undefined) return await bringUpTailnet(lab, progress);
+  if (kubernetes === undefined) {
+    await startServers(lab, progress);
+    await Promise.all(lab.nodes.map((node) => bringUpNode(lab, node, progress)));
+    return;
+  }
   await Promise.all([makeCertificates(lab), ...lab.nodes.map((node) => bootNode(lab, node))]);
-  const network =
-    kubernetes.network === "reference"
-      ? Promise.all(lab.nodes.map((node) => provideReferenceNetwork(lab, node)))
-      : bringUpTailnet(lab, progress);
-  await bothOrFirstError(network, startCluster(lab, network, progress));
+  const tailnet = kubernetes.network === "reference" ? Promise.resolve() : startTailnet(lab, progress);
+  await bothOrFirstError(bringUpNetwork(lab, tailnet, progress), startCluster(lab, tailnet, progress));
 }
 
 /** Waits for both to end, so that nothing is still being started when the lab is taken down after an error. */
@@ -96,17 +99,45 @@ async function bothOrFirstError(...jobs: readonly Promise<unknown>[]): Promise<v
   await Promise.all(jobs);
 }
 
-async function bringUpTailnet(lab: Lab, progress: Progress): Promise<void> {
+/** Starts the relay and Headscale. */
+async function startServers(lab: Lab, progress: Progress): Promise<void> {
   await writeDerpMap(lab);
   await Promise.all([startDerp(lab), startHeadscale(lab)]);
   await waitForHeadscale(lab);
   await bootstrapHeadscale(lab);
   progress(`Headscale answers at ${lab.headscale.url} (in namespace ${lab.netns})`);
-  // Those nodes wait for a network that is installed in the cluster.
-  const { kubernetes } = lab.options;
-  if (kubernetes?.network === "none") return;
-  const bring = kubernetes?.network === "chart" ? bringUpHost : bringUpNode;
-  await Promise.all(lab.nodes.map((node) => bring(lab, node, progress)));
+}
+
+/** Starts what a cluster's nodes find there: the relay, Headscale, and the tailscaleds that their owners run. */
+async function startTailnet(lab: Lab, progress: Progress): Promise<void> {
+  await startServers(lab, progress);
+  const { controlPlane } = clusterOf(lab);
+  if (controlPlane !== undefined) await joinFirst(lab, controlPlane);
+  const others = lab.nodes.filter((node) => node !== controlPlane);
+  await Promise.all(others.map((node) => runHostTailscaled(lab, node)));
+}
+
+/** Its address is in certificates and kubeconfigs by now. Throws LabError NOT_READY if Headscale gave it another. */
+async function joinFirst(lab: Lab, node: LabNode): Promise<void> {
+  await runHostTailscaled(lab, node);
+  const address = (await tailnetAddresses(node))[4];
+  if (address !== firstTailnetAddress)
+    throw new LabError("NOT_READY", `${node.name} has ${address} in the tailnet, not ${firstTailnetAddress}`);
+}
+
+/** Gives the nodes of a cluster their network where nothing is installed in the cluster for that. */
+async function bringUpNetwork(lab: Lab, tailnet: Promise<void>, progress: Progress): Promise<void> {
+  switch (clusterOf(lab).options.network) {
+    case "reference":
+      await Promise.all(lab.nodes.map((node) => provideReferenceNetwork(lab, node)));
+      return;
+    case "headcni":
+      await tailnet;
+      await Promise.all(lab.nodes.map((node) => startHeadcni(lab, node, progress)));
+      return;
+    default:
+      await tailnet;
+  }
 }
 
 async function cableNodes(lab: Lab): Promise<void> {
@@ -114,25 +145,29 @@ async function cableNodes(lab: Lab): Promise<void> {
   for (const node of lab.nodes) await cableNode(lab, node);
 }
 
-/** A node to which HeadCNI comes later. */
-async function bringUpHost(lab: Lab, node: LabNode): Promise<void> {
-  await startHostTailscaled(lab, node);
-  await joinHostTailscaled(lab, node);
+/** Starts what connects a node to the tailnet in a lab without a cluster, and waits until that is ready. */
+export async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise<void> {
+  if (runsSystemd(lab, node)) {
+    await startSystemdNode(lab, node, progress);
+    // Its unit started it.
+    if (node.mode === "host") await joinHostTailscaled(lab, node);
+    return;
+  }
+  const owners = runHostTailscaled(lab, node);
+  if (lab.daemon === undefined) {
+    await bothOrFirstError(owners, startStandIn(lab, node));
+    return;
+  }
+  if (node.mode === "host") await owners;
+  await bothOrFirstError(owners, startHeadcni(lab, node, progress));
 }
 
-/** Starts what connects a node to the tailnet, in a lab without a cluster or beside one, and waits until that is ready. */
-export async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): Promise<void> {
-  if (runsSystemd(lab, node)) return await startSystemdNode(lab, node, progress);
+/** Starts HeadCNI on a node as processes and waits until it is ready. */
+async function startHeadcni(lab: Lab, node: LabNode, progress: Progress): Promise<void> {
   const start = performance.now();
-  await startHostTailscaled(lab, node);
-  const host = joinHostTailscaled(lab, node);
-  if (lab.daemon === undefined) {
-    await Promise.all([host, startStandIn(lab, node)]);
-  } else {
-    await startWire(lab, node);
-    await startDaemon(lab, node);
-    await Promise.all([host, waitForDaemon(lab, node)]);
-  }
+  if (node.mode === "daemon") await startWire(lab, node);
+  await startDaemon(lab, node);
+  await waitForDaemon(lab, node);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   progress(`Node ${node.name} is ready after ${seconds} s: pods of ${node.podCIDRs.join(" and ")}`);
 }
@@ -160,5 +195,17 @@ function checked(options: LabOptions): LabOptions {
     throw new LabError("BAD_OPTION", "a cluster without the daemon has another network than HeadCNI");
   if (kubernetes !== undefined && systemd.length > 0)
     throw new LabError("BAD_OPTION", "--systemd goes without --kubernetes");
+  checkMode(options);
   return options;
+}
+
+/** In mode host nothing but HeadCNI's daemon uses the tailscaled of the node's owner. */
+function checkMode({ mode = "daemon", daemon, kubernetes }: LabOptions): void {
+  if (mode === "daemon") return;
+  if (kubernetes?.network === "reference")
+    throw new LabError("BAD_OPTION", `the reference network has no tailnet, so no mode ${mode} either`);
+  if (kubernetes === undefined && daemon === "none")
+    throw new LabError("BAD_OPTION", `without the daemon nobody gives pods addresses in mode ${mode}`);
+  if (kubernetes?.nodeAddress !== undefined)
+    throw new LabError("BAD_OPTION", "publishNodeAddress is for labs whose nodes are all in mode daemon");
 }

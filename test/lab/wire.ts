@@ -4,6 +4,7 @@ import { onNode } from "./kubernetes/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { withOwnResolver } from "./loopback-resolver.ts";
+import { inNetns } from "./netns.ts";
 import { startProcess } from "./processes.ts";
 import type { CommandLine } from "./run-command.ts";
 
@@ -37,8 +38,12 @@ export function wireLog(node: LabNode): string {
   return join(node.folder, "wire.log");
 }
 
-/** What makes a command line run in X, the network namespace of a node's tailscaled. Throws LabError NOT_READY without headcni-wire. */
+/**
+ * What makes a command line run in the network namespace of the tailscaled that carries a node's pods: X, or in mode host the node's.
+ * Throws LabError NOT_READY without headcni-wire.
+ */
 export async function intoTailnet(node: LabNode): Promise<(command: CommandLine) => CommandLine> {
+  if (node.mode === "host") return (command) => inNetns(node.netns, command);
   const wire = await runningWire(node);
   if (wire === undefined) throw new LabError("NOT_READY", `headcni-wire of ${node.name} does not run`);
   return (command) => ["nsenter", `--net=/proc/${wire.launcher.pid}/ns/net`, "--", ...command];

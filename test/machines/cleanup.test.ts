@@ -9,8 +9,11 @@ import { walkAllTransitions } from "../support/walk-all-transitions.ts";
 
 test("every transition of the cleanup machine can be taken", async () => {
   await walkAllTransitions(cleanupMachine, {
-    input: { onlyWithdraws: false },
-    moreInputs: [{ onlyWithdraws: true }],
+    input: { onlyWithdraws: false, owners: false },
+    moreInputs: [
+      { onlyWithdraws: true, owners: false },
+      { onlyWithdraws: false, owners: true },
+    ],
     events: [],
     outcomes: {
       restore: { done: [true, false] },
@@ -21,7 +24,9 @@ test("every transition of the cleanup machine can be taken", async () => {
     stateKey: ({ context }) => [
       context.prefixes,
       context.ended,
+      context.owners,
       context.report.some(({ failure }: { failure?: unknown }) => failure !== undefined),
+      context.report.some(({ step }: { step: string }) => step === "owner"),
     ],
   });
 });
@@ -33,7 +38,10 @@ function start(node: Partial<World> = {}, effects = cleanupEffects(), onlyWithdr
   const { world, actors } = effects;
   Object.assign(world, { asked: [] }, node);
   const clock = manualClock();
-  const actor = createActor(cleanupMachine.provide({ actors }), { clock, input: { onlyWithdraws } }).start();
+  const actor = createActor(cleanupMachine.provide({ actors }), {
+    clock,
+    input: { onlyWithdraws, owners: false },
+  }).start();
   const isOver = () => actor.getSnapshot().status === "done";
   return {
     world,

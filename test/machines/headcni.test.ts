@@ -24,6 +24,7 @@ const events: readonly HeadcniEvent[] = [
   { type: "pods.drained" },
   { type: "cni.closed" },
   { type: "config.changed", changes: [{ path: "ipam.restSeconds", from: "30", to: "60" }] },
+  { type: "allowlist.inForce" },
   { type: "guard.held" },
   { type: "guard.repairing", invariants: ["node.rules"] } as unknown as HeadcniEvent,
   { type: "guard.fighting", invariants: ["node.rules"] } as unknown as HeadcniEvent,

@@ -99,6 +99,8 @@ describe("health", () => {
       { ...login, forgotten: true },
       { type: "tailscale.loginEnded" },
       { type: "control.lost" },
+      { type: "owner.judged", words: "shields up" },
+      { type: "owner.judged", words: "" },
       { type: "node.agreed", note: "this node's Node is gone" },
       { type: "node.waiting", reason: "no Node" },
       { type: "node.conflicting", reason: "another pod CIDR" },

@@ -20,7 +20,7 @@ test("every transition of the tailnet login machine can be taken", async () => {
   };
   await walkAllTransitions(tailnetLoginMachine, {
     input,
-    moreInputs: [{ ...input, authKeyFrom: "credentials" as const }],
+    moreInputs: (["credentials", "owner"] as const).map((authKeyFrom) => ({ ...input, authKeyFrom })),
     events: [
       { type: "authKey.granted", authKey: "hskey-auth-x" },
       { type: "authKey.failed", failure: { code: "REJECTED", message: "" } },

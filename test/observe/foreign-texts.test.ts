@@ -62,7 +62,7 @@ test("a runtime names a pod: the request and the label have no control character
 
 test("an error quotes a program, a bus message, a wrong value", () =>
   holds((text) => {
-    const errors = [new Error(text), new TailscaleError(text, { code: "UNREACHABLE" }), text];
+    const errors = [new Error(text), new TailscaleError(text, { code: "UNREACHABLE", reason: text }), text];
     for (const error of errors) expect(actsOnTerminal(toFailure(error).message)).toBe(false);
     expect(actsOnTerminal(readBusLine(JSON.stringify({ ErrMessage: text }))?.errorText ?? "")).toBe(false);
     expect(actsOnTerminal(quoted(text))).toBe(false);

@@ -8,8 +8,11 @@ export const settings: HeadcniSettings = {
   tailscale: {
     wanted: { controlUrl: "http://10.99.0.1:8080", hostname: "n1" },
     authKeyFrom: "credentials",
+    mode: "daemon",
+    mtu: 1280,
   },
   headscale: { authenticates: false, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: "n1" },
+  allowlist: null,
   readiness: { proofWanted: true, provenPrefixes: [] },
   kubernetes: null,
 };

@@ -52,8 +52,8 @@ function isWithin(path: string, region: string): boolean {
 /** Parts of a chart beside and below each other, in their order, in the rows that fit a screen best. */
 function inRows(parts: readonly ChartLayout[]): ChartLayout {
   const whole = parts.reduce((sum, { width }) => sum + width, 0);
-  const layouts = parts.map((_, index) => rowsOf(parts, whole / (index + 1)));
-  return bestOf(layouts);
+  const widths = [screen.width, ...parts.map((_, index) => whole / (index + 1))];
+  return bestOf(widths.map((width) => rowsOf(parts, width)));
 }
 
 /** A row ends before it would get wider than `mostWidth`. */

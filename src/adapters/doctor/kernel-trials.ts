@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { FeatureTrial, KernelFeature } from "../../domain/doctor/facts.ts";
 import { toFailure } from "../../domain/failure.ts";
-import type { GuardSettings } from "../../domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../domain/guard-settings.ts";
 import { nodeWishes, tailnetWishes } from "../../domain/guard-wishes.ts";
 import { nodeTable } from "../../domain/nft-node-table.ts";
 import { loadTable } from "../../domain/nft-table.ts";
@@ -82,7 +82,7 @@ export async function tryKernel(
           network: "doctor",
           pod: { uid: "doctor", name: "doctor", namespace: "doctor" },
         },
-        { routerAddresses: routers, mtu: settings.tunnel.mtu },
+        { routerAddresses: routers, mtu: settings.carrier.tunnel.mtu },
         { addresses: families.map((family) => trial[family].pod), order: 0 },
       );
       await podNetwork.attach(plan);
@@ -122,14 +122,18 @@ export async function tryKernel(
   }
 }
 
-function trialSettings(families: readonly (4 | 6)[]): GuardSettings {
+function trialSettings(families: readonly (4 | 6)[]): NamespaceGuard {
   return {
     supernets: families.map((family) => trial[family].supernet),
     ownPrefixes: families.map((family) => trial[family].own),
-    linkPrefixes: [trial[4].link, ...(families.includes(6) ? [trial[6].link] : [])],
-    tunnel: { name: "tailscale0", mtu: 1280 },
-    underlayPort: 41642,
+    carrier: {
+      kind: "namespace",
+      linkPrefixes: [trial[4].link, ...(families.includes(6) ? [trial[6].link] : [])],
+      tunnel: { name: "tailscale0", mtu: 1280 },
+      underlayPort: 41642,
+    },
     masquerade: true,
+    nodesKnown: true,
     services: [],
     allowFromUnderlay: { prefixes: [], links: [] },
   };

@@ -1,16 +1,22 @@
 import type { DaemonFacts, DoctorFacts, DoctorSettings, FeatureTrial } from "../../domain/doctor/facts.ts";
+import { linksOf } from "../owner/read-node.ts";
 import { factOf } from "./fact.ts";
+import { type BootUnitPaths, readBootUnit } from "./read-boot-unit.ts";
 import { readCluster } from "./read-cluster.ts";
 import { readCni } from "./read-cni.ts";
 import { readFirewall } from "./read-firewall.ts";
 import { type KeyReader, readHeadscale } from "./read-headscale.ts";
 import { readNode } from "./read-node.ts";
+import { readOwner } from "./read-owner.ts";
 import { readTailnet } from "./read-tailnet.ts";
 
 export interface DoctorFactsOptions {
   /** tailscaled's path or name. */
   readonly tailscaled: string;
+  /** Of the one that carries the pods. */
   readonly tailscaledSocket: string;
+  /** Files of the state directory. */
+  readonly paths: BootUnitPaths & { readonly ownerProfiles: string };
   readonly authKey: KeyReader;
   readonly apiKey: KeyReader;
   readonly kubeconfig: string | undefined;
@@ -45,5 +51,15 @@ export async function readDoctorFacts(
   const kubernetes = settings.kubernetes
     ? await readCluster({ ...settings, kubeconfig, environment }, signal)
     : undefined;
-  return { node, firewall, cni, headscale, daemon, tailnet, kubernetes };
+  const { ownerSocket } = settings;
+  const { ownerProfiles } = options.paths;
+  const links = "value" in node.snapshot ? linksOf(node.snapshot.value) : [];
+  const bootUnit = await readBootUnit(options.paths);
+  // What was never there before an install is no trouble.
+  const guardedAtBoot = !settings.bootUnit || bootUnit !== "absent";
+  const owner =
+    ownerSocket === ""
+      ? undefined
+      : await readOwner({ socket: ownerSocket, ownerProfiles, links, authKey, guardedAtBoot }, signal);
+  return { node, firewall, cni, headscale, daemon, tailnet, owner, bootUnit, kubernetes };
 }

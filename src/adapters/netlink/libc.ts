@@ -10,6 +10,7 @@ export interface Libc {
   bind(fd: number, address: Uint8Array, length: number): number;
   connect(fd: number, address: Uint8Array, length: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint32Array): number;
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint32Array): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
   send(fd: number, data: Uint8Array, length: number, flags: number): number;
   /** Like `send`, on a thread of libuv's pool: for the one request that waits for RCU. Never inside a setns window. */
@@ -45,6 +46,7 @@ export function loadLibc(): Libc {
     bind: library.func("int bind(int, const void *, uint32_t)"),
     connect: library.func("int connect(int, const void *, uint32_t)"),
     getsockname: library.func("int getsockname(int, void *, uint32_t *)"),
+    getsockopt: library.func("int getsockopt(int, int, int, void *, uint32_t *)"),
     setsockopt: library.func("int setsockopt(int, int, int, const void *, uint32_t)"),
     send,
     sendAsync: (fd, data, done) => send.async(fd, data, data.length, 0, done),

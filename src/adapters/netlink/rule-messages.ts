@@ -24,15 +24,19 @@ export const ruleType = { new: 32, delete: 33, get: 34 } as const;
 const attribute = {
   destination: 1,
   source: 2,
+  goto: 4,
   priority: 6,
   mark: 10,
+  suppressPrefixLength: 14,
   table: 15,
   mask: 16,
   protocol: 21,
 } as const;
-/** FR_ACT_TO_TBL. */
-const toTable = 1;
+/** FR_ACT_* of linux/fib_rules.h. */
+const action = { toTable: 1, goto: 2, nop: 3, unreachable: 7 } as const;
 const headerLength = 12;
+/** What the kernel reports where nothing is suppressed: -1 (net/core/fib_rules.c, fib_nl2rule). */
+const suppressesNone = 0xffffffff;
 
 export function newRule(rule: KernelRule): NetlinkMessage {
   return message(ruleType.new, messageFlags.create | messageFlags.excl, rule);
@@ -57,11 +61,18 @@ export function decodeRule(payload: Buffer): KernelRule | undefined {
   const source = readAddress(attributes.get(attribute.source));
   const mark = readU32(attributes.get(attribute.mark));
   const mask = readU32(attributes.get(attribute.mask));
+  const target = readU32(attributes.get(attribute.goto));
+  const suppressed = readU32(attributes.get(attribute.suppressPrefixLength)) ?? suppressesNone;
+  const found = header.readUInt8(7);
   const protocol = attributes.get(attribute.protocol)?.at(0);
   return {
     family,
     priority: readU32(attributes.get(attribute.priority)) ?? 0,
     table: readU32(attributes.get(attribute.table)) ?? header.readUInt8(4),
+    ...(found === action.nop ? { action: "nop" as const } : {}),
+    ...(found === action.unreachable ? { action: "unreachable" as const } : {}),
+    ...(target === undefined ? {} : { goto: target }),
+    ...(suppressed === suppressesNone ? {} : { suppressPrefixLength: suppressed }),
     ...(source === undefined ? {} : { source: `${source}/${header.readUInt8(2)}` }),
     ...(destination === undefined ? {} : { destination: `${destination}/${header.readUInt8(1)}` }),
     // The kernel reports a mask for marks only; a rule without mark has neither.
@@ -75,7 +86,7 @@ function message(type: number, flags: number, rule: KernelRule): NetlinkMessage 
   const header = Buffer.alloc(headerLength);
   header.writeUInt8(addressFamily(rule.family), 0);
   header.writeUInt8(rule.table < 256 ? rule.table : 0, 4);
-  header.writeUInt8(toTable, 7);
+  header.writeUInt8(action[rule.goto === undefined ? (rule.action ?? "toTable") : "goto"], 7);
   const attributes: NetlinkAttribute[] = [
     { type: attribute.priority, value: u32(rule.priority) },
     { type: attribute.table, value: u32(rule.table) },
@@ -84,6 +95,9 @@ function message(type: number, flags: number, rule: KernelRule): NetlinkMessage 
     attributes.push({ type: attribute.destination, value: prefixInto(header, 1, rule.destination) });
   if (rule.source !== undefined)
     attributes.push({ type: attribute.source, value: prefixInto(header, 2, rule.source) });
+  if (rule.goto !== undefined) attributes.push({ type: attribute.goto, value: u32(rule.goto) });
+  if (rule.suppressPrefixLength !== undefined)
+    attributes.push({ type: attribute.suppressPrefixLength, value: u32(rule.suppressPrefixLength) });
   if (rule.mark !== undefined) attributes.push({ type: attribute.mark, value: u32(rule.mark) });
   if (rule.mask !== undefined) attributes.push({ type: attribute.mask, value: u32(rule.mask) });
   if (rule.protocol !== undefined) attributes.push({ type: attribute.protocol, value: u8(rule.protocol) });

@@ -1,4 +1,5 @@
 import type { NamespaceName } from "../../domain/kernel-state.ts";
+import { allowlistTableName } from "../../domain/nft-allowlist-table.ts";
 import { isXtablesName } from "../../domain/nft-foreign.ts";
 import { nftTableName } from "../../domain/nft-node-table.ts";
 import type { FirewallChange, ForeignChain } from "../../domain/nft-observation.ts";
@@ -63,7 +64,8 @@ export function openFirewall(options: FirewallOptions): Firewall {
                 await run(namespace, "nft", ["-j", "list", "table", "inet", nftTableName], signal),
               ),
             };
-      const others = namespace === "node" ? chains.filter((chain) => !isOurs(chain)) : [];
+      const others =
+        namespace === "node" ? chains.filter((chain) => !isOurs(chain) && !isAllowlist(chain)) : [];
       const [table, ...foreign] = await Promise.all([
         own(),
         ...others.map((chain) => readForeign(namespace, chain, signal)),
@@ -79,6 +81,11 @@ export function openFirewall(options: FirewallOptions): Firewall {
 
 function isOurs(chain: BaseChain): boolean {
   return chain.family === "inet" && chain.table === nftTableName;
+}
+
+/** Ours as well, kept by its own machine. In host mode it is in the node's namespace. */
+function isAllowlist(chain: BaseChain): boolean {
+  return chain.family === "inet" && chain.table === allowlistTableName;
 }
 
 async function applyChange(

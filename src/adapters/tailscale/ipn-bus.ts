@@ -11,7 +11,9 @@ import { TailscaleError } from "./tailscale-error.ts";
  * InitialState 2, InitialPrefs 4, InitialHealthState 128, PeerChanges 4096, InitialStatus 16384 (tailscale.com/ipn:
  * NotifyWatchOpt). Without 4096, Linux clients since 1.100 hear nothing of peers' later changes.
  */
-const mask = 2 + 4 + 128 + 4096 + 16384;
+const everything = 2 + 4 + 128 + 4096 + 16384;
+/** Of these, what its owner makes of a tailscaled: the state, the preferences, and the node itself (SelfChange needs no bit). */
+export const ownerMask = 2 + 4;
 
 /** The parts of ipn.Notify we look into; anything else only says that something changed. */
 const notifySchema = z.object({
@@ -100,6 +102,7 @@ export function followBus(
   api: LocalApi,
   received: (line: string) => void,
   ended: (error: TailscaleError) => void,
+  mask = everything,
 ): () => void {
   let over = false;
   const end = (error: TailscaleError) => {
@@ -121,7 +124,8 @@ export function followBus(
       const split = lineSplitter((line) => {
         if (!over) received(line);
       });
-      const closed = () => end(new TailscaleError("tailscaled closed its bus", { code: "UNREACHABLE" }));
+      const closed = () =>
+        end(new TailscaleError("tailscaled closed its bus", { code: "UNREACHABLE", reason: "closed" }));
       answer.setEncoding("utf8").on("data", split).on("error", closed).on("close", closed);
     },
     end,

@@ -108,11 +108,18 @@ async function collect(answer: IncomingMessage): Promise<string> {
 }
 
 function unreachable(socketPath: string, cause: Error): TailscaleError {
+  const reason = reasonOf(cause);
   return new TailscaleError(
-    `tailscaled does not answer on ${socketPath}`,
-    { code: "UNREACHABLE" },
+    `tailscaled does not answer on ${socketPath}: ${reason}`,
+    { code: "UNREACHABLE", reason },
     { cause },
   );
+}
+
+/** A signal ends a request with ABORT_ERR, and says in its cause why. */
+function reasonOf(error: Error): string {
+  if (error.name === "AbortError" && error.cause instanceof Error) return error.cause.name;
+  return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }
 
 function pathOnly(path: string): string {

@@ -41,6 +41,11 @@ export function mergePrefs(current: Prefs, wanted: WantedPrefs): Prefs {
   return { ...current, ...ours(wanted), AutoUpdate: { ...autoUpdate(current), ...noUpdates } };
 }
 
+/** As `mergePrefs`, in a tailscaled that is not ours: beyond the login its owner's preferences stay what they are. */
+export function loginPrefs(current: Prefs, { controlUrl }: WantedPrefs): Prefs {
+  return { ...current, ControlURL: controlUrl, WantRunning: true, LoggedOut: false };
+}
+
 /** Body of PATCH prefs with what differs and nothing else (MaskedPrefs: value plus `<Field>Set`); undefined when all is so. */
 export function prefsDifference(current: Prefs, wanted: WantedPrefs): Prefs | undefined {
   const { LoggedOut: _, ...patchable } = ours(wanted);

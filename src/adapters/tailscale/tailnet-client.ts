@@ -5,7 +5,7 @@ import type { Tailnet, TailscaledProcess } from "../../ports/tailnet.ts";
 import { type BusMessage, followBus, readBusLine } from "./ipn-bus.ts";
 import { createLocalApi, type LocalApi } from "./local-api.ts";
 import { parseAnswer } from "./parse-answer.ts";
-import { mergePrefs, type Prefs, prefsDifference, readPrefs, withoutRoutes } from "./prefs.ts";
+import { loginPrefs, mergePrefs, type Prefs, prefsDifference, readPrefs, withoutRoutes } from "./prefs.ts";
 import { type ReadStatus, readStatus } from "./read-status.ts";
 import { TailscaleError } from "./tailscale-error.ts";
 
@@ -18,10 +18,23 @@ const pingSchema = z.object({
 /** Shorter than the pulse that `tailnetFeed` keeps. */
 const pulseMs = 1500;
 
-/** Our own tailscaled, which answers on `socket` and is the process that `find` finds; `close` ends connections. */
+/** Whose preferences they are: all ours (ourPrefs), or those of the node's owner (ownersPrefs). */
+export interface PrefsPolicy {
+  /** All preferences of a login. */
+  readonly merge: typeof mergePrefs;
+  /** The edit that puts them right between logins. */
+  readonly difference: typeof prefsDifference;
+}
+
+const ourPrefs: PrefsPolicy = { merge: mergePrefs, difference: prefsDifference };
+/** What is added to an owner's, `Owner.announce` adds. */
+export const ownersPrefs: PrefsPolicy = { merge: loginPrefs, difference: () => undefined };
+
+/** The tailscaled which answers on `socket` and is the process that `find` finds; `close` ends connections. */
 export function createTailnet(
   socket: string,
   find: () => Promise<TailscaledProcess | undefined>,
+  policy: PrefsPolicy = ourPrefs,
 ): Tailnet & { close(): void } {
   const api = createLocalApi(socket);
   // What GET status does not tell, remembered for the process it was seen on.
@@ -79,14 +92,14 @@ export function createTailnet(
     async login({ authKey, ...wanted }, signal) {
       loginError = "";
       const [current, { status, haveNodeKey }] = [await prefs(signal), await look(signal)];
-      await post("start", { AuthKey: authKey, UpdatePrefs: mergePrefs(current, wanted) }, signal);
+      await post("start", { AuthKey: authKey, UpdatePrefs: policy.merge(current, wanted) }, signal);
       // Makes a new node key each time: only where there is none, or Headscale no longer takes the one there is.
       if (!haveNodeKey || status.backendState === "NeedsLogin" || status.loginWanted)
         await post("login-interactive", undefined, signal);
     },
     async reconcilePrefs(wanted, signal) {
       const current = await prefs(signal);
-      const difference = prefsDifference(current, wanted);
+      const difference = policy.difference(current, wanted);
       if (difference === undefined) return;
       await patch(difference, signal);
       // tailscaled reads its control URL at start only.

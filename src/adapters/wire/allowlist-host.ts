@@ -1,9 +1,6 @@
-import {
-  type AllowlistSettings,
-  allowlistTable,
-  allowlistTableName,
-} from "../../domain/nft-allowlist-table.ts";
-import { loadTable } from "../../domain/nft-table.ts";
+import type { Believed } from "../../domain/believed-prefixes.ts";
+import { allowlistTableName } from "../../domain/nft-allowlist-table.ts";
+import { loadTable, type NftTable } from "../../domain/nft-table.ts";
 import { hasNetmap } from "../../domain/route-facts.ts";
 import type { AllowlistHost } from "../../ports/allowlist.ts";
 import { type TableWatch, watchTable } from "../netlink/watch-table.ts";
@@ -20,10 +17,13 @@ export interface AllowlistPlaces {
   readonly socket: string;
 }
 
-/** The allowlist of the namespace that the calling thread stands in, which is X once it is made. `close` ends connections. */
+/**
+ * The allowlist of the namespace that the calling thread stands in; headcni-wire's is X once it is made. `table`: as it must be then.
+ * `close` ends connections.
+ */
 export function createAllowlistHost(
   { list, socket }: AllowlistPlaces,
-  settings: AllowlistSettings,
+  table: (believed: Believed) => NftTable | Promise<NftTable>,
 ): AllowlistHost & { close(): void } {
   const api = createLocalApi(socket);
   let tableWatch: TableWatch | undefined;
@@ -45,15 +45,20 @@ export function createAllowlistHost(
     readNetmap: async (signal) => {
       const { status } = readStatus(await api.call({ method: "GET", path: "status" }, signal));
       if (!hasNetmap(status)) return null;
-      return Object.fromEntries(status.peers.map(({ nodeId, primaryRoutes }) => [nodeId, primaryRoutes]));
+      const { peers } = status;
+      return {
+        routes: Object.fromEntries(peers.map(({ nodeId, primaryRoutes }) => [nodeId, primaryRoutes])),
+        addresses: Object.fromEntries(peers.map(({ nodeId, addresses }) => [nodeId, addresses])),
+      };
     },
     watchTable: (changed, failed) =>
       forTable(() => {
         tableWatch = watchTable(allowlistTableName, changed, failed);
         return tableWatch.close;
       }),
-    apply: (believed, signal) => {
-      const load = () => loadDocument(loadTable(allowlistTable(settings, believed)), undefined, signal);
+    apply: async (believed, signal) => {
+      const document = loadTable(await table(believed));
+      const load = () => loadDocument(document, undefined, signal);
       return tableWatch === undefined ? load() : tableWatch.duringLoad(load);
     },
     close: api.close,

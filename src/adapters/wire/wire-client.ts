@@ -1,9 +1,8 @@
-import { join } from "node:path";
 import type { KernelState } from "../../ports/kernel-state.ts";
 import type { TailscaledProcess } from "../../ports/tailnet.ts";
 import type { Wire, WireEnd } from "../../ports/wire.ts";
-import { writeWhole } from "../files/write-whole.ts";
-import { endProcess, readRecord } from "../tailscale/process-identity.ts";
+import { attendedFile, isAttended, noteAttended } from "../tailscale/attended.ts";
+import { endProcess } from "../tailscale/process-identity.ts";
 import { endPredecessor } from "./end-predecessor.ts";
 import { findWire } from "./find-wire.ts";
 import { WireError } from "./wire-error.ts";
@@ -19,7 +18,7 @@ export interface WireClient extends Wire, WireEnd {
 
 export function createWireClient(kernel: Pick<KernelState, "openNamespace">, runtimeDir: string): WireClient {
   const record = wireRecordPath(runtimeDir);
-  const attended = join(runtimeDir, "tailscaled.attended");
+  const attended = attendedFile(runtimeDir);
   let entered = "";
 
   const find = async () => {
@@ -34,11 +33,7 @@ export function createWireClient(kernel: Pick<KernelState, "openNamespace">, run
     const path = `/proc/${launcher.pid}/ns/net`;
     await kernel.openNamespace("tailnet", path, netnsInode);
     entered = path;
-    // Without room for it the next daemon opens the paths once more than needed.
-    if (tailscaled !== undefined)
-      await writeWhole(attended, `${tailscaled.pid} ${tailscaled.startTime}\n`, { synced: false }).catch(
-        () => undefined,
-      );
+    if (tailscaled !== undefined) await noteAttended(attended, tailscaled);
     // A launcher makes one X and stands in it until it ends.
     return `${launcher.pid} ${launcher.startTime}`;
   };
@@ -60,9 +55,4 @@ export function createWireClient(kernel: Pick<KernelState, "openNamespace">, run
         throw error;
       }),
   };
-}
-
-async function isAttended(file: string, { pid, startTime }: TailscaledProcess): Promise<boolean> {
-  const recorded = await readRecord(file);
-  return recorded?.pid === pid && recorded.startTime === startTime;
 }

@@ -7,6 +7,7 @@ import { type ExaminedConfig, examineConfig } from "../../config/load-config.ts"
 import { isSecret } from "../../config/secret.ts";
 import { type Finding, fail, findingOf, ok } from "../../domain/doctor/finding.ts";
 import { countResults, judge } from "../../domain/doctor/judge.ts";
+import { runtimePaths } from "../../runtime-paths.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -53,7 +54,8 @@ async function examineNode({ context, options }: CliCall) {
   const facts = await readDoctorFacts(
     {
       tailscaled: text("tailscale.binary") ?? "tailscaled",
-      tailscaledSocket: tailscaledPaths(settings).socket,
+      paths: runtimePaths(settings),
+      tailscaledSocket: settings.ownerSocket || tailscaledPaths(settings).socket,
       authKey: () =>
         readKey({ file: text("headscale.authKeyFile"), value: isSecret(inline) ? inline : undefined }),
       apiKey: () => readKey({ file: apiKeyFile }),

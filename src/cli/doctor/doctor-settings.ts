@@ -15,6 +15,8 @@ export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSett
     allowFromUnderlay: texts("network.allowFromUnderlay"),
     ownPrefixes: texts("network.nodePodCIDR"),
     linkPrefixes: texts("tailscale.linkCIDR"),
+    ownerSocket: get("tailscale.mode") === "host" ? text("tailscale.socket") : "",
+    bootUnit: get("tailscale.bootUnit") !== false,
     tunnelName: text("tailscale.interfaceName"),
     mtu: number("network.mtu"),
     underlayPort: number("tailscale.port"),

@@ -11,6 +11,7 @@ const headings: Readonly<Record<CheckGroup, string>> = {
   firewall: "Firewall",
   cni: "Container runtime",
   headscale: "Headscale",
+  owner: "Owner's tailscaled",
   tailnet: "Tailnet",
   kubernetes: "Kubernetes",
 };

@@ -1,7 +1,10 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import type { Config } from "../../config/config-schema.ts";
 import { loadConfig } from "../../config/load-config.ts";
 import { statusPageSchema } from "../../observe/status-page.ts";
+import { runtimePaths } from "../../runtime-paths.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { documentCommand } from "../document-command.ts";
@@ -26,7 +29,7 @@ const pollMs = 500;
 export const installCommand: CliCommand = documentCommand({
   kind: "Install",
   name: "install",
-  summary: "puts HeadCNI on this node: the CNI plugin, and headcni-wire and the daemon as services",
+  summary: "puts HeadCNI on this node: the CNI plugin, and the daemon and what goes before it as services",
   synonyms: ["setup", "init", "bootstrap"],
   options: [
     { flags: "--plugin <file>", summary: "the CNI plugin (default: the one beside headcnictl)" },
@@ -56,18 +59,32 @@ async function collect({ context, options }: CliCall): Promise<InstallDocument> 
       "USAGE",
       "there is no CNI plugin beside headcnictl: --plugin names its file (npm run build:stub makes it)",
     );
-  const services = servicesOf(resolve(configFile));
+  const services = servicesOf(resolve(configFile), config);
   const service = options["service"] !== false && hasSystemd();
+  const other = config.tailscale.mode === "host" ? "headcni-wire" : "headcni-guard";
+  if (service && existsSync(unitFile(other)))
+    throw new CliError(
+      "FAILED",
+      `${unitFile(other)} is of the other tailscale.mode: first headcnictl uninstall, with the mode that the node has now`,
+    );
   const steps = [
     `${plugin} to ${config.cni.binDir}/headcni`,
-    ...(service ? services.map(({ name }) => `${unitFile(name)}, enabled and started`) : []),
+    ...(service
+      ? services.map(
+          ({ name }) =>
+            `${unitFile(name)}, enabled${name === "headcni-guard" ? " for the boot" : " and started"}`,
+        )
+      : []),
   ];
   const dryRun = options["dryRun"] === true;
   const todo = hasSystemd()
     ? ""
     : [
         "systemd does not run here: have your init system run",
-        ...services.map(({ command }) => `  ${command.join(" ")}`),
+        ...services.map(
+          ({ name, command }) =>
+            `  ${command.join(" ")}${name === "headcni-guard" ? "  (at boot, before tailscaled)" : ""}`,
+        ),
       ].join("\n");
   if (dryRun) return { dryRun, steps, serving: null, todo };
   context.progress.step("Installing the plugin");
@@ -88,8 +105,15 @@ async function collect({ context, options }: CliCall): Promise<InstallDocument> 
   };
 }
 
-/** What must run, the first thing first. */
-function servicesOf(configFile: string): readonly Service[] {
+/** What must run, the first thing first: beside the node's own tailscaled no headcni-wire, but the rules before it. */
+function servicesOf(configFile: string, config: Config): readonly Service[] {
+  if (config.tailscale.mode === "host") {
+    const { cniSocket } = runtimePaths(config);
+    return [
+      { name: "headcni-guard", command: daemonCommand("--config", configFile, "--guard"), cniSocket },
+      { name: "headcni", command: daemonCommand("--config", configFile), carrier: "tailscaled" },
+    ];
+  }
   return [
     { name: "headcni-wire", command: wireCommand("--config", configFile) },
     { name: "headcni", command: daemonCommand("--config", configFile) },

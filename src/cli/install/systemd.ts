@@ -1,16 +1,15 @@
 import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
+import { readUnit, type ServiceName, type UnitChanges, unitText } from "../../adapters/systemd/unit-text.ts";
 import { runChild } from "../run-child.ts";
-import { readUnit, type ServiceName, unitText } from "./unit-text.ts";
 
-/** What a unit is to run. */
-export interface Service {
+/** What a unit is to run, and when. */
+export interface Service extends UnitChanges {
   readonly name: ServiceName;
-  readonly command: readonly string[];
 }
 
 /** The daemon first: it is stopped before what it needs. */
-const serviceNames: readonly ServiceName[] = ["headcni", "headcni-wire"];
+const running: readonly ServiceName[] = ["headcni", "headcni-wire"];
 
 export function unitFile(name: ServiceName): string {
   return `/etc/systemd/system/${name}.service`;
@@ -22,7 +21,7 @@ export function hasSystemd(): boolean {
 }
 
 /**
- * Writes the units of these services, enables and starts them. A daemon that runs by another unit than its new one is
+ * Writes the units of these services, enables them and starts those that run on. A daemon that runs by another unit than its new one is
  * restarted, which costs no packet; a restart of headcni-wire would, so it is named in the answer instead.
  */
 export async function startUnits(
@@ -30,8 +29,8 @@ export async function startUnits(
   signal: AbortSignal,
 ): Promise<readonly ServiceName[]> {
   const replaced: ServiceName[] = [];
-  for (const { name, command } of services) {
-    const text = unitText(await readUnit(name), command);
+  for (const { name, ...changes } of services) {
+    const text = unitText(await readUnit(name), changes);
     const before = await readFile(unitFile(name), "utf8").catch(() => text);
     if (before !== text) replaced.push(name);
     await writeFile(unitFile(name), text);
@@ -39,16 +38,27 @@ export async function startUnits(
   // By its old unit: that of an earlier release keeps the tailscaled that the daemon ran, until headcni-wire has its own.
   if (replaced.includes("headcni")) await systemctl(["stop", "headcni.service"], signal);
   await systemctl(["daemon-reload"], signal);
-  await systemctl(["enable", "--now", ...services.map(({ name }) => `${name}.service`)], signal);
+  for (const { name } of services)
+    await systemctl(["enable", ...(running.includes(name) ? ["--now"] : []), `${name}.service`], signal);
   return replaced.filter((name) => name === "headcni-wire");
 }
 
 /**
  * Removes the units that are there and stops the daemon; without systemd, or without units, there is nothing to do. headcni-wire runs
- * on, for cleanup needs its tailscaled and ends it: without its unit systemd does not start it again.
+ * on, for cleanup needs its tailscaled and ends it: without its unit systemd does not start it again. What loads the rules at boot stays until
+ * nothing needs them (`removeBootUnit`).
  */
 export async function removeUnits(signal: AbortSignal): Promise<void> {
-  const present = serviceNames.filter((name) => existsSync(unitFile(name)));
+  await remove(running, signal);
+}
+
+/** Removes the unit that loads the rules at boot, once cleanup has taken back what makes them necessary. */
+export async function removeBootUnit(signal: AbortSignal): Promise<void> {
+  await remove(["headcni-guard"], signal);
+}
+
+async function remove(names: readonly ServiceName[], signal: AbortSignal): Promise<void> {
+  const present = names.filter((name) => existsSync(unitFile(name)));
   if (!hasSystemd() || present.length === 0) return;
   for (const name of present) {
     await systemctl(["disable", ...(name === "headcni" ? ["--now"] : []), `${name}.service`], signal);

@@ -6,6 +6,7 @@ import { runProgram } from "../../adapters/nftables/run-program.ts";
 import type { Config } from "../../config/config-schema.ts";
 import type { KernelSnapshot } from "../../domain/kernel-state.ts";
 import { runtimePaths } from "../../runtime-paths.ts";
+import { unitFile } from "../install/systemd.ts";
 import { askHelper } from "../program-commands.ts";
 import { firewallRemains, kernelRemains, type Remain } from "./remains.ts";
 
@@ -39,6 +40,7 @@ async function inFiles({ cni, runtimeDir, stateDir }: Config): Promise<readonly 
   const paths = [
     join(cni.confDir, cni.confName),
     join(cni.binDir, "headcni"),
+    unitFile("headcni-guard"),
     ...(await contents(runtimeDir)),
     ...(await contents(stateDir)),
   ];

@@ -6,7 +6,7 @@ import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand, CliContext } from "../command.ts";
 import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { removeUnits } from "../install/systemd.ts";
+import { removeBootUnit, removeUnits } from "../install/systemd.ts";
 import { daemonCommand } from "../program-commands.ts";
 import { formatTable } from "../table.ts";
 import { findRemains } from "./find-remains.ts";
@@ -75,6 +75,7 @@ async function collect({ context, options }: CliCall): Promise<UninstallDocument
       );
     context.progress.step("Cleaning up");
     cleanup = await runCleanup(configFile, context);
+    if (cleanup.complete) await removeBootUnit(context.signal);
   }
   context.progress.step("Looking for what is left");
   const remains = await findRemains(config);

@@ -1,13 +1,14 @@
 import { wireGuardOverhead } from "../guard-wishes.ts";
 import {
   attachmentLinkGroup,
+  hostRulePriority,
   leavingLinkGroup,
   routeProtocol,
   rulePriority,
   tailnetLink,
 } from "../kernel-constants.ts";
 import type { KernelRule, KernelSnapshot } from "../kernel-state.ts";
-import { hostPrefix, overlaps, parsePrefix } from "../prefix.ts";
+import { hostPrefix, overlaps, parsePrefix, routerAddress } from "../prefix.ts";
 import type { DoctorFacts, DoctorSettings } from "./facts.ts";
 import { type Check, type Checks, fail, listed, type Outcome, ok, skipped, warn } from "./finding.ts";
 
@@ -16,9 +17,11 @@ const tailnetRange = "100.64.0.0/10";
 
 /** Pod, Service and tailnet addresses against what the node already uses; MTU; other software's rules. */
 export const addressChecks: Checks = {
-  "addresses.podCIDR"({ node: { snapshot } }, { supernets }) {
+  "addresses.podCIDR"(facts, settings) {
+    const { snapshot } = facts.node;
+    const { supernets } = settings;
     if ("unknown" in snapshot) return skipped(snapshot.unknown);
-    const clashes = overlapping(snapshot.value, supernets);
+    const clashes = overlapping(snapshot.value, supernets, besideOwner(facts, settings));
     if (supernets.length === 0) return skipped("network.podCIDR is not given");
     if (clashes.length === 0) return ok(`nothing on this node uses ${supernets.join(" or ")}`);
     return fail({
@@ -41,9 +44,9 @@ export const addressChecks: Checks = {
     return kubernetes ? fail(trouble) : warn(trouble);
   }),
 
-  "addresses.tailnet": onNode((snapshot) => {
+  "addresses.tailnet": onNode((snapshot, settings, facts) => {
     // A tailscaled of the node's own lives in another namespace than ours and does not mind.
-    const clashes = overlapping(snapshot, [tailnetRange]).filter(
+    const clashes = overlapping(snapshot, [tailnetRange], besideOwner(facts, settings)).filter(
       (by) => !/ (of|through) (tailscale|ts)\d*$/.test(by),
     );
     if (clashes.length === 0) return ok(`no network of this node lies in ${tailnetRange}`);
@@ -54,7 +57,8 @@ export const addressChecks: Checks = {
     });
   }),
 
-  "addresses.link": onNode((snapshot, { linkPrefixes }) => {
+  "addresses.link": onNode((snapshot, { linkPrefixes, ownerSocket }) => {
+    if (ownerSocket !== "") return undefined;
     const clashes = overlapping(snapshot, linkPrefixes);
     const prefixes = linkPrefixes.join(" or ");
     if (clashes.length === 0) return ok(`nothing on this node uses ${prefixes}`);
@@ -89,13 +93,11 @@ export const addressChecks: Checks = {
   }),
 
   /** Rules that a packet for a pod meets before ours. Marks do not cross into the tailnet namespace. */
-  "addresses.rules": onNode(({ rules }, { supernets }) => {
+  "addresses.rules": onNode(({ rules }, { supernets, ownerSocket }) => {
+    const last = ownerSocket === "" ? rulePriority.supernetToTailnet : hostRulePriority.supernetUnreachable;
     const earlier = rules.filter(
       ({ priority, protocol, table }) =>
-        priority > 0 &&
-        priority < rulePriority.supernetToTailnet &&
-        protocol !== routeProtocol &&
-        table !== localTable,
+        priority > 0 && priority < last && protocol !== routeProtocol && table !== localTable,
     );
     const pods = supernets.map(parsePrefix);
     const takesPods = ({ destination }: KernelRule) =>
@@ -109,7 +111,7 @@ export const addressChecks: Checks = {
       return warn({
         found: `other software's rules come before ours for every packet: ${listed(taking.map(described))}`,
         why: "A route in such a table decides about packets for pods before HeadCNI's rules do.",
-        todo: `Give those rules a priority above ${rulePriority.supernetToTailnet}, or make sure their tables hold no route for pods.`,
+        todo: `Give those rules a priority above ${last}, or make sure their tables hold no route for pods.`,
       });
     if (earlier.length === 0) return ok("no rules of other software before ours");
     return ok(`only marked or narrower rules before ours: ${listed(earlier.map(described))}`);
@@ -118,11 +120,28 @@ export const addressChecks: Checks = {
 
 /** A check of what the kernel has; none where that could not be read, which the first of them says. */
 function onNode(
-  check: (snapshot: KernelSnapshot, settings: DoctorSettings, facts: DoctorFacts) => Outcome,
+  check: (snapshot: KernelSnapshot, settings: DoctorSettings, facts: DoctorFacts) => Outcome | undefined,
 ): Check {
   return (facts, settings) => {
     const { snapshot } = facts.node;
     return "unknown" in snapshot ? undefined : check(snapshot.value, settings, facts);
+  };
+}
+
+/** What is as it should be where the owner's tailscaled carries the pods: its interface, and our router addresses on lo. */
+interface Expected {
+  readonly tunnel: string | undefined;
+  readonly routers: readonly string[];
+}
+
+const nothingExpected: Expected = { tunnel: undefined, routers: [] };
+
+function besideOwner({ owner }: DoctorFacts, { ownPrefixes }: DoctorSettings): Expected {
+  if (owner === undefined) return nothingExpected;
+  const terms = "value" in owner ? owner.value.facts.terms : null;
+  return {
+    tunnel: terms?.tunnel.name,
+    routers: ownPrefixes.map((prefix) => routerAddress(parsePrefix(prefix))),
   };
 }
 
@@ -133,18 +152,25 @@ interface UsedPrefix {
 }
 
 /** What the node's links and routes use, without ours and without default routes. */
-function usedPrefixes({ links, addresses, routes }: KernelSnapshot): readonly UsedPrefix[] {
+function usedPrefixes(
+  { links, addresses, routes }: KernelSnapshot,
+  { tunnel, routers }: Expected,
+): readonly UsedPrefix[] {
   const nameOf = (index: number | undefined) => links.find((link) => link.index === index)?.name;
   const ours = new Set(
     links
       .filter(
         ({ name, group }) =>
-          name === tailnetLink.node || group === attachmentLinkGroup || group === leavingLinkGroup,
+          name === tailnetLink.node ||
+          name === tunnel ||
+          group === attachmentLinkGroup ||
+          group === leavingLinkGroup,
       )
       .map(({ index }) => index),
   );
   const fromAddresses = addresses
     .filter(({ linkIndex, address }) => !ours.has(linkIndex) && !/^(127\.|fe80:|::1$)/.test(address))
+    .filter(({ address }) => !routers.includes(address))
     .map(({ address, linkIndex }) => ({
       prefix: hostPrefix(address),
       by: `the address ${address} of ${nameOf(linkIndex) ?? "a link"}`,
@@ -168,9 +194,13 @@ function usedPrefixes({ links, addresses, routes }: KernelSnapshot): readonly Us
 }
 
 /** By what the node uses of the wanted prefixes. */
-function overlapping(snapshot: KernelSnapshot, wanted: readonly string[]): readonly string[] {
+function overlapping(
+  snapshot: KernelSnapshot,
+  wanted: readonly string[],
+  expected = nothingExpected,
+): readonly string[] {
   const prefixes = wanted.map(parsePrefix);
-  const found = usedPrefixes(snapshot).filter(({ prefix }) =>
+  const found = usedPrefixes(snapshot, expected).filter(({ prefix }) =>
     prefixes.some((one) => overlaps(one, parsePrefix(prefix))),
   );
   return [...new Set(found.map(({ by }) => by))];

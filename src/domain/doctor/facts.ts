@@ -2,6 +2,8 @@ import type { KernelSnapshot } from "../kernel-state.ts";
 import type { NewerFormat } from "../newer-format.ts";
 import type { ForeignChain } from "../nft-observation.ts";
 import type { NodeAddressing } from "../node-address.ts";
+import type { OwnerFacts } from "../owner-facts.ts";
+import type { ExitNodeUse, OwnerTerms } from "../owner-terms.ts";
 import type { ServiceProxy } from "../service-proxy.ts";
 
 /** Something that was read, or why it could not be. */
@@ -16,8 +18,13 @@ export interface DoctorSettings {
   readonly allowFromUnderlay: readonly string[];
   /** Empty while only Kubernetes knows it. */
   readonly ownPrefixes: readonly string[];
+  /** None with tailscale.mode: host. */
   readonly linkPrefixes: readonly string[];
-  /** Name of tailscaled's interface. */
+  /** Where the node's own tailscaled listens; empty where one of ours carries the pods. */
+  readonly ownerSocket: string;
+  /** `tailscale.bootUnit`. */
+  readonly bootUnit: boolean;
+  /** Name of our tailscaled's interface. */
   readonly tunnelName: string;
   readonly mtu: number;
   readonly underlayPort: number;
@@ -45,8 +52,11 @@ export interface DoctorFacts {
   readonly cni: CniFacts;
   readonly headscale: HeadscaleFacts;
   readonly daemon: Fact<DaemonFacts>;
-  /** Our tailscaled, when it runs. */
+  /** The tailscaled that carries the pods, when it runs. */
   readonly tailnet: Fact<TailnetFacts>;
+  /** That of the node's owner; undefined where one of ours carries the pods. */
+  readonly owner: OwnerFact | undefined;
+  readonly bootUnit: BootUnit;
   /** Undefined without Kubernetes. */
   readonly kubernetes: KubernetesFacts | undefined;
 }
@@ -180,6 +190,36 @@ export interface TailnetFacts {
   /** Hosts of the relays in the DERP map. */
   readonly relayHosts: readonly string[];
 }
+
+/** What its owner made of the node's tailscaled. */
+export interface OwnersTailscaled {
+  readonly facts: OwnerFacts;
+  readonly exitNode: ExitNodeUse;
+  readonly netfilter: OwnerTerms["netfilter"];
+  /** Whom Headscale's policy knows the node as: its tags, or else its user. */
+  readonly identity: { readonly tags: readonly string[]; readonly user: string };
+  /** Whether there is a pre-auth key to log it in with. */
+  readonly logsIn: boolean;
+}
+
+/** Why it cannot be looked at. `OTHER`: only the words tell. */
+export type OwnerFault =
+  | "NO_SOCKET"
+  | "NOBODY_LISTENS"
+  | "FORBIDDEN"
+  | "SILENT"
+  | "TOO_OLD"
+  | "REFUSED"
+  | "UNREADABLE"
+  | "RECORDS_UNREADABLE"
+  | "OTHER";
+
+export type OwnerFact =
+  | { readonly value: OwnersTailscaled }
+  | { readonly unknown: string; readonly fault: OwnerFault };
+
+/** Whether something loads the rules at boot; `noState`: HeadCNI never ran here. */
+export type BootUnit = "installed" | "absent" | "noState";
 
 export interface KubernetesFacts {
   /** Why the API server does not answer; empty when it does. */

@@ -12,6 +12,7 @@ export const checkGroups = [
   "firewall",
   "cni",
   "headscale",
+  "owner",
   "tailnet",
   "kubernetes",
 ] as const;

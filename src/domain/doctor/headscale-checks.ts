@@ -129,13 +129,14 @@ export const headscaleChecks: Checks = {
     return seconds < skewFailSeconds ? warn(trouble) : fail(trouble);
   }),
 
-  "headscale.authKey": onceReached(({ headscale, tailnet }, { approval, tags }) => {
+  "headscale.authKey": onceReached(({ headscale, tailnet }, { approval, tags, ownerSocket }) => {
     const { authKeyPrefix: fact, admin } = headscale;
     // One that runs while Headscale answers, and is not connected, may have to log in again.
     if ("value" in tailnet && tailnet.value.backendState === "Running" && tailnet.value.online)
       return ok("this node is logged in; a key is needed only for another login");
     if ("unknown" in fact) {
       if (approval === "api") return ok("none; the API key makes one when the node joins");
+      if (ownerSocket !== "") return ok("none; the owner of the node's tailscaled logs it in");
       return fail({
         found: fact.unknown,
         why: "The node joins the tailnet with it.",

@@ -8,6 +8,7 @@ import { headscaleChecks } from "./headscale-checks.ts";
 import { kernelChecks } from "./kernel-checks.ts";
 import { kubernetesChecks } from "./kubernetes-checks.ts";
 import { nodeChecks } from "./node-checks.ts";
+import { ownerChecks } from "./owner-checks.ts";
 import { policyChecks } from "./policy-checks.ts";
 import { tailnetChecks } from "./tailnet-checks.ts";
 
@@ -19,6 +20,7 @@ const allChecks: Checks = {
   ...cniChecks,
   ...headscaleChecks,
   ...policyChecks,
+  ...ownerChecks,
   ...tailnetChecks,
   ...announcementChecks,
   ...kubernetesChecks,

@@ -37,7 +37,8 @@ export const kernelChecks: Checks = {
 
   ...Object.fromEntries(kernelFeatures.map((feature) => [`kernel.${feature}`, trial(feature)])),
 
-  "kernel.tun"({ node: { tunDevice: refusal } }) {
+  "kernel.tun"({ node: { tunDevice: refusal } }, { ownerSocket }) {
+    if (ownerSocket !== "") return undefined;
     if (refusal === "") return ok("/dev/net/tun opens");
     return fail({
       found: `/dev/net/tun: ${refusal}`,

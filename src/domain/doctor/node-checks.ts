@@ -62,7 +62,8 @@ export const nodeChecks: Checks = {
     });
   },
 
-  "node.tailscaled"({ node: { tailscaledVersion: fact } }) {
+  "node.tailscaled"({ node: { tailscaledVersion: fact } }, { ownerSocket }) {
+    if (ownerSocket !== "") return undefined;
     if ("unknown" in fact)
       return fail({
         found: fact.unknown,
@@ -93,7 +94,8 @@ export const nodeChecks: Checks = {
     });
   },
 
-  "node.tailscalePort"({ node: { udpPorts } }, { underlayPort: port }) {
+  "node.tailscalePort"({ node: { udpPorts } }, { underlayPort: port, ownerSocket }) {
+    if (ownerSocket !== "") return undefined;
     if (!udpPorts.includes(port)) return ok(`UDP port ${port} is free`);
     return fail({
       found: `a program on this node listens on UDP port ${port}`,
@@ -112,7 +114,8 @@ export const nodeChecks: Checks = {
     });
   },
 
-  "node.resolver"({ node: { nameservers } }, { headscaleUrl }) {
+  "node.resolver"({ node: { nameservers } }, { headscaleUrl, ownerSocket }) {
+    if (ownerSocket !== "") return undefined;
     const { direct, forwarded } = nameservers;
     if (forwarded.length > 0)
       return ok(`${listed(forwarded)} on loopback, forwarded to our tailscaled while it runs`);

@@ -16,11 +16,12 @@ export const policyChecks: Checks = {
       return fail({
         found: "Headscale has no policy",
         why: "With approval: policy nobody approves this node's routes, so no other node can reach its pods.",
-        todo: `headscale policy set -f FILE, with ${example(settings)}`,
+        todo: `headscale policy set -f FILE, with ${example(facts, settings)}`,
       });
     if (typeof policy === "string") return undefined;
+    const names = namesOf(facts, settings);
     const owners = isRecord(policy["tagOwners"]) ? policy["tagOwners"] : {};
-    const undeclared = settings.tags.filter((tag) => owners[tag] === undefined);
+    const undeclared = names.filter((name) => name.startsWith("tag:") && owners[name] === undefined);
     if (undeclared.length > 0)
       return fail({
         found: `the policy's tagOwners lacks ${listed(undeclared)}`,
@@ -32,17 +33,18 @@ export const policyChecks: Checks = {
     const routes = isRecord(auto) ? auto : {};
     const covered = (wanted: string) =>
       Object.entries(routes).some(
-        ([prefix, who]) => holds(prefix, wanted) && textsOf(who).some((name) => settings.tags.includes(name)),
+        ([prefix, who]) =>
+          holds(prefix, wanted) && textsOf(who).some((name) => namesNode(name, names, policy["groups"])),
       );
     const wanted = settings.ownPrefixes.length > 0 ? settings.ownPrefixes : settings.supernets;
     const missing = wanted.filter((prefix) => !covered(prefix));
     if (missing.length > 0)
       return fail({
-        found: `the policy's autoApprovers do not approve ${listed(missing)} for ${settings.tags.join(", ")}`,
+        found: `the policy's autoApprovers do not approve ${listed(missing)} for ${names.join(", ")}`,
         why: "The routes of this node would wait for approval for ever, and its pods stay unreachable from others.",
-        todo: `Put into the policy: ${example(settings)}`,
+        todo: `Put into the policy: ${example(facts, settings)}`,
       });
-    return ok(`autoApprovers approve ${wanted.join(" and ")} for ${settings.tags.join(", ")}`);
+    return ok(`autoApprovers approve ${wanted.join(" and ")} for ${names.join(", ")}`);
   }),
 
   /** Whether some rule lets the pods' addresses talk to each other. */
@@ -90,10 +92,28 @@ function policyOf({ headscale: { admin } }: DoctorFacts): Policy | "absent" | "h
   return stored.value === "" ? "absent" : (parsePolicy(stored.value) ?? "unreadable");
 }
 
-function example({ supernets, tags }: DoctorSettings): string {
-  const [tag = "tag:k8s-node"] = tags;
-  const routes = supernets.map((prefix) => `"${prefix}":["${tag}"]`).join(",");
-  return `{"tagOwners":{"${tag}":[]},"autoApprovers":{"routes":{${routes}}}}`;
+/** Whom the policy knows this node as: the tags that it asks for, or, in its owner's tailscaled, those it has, or its user. */
+function namesOf({ owner }: DoctorFacts, { tags }: DoctorSettings): readonly string[] {
+  const { tags: given, user } =
+    owner !== undefined && "value" in owner ? owner.value.identity : { tags: [], user: "" };
+  if (given.length > 0) return given;
+  // Headscale's policy writes a user without a domain as "alice@".
+  return user === "" ? tags : [user.includes("@") ? user : `${user}@`];
+}
+
+/** Whether a name in the policy stands for the node. */
+function namesNode(name: string, names: readonly string[], groups: unknown): boolean {
+  if (names.includes(name)) return true;
+  if (names.every((one) => one.startsWith("tag:"))) return false;
+  if (name === "autogroup:member") return true;
+  return isRecord(groups) && textsOf(groups[name]).some((one) => names.includes(one));
+}
+
+function example(facts: DoctorFacts, settings: DoctorSettings): string {
+  const [name = "tag:k8s-node"] = namesOf(facts, settings);
+  const routes = settings.supernets.map((prefix) => `"${prefix}":["${name}"]`).join(",");
+  const owners = name.startsWith("tag:") ? `"tagOwners":{"${name}":[]},` : "";
+  return `{${owners}"autoApprovers":{"routes":{${routes}}}}`;
 }
 
 function rulesOf(value: unknown): readonly Policy[] {

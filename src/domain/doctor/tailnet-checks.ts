@@ -4,9 +4,9 @@ import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 
 /** A running daemon and its tailscaled. */
 export const tailnetChecks: Checks = {
-  "tailnet.daemon"({ daemon, tailnet }) {
+  "tailnet.daemon"({ daemon, tailnet }, { ownerSocket }) {
     if ("unknown" in daemon)
-      return "unknown" in tailnet
+      return "unknown" in tailnet || ownerSocket !== ""
         ? skipped(daemon.unknown)
         : fail({
             found: `the daemon does not answer, but its tailscaled runs: ${daemon.unknown}`,
@@ -25,7 +25,10 @@ export const tailnetChecks: Checks = {
     return serving ? warn(trouble) : fail(trouble);
   },
 
-  "tailnet.login"({ daemon, tailnet, headscale }) {
+  "tailnet.login"({ daemon, tailnet, headscale }, { ownerSocket }) {
+    // owner.login says it.
+    if (ownerSocket !== "" && ("unknown" in tailnet || tailnet.value.backendState !== "Running"))
+      return undefined;
     if ("unknown" in tailnet)
       return "unknown" in daemon
         ? undefined
@@ -58,8 +61,9 @@ export const tailnetChecks: Checks = {
     });
   },
 
-  "tailnet.routes"({ tailnet }, { ownPrefixes }) {
-    if ("unknown" in tailnet) return undefined;
+  "tailnet.routes"({ tailnet }, { ownPrefixes, ownerSocket }) {
+    // owner.approval says it, once they are announced.
+    if ("unknown" in tailnet || ownerSocket !== "") return undefined;
     if (ownPrefixes.length === 0) return skipped("this node's pod CIDR is not known here");
     const missing = ownPrefixes.filter((prefix) => !tailnet.value.primaryRoutes.includes(prefix));
     if (missing.length === 0) return ok(`Headscale routes ${ownPrefixes.join(" and ")} to this node`);
@@ -71,8 +75,8 @@ export const tailnetChecks: Checks = {
   },
 
   /** Both links are made when headcni-wire starts, and stay as they are when network.mtu changes. */
-  "tailnet.mtu"({ node: { snapshot, tunnelMtu } }, { mtu, tunnelName }) {
-    if ("unknown" in tunnelMtu) return undefined;
+  "tailnet.mtu"({ node: { snapshot, tunnelMtu } }, { mtu, tunnelName, ownerSocket }) {
+    if ("unknown" in tunnelMtu || ownerSocket !== "") return undefined;
     const links = "value" in snapshot ? snapshot.value.links : [];
     const veth = links.find(({ name }) => name === tailnetLink.node)?.mtu;
     const needed = mtu + wireGuardOverhead;

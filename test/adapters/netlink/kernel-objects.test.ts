@@ -80,13 +80,20 @@ const rule: fc.Arbitrary<KernelRule> = family.chain((kind) =>
         protocol: fc.integer({ min: 0, max: 255 }),
       }),
       marking: fc.option(fc.record({ mark: u32, mask: u32 }), { nil: {} }),
+      work: fc.oneof<fc.Arbitrary<Partial<KernelRule>>[]>(
+        fc.constant({}),
+        fc.integer({ min: 0, max: 128 }).map((suppressPrefixLength) => ({ suppressPrefixLength })),
+        fc.constantFrom("nop" as const, "unreachable" as const).map((action) => ({ action })),
+        u32.map((goto) => ({ goto })),
+      ),
     })
-    .map(({ priority, table, optional, marking }) => ({
+    .map(({ priority, table, optional, marking, work }) => ({
       family: kind,
       priority,
       table,
       ...optional,
       ...marking,
+      ...work,
     })),
 );
 

@@ -120,6 +120,16 @@ describe("apply", () => {
     },
     { op: "rule.add", rule: rule(4, "10.0.0.0/8") },
     { op: "rule.add", rule: { ...rule(6, "fd00::/16"), mark: 0x80000, mask: 0xff0000 } },
+    ...([4, 6] as const).flatMap((family): readonly KernelOperation[] => {
+      const work = { family, priority: 5290, table: 0, protocol: routeProtocol };
+      const destination = family === 4 ? "10.0.0.0/8" : "fd00::/16";
+      return [
+        { op: "rule.add", rule: { ...work, action: "nop" } },
+        { op: "rule.add", rule: { ...work, priority: 5269, goto: 5290 } },
+        { op: "rule.add", rule: { ...work, priority: 5265, table: 254, suppressPrefixLength: 0 } },
+        { op: "rule.add", rule: { ...work, priority: 5263, action: "unreachable", destination } },
+      ];
+    }),
   ];
   const removals = additions.toReversed().map((operation): KernelOperation => {
     switch (operation.op) {

@@ -6,6 +6,9 @@ import { readIptablesRules } from "../../../src/adapters/nftables/iptables-rules
 import { readBaseChains, readForeignRules } from "../../../src/adapters/nftables/nft-listing.ts";
 import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { runProgram } from "../../../src/adapters/nftables/run-program.ts";
+import { nobodyBelieved } from "../../../src/domain/believed-prefixes.ts";
+import type { HostCarrier } from "../../../src/domain/guard-settings.ts";
+import { hostAllowlist } from "../../../src/domain/host-guard/host-allowlist.ts";
 import { allowlistTable } from "../../../src/domain/nft-allowlist-table.ts";
 import { mendForeignChain } from "../../../src/domain/nft-foreign.ts";
 import { nodeTable } from "../../../src/domain/nft-node-table.ts";
@@ -50,6 +53,16 @@ test("the node's table takes Services' prefixes that lie in each other, as confi
 describe("observing", () => {
   test("a namespace without tables has nothing of ours and nothing foreign", async () => {
     expect(await firewall()).toEqual({ observation: { foreign: [] }, proxy: "none" });
+  });
+
+  test("the allowlist in the node's namespace is nobody else's", async () => {
+    const { carrier: _, ...shared } = sampleSettings;
+    const carrier: HostCarrier = {
+      ...{ kind: "host", tunnel: { name: "tailscale0", mtu: 1280 }, confineTable52: "none" },
+      ...{ magicDns: false, elsewhere: false },
+    };
+    const document = loadTable(hostAllowlist({ ...shared, carrier }, nobodyBelieved));
+    expect((await firewall([{ tool: "nft", document }])).observation).toEqual({ foreign: [] });
   });
 
   test.each([

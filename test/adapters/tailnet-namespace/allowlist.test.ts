@@ -26,8 +26,8 @@ afterAll(async () => {
 
 /** What headcni-wire does with what it believes. */
 async function believe(...believed: readonly string[]): Promise<void> {
-  const { supernets, tunnel } = sampleSettings;
-  const document = loadTable(allowlistTable({ supernets, tunnel: tunnel.name }, believed));
+  const { supernets, carrier } = sampleSettings;
+  const document = loadTable(allowlistTable({ supernets, tunnel: carrier.tunnel.name }, believed));
   await openFirewall({ tailnetPath: () => node.tailnetPath }).apply("tailnet", [{ tool: "nft", document }]);
 }
 

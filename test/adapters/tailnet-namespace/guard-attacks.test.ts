@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { internetChecksum } from "../../../src/adapters/netlink/icmp-echo.ts";
-import type { GuardSettings } from "../../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../../src/domain/guard-settings.ts";
 import { inNetns, setSysctls } from "../../lab/netns.ts";
 import { type CommandLine, run } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";
@@ -17,7 +17,7 @@ const router = "10.244.1.1";
 const service = "10.96.0.10";
 /** A neighbour that may, and the address of it that may not is `uplinkAddress`. */
 const allowed = "10.77.0.8";
-const settings: GuardSettings = {
+const settings: NamespaceGuard = {
   ...sampleSettings,
   services: ["10.96.0.0/16"],
   allowFromUnderlay: { prefixes: [`${allowed}/32`], links: [] },

@@ -1,13 +1,13 @@
 import { rm } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
-import type { GuardSettings } from "../../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../../src/domain/guard-settings.ts";
 import type { CommandLine } from "../../lab/run-command.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 import { type GuardedNode, guardedNode } from "./guarded-node.ts";
 import { sampleSettings } from "./sample-settings.ts";
 
-const dualStack: GuardSettings = {
+const dualStack: NamespaceGuard = {
   ...sampleSettings,
   ownPrefixes: ["10.244.1.0/24", "fd00:10:244:1::/64"],
   supernets: ["10.244.0.0/16", "fd00:10:244::/48"],

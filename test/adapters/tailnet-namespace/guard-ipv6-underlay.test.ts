@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
-import type { GuardSettings } from "../../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../../src/domain/guard-settings.ts";
 import { inNetns } from "../../lab/netns.ts";
 import { encodePacket, routerAdvertisement } from "../../lab/raw-packet.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
@@ -9,7 +9,10 @@ import { capture } from "./capture.ts";
 import { type GuardedNode, guardedNode } from "./guarded-node.ts";
 import { sampleSettings } from "./sample-settings.ts";
 
-const settings: GuardSettings = { ...sampleSettings, linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] };
+const settings: NamespaceGuard = {
+  ...sampleSettings,
+  carrier: { ...sampleSettings.carrier, linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] },
+};
 const router = { linkLocal: "fe80::77", address: "2001:db8:7::77" };
 
 let node: GuardedNode;

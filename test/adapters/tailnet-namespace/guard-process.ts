@@ -12,13 +12,13 @@ import { cleanUpGuard } from "../../../src/actors/guard-work.ts";
 import { openKernel } from "../../../src/adapters/netlink/open-kernel.ts";
 import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { sysctlMemory } from "../../../src/adapters/sysctl-memory/sysctl-memory.ts";
-import type { GuardSettings } from "../../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../../src/domain/guard-settings.ts";
 import { tailnetLink } from "../../../src/domain/kernel-constants.ts";
 import { wireOperations } from "../../../src/domain/wire-operations.ts";
 import { recorder } from "../../support/recorder.ts";
 
 const [settingsText = "{}", runtimeDir = ""] = process.argv.slice(2);
-const settings = JSON.parse(settingsText) as GuardSettings;
+const settings = JSON.parse(settingsText) as NamespaceGuard;
 const path = join(runtimeDir, "tailnet.netns");
 
 const say = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -36,7 +36,7 @@ const ports = {
 };
 
 const root = recorder<GuardReport>();
-const guard = createActor(guardMachine.provide({ actors: guardActors(ports, settings) }), {
+const guard = createActor(guardMachine.provide({ actors: guardActors(ports, () => settings) }), {
   input: {
     health: recorder<GuardReport>().ref,
     parent: root.ref,
@@ -54,7 +54,7 @@ guard.start();
 // What headcni-wire does.
 await kernel.state.createNamespace(path);
 await kernel.state.openNamespace("tailnet", path);
-const operations = wireOperations(settings);
+const operations = wireOperations({ ...settings, ...settings.carrier });
 for (const name of ["node", "tailnet"] as const) await kernel.state.apply(name, operations[name]);
 guard.send({ type: "tailnetNamespace.opened", replyTo: recorder<NamespaceHeld>().ref });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { GuardInvariant } from "../../../src/domain/guard-invariants.ts";
-import type { GuardSettings } from "../../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../../src/domain/guard-settings.ts";
 import { addNetns, inNetns, ipBatch, netnsPath, removeNetns, setSysctls } from "../../lab/netns.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";
@@ -49,7 +49,7 @@ export interface GuardedNode {
 export const uplinkAddress = "10.77.0.1";
 export const nodeAddress = "10.77.0.2";
 
-export async function guardedNode(label: string, settings: GuardSettings): Promise<GuardedNode> {
+export async function guardedNode(label: string, settings: NamespaceGuard): Promise<GuardedNode> {
   const prefix = `hcg-${process.pid}-${label}`;
   const names = { node: `${prefix}-n`, uplink: `${prefix}-u` };
   const runtimeDir = await mkdtemp(join(tmpdir(), "headcni-guard-"));
@@ -126,7 +126,7 @@ type Line =
 
 function spawnGuard(
   netns: string,
-  settings: GuardSettings,
+  settings: NamespaceGuard,
   runtimeDir: string,
   change: (next: (view: GuardView) => GuardView) => void,
 ): ChildProcess {

@@ -33,7 +33,7 @@ function startRoutes() {
     const ping = inNetns(netns, ["ping", "-c", "1", "-W", "1", "-I", source, destination]);
     return (await runResult(ping)).exitCode === 0 ? 1 : undefined;
   };
-  const actors = routeActors({ ...kernel.state, echo }, near.tailnet, { interfaceName: "tailscale0" });
+  const actors = routeActors({ ...kernel.state, echo }, near.tailnet, () => "tailscale0");
   const actor = createActor(
     routesMachine.provide({
       actors: {
@@ -173,7 +173,7 @@ describe("routes over a real tailnet, approved through the API", () => {
       { prefixes: [podCIDR] as readonly string[] } as CleanupOptions,
     );
     const machine = cleanupMachine.provide({ actors: { ...actors, withdraw, confirm } });
-    const actor = createActor(machine, { input: { onlyWithdraws: false } }).start();
+    const actor = createActor(machine, { input: { onlyWithdraws: false, owners: false } }).start();
     await until(() => world.asked.includes("detach"), "the withdrawal", limitMs);
     expect(await servedByNear()).toEqual([]);
     expect(actor.getSnapshot().context.report).toContainEqual({

@@ -50,14 +50,13 @@ const options: LabOptions = {
   config: {},
 };
 
-/** Starts the rig; `end` takes everything down again. */
-export async function startTailnetRig(changes: Partial<LabOptions> = {}): Promise<TailnetRig> {
-  const lab = layOut(
-    randomBytes(2).toString("hex"),
-    { ...options, ...changes },
-    await ensureTools("none", silent),
-    undefined,
-  );
+/** Starts the rig, with a tailscaled by `runs` in each node's namespace; `end` takes everything down again. */
+export async function startTailnetRig(
+  changes: Partial<LabOptions> = {},
+  runs: (lab: Lab, node: LabNode) => Promise<void> = runTailscaled,
+  id = randomBytes(2).toString("hex"),
+): Promise<TailnetRig> {
+  const lab = layOut(id, { ...options, ...changes }, await ensureTools("none", silent), undefined);
   await claimLab(lab.id);
   const closing: (() => unknown)[] = [];
   try {
@@ -66,7 +65,7 @@ export async function startTailnetRig(changes: Partial<LabOptions> = {}): Promis
     await Promise.all([startDerp(lab), startHeadscale(lab)]);
     await waitForHeadscale(lab);
     await bootstrapHeadscale(lab);
-    await Promise.all(lab.nodes.map((node) => runTailscaled(lab, node)));
+    await Promise.all(lab.nodes.map((node) => runs(lab, node)));
     const tunnel = await openTunnel(lab.netns, lab.folder, new URL(lab.headscale.url));
     closing.push(() => tunnel.close());
     return rigOf(lab, tunnel, closing);

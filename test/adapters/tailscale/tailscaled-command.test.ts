@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { environmentOf } from "../../../src/adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "../../../src/config/config-schema.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
-import { guardSettings, machineSettings, tailscaledOptions } from "../../../src/settings.ts";
+import { nobodyBelieved } from "../../../src/domain/believed-prefixes.ts";
+import { machineSettings, namespaceCarrier, tailscaledOptions } from "../../../src/settings.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 function configOf(network: Readonly<Record<string, unknown>>, tailscale: object = {}): Config {
@@ -28,8 +29,10 @@ test.each([
 ])("with %j pods, tunnel, veth's clamp and tailscaled all have an MTU of %i", (network, mtu) => {
   const config = configOf(network);
   expect(environmentOf(tailscaledOptions(config))["TS_DEBUG_MTU"]).toBe(String(mtu));
-  expect(guardSettings(config).tunnel.mtu).toBe(mtu);
-  expect(machineSettings(config, { provenPrefixes: [], services: [] }).pods.mtu).toBe(mtu);
+  expect(namespaceCarrier(config).tunnel.mtu).toBe(mtu);
+  expect(
+    machineSettings(config, { provenPrefixes: [], services: [], believed: nobodyBelieved }).pods.mtu,
+  ).toBe(mtu);
 });
 
 test("the same MTU once more among tailscaled's variables is no contradiction", () => {

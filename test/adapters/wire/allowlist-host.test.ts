@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createNodeListFile } from "../../../src/adapters/node-list/node-list-file.ts";
 import { createAllowlistHost } from "../../../src/adapters/wire/allowlist-host.ts";
+import { allowlistTable } from "../../../src/domain/nft-allowlist-table.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 
@@ -11,9 +12,14 @@ const running = {
   BackendState: "Running",
   Self: { ID: "1", HostName: "n1" },
   Peer: {
-    "nodekey:a": { ID: "2", PrimaryRoutes: ["10.244.2.0/24"] },
+    "nodekey:a": { ID: "2", PrimaryRoutes: ["10.244.2.0/24"], TailscaleIPs: ["100.64.0.2"] },
     "nodekey:b": { ID: "9" },
   },
+};
+
+const netmap = {
+  routes: { "2": ["10.244.2.0/24"], "9": [] },
+  addresses: { "2": ["100.64.0.2"], "9": [] },
 };
 
 /** The host over a tailscaled that answers with `status` and says on its bus what the test says. */
@@ -29,7 +35,9 @@ async function started() {
   const socket = join(folder, "tailscaled.sock");
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   const list = join(folder, "state", "allowlist.json");
-  const host = createAllowlistHost({ list, socket }, { supernets: ["10.244.0.0/16"], tunnel: "tailscale0" });
+  const host = createAllowlistHost({ list, socket }, ({ prefixes }) =>
+    allowlistTable({ supernets: ["10.244.0.0/16"], tunnel: "tailscale0" }, prefixes),
+  );
   onTestFinished(() => {
     host.close();
     server.closeAllConnections();
@@ -40,11 +48,11 @@ async function started() {
 
 test("what peers serve is read by stable ID, and nothing while tailscaled has no netmap", async () => {
   const { host, world } = await started();
-  expect(await host.readNetmap(signal)).toEqual({ "2": ["10.244.2.0/24"], "9": [] });
+  expect(await host.readNetmap(signal)).toEqual(netmap);
   world.status = { ...running, BackendState: "NoState", Peer: null };
   expect(await host.readNetmap(signal)).toBeNull();
   world.status = { ...running, BackendState: "Starting" };
-  expect(await host.readNetmap(signal)).toEqual({ "2": ["10.244.2.0/24"], "9": [] });
+  expect(await host.readNetmap(signal)).toEqual(netmap);
 });
 
 test("the bus tells whose routes changed, or that anything may have, and its end once", async () => {

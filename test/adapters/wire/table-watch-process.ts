@@ -1,7 +1,8 @@
 import { watchTable } from "../../../src/adapters/netlink/watch-table.ts";
 import { runProgram } from "../../../src/adapters/nftables/run-program.ts";
 import { createAllowlistHost } from "../../../src/adapters/wire/allowlist-host.ts";
-import { allowlistTableName } from "../../../src/domain/nft-allowlist-table.ts";
+import { nobodyBelieved } from "../../../src/domain/believed-prefixes.ts";
+import { allowlistTable, allowlistTableName } from "../../../src/domain/nft-allowlist-table.ts";
 
 /**
  * Keeps and watches the allowlist in the namespace it is started in, as its parent says: `load` loads it, `disturbed` is a load with a script for
@@ -20,7 +21,7 @@ export type FromTableProcess =
 const tell = (message: FromTableProcess) => process.send?.(message);
 const host = createAllowlistHost(
   { list: "/nonexistent/allowlist.json", socket: "/nonexistent/tailscaled.sock" },
-  { supernets: ["10.244.0.0/16"], tunnel: "tailscale0" },
+  ({ prefixes }) => allowlistTable({ supernets: ["10.244.0.0/16"], tunnel: "tailscale0" }, prefixes),
 );
 const heard = [
   (name: string) => tell({ heard: name }),
@@ -32,14 +33,14 @@ let stop = host.watchTable(...heard);
 process.on("message", async (message: ToTableProcess) => {
   switch (message.say) {
     case "load":
-      await host.apply(message.believed, signal);
+      await host.apply({ prefixes: message.believed, nodes: [] }, signal);
       break;
     case "disturbed": {
       stop();
       const watch = watchTable(allowlistTableName, ...heard);
       stop = watch.close;
       await watch.duringLoad(async () => {
-        await host.apply([], signal);
+        await host.apply(nobodyBelieved, signal);
         await runProgram({ program: "nft", args: ["-f", "-"], input: message.script, piped: true });
       });
       break;

@@ -55,6 +55,8 @@ export const stateCases: readonly AlertCase[] = [
   round("HeadcniUnproven", "readiness", ["publishing", "backingOff"], 60),
   round("HeadcniCniSocketDown", "cni", ["open.binding", "backingOff"], 30),
   round("HeadcniTailnetDown", "tailscaled", ["attending.settling", "away.pausing"], 60),
+  round("HeadcniTailnetDown", "owner", ["found.hindered.stopped", "found.hindered.stopped"], 60),
+  round("HeadcniTailnetDown", "owner", ["found.attending.session.settling", "away.pausing"], 60),
   round("HeadcniTailnetDown", "tailnet", ["connecting.awaiting", "connecting.rejoining"], 60),
   round("HeadcniTailnetDown", "wire", ["serving.starting", "backingOff"], 30),
   round("HeadcniTailnetDown", "wireResolver", ["running.young", "backingOff"], 30),

@@ -24,6 +24,8 @@ export const settings: DoctorSettings = {
   allowFromUnderlay: [],
   ownPrefixes: ["10.244.1.0/24"],
   linkPrefixes: ["198.18.0.0/30", "fd48:4541:4443::/126"],
+  ownerSocket: "",
+  bootUnit: true,
   tunnelName: "tailscale0",
   mtu: 1280,
   underlayPort: 41642,
@@ -143,6 +145,8 @@ export const healthy: DoctorFacts = {
       relayHosts: ["derp.example.org"],
     },
   },
+  owner: undefined,
+  bootUnit: "noState",
   kubernetes: {
     unreachable: "",
     ownPodCidrs: { value: ["10.244.1.0/24"] },

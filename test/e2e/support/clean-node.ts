@@ -1,6 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { expect } from "vitest";
+import { hostRulePriority } from "../../../src/domain/kernel-constants.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import { preferences } from "../../lab/local-api.ts";
 import { inNetns } from "../../lab/netns.ts";
 import { type CommandLine, type CommandResult, run, runResult } from "../../lab/run-command.ts";
 import { stopService } from "../../lab/services.ts";
@@ -19,8 +21,31 @@ export async function runCleanup(lab: Lab, node: LabNode): Promise<CommandResult
   return await runResult(inNetns(node.netns, command));
 }
 
+/** What HeadCNI adds to the rules of a node beside its owner's tailscaled, whose own are 5210 to 5270. */
+const rulesBeside = new RegExp(`^(${Object.values(hostRulePriority).join("|")}):`, "m");
+
 /** Nothing of HeadCNI is left in a node's network namespace and its CNI folder, seen with iproute2 and nft. */
 export async function expectCleanNode(node: LabNode): Promise<void> {
+  expect(await readdir(node.cniConfDir)).toEqual([]);
+  await (node.mode === "host" ? expectNothingBeside(node) : expectEmptyNode(node));
+}
+
+/** Nothing but what the tailscaled of the node's owner has, which accepts no routes and announces none of pods any more. */
+async function expectNothingBeside(node: LabNode): Promise<void> {
+  const inNode = (...command: CommandLine) => run(inNetns(node.netns, command));
+  const links = JSON.parse(await inNode("ip", "-j", "link", "show")) as readonly { ifname: string }[];
+  expect(links.map(({ ifname }) => ifname).filter((name) => /^hc/.test(name))).toEqual([]);
+  for (const family of ["-4", "-6"]) {
+    expect(await inNode("ip", family, "rule", "show")).not.toMatch(rulesBeside);
+    expect(await inNode("ip", family, "route", "show", "table", "all", "proto", "72")).toBe("");
+    expect(await inNode("ip", family, "route", "show", "type", "unreachable")).toBe("");
+  }
+  expect(await inNode("ip", "address", "show", "dev", "lo")).not.toContain(node.routerAddress);
+  expect(await inNode("nft", "list", "tables")).not.toContain("headcni");
+  expect(await preferences(node.tailscaledSocket)).toEqual({ RouteAll: false, AdvertiseRoutes: [] });
+}
+
+async function expectEmptyNode(node: LabNode): Promise<void> {
   const inNode = (...command: CommandLine) => run(inNetns(node.netns, command));
   const links = JSON.parse(await inNode("ip", "-j", "link", "show")) as readonly { ifname: string }[];
   // The kernel gives every namespace an lo, and some kernels ifb devices.
@@ -36,5 +61,4 @@ export async function expectCleanNode(node: LabNode): Promise<void> {
     expect(await inNode("ip", family, "route", "show", "type", "unreachable")).toBe("");
   }
   expect(await inNode("nft", "list", "ruleset")).toBe("");
-  expect(await readdir(node.cniConfDir)).toEqual([]);
 }

@@ -15,6 +15,7 @@ import { neighbourToLocalPods, neighbourToRemotePods } from "./neighbour-to-pods
 import { neighbourToTailnet } from "./neighbour-to-tailnet.ts";
 import { podAsRouter } from "./pod-as-router.ts";
 import { podForgesSources } from "./pod-forges-sources.ts";
+import { rogueAnnouncesLan } from "./rogue-announces-lan.ts";
 import { rogueAsAbsentNode } from "./rogue-as-absent-node.ts";
 import { rogueChanges } from "./rogue-changes.ts";
 import { rogueFloods } from "./rogue-floods.ts";
@@ -38,6 +39,7 @@ export const allAttacks: readonly Attack[] = [
   neighbourAsRemotePod,
   neighbourAsPodToNodePort,
   neighbourToClusterIps,
+  rogueAnnouncesLan,
   rogueStrayPrefix,
   rogueSliceOfOwnPrefix,
   rogueSliceOfOtherPrefix,

@@ -17,7 +17,10 @@ function attackThat(run: Attack["run"], kubernetes?: boolean): Attack {
 const lab = {
   id: "t",
   options: { families: [4] },
-  nodes: [{ name: "n1" }, { name: "n2" }],
+  nodes: [
+    { name: "n1", mode: "daemon" },
+    { name: "n2", mode: "daemon" },
+  ],
 } as unknown as Lab;
 const scene = sceneOf(lab, "n2");
 
@@ -61,6 +64,16 @@ test("an attack on a cluster is not tried without one", async () => {
     verdict: "untried",
     why: "it takes a lab with a cluster: up --kubernetes",
   });
+});
+
+test("an attack on a node in one mode is not tried on a node in the other", async () => {
+  const attack = { ...attackThat(() => Promise.resolve([harmful])), mode: "host" } as const;
+  expect(await tryAttack(attack, scene)).toEqual({
+    verdict: "untried",
+    why: "it takes a node in mode host: up --mode host",
+  });
+  const node = { ...scene.node, mode: "host" } as const;
+  expect(await tryAttack(attack, { ...scene, node })).toMatchObject({ verdict: "succeeded" });
 });
 
 test("the other node is the first that is not attacked", () => {

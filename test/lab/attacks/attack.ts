@@ -1,4 +1,4 @@
-import type { Lab, LabNode } from "../lab-types.ts";
+import type { Lab, LabNode, Mode } from "../lab-types.ts";
 
 /** What must never happen, as tests and documents name it. */
 export const promises = {
@@ -46,6 +46,8 @@ export interface Attack {
   readonly does: string;
   /** Only in a lab with, or only in one without a cluster; in any if absent. */
   readonly kubernetes?: boolean;
+  /** Only on a node in that mode; in any if absent. */
+  readonly mode?: Mode;
   /** Rules without which it succeeds. Absent where more than a rule holds against it. */
   readonly heldBy?: GuardRules;
   /** Throws LabError where it cannot be tried: what it needs is not there, or honest traffic of the same kind does not pass. */

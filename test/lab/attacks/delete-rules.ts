@@ -1,5 +1,5 @@
-import { tailnetTable } from "../../../src/domain/kernel-constants.ts";
-import type { LabNode } from "../lab-types.ts";
+import { hostRulePriority, tailnetTable } from "../../../src/domain/kernel-constants.ts";
+import type { LabNode, Mode } from "../lab-types.ts";
 import { inNetns } from "../netns.ts";
 import { type CommandLine, run, runResult } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
@@ -24,15 +24,13 @@ export const deleteRules: Attack = {
   run: ({ node }) =>
     withForeignTable(node, foreign.name, foreign.body, async () => {
       const inNode: Enter = (command) => inNetns(node.netns, command);
-      const inTailnet = await intoTailnet(node);
       const families = node.podCIDRs.map((prefix) => (prefix.includes(":") ? "-6" : "-4"));
       const spoils: readonly { readonly enter: Enter; readonly spoil: CommandLine }[] = [
         ...(await ownTables(inNode)).map((table) => ({ enter: inNode, spoil: deletion(table) })),
-        ...families.flatMap((family) => [
-          { enter: inNode, spoil: ["ip", family, "route", "flush", "table", String(tailnetTable)] as const },
-          { enter: inNode, spoil: ["ip", family, "rule", "del", "pref", "5190"] as const },
-        ]),
-        ...(await ownTables(inTailnet)).map((table) => ({ enter: inTailnet, spoil: deletion(table) })),
+        ...families.flatMap((family) =>
+          ways[node.mode].map((way) => ({ enter: inNode, spoil: way(family) })),
+        ),
+        ...(await inTailnetNamespace(node)),
       ];
       const before = await foreignTable(node);
       const findings: Finding[] = [];
@@ -42,6 +40,25 @@ export const deleteRules: Attack = {
       return [...findings, { saw, harm: touched }];
     }),
 };
+
+/** What leads pods' packets to the tailnet, in the node's namespace. */
+const ways: Readonly<Record<Mode, readonly ((family: string) => CommandLine)[]>> = {
+  daemon: [
+    (family) => ["ip", family, "route", "flush", "table", String(tailnetTable)],
+    (family) => ["ip", family, "rule", "del", "pref", "5190"],
+  ],
+  host: [
+    (family) => ["ip", family, "rule", "del", "pref", String(hostRulePriority.supernetUnreachable)],
+    (family) => ["ip", family, "rule", "del", "pref", String(hostRulePriority.ownPrefixToMain)],
+  ],
+};
+
+/** In tailscaled's namespace, where that is another. */
+async function inTailnetNamespace(node: LabNode) {
+  if (node.mode === "host") return [];
+  const enter = await intoTailnet(node);
+  return (await ownTables(enter)).map((table) => ({ enter, spoil: deletion(table) }));
+}
 
 /** The tables of ours in a namespace, by name. */
 async function ownTables(enter: Enter): Promise<readonly string[]> {

@@ -11,8 +11,8 @@ export const localUserSockets: Attack = {
     const closed = [
       node.cniSocket,
       node.httpSocket,
-      join(node.runtimeDir, "wire-http.sock"),
-      node.tailscaledSocket,
+      // In mode host there is no headcni-wire, and the owner's tailscaled itself looks at who asks.
+      ...(node.mode === "host" ? [] : [join(node.runtimeDir, "wire-http.sock"), node.tailscaledSocket]),
       node.runtimeDir,
       node.stateDir,
     ];

@@ -1,3 +1,4 @@
+import type { LabNode } from "../lab-types.ts";
 import { tailscaledStatus } from "../local-api.ts";
 import { intoTailnet } from "../wire.ts";
 import type { Attack } from "./attack.ts";
@@ -26,9 +27,14 @@ export const neighbourToTailnet: Attack = {
         probes: makeProbes(waysBetween(neighbour.addresses, targets), openers, freshNumber()),
         places: [
           { what: "the tailnet by this node", enter: await intoTailnet(node), link: "tailscale0" },
-          { what: "the other node", ...linkIn(other.netns, "headcni0") },
+          { what: "the other node", ...linkIn(other.netns, tailnetLink(other)) },
         ],
         honest: () => honestPing(attacker, other.routerAddresses),
       });
     }),
 };
+
+/** Where what comes from the tailnet enters a node's own namespace. */
+function tailnetLink({ mode }: LabNode): string {
+  return mode === "host" ? "tailscale0" : "headcni0";
+}

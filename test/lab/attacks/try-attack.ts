@@ -30,7 +30,7 @@ export function sceneOf(lab: Lab, nodeName: string): Scene {
 
 /** Tries an attack to its end, whatever that is. */
 export async function tryAttack(attack: Attack, scene: Scene): Promise<Outcome> {
-  const misplaced = misplacement(attack, scene.lab);
+  const misplaced = misplacement(attack, scene);
   if (misplaced !== undefined) return { verdict: "untried", why: misplaced };
   try {
     const findings = await attack.run(scene);
@@ -41,7 +41,8 @@ export async function tryAttack(attack: Attack, scene: Scene): Promise<Outcome> 
   }
 }
 
-function misplacement({ kubernetes }: Attack, lab: Lab): string | undefined {
+function misplacement({ kubernetes, mode }: Attack, { lab, node }: Scene): string | undefined {
+  if (mode !== undefined && mode !== node.mode) return `it takes a node in mode ${mode}: up --mode ${mode}`;
   const inCluster = lab.options.kubernetes !== undefined;
   if (kubernetes === undefined || kubernetes === inCluster) return undefined;
   return `it takes a lab ${kubernetes ? "with a cluster: up --kubernetes" : "without a cluster"}`;

@@ -57,15 +57,16 @@ function attackList(): readonly string[] {
     `${says}:`,
     ...allAttacks
       .filter((each) => each.promise === promise)
-      .map(({ name, does, kubernetes }) => `  ${name.padEnd(32)}${does}${place(kubernetes)}`),
+      .map((attack) => `  ${attack.name.padEnd(32)}${attack.does}${place(attack)}`),
   ]);
 }
 
-function place(kubernetes: boolean | undefined): string {
-  if (kubernetes === undefined) return "";
-  return kubernetes ? " (with a cluster)" : " (without a cluster)";
+function place({ kubernetes, mode }: Attack): string {
+  const cluster = kubernetes === undefined ? [] : [kubernetes ? "with a cluster" : "without a cluster"];
+  const words = [...cluster, ...(mode === undefined ? [] : [`in mode ${mode}`])];
+  return words.length === 0 ? "" : ` (${words.join(", ")})`;
 }
 
-function described({ name, promise, does, kubernetes }: Attack) {
-  return { name, promise: promises[promise], does, kubernetes: kubernetes ?? null };
+function described({ name, promise, does, kubernetes, mode }: Attack) {
+  return { name, promise: promises[promise], does, kubernetes: kubernetes ?? null, mode: mode ?? null };
 }

@@ -11,6 +11,7 @@ import { type Command, type CommandArguments, positionals, text } from "./comman
 
 const podUsage = "exec POD -- COMMAND...";
 const nodeUsage = "node exec NODE -- COMMAND...";
+const tailscaleUsage = "tailscale NODE -- ARGUMENT...";
 const kubectlUsage = "kubectl -- ARGUMENT...";
 const options = { id: { type: "string" } } as const;
 
@@ -35,6 +36,21 @@ export const nodeExec: Command = {
     const [name] = positionals(args, ["NODE"], nodeUsage);
     const lab = await openLab(text(args, "id"));
     return await runHere(await inNode(lab, nodeOf(lab, name), commandOf(args, nodeUsage)));
+  },
+};
+
+export const tailscale: Command = {
+  words: ["tailscale"],
+  usage: tailscaleUsage,
+  summary:
+    "run tailscale on a node, for the tailscaled that carries its pods: in mode host as its owner does",
+  options,
+  run: async (args) => {
+    const [name] = positionals(args, ["NODE"], tailscaleUsage);
+    const lab = await openLab(text(args, "id"));
+    const node = nodeOf(lab, name);
+    const socket = `--socket=${node.tailscaledSocket}`;
+    return await runHere(inNetns(node.netns, [lab.tools.tailscale, socket, ...args.rest]));
   },
 };
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { hostTailscaledLog } from "../host-tailscaled.ts";
 import { clusterOf, nodeLogFile } from "../kubernetes/cluster.ts";
 import { controlPlaneLog, controlPlanePrograms } from "../kubernetes/control-plane.ts";
 import { podLogCommand } from "../kubernetes/install.ts";
@@ -42,11 +43,16 @@ async function logCommand(lab: Lab, name: string, args: CommandArguments): Promi
   const node = lab.nodes.find((candidate) => candidate.name === name);
   const installed = lab.options.kubernetes?.network === "chart";
   if (installed && node !== undefined && text(args, "program") === undefined) {
-    // There tailscaled's log goes with that of the wire, which runs it.
+    // There tailscaled's log goes with that of the wire, which runs it; in mode host it is its owner's.
+    if (node.mode === "host" && flag(args, "tailscaled")) return tail(hostTailscaledLog(node), follow);
     const wire = flag(args, "wire") || flag(args, "tailscaled");
     return await podLogCommand(lab, node, wire ? "wire" : "daemon", follow);
   }
-  return ["tail", "-n", "+1", ...(follow ? ["-f"] : []), logFile(lab, name, args)];
+  return tail(logFile(lab, name, args), follow);
+}
+
+function tail(file: string, follow: boolean): CommandLine {
+  return ["tail", "-n", "+1", ...(follow ? ["-f"] : []), file];
 }
 
 function logFile(lab: Lab, name: string, args: CommandArguments): string {
@@ -58,5 +64,6 @@ function logFile(lab: Lab, name: string, args: CommandArguments): string {
   const program = text(args, "program");
   if (program !== undefined) return nodeLogFile(node, program);
   if (flag(args, "wire")) return wireLog(node);
-  return flag(args, "tailscaled") ? join(node.runtimeDir, "tailscaled.log") : node.logFile;
+  if (!flag(args, "tailscaled")) return node.logFile;
+  return node.mode === "host" ? hostTailscaledLog(node) : join(node.runtimeDir, "tailscaled.log");
 }

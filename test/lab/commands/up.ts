@@ -25,6 +25,7 @@ export const up: Command = {
   options: {
     ...commonOptions,
     nodes: { type: "string" },
+    mode: { type: "string" },
     approval: { type: "string" },
     tuning: { type: "string" },
     "host-tailscaled": { type: "boolean" },
@@ -39,6 +40,7 @@ export const up: Command = {
     "without-daemon": { type: "boolean" },
     "keep-broken": { type: "boolean" },
     kubernetes: { type: "boolean" },
+    "control-plane-behind-nat": { type: "boolean" },
     "reference-network": { type: "boolean" },
     "proxy-mode": { type: "string" },
     set: { type: "string", multiple: true },
@@ -59,10 +61,11 @@ export const up: Command = {
       nodes,
       progress,
       keepBroken: flag(args, "keep-broken"),
+      mode: oneOf(args, "mode", ["daemon", "host", "mixed"], "daemon"),
       approval: oneOf(args, "approval", ["policy", "api"], "policy"),
       tuning: oneOf(args, "tuning", ["default", "fast"], "default"),
       hostTailscaled: flag(args, "host-tailscaled") ? names : [],
-      behindNat: texts(args, "behind-nat"),
+      behindNat: behindNat(args),
       relayOnly: texts(args, "relay-only"),
       families: families(args),
       ...underlay(args),
@@ -96,6 +99,15 @@ export const up: Command = {
     return 0;
   },
 };
+
+/** A control plane can be behind a router where it is on a node of the tailnet, which is the first one. */
+function behindNat(args: CommandArguments): readonly string[] {
+  const names = texts(args, "behind-nat");
+  if (!flag(args, "control-plane-behind-nat")) return names;
+  if (!flag(args, "kubernetes") || text(args, "mode") !== "host")
+    throw new LabError("BAD_OPTION", "--control-plane-behind-nat goes with --kubernetes --mode host");
+  return [...new Set(["n1", ...names])];
+}
 
 function families(args: CommandArguments): StartOptions["families"] & {} {
   if (flag(args, "dual-stack")) return [4, 6];

@@ -10,6 +10,7 @@ import {
 import type { Lab } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
 import { waitUntil } from "../wait-until.ts";
+import { teller } from "./run-demo.ts";
 import { type Screen, tableLines } from "./screen.ts";
 import { showStateShares } from "./state-shares.ts";
 
@@ -20,9 +21,7 @@ export const workload = { name: "who", replicas: 6 } as const;
 export async function showInstall(screen: Screen, lab: Lab, progress: Progress): Promise<boolean> {
   await applyObjects(lab, workloadObjects(workload));
   screen.print(`   a Deployment of ${workload.replicas} pods waits for a network`);
-  const start = performance.now();
-  const tell = (text: string) =>
-    screen.print(`   ${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${text}`);
+  const tell = teller(screen);
   const ready = kubectl(lab, ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=300s"], {
     timeoutMs: 310_000,
   }).then(() => tell("all nodes are Ready"));

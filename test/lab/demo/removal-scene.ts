@@ -6,6 +6,7 @@ import { waitForWorkload } from "../kubernetes/workload.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { waitUntil } from "../wait-until.ts";
 import { workload } from "./install-scene.ts";
+import { teller } from "./run-demo.ts";
 import type { Screen } from "./screen.ts";
 import { showService } from "./service-scene.ts";
 
@@ -14,9 +15,7 @@ export async function showRemoval(screen: Screen, lab: Lab): Promise<boolean> {
   const gone = lab.nodes.at(-1);
   const [witness] = lab.nodes;
   if (gone === undefined || witness === undefined || gone === witness) return false;
-  const start = performance.now();
-  const tell = (text: string) =>
-    screen.print(`   ${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${text}`);
+  const tell = teller(screen);
   await kubectl(lab, ["drain", gone.name, "--ignore-daemonsets", "--force", "--disable-eviction"]);
   tell(`kubectl drain ${gone.name}`);
   await cutPower(lab, gone);

@@ -7,6 +7,7 @@ import { LabError } from "../lab-error.ts";
 import type { Lab } from "../lab-types.ts";
 import { startPodServer, startProbe, startRead } from "../traffic/traffic.ts";
 import { workload } from "./install-scene.ts";
+import { teller } from "./run-demo.ts";
 import type { Screen } from "./screen.ts";
 
 const probeIntervalMs = 5;
@@ -21,9 +22,7 @@ export async function showRollout(screen: Screen, lab: Lab): Promise<boolean> {
   if (first === undefined || other === undefined) throw new LabError("NOT_READY", "no pods on two nodes");
   const [from, to] = [await openClusterPod(lab, first), await openClusterPod(lab, other)];
   await Promise.all([startPodServer(lab, from), startPodServer(lab, to)]);
-  const start = performance.now();
-  const tell = (text: string) =>
-    screen.print(`   ${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${text}`);
+  const tell = teller(screen);
   const probe = await startProbe(from, to.address, probeIntervalMs);
   const read = await startRead(to, from, bytesPerSecond);
   tell(`${from.name} sends ${to.name} a datagram every ${probeIntervalMs} ms and answers its download`);

@@ -53,6 +53,11 @@ export async function makeKubeletCertificate(lab: Lab, node: LabNode): Promise<v
   await issue(clusterOf(lab), kubeletSubject(node));
 }
 
+/** Makes the certificate of a server in the cluster, by the names that its clients ask for. */
+export async function makeServerCertificate(lab: Lab, file: string, names: readonly string[]): Promise<void> {
+  await issue(clusterOf(lab), { file, user: file, names: names.map((name) => `DNS:${name}`) });
+}
+
 function kubeletSubject({ name, address, address6 }: LabNode): Subject {
   return {
     file: `kubelet-${name}`,

@@ -12,6 +12,8 @@ export type Cluster = {
   /** Of an administrator; the API server is reached from namespace `netns`. */
   readonly kubeconfig: string;
   readonly netns: string;
+  /** The node that the control plane's programs run on: in mode host the first one. Else they are on no node, beside Headscale. */
+  readonly controlPlane: LabNode | undefined;
   readonly apiAddress: string;
   readonly apiUrl: string;
   /** One per family of the lab, in its order, as all lists of Kubernetes are. */
@@ -23,6 +25,9 @@ export type Cluster = {
 /** Not the usual 10.96.0.0/12: that holds the underlay as well, and kube-proxy drops what goes to an address of it. */
 const services = { 4: "10.96.0.0/16", 6: "fd00:10:96::/112" } as const;
 
+/** What Headscale gives to who joins first (`allocation: sequential`): the control plane's node, see `start-lab.ts`. */
+export const firstTailnetAddress = "100.64.0.1";
+
 /** The cluster of a lab. Throws LabError BAD_OPTION for a lab that was started without one. */
 export function clusterOf(lab: Lab): Cluster {
   const { kubernetes: options } = lab.options;
@@ -31,15 +36,18 @@ export function clusterOf(lab: Lab): Cluster {
     throw new LabError("BAD_OPTION", `lab "${lab.id}" has no cluster: start one with --kubernetes`);
   }
   const folder = join(lab.folder, "kubernetes");
+  const controlPlane = lab.options.mode === "host" ? lab.nodes[0] : undefined;
+  const apiAddress = controlPlane === undefined ? "10.99.0.1" : firstTailnetAddress;
   return {
     options,
     tools,
     folder,
     certificates: join(folder, "certificates"),
     kubeconfig: join(folder, "admin.kubeconfig"),
-    netns: lab.netns,
-    apiAddress: "10.99.0.1",
-    apiUrl: "https://10.99.0.1:6443",
+    netns: controlPlane?.netns ?? lab.netns,
+    controlPlane,
+    apiAddress,
+    apiUrl: `https://${apiAddress}:6443`,
     serviceCIDRs: lab.options.families.map((family) => services[family]),
     dnsAddress: "10.96.0.10",
     dnsDomain: "cluster.local",

@@ -2,13 +2,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab } from "../lab-types.ts";
 import { tailOf } from "../log-tail.ts";
-import { requireAlive, startProcess } from "../processes.ts";
+import { type ProcessStart, requireAlive, startProcess } from "../processes.ts";
 import type { CommandLine } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 import { certificateOf, serviceAccountKey } from "./certificates.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { kubectl } from "./kubectl.ts";
+import { onNode } from "./node-machine.ts";
 
 /** The programs of the control plane; each logs to `NAME.log` in the cluster's folder. */
 export const controlPlanePrograms = [
@@ -39,11 +40,20 @@ export async function startControlPlaneProgram(lab: Lab, name: ControlPlaneProgr
   await startProcess(lab.processFolder, {
     name,
     netns: cluster.netns,
-    command: await commandOf(lab, cluster, name),
+    ...(await onControlPlane(lab, await commandOf(lab, cluster, name))),
     // Memory for processor time: Go collects garbage less often.
     env: { GOGC: "400" },
     logFile: controlPlaneLog(cluster, name),
   });
+}
+
+/** Programs of a control plane that is on a node end with that node. */
+async function onControlPlane(
+  lab: Lab,
+  command: CommandLine,
+): Promise<Pick<ProcessStart, "command" | "forks">> {
+  const { controlPlane } = clusterOf(lab);
+  return controlPlane === undefined ? { command } : await onNode(lab, controlPlane, command);
 }
 
 /** Where a program of the control plane logs. */

@@ -2,14 +2,29 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { apiServerHosts, daemonConfig } from "../daemon-config.ts";
 import { LabError } from "../lab-error.ts";
-import type { Lab } from "../lab-types.ts";
+import type { Lab, LabNode, Mode } from "../lab-types.ts";
 import { inNetns } from "../netns.ts";
 import { type CommandLine, run } from "../run-command.ts";
+import { runsSystemd } from "../systemd/systemd.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import type { InstallTools } from "./cluster-types.ts";
 
-/** The release by which HeadCNI is installed in a lab. */
+/** The release by which HeadCNI is installed in a lab; where nodes are in both modes, that of mode daemon. */
 export const release = { name: "headcni", namespace: "kube-system" } as const;
+
+/** One of a lab's releases: its name, also that of its DaemonSet, and whose nodes it is for. */
+export type Release = { readonly name: string; readonly mode: Mode };
+
+/** A release for each mode of a lab's nodes. */
+export function releasesOf({ nodes }: Lab): readonly Release[] {
+  const modes = (["daemon", "host"] as const).filter((mode) => nodes.some((node) => node.mode === mode));
+  return modes.map((mode, index) => ({ name: index === 0 ? release.name : `${release.name}-${mode}`, mode }));
+}
+
+/** By which the nodes of one mode are told from those of the other, where a lab has both. */
+export function modeLabels({ nodes }: Lab, { mode }: LabNode): Readonly<Record<string, string>> {
+  return nodes.every((node) => node.mode === mode) ? {} : { "example.org/tailscale-mode": mode };
+}
 
 export const chartFolder = join(import.meta.dirname, "..", "..", "..", "deploy", "chart", "headcni");
 
@@ -38,21 +53,26 @@ function installTools({ tools }: Cluster): InstallTools {
 }
 
 /**
- * Writes the values of a lab's installation, with the auth key in them, and returns the file. `unknown`: keys of `network` that an
- * earlier release's chart refuses.
+ * Writes the values of a lab's installation (of its first release, or of another), with the auth key in them, and returns the file.
+ * `unknown`: keys of `network` that an earlier release's chart refuses.
  */
-export async function writeValues(lab: Lab, unknown: readonly string[] = []): Promise<string> {
+export async function writeValues(
+  lab: Lab,
+  unknown: readonly string[] = [],
+  of: Release | undefined = releasesOf(lab)[0],
+): Promise<string> {
+  if (of === undefined) throw new LabError("NO_SUCH_NODE", "a lab without nodes");
   const cluster = clusterOf(lab);
-  const file = join(cluster.folder, "values.json");
-  const { network, ...others } = await valuesOf(lab);
+  const file = join(cluster.folder, `values-${of.name}.json`);
+  const { network, ...others } = await valuesOf(lab, of);
   const known = Object.entries(network).filter(([key]) => !unknown.includes(key));
   const values = { ...others, network: Object.fromEntries(known) };
   await writeFile(file, JSON.stringify(values, null, 2), { mode: 0o600 });
   return file;
 }
 
-async function valuesOf(lab: Lab) {
-  const [node] = lab.nodes;
+async function valuesOf(lab: Lab, { name, mode }: Release) {
+  const node = lab.nodes.find((candidate) => candidate.mode === mode);
   if (node === undefined) throw new LabError("NO_SUCH_NODE", "a lab without nodes");
   const cluster = clusterOf(lab);
   const { image } = installTools(cluster);
@@ -63,7 +83,8 @@ async function valuesOf(lab: Lab) {
     headscale: {
       url: lab.headscale.url,
       approval: lab.options.approval,
-      authKey: (await run(["cat", authKeyFile])).trim(),
+      // In mode host the nodes' owners log in.
+      ...(mode === "daemon" ? { authKey: (await run(["cat", authKeyFile])).trim() } : {}),
       ...(lab.options.approval === "api" ? { apiKey: (await run(["cat", apiKeyFile])).trim() } : {}),
     },
     network: {
@@ -72,6 +93,9 @@ async function valuesOf(lab: Lab) {
       allowFromUnderlay: apiServerHosts(lab),
     },
     ...(cluster.options.nodeAddress === "tailnet" ? { publishNodeAddress: true } : {}),
+    ...(mode === "host" ? { tailscale: { mode, bootUnit: runsSystemd(lab, node) } } : {}),
+    ...(name === release.name ? {} : { fullnameOverride: name }),
+    nodeSelector: modeLabels(lab, node),
     config: sharedConfig(daemonConfig(lab, node)),
   };
 }
@@ -79,7 +103,14 @@ async function valuesOf(lab: Lab) {
 /** Of a node's configuration what is the same on all nodes and no value of the chart. */
 function sharedConfig(config: Record<string, unknown>): Record<string, unknown> {
   const { tailscale, network, ...rest } = config as Record<string, Record<string, unknown>>;
-  const { binary: _binary, staticEndpoints: _endpoints, ...sharedTailscale } = tailscale ?? {};
+  const {
+    mode: _mode,
+    socket: _socket,
+    bootUnit: _bootUnit,
+    binary: _binary,
+    staticEndpoints: _endpoints,
+    ...sharedTailscale
+  } = tailscale ?? {};
   const {
     podCIDR: _pods,
     nodePodCIDR: _own,

@@ -6,34 +6,40 @@ import type { Progress } from "../progress.ts";
 import { type CommandLine, run } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 import { clusterOf, containerdSocket } from "./cluster.ts";
-import { chartFolder, helm, release, writeValues } from "./helm.ts";
+import { chartFolder, helm, type Release, release, releasesOf, writeValues } from "./helm.ts";
 import { getJson, kubectl, kubectlCommand } from "./kubectl.ts";
 import { processOnNode } from "./node-machine.ts";
 
 const rolloutMs = 180_000;
 
-/** Installs HeadCNI as an operator does, with one command, and waits until its daemons are ready on all nodes. */
+/** Installs HeadCNI as an operator does, with one command for each mode of the nodes, and waits until its daemons are ready on all nodes. */
 export async function installChart(lab: Lab, progress: Progress): Promise<void> {
   const start = performance.now();
-  const values = await writeValues(lab);
-  await helm(lab, ["install", release.name, chartFolder, `--values=${values}`]);
-  progress("The chart is installed");
+  for (const each of releasesOf(lab)) {
+    const values = await writeValues(lab, [], each);
+    await helm(lab, ["install", each.name, chartFolder, `--values=${values}`]);
+    progress(`The chart is installed for nodes in mode ${each.mode}`);
+  }
   await waitForRollout(lab);
   progress(
     `HeadCNI is ready on all nodes ${((performance.now() - start) / 1000).toFixed(1)} s after helm install`,
   );
 }
 
-/** Waits until every node has a ready daemon of the DaemonSet's latest version. */
+/** Waits until every node has a ready daemon of its DaemonSet's latest version. */
 export async function waitForRollout(lab: Lab): Promise<void> {
+  await Promise.all(releasesOf(lab).map((each) => waitForRelease(lab, each)));
+}
+
+async function waitForRelease(lab: Lab, { name, mode }: Release): Promise<void> {
   const inNamespace = ["-n", release.namespace];
   const rolledOut = async () => {
     // A watch: to ask again and again costs a program each time.
-    const status = ["rollout", "status", "daemonset/headcni", `--timeout=${rolloutMs / 1000}s`];
+    const status = ["rollout", "status", `daemonset/${name}`, `--timeout=${rolloutMs / 1000}s`];
     await kubectl(lab, [...inNamespace, ...status], { timeoutMs: rolloutMs + 10_000 }).catch(() => "");
-    const set = await getJson<DaemonSet>(lab, [...inNamespace, "daemonset", "headcni"]);
+    const set = await getJson<DaemonSet>(lab, [...inNamespace, "daemonset", name]);
     const { observedGeneration, numberReady, updatedNumberScheduled = 0 } = set.status;
-    const all = lab.nodes.length;
+    const all = lab.nodes.filter((node) => node.mode === mode).length;
     // `kubectl rollout status` is also content with a DaemonSet that has looked at no node yet.
     return (
       observedGeneration === set.metadata.generation && numberReady === all && updatedNumberScheduled === all

@@ -2,10 +2,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { uninitializedTaint } from "../../../src/domain/node-address.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
+import { tailnetAddresses } from "../local-api.ts";
 import { startProcess } from "../processes.ts";
 import { certificateOf } from "./certificates.ts";
 import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
 import type { ClusterOptions } from "./cluster-types.ts";
+import { modeLabels } from "./helm.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { onNode } from "./node-machine.ts";
 import { staticPodFolder } from "./static-pods.ts";
@@ -29,12 +31,30 @@ export async function startKubelet(lab: Lab, node: LabNode): Promise<void> {
       `--config=${configFile}`,
       `--kubeconfig=${kubeconfig}`,
       `--hostname-override=${node.name}`,
-      `--node-ip=${[node.address, node.address6].filter((one) => one !== undefined).join()}`,
+      `--node-ip=${(await nodeAddresses(cluster, node)).join()}`,
       ...(cluster.options.nodeAddress === "tailnet" ? ["--cloud-provider=external"] : []),
+      ...nodeLabelFlags(lab, node),
     ])),
     env: {},
     logFile: nodeLogFile(node, "kubelet"),
   });
+}
+
+/** A Node that kubelet makes itself gets no labels otherwise. */
+function nodeLabelFlags(lab: Lab, node: LabNode): readonly string[] {
+  const labels = Object.entries(modeLabels(lab, node)).map(([key, value]) => `${key}=${value}`);
+  return labels.length === 0 ? [] : [`--node-labels=${labels.join()}`];
+}
+
+/** Those of the underlay, or where the control plane is on a node of the tailnet, those of the tailnet; IPv4's first. */
+async function nodeAddresses({ controlPlane }: Cluster, node: LabNode): Promise<readonly string[]> {
+  const { address, address6 } = node;
+  const tailnet = async () => {
+    const found = await tailnetAddresses(node);
+    return [found[4], address6 === undefined ? undefined : found[6]];
+  };
+  const addresses = controlPlane === undefined ? [address, address6] : await tailnet();
+  return addresses.filter((one) => one !== undefined);
 }
 
 /**
@@ -44,12 +64,13 @@ export async function startKubelet(lab: Lab, node: LabNode): Promise<void> {
 export function nodeObject(
   node: LabNode,
   { nodeAddress }: Pick<ClusterOptions, "nodeAddress"> = {},
+  labels: Readonly<Record<string, string>> = {},
 ): unknown {
   const taints = [{ key: uninitializedTaint, value: "true", effect: "NoSchedule" }];
   return {
     apiVersion: "v1",
     kind: "Node",
-    metadata: { name: node.name, labels: { "kubernetes.io/hostname": node.name } },
+    metadata: { name: node.name, labels: { "kubernetes.io/hostname": node.name, ...labels } },
     spec: {
       podCIDR: node.podCIDR,
       podCIDRs: node.podCIDRs,

@@ -78,7 +78,8 @@ async function busyboxImage(busybox: string, root: string): Promise<ImageSource>
   await writeFile(join(root, "etc", "passwd"), "root:x:0:0:root:/root:/bin/sh\n");
   await writeFile(join(root, "etc", "group"), "root:x:0:\n");
   // Tells a client who answered and by which address the client is known to it.
-  const answer = '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n%s %s\\n" "$(hostname)" "$REMOTE_ADDR"\n';
+  const answer =
+    '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n%s %s\\n" "$(hostname)" "$REMOTE_ADDR"\n';
   await writeFile(join(root, "var", "www", "cgi-bin", "who"), answer, { mode: 0o755 });
   return {
     name: imageNames.busybox,

@@ -2,7 +2,7 @@
 # node-init.sh INIT: makes a machine of the namespaces that node-boot.sh started it in, then becomes INIT.
 # What is written to /etc, /opt and /var stays in $NODE_FOLDER/disk and outlives a reboot; /run begins empty.
 # Environment: NODE_NAME, NODE_FOLDER, and the folders of HeadCNI and CNI that others know by another path:
-# NODE_CNI_BIN, NODE_CNI_CONF, NODE_RUNTIME, NODE_STATE; NODE_CGROUP: its cgroup.
+# NODE_CNI_BIN, NODE_CNI_CONF, NODE_RUNTIME, NODE_STATE, NODE_TAILSCALE; NODE_CGROUP: its cgroup.
 set -eu
 echo "$NODE_NAME" >/proc/sys/kernel/hostname
 disk=$NODE_FOLDER/disk
@@ -30,6 +30,7 @@ bind "$NODE_CNI_BIN" /opt/cni/bin
 bind "$NODE_CNI_CONF" /etc/cni/net.d
 bind "$NODE_RUNTIME" /run/headcni
 bind "$NODE_STATE" /var/lib/headcni
+bind "$NODE_TAILSCALE" /run/tailscale
 
 # On a developer's machine these may be links into /run, or mounts.
 rm -f /etc/resolv.conf /etc/hostname /etc/hosts

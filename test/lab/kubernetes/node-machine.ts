@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LabError } from "../lab-error.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
+import { ownersRunFolder } from "../layout.ts";
 import { tailOf } from "../log-tail.ts";
 import { netnsPath } from "../netns.ts";
 import {
@@ -46,7 +47,8 @@ function bootName(node: LabNode): string {
  */
 export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
   // What a reboot would not leave.
-  await rm(node.runtimeDir, { recursive: true, force: true });
+  for (const folder of [node.runtimeDir, ownersRunFolder(node.folder)])
+    await rm(folder, { recursive: true, force: true });
   await mkdir(join(node.folder, "disk"), { recursive: true });
   const { initScript, init } = bootOf(lab, node);
   await startProcess(lab.processFolder, {
@@ -60,6 +62,7 @@ export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
       NODE_CNI_CONF: node.cniConfDir,
       NODE_RUNTIME: node.runtimeDir,
       NODE_STATE: node.stateDir,
+      NODE_TAILSCALE: ownersRunFolder(node.folder),
       NODE_CGROUP: nodeCgroup(lab.id, node.name),
     },
     logFile: nodeLogFile(node, "init"),

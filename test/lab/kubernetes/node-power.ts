@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { startDaemon } from "../daemon.ts";
+import { runHostTailscaled } from "../host-tailscaled.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { removeNetns } from "../netns.ts";
 import { endProcess } from "../processes.ts";
@@ -11,6 +12,7 @@ import { startWire } from "../wire.ts";
 import { findCgroups, removeCgroup } from "./cgroups.ts";
 import { clusterOf } from "./cluster.ts";
 import { startContainerd } from "./containerd.ts";
+import { startControlPlane } from "./control-plane.ts";
 import { bootNode, nodeInit } from "./node-machine.ts";
 import { provideReferenceNetwork } from "./reference-network.ts";
 import { startNodeServices } from "./start-cluster.ts";
@@ -33,10 +35,13 @@ export async function powerOn(lab: Lab, node: LabNode): Promise<void> {
   await cableNode(lab, node);
   await bootNode(lab, node);
   if (runsSystemd(lab, node)) return await waitForSystemd(lab, node);
-  const { network } = clusterOf(lab).options;
+  const { controlPlane, options } = clusterOf(lab);
+  const { network } = options;
+  await runHostTailscaled(lab, node);
+  if (node === controlPlane) await startControlPlane(lab);
   if (network === "reference") await provideReferenceNetwork(lab, node);
   if (network === "headcni") {
-    await startWire(lab, node);
+    if (node.mode === "daemon") await startWire(lab, node);
     await startDaemon(lab, node);
   }
   await startContainerd(lab, node);

@@ -6,27 +6,29 @@ import { startContainerd } from "./containerd.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { corednsObjects } from "./coredns.ts";
 import { daemonRoleObjects } from "./daemon-role.ts";
+import { modeLabels } from "./helm.ts";
 import { installChart } from "./install.ts";
 import { startKubeProxy } from "./kube-proxy.ts";
 import { applyObjects, kubectl } from "./kubectl.ts";
 import { nodeObject, startKubelet } from "./kubelet.ts";
 
 /**
- * Starts Kubernetes on a lab that has its certificates, whose nodes have booted and whose pod network is up or coming up,
- * and returns when every node is Ready and the cluster's DNS answers; with the network `none`, as soon as everything runs.
+ * Starts Kubernetes on a lab that has its certificates, whose nodes have booted and whose pod network is up or coming up; `tailnet`
+ * resolves once Headscale answers and the owners of the nodes' tailscaleds have logged in. Returns when every node is Ready and the cluster's DNS answers; with the network `none`, as soon as everything runs.
  */
-export async function startCluster(
-  lab: Lab,
-  tailnetServers: Promise<unknown>,
-  progress: Progress,
-): Promise<void> {
+export async function startCluster(lab: Lab, tailnet: Promise<unknown>, progress: Progress): Promise<void> {
   const cluster = clusterOf(lab);
   const containerds = Promise.all(lab.nodes.map((node) => startContainerd(lab, node)));
-  await Promise.all([startApi(lab, progress), containerds]);
+  // The address of an API server on a node is that node's in the tailnet.
+  const api =
+    cluster.controlPlane === undefined
+      ? startApi(lab, progress)
+      : tailnet.then(() => startApi(lab, progress));
+  await Promise.all([api, containerds]);
   await Promise.all(lab.nodes.map((node) => startNodeServices(lab, node)));
   if (cluster.options.network === "none") return;
   if (cluster.options.network === "chart") {
-    await tailnetServers;
+    await tailnet;
     if (cluster.options.installLater === true) return;
     await installChart(lab, progress);
   }
@@ -42,10 +44,11 @@ export async function startNodeServices(lab: Lab, node: LabNode): Promise<void> 
 }
 
 /**
- * Gives the API server, which itself talks to pods (webhooks, the proxy of the API), a way to those of the nodes. To nodes behind routers
+ * Gives an API server that is on no node a way to the pods, to which it talks (webhooks, the proxy of the API). To nodes behind routers
  * there is one only where kubelets are reached over the tailnet: by way of another node, for the API server is none.
  */
 export async function routeToPods(lab: Lab, nodes: readonly LabNode[]): Promise<void> {
+  if (clusterOf(lab).controlPlane !== undefined) return;
   const isOpen = ({ natNetns }: LabNode) => natNetns === undefined;
   const other = clusterOf(lab).options.nodeAddress === "tailnet" ? lab.nodes.find(isOpen) : undefined;
   const routes = nodes.flatMap((node) => {
@@ -65,6 +68,6 @@ async function startApi(lab: Lab, progress: Progress): Promise<void> {
   await startControlPlane(lab);
   progress(`The API server is ready at ${cluster.apiUrl}`);
   const dns = corednsObjects(cluster, Math.min(2, lab.nodes.length));
-  const nodes = lab.nodes.map((node) => nodeObject(node, cluster.options));
+  const nodes = lab.nodes.map((node) => nodeObject(node, cluster.options, modeLabels(lab, node)));
   await applyObjects(lab, [...nodes, ...daemonRoleObjects(), ...dns]);
 }

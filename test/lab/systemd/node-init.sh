@@ -3,7 +3,7 @@
 # Its root is made of this machine's own programs (/usr, read-only) and of what $NODE_FOLDER/disk holds: /etc, /opt, /root,
 # /var and /usr/local, which outlive a reboot. /run and /tmp begin empty.
 # Environment: NODE_NAME, NODE_FOLDER, and the folders that others know by another path: NODE_CNI_BIN, NODE_CNI_CONF,
-# NODE_RUNTIME, NODE_STATE.
+# NODE_RUNTIME, NODE_STATE, NODE_TAILSCALE.
 set -eu
 disk=$NODE_FOLDER/disk
 root=$NODE_FOLDER/root
@@ -55,6 +55,7 @@ bind "$NODE_CNI_BIN" "$root/opt/cni/bin"
 bind "$NODE_CNI_CONF" "$root/etc/cni/net.d"
 bind "$NODE_RUNTIME" "$root/run/headcni"
 bind "$NODE_STATE" "$root/var/lib/headcni"
+bind "$NODE_TAILSCALE" "$root/run/tailscale"
 
 mkdir "$root/old"
 pivot_root "$root" "$root/old"

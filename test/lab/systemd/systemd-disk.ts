@@ -5,6 +5,7 @@ import { makeContext } from "../../../deploy/image/image-context.ts";
 import { daemonConfig } from "../daemon-config.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
+import { placeOwnersTailscaled } from "./owners-tailscaled.ts";
 
 /** What of this machine's /etc programs of /usr rely on; the rest of a node's /etc is its own. */
 const machineFiles = [
@@ -64,6 +65,7 @@ export async function makeSystemdDisk(lab: Lab, node: LabNode, progress: Progres
   for (const unit of masked) await symlink("/dev/null", join(units, unit));
   await placeFiles(lab, disk, progress);
   await writeConfig(lab, node, join(etc, "headcni"));
+  if (node.mode === "host") await placeOwnersTailscaled(lab, node, disk);
 }
 
 /** deploy/README.md, "Nodes without a DaemonSet": the image's files as they stand on a node, and Node beside them. */
@@ -89,6 +91,7 @@ async function writeConfig(lab: Lab, node: LabNode, folder: string): Promise<voi
     },
     {
       ...node,
+      tailscaledSocket: "/run/tailscale/tailscaled.sock",
       runtimeDir: "/run/headcni",
       stateDir: "/var/lib/headcni",
       cniConfDir: "/etc/cni/net.d",

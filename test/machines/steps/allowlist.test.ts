@@ -3,7 +3,7 @@ import type { AllowlistEvent } from "../../../machines/wire/allowlist-events.ts"
 import { allowlistKeeperMachine } from "../../../machines/wire/allowlist-keeper-machine.ts";
 import { allowlistMachine } from "../../../machines/wire/allowlist-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
-import type { ServedRoutes } from "../../../src/domain/believed-prefixes.ts";
+import type { Believed, Netmap, ServedRoutes } from "../../../src/domain/believed-prefixes.ts";
 import type { NodeBinding } from "../../../src/domain/node-bindings.ts";
 import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
 import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
@@ -11,7 +11,9 @@ import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 const prefix = "10.244.2.0/24";
 const bindings: readonly NodeBinding[] = [{ prefix, nodeId: "2", node: "n2", uid: "u2" }];
 const served: ServedRoutes = { "2": [prefix], "9": ["192.168.0.0/24"] };
-const apply = (...believed: string[]) => ({ start: "apply", input: { believed } });
+const believes = (...prefixes: string[]): Believed => ({ prefixes, nodes: [] });
+const apply = (...prefixes: string[]) => ({ start: "apply", input: { believed: believes(...prefixes) } });
+const netmapOf = (routes: ServedRoutes): Netmap => ({ routes, addresses: {} });
 const readList = { start: "readList" };
 const readNetmap = { start: "readNetmap" };
 const inForce = { to: "parent", type: "allowlist.inForce" };
@@ -26,8 +28,8 @@ const changed: AllowlistEvent = { type: "table.changed", failure: byNft };
 const unheard = { code: "TABLE_UNHEARD", message: "the allowlist's table was not watched for a moment" };
 const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, mostMs: 30_000 }, "n1");
 
-function started() {
-  const allowlist = drive(allowlistMachine, { seed: "n1", parent: recipient("parent") });
+function started(believed = believes()) {
+  const allowlist = drive(allowlistMachine, { seed: "n1", parent: recipient("parent"), believed });
   return { ...allowlist, first: allowlist.start() };
 }
 
@@ -35,7 +37,7 @@ function started() {
 function closedToAll(list: readonly NodeBinding[] | null = bindings) {
   const allowlist = started();
   allowlist.done("readList", list);
-  allowlist.done("apply", []);
+  allowlist.done("apply", believes());
   allowlist.fire(100);
   return allowlist;
 }
@@ -44,8 +46,8 @@ function closedToAll(list: readonly NodeBinding[] | null = bindings) {
 function open() {
   const allowlist = closedToAll();
   allowlist.send(hinted());
-  allowlist.done("readNetmap", served);
-  allowlist.done("apply", [prefix]);
+  allowlist.done("readNetmap", netmapOf(served));
+  allowlist.done("apply", believes(prefix));
   allowlist.fire(100);
   allowlist.fire(200);
   return allowlist;
@@ -61,23 +63,39 @@ describe("what X believes", () => {
       { start: "watchTable" },
       apply(),
     ]);
-    expect(done("apply", [])).toEqual([inForce]);
+    expect(done("apply", believes())).toEqual([inForce]);
     expect(at()).toMatchObject({ table: "spacing" });
     expect(fire(100)).toEqual([]);
     expect(at()).toMatchObject({ table: "inForce" });
     expect(send(changed)).toEqual([apply(), counted(byNft)]);
-    expect(done("apply", [])).toEqual([]);
+    expect(done("apply", believes())).toEqual([]);
   });
 
   it("is a Node's prefix once list and netmap agree who serves it, whichever comes first", () => {
     const listFirst = closedToAll();
     expect(listFirst.send(hinted())).toEqual([readNetmap]);
-    expect(listFirst.done("readNetmap", served)).toEqual([apply(prefix)]);
+    expect(listFirst.done("readNetmap", netmapOf(served))).toEqual([apply(prefix)]);
     const netmapFirst = closedToAll(null);
     netmapFirst.send(hinted());
-    expect(netmapFirst.done("readNetmap", served)).toEqual([]);
+    expect(netmapFirst.done("readNetmap", netmapOf(served))).toEqual([]);
     expect(netmapFirst.send(listChanged)).toEqual([readList]);
     expect(netmapFirst.done("readList", bindings)).toEqual([apply(prefix)]);
+  });
+
+  it("is what an earlier keeper left in force, until both are known: a daemon that starts anew cuts nobody off", () => {
+    const { first, send, done, fire } = started(believes(prefix));
+    expect(first).toContainEqual(apply(prefix));
+    expect(done("apply", believes(prefix))).toEqual([inForce]);
+    expect(done("readList", bindings)).toEqual([]);
+    expect(fire(100)).toEqual([]);
+    send(hinted());
+    expect(done("readNetmap", netmapOf({}))).toEqual([apply()]);
+    const netmapFirst = started(believes(prefix));
+    netmapFirst.done("apply", believes(prefix));
+    netmapFirst.send(hinted());
+    netmapFirst.done("readNetmap", netmapOf(served));
+    expect(netmapFirst.fire(100)).toEqual([]);
+    expect(netmapFirst.done("readList", [])).toEqual([apply()]);
   });
 
   it.each<[string, ServedRoutes]>([
@@ -86,7 +104,7 @@ describe("what X believes", () => {
   ])("is no more than before once %s, within that one look", (_, routes) => {
     const { send, done } = open();
     expect(send(hinted(routes))).toEqual([readNetmap]);
-    expect(done("readNetmap", routes)).toEqual([apply()]);
+    expect(done("readNetmap", netmapOf(routes))).toEqual([apply()]);
   });
 
   it("is no more what the list does not bind, or binds to another", () => {
@@ -106,7 +124,7 @@ describe("what X believes", () => {
     for (let round = 0; round < 50; round += 1) {
       const more = { ...served, "9": [`10.244.${100 + round}.0/24`] };
       expect(send(hinted({ "9": more["9"] ?? [] }))).toEqual([readNetmap]);
-      expect(done("readNetmap", more)).toEqual([]);
+      expect(done("readNetmap", netmapOf(more))).toEqual([]);
       expect(fire(200)).toEqual([]);
     }
   });
@@ -114,12 +132,12 @@ describe("what X believes", () => {
   it("is loaded at most every 100 ms, the last state then", () => {
     const { send, done, fire } = closedToAll();
     send(hinted());
-    expect(done("readNetmap", served)).toEqual([apply(prefix)]);
-    expect(done("apply", [prefix])).toEqual([]);
+    expect(done("readNetmap", netmapOf(served))).toEqual([apply(prefix)]);
+    expect(done("apply", believes(prefix))).toEqual([]);
     for (const routes of [{}, served, {}]) {
       send(hinted());
       fire(200);
-      expect(done("readNetmap", routes)).toEqual([]);
+      expect(done("readNetmap", netmapOf(routes))).toEqual([]);
     }
     expect(fire(100)).toEqual([apply()]);
   });
@@ -127,11 +145,11 @@ describe("what X believes", () => {
   it("that changed during a load is loaded after it", () => {
     const { send, done, fire } = closedToAll();
     send(hinted());
-    done("readNetmap", served);
+    done("readNetmap", netmapOf(served));
     send(hinted());
     fire(200);
-    expect(done("readNetmap", {})).toEqual([]);
-    done("apply", [prefix]);
+    expect(done("readNetmap", netmapOf({}))).toEqual([]);
+    done("apply", believes(prefix));
     expect(fire(100)).toEqual([apply()]);
   });
 
@@ -144,7 +162,7 @@ describe("what X believes", () => {
       expect(fire(reload(failures))).toEqual([apply()]);
     }
     expect(context()).toMatchObject({ failures: 10, failure: brokenFailure });
-    expect(done("apply", [])).toEqual([inForce]);
+    expect(done("apply", believes())).toEqual([inForce]);
     expect(context()).toMatchObject({ failures: 0, failure: null });
   });
 });
@@ -155,7 +173,7 @@ describe("the table that somebody else changed", () => {
     expect(send(changed)).toEqual([apply(prefix), counted(byNft)]);
     expect(at()).toMatchObject({ table: "applying" });
     expect(context()).toMatchObject({ failure: byNft });
-    expect(done("apply", [prefix])).toEqual([]);
+    expect(done("apply", believes(prefix))).toEqual([]);
     expect(context()).toMatchObject({ failure: null, changed: null });
     expect(fire(100)).toEqual([]);
     expect(at()).toMatchObject({ table: "inForce" });
@@ -164,7 +182,7 @@ describe("the table that somebody else changed", () => {
   it("in the 100 ms after a load is loaded after them, once for however many changes", () => {
     const { send, done, fire } = open();
     send(changed);
-    done("apply", [prefix]);
+    done("apply", believes(prefix));
     for (let round = 0; round < 5; round += 1) expect(send(changed)).toEqual([]);
     expect(fire(100)).toEqual([apply(prefix), counted(byNft)]);
   });
@@ -173,7 +191,7 @@ describe("the table that somebody else changed", () => {
     const { send, done, fire } = open();
     send(changed);
     expect(send(changed)).toEqual([]);
-    expect(done("apply", [prefix])).toEqual([]);
+    expect(done("apply", believes(prefix))).toEqual([]);
     expect(fire(100)).toEqual([apply(prefix), counted(byNft)]);
   });
 
@@ -183,7 +201,7 @@ describe("the table that somebody else changed", () => {
     fail("apply", broken);
     expect(send(changed)).toEqual([]);
     expect(fire(reload(0))).toEqual([apply(prefix)]);
-    done("apply", [prefix]);
+    done("apply", believes(prefix));
     expect(fire(100)).toEqual([]);
   });
 
@@ -202,7 +220,7 @@ describe("the table that somebody else changed", () => {
       expect(allowlist.at()).toMatchObject({ watch: "deaf", table: "inForce" });
       expect(allowlist.fire(500)).toEqual([{ start: "watchTable" }, apply(prefix), counted(unheard)]);
       expect(allowlist.at()).toMatchObject({ watch: "hearing" });
-      allowlist.done("apply", [prefix]);
+      allowlist.done("apply", believes(prefix));
       expect(allowlist.fire(100)).toEqual([]);
     },
   );
@@ -214,7 +232,7 @@ describe("the netmap", () => {
     expect(send(hinted({ "2": [prefix] }))).toEqual([]);
     expect(send(hinted({ "7": [] }))).toEqual([]);
     expect(send(hinted({ "7": [prefix] }))).toEqual([readNetmap]);
-    done("readNetmap", served);
+    done("readNetmap", netmapOf(served));
     fire(200);
     expect(send(hinted())).toEqual([readNetmap]);
   });
@@ -227,9 +245,9 @@ describe("the netmap", () => {
     const { send, done, fire } = open();
     send(hinted());
     expect(send(hint)).toEqual([]);
-    expect(done("readNetmap", served)).toEqual([]);
+    expect(done("readNetmap", netmapOf(served))).toEqual([]);
     expect(fire(200)).toEqual([readNetmap]);
-    done("readNetmap", served);
+    done("readNetmap", netmapOf(served));
     expect(fire(200)).toEqual([]);
   });
 
@@ -237,7 +255,7 @@ describe("the netmap", () => {
     const { send, done, fire, at } = open();
     send(hinted());
     for (let round = 0; round < 5; round += 1) {
-      expect(done("readNetmap", served)).toEqual([]);
+      expect(done("readNetmap", netmapOf(served))).toEqual([]);
       expect(at()).toMatchObject({ netmap: { following: "spacing" } });
       for (let hints = 0; hints < 100; hints += 1)
         expect(send(hinted({ "9": [`10.${hints}.0.0/16`] }))).toEqual([]);
@@ -245,7 +263,7 @@ describe("the netmap", () => {
       expect(send(hinted({ "9": served["9"] ?? [] }))).toEqual([]);
       expect(fire(200)).toEqual([readNetmap]);
     }
-    done("readNetmap", served);
+    done("readNetmap", netmapOf(served));
     expect(fire(200)).toEqual([]);
   });
 
@@ -257,7 +275,7 @@ describe("the netmap", () => {
     const { send, done, context } = open();
     send(hinted());
     expect(done("readNetmap", null)).toEqual([]);
-    expect(context().served).toEqual(served);
+    expect(context().netmap).toEqual(netmapOf(served));
   });
 
   it("is asked for again a second after an error", () => {
@@ -266,7 +284,7 @@ describe("the netmap", () => {
     expect(fail("readNetmap", broken)).toEqual([counted()]);
     expect(at()).toMatchObject({ netmap: { following: "pausing" } });
     expect(fire(1_000)).toEqual([readNetmap]);
-    done("readNetmap", served);
+    done("readNetmap", netmapOf(served));
     expect(context().failure).toBeNull();
   });
 
@@ -279,7 +297,7 @@ describe("the netmap", () => {
       const allowlist = open();
       expect(happens(allowlist)).toEqual(deeds);
       expect(allowlist.at()).toMatchObject({ netmap: "away", table: "inForce" });
-      expect(allowlist.context().inForce).toEqual([prefix]);
+      expect(allowlist.context().inForce).toEqual(believes(prefix));
       expect(allowlist.fire(200)).toEqual([{ start: "followNetmap" }]);
     },
   );
@@ -298,10 +316,10 @@ describe("the list of Nodes", () => {
     send(listChanged);
     expect(fail("readList", broken)).toEqual([counted()]);
     expect(at()).toMatchObject({ list: "unreadable" });
-    expect(context().inForce).toEqual([prefix]);
+    expect(context().inForce).toEqual(believes(prefix));
     expect(fire(1_000)).toEqual([readList]);
     expect(done("readList", null)).toEqual([]);
-    expect(context()).toMatchObject({ bindings, believed: [prefix] });
+    expect(context()).toMatchObject({ bindings, believed: believes(prefix) });
   });
 
   it("is read anew when it changes during a reading, and every minute whoever watches it", () => {
@@ -316,25 +334,25 @@ describe("the list of Nodes", () => {
 
 it("the allowlist's keeper takes every transition of its machine", async () => {
   await walkAllTransitions(allowlistKeeperMachine, {
-    input: { seed: "n1", parent: recipient("parent") },
+    input: { seed: "n1", parent: recipient("parent"), believed: believes() },
     events: [],
   });
 });
 
 it("the allowlist takes every transition of its machine", async () => {
   await walkAllTransitions(allowlistMachine, {
-    input: { seed: "n1", parent: recipient("parent") },
+    input: { seed: "n1", parent: recipient("parent"), believed: believes() },
     events: [listChanged, hinted(), closed, changed, { type: "table.unwatched", failure: brokenFailure }],
     outcomes: {
       readList: { done: [null, bindings] },
-      readNetmap: { done: [null, served] },
-      apply: { done: [[]] },
+      readNetmap: { done: [null, netmapOf(served)] },
+      apply: { done: [believes()] },
     },
     stateKey: ({ context }) => [
       context.hinted,
       context.changed !== null,
-      context.believed.length,
-      context.inForce?.length,
+      context.believed.prefixes.length,
+      context.inForce?.prefixes.length,
     ],
     // Two timers of one delay, which the clock tells apart by their age alone.
     possible: ({ value }, { type }) =>

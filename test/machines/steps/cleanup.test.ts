@@ -8,8 +8,8 @@ const missed = "Headscale drops them when it misses the node";
 
 type Cleanup = ReturnType<typeof started>;
 
-function started(onlyWithdraws = false) {
-  const cleanup = drive(cleanupMachine, { onlyWithdraws });
+function started(onlyWithdraws = false, owners = false) {
+  const cleanup = drive(cleanupMachine, { onlyWithdraws, owners });
   const first = cleanup.start();
   const said = () => cleanup.context().report.at(-1);
   return { ...cleanup, first, said };
@@ -135,6 +135,40 @@ describe("cleanup", () => {
     expect(done("removeGuard")).toEqual([]);
     expect(said()).toMatchObject({ step: "guard" });
     expect(at()).toBe("incomplete");
+  });
+
+  it("keeps the node's rules while an owner's tailscaled holds what is ours, and says what he has to do", () => {
+    const { done, fail, said, at, actor } = started(false, true);
+    done("unpublish");
+    done("restore", false);
+    expect(fail("withdraw", broken)).toEqual([{ start: "detach" }]);
+    const left = { step: "owner", text: "broken", failure: brokenFailure };
+    expect(said()).toEqual(left);
+    done("detach", 3);
+    expect(done("end", false)).toEqual([]);
+    expect(at()).toBe("incomplete");
+    expect(actor.getSnapshot().output).toEqual({ left: [left] });
+    const late = started(false, true);
+    late.done("unpublish");
+    late.done("restore", false);
+    expect(late.timers()).toEqual([5_000]);
+    late.fire(5_000);
+    const message = "the node's tailscaled does not give back what was added to it";
+    expect(late.said()).toEqual({ step: "owner", text: message, failure: { code: "TIMED_OUT", message } });
+  });
+
+  it("goes on where an owner's tailscaled gave all back, though Headscale does not confirm it", () => {
+    const { done, fire, said } = started(false, true);
+    done("unpublish");
+    done("restore", false);
+    expect(done("withdraw", prefixes)).toEqual([confirm]);
+    expect(fire(5_000).filter((deed) => !("stop" in deed))).toEqual([{ start: "detach" }]);
+    expect(said()).toEqual({
+      step: "routes",
+      text: "withdrew 10.244.1.0/24, not confirmed: the node's tailscaled has told Headscale",
+    });
+    done("detach", 3);
+    expect(done("end", false)).toEqual([{ start: "removeGuard" }]);
   });
 
   it("pauses after the withdrawal where no more is asked", () => {

@@ -171,6 +171,33 @@ describe("the root without Kubernetes", () => {
     expect(at()).toBe("stopped");
   });
 
+  it("attends the node's own tailscaled where that carries the pods", () => {
+    const tailscale = { ...settings.tailscale, mode: "host", mtu: 1400 } as const;
+    const { first, send } = started({ tailscale });
+    const { input } = first.find((deed) => "start" in deed && deed.start === "owner") as { input: object };
+    expect(first.some((deed) => "start" in deed && deed.start === "tailscaled")).toBe(false);
+    expect(input).toMatchObject({ mtu: 1400, guard: "<guard>", routes: "<routes>" });
+    expect(input).not.toHaveProperty("mode");
+    expect(send(change("headscale.authKey", ""))).toContainEqual({
+      to: "owner",
+      type: "credentials.replaced",
+    });
+  });
+
+  it("keeps the allowlist beside the node's own tailscaled, and serves once that is in force", () => {
+    const believed = { prefixes: ["10.244.2.0/24"], nodes: [] };
+    const { first, send, at } = started({ allowlist: { believed } });
+    expect(first).toContainEqual({
+      start: "allowlistKeeper",
+      input: { seed: "n1", parent: "<headcni>", believed },
+    });
+    send({ type: "pods.recovered", count: 0 });
+    send({ type: "guard.held" });
+    expect(at()).toBe("starting");
+    send({ type: "allowlist.inForce" });
+    expect(at()).toBe("live");
+  });
+
   const change = (path: string, to: string): HeadcniEvent => ({
     type: "config.changed",
     changes: [{ path, from: "", to }],

@@ -19,6 +19,7 @@ const well = {
   proof: "given",
   guard: "ok",
   tailnet: "ok",
+  owner: "ok",
   control: "ok",
   login: "ok",
   route: "ok",
@@ -73,6 +74,8 @@ describe("health", () => {
   it("knows nothing at its start but what an earlier life proved, and tells who follows", () => {
     const unknown = Object.fromEntries(Object.keys(well).map((region) => [region, "unknown"]));
     const { first, followed } = started();
+    // There is an owner only where the tailscaled is not ours.
+    Object.assign(unknown, { owner: "ok" });
     expect(first).toEqual({ ...unknown, service: "starting", proof: "wanted" });
     expect(followed).toEqual(["cni false", "node HeadcniStarting"]);
     const before = started({ provenBefore: true, kubernetes: false });
@@ -94,6 +97,8 @@ describe("health", () => {
     [{ type: "guard.fighting", invariants: ["node.ownRule"] }, { guard: "fighting" }, ["node GuardBroken"]],
     [{ type: "guard.failed", failure }, { guard: "failed" }, ["node GuardBroken"]],
     [down, { tailnet: "down" }, ["node TailnetDown"]],
+    [{ type: "owner.judged", words: "shields up" }, { owner: "wrong" }, []],
+    [{ type: "owner.judged", words: "" }, {}, []],
     [{ type: "control.lost" }, { control: "away" }, ["headscale control.lost"]],
     [login(false, ""), { login: "pending" }, []],
     [login(false, "expired"), { login: "refused" }, []],

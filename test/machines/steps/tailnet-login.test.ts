@@ -10,7 +10,7 @@ const ask = { to: "headscale", type: "authKey.wanted", replyTo: "<tailnetLogin>"
 const hush = { start: "hush" };
 const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 5_000, mostMs: 300_000 }, "n1");
 
-function started(authKeyFrom: "credentials" | "headscale" = "credentials") {
+function started(authKeyFrom: "credentials" | "headscale" | "owner" = "credentials") {
   const input = { wanted, authKeyFrom, headscale: recipient("headscale"), parent: recipient("parent") };
   const session = drive(tailnetLoginMachine, input);
   return { ...session, first: session.start() };
@@ -54,6 +54,13 @@ describe("a login", () => {
     expect(send({ type: "authKey.granted", authKey: "k" })).toEqual([
       { start: "login", input: { wanted, authKey: "k" } },
     ]);
+  });
+
+  it("is left to the owner of a tailscaled that is not ours, and no key is asked for", () => {
+    const { done, timers, at } = started("owner");
+    expect(done("hasNodeKey", false)).toEqual([]);
+    expect(at()).toBe("awaitingOwner");
+    expect(timers()).toEqual([]);
   });
 
   it("waits when Headscale makes no key", () => {

@@ -3,6 +3,7 @@ import { allowlistKeeperMachine } from "../../../machines/wire/allowlist-keeper-
 import { wireResolverMachine } from "../../../machines/wire/resolver-machine.ts";
 import { wireMachine } from "../../../machines/wire/wire-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
+import { nobodyBelieved } from "../../../src/domain/believed-prefixes.ts";
 import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
 
 const process = { pid: 42, startTime: "1000" };
@@ -46,7 +47,10 @@ describe("headcni-wire", () => {
 
   it("with Kubernetes starts tailscaled only once X lets in nothing that is not believed", () => {
     const { done, send, at, timers } = started(true);
-    const keeper = { start: "allowlistKeeper", input: { seed: "n1", parent: "<wire>" } };
+    const keeper = {
+      start: "allowlistKeeper",
+      input: { seed: "n1", parent: "<wire>", believed: nobodyBelieved },
+    };
     expect(done("prepare", [])).toEqual([keeper]);
     expect(at()).toBe("enclosing");
     expect(timers()).toEqual([]);
@@ -163,9 +167,10 @@ describe("headcni-wire", () => {
 
 describe("the keeper of the allowlist", () => {
   it("starts it again a second after it failed, and knows the failure until it lasted for 20 s", () => {
-    const keeper = drive(allowlistKeeperMachine, { seed: "n1", parent: recipient("wire") });
-    const run = { start: "allowlist", input: { seed: "n1", parent: "<wire>" } };
-    expect(keeper.start()).toEqual([run]);
+    const left = { prefixes: ["10.244.2.0/24"], nodes: [] };
+    const keeper = drive(allowlistKeeperMachine, { seed: "n1", parent: recipient("wire"), believed: left });
+    const run = { start: "allowlist", input: { seed: "n1", parent: "<wire>", believed: nobodyBelieved } };
+    expect(keeper.start()).toEqual([{ ...run, input: { ...run.input, believed: left } }]);
     for (let round = 0; round < 3; round += 1) {
       expect(keeper.fail("allowlist", broken)).toEqual([counted()]);
       expect(keeper.at()).toBe("crashed");

@@ -1,3 +1,8 @@
+{{- /* Of the objects; a second release in a cluster has another one. */ -}}
+{{- define "headcni.name" -}}
+{{ .Values.fullnameOverride | default "headcni" }}
+{{- end }}
+
 {{- define "headcni.labels" -}}
 app.kubernetes.io/name: headcni
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -17,7 +22,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "headcni.secretName" -}}
-{{ .Values.headscale.existingSecret | default "headcni-credentials" }}
+{{ .Values.headscale.existingSecret | default (printf "%s-credentials" (include "headcni.name" .)) }}
 {{- end }}
 
 {{- /* The daemon's configuration: what the chart knows, and over it what .Values.config says. */ -}}
@@ -34,6 +39,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- with .Values.network.allowFromUnderlay }}
 {{- $_ := set $network "allowFromUnderlay" . }}
 {{- end }}
+{{- /* Likewise. */ -}}
+{{- $tailscale := dict }}
+{{- if eq (include "headcni.mode" .) "host" }}
+{{- $tailscale = dict "mode" "host" "socket" (printf "/host%s" (include "headcni.socket" .)) "bootUnit" (eq (include "headcni.bootUnit" .) "true") }}
+{{- end }}
 {{- $kubernetes := dict "enabled" true }}
 {{- if .Values.publishNodeAddress }}
 {{- $_ := set $kubernetes "publishNodeAddress" true }}
@@ -46,7 +56,58 @@ app.kubernetes.io/instance: {{ .Release.Name }}
       "network" $network
       "cni" .Values.cni
       "kubernetes" $kubernetes }}
+{{- if $tailscale }}
+{{- $_ := set $known "tailscale" $tailscale }}
+{{- end }}
 {{- toYaml (mergeOverwrite $known (deepCopy .Values.config)) }}
+{{- end }}
+
+{{- define "headcni.mode" -}}
+{{ (.Values.tailscale).mode | default "daemon" }}
+{{- end }}
+
+{{- /* Of the node's own tailscaled, on the node. */ -}}
+{{- define "headcni.socket" -}}
+{{ (.Values.tailscale).socket | default "/var/run/tailscale/tailscaled.sock" }}
+{{- end }}
+
+{{- /* The folder above the socket's: systemd makes the socket's own folder anew with each start of tailscaled (RuntimeDirectory=). */ -}}
+{{- define "headcni.socketMount" -}}
+{{- $folder := dir (include "headcni.socket" .) -}}
+{{ eq (dir $folder) "/" | ternary $folder (dir $folder) }}
+{{- end }}
+
+{{- /* The configuration says where: below /host. Read-only: one may connect all the same. */ -}}
+{{- define "headcni.tailscaledMount" -}}
+{name: tailscaled, mountPath: /host{{ include "headcni.socketMount" . }}, readOnly: true, mountPropagation: HostToContainer}
+{{- end }}
+
+{{- define "headcni.tailscaledVolume" -}}
+{name: tailscaled, hostPath: {path: {{ include "headcni.socketMount" . }}, type: Directory}}
+{{- end }}
+
+{{- /* "true" where the chart puts a unit on the nodes that loads the rules before tailscaled starts. */ -}}
+{{- define "headcni.bootUnit" -}}
+{{ and (eq (include "headcni.mode" .) "host") (.Values.tailscale).bootUnit }}
+{{- end }}
+
+{{- define "headcni.bootUnitContainer" -}}
+image: {{ include "headcni.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+command: [headcni-boot-unit]
+env: {{- include "headcni.environment" . | nindent 2 }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  runAsUser: 0
+  capabilities:
+    drop: [ALL]
+  seccompProfile:
+    type: RuntimeDefault
+{{- end }}
+
+{{- define "headcni.unitsVolume" -}}
+{name: units, hostPath: {path: /etc/systemd/system, type: DirectoryOrCreate}}
 {{- end }}
 
 {{- /* "true" where daemons write the addresses of their Nodes, by whichever value. */ -}}
@@ -74,7 +135,7 @@ appArmorProfile:
   valueFrom:
     fieldRef:
       fieldPath: spec.nodeName
-{{- if .Values.announceHostIP }}
+{{- if and .Values.announceHostIP (eq (include "headcni.mode" .) "daemon") }}
 - name: HEADCNI_TAILSCALE_STATIC_ENDPOINTS
   valueFrom:
     fieldRef:
@@ -92,6 +153,8 @@ appArmorProfile:
 {{- /* All that HeadCNI leaves on a node's disk; the rest of its work a reboot takes away. */ -}}
 {{- define "headcni.nodeFiles" -}}
 {{ .Values.cni.confDir }}/{{ dig "cni" "confName" "10-headcni.conflist" .Values.config }} {{ .Values.cni.binDir }}/headcni {{ .Values.runtimeDir }} {{ .Values.stateDir }}
+{{- if eq (include "headcni.bootUnit" .) "true" }} /etc/systemd/system/headcni-guard.service /etc/systemd/system/multi-user.target.wants/headcni-guard.service
+{{- end }}
 {{- end }}
 
 {{- /* What every pod of HeadCNI shares: on the node's network, everywhere, before anything else. */ -}}
@@ -135,7 +198,7 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 
 {{- define "headcni.configVolumes" -}}
 - name: config
-  configMap: {name: headcni}
+  configMap: {name: {{ include "headcni.name" . }}}
 - name: credentials
   secret:
     secretName: {{ include "headcni.secretName" . }}
@@ -154,7 +217,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 apiVersion: apps/v1
 kind: DaemonSet
 metadata:
-  name: headcni-cleanup
+  name: {{ include "headcni.name" . }}-cleanup
   namespace: {{ .Release.Namespace }}
   labels: {{- include "headcni.labels" . | nindent 4 }}
     app.kubernetes.io/component: cleanup
@@ -186,6 +249,17 @@ spec:
             - {name: cni-bin, mountPath: {{ .Values.cni.binDir }}}
             - {name: cni-conf, mountPath: {{ .Values.cni.confDir }}}
             - {name: sysctls, mountPath: /host/proc/sys/net}
+            {{- if eq (include "headcni.mode" .) "host" }}
+            - {{ include "headcni.tailscaledMount" . }}
+            {{- end }}
+        {{- if eq (include "headcni.bootUnit" .) "true" }}
+        # Once nothing needs the rules any more.
+        - name: remove-boot-unit
+          {{- include "headcni.bootUnitContainer" . | nindent 10 }}
+          args: [--remove, --units, /host/etc/systemd/system]
+          volumeMounts:
+            - {name: units, mountPath: /host/etc/systemd/system}
+        {{- end }}
       containers:
         - name: clean
           image: {{ include "headcni.image" . }}
@@ -207,4 +281,10 @@ spec:
         - {name: cni-bin, hostPath: {path: {{ .Values.cni.binDir }}, type: DirectoryOrCreate}}
         - {name: cni-conf, hostPath: {path: {{ .Values.cni.confDir }}, type: DirectoryOrCreate}}
         - {name: sysctls, hostPath: {path: /proc/sys/net, type: Directory}}
+        {{- if eq (include "headcni.mode" .) "host" }}
+        - {{ include "headcni.tailscaledVolume" . }}
+        {{- end }}
+        {{- if eq (include "headcni.bootUnit" .) "true" }}
+        - {{ include "headcni.unitsVolume" . }}
+        {{- end }}
 {{- end }}

@@ -1,0 +1,30 @@
+import { nobodyBelieved } from "../believed-prefixes.ts";
+import type { Mend, NamespaceObservation } from "../guard-observation.ts";
+import { findBroken } from "../guard-plan.ts";
+import type { HostCarrier, HostGuard } from "../guard-settings.ts";
+import { loadTable } from "../nft-table.ts";
+import { hostAllowlist } from "./host-allowlist.ts";
+
+/**
+ * What stands before tailscaled's first packet after a boot, by the configuration and what the state directory remembers of the owner's
+ * tailscaled: RouteAll outlives us, so must the rules that confine it. With Kubernetes (`allowlist`) nothing of the tailnet is
+ * believed until the daemon hears of it, as headcni-wire begins; without, there is no allowlist. Forwarding waits for the daemon, too, and
+ * so do the addresses of Services: the node has none of its own yet by which a prefix shows that it holds its LAN, and no pod runs.
+ */
+export function bootMends(
+  shared: Omit<HostGuard, "carrier" | "services">,
+  remembered: Omit<HostCarrier, "kind">,
+  node: NamespaceObservation,
+  allowlist: boolean,
+): readonly Mend[] {
+  const settings: HostGuard = { ...shared, services: [], carrier: { kind: "host", ...remembered } };
+  const document = loadTable(hostAllowlist(settings, nobodyBelieved));
+  return [
+    ...(allowlist
+      ? [{ kind: "firewall", namespace: "node", changes: [{ tool: "nft", document }] } as const]
+      : []),
+    ...findBroken(settings, { node })
+      .flatMap(({ mends }) => mends)
+      .filter(({ kind }) => kind !== "sysctls"),
+  ];
+}
