@@ -18,6 +18,7 @@ export type TailscaledPeer = {
   readonly Online: boolean;
   readonly TailscaleIPs: readonly string[] | null;
   readonly PrimaryRoutes?: readonly string[] | null;
+  readonly ExitNodeOption?: boolean;
   readonly CurAddr?: string;
   readonly Relay?: string;
 };
