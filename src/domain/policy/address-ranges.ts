@@ -10,7 +10,8 @@ export interface AddressRange {
 export function rangesOf(prefix: string, except: readonly string[]): readonly AddressRange[] {
   const whole = parsePrefix(prefix);
   const holes = except.map(parsePrefix).filter(({ family }) => family === whole.family);
-  let { first, last } = rangeOf(whole);
+  const { first: start, last } = rangeOf(whole);
+  let first = start;
   const ranges: AddressRange[] = [];
   for (const hole of joined(holes.map(rangeOf))) {
     if (hole.last < first) continue;

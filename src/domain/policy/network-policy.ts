@@ -1,4 +1,4 @@
-import type { Labels, LabelSelector } from "./label-selector.ts";
+import type { LabelSelector, Labels } from "./label-selector.ts";
 
 /** A NetworkPolicy (networking.k8s.io/v1) as it is kept: the API's defaults filled in, all texts canonical. */
 export interface NetworkPolicy {

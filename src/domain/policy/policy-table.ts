@@ -1,0 +1,130 @@
+import { accept, belongsToKnownFlow, bothAddressesIn, jumpByAddress } from "../nft-statements.ts";
+import type { NftChain, NftRule, NftSet, NftTable } from "../nft-table.ts";
+import { addressOwners } from "./address-owners.ts";
+import { type Combination, combine } from "./combination.ts";
+import { grantsOf } from "./grants.ts";
+import { type Isolation, isolationOf } from "./isolation.ts";
+import type { Direction, PolicyPod, PolicyWorld } from "./network-policy.ts";
+import { namespaceLabels } from "./pod-term.ts";
+import { type ChainPlace, policyChains } from "./policy-chains.ts";
+import { contentNames, policySets } from "./policy-sets.ts";
+import { fillSets, type MemberSet } from "./set-members.ts";
+
+export const policyTableName = "headcni_policy";
+
+export interface PolicyTable {
+  readonly table: NftTable;
+  /** How the sets of its pods came about: whoever knows it can tell what one pod changes. */
+  readonly memberSets: readonly MemberSet[];
+}
+
+const families = [4, 6] as const;
+const directions = ["egress", "ingress"] as const;
+
+/**
+ * The table that enforces the policies for this node's pods, in the node's namespace. What is forwarded is judged behind the
+ * translation of its destination: Services, node ports and host ports are the pods they lead to. What the node itself sends and receives is
+ * no forwarded packet and is not judged: that is how a node always reaches its own pods, and no address is exempt. Nothing
+ * here sees a pod's loopback, nor neighbour discovery, which is between a pod and its node.
+ */
+export function policyTable(world: PolicyWorld): PolicyTable {
+  const names = contentNames();
+  const sets = policySets(names);
+  const chains = policyChains(names, sets);
+  const combinationOf = combinations();
+  const podsByUid = new Map(world.pods.map((pod) => [pod.runtimeUid, pod]));
+  const jumps = new Map<string, Map<string, string>>();
+  const isolated = new Set<string>();
+
+  for (const attached of world.attached)
+    for (const direction of directions) {
+      const isolation = isolationOf(attached, podsByUid.get(attached.podUid), direction, world.policies);
+      if (isolation.kind === "none") continue;
+      for (const address of attached.addresses) {
+        const family = address.includes(":") ? 6 : 4;
+        const chain = chains.judging(combinationOf(isolation, { direction, family }), { direction, family });
+        const map = `${direction}${family}`;
+        jumps.set(map, (jumps.get(map) ?? new Map<string, string>()).set(address, chain));
+        isolated.add(address);
+      }
+    }
+
+  const memberSets = sets.members();
+  const filled = fillSets(memberSets, namespaceLabels(world.namespaces), addressOwners(world));
+  const table: NftTable = {
+    name: policyTableName,
+    sets: [...families.map((family) => selfSet(family, isolated)), ...sets.blocks(), ...filled],
+    maps: directions.flatMap((direction) =>
+      families.map((family) => ({
+        name: `${direction}${family}`,
+        type: family === 4 ? ("ipv4_addr" as const) : ("ipv6_addr" as const),
+        elements: [...(jumps.get(`${direction}${family}`) ?? [])],
+      })),
+    ),
+    chains: directions.map(baseChain),
+    subchains: chains.made(),
+  };
+  return { table, memberSets };
+}
+
+/** Two base chains: who accepts in one has not accepted in the other. Behind the guard's (-150), before kube-proxy's (0). */
+function baseChain(direction: Direction): NftChain {
+  return {
+    name: direction,
+    ...{ type: "filter", hook: "forward", priority: direction === "egress" ? -140 : -139, policy: "accept" },
+    rules: [
+      // Judged when it was opened. A policy that forbids it now ends it by deleting conntrack's entry.
+      { name: "known-flow", statements: [belongsToKnownFlow, accept] },
+      ...families.map(toItself),
+      ...families.map((family) => toItsChain(direction, family)),
+    ],
+  };
+}
+
+/** A pod that reaches itself by a Service. Nothing isolates it from itself. */
+function toItself(family: 4 | 6): NftRule {
+  return { name: `itself-${family}`, statements: [bothAddressesIn(family, `@self${family}`), accept] };
+}
+
+function selfSet(family: 4 | 6, isolated: ReadonlySet<string>): NftSet {
+  const address = family === 4 ? "ipv4_addr" : "ipv6_addr";
+  const own = [...isolated].filter((text) => text.includes(":") === (family === 6));
+  return {
+    ...{ name: `self${family}`, type: [address, address], single: true },
+    elements: own.map((text) => ({ concat: [text, text] })),
+  };
+}
+
+function toItsChain(direction: Direction, family: 4 | 6): NftRule {
+  const end = direction === "egress" ? "saddr" : "daddr";
+  return {
+    name: `isolated-${family}`,
+    statements: [jumpByAddress(family, end, `@${direction}${family}`)],
+  };
+}
+
+/** Pods that the same policies select, and that name their ports alike, have the same: most of a node's pods are alike. */
+function combinations() {
+  const known = new Map<string, Combination>();
+  return (
+    isolation: Exclude<Isolation, { readonly kind: "none" }>,
+    { direction, family }: ChainPlace,
+  ): Combination | "nothing" => {
+    if (isolation.kind === "unknownPod") return "nothing";
+    const { pod, policies } = isolation;
+    const key = JSON.stringify([
+      direction,
+      family,
+      policies.map(({ name }) => name),
+      pod.namespace,
+      portsOf(pod),
+    ]);
+    const combination = known.get(key) ?? combine(grantsOf(policies, direction, pod), family);
+    known.set(key, combination);
+    return combination;
+  };
+}
+
+function portsOf({ ports }: PolicyPod): readonly unknown[] {
+  return ports.map(({ name, protocol, port }) => [name, protocol, port]);
+}
