@@ -24,7 +24,7 @@ export function contentNames(): ContentNames {
     nameFor: (prefix, content) => {
       const text = JSON.stringify(content);
       for (let attempt = 0; ; attempt++) {
-        const name = `${prefix}-${stableHash(attempt === 0 ? text : `${text}/${attempt}`)}`;
+        const name = `${prefix}_${stableHash(attempt === 0 ? text : `${text}/${attempt}`)}`;
         const known = contents.get(name);
         if (known === undefined) contents.set(name, text);
         if (known === undefined || known === text) return name;
