@@ -1,7 +1,6 @@
 import type { NftElement } from "../nft-statements.ts";
 import {
   addChain,
-  addMap,
   addRules,
   addSet,
   digestOf,
@@ -25,11 +24,9 @@ export interface TableChange {
 
 export interface RuleChange {
   readonly newSets: readonly NftSet[];
-  readonly newMaps: readonly NftVerdictMap[];
   /** With all their rules; one of a name that is there takes its place. */
   readonly chains: readonly NftSubchain[];
   readonly goneChains: readonly string[];
-  /** Maps, too. */
   readonly goneSets: readonly string[];
 }
 
@@ -50,17 +47,16 @@ export type ElementChange =
       readonly add: readonly NftJump[];
     };
 
-/** `before` and `after` have the same base chains. */
+/** `before` and `after` have the same base chains and maps, whose elements alone differ. */
 export function tableChange(before: NftTable, after: NftTable): TableChange {
   const [oldSets, oldMaps, oldChains] = [byName(before.sets), byName(before.maps), byName(before.subchains)];
   const { sets = [], maps = [], subchains = [] } = after;
   const chains = subchains.filter((chain) => !sameRules(chain, oldChains.get(chain.name)));
   const rules: RuleChange = {
     newSets: sets.filter(({ name }) => !oldSets.has(name)),
-    newMaps: maps.filter(({ name }) => !oldMaps.has(name)),
     chains,
     goneChains: missing(oldChains, subchains),
-    goneSets: [...missing(oldSets, sets), ...missing(oldMaps, maps)],
+    goneSets: missing(oldSets, sets),
   };
   const elements = [
     ...sets.flatMap((set) => setChange(oldSets.get(set.name), set)),
@@ -81,7 +77,6 @@ export function changeDocument(
       ...rules.newSets.map((set) => addSet(table, set)),
       // One that is there already is left as it is.
       ...rules.chains.map((chain) => addChain(table, chain)),
-      ...rules.newMaps.map((map) => addMap(table, map)),
       ...elements.flatMap((change) => elementCommands(table, change)),
       ...flushed.map((name) => ({ flush: chainAt(name) })),
       ...rules.chains.flatMap((chain) => addRules(table, chain, digestOf(chain.rules))),

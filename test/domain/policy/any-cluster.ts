@@ -231,6 +231,41 @@ export const anyCluster: fc.Arbitrary<ApiCluster> = fc
     return { ...rest, pods, nodes: clusterNodes, attached: attachedOf(bodies, pods, stranger) };
   });
 
+/** The cluster before and after somebody changed it: most of it stays. */
+export const anyChange: fc.Arbitrary<readonly [ApiCluster, ApiCluster]> = fc
+  .tuple(
+    anyCluster,
+    anyCluster,
+    fc.record({ policies: fc.nat(3), pods: fc.boolean(), namespaces: fc.nat(3) }),
+  )
+  .map(([before, other, changes]) => [
+    before,
+    {
+      ...before,
+      policies: [
+        ...before.policies.slice(changes.policies),
+        ...other.policies.slice(0, changes.policies).map(({ metadata, spec }, at) => ({
+          metadata: { ...metadata, name: `new${at}` },
+          spec,
+        })),
+      ],
+      ...(changes.pods ? { pods: other.pods, attached: other.attached } : {}),
+      ...(changes.namespaces === 0 ? { namespaces: other.namespaces } : {}),
+    },
+  ]);
+
+/** What changes of other nodes' pods and of namespaces alone. */
+export const anyRemoteChange: fc.Arbitrary<readonly [ApiCluster, ApiCluster]> = fc
+  .tuple(anyCluster, anyCluster, fc.boolean())
+  .map(([before, other, namespaces]) => {
+    const isOwn = ({ spec }: ApiPod) => spec.nodeName === "n1";
+    const others = other.pods
+      .filter((pod) => !isOwn(pod))
+      .map((pod) => ({ ...pod, metadata: { ...pod.metadata, uid: `${pod.metadata.uid}-new` } }));
+    const pods = [...before.pods.filter(isOwn), ...others];
+    return [before, { ...before, pods, ...(namespaces ? { namespaces: other.namespaces } : {}) }];
+  });
+
 const places = {
   4: [
     ...[1, 2].flatMap((node) => slots.map((slot) => podAddress(node, slot, 4))),

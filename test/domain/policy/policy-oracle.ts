@@ -42,7 +42,14 @@ function permits(cluster: ApiCluster, packet: Opener, type: Type): boolean {
   if (isolating.length === 0) return true;
   return isolating.some((policy) =>
     ((type === "Ingress" ? policy.spec.ingress : policy.spec.egress) ?? []).some((rule) =>
-      ruleMatches(cluster, policy, rule, type, packet),
+      ruleMatches(
+        cluster,
+        policy,
+        rule,
+        type,
+        packet,
+        type === "Ingress" ? pod : podAt(cluster, packet.destination),
+      ),
     ),
   );
 }
@@ -59,10 +66,10 @@ function ruleMatches(
   rule: ApiRule,
   type: Type,
   packet: Opener,
+  receiver: ApiPod | undefined,
 ): boolean {
   const peers = (type === "Ingress" ? rule.from : rule.to) ?? [];
   const other = type === "Ingress" ? packet.source : packet.destination;
-  const receiver = podAt(cluster, packet.destination);
   const ports = rule.ports ?? [];
   return (
     (peers.length === 0 || peers.some((peer) => peerMatches(cluster, policy, peer, other))) &&
