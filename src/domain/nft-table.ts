@@ -93,13 +93,15 @@ export function tableHolds(wanted: NftTable, found: ObservedTable | undefined): 
 export function loadTable(table: NftTable): unknown {
   const { name, sets = [], maps = [], chains, subchains = [] } = table;
   const self = { table: { family, name } };
-  const digest = digestOf(table);
+  // Of a table with subchains those and the elements change without the rest.
+  const digest = digestOf(table.subchains === undefined ? table : chains);
   const commands = [
     ...sets.map((set) => addSet(name, set)),
     ...chains.map((chain) => addChain(name, chain)),
     ...subchains.map((chain) => addChain(name, chain)),
     ...maps.map((map) => addMap(name, map)),
-    ...[...chains, ...subchains].flatMap((chain) => addRules(name, chain, digest)),
+    ...chains.flatMap((chain) => addRules(name, chain, digest)),
+    ...subchains.flatMap((chain) => addRules(name, chain, digestOf(chain.rules))),
   ];
   // Adding first makes the deletion succeed when there is no such table.
   return { nftables: [{ add: self }, { delete: self }, { add: self }, ...commands] };
@@ -110,7 +112,9 @@ type NftCommand = Readonly<Record<string, unknown>>;
 
 export function addSet(table: string, { name, type, single, elements }: NftSet): NftCommand {
   const flags = single === true ? {} : { flags: ["interval"] };
-  return { add: { set: { ...{ family, table, name, type }, ...flags, ...elemOf(elements) } } };
+  const [only, ...more] = [type].flat();
+  const types = more.length === 0 ? only : [only, ...more];
+  return { add: { set: { ...{ family, table, name, type: types }, ...flags, ...elemOf(elements) } } };
 }
 
 /** The subchains it jumps to must be there. */

@@ -60,13 +60,15 @@ export function fillSets(
   const elements = new Map<string, NftElement[]>(sets.map(({ name }) => [name, []]));
   for (const [address, pod] of owners)
     for (const { set, element } of membershipsOf(address, pod)) elements.get(set)?.push(element);
-  return sets.map((set) => ({ ...emptySet(set), elements: elements.get(set.name) ?? [] }));
+  return sets.map((set) => ({
+    ...{ name: set.name, type: typeOf(set), single: true },
+    elements: elements.get(set.name) ?? [],
+  }));
 }
 
-function emptySet({ name, family, kind }: MemberSet): NftSet {
-  const address: NftType = family === 4 ? "ipv4_addr" : "ipv6_addr";
-  const type = kind === "pods" ? address : ([address, "inet_proto", "inet_service"] as const);
-  return { name, type, single: true, elements: [] };
+export function typeOf({ family, kind }: MemberSet): readonly NftType[] {
+  const address = family === 4 ? "ipv4_addr" : "ipv6_addr";
+  return kind === "pods" ? [address] : [address, "inet_proto", "inet_service"];
 }
 
 interface IndexedTerm {

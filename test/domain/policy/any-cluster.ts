@@ -21,8 +21,6 @@ export const clusterNodes: readonly PolicyNode[] = [
   { name: "n1", podCidrs: ["10.244.1.0/24", "fd00:1::/64"], addresses: ["192.0.2.1", "2001:db8::1"] },
   { name: "n2", podCidrs: ["10.244.2.0/24", "fd00:2::/64"], addresses: ["192.0.2.2", "2001:db8::2"] },
 ];
-const routers = ["10.244.1.1", "10.244.2.1", "fd00:1::1", "fd00:2::1"];
-const outside = ["203.0.113.9", "2001:db8:9::9", ...clusterNodes.flatMap(({ addresses }) => addresses)];
 const slots = [10, 11, 12, 13];
 const namespaceNames = ["red", "green", "blue"];
 const keys = ["app", "tier", "constructor"];
@@ -266,17 +264,24 @@ export const anyRemoteChange: fc.Arbitrary<readonly [ApiCluster, ApiCluster]> = 
     return [before, { ...before, pods, ...(namespaces ? { namespaces: other.namespaces } : {}) }];
   });
 
+/** The addresses of the first node's pods, by pod. */
+export const ownSlots: readonly (readonly string[])[] = slots.map((slot) => [
+  podAddress(1, slot, 4),
+  podAddress(1, slot, 6),
+]);
+
+/** All others that a packet may have. */
+export const elsewhere: readonly string[] = [
+  ...slots.flatMap((slot) => [podAddress(2, slot, 4), podAddress(2, slot, 6)]),
+  ...["10.244.1.1", "10.244.2.1", "fd00:1::1", "fd00:2::1"],
+  ...["203.0.113.9", "2001:db8:9::9"],
+  ...clusterNodes.flatMap(({ addresses }) => addresses),
+];
+
+const everywhere = [...ownSlots.flat(), ...elsewhere];
 const places = {
-  4: [
-    ...[1, 2].flatMap((node) => slots.map((slot) => podAddress(node, slot, 4))),
-    ...routers,
-    ...outside,
-  ].filter((text) => !text.includes(":")),
-  6: [
-    ...[1, 2].flatMap((node) => slots.map((slot) => podAddress(node, slot, 6))),
-    ...routers,
-    ...outside,
-  ].filter((text) => text.includes(":")),
+  4: everywhere.filter((address) => !address.includes(":")),
+  6: everywhere.filter((address) => address.includes(":")),
 } as const;
 
 /** Of both families, each with one end that is likely a pod of the node. */
