@@ -28,8 +28,9 @@ export interface PolicyChains {
 }
 
 /**
- * Without the entry of conntrack that a policy ended, the next segment of the flow, of either end, would begin it again (loose pick-up), and
- * once judged by the wrong direction it would go on. What is no opener is refused for that, so the entries can be deleted after the rules are in force.
+ * How a policy ends the flows that it now forbids: first its rules are in force, then conntrack's entries of those flows are deleted
+ * (by ctnetlink; `traceFlow` says which). The next segment, of either end, would make a new entry (loose pick-up, net/netfilter/nf_conntrack_proto_tcp.c,
+ * tcp_new), and one that the pod itself sends would be judged as a flow that the pod opens. So TCP that is no opener is refused, in both directions.
  */
 const unplaced: readonly NftRule[] = [
   { name: "invalid", statements: [isInvalid, ...refused] },

@@ -18,6 +18,7 @@ export interface PolicyTable {
   readonly memberSets: readonly MemberSet[];
 }
 
+const everything: Combination = { everyPort: "everybody", ports: [], named: [] };
 const families = [4, 6] as const;
 const directions = ["egress", "ingress"] as const;
 
@@ -36,10 +37,15 @@ export function policyTable(world: PolicyWorld): PolicyTable {
   const jumps = new Map<string, Map<string, string>>();
   const isolated = new Set<string>();
 
-  for (const attached of world.attached)
-    for (const direction of directions) {
-      const isolation = isolationOf(attached, podsByUid.get(attached.podUid), direction, world.policies);
-      if (isolation.kind === "none") continue;
+  for (const attached of world.attached) {
+    const pod = podsByUid.get(attached.podUid);
+    const isolations = directions.map((direction) => ({
+      direction,
+      isolation: isolationOf(attached, pod, direction, world.policies),
+    }));
+    if (isolations.every(({ isolation }) => isolation.kind === "none")) continue;
+    // In both directions, whichever is isolated: a flow that ended must not begin again from its other end.
+    for (const { direction, isolation } of isolations)
       for (const address of attached.addresses) {
         const family = address.includes(":") ? 6 : 4;
         const chain = chains.judging(combinationOf(isolation, { direction, family }), { direction, family });
@@ -47,7 +53,7 @@ export function policyTable(world: PolicyWorld): PolicyTable {
         jumps.set(map, (jumps.get(map) ?? new Map<string, string>()).set(address, chain));
         isolated.add(address);
       }
-    }
+  }
 
   const memberSets = sets.members();
   const filled = fillSets(memberSets, namespaceLabels(world.namespaces), addressOwners(world));
@@ -106,11 +112,9 @@ function toItsChain(direction: Direction, family: 4 | 6): NftRule {
 /** Pods that the same policies select, and that name their ports alike, have the same: most of a node's pods are alike. */
 function combinations() {
   const known = new Map<string, Combination>();
-  return (
-    isolation: Exclude<Isolation, { readonly kind: "none" }>,
-    { direction, family }: ChainPlace,
-  ): Combination | "nothing" => {
+  return (isolation: Isolation, { direction, family }: ChainPlace): Combination | "nothing" => {
     if (isolation.kind === "unknownPod") return "nothing";
+    if (isolation.kind === "none") return everything;
     const { pod, policies } = isolation;
     const key = JSON.stringify([
       direction,
