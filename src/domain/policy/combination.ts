@@ -43,7 +43,8 @@ export interface NamedPeers extends NamedPort {
 const nobody: SomePeers = { terms: [], ranges: [] };
 const protocols: readonly Protocol[] = ["TCP", "UDP", "SCTP"];
 
-export function combine(grants: readonly Grant[], family: 4 | 6): Combination {
+/** Undefined: with more than `mostPeers` selectors and ranges, counted for each range of ports. */
+export function combine(grants: readonly Grant[], family: 4 | 6, mostPeers: number): Combination | undefined {
   const groups = grants.map(({ peers, ports, named }) => ({ peers: groupOf(peers, family), ports, named }));
   const everyPort = union(
     groups.flatMap(({ peers, ports }) => (ports === "any" ? [peers] : [])),
@@ -53,14 +54,19 @@ export function combine(grants: readonly Grant[], family: 4 | 6): Combination {
   const ranged = groups.flatMap(({ peers, ports }) =>
     ports === "any" || isNobody(peers) ? [] : ports.map((port) => ({ ...port, peers })),
   );
+  const ports: PortPeers[] = [];
+  let peersLeft = mostPeers - sizeOf(everyPort);
+  for (const protocol of protocols)
+    for (const piece of partition(
+      ranged.filter((port) => port.protocol === protocol),
+      family,
+    )) {
+      peersLeft -= sizeOf(piece.peers);
+      if (peersLeft < 0) return undefined;
+      ports.push(piece);
+    }
   return {
-    everyPort,
-    ports: protocols.flatMap((protocol) =>
-      partition(
-        ranged.filter((port) => port.protocol === protocol),
-        family,
-      ),
-    ),
+    ...{ everyPort, ports },
     named: groups.flatMap(({ peers, named }) =>
       isNobody(peers) ? [] : named.map(({ protocol, name }) => ({ protocol, name, peers })),
     ),
@@ -89,26 +95,28 @@ function union(groups: readonly PeerGroup[], family: 4 | 6): PeerGroup {
   return { terms: distinct(some.flatMap(({ terms }) => terms)), ranges };
 }
 
+function sizeOf(peers: PeerGroup): number {
+  return peers === "everybody" ? 0 : peers.terms.length + peers.ranges.length;
+}
+
 /** Cuts the ranges where one begins or ends, so that no port is in two. */
-function partition(ports: readonly PortPeers[], family: 4 | 6): readonly PortPeers[] {
+function* partition(ports: readonly PortPeers[], family: 4 | 6): Generator<PortPeers> {
   const cuts = [...new Set(ports.flatMap(({ first, last }) => [first, last + 1]))].sort((a, b) => a - b);
   const opening = Map.groupBy(ports, ({ first }) => first);
   const closing = Map.groupBy(ports, ({ last }) => last + 1);
   const open = new Set<PortPeers>();
-  const pieces: PortPeers[] = [];
-  cuts.forEach((first, at) => {
+  for (const [at, first] of cuts.entries()) {
     for (const port of closing.get(first) ?? []) open.delete(port);
     for (const port of opening.get(first) ?? []) open.add(port);
     const [{ protocol } = { protocol: undefined }] = open;
     const next = cuts[at + 1];
-    if (protocol === undefined || next === undefined) return;
+    if (protocol === undefined || next === undefined) continue;
     const peers = union(
       [...open].map((port) => port.peers),
       family,
     );
-    pieces.push({ protocol, first, last: next - 1, peers });
-  });
-  return pieces;
+    yield { protocol, first, last: next - 1, peers };
+  }
 }
 
 function distinct(texts: readonly string[]): readonly string[] {

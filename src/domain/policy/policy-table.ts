@@ -4,9 +4,16 @@ import { addressOwners } from "./address-owners.ts";
 import { type Combination, combine } from "./combination.ts";
 import { grantsOf } from "./grants.ts";
 import { type Isolation, isolationOf } from "./isolation.ts";
-import type { Direction, PolicyPod, PolicyWorld } from "./network-policy.ts";
+import { type Direction, nameOf, type PolicyPod, type PolicyWorld } from "./network-policy.ts";
 import { namespaceLabels } from "./pod-term.ts";
 import { type ChainPlace, policyChains } from "./policy-chains.ts";
+import {
+  type PolicyLimits,
+  type PolicyProblem,
+  policiesOfSet,
+  policyLimits,
+  withoutGrants,
+} from "./policy-limits.ts";
 import { contentNames, policySets } from "./policy-sets.ts";
 import { fillSets, type MemberSet } from "./set-members.ts";
 
@@ -16,6 +23,8 @@ export interface PolicyTable {
   readonly table: NftTable;
   /** How the sets of its pods came about: whoever knows it can tell what one pod changes. */
   readonly memberSets: readonly MemberSet[];
+  /** What is refused, by the policies' names. */
+  readonly problems: readonly PolicyProblem[];
 }
 
 const everything: Combination = { everyPort: "everybody", ports: [], named: [] };
@@ -27,12 +36,27 @@ const directions = ["egress", "ingress"] as const;
  * translation of its destination: Services, node ports and host ports are the pods they lead to. What the node itself sends and receives is
  * no forwarded packet and is not judged: that is how a node always reaches its own pods, and no address is exempt. Nothing
  * here sees a pod's loopback, nor neighbour discovery, which is between a pod and its node.
+ *
+ * What opens a flow looks up its pod, then the port, then the peer: the number of look-ups does not depend on how many policies or
+ * pods there are.
  */
-export function policyTable(world: PolicyWorld): PolicyTable {
+export function policyTable(world: PolicyWorld, limits: PolicyLimits = policyLimits): PolicyTable {
+  const compiled = compile(world, limits);
+  const sizes = new Map(compiled.table.sets?.map(({ name, elements }) => [name, elements.length]));
+  const tooLarge = compiled.memberSets.filter(({ name }) => (sizes.get(name) ?? 0) > limits.elements);
+  if (tooLarge.length === 0) return compiled;
+  const policies = [...new Set(tooLarge.flatMap((set) => policiesOfSet(set, world.policies)))];
+  const rest = policyTable({ ...world, policies: withoutGrants(world.policies, new Set(policies)) }, limits);
+  const problem = { code: "TOO_MANY_ELEMENTS", policies, limit: limits.elements } as const;
+  return { ...rest, problems: [problem, ...rest.problems] };
+}
+
+function compile(world: PolicyWorld, limits: PolicyLimits): PolicyTable {
   const names = contentNames();
   const sets = policySets(names);
   const chains = policyChains(names, sets);
-  const combinationOf = combinations();
+  const problems: PolicyProblem[] = [];
+  const combinationOf = combinations(limits, (problem) => problems.push(problem));
   const podsByUid = new Map(world.pods.map((pod) => [pod.runtimeUid, pod]));
   const jumps = new Map<string, Map<string, string>>();
   const isolated = new Set<string>();
@@ -70,7 +94,7 @@ export function policyTable(world: PolicyWorld): PolicyTable {
     chains: directions.map(baseChain),
     subchains: chains.made(),
   };
-  return { table, memberSets };
+  return { table, memberSets, problems };
 }
 
 /** Two base chains: who accepts in one has not accepted in the other. Behind the guard's (-150), before kube-proxy's (0). */
@@ -110,22 +134,20 @@ function toItsChain(direction: Direction, family: 4 | 6): NftRule {
 }
 
 /** Pods that the same policies select, and that name their ports alike, have the same: most of a node's pods are alike. */
-function combinations() {
-  const known = new Map<string, Combination>();
+function combinations(limits: PolicyLimits, refuse: (problem: PolicyProblem) => void) {
+  const known = new Map<string, Combination | "nothing">();
   return (isolation: Isolation, { direction, family }: ChainPlace): Combination | "nothing" => {
     if (isolation.kind === "unknownPod") return "nothing";
     if (isolation.kind === "none") return everything;
     const { pod, policies } = isolation;
-    const key = JSON.stringify([
-      direction,
-      family,
-      policies.map(({ name }) => name),
-      pod.namespace,
-      portsOf(pod),
-    ]);
-    const combination = known.get(key) ?? combine(grantsOf(policies, direction, pod), family);
-    known.set(key, combination);
-    return combination;
+    const names = policies.map(nameOf);
+    const key = JSON.stringify([direction, family, names, portsOf(pod)]);
+    const found =
+      known.get(key) ?? combine(grantsOf(policies, direction, pod), family, limits.peers) ?? "nothing";
+    if (found === "nothing" && !known.has(key))
+      refuse({ code: "TOO_MANY_PEERS", policies: names, limit: limits.peers });
+    known.set(key, found);
+    return found;
   };
 }
 

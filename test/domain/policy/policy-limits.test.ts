@@ -1,0 +1,79 @@
+import { describe, expect, test } from "vitest";
+import { policyTable } from "../../../src/domain/policy/policy-table.ts";
+import { passageOf } from "../../support/packet-filter.ts";
+import { clusterNodes, podAddress } from "./any-cluster.ts";
+import type { ApiCluster, ApiPolicy } from "./api-objects.ts";
+import { packetOf, worldOf } from "./compiled.ts";
+
+const remotes = [10, 11, 12];
+const cluster = (...policies: readonly ApiPolicy[]): ApiCluster => ({
+  policies,
+  namespaces: [{ metadata: { name: "shop" } }],
+  pods: [[1, 10], ...remotes.map((slot) => [2, slot])].map(([node = 0, slot = 0], at) => ({
+    metadata: {
+      namespace: "shop",
+      name: `pod${at}`,
+      uid: `u${at}`,
+      creationTimestamp: "",
+      labels: { app: `a${at}` },
+    },
+    spec: { nodeName: `n${node}`, containers: [{ ports: [{ name: "web", containerPort: 80 }] }] },
+    status: { phase: "Running", podIPs: [{ ip: podAddress(node, slot, 4) }] },
+  })),
+  nodes: clusterNodes,
+  attached: [{ podUid: "u0", namespace: "shop", addresses: [podAddress(1, 10, 4)] }],
+});
+const policy = (name: string, spec: Omit<ApiPolicy["spec"], "podSelector">): ApiPolicy => ({
+  metadata: { namespace: "shop", name },
+  spec: { podSelector: { matchLabels: { app: "a0" } }, ...spec },
+});
+const all = policy("all", { ingress: [{ from: [{ podSelector: {} }] }] });
+const one = policy("one", { ingress: [{ from: [{ podSelector: { matchLabels: { app: "a1" } } }] }] });
+const named = policy("named", { policyTypes: ["Egress"], egress: [{ ports: [{ port: "web" }] }] });
+
+const limits = { elements: 100, peers: 100 };
+const senders = (given: ApiCluster, limited: typeof limits) => {
+  const { table, problems } = policyTable(worldOf(given), limited);
+  const passing = remotes.filter((slot) => {
+    const packet = packetOf({
+      source: podAddress(2, slot, 4),
+      destination: podAddress(1, 10, 4),
+      protocol: "tcp",
+      port: 80,
+    });
+    return passageOf([table], packet).passes;
+  });
+  return { problems, passing };
+};
+
+describe("a policy over the limits is refused by name: it isolates, allows nothing, and others stay", () => {
+  test.each([
+    { elements: 4, problems: [], passing: remotes },
+    {
+      elements: 3,
+      problems: [{ code: "TOO_MANY_ELEMENTS", policies: ["shop/all"], limit: 3 }],
+      passing: [10],
+    },
+  ])("with at most $elements elements in a set", ({ elements, problems, passing }) => {
+    expect(senders(cluster(all, one), { ...limits, elements })).toEqual({ problems, passing });
+  });
+
+  test("by the ports that pods name", () => {
+    const { problems } = policyTable(worldOf(cluster(named, one)), { ...limits, elements: 3 });
+    expect(problems).toEqual([{ code: "TOO_MANY_ELEMENTS", policies: ["shop/named"], limit: 3 }]);
+  });
+
+  test.each([
+    { peers: 6, problems: [], passing: [10] },
+    {
+      peers: 5,
+      problems: [{ code: "TOO_MANY_PEERS", policies: ["shop/ranges", "shop/more"], limit: 5 }],
+      passing: [],
+    },
+  ])("with at most $peers peers of all ranges of ports", ({ peers, problems, passing }) => {
+    const from = [{ podSelector: { matchLabels: { app: "a1" } } }, { ipBlock: { cidr: "192.0.2.0/24" } }];
+    const ranges = policy("ranges", { ingress: [{ from, ports: [{ port: 80, endPort: 90 }] }] });
+    const more = policy("more", { ingress: [{ from, ports: [{ port: 85, endPort: 95 }] }] });
+    expect(senders(cluster(ranges, more), { ...limits, peers })).toEqual({ problems, passing });
+  });
+});
