@@ -118,7 +118,7 @@ export function addSet(table: string, { name, type, single, elements }: NftSet):
 }
 
 /** The subchains it jumps to must be there. */
-export function addMap(table: string, { name, type, elements }: NftVerdictMap): NftCommand {
+function addMap(table: string, { name, type, elements }: NftVerdictMap): NftCommand {
   return {
     add: { map: { ...{ family, table, name, type, map: "verdict" }, ...elemOf(elements.map(jumpTo)) } },
   };

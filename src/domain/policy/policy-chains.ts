@@ -83,9 +83,19 @@ export function policyChains(names: ContentNames, sets: PolicySets): PolicyChain
     ...(everyPort === "everybody" ? [] : [remaining]),
   ];
 
+  /** Pods that are alike have one and the same combination: its rules are written once. */
+  const known = new Map<string, Map<Combination | "nothing", string>>();
+
   return {
-    judging: (combination, place) =>
-      chain(place.direction, place, combination === "nothing" ? [remaining] : rulesFor(combination, place)),
+    judging: (combination, place) => {
+      const key = `${place.direction}${place.family}`;
+      const chainOf = known.get(key) ?? new Map<Combination | "nothing", string>();
+      known.set(key, chainOf);
+      const rules = () => (combination === "nothing" ? [remaining] : rulesFor(combination, place));
+      const name = chainOf.get(combination) ?? chain(place.direction, place, rules());
+      chainOf.set(combination, name);
+      return name;
+    },
     made: () => [...chains.values()],
   };
 }

@@ -76,7 +76,7 @@ interface IndexedTerm {
   readonly term: PodTerm;
 }
 
-/** The terms that may take a pod: most name one namespace. */
+/** The terms that may take a pod: most name one namespace, and one value of a label. */
 function indexTerms(sets: readonly MemberSet[]): (pod: PolicyPod) => readonly IndexedTerm[] {
   const texts = new Set(
     sets.flatMap((set) =>
@@ -86,9 +86,26 @@ function indexTerms(sets: readonly MemberSet[]): (pod: PolicyPod) => readonly In
     ),
   );
   const terms = [...texts].map((text) => ({ text, term: readTerm(text) }));
-  const selected = terms.filter(({ term }) => typeof term.namespaces !== "string");
-  const byName = Map.groupBy(terms, ({ term }) => term.namespaces);
-  return ({ namespace }) => [...(byName.get(namespace) ?? []), ...selected];
+  const byPlace = Map.groupBy(terms, ({ term: { namespaces, pods } }) => {
+    const label = pods.find(({ operator, values }) => operator === "In" && values.length === 1);
+    const place = typeof namespaces === "string" ? namespaces : anyNamespace;
+    return label === undefined ? place : placeOf(place, label.key, label.values[0] ?? "");
+  });
+  return ({ namespace, labels }) =>
+    [namespace, anyNamespace]
+      .flatMap((place) => [
+        place,
+        ...Object.entries(labels).map(([key, value]) => placeOf(place, key, value)),
+      ])
+      .flatMap((place) => byPlace.get(place) ?? []);
+}
+
+/** No namespace has this name. */
+const anyNamespace = "*";
+
+/** No name of a namespace or of a label has a blank. */
+function placeOf(namespace: string, key: string, value: string): string {
+  return `${namespace} ${key} ${value}`;
 }
 
 function setsOf(sets: readonly MemberSet[], family: 4 | 6) {

@@ -18,7 +18,7 @@ export function worldOf({ policies, namespaces, pods, nodes, attached }: ApiClus
   };
 }
 
-export function itemOf<Item>({ item, problem }: Reading<Item>): Item {
+function itemOf<Item>({ item, problem }: Reading<Item>): Item {
   if (problem !== undefined) throw new Error(JSON.stringify(problem));
   return item;
 }

@@ -137,7 +137,7 @@ function podAt(cluster: ApiCluster, address: string): ApiPod | undefined {
   return claims.sort((a, b) => (rank(a) < rank(b) ? 1 : -1))[0];
 }
 
-export function isSelected(
+function isSelected(
   { matchLabels = {}, matchExpressions = [] }: ApiSelector,
   labels: Readonly<Record<string, string>> = {},
 ): boolean {
