@@ -1,12 +1,7 @@
-import { accept, belongsToKnownFlow, bothAddressesIn, jumpByAddress } from "../nft-statements.ts";
-import type { NftChain, NftRule, NftSet, NftTable } from "../nft-table.ts";
-import { addressOwners } from "./address-owners.ts";
-import { type Combination, combine } from "./combination.ts";
-import { grantsOf } from "./grants.ts";
-import { type Isolation, isolationOf } from "./isolation.ts";
-import { type Direction, nameOf, type PolicyPod, type PolicyWorld } from "./network-policy.ts";
-import { namespaceLabels } from "./pod-term.ts";
-import { type ChainPlace, policyChains } from "./policy-chains.ts";
+import type { NftTable } from "../nft-table.ts";
+import { type AddressOwners, addressOwners } from "./address-owners.ts";
+import type { PolicyWorld } from "./network-policy.ts";
+import { type NamespaceLabels, namespaceLabels } from "./pod-term.ts";
 import {
   type PolicyLimits,
   type PolicyProblem,
@@ -14,143 +9,46 @@ import {
   policyLimits,
   withoutGrants,
 } from "./policy-limits.ts";
-import { contentNames, policySets } from "./policy-sets.ts";
-import { fillSets, type MemberSet } from "./set-members.ts";
+import { type PolicyPlan, policyPlan } from "./policy-plan.ts";
+import { fillSets } from "./set-members.ts";
 
-export const policyTableName = "headcni_policy";
-
-export interface PolicyTable {
-  readonly table: NftTable;
-  /** How the sets of its pods came about: whoever knows it can tell what one pod changes. */
-  readonly memberSets: readonly MemberSet[];
+/** All that a table follows from: enough to tell what leads to the next one. */
+export interface PolicyState {
+  readonly plan: PolicyPlan;
+  readonly owners: AddressOwners;
+  readonly namespaces: NamespaceLabels;
   /** What is refused, by the policies' names. */
   readonly problems: readonly PolicyProblem[];
 }
 
-const everything: Combination = { everyPort: "everybody", ports: [], named: [] };
-const families = [4, 6] as const;
-const directions = ["egress", "ingress"] as const;
-
-/**
- * The table that enforces the policies for this node's pods, in the node's namespace. What is forwarded is judged behind the
- * translation of its destination: Services, node ports and host ports are the pods they lead to. What the node itself sends and receives is
- * no forwarded packet and is not judged: that is how a node always reaches its own pods, and no address is exempt. Nothing
- * here sees a pod's loopback, nor neighbour discovery, which is between a pod and its node.
- *
- * What opens a flow looks up its pod, then the port, then the peer: the number of look-ups does not depend on how many policies or
- * pods there are.
- */
-export function policyTable(world: PolicyWorld, limits: PolicyLimits = policyLimits): PolicyTable {
-  const compiled = compile(world, limits);
-  const sizes = new Map(compiled.table.sets?.map(({ name, elements }) => [name, elements.length]));
-  const tooLarge = compiled.memberSets.filter(({ name }) => (sizes.get(name) ?? 0) > limits.elements);
-  if (tooLarge.length === 0) return compiled;
+export function policyState(world: PolicyWorld, limits: PolicyLimits = policyLimits): PolicyState {
+  const plan = policyPlan(world, limits);
+  const namespaces = namespaceLabels(world.namespaces);
+  const owners = addressOwners(world);
+  const names = tooMany(limits, plan, owners, namespaces);
+  const tooLarge = plan.memberSets.filter(({ name }) => names.has(name));
+  if (tooLarge.length === 0) return { plan, owners, namespaces, problems: plan.problems };
   const policies = [...new Set(tooLarge.flatMap((set) => policiesOfSet(set, world.policies)))];
-  const rest = policyTable({ ...world, policies: withoutGrants(world.policies, new Set(policies)) }, limits);
+  const rest = policyState({ ...world, policies: withoutGrants(world.policies, new Set(policies)) }, limits);
   const problem = { code: "TOO_MANY_ELEMENTS", policies, limit: limits.elements } as const;
   return { ...rest, problems: [problem, ...rest.problems] };
 }
 
-function compile(world: PolicyWorld, limits: PolicyLimits): PolicyTable {
-  const names = contentNames();
-  const sets = policySets(names);
-  const chains = policyChains(names, sets);
-  const problems: PolicyProblem[] = [];
-  const combinationOf = combinations(limits, (problem) => problems.push(problem));
-  const podsByUid = new Map(world.pods.map((pod) => [pod.runtimeUid, pod]));
-  const jumps = new Map<string, Map<string, string>>();
-  const isolated = new Set<string>();
-
-  for (const attached of world.attached) {
-    const pod = podsByUid.get(attached.podUid);
-    const isolations = directions.map((direction) => ({
-      direction,
-      isolation: isolationOf(attached, pod, direction, world.policies),
-    }));
-    if (isolations.every(({ isolation }) => isolation.kind === "none")) continue;
-    // In both directions, whichever is isolated: a flow that ended must not begin again from its other end.
-    for (const { direction, isolation } of isolations)
-      for (const address of attached.addresses) {
-        const family = address.includes(":") ? 6 : 4;
-        const chain = chains.judging(combinationOf(isolation, { direction, family }), { direction, family });
-        const map = `${direction}${family}`;
-        jumps.set(map, (jumps.get(map) ?? new Map<string, string>()).set(address, chain));
-        isolated.add(address);
-      }
-  }
-
-  const memberSets = sets.members();
-  const filled = fillSets(memberSets, namespaceLabels(world.namespaces), addressOwners(world));
-  const table: NftTable = {
-    name: policyTableName,
-    sets: [...families.map((family) => selfSet(family, isolated)), ...sets.blocks(), ...filled],
-    maps: directions.flatMap((direction) =>
-      families.map((family) => ({
-        name: `${direction}${family}`,
-        type: family === 4 ? ("ipv4_addr" as const) : ("ipv6_addr" as const),
-        elements: [...(jumps.get(`${direction}${family}`) ?? [])],
-      })),
-    ),
-    chains: directions.map(baseChain),
-    subchains: chains.made(),
-  };
-  return { table, memberSets, problems };
+/** The whole table, as it is loaded. */
+export function policyTable({ plan: { frame, memberSets }, owners, namespaces }: PolicyState): NftTable {
+  return { ...frame, sets: [...(frame.sets ?? []), ...fillSets(memberSets, namespaces, owners)] };
 }
 
-/** Two base chains: who accepts in one has not accepted in the other. Behind the guard's (-150), before kube-proxy's (0). */
-function baseChain(direction: Direction): NftChain {
-  return {
-    name: direction,
-    ...{ type: "filter", hook: "forward", priority: direction === "egress" ? -140 : -139, policy: "accept" },
-    rules: [
-      // Judged when it was opened. A policy that forbids it now ends it by deleting conntrack's entry.
-      { name: "known-flow", statements: [belongsToKnownFlow, accept] },
-      ...families.map(toItself),
-      ...families.map((family) => toItsChain(direction, family)),
-    ],
-  };
-}
-
-/** A pod that reaches itself by a Service. Nothing isolates it from itself. */
-function toItself(family: 4 | 6): NftRule {
-  return { name: `itself-${family}`, statements: [bothAddressesIn(family, `@self${family}`), accept] };
-}
-
-function selfSet(family: 4 | 6, isolated: ReadonlySet<string>): NftSet {
-  const address = family === 4 ? "ipv4_addr" : "ipv6_addr";
-  const own = [...isolated].filter((text) => text.includes(":") === (family === 6));
-  return {
-    ...{ name: `self${family}`, type: [address, address], single: true },
-    elements: own.map((text) => ({ concat: [text, text] })),
-  };
-}
-
-function toItsChain(direction: Direction, family: 4 | 6): NftRule {
-  const end = direction === "egress" ? "saddr" : "daddr";
-  return {
-    name: `isolated-${family}`,
-    statements: [jumpByAddress(family, end, `@${direction}${family}`)],
-  };
-}
-
-/** Pods that the same policies select, and that name their ports alike, have the same: most of a node's pods are alike. */
-function combinations(limits: PolicyLimits, refuse: (problem: PolicyProblem) => void) {
-  const known = new Map<string, Combination | "nothing">();
-  return (isolation: Isolation, { direction, family }: ChainPlace): Combination | "nothing" => {
-    if (isolation.kind === "unknownPod") return "nothing";
-    if (isolation.kind === "none") return everything;
-    const { pod, policies } = isolation;
-    const names = policies.map(nameOf);
-    const key = JSON.stringify([direction, family, names, portsOf(pod)]);
-    const found =
-      known.get(key) ?? combine(grantsOf(policies, direction, pod), family, limits.peers) ?? "nothing";
-    if (found === "nothing" && !known.has(key))
-      refuse({ code: "TOO_MANY_PEERS", policies: names, limit: limits.peers });
-    known.set(key, found);
-    return found;
-  };
-}
-
-function portsOf({ ports }: PolicyPod): readonly unknown[] {
-  return ports.map(({ name, protocol, port }) => [name, protocol, port]);
+/** Names of sets with more elements than they may have. They are counted only where pods could have so many addresses and ports. */
+function tooMany(
+  limits: PolicyLimits,
+  { memberSets }: PolicyPlan,
+  owners: AddressOwners,
+  namespaces: NamespaceLabels,
+): ReadonlySet<string> {
+  let most = 0;
+  for (const pod of owners.values()) most += Math.max(1, pod.ports.length);
+  if (most <= limits.elements) return new Set();
+  const filled = fillSets(memberSets, namespaces, owners);
+  return new Set(filled.filter(({ elements }) => elements.length > limits.elements).map(({ name }) => name));
 }

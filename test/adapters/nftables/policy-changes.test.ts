@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { loadTable, type NftTable } from "../../../src/domain/nft-table.ts";
-import { policyTable, policyTableName } from "../../../src/domain/policy/policy-table.ts";
+import { policyTableName } from "../../../src/domain/policy/policy-plan.ts";
+import { policyState, policyTable } from "../../../src/domain/policy/policy-table.ts";
 import { changeDocument, type TableChange, tableChange } from "../../../src/domain/policy/table-change.ts";
 import { anyChange, anyRemoteChange } from "../../domain/policy/any-cluster.ts";
 import { worldOf } from "../../domain/policy/compiled.ts";
@@ -53,7 +54,7 @@ async function listed(): Promise<readonly string[]> {
     .toSorted();
 }
 
-const tableOf = (cluster: Parameters<typeof worldOf>[0]) => policyTable(worldOf(cluster)).table;
+const tableOf = (cluster: Parameters<typeof worldOf>[0]) => policyTable(policyState(worldOf(cluster)));
 
 /** Whether the change leads the kernel from the one to what it makes of the other by itself. */
 async function compare([before, after]: readonly [NftTable, NftTable]): Promise<string> {

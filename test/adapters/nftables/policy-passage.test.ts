@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadTable } from "../../../src/domain/nft-table.ts";
-import { policyTable } from "../../../src/domain/policy/policy-table.ts";
+import { policyState, policyTable } from "../../../src/domain/policy/policy-table.ts";
 import {
   anyCluster,
   anyOpener,
@@ -45,7 +45,7 @@ test("the kernel lets through what Kubernetes' words allow: TCP and UDP between 
     const probes = openers.map((opener, at): SocketProbe => ({ ...opener, id: first + at }));
     seen.ids += probes.length;
     const wanted = probes.filter((one) => isAllowed(cluster, one)).map(({ id }) => id);
-    await rig.load(loadTable(policyTable(worldOf(cluster)).table));
+    await rig.load(loadTable(policyTable(policyState(worldOf(cluster)))));
     const passed = await rig.probe(probes, wanted);
     const told = (ids: readonly number[]) => ids.map((id) => probes[id - first] ?? id);
     expect({ cluster, passed: told(passed) }).toEqual({ cluster, passed: told(wanted) });

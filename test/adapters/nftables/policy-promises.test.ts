@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { loadTable } from "../../../src/domain/nft-table.ts";
-import { policyTable, policyTableName } from "../../../src/domain/policy/policy-table.ts";
+import { policyTableName } from "../../../src/domain/policy/policy-plan.ts";
+import { policyState, policyTable } from "../../../src/domain/policy/policy-table.ts";
 import { clusterNodes } from "../../domain/policy/any-cluster.ts";
 import type { ApiPod, ApiPolicy } from "../../domain/policy/api-objects.ts";
 import { worldOf } from "../../domain/policy/compiled.ts";
@@ -39,20 +40,26 @@ const load = (...specs: readonly Omit<ApiPolicy["spec"], "podSelector">[]) =>
   rig.load(
     loadTable(
       policyTable(
-        worldOf({
-          policies: specs.map((spec, at) => ({
-            metadata: { namespace: "default", name: `p${at}` },
-            spec: { podSelector: {}, ...spec },
-          })),
-          namespaces: [{ metadata: { name: "default" } }],
-          pods: [pod("server", "n1", server), pod("neighbour", "n1", neighbour), pod("remote", "n2", remote)],
-          nodes: clusterNodes,
-          attached: [
-            { podUid: "server", namespace: "default", addresses: server },
-            { podUid: "neighbour", namespace: "default", addresses: neighbour },
-          ],
-        }),
-      ).table,
+        policyState(
+          worldOf({
+            policies: specs.map((spec, at) => ({
+              metadata: { namespace: "default", name: `p${at}` },
+              spec: { podSelector: {}, ...spec },
+            })),
+            namespaces: [{ metadata: { name: "default" } }],
+            pods: [
+              pod("server", "n1", server),
+              pod("neighbour", "n1", neighbour),
+              pod("remote", "n2", remote),
+            ],
+            nodes: clusterNodes,
+            attached: [
+              { podUid: "server", namespace: "default", addresses: server },
+              { podUid: "neighbour", namespace: "default", addresses: neighbour },
+            ],
+          }),
+        ),
+      ),
     ),
   );
 const denyAll = { policyTypes: ["Ingress", "Egress"] } as const;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { policyTable } from "../../../src/domain/policy/policy-table.ts";
+import { policyState, policyTable } from "../../../src/domain/policy/policy-table.ts";
 import { passageOf } from "../../support/packet-filter.ts";
 import { clusterNodes, podAddress } from "./any-cluster.ts";
 import type { ApiCluster, ApiPolicy } from "./api-objects.ts";
@@ -33,7 +33,8 @@ const named = policy("named", { policyTypes: ["Egress"], egress: [{ ports: [{ po
 
 const limits = { elements: 100, peers: 100 };
 const senders = (given: ApiCluster, limited: typeof limits) => {
-  const { table, problems } = policyTable(worldOf(given), limited);
+  const state = policyState(worldOf(given), limited);
+  const [table, { problems }] = [policyTable(state), state];
   const passing = remotes.filter((slot) => {
     const packet = packetOf({
       source: podAddress(2, slot, 4),
@@ -59,7 +60,7 @@ describe("a policy over the limits is refused by name: it isolates, allows nothi
   });
 
   test("by the ports that pods name", () => {
-    const { problems } = policyTable(worldOf(cluster(named, one)), { ...limits, elements: 3 });
+    const { problems } = policyState(worldOf(cluster(named, one)), { ...limits, elements: 3 });
     expect(problems).toEqual([{ code: "TOO_MANY_ELEMENTS", policies: ["shop/named"], limit: 3 }]);
   });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { policyTable } from "../../../src/domain/policy/policy-table.ts";
+import { policyState, policyTable } from "../../../src/domain/policy/policy-table.ts";
 import { passageOf } from "../../support/packet-filter.ts";
 import { anyCluster, anyOpener } from "./any-cluster.ts";
 import { packetOf, worldOf } from "./compiled.ts";
@@ -10,7 +10,7 @@ test("the table lets through what Kubernetes' words allow, in any cluster", () =
   const seen = { isolated: 0, allowed: 0, refused: 0 };
   fc.assert(
     fc.property(anyCluster, fc.array(anyOpener, { minLength: 40, maxLength: 40 }), (cluster, openers) => {
-      const { table } = policyTable(worldOf(cluster));
+      const table = policyTable(policyState(worldOf(cluster)));
       if (table.maps?.some(({ elements }) => elements.length > 0) === true) seen.isolated++;
       for (const opener of openers) {
         const wanted = isAllowed(cluster, opener);

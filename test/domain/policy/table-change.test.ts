@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { NftTable } from "../../../src/domain/nft-table.ts";
-import { policyTable } from "../../../src/domain/policy/policy-table.ts";
+import { policyState, policyTable } from "../../../src/domain/policy/policy-table.ts";
 import { changeDocument, tableChange } from "../../../src/domain/policy/table-change.ts";
 import { applyTableChange, sorted } from "../../support/apply-table-change.ts";
 import { anyChange, anyRemoteChange } from "./any-cluster.ts";
 import { worldOf } from "./compiled.ts";
 
-const tableOf = (cluster: Parameters<typeof worldOf>[0]) => policyTable(worldOf(cluster)).table;
+const tableOf = (cluster: Parameters<typeof worldOf>[0]) => policyTable(policyState(worldOf(cluster)));
 
 test("a change leads from what is in force to what is wanted", () => {
   let changed = 0;
