@@ -56,6 +56,8 @@ export function fillSets(
   namespaces: NamespaceLabels,
   owners: AddressOwners,
 ): readonly NftSet[] {
+  // Who has none to fill, as after most changes, does not go through all pods.
+  if (sets.length === 0) return [];
   const membershipsOf = membershipsIn(sets, namespaces);
   const elements = new Map<string, NftElement[]>(sets.map(({ name }) => [name, []]));
   for (const [address, pod] of owners)
