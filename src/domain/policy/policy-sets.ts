@@ -18,13 +18,13 @@ export interface ContentNames {
 }
 
 /** A hash tells contents apart that nobody made to be alike; who writes policies may try, so two of one hash get two names. */
-export function contentNames(): ContentNames {
+export function contentNames(hashOf: (text: string) => string = stableHash): ContentNames {
   const contents = new Map<string, string>();
   return {
     nameFor: (prefix, content) => {
       const text = JSON.stringify(content);
       for (let attempt = 0; ; attempt++) {
-        const name = `${prefix}_${stableHash(attempt === 0 ? text : `${text}/${attempt}`)}`;
+        const name = `${prefix}_${hashOf(attempt === 0 ? text : `${text}/${attempt}`)}`;
         const known = contents.get(name);
         if (known === undefined) contents.set(name, text);
         if (known === undefined || known === text) return name;

@@ -25,6 +25,10 @@ test("a policy that cannot be read leaves what it said before in force, and is n
   expect(broken).toEqual({ "shop/db": { policy, problem } });
   expect(policiesIn(broken)).toEqual([policy]);
   expect(keepPolicy(broken, { item: policy })).toEqual(known);
+  const other = { ...policy, name: "web" };
+  const both = keepPolicy(keepPolicy(broken, { item: other }), { problem });
+  expect(both).toEqual({ "shop/db": { policy, problem }, "shop/web": { policy: other } });
+  expect(dropPolicy(both, "shop/db")).toEqual({ "shop/web": { policy: other } });
 });
 
 test("one that never could be read isolates nobody, and goes like any other", () => {

@@ -59,9 +59,29 @@ describe("a policy over the limits is refused by name: it isolates, allows nothi
     expect(senders(cluster(all, one), { ...limits, elements })).toEqual({ problems, passing });
   });
 
-  test("by the ports that pods name", () => {
-    const { problems } = policyState(worldOf(cluster(named, one)), { ...limits, elements: 3 });
-    expect(problems).toEqual([{ code: "TOO_MANY_ELEMENTS", policies: ["shop/named"], limit: 3 }]);
+  test.each([
+    { elements: 4, problems: [] },
+    { elements: 3, problems: [{ code: "TOO_MANY_ELEMENTS", policies: ["shop/named"], limit: 3 }] },
+  ])("by the ports that pods name, with at most $elements", ({ elements, problems }) => {
+    const others = [
+      policy("number", { policyTypes: ["Egress"], egress: [{ ports: [{ port: 80 }] }, {}] }),
+      policy("other-name", { policyTypes: ["Egress"], egress: [{ ports: [{ port: "nowhere" }] }] }),
+    ];
+    expect(policyState(worldOf(cluster(named, one)), { ...limits, elements }).problems).toEqual(problems);
+    const number = policyState(worldOf(cluster(named, ...others)), { ...limits, elements });
+    // Everybody on all ports needs no set.
+    expect(number.problems).toEqual([]);
+    const withPort = { port: "web" };
+    const mixed = policy("named", { policyTypes: ["Egress"], egress: [{ ports: [{ port: 1 }, withPort] }] });
+    expect(policyState(worldOf(cluster(mixed, one)), { ...limits, elements }).problems).toEqual(problems);
+  });
+
+  test("each that is over them, one after the other", () => {
+    const { problems } = policyState(worldOf(cluster(all, one)), { ...limits, elements: 0 });
+    expect(problems.flatMap(({ policies }) => policies).toSorted()).toEqual(["shop/all", "shop/one"]);
+    const ranges = policy("ranges", { ingress: [{ from: [{ podSelector: {} }], ports: [{ port: 80 }] }] });
+    const both = policyState(worldOf(cluster(all, ranges, named)), { elements: 3, peers: 0 });
+    expect(both.problems.map(({ code }) => code)).toEqual(["TOO_MANY_ELEMENTS", "TOO_MANY_PEERS"]);
   });
 
   test.each([
