@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { withoutGrants } from "../../../src/domain/policy/policy-limits.ts";
 import { policyState, policyTable } from "../../../src/domain/policy/policy-table.ts";
 import { passageOf } from "../../support/packet-filter.ts";
 import { clusterNodes, podAddress } from "./any-cluster.ts";
@@ -97,4 +98,31 @@ describe("a policy over the limits is refused by name: it isolates, allows nothi
     const more = policy("more", { ingress: [{ from, ports: [{ port: 85, endPort: 95 }] }] });
     expect(senders(cluster(ranges, more), { ...limits, peers })).toEqual({ problems, passing });
   });
+});
+
+test("each port that a pod names counts, and everybody counts for nothing", () => {
+  const given = cluster(named);
+  const pods = given.pods.map((pod) => ({
+    ...pod,
+    spec: {
+      ...pod.spec,
+      containers: [80, 81].map((containerPort) => ({ ports: [{ name: "web", containerPort }] })),
+    },
+  }));
+  const problemsWith = (elements: number) =>
+    policyState(worldOf({ ...given, pods }), { elements, peers: 0 }).problems;
+  expect([problemsWith(8), problemsWith(7).length]).toEqual([[], 1]);
+  const anybody = policy("anybody", { ingress: [{ ports: [{ port: 80 }] }] });
+  expect(policyState(worldOf(cluster(anybody)), { ...limits, peers: 0 }).problems).toEqual([]);
+});
+
+test("what is refused keeps whom it isolates, in its own directions alone", () => {
+  const [kept, refused] = [
+    { ...{ namespace: "shop", name: "kept", pods: [] }, ingress: [] },
+    { ...{ namespace: "shop", name: "refused", pods: [] }, egress: [{ peers: "any", ports: "any" }] },
+  ] as const;
+  expect(withoutGrants([kept, refused], new Set(["shop/refused"]))).toEqual([
+    kept,
+    { ...refused, egress: [] },
+  ]);
 });
