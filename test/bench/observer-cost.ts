@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import {
   type AnyActorRef,
   assign,
@@ -12,9 +14,12 @@ import { createFeed } from "../../src/observe/inspector/feed.ts";
 import { createViewers } from "../../src/observe/inspector/viewers.ts";
 import { createLogger } from "../../src/observe/logger.ts";
 import { createMachineObserver } from "../../src/observe/machine-observer.ts";
+import { readRecording } from "../../src/observe/recorder/read-recording.ts";
+import { createRecorder } from "../../src/observe/recorder/recorder.ts";
 
 /**
- * What the machine observer costs per pod life, against no observer and against an inspector that does nothing.
+ * What the machine observer costs per pod life, against no observer and against an inspector that does nothing; what the flight
+ * recorder costs beside it, per entry (a move or a message) and in memory. Fails above the recorder's bars.
  * The model has the shape of an ADD and a DEL: a root that spawns two requests and a pod into slots, each with one
  * promise, one timer and the messages between them. Usage: node test/bench/observer-cost.ts [lives] [rounds]
  */
@@ -106,10 +111,12 @@ async function podLives(count: number, inspect: ((event: never) => void) | undef
 const lives = Number(process.argv[2] ?? 2000);
 const rounds = Number(process.argv[3] ?? 9);
 const silent = { write: () => undefined };
-const observed = (level: "info" | "debug") => () =>
-  createMachineObserver({ log: createLogger({ level, base: {}, destination: silent }).log }).inspect as (
-    event: never,
-  ) => void;
+/** With a listener that does nothing: the daemon's observer always has one, for the traces of calls. */
+const observed = (level: "info" | "debug") => () => {
+  const { log } = createLogger({ level, base: {}, destination: silent });
+  const observer = createMachineObserver({ log, listener: () => undefined });
+  return ((event: InspectionEvent) => observer.inspect(event)) as (event: never) => void;
+};
 /** The inspector as the daemon has it, with `viewers` that read everything. */
 const inspected = (viewers: number) => () => {
   const { log, redact } = createLogger({ level: "info", base: {}, destination: silent });
@@ -135,11 +142,30 @@ const inspected = (viewers: number) => () => {
     feed.inspect(event);
   }) as (event: never) => void;
 };
+/** The flight recorder as the daemon has it, without an inspector. */
+const recorded = () => {
+  const { log, redact } = createLogger({ level: "info", base: {}, destination: silent });
+  const recorder = createRecorder({
+    daemon: { node: "n1", version: "0", pid: 1 },
+    machines: { parentOf: (ref) => observer.parentOf(ref) },
+    redact,
+    broke: (error) => {
+      throw error;
+    },
+  });
+  const observer = createMachineObserver({ log, listener: recorder.listener });
+  const inspect = (event: InspectionEvent) => {
+    observer.inspect(event);
+    recorder.inspect(event);
+  };
+  return { recorder, inspect: inspect as (event: never) => void };
+};
 const variants: Readonly<Record<string, () => ((event: never) => void) | undefined>> = {
   "no inspector": () => undefined,
   "inspector that does nothing": () => () => undefined,
   "observer, level info": observed("info"),
   "observer, level debug": observed("debug"),
+  "observer and flight recorder": () => recorded().inspect,
   "observer and inspector": inspected(0),
   "the same with a viewer": inspected(1),
 };
@@ -155,3 +181,48 @@ for (const [name, values] of samples)
   console.log(
     `${name.padEnd(30)} ${median(values).toFixed(1).padStart(7)} us per pod life, +${(median(values) - base).toFixed(1)} us`,
   );
+
+/** Bars of the flight recorder. */
+const mostNs = 2000;
+const mostBytes = 3_000_000;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+const liveBytes = (): number => {
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+};
+
+const entriesIn = (recorder: ReturnType<typeof createRecorder>): number => {
+  const { parts } = readRecording(JSON.stringify(recorder.page()));
+  return (parts.at(-1)?.steps.at(-1)?.seq ?? 0) + 1 - (parts[0]?.firstSeq ?? 0);
+};
+
+const few = recorded();
+await podLives(100, few.inspect);
+const entriesPerLife = entriesIn(few.recorder) / 100;
+
+/** The cheapest batch of each, which alternate: whatever else the machine does only adds. */
+async function cheapest(): Promise<number> {
+  const pair = [observed("info")(), recorded().inspect] as const;
+  const least = [Infinity, Infinity] as [number, number];
+  for (let batch = 0; batch < 200; batch += 1) {
+    const which = batch % 2 === 0 ? 0 : 1;
+    least[which] = Math.min(least[which], await podLives(100, pair[which]));
+  }
+  console.log("least", least);
+  return least[1] - least[0];
+}
+const ns = ((await cheapest()) * 1000) / entriesPerLife;
+
+const before = liveBytes();
+const full = recorded();
+// Each segment is begun anew at least once.
+await podLives(15_000, full.inspect);
+const bytes = liveBytes() - before;
+console.log(
+  `flight recorder: ${ns.toFixed(0)} ns per entry (bar ${mostNs}), ${entriesPerLife.toFixed(1)} entries per pod life; ` +
+    `full it holds ${entriesIn(full.recorder)} entries in ${(bytes / 1e6).toFixed(2)} MB (bar ${mostBytes / 1e6})`,
+);
+process.exitCode = ns < mostNs && bytes < mostBytes ? 0 : 1;
