@@ -37,8 +37,8 @@ export interface Recorder {
   page(): RecordingPage;
 }
 
-/** 1.9 MB of records; with the table of the current segment's texts less than 3 MB in all. */
-const usualMemory = { segments: 5, segmentBytes: 384 * 1024, texts: 8000 };
+/** 1.6 MB of records; with the table of the current segment's texts less than 3 MB in all (`test/bench/observer-cost.ts`). */
+const usualMemory = { segments: 5, segmentBytes: 320 * 1024, texts: 5000 };
 
 /** Longer texts are cut. */
 const longestText = 300;
