@@ -111,6 +111,12 @@ export const accept: NftStatement = { accept: null };
 export const refused: readonly NftStatement[] = [counted, { drop: null }];
 export const masquerade: NftStatement = { masquerade: null };
 
+/** A translation to what it is: the first one counts, so no other NAT gives the flow another source. */
+export function keepSource(family: 4 | 6): NftStatement {
+  const name = family === 4 ? "ip" : "ip6";
+  return { snat: { family: name, addr: { payload: { protocol: name, field: "saddr" } } } };
+}
+
 function match(op: string, left: NftStatement, value: Value): NftStatement {
   if (typeof value !== "object") return { match: { op, left, right: value } };
   const [only, ...more] = value;

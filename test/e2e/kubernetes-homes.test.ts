@@ -23,6 +23,8 @@ const lab = useLab({
 });
 const workers = ["n2", "n3"];
 const workload = { name: "web", replicas: 3 } as const;
+/** Of one pod: who asks at a node port is mostly elsewhere. */
+const alone = { name: "alone", replicas: 1, nodePort: 30_080 } as const;
 let pods: readonly ClusterPod[];
 const podOn = (node: string): ClusterPod => {
   const pod = pods.find((candidate) => candidate.node === node);
@@ -31,8 +33,9 @@ const podOn = (node: string): ClusterPod => {
 };
 
 beforeAll(async () => {
-  await applyObjects(lab(), workloadObjects(workload));
+  await applyObjects(lab(), [...workloadObjects(workload), ...workloadObjects(alone)]);
   await waitForWorkload(lab(), workload.name, 110);
+  await waitForWorkload(lab(), alone.name, 110);
   pods = await workloadPods(lab(), workload.name);
 });
 
@@ -64,6 +67,15 @@ test("pods of all homes reach each other with their own addresses, and a Service
       expect(await askFromPod(lab(), from, to.address)).toEqual({ pod: to.name, source: from.address });
     expect(pods.map(({ name }) => name)).toContain((await askFromPod(lab(), from, workload.name))?.pod);
   }
+});
+
+test("pods of all homes reach a node port at each node, also at their own node's tailnet address", async () => {
+  const [target] = await workloadPods(lab(), alone.name);
+  for (const from of pods)
+    for (const node of lab().nodes) {
+      const host = `${(await tailnetAddresses(node))[4]}:${alone.nodePort}`;
+      expect((await askFromPod(lab(), from, host))?.pod, `${from.node} by ${node.name}`).toBe(target?.name);
+    }
 });
 
 test.each(podDeeds)("kubectl $words reaches pods of both workers", async ({ isAnswered }) => {

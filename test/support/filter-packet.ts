@@ -48,6 +48,8 @@ export interface Moving extends FilterPacket {
   readonly hook: Hook;
   readonly mark: number;
   readonly translated: boolean;
+  /** A NAT of this hook has said what becomes of the flow, be it nothing. */
+  readonly settled: boolean;
   /** Of the table whose chain it crosses. */
   readonly sets: readonly NftSet[];
 }

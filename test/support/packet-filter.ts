@@ -25,16 +25,15 @@ export function passageOf(tables: readonly NftTable[], packet: FilterPacket): Pa
   const chains = tables.flatMap(({ chains: own, sets = [] }) => own.map((chain) => ({ ...chain, sets })));
   let moving: Moving = {
     ...{ mark: 0, ...packet, hook: "prerouting", sets: [] },
+    settled: false,
     translated: packet.answersTranslated === true,
   };
   for (const hook of hooksOf(packet)) {
-    moving = { ...moving, hook };
-    let translates = isTranslated(packet);
+    moving = { ...moving, hook, settled: !isTranslated(packet) };
     for (const chain of inOrder(chains.filter((one) => one.hook === hook))) {
-      if (chain.type === "nat" && !translates) continue;
+      if (chain.type === "nat" && moving.settled) continue;
       const after = throughChain(chain, { ...moving, sets: chain.sets });
       if ("refusedBy" in after) return { ...seen(moving), passes: false, refusedBy: after.refusedBy };
-      if (after.source !== moving.source || after.destination !== moving.destination) translates = false;
       moving = after;
     }
   }
@@ -137,17 +136,20 @@ function withSegmentSize(packet: Moving, size: number): Moving {
 
 interface Target {
   readonly family: "ip" | "ip6";
-  readonly addr: string;
+  /** Of a packet it is the source, which stays. */
+  readonly addr: string | { readonly payload: unknown };
 }
 
 /** A translation ends its chain; one for the other family does nothing. */
 function translate(kind: string, target: Target | null, packet: Moving): Step {
   if (target !== null && target.family !== (packet.family === 4 ? "ip" : "ip6"))
     return { packet, verdict: "continue" };
-  if (kind === "masquerade") return accepted({ ...packet, source: "masqueraded" });
-  if (kind === "snat" && target !== null) return accepted({ ...packet, source: target.addr });
-  if (kind === "dnat" && target !== null)
-    return accepted({ ...packet, destination: target.addr, toSelf: false, translated: true });
+  if (kind === "masquerade") return accepted({ ...packet, source: "masqueraded", settled: true });
+  const addr = typeof target?.addr === "string" ? target.addr : undefined;
+  if (kind === "snat" && target !== null)
+    return accepted({ ...packet, source: addr ?? packet.source, settled: true });
+  if (kind === "dnat" && addr !== undefined)
+    return accepted({ ...packet, destination: addr, toSelf: false, translated: true, settled: true });
   throw new Error(`the interpreter knows no statement ${kind}`);
 }
 

@@ -24,6 +24,7 @@ import {
   clearMark,
   hasMark,
   isTcpSyn,
+  keepSource,
   lacksChecksum,
   metaIs,
   metaIsNot,
@@ -103,7 +104,11 @@ export function hostTable(settings: HostGuard): NftTable {
       {
         name: "outbound",
         ...{ type: "nat", hook: "postrouting", priority: beforeOthersNat, policy: "accept" },
-        rules: families.flatMap((family) => [asRouter(family, tunnel), leavingPods(leaving(family), family)]),
+        rules: families.flatMap((family) => [
+          asRouter(family, tunnel),
+          leavingPods(leaving(family), family),
+          asItself(tunnel, family),
+        ]),
       },
     ],
   };
@@ -243,6 +248,17 @@ function untranslatedInward(tunnel: string, { family, ownPrefixes, supernets }: 
       belongsToNoFlow,
       ...refused,
     ],
+  };
+}
+
+/**
+ * Behind `router-source`. kube-proxy gives a pod that asks a node port the address of the link that its packets leave by, which here is
+ * the node's in the tailnet: peers refuse that. A pod's own address leads back to its node as well.
+ */
+function asItself(tunnel: string, { family, supernets }: FamilySettings): NftRule {
+  return {
+    name: `pod-source-${family}`,
+    statements: [metaIs("oifname", tunnel), addressIn(family, "daddr", supernets), keepSource(family)],
   };
 }
 

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { believedPrefixes } from "../../../src/domain/believed-prefixes.ts";
 import type { HostGuard, NamespaceGuard } from "../../../src/domain/guard-settings.ts";
+import { masquerade, wasTranslated } from "../../../src/domain/nft-statements.ts";
+import type { NftChain } from "../../../src/domain/nft-table.ts";
 import {
   anyNode,
   dualStack,
@@ -85,11 +87,21 @@ function hosted(node: TestNode, magicDns: boolean, nodesKnown = true): HostNode 
     places: { 4: placesOf(4), 6: placesOf(6) },
     kubeProxy: {
       ...node.kubeProxy,
-      chains: node.kubeProxy.chains.map((chain) => ({ ...chain, rules: [...chain.rules, ...leading] })),
+      chains: [
+        ...node.kubeProxy.chains.map((chain) => ({ ...chain, rules: [...chain.rules, ...leading] })),
+        masquerading,
+      ],
     },
     believed: believedPrefixes(bindings, served),
   };
 }
+
+/** kube-proxy gives who asks at a node port, and a pod that a Service leads to itself, the address of the link that leads there. */
+const masquerading: NftChain = {
+  name: "masquerading",
+  ...{ type: "nat", hook: "postrouting", priority: 100, policy: "accept" },
+  rules: [{ name: "kube-masquerade", statements: [wasTranslated, masquerade] }],
+};
 
 function isServiceAddress(address: string): boolean {
   return ["10.96.0.10", "172.20.0.10", "fd96::a"].includes(address);

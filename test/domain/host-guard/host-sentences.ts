@@ -166,14 +166,16 @@ export const refusalsElsewhere: readonly Refusal<HostTerms>[] = [
 
 const hostTreatment: readonly Sentence<HostTerms>[] = [
   {
-    says: "what enters the tailnet for pods comes from a pod's address or the router's, and what a pod sends elsewhere from the node's",
+    says: "what enters the tailnet for pods comes from a pod's address or the router's, what a pod sends elsewhere from the node's, and all else is kube-proxy's",
     holds: (packet, passage, { own, supernets, routers, masquerade }) => {
       const { family, source, output } = packet;
       const toPods = inAny(passage.destination, supernets);
       if (!passage.passes || !isTranslated(packet)) return !passage.passes || passage.source === source;
-      if (isTailnet(output) && toPods && !inAny(source, own)) return passage.source === routers[family][0];
-      const leaves = !toPods && (isTailnet(output) || (masquerade && isUnderlay(output)));
-      return passage.source === (leaves && inAny(source, own) ? "masqueraded" : source);
+      const ownPod = inAny(source, own);
+      if (isTailnet(output) && toPods) return passage.source === (ownPod ? source : routers[family][0]);
+      const leaves = ownPod && !toPods && (isTailnet(output) || (masquerade && isUnderlay(output)));
+      const byKubeProxy = output !== undefined && wasTranslated(packet, passage);
+      return passage.source === (leaves || byKubeProxy ? "masqueraded" : source);
     },
   },
   {
