@@ -17,6 +17,15 @@ module.exports = {
       to: { pathNot: "^src/(domain|protocol)/|node_modules/ipaddr\\.js" },
     },
     {
+      name: "judging-is-pure",
+      comment: "What headcnictl makes of what it read: decisions, tested without a node.",
+      severity: "error",
+      from: { path: "^src/cli/(doctor/judge|connect-test/diagnose)/" },
+      to: {
+        pathNot: "^src/(domain|protocol|cli/(doctor/judge|connect-test/diagnose))/|node_modules/ipaddr\\.js",
+      },
+    },
+    {
       name: "protocol-stands-alone",
       severity: "error",
       from: { path: "^src/protocol/" },
@@ -39,19 +48,25 @@ module.exports = {
       name: "adapters-know-no-machines",
       severity: "error",
       from: { path: "^src/adapters/" },
-      to: { path: "^(machines|src/actors|src/observe|src/daemon)|node_modules/xstate" },
+      to: { path: "^(machines|src/actors|src/observe|src/programs|src/cli)|node_modules/xstate" },
     },
     {
       name: "actors-know-no-adapters",
       severity: "error",
       from: { path: "^src/actors/" },
-      to: { path: "^src/(adapters|observe|config/load)|^src/daemon" },
+      to: { path: "^src/(adapters|observe|programs|config/load)" },
     },
     {
       name: "only-the-root-wires",
       severity: "error",
-      from: { path: "^(src|machines)/", pathNot: "^src/(daemon|main)\\.ts$" },
-      to: { path: "^src/(daemon|main)\\.ts$" },
+      from: { path: "^(src|machines)/", pathNot: "^src/programs/" },
+      to: { path: "^src/programs/" },
+    },
+    {
+      name: "pictures-are-read-by-nobody",
+      severity: "error",
+      from: { pathNot: "^(visualizations|test)/" },
+      to: { path: "^visualizations/" },
     },
     {
       name: "product-knows-no-tests",

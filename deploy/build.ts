@@ -5,7 +5,7 @@
  */
 import { cp, rm, writeFile } from "node:fs/promises";
 import { build, type Plugin } from "esbuild";
-import { pageFiles } from "../visualizations/inspector-page.ts";
+import { pageFiles } from "./inspector-page.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -72,12 +72,12 @@ export async function buildDaemon(outputDirectory = `${root}dist`): Promise<stri
   await build({
     absWorkingDir: root,
     entryPoints: {
-      headcni: "src/main.ts",
-      "headcni-wire": "src/wire/main.ts",
-      "headcni-resolver": "src/resolver/main.ts",
-      "headcni-clean-nodes": "src/clean-nodes/main.ts",
-      "headcni-boot-unit": "src/boot-unit/main.ts",
-      "kernel-worker": "src/adapters/netlink/kernel-worker.ts",
+      headcni: "src/programs/daemon/main.ts",
+      "headcni-wire": "src/programs/wire/main.ts",
+      "headcni-resolver": "src/programs/resolver/main.ts",
+      "headcni-clean-nodes": "src/programs/clean-nodes/main.ts",
+      "headcni-boot-unit": "src/programs/boot-unit/main.ts",
+      "kernel-worker": "src/adapters/netlink/worker/kernel-worker.ts",
       headcnictl: "src/cli/main.ts",
       "headcnictl-helper": "src/cli/helper.ts",
     },

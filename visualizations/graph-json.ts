@@ -1,6 +1,6 @@
+import type { MachineChart } from "../machines/chart/machine-chart.ts";
 import type { ChartLayout } from "./layout/chart-layout.ts";
 import { edgeText } from "./layout/edge-text.ts";
-import type { MachineChart } from "./machine-chart.ts";
 import type { Json } from "./stately-config.ts";
 
 /**

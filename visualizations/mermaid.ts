@@ -1,6 +1,6 @@
+import type { ChartEdge, ChartState, MachineChart } from "../machines/chart/machine-chart.ts";
 import { edgeText } from "./layout/edge-text.ts";
 import { stateLines, stateTitle } from "./layout/state-text.ts";
-import type { ChartEdge, ChartState, MachineChart } from "./machine-chart.ts";
 
 /** The chart as a Mermaid `stateDiagram-v2`. Edges of a compound state are drawn from that state. */
 export function mermaid(chart: MachineChart): string {

@@ -1,5 +1,5 @@
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from "xstate";
-import { causeOf, guardName } from "./machine-chart.ts";
+import { causeOf, guardName } from "../machines/chart/machine-chart.ts";
 
 /** Plain JSON. */
 export type Json =

@@ -1,6 +1,6 @@
-import { durationText } from "./layout/duration-text.ts";
+import { durationText } from "../machines/chart/duration-text.ts";
+import type { ChartState, MachineChart } from "../machines/chart/machine-chart.ts";
 import { edgeText } from "./layout/edge-text.ts";
-import type { ChartState, MachineChart } from "./machine-chart.ts";
 
 /** What each machine is there for, in one sentence. */
 const purposes: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { allMachines } from "../../machines/all-machines.ts";
+import { type ChartState, type MachineChart, machineChart } from "../../machines/chart/machine-chart.ts";
 import { cleanupMachine } from "../../machines/cleanup/cleanup-machine.ts";
-import { type ChartState, type MachineChart, machineChart } from "../../visualizations/machine-chart.ts";
 import type { AlertRule, MetricAlert, StateAlert } from "./alert-types.ts";
 import { metricAlerts } from "./metric-alerts.ts";
 import { stateAlerts, stuckAlert } from "./state-alerts.ts";

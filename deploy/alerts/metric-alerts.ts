@@ -1,5 +1,5 @@
+import { machineChart } from "../../machines/chart/machine-chart.ts";
 import { peerRouteMachine } from "../../machines/route/peer-route-machine.ts";
-import { machineChart } from "../../visualizations/machine-chart.ts";
 import type { MetricAlert } from "./alert-types.ts";
 
 const at = "{{ $labels.instance }}";

@@ -1,5 +1,5 @@
-import { durationText } from "../../visualizations/layout/duration-text.ts";
-import type { ChartState, MachineChart } from "../../visualizations/machine-chart.ts";
+import { durationText } from "../../machines/chart/duration-text.ts";
+import type { ChartState, MachineChart } from "../../machines/chart/machine-chart.ts";
 import type { AlertRule, StateAlert } from "./alert-types.ts";
 import { labelPattern, stateMatcher } from "./state-selector.ts";
 

@@ -1,6 +1,6 @@
 /**
  * The label matcher for a machine in one of these states, by their paths. A machine with parallel regions has a series for the
- * state of each region (src/observe/machine-metrics.ts).
+ * state of each region (src/observe/metrics/machine-metrics.ts).
  */
 export function stateMatcher(paths: readonly string[]): string {
   return paths.length === 1 ? `state="${paths[0]}"` : `state=~"${paths.map(quoted).join("|")}"`;

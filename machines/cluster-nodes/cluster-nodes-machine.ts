@@ -1,14 +1,14 @@
 import { assign, enqueueActions, not, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import { bindNodes, type NodeBinding } from "../../src/domain/node-bindings.ts";
-import { departuresFor } from "../../src/domain/node-departure.ts";
+import { bindNodes, type NodeBinding } from "../../src/domain/kubernetes/node-bindings.ts";
+import { departuresFor } from "../../src/domain/kubernetes/node-departure.ts";
 import {
   changeNodes,
   emptyLedger,
   listNodes,
   type NodeLedger,
   turnLedger,
-} from "../../src/domain/node-ledger.ts";
+} from "../../src/domain/kubernetes/node-ledger.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";

@@ -1,7 +1,7 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import { type NodeBinding, sameBindings } from "../../src/domain/node-bindings.ts";
+import { type NodeBinding, sameBindings } from "../../src/domain/kubernetes/node-bindings.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";

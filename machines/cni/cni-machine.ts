@@ -1,5 +1,5 @@
 import { assign, emit, enqueueActions, raise, sendTo, setup } from "xstate";
-import { tryAgain } from "../../src/domain/cni-failure.ts";
+import { tryAgain } from "../../src/domain/attachment/cni-failure.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import { requestMachine } from "../request/request-machine.ts";

@@ -1,5 +1,5 @@
 import { enqueueActions } from "xstate";
-import { failureOf } from "../../src/domain/cni-failure.ts";
+import { failureOf } from "../../src/domain/attachment/cni-failure.ts";
 import { toFailure } from "../../src/domain/failure.ts";
 import { failureReply } from "../../src/protocol/reply.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";

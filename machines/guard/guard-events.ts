@@ -1,7 +1,7 @@
 import type { Failure } from "../../src/domain/failure.ts";
-import type { GuardInvariant } from "../../src/domain/guard-invariants.ts";
-import type { GuardLedger } from "../../src/domain/guard-ledger.ts";
-import type { GuardScope } from "../../src/domain/guard-observation.ts";
+import type { GuardInvariant } from "../../src/domain/guard/guard-invariants.ts";
+import type { GuardLedger } from "../../src/domain/guard/guard-ledger.ts";
+import type { GuardScope } from "../../src/domain/guard/guard-observation.ts";
 import type { ServiceCidrsReport } from "../service-cidrs/service-cidrs-machine.ts";
 import type { Recipient } from "../support/recipient.ts";
 

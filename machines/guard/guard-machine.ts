@@ -1,14 +1,14 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
-import { widerScope } from "../../src/domain/guard-changes.ts";
+import { widerScope } from "../../src/domain/guard/guard-changes.ts";
 import {
   emptyLedger,
   longestTruceMs,
   recordRepairs,
   shortestTruce,
   underTruce,
-} from "../../src/domain/guard-ledger.ts";
+} from "../../src/domain/guard/guard-ledger.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";

@@ -1,5 +1,5 @@
 import type { Failure } from "../../src/domain/failure.ts";
-import type { BoundNodes } from "../../src/domain/node-bindings.ts";
+import type { BoundNodes } from "../../src/domain/kubernetes/node-bindings.ts";
 import type { ClusterNodesReport } from "../cluster-nodes/cluster-nodes-machine.ts";
 import type { CniCommand, CniReport } from "../cni/cni-events.ts";
 import type { ConfigReport } from "../config/config-machine.ts";

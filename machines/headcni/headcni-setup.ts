@@ -1,9 +1,9 @@
 import { assign, enqueueActions, sendTo, setup, stopChild } from "xstate";
 import type { ConfigChange } from "../../src/domain/config-change.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import { boundNodes, type NodeBinding } from "../../src/domain/node-bindings.ts";
-import type { RefusedCall } from "../../src/domain/pod-reports.ts";
-import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
+import { boundNodes, type NodeBinding } from "../../src/domain/kubernetes/node-bindings.ts";
+import type { RefusedCall } from "../../src/domain/kubernetes/pod-reports.ts";
+import type { AttachmentsChanged } from "../../src/domain/kubernetes/pod-watch-join.ts";
 import { clusterNodesMachine } from "../cluster-nodes/cluster-nodes-machine.ts";
 import { cniMachine } from "../cni/cni-machine.ts";
 import { configMachine } from "../config/config-machine.ts";

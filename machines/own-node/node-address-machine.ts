@@ -7,7 +7,7 @@ import {
   type WrittenAddresses,
   withoutRouterAddresses,
   withRouterAddresses,
-} from "../../src/domain/node-address.ts";
+} from "../../src/domain/kubernetes/node-address.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";

@@ -1,7 +1,7 @@
 import { assign, enqueueActions, not, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
+import type { NetworkCondition } from "../../src/domain/kubernetes/kubernetes-objects.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";

@@ -1,6 +1,6 @@
 import type { Failure } from "../../src/domain/failure.ts";
-import type { NetworkCondition, OwnNode } from "../../src/domain/kubernetes-objects.ts";
-import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
+import type { NetworkCondition, OwnNode } from "../../src/domain/kubernetes/kubernetes-objects.ts";
+import type { AttachmentsChanged } from "../../src/domain/kubernetes/pod-watch-join.ts";
 import type { PodsCommand } from "../pods/pods-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { WatchReport } from "../watch/watch-events.ts";

@@ -1,8 +1,8 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { NetworkCondition } from "../../src/domain/kubernetes-objects.ts";
-import { publishedAddresses } from "../../src/domain/node-address.ts";
-import { judgePodCidrs, samePodCidrs } from "../../src/domain/node-pod-cidrs.ts";
+import type { NetworkCondition } from "../../src/domain/kubernetes/kubernetes-objects.ts";
+import { publishedAddresses } from "../../src/domain/kubernetes/node-address.ts";
+import { judgePodCidrs, samePodCidrs } from "../../src/domain/kubernetes/node-pod-cidrs.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";

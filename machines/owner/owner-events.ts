@@ -1,4 +1,4 @@
-import type { OwnerFacts } from "../../src/domain/owner-facts.ts";
+import type { OwnerFacts } from "../../src/domain/owner/owner-facts.ts";
 import type { NamespaceHeld } from "../guard/guard-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { SessionSettled, TailnetFact } from "../tailnet/tailnet-events.ts";

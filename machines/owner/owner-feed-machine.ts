@@ -1,6 +1,6 @@
 import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { OwnerFacts } from "../../src/domain/owner-facts.ts";
+import type { OwnerFacts } from "../../src/domain/owner/owner-facts.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";

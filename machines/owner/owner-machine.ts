@@ -1,6 +1,6 @@
 import { not } from "xstate";
 import { toFailure } from "../../src/domain/failure.ts";
-import type { OwnerHindrance } from "../../src/domain/owner-problem.ts";
+import type { OwnerHindrance } from "../../src/domain/owner/owner-problem.ts";
 import { keepError } from "../support/keep-failure.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import type { FoundTailscaled } from "../tailscaled/tailscaled-machine.ts";

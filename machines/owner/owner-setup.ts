@@ -1,17 +1,17 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { OwnerFacts } from "../../src/domain/owner-facts.ts";
-import { editToAnnounce } from "../../src/domain/owner-preferences.ts";
+import type { OwnerFacts } from "../../src/domain/owner/owner-facts.ts";
+import { editToAnnounce } from "../../src/domain/owner/owner-preferences.ts";
 import {
   isElsewhere,
   type OwnerHindrance,
   type OwnerWishes,
   ownerHindrance,
   ownerProblems,
-} from "../../src/domain/owner-problem.ts";
-import type { OwnerTerms } from "../../src/domain/owner-terms.ts";
-import { noTailnet } from "../../src/domain/tailnet-phase.ts";
+} from "../../src/domain/owner/owner-problem.ts";
+import type { OwnerTerms } from "../../src/domain/owner/owner-terms.ts";
+import { noTailnet } from "../../src/domain/tailnet/tailnet-phase.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";

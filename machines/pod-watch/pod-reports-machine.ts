@@ -1,7 +1,7 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
-import type { PodReport, PostedReport } from "../../src/domain/kubernetes-objects.ts";
+import type { PodReport, PostedReport } from "../../src/domain/kubernetes/kubernetes-objects.ts";
 import {
   emptyBook,
   endPosting,
@@ -10,7 +10,7 @@ import {
   postponePosting,
   type ReportBook,
   settleReports,
-} from "../../src/domain/pod-reports.ts";
+} from "../../src/domain/kubernetes/pod-reports.ts";
 import { beginWork } from "../../src/domain/work-queue.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";

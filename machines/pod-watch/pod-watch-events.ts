@@ -1,7 +1,11 @@
 import type { Failure } from "../../src/domain/failure.ts";
-import type { PodReport } from "../../src/domain/kubernetes-objects.ts";
-import type { RefusedCall } from "../../src/domain/pod-reports.ts";
-import type { AttachmentsChanged, KnownAttachment, PodJoin } from "../../src/domain/pod-watch-join.ts";
+import type { PodReport } from "../../src/domain/kubernetes/kubernetes-objects.ts";
+import type { RefusedCall } from "../../src/domain/kubernetes/pod-reports.ts";
+import type {
+  AttachmentsChanged,
+  KnownAttachment,
+  PodJoin,
+} from "../../src/domain/kubernetes/pod-watch-join.ts";
 import type { WorkQueue } from "../../src/domain/work-queue.ts";
 import type { PodAnswer, PodsCall } from "../pods/pods-events.ts";
 import type { Recipient } from "../support/recipient.ts";

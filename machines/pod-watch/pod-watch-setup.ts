@@ -1,8 +1,8 @@
 import { assign, enqueueActions, setup } from "xstate";
-import { detachRequest } from "../../src/domain/attachment.ts";
+import { detachRequest } from "../../src/domain/attachment/attachment.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { PodReport } from "../../src/domain/kubernetes-objects.ts";
-import { type RefusedCall, reportOf } from "../../src/domain/pod-reports.ts";
+import type { PodReport } from "../../src/domain/kubernetes/kubernetes-objects.ts";
+import { type RefusedCall, reportOf } from "../../src/domain/kubernetes/pod-reports.ts";
 import {
   type AttachmentsChanged,
   changeAttachments,
@@ -13,7 +13,7 @@ import {
   listPods,
   spareSuspect,
   turnJoin,
-} from "../../src/domain/pod-watch-join.ts";
+} from "../../src/domain/kubernetes/pod-watch-join.ts";
 import { addWork, beginWork, dropWork, emptyQueue, endWork } from "../../src/domain/work-queue.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";

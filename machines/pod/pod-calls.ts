@@ -1,6 +1,6 @@
-import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment.ts";
-import { failureOf, tryAgain } from "../../src/domain/cni-failure.ts";
-import { resultMismatches, resultOfPlan } from "../../src/domain/cni-result.ts";
+import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment/attachment.ts";
+import { failureOf, tryAgain } from "../../src/domain/attachment/cni-failure.ts";
+import { resultMismatches, resultOfPlan } from "../../src/domain/attachment/cni-result.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import { cniErrorCodes } from "../../src/protocol/cni-error-codes.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";

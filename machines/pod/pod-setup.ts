@@ -1,5 +1,5 @@
 import { assign, emit, enqueueActions, sendTo, setup } from "xstate";
-import type { AttachedLinks, AttachmentPlan, Mismatch } from "../../src/domain/attachment.ts";
+import type { AttachedLinks, AttachmentPlan, Mismatch } from "../../src/domain/attachment/attachment.ts";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";

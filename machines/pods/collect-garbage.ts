@@ -1,6 +1,6 @@
-import { attachmentKey, detachRequest } from "../../src/domain/attachment.ts";
-import { tryAgain } from "../../src/domain/cni-failure.ts";
-import { aliasNetwork } from "../../src/domain/link-alias.ts";
+import { attachmentKey, detachRequest } from "../../src/domain/attachment/attachment.ts";
+import { tryAgain } from "../../src/domain/attachment/cni-failure.ts";
+import { aliasNetwork } from "../../src/domain/attachment/link-alias.ts";
 import type { AttachmentAnswer } from "../pod/pod-events.ts";
 import { handOn } from "./hand-on.ts";
 import type { Collection } from "./pods-context.ts";

@@ -1,8 +1,8 @@
-import { claimAddress, releaseAddress } from "../../src/domain/address-pool.ts";
-import { type AttachmentPlan, attachmentKey } from "../../src/domain/attachment.ts";
-import { exhausted, tryAgain } from "../../src/domain/cni-failure.ts";
+import { claimAddress, releaseAddress } from "../../src/domain/addresses/address-pool.ts";
+import { type AttachmentPlan, attachmentKey } from "../../src/domain/attachment/attachment.ts";
+import { exhausted, tryAgain } from "../../src/domain/attachment/cni-failure.ts";
+import { planAttachment } from "../../src/domain/attachment/pod-network-plan.ts";
 import { toFailure } from "../../src/domain/failure.ts";
-import { planAttachment } from "../../src/domain/pod-network-plan.ts";
 import { cniErrorCodes } from "../../src/protocol/cni-error-codes.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";
 import { cniFailure, notAttached } from "../pod/pod-calls.ts";

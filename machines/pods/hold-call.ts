@@ -1,7 +1,7 @@
-import { withHints } from "../../src/domain/address-hints.ts";
-import { adoptAddress } from "../../src/domain/address-pool.ts";
-import { tryAgain } from "../../src/domain/cni-failure.ts";
-import { planOfObserved } from "../../src/domain/pod-network-plan.ts";
+import { withHints } from "../../src/domain/addresses/address-hints.ts";
+import { adoptAddress } from "../../src/domain/addresses/address-pool.ts";
+import { tryAgain } from "../../src/domain/attachment/cni-failure.ts";
+import { planOfObserved } from "../../src/domain/attachment/pod-network-plan.ts";
 import { freeSlot } from "../support/slots.ts";
 import { collect, withdrawCollection } from "./collect-garbage.ts";
 import { handOn, open } from "./hand-on.ts";

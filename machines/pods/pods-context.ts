@@ -1,5 +1,5 @@
-import type { AddressPool } from "../../src/domain/address-pool.ts";
-import type { AttachmentPlan } from "../../src/domain/attachment.ts";
+import type { AddressPool } from "../../src/domain/addresses/address-pool.ts";
+import type { AttachmentPlan } from "../../src/domain/attachment/attachment.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";
 import type { LinksEvent } from "../links/links-machine.ts";

@@ -1,8 +1,8 @@
-import type { AddressHint } from "../../src/domain/address-hints.ts";
-import type { AddressPool, PoolStrategy } from "../../src/domain/address-pool.ts";
-import type { ObservedAttachment } from "../../src/domain/attachment.ts";
-import type { RefusedCall } from "../../src/domain/pod-reports.ts";
-import type { AttachmentsChanged } from "../../src/domain/pod-watch-join.ts";
+import type { AddressHint } from "../../src/domain/addresses/address-hints.ts";
+import type { AddressPool, PoolStrategy } from "../../src/domain/addresses/address-pool.ts";
+import type { ObservedAttachment } from "../../src/domain/attachment/attachment.ts";
+import type { RefusedCall } from "../../src/domain/kubernetes/pod-reports.ts";
+import type { AttachmentsChanged } from "../../src/domain/kubernetes/pod-watch-join.ts";
 import type { AttachmentReference, CniFailure } from "../../src/protocol/wire-types.ts";
 import type { AttachmentAnswer, AttachmentCall, AttachmentReport } from "../pod/pod-events.ts";
 import type { Recipient } from "../support/recipient.ts";

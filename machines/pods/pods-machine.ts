@@ -1,7 +1,7 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
-import { createPool } from "../../src/domain/address-pool.ts";
+import { createPool } from "../../src/domain/addresses/address-pool.ts";
+import { parsePrefix, routerAddress } from "../../src/domain/addresses/prefix.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
 import { linksMachine } from "../links/links-machine.ts";
 import type { AttachmentCall } from "../pod/pod-events.ts";
 import { podMachine } from "../pod/pod-machine.ts";

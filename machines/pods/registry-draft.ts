@@ -1,5 +1,5 @@
 import { type EventObject, enqueueActions } from "xstate";
-import type { KnownAttachment } from "../../src/domain/pod-watch-join.ts";
+import type { KnownAttachment } from "../../src/domain/kubernetes/pod-watch-join.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";
 import type { AttachmentCall, PodCommand, PodInput } from "../pod/pod-events.ts";
 import type { podMachine } from "../pod/pod-machine.ts";

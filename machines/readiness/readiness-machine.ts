@@ -1,6 +1,6 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import { samePodCidrs } from "../../src/domain/node-pod-cidrs.ts";
+import { samePodCidrs } from "../../src/domain/kubernetes/node-pod-cidrs.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";

@@ -1,5 +1,5 @@
-import { tryAgain } from "../../src/domain/cni-failure.ts";
-import { mismatchFailure } from "../../src/domain/cni-result.ts";
+import { tryAgain } from "../../src/domain/attachment/cni-failure.ts";
+import { mismatchFailure } from "../../src/domain/attachment/cni-result.ts";
 import { cniErrorCodes } from "../../src/protocol/cni-error-codes.ts";
 import { failureReply, successReply } from "../../src/protocol/reply.ts";
 import type { CniFailure, CniReply, CniRequest } from "../../src/protocol/wire-types.ts";

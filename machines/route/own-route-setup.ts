@@ -1,8 +1,8 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
+import { parsePrefix, routerAddress } from "../../src/domain/addresses/prefix.ts";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
-import type { OwnRouteFacts } from "../../src/domain/route-facts.ts";
+import type { OwnRouteFacts } from "../../src/domain/tailnet/route-facts.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";

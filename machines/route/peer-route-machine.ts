@@ -1,6 +1,6 @@
 import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { PeerRouteFacts } from "../../src/domain/route-facts.ts";
+import type { PeerRouteFacts } from "../../src/domain/tailnet/route-facts.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";

@@ -1,4 +1,4 @@
-import type { OwnRouteFacts, PeerRouteFacts } from "../../src/domain/route-facts.ts";
+import type { OwnRouteFacts, PeerRouteFacts } from "../../src/domain/tailnet/route-facts.ts";
 import type { ApprovalReply } from "../headscale/headscale-jobs.ts";
 
 /** What a route tells its registry on entering a state. `slot` is the child's id there. */

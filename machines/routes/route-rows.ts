@@ -1,6 +1,6 @@
 import { initialTransition } from "xstate";
-import type { BoundNodes } from "../../src/domain/node-bindings.ts";
-import { mostStrangers, type PeerRouteFacts, type PeerRoutes } from "../../src/domain/route-facts.ts";
+import type { BoundNodes } from "../../src/domain/kubernetes/node-bindings.ts";
+import { mostStrangers, type PeerRouteFacts, type PeerRoutes } from "../../src/domain/tailnet/route-facts.ts";
 import { peerRouteMachine } from "../route/peer-route-machine.ts";
 import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
 

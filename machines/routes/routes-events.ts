@@ -1,5 +1,5 @@
-import type { BoundNodes } from "../../src/domain/node-bindings.ts";
-import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import type { BoundNodes } from "../../src/domain/kubernetes/node-bindings.ts";
+import type { TailnetStatus } from "../../src/domain/tailnet/tailnet-status.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { RouteReport } from "../route/route-events.ts";
 import type { Recipient } from "../support/recipient.ts";

@@ -1,9 +1,9 @@
 import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { BoundNodes } from "../../src/domain/node-bindings.ts";
-import { hasNetmap, ownRouteFacts, peerRoutes } from "../../src/domain/route-facts.ts";
-import { noTailnet } from "../../src/domain/tailnet-phase.ts";
-import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import type { BoundNodes } from "../../src/domain/kubernetes/node-bindings.ts";
+import { hasNetmap, ownRouteFacts, peerRoutes } from "../../src/domain/tailnet/route-facts.ts";
+import { noTailnet } from "../../src/domain/tailnet/tailnet-phase.ts";
+import type { TailnetStatus } from "../../src/domain/tailnet/tailnet-status.ts";
 import { ownRouteMachine } from "../route/own-route-machine.ts";
 import { peerRouteMachine } from "../route/peer-route-machine.ts";
 import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";

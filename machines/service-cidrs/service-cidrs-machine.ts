@@ -1,8 +1,8 @@
 import { assign, enqueueActions, not, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { ServiceCidr } from "../../src/domain/kubernetes-objects.ts";
-import { hearServiceCidrs, servicePrefixes } from "../../src/domain/service-cidrs.ts";
+import type { ServiceCidr } from "../../src/domain/kubernetes/kubernetes-objects.ts";
+import { hearServiceCidrs, servicePrefixes } from "../../src/domain/kubernetes/service-cidrs.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";

@@ -1,6 +1,6 @@
 import { assign, type EventObject, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { ServiceProxy } from "../../src/domain/service-proxy.ts";
+import type { ServiceProxy } from "../../src/domain/kubernetes/service-proxy.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";

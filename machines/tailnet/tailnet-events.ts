@@ -1,5 +1,5 @@
-import type { AuthKeySource, LoginWanted } from "../../src/domain/login-trouble.ts";
-import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import type { AuthKeySource, LoginWanted } from "../../src/domain/tailnet/login-trouble.ts";
+import type { TailnetStatus } from "../../src/domain/tailnet/tailnet-status.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { NodeJoined } from "../own-node/own-node-events.ts";
 import type { Recipient } from "../support/recipient.ts";

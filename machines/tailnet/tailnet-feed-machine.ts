@@ -1,6 +1,6 @@
 import { assign, enqueueActions, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import { pulseOf, type TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { pulseOf, type TailnetStatus } from "../../src/domain/tailnet/tailnet-status.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";

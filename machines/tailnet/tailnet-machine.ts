@@ -1,6 +1,6 @@
 import { not } from "xstate";
-import { noTailnet, onlineAddresses } from "../../src/domain/tailnet-phase.ts";
-import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { noTailnet, onlineAddresses } from "../../src/domain/tailnet/tailnet-phase.ts";
+import type { TailnetStatus } from "../../src/domain/tailnet/tailnet-status.ts";
 import { keepError } from "../support/keep-failure.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { tailnetLimits as limits, tailnetSetup } from "./tailnet-setup.ts";

@@ -1,7 +1,7 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../../src/domain/failure.ts";
-import { peersToGreet, peersToGreetAgain, tailnetPhase } from "../../src/domain/tailnet-phase.ts";
-import type { TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { peersToGreet, peersToGreetAgain, tailnetPhase } from "../../src/domain/tailnet/tailnet-phase.ts";
+import type { TailnetStatus } from "../../src/domain/tailnet/tailnet-status.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";

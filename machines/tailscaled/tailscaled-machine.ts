@@ -1,7 +1,7 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
-import { noTailnet } from "../../src/domain/tailnet-phase.ts";
+import { noTailnet } from "../../src/domain/tailnet/tailnet-phase.ts";
 import type { GuardEvent, NamespaceHeld } from "../guard/guard-events.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";

@@ -1,5 +1,5 @@
 import type { Failure } from "../../src/domain/failure.ts";
-import type { WatchNews, WatchSource } from "../../src/domain/kubernetes-watch.ts";
+import type { WatchNews, WatchSource } from "../../src/domain/kubernetes/kubernetes-watch.ts";
 import type { Recipient } from "../support/recipient.ts";
 
 /** A source, and a parent that takes what is told of it. */

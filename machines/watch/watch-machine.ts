@@ -1,7 +1,7 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
-import { optionalSources, type WatchSource } from "../../src/domain/kubernetes-watch.ts";
+import { optionalSources, type WatchSource } from "../../src/domain/kubernetes/kubernetes-watch.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvidedSource } from "../support/not-provided.ts";

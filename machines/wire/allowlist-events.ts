@@ -1,5 +1,5 @@
-import type { Believed, ServedRoutes } from "../../src/domain/believed-prefixes.ts";
 import type { Failure } from "../../src/domain/failure.ts";
+import type { Believed, ServedRoutes } from "../../src/domain/tailnet/believed-prefixes.ts";
 import type { Recipient } from "../support/recipient.ts";
 
 /** What headcni-wire hears, once: nothing crosses X any more that is not believed. */

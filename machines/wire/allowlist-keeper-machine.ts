@@ -1,6 +1,6 @@
 import { assign, enqueueActions, setup } from "xstate";
-import { nobodyBelieved } from "../../src/domain/believed-prefixes.ts";
 import type { Failure } from "../../src/domain/failure.ts";
+import { nobodyBelieved } from "../../src/domain/tailnet/believed-prefixes.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";

@@ -1,14 +1,14 @@
 import { assign, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
+import type { Failure } from "../../src/domain/failure.ts";
+import type { NodeBinding } from "../../src/domain/kubernetes/node-bindings.ts";
 import {
   type Believed,
   believedOf,
   type Netmap,
   type ServedRoutes,
   servesOtherwise,
-} from "../../src/domain/believed-prefixes.ts";
-import type { Failure } from "../../src/domain/failure.ts";
-import type { NodeBinding } from "../../src/domain/node-bindings.ts";
+} from "../../src/domain/tailnet/believed-prefixes.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";

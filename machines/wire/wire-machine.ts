@@ -1,7 +1,7 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
-import { nobodyBelieved } from "../../src/domain/believed-prefixes.ts";
 import type { Failure } from "../../src/domain/failure.ts";
+import { nobodyBelieved } from "../../src/domain/tailnet/believed-prefixes.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided, notProvidedSource } from "../support/not-provided.ts";

@@ -7,9 +7,9 @@ import type {
   RepairOrder,
   RepairResult,
 } from "../../machines/guard/guard-events.ts";
-import { scopeOfChange, widerScope } from "../domain/guard-changes.ts";
-import type { GuardScope } from "../domain/guard-observation.ts";
-import type { GuardSettings } from "../domain/guard-settings.ts";
+import { scopeOfChange, widerScope } from "../domain/guard/guard-changes.ts";
+import type { GuardScope } from "../domain/guard/guard-observation.ts";
+import type { GuardSettings } from "../domain/guard/guard-settings.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
 import { checkInvariants, type GuardPorts, repairInvariants } from "./guard-work.ts";
 

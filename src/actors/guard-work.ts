@@ -1,18 +1,18 @@
 import type { GuardLook, RepairOrder, RepairResult } from "../../machines/guard/guard-events.ts";
 import { type Failure, toFailure } from "../domain/failure.ts";
-import { planCleanup } from "../domain/guard-cleanup.ts";
-import type { GuardInvariant } from "../domain/guard-invariants.ts";
+import { planCleanup } from "../domain/guard/guard-cleanup.ts";
+import type { GuardInvariant } from "../domain/guard/guard-invariants.ts";
 import type {
   GuardObservation,
   GuardScope,
   Mend,
   NamespaceObservation,
-} from "../domain/guard-observation.ts";
-import { findBroken } from "../domain/guard-plan.ts";
-import type { GuardSettings, HostCarrier, HostGuard } from "../domain/guard-settings.ts";
-import { type Sysctls, sysctlsToRemember, wishedSysctls } from "../domain/guard-sysctls.ts";
+} from "../domain/guard/guard-observation.ts";
+import { findBroken } from "../domain/guard/guard-plan.ts";
+import type { GuardSettings, HostCarrier, HostGuard } from "../domain/guard/guard-settings.ts";
+import { type Sysctls, sysctlsToRemember, wishedSysctls } from "../domain/guard/guard-sysctls.ts";
 import { bootMends } from "../domain/host-guard/boot-guard.ts";
-import type { NamespaceName } from "../domain/kernel-state.ts";
+import type { NamespaceName } from "../domain/kernel/kernel-state.ts";
 import type { Firewall } from "../ports/firewall.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
 import type { SysctlMemory } from "../ports/sysctl-memory.ts";

@@ -1,6 +1,6 @@
 import { fromPromise } from "xstate";
-import type { NetworkCondition } from "../domain/kubernetes-objects.ts";
-import type { NodeAddressing, WrittenAddresses } from "../domain/node-address.ts";
+import type { NetworkCondition } from "../domain/kubernetes/kubernetes-objects.ts";
+import type { NodeAddressing, WrittenAddresses } from "../domain/kubernetes/node-address.ts";
 import type { Kubernetes } from "../ports/kubernetes.ts";
 import type { PrefixMemory } from "../ports/prefix-memory.ts";
 

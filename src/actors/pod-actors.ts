@@ -2,8 +2,8 @@ import { fromCallback, fromPromise } from "xstate";
 import { linksMachine } from "../../machines/links/links-machine.ts";
 import type { Detached } from "../../machines/pod/pod-events.ts";
 import type { HintsChanged, Recovered } from "../../machines/pods/pods-events.ts";
-import { hintsOf } from "../domain/address-hints.ts";
-import type { AttachedLinks, AttachmentPlan, Mismatch } from "../domain/attachment.ts";
+import { hintsOf } from "../domain/addresses/address-hints.ts";
+import type { AttachedLinks, AttachmentPlan, Mismatch } from "../domain/attachment/attachment.ts";
 import type { AddressHints } from "../ports/address-hints.ts";
 import type { PodNetwork } from "../ports/pod-network.ts";
 

@@ -2,7 +2,7 @@ import { fromPromise } from "xstate";
 import type { PostOrder } from "../../machines/pod-watch/pod-reports-machine.ts";
 import type { Examination, ExaminationOrder } from "../../machines/pod-watch/pod-watch-events.ts";
 import { HeadcniError } from "../domain/failure.ts";
-import type { PostedReport } from "../domain/kubernetes-objects.ts";
+import type { PostedReport } from "../domain/kubernetes/kubernetes-objects.ts";
 import type { Kubernetes } from "../ports/kubernetes.ts";
 import type { SandboxUsers } from "../ports/sandbox-users.ts";
 

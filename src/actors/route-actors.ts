@@ -1,7 +1,7 @@
 import { fromCallback, fromPromise } from "xstate";
 import type { RoutesEvent } from "../../machines/routes/routes-events.ts";
-import { routeProtocol, tailscaleTable } from "../domain/kernel-constants.ts";
-import { parsePrefix } from "../domain/prefix.ts";
+import { parsePrefix } from "../domain/addresses/prefix.ts";
+import { routeProtocol, tailscaleTable } from "../domain/kernel/kernel-constants.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
 import type { Tailnet } from "../ports/tailnet.ts";
 import { pingPatiently } from "./greet-peers.ts";

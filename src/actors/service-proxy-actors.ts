@@ -1,5 +1,5 @@
 import { fromPromise } from "xstate";
-import type { ServiceProxy } from "../domain/service-proxy.ts";
+import type { ServiceProxy } from "../domain/kubernetes/service-proxy.ts";
 import type { Firewall } from "../ports/firewall.ts";
 
 /** Effects of the machine of what translates Services' addresses. */

@@ -1,7 +1,7 @@
 import type { DaemonClient } from "./daemon-client.ts";
 import type { ExitCode } from "./exit-codes.ts";
-import type { Progress } from "./progress.ts";
-import type { Paper } from "./style.ts";
+import type { Progress } from "./output/progress.ts";
+import type { Paper } from "./output/style.ts";
 
 /** One verb of headcnictl; `all-commands.ts` lists them. */
 export interface CliCommand {

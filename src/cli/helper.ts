@@ -2,11 +2,12 @@
  * Work of headcnictl that needs a process of its own: because the whole process stands in another namespace, or because of the native
  * library that other commands need not load. Not for people: what it prints is read by headcnictl.
  */
-import { runPodWorker } from "../adapters/connect-test/pod-worker.ts";
-import { tryKernel } from "../adapters/doctor/kernel-trials.ts";
-import { trialFolder } from "../adapters/doctor/run-kernel-trials.ts";
+
 import { openKernel } from "../adapters/netlink/open-kernel.ts";
-import type { KernelSnapshot } from "../domain/kernel-state.ts";
+import type { KernelSnapshot } from "../domain/kernel/kernel-state.ts";
+import { runPodWorker } from "./connect-test/agent/pod-worker.ts";
+import { tryKernel } from "./doctor/read/kernel-trials.ts";
+import { trialFolder } from "./doctor/read/run-kernel-trials.ts";
 
 const [task, ...words] = process.argv.slice(2);
 switch (task) {

@@ -4,12 +4,12 @@ import { runProgram } from "../adapters/nftables/run-program.ts";
 
 /** The daemon of the same build: next to this file's bundle, or its source. */
 export function daemonCommand(...words: readonly string[]): readonly string[] {
-  return programCommand("../main.ts", "./headcni.mjs", words);
+  return programCommand("../programs/daemon/main.ts", "./headcni.mjs", words);
 }
 
 /** headcni-wire of the same build. */
 export function wireCommand(...words: readonly string[]): readonly string[] {
-  return programCommand("../wire/main.ts", "./headcni-wire.mjs", words);
+  return programCommand("../programs/wire/main.ts", "./headcni-wire.mjs", words);
 }
 
 /** headcnictl's helper process. */

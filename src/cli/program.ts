@@ -1,9 +1,9 @@
 import { Argument, Command, Option } from "commander";
 import type { CliCall, CliCommand, CliWord, RunnableCommand } from "./command.ts";
 import { exitCodeMeanings, exitCodes } from "./exit-codes.ts";
-import { globalOptions } from "./global-options.ts";
-import type { Paper } from "./style.ts";
-import { usageError } from "./usage-error.ts";
+import { globalOptions } from "./options/global-options.ts";
+import { usageError } from "./options/usage-error.ts";
+import type { Paper } from "./output/style.ts";
 
 export interface ProgramOptions extends Paper {
   readonly commands: readonly CliCommand[];

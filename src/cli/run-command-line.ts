@@ -1,18 +1,18 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/config-error.ts";
 import { HeadcniError } from "../domain/failure.ts";
+import { version } from "../protocol/version.ts";
 import { visible } from "../protocol/visible-text.ts";
-import { version } from "../version.ts";
 import { CliError } from "./cli-error.ts";
 import type { CliCall, CliCommand, CliTarget } from "./command.ts";
 import { createDaemonClient } from "./daemon-client.ts";
-import { printDocument } from "./document.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
-import { textOf } from "./option-values.ts";
+import { textOf } from "./options/option-values.ts";
+import { printDocument } from "./output/document.ts";
+import { createProgress } from "./output/progress.ts";
+import { createStyle, type Paper, wantsColour } from "./output/style.ts";
 import { createProgram } from "./program.ts";
-import { createProgress } from "./progress.ts";
 import { findSocketPath } from "./socket-path.ts";
-import { createStyle, type Paper, wantsColour } from "./style.ts";
 
 /** The process around a command: its words, streams and environment. */
 export interface CliProcess {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { createKeyCatalogue } from "../config/key-catalogue.ts";
-import { readYamlValues } from "../config/yaml-values.ts";
-import { runtimePaths } from "../runtime-paths.ts";
+import { createKeyCatalogue } from "../config/keys/key-catalogue.ts";
+import { runtimePaths } from "../config/runtime-paths.ts";
+import { readYamlValues } from "../config/values/yaml-values.ts";
 
 const fallbackRuntimeDir = "/run/headcni";
 

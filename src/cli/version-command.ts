@@ -1,5 +1,5 @@
-import { version } from "../version.ts";
-import { documentCommand } from "./document-command.ts";
+import { version } from "../protocol/version.ts";
+import { documentCommand } from "./output/document-command.ts";
 
 export const versionCommand = documentCommand({
   kind: "Version",

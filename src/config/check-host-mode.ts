@@ -1,5 +1,5 @@
 import type { ConfigProblem } from "../domain/config-change.ts";
-import { problemAt, type ValueView } from "./value-view.ts";
+import { problemAt, type ValueView } from "./values/value-view.ts";
 
 const mode = "tailscale.mode";
 

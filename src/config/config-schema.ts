@@ -1,12 +1,12 @@
 import { hostname } from "node:os";
 import * as z from "zod";
-import { cniKeys } from "./cni-keys.ts";
-import { key } from "./key-about.ts";
-import { kubernetesKeys } from "./kubernetes-keys.ts";
-import { networkKeys } from "./network-keys.ts";
+import { cniKeys } from "./keys/cni-keys.ts";
+import { key } from "./keys/key-about.ts";
+import { kubernetesKeys } from "./keys/kubernetes-keys.ts";
+import { networkKeys } from "./keys/network-keys.ts";
+import { tailnetKeys } from "./keys/tailnet-keys.ts";
 import type { Secret } from "./secret.ts";
-import { tailnetKeys } from "./tailnet-keys.ts";
-import { absolutePath, collectorUrl, ipAddress, text, webSocketUrl } from "./value-schemas.ts";
+import { absolutePath, collectorUrl, ipAddress, text, webSocketUrl } from "./values/value-schemas.ts";
 
 /** Every key of the configuration file: the source of its types, checks, documentation and JSON Schema. */
 export const configSchema = z.strictObject({

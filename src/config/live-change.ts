@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from "node:util";
 import type { ConfigChange, RefusedChange } from "../domain/config-change.ts";
 import { showValue } from "./config-error.ts";
 import type { Config } from "./config-schema.ts";
-import { valueAt } from "./judge-values.ts";
-import { createKeyCatalogue } from "./key-catalogue.ts";
+import { createKeyCatalogue } from "./keys/key-catalogue.ts";
 import { isSecret } from "./secret.ts";
+import { valueAt } from "./values/judge-values.ts";
 
 /** What a running daemon takes of a new configuration. */
 export interface LiveChange {

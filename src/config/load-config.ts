@@ -1,15 +1,15 @@
 import { readFileSync, statSync } from "node:fs";
 import type { ConfigProblem } from "../domain/config-change.ts";
-import { checkValues } from "./check-values.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Config, ConfigValues } from "./config-schema.ts";
-import type { GivenValues } from "./given-value.ts";
-import { judgeValues } from "./judge-values.ts";
-import { createKeyCatalogue, type KeyCatalogue } from "./key-catalogue.ts";
-import { readEnvironmentValues, readFlagValues } from "./override-values.ts";
+import { createKeyCatalogue, type KeyCatalogue } from "./keys/key-catalogue.ts";
+import { splitRetired } from "./keys/retired-keys.ts";
 import { type Credentials, readCredentials } from "./read-credentials.ts";
-import { splitRetired } from "./retired-keys.ts";
-import { readYamlValues } from "./yaml-values.ts";
+import { checkValues } from "./values/check-values.ts";
+import type { GivenValues } from "./values/given-value.ts";
+import { judgeValues } from "./values/judge-values.ts";
+import { readEnvironmentValues, readFlagValues } from "./values/override-values.ts";
+import { readYamlValues } from "./values/yaml-values.ts";
 
 /** Everything a configuration is made from; the same object serves a later reload. */
 export interface ConfigSources {

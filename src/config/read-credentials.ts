@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs
 import type { ConfigProblem } from "../domain/config-change.ts";
 import { isHostMode } from "./check-host-mode.ts";
 import { createSecret, isSecret, type Secret } from "./secret.ts";
-import { problemAt, type ValueView } from "./value-view.ts";
+import { problemAt, type ValueView } from "./values/value-view.ts";
 
 export interface Credentials {
   readonly authKey?: Secret;

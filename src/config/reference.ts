@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { ConfigKey, KeyCatalogue } from "./key-catalogue.ts";
+import type { ConfigKey, KeyCatalogue } from "./keys/key-catalogue.ts";
 
 /** The configuration reference as Markdown, out of the schema alone: what is printed is what is checked. */
 export function configReference(catalogue: KeyCatalogue): string {

@@ -1,6 +1,6 @@
 import type { HealthRegions, HealthWords } from "./health-regions.ts";
-import type { NetworkCondition } from "./kubernetes-objects.ts";
-import { networkCondition } from "./network-condition.ts";
+import type { NetworkCondition } from "./kubernetes/kubernetes-objects.ts";
+import { networkCondition } from "./kubernetes/network-condition.ts";
 
 /** Body of `/ready`. */
 export interface Readiness {

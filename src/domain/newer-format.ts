@@ -1,6 +1,6 @@
-import { attachmentLinkGroup, leavingLinkGroup } from "./kernel-constants.ts";
-import type { KernelLink } from "./kernel-state.ts";
-import { aliasVersion, linkAliasVersion } from "./link-alias.ts";
+import { aliasVersion, linkAliasVersion } from "./attachment/link-alias.ts";
+import { attachmentLinkGroup, leavingLinkGroup } from "./kernel/kernel-constants.ts";
+import type { KernelLink } from "./kernel/kernel-state.ts";
 import { parseJson } from "./parse-json.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { AddressHint } from "../domain/address-hints.ts";
+import type { AddressHint } from "../domain/addresses/address-hints.ts";
 
 /** Where hints of the address pools stay over a restart of the daemon. Nothing depends on them: neither method throws. */
 export interface AddressHints {

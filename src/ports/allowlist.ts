@@ -1,5 +1,5 @@
-import type { Believed, Netmap, ServedRoutes } from "../domain/believed-prefixes.ts";
-import type { NodeBinding } from "../domain/node-bindings.ts";
+import type { NodeBinding } from "../domain/kubernetes/node-bindings.ts";
+import type { Believed, Netmap, ServedRoutes } from "../domain/tailnet/believed-prefixes.ts";
 
 /** What the allowlist is made of, and where it goes: in X the launcher's, beside the node's own tailscaled the daemon's. Methods throw their adapters' HeadcniErrors. */
 export interface AllowlistHost {

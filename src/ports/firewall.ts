@@ -1,6 +1,6 @@
-import type { NamespaceName } from "../domain/kernel-state.ts";
-import type { FirewallChange, FirewallObservation } from "../domain/nft-observation.ts";
-import type { ServiceProxy } from "../domain/service-proxy.ts";
+import type { NamespaceName } from "../domain/kernel/kernel-state.ts";
+import type { ServiceProxy } from "../domain/kubernetes/service-proxy.ts";
+import type { FirewallChange, FirewallObservation } from "../domain/nftables/nft-observation.ts";
 
 export type FirewallFailure =
   /** `nft`, `iptables` or `nsenter` is not installed. */

@@ -1,4 +1,9 @@
-import type { KernelChange, KernelOperation, KernelSnapshot, NamespaceName } from "../domain/kernel-state.ts";
+import type {
+  KernelChange,
+  KernelOperation,
+  KernelSnapshot,
+  NamespaceName,
+} from "../domain/kernel/kernel-state.ts";
 
 /** The kernel said no. `errno` names are Linux's ("EEXIST"), `text` is the kernel's own. */
 export interface KernelRefused {

@@ -1,6 +1,6 @@
-import type { NetworkCondition, PodReport, PostedReport } from "../domain/kubernetes-objects.ts";
-import type { WatchNews, WatchSource } from "../domain/kubernetes-watch.ts";
-import type { NodeAddressing, WrittenAddresses } from "../domain/node-address.ts";
+import type { NetworkCondition, PodReport, PostedReport } from "../domain/kubernetes/kubernetes-objects.ts";
+import type { WatchNews, WatchSource } from "../domain/kubernetes/kubernetes-watch.ts";
+import type { NodeAddressing, WrittenAddresses } from "../domain/kubernetes/node-address.ts";
 
 /** What goes wrong with the Kubernetes API. */
 export type KubernetesFailure =

@@ -1,4 +1,4 @@
-import type { NodeBinding } from "../domain/node-bindings.ts";
+import type { NodeBinding } from "../domain/kubernetes/node-bindings.ts";
 
 /**
  * The bindings of the cluster's Nodes in the state directory: written by the daemon, read by headcni-wire, across restarts and reboots.

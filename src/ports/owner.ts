@@ -1,5 +1,5 @@
-import type { OwnerFacts } from "../domain/owner-facts.ts";
-import type { OwnerTerms } from "../domain/owner-terms.ts";
+import type { OwnerFacts } from "../domain/owner/owner-facts.ts";
+import type { OwnerTerms } from "../domain/owner/owner-terms.ts";
 import type { TailnetError, TailscaledProcess } from "./tailnet.ts";
 
 export type OwnerFailure =

@@ -1,4 +1,9 @@
-import type { AttachedLinks, AttachmentPlan, Mismatch, ObservedAttachment } from "../domain/attachment.ts";
+import type {
+  AttachedLinks,
+  AttachmentPlan,
+  Mismatch,
+  ObservedAttachment,
+} from "../domain/attachment/attachment.ts";
 import type { KernelRefused } from "./kernel-state.ts";
 
 /** Why the kernel did not take an attachment. */

@@ -1,4 +1,4 @@
-import type { Sysctls } from "../domain/guard-sysctls.ts";
+import type { Sysctls } from "../domain/guard/guard-sysctls.ts";
 
 /** The node's sysctls as they were before the first change; lost by a reboot like the changes themselves. */
 export interface SysctlMemory {

@@ -1,5 +1,5 @@
 import type { HeadcniError } from "../domain/failure.ts";
-import type { TailnetStatus } from "../domain/tailnet-status.ts";
+import type { TailnetStatus } from "../domain/tailnet/tailnet-status.ts";
 
 export type TailnetFailure =
   | { readonly code: "BINARY_MISSING"; readonly binary: string }

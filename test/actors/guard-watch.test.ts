@@ -3,7 +3,7 @@ import { createActor, setup, toPromise } from "xstate";
 import type { GuardEvent } from "../../machines/guard/guard-events.ts";
 import { guardActors } from "../../src/actors/guard-actors.ts";
 import type { GuardPorts } from "../../src/actors/guard-work.ts";
-import type { KernelChange } from "../../src/domain/kernel-state.ts";
+import type { KernelChange } from "../../src/domain/kernel/kernel-state.ts";
 import { sampleSettings } from "../adapters/tailnet-namespace/sample-settings.ts";
 
 beforeEach(() => vi.useFakeTimers());

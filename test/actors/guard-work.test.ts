@@ -8,9 +8,9 @@ import {
   loadBootGuard,
   repairInvariants,
 } from "../../src/actors/guard-work.ts";
-import type { HostCarrier, NamespaceGuard } from "../../src/domain/guard-settings.ts";
-import type { KernelOperation, KernelSnapshot, NamespaceName } from "../../src/domain/kernel-state.ts";
-import type { FirewallChange } from "../../src/domain/nft-observation.ts";
+import type { HostCarrier, NamespaceGuard } from "../../src/domain/guard/guard-settings.ts";
+import type { KernelOperation, KernelSnapshot, NamespaceName } from "../../src/domain/kernel/kernel-state.ts";
+import type { FirewallChange } from "../../src/domain/nftables/nft-observation.ts";
 
 const settings: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24"],

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { type AnyActorLogic, createActor, type EventObject, setup, toPromise } from "xstate";
 import { podActors, podsActors } from "../../src/actors/pod-actors.ts";
-import type { AddressHint } from "../../src/domain/address-hints.ts";
-import { createPool } from "../../src/domain/address-pool.ts";
-import { planAttachment } from "../../src/domain/pod-network-plan.ts";
+import type { AddressHint } from "../../src/domain/addresses/address-hints.ts";
+import { createPool } from "../../src/domain/addresses/address-pool.ts";
+import { planAttachment } from "../../src/domain/attachment/pod-network-plan.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { fakePodNetwork } from "../support/fake-pod-network.ts";
 

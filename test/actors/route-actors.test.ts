@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createActor, toPromise } from "xstate";
 import { routeActors } from "../../src/actors/route-actors.ts";
-import type { KernelOperation, KernelRoute } from "../../src/domain/kernel-state.ts";
+import type { KernelOperation, KernelRoute } from "../../src/domain/kernel/kernel-state.ts";
 
 function route(destination: string, changes: Partial<KernelRoute> = {}): KernelRoute {
   return { family: 4, type: "unicast", destination, table: 52, metric: 0, protocol: 3, ...changes };

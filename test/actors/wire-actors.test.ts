@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createActor } from "xstate";
 import { wireActors } from "../../src/actors/wire-actors.ts";
-import type { ServedRoutes } from "../../src/domain/believed-prefixes.ts";
-import { nobodyBelieved } from "../../src/domain/believed-prefixes.ts";
+import type { ServedRoutes } from "../../src/domain/tailnet/believed-prefixes.ts";
+import { nobodyBelieved } from "../../src/domain/tailnet/believed-prefixes.ts";
 import type { AllowlistHost } from "../../src/ports/allowlist.ts";
 import type { WireHost } from "../../src/ports/wire.ts";
 import { recipient } from "../support/drive.ts";

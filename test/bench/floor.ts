@@ -6,16 +6,19 @@ import {
   hostSteps,
   type LinkIndexes,
   podSteps,
-} from "../../src/adapters/netlink/attachment-steps.ts";
-import { leavingSteps } from "../../src/adapters/netlink/detach.ts";
-import { deleteLinkGroup, getLink } from "../../src/adapters/netlink/link-messages.ts";
-import { encodeMessages, type NetlinkMessage } from "../../src/adapters/netlink/netlink-message.ts";
+} from "../../src/adapters/netlink/attachment/attachment-steps.ts";
+import { leavingSteps } from "../../src/adapters/netlink/attachment/detach.ts";
 import type { Step } from "../../src/adapters/netlink/steps.ts";
-import type { AttachmentPlan } from "../../src/domain/attachment.ts";
-import { resultOfPlan } from "../../src/domain/cni-result.ts";
-import { attachmentLinkGroup, leavingLinkGroup } from "../../src/domain/kernel-constants.ts";
-import { parseLinkAlias, planAlias } from "../../src/domain/link-alias.ts";
-import { planAttachment } from "../../src/domain/pod-network-plan.ts";
+import { deleteLinkGroup, getLink } from "../../src/adapters/netlink/wire-format/link-messages.ts";
+import {
+  encodeMessages,
+  type NetlinkMessage,
+} from "../../src/adapters/netlink/wire-format/netlink-message.ts";
+import type { AttachmentPlan } from "../../src/domain/attachment/attachment.ts";
+import { resultOfPlan } from "../../src/domain/attachment/cni-result.ts";
+import { parseLinkAlias, planAlias } from "../../src/domain/attachment/link-alias.ts";
+import { planAttachment } from "../../src/domain/attachment/pod-network-plan.ts";
+import { attachmentLinkGroup, leavingLinkGroup } from "../../src/domain/kernel/kernel-constants.ts";
 import { successReply } from "../../src/protocol/reply.ts";
 import { compileC } from "../lab/build/compile-c.ts";
 import { addNetns, inNetns, ipBatch, setSysctls } from "../lab/netns.ts";

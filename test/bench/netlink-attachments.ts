@@ -2,8 +2,8 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type Kernel, openKernel } from "../../src/adapters/netlink/open-kernel.ts";
-import type { AttachmentPlan } from "../../src/domain/attachment.ts";
-import { planAttachment } from "../../src/domain/pod-network-plan.ts";
+import type { AttachmentPlan } from "../../src/domain/attachment/attachment.ts";
+import { planAttachment } from "../../src/domain/attachment/pod-network-plan.ts";
 import { percentile } from "./statistics.ts";
 
 // Attaching and releasing as the daemon's main thread sees it, beside the same set-up by two `ip -batch` processes.

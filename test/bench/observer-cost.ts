@@ -10,8 +10,8 @@ import {
 } from "xstate";
 import { createFeed } from "../../src/observe/inspector/feed.ts";
 import { createViewers } from "../../src/observe/inspector/viewers.ts";
-import { createLogger } from "../../src/observe/logger.ts";
-import { createMachineObserver } from "../../src/observe/machine-observer.ts";
+import { createLogger } from "../../src/observe/logs/logger.ts";
+import { createMachineObserver } from "../../src/observe/machines/machine-observer.ts";
 
 /**
  * What the machine observer costs per pod life, against no observer and against an inspector that does nothing.

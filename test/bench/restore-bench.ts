@@ -1,4 +1,4 @@
-import { tailnetTable } from "../../src/domain/kernel-constants.ts";
+import { tailnetTable } from "../../src/domain/kernel/kernel-constants.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { inNetns } from "../lab/netns.ts";
 import type { Progress } from "../lab/progress.ts";
@@ -27,7 +27,7 @@ const spoils: readonly Spoil[] = [
   { where: "X", spoil: "ip route del default", look: "ip route show" },
 ];
 
-/** Fewer than the repairs of one thing in a row that the guard takes for a fight (src/domain/guard-ledger.ts). */
+/** Fewer than the repairs of one thing in a row that the guard takes for a fight (src/domain/guard/guard-ledger.ts). */
 const rounds = 3;
 
 /** Takes things away from a node that serves, one after the other, and looks every few milliseconds until they are back. */

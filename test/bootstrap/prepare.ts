@@ -24,13 +24,14 @@ export async function prepareTests(
   names: readonly string[],
   progress: Progress,
 ): Promise<Readonly<Record<string, string>>> {
-  await ensureTools("bundle", progress);
+  await ensureTools({ daemon: "bundle" }, progress);
   const wholeProduct = names.length === 0 || names.some((name) => /e2e|test\/deploy/.test(name));
   if (!wholeProduct) return {};
   await ensurePackages(progress, singleNeeds);
   const bundle = join(root, "node_modules", ".cache", "lab-bundle");
   await buildDaemon(bundle);
-  const { cluster } = await ensureTools("bundle", progress, { network: "chart", proxyMode: "nftables" });
+  const kubernetes = { network: "chart", proxyMode: "nftables" } as const;
+  const { cluster } = await ensureTools({ daemon: "bundle", kubernetes, kubeadm: true }, progress);
   const image = cluster?.install?.image.archive;
   return { LAB_BUNDLE: bundle, ...(image === undefined ? {} : { LAB_IMAGE: image }) };
 }

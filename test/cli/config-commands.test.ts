@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createKeyCatalogue } from "../../src/config/key-catalogue.ts";
+import { createKeyCatalogue } from "../../src/config/keys/key-catalogue.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { runWords } from "./run-words.ts";
 

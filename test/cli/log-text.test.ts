@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { atLeast, logLine } from "../../src/cli/logs/log-text.ts";
-import { createStyle } from "../../src/cli/style.ts";
-import { createLogRing } from "../../src/observe/log-ring.ts";
-import { createLogger } from "../../src/observe/logger.ts";
+import { createStyle } from "../../src/cli/output/style.ts";
+import { createLogRing } from "../../src/observe/logs/log-ring.ts";
+import { createLogger } from "../../src/observe/logs/logger.ts";
 
 const style = createStyle(false);
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { machinesText } from "../../src/cli/machines/machines-text.ts";
-import { createStyle } from "../../src/cli/style.ts";
+import { createStyle } from "../../src/cli/output/style.ts";
 
 test("a machine past the limit of a state around its own is shown by that state, with its time", () => {
   const row = {

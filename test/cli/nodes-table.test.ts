@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { createStyle } from "../../src/cli/output/style.ts";
 import { nodesTable } from "../../src/cli/status/nodes-table.ts";
-import { createStyle } from "../../src/cli/style.ts";
 
 const plain = { style: createStyle(false), width: 120 };
 

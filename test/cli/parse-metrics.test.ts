@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { metricsText } from "../../src/cli/metrics/metrics-text.ts";
 import { parseMetrics } from "../../src/cli/metrics/parse-metrics.ts";
-import { createStyle } from "../../src/cli/style.ts";
+import { createStyle } from "../../src/cli/output/style.ts";
 
 const text = `# HELP headcni_serving 1 while ADD is served.
 # TYPE headcni_serving gauge

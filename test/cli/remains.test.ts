@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import { firewallRemains, kernelRemains } from "../../src/cli/uninstall/remains.ts";
-import { attachmentLinkGroup, routeProtocol, tailnetTable } from "../../src/domain/kernel-constants.ts";
-import type { KernelLink, KernelRoute, KernelRule } from "../../src/domain/kernel-state.ts";
+import {
+  attachmentLinkGroup,
+  routeProtocol,
+  tailnetTable,
+} from "../../src/domain/kernel/kernel-constants.ts";
+import type { KernelLink, KernelRoute, KernelRule } from "../../src/domain/kernel/kernel-state.ts";
 
 const link: KernelLink = {
   index: 2,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createStyle, visibleLength } from "../../src/cli/style.ts";
+import { createStyle, visibleLength } from "../../src/cli/output/style.ts";
 import { isAbout, nearestCall } from "../../src/cli/trace/match-call.ts";
 import { callsTable, callText } from "../../src/cli/trace/trace-text.ts";
 import type { CallTrace } from "../../src/observe/trace/call-trace.ts";

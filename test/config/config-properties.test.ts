@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, describe, test } from "vitest";
 import { stringify } from "yaml";
 import { ConfigError } from "../../src/config/config-error.ts";
-import { createKeyCatalogue } from "../../src/config/key-catalogue.ts";
+import { createKeyCatalogue } from "../../src/config/keys/key-catalogue.ts";
 import type { ConfigSources } from "../../src/config/load-config.ts";
 import { openConfigDirectory } from "./config-fixture.ts";
 

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { inspect } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
-import { readKey } from "../../src/config/key-reader.ts";
+import { readKey } from "../../src/config/keys/key-reader.ts";
 import { createSecret } from "../../src/config/secret.ts";
 import { openConfigDirectory } from "./config-fixture.ts";
 

@@ -16,7 +16,7 @@ import type { ConfigReport } from "../../machines/config/config-machine.ts";
 import { configMachine } from "../../machines/config/config-machine.ts";
 import { configActors } from "../../src/actors/config-actors.ts";
 import { createFileConfigSource } from "../../src/config/file-config-source.ts";
-import { createKeyReaders } from "../../src/config/key-reader.ts";
+import { createKeyReaders } from "../../src/config/keys/key-reader.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { watchFiles } from "../../src/config/watch-files.ts";
 import { recorder } from "../support/recorder.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { createKeyCatalogue } from "../../src/config/key-catalogue.ts";
+import { createKeyCatalogue } from "../../src/config/keys/key-catalogue.ts";
 import { configReference } from "../../src/config/reference.ts";
 
 test("the committed configuration reference is that of the schema", async () => {

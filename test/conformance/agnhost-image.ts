@@ -1,22 +1,10 @@
 import { createHash } from "node:crypto";
-import {
-  access,
-  chmod,
-  copyFile,
-  mkdir,
-  mkdtemp,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { access, chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../lab/build/go-tools.ts";
+import { installFile, installWithLibraries } from "../lab/kubernetes/image-files.ts";
 import { writeImageArchive } from "../lab/kubernetes/oci-image.ts";
 import type { Progress } from "../lab/progress.ts";
-import { run } from "../lab/run-command.ts";
 
 /** Programs that the tests run in their pods by name, beside agnhost itself, and the Debian packages that have them. */
 export const agnhostNeeds = {
@@ -90,11 +78,10 @@ export async function ensureAgnhostArchive(
 
 async function fill(root: string, agnhost: string): Promise<void> {
   for (const file of ["agnhost", "localhost.crt", "localhost.key"]) {
-    await install(join(dirname(agnhost), file), join(root, file));
+    await installFile(join(dirname(agnhost), file), join(root, file));
   }
   for (const [place, program] of Object.entries(programs)) {
-    await install(program, join(root, place));
-    for (const library of await librariesOf(program)) await install(library, join(root, library));
+    await installWithLibraries(program, root, place);
   }
   for (const applet of [...applets, ...moreApplets]) await symlink("busybox", join(root, "bin", applet));
   for (const folder of ["etc", "root", "tmp", "uploads"])
@@ -102,16 +89,4 @@ async function fill(root: string, agnhost: string): Promise<void> {
   await chmod(join(root, "tmp"), 0o1777);
   await writeFile(join(root, "etc", "passwd"), "root:x:0:0:root:/root:/bin/sh\n");
   await writeFile(join(root, "etc", "group"), "root:x:0:\n");
-}
-
-/** The dynamic libraries of a program and the loader, by the paths it looks for (ldd(1)); none for a static program. */
-async function librariesOf(program: string): Promise<readonly string[]> {
-  const listed = await run(["ldd", program]).catch(() => "");
-  return [...listed.matchAll(/(\/\S+) \(0x/g)].map(([, path = ""]) => path);
-}
-
-async function install(file: string, destination: string): Promise<void> {
-  await mkdir(dirname(destination), { recursive: true });
-  await copyFile(await realpath(file), destination);
-  await chmod(destination, 0o755);
 }

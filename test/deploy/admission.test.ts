@@ -14,7 +14,7 @@ import {
   replacedAddressesAnnotation,
   uninitializedTaint,
   type WrittenAddresses,
-} from "../../src/domain/node-address.ts";
+} from "../../src/domain/kubernetes/node-address.ts";
 import type { Kubernetes } from "../../src/ports/kubernetes.ts";
 import { type ApiServer, startApiServer } from "../adapters/kubernetes/support/api-server.ts";
 import { ensureGoModule } from "../lab/build/go-tools.ts";

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { judge } from "../../src/domain/doctor/judge.ts";
-import { policy } from "../domain/doctor/changed-facts.ts";
-import { settings } from "../domain/doctor/sample-facts.ts";
+import { judge } from "../../src/cli/doctor/judge/judge.ts";
+import { policy } from "../cli/doctor/judge/changed-facts.ts";
+import { settings } from "../cli/doctor/judge/sample-facts.ts";
 import { ensureHelm } from "../lab/build/helm-tool.ts";
 import { stderrProgress } from "../lab/progress.ts";
 import { runResult } from "../lab/run-command.ts";

@@ -1,9 +1,9 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { renderManifests } from "../../deploy/manifests/render.ts";
-import { readCluster } from "../../src/adapters/doctor/read-cluster.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes/kubernetes-client.ts";
-import type { WatchSource } from "../../src/domain/kubernetes-watch.ts";
+import { readCluster } from "../../src/cli/doctor/read/read-cluster.ts";
+import type { WatchSource } from "../../src/domain/kubernetes/kubernetes-watch.ts";
 import type { Kubernetes } from "../../src/ports/kubernetes.ts";
 import { ensurePackages } from "../lab/build/debian-packages.ts";
 import { ensureHelm } from "../lab/build/helm-tool.ts";
@@ -227,7 +227,7 @@ test("the uninstallation's service account may do what headcni-clean-nodes does,
     if (verb === "list") return [200, { items: [left, anothers] }];
     return undefined;
   });
-  const program = new URL("../../src/clean-nodes/main.ts", import.meta.url).pathname;
+  const program = new URL("../../src/programs/clean-nodes/main.ts", import.meta.url).pathname;
   const { exitCode, stdout, stderr } = await runResult([
     ...([process.execPath, program] as const),
     `--run=${await temporaryFile(manifest)}`,

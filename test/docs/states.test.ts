@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { allMachines } from "../../machines/all-machines.ts";
-import { machineChart } from "../../visualizations/machine-chart.ts";
+import { machineChart } from "../../machines/chart/machine-chart.ts";
 
 it("docs/states.md names every state of every machine and what it means", async () => {
   const page = await readFile(new URL("../../docs/states.md", import.meta.url), "utf8");

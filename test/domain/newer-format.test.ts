@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { KernelLink } from "../../src/domain/kernel-state.ts";
+import type { KernelLink } from "../../src/domain/kernel/kernel-state.ts";
 import { explainNewer, newerAliases, newerFiles } from "../../src/domain/newer-format.ts";
-import { link } from "./doctor/sample-facts.ts";
+import { link } from "../cli/doctor/judge/sample-facts.ts";
 
 const pods = 0x4843;
 const leaving = 0x4844;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { attachmentKey, detachRequest } from "../../src/domain/attachment.ts";
+import { attachmentKey, detachRequest } from "../../src/domain/attachment/attachment.ts";
 import { hashWords, shortId, stableHash } from "../../src/domain/stable-hash.ts";
 
 const id64 = "0123456789abcdef".repeat(4);

@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } fr
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { leavingLinkGroup } from "../../src/domain/kernel-constants.ts";
+import { leavingLinkGroup } from "../../src/domain/kernel/kernel-constants.ts";
 import { startDaemon, waitForDaemon } from "../lab/daemon.ts";
 import { liveMachines, type MachineRow, readyPage } from "../lab/daemon-pages.ts";
 import { headscale } from "../lab/headscale.ts";
@@ -367,7 +367,7 @@ test(
   minutes(8),
 );
 
-/** Throws once, in the middle of what the observer does with a step of a machine (src/observe/machine-observer.ts). */
+/** Throws once, in the middle of what the observer does with a step of a machine (src/observe/machines/machine-observer.ts). */
 const observerFault = `(() => {
   const { get } = Map.prototype;
   Map.prototype.get = function (key) {

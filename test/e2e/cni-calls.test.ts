@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { parseAddress } from "../../src/domain/prefix.ts";
+import { parseAddress } from "../../src/domain/addresses/prefix.ts";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { hostPrefix } from "../../src/domain/prefix.ts";
+import { hostPrefix } from "../../src/domain/addresses/prefix.ts";
 import { nodeTag } from "./headscale.ts";
 import { relayEnvironment, tailscaledEnvironment } from "./host-tailscaled.ts";
 import { clusterOf } from "./kubernetes/cluster.ts";

@@ -98,12 +98,7 @@ export function headscaleConfig(lab: Lab): unknown {
     database: { type: "sqlite", sqlite: { path: join(folder, "db.sqlite") } },
     derp: { urls: [], paths: [lab.derp.mapFile], auto_update_enabled: false, server: { enabled: false } },
     disable_check_updates: true,
-    dns: {
-      magic_dns: false,
-      base_domain: "tailnet.test",
-      override_local_dns: false,
-      nameservers: { global: [] },
-    },
+    dns: dnsOf(lab),
     unix_socket: socketOf(lab),
     // Its command line gives up after 5 s otherwise, on a busy machine while the server still starts.
     cli: { timeout: "15s" },
@@ -111,6 +106,16 @@ export function headscaleConfig(lab: Lab): unknown {
     log: { level: "info" },
     node: { expiry: "0", routes: { ha: { probe_interval: 0 } } },
     tuning: tunings[lab.options.tuning],
+  };
+}
+
+/** An administrator's Headscale has MagicDNS and a nameserver, as its example configuration has; other labs leave resolv.conf alone. */
+function dnsOf({ options: { kubeadm = false } }: Lab) {
+  return {
+    magic_dns: kubeadm,
+    base_domain: "tailnet.test",
+    override_local_dns: kubeadm,
+    nameservers: { global: kubeadm ? ["10.99.0.1"] : [] },
   };
 }
 

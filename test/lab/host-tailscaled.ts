@@ -43,19 +43,29 @@ export async function runHostTailscaled(lab: Lab, node: LabNode): Promise<void> 
   await joinHostTailscaled(lab, node);
 }
 
+/** Another tailscaled than the lab's, and what its owner adds to its environment. */
+export interface OwnersTailscaled {
+  readonly program?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts the tailscaled of a node's owner, as the unit of its package does, in the node's own namespace. */
-export async function startHostTailscaled(lab: Lab, node: LabNode): Promise<void> {
+export async function startHostTailscaled(
+  lab: Lab,
+  node: LabNode,
+  { program = lab.tools.tailscaled, env = {} }: OwnersTailscaled = {},
+): Promise<void> {
   const socket = node.hostTailscaledSocket;
   if (socket === undefined) return;
   const folder = ownersFolder(node);
   for (const path of [folder, dirname(socket)]) await mkdir(path, { recursive: true });
-  const tailscaled = [lab.tools.tailscaled, `--socket=${socket}`, `--statedir=${folder}`, "--port=41641"];
+  const tailscaled = [program, `--socket=${socket}`, `--statedir=${folder}`, "--port=41641"];
   const unit = join(import.meta.dirname, "tailscaled-unit.sh");
   await startProcess(lab.processFolder, {
     name: unitName(node),
     netns: node.netns,
     ...(await onNode(lab, node, ["sh", unit, ...tailscaled])),
-    env: { ...tailscaledEnvironment, ...relayEnvironment(lab, node), TS_LOGS_DIR: folder },
+    env: { ...tailscaledEnvironment, ...relayEnvironment(lab, node), TS_LOGS_DIR: folder, ...env },
     logFile: hostTailscaledLog(node),
   });
 }

@@ -1,3 +1,4 @@
+import type { KubeadmTools } from "./kubeadm/kubeadm-types.ts";
 import type { ClusterOptions, ClusterTools } from "./kubernetes/cluster-types.ts";
 
 /** How a node's prefixes are approved in Headscale: by its policy, or by each node through the API. */
@@ -42,6 +43,11 @@ export type LabOptions = {
   readonly nameOnLoopback?: string | undefined;
   /** Nodes (by name) that run a systemd of their own, with HeadCNI's files in place and not installed (systemd/README.md). */
   readonly systemd?: readonly string[] | undefined;
+  /**
+   * Nodes, all with systemd and in mode host, have what operators install before `kubeadm init`, and their owners have not logged in;
+   * Headscale has neither policy nor keys (kubeadm/README.md).
+   */
+  readonly kubeadm?: boolean | undefined;
   /** The Kubernetes cluster on the nodes; without it pods are namespaces that cnitool attaches. */
   readonly kubernetes?: ClusterOptions | undefined;
 };
@@ -62,6 +68,8 @@ export type Tools = {
   readonly plugin: string | undefined;
   /** The programs of the cluster, if there is one. */
   readonly cluster?: ClusterTools | undefined;
+  /** What is on the nodes of a lab with kubeadm. */
+  readonly kubeadm?: KubeadmTools | undefined;
 };
 
 /** One node of a lab: a network namespace with its own daemon. All paths absolute. */

@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parsePrefix, routerAddress } from "../../src/domain/prefix.ts";
+import { parsePrefix, routerAddress } from "../../src/domain/addresses/prefix.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode, LabOptions, Mode, Tools } from "./lab-types.ts";
 

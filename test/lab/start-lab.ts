@@ -54,7 +54,7 @@ export async function startLab(start: StartOptions): Promise<Lab> {
   if (process.getuid?.() !== 0)
     throw new LabError("NOT_ROOT", "the lab makes network namespaces: run it as root");
   const options = checked({ ...defaults, ...wanted });
-  const tools = await ensureTools(options.daemon, progress, options.kubernetes);
+  const tools = await ensureTools(options, progress);
   if (id !== undefined && !/^[a-z0-9]{1,8}$/.test(id)) {
     throw new LabError("BAD_OPTION", `"${id}" is no lab id: 1 to 8 of a-z and 0-9`);
   }
@@ -104,7 +104,8 @@ async function startServers(lab: Lab, progress: Progress): Promise<void> {
   await writeDerpMap(lab);
   await Promise.all([startDerp(lab), startHeadscale(lab)]);
   await waitForHeadscale(lab);
-  await bootstrapHeadscale(lab);
+  // Else its administrator does it.
+  if (lab.options.kubeadm !== true) await bootstrapHeadscale(lab);
   progress(`Headscale answers at ${lab.headscale.url} (in namespace ${lab.netns})`);
 }
 
@@ -150,7 +151,7 @@ export async function bringUpNode(lab: Lab, node: LabNode, progress: Progress): 
   if (runsSystemd(lab, node)) {
     await startSystemdNode(lab, node, progress);
     // Its unit started it.
-    if (node.mode === "host") await joinHostTailscaled(lab, node);
+    if (node.mode === "host" && lab.options.kubeadm !== true) await joinHostTailscaled(lab, node);
     return;
   }
   const owners = runHostTailscaled(lab, node);
@@ -200,11 +201,16 @@ function checked(options: LabOptions): LabOptions {
 }
 
 /** In mode host nothing but HeadCNI's daemon uses the tailscaled of the node's owner. */
-function checkMode({ mode = "daemon", daemon, kubernetes }: LabOptions): void {
+function checkMode({ mode = "daemon", daemon, kubernetes, kubeadm, nodes, systemd = [] }: LabOptions): void {
+  if (kubeadm === true && (mode !== "host" || systemd.length !== nodes))
+    throw new LabError(
+      "BAD_OPTION",
+      "kubeadm is for labs whose nodes are all in mode host and run by systemd",
+    );
   if (mode === "daemon") return;
   if (kubernetes?.network === "reference")
     throw new LabError("BAD_OPTION", `the reference network has no tailnet, so no mode ${mode} either`);
-  if (kubernetes === undefined && daemon === "none")
+  if (kubernetes === undefined && daemon === "none" && kubeadm !== true)
     throw new LabError("BAD_OPTION", `without the daemon nobody gives pods addresses in mode ${mode}`);
   if (kubernetes?.nodeAddress !== undefined)
     throw new LabError("BAD_OPTION", "publishNodeAddress is for labs whose nodes are all in mode daemon");

@@ -29,19 +29,19 @@ export const equivalents: readonly Equivalent[] = [
     reason: known,
   },
   {
-    file: "src/domain/believed-prefixes.ts",
+    file: "src/domain/tailnet/believed-prefixes.ts",
     before: "const at = positionOf(claims, (claim) => byPlace(claim.prefix, prefix) < 0);",
     after: "const at = positionOf(claims, (claim) => byPlace(claim.prefix, prefix) <= 0);",
     reason: besideEqual,
   },
   {
-    file: "src/domain/believed-prefixes.ts",
+    file: "src/domain/tailnet/believed-prefixes.ts",
     before: "if (after > next) next = after;",
     after: "if (after >= next) next = after;",
     reason: "Of equal numbers either is the greater one.",
   },
   {
-    file: "src/domain/node-bindings.ts",
+    file: "src/domain/kubernetes/node-bindings.ts",
     before:
       "const ranked = nodes.map((node) => ({ node, rank: rank(node) })).sort((a, b) => (a.rank < b.rank ? -1 : 1));",
     after:
@@ -49,31 +49,31 @@ export const equivalents: readonly Equivalent[] = [
     reason: signAlone,
   },
   {
-    file: "src/domain/node-bindings.ts",
+    file: "src/domain/kubernetes/node-bindings.ts",
     before: "const at = positionOf(bound, (one) => byPlace(one.place, place) < 0);",
     after: "const at = positionOf(bound, (one) => byPlace(one.place, place) <= 0);",
     reason: besideEqual,
   },
   {
-    file: "src/domain/node-ledger.ts",
+    file: "src/domain/kubernetes/node-ledger.ts",
     before: '...gone.map((item) => ({ kind: "removed" as const, item })),',
     after: '...gone.map((item) => ({ kind: "" as const, item })),',
     reason: "changeNodes asks only whether a change puts a Node, and the list goes nowhere else.",
   },
   {
-    file: "src/domain/prefix.ts",
+    file: "src/domain/addresses/prefix.ts",
     before: "if (a.base !== b.base) return a.base < b.base ? -1 : 1;",
     after: "if (a.base !== b.base) return a.base <= b.base ? -1 : 1;",
     reason: "The bases are not equal here.",
   },
   {
-    file: "src/domain/prefix.ts",
+    file: "src/domain/addresses/prefix.ts",
     before: "if (a.base !== b.base) return a.base < b.base ? -1 : 1;",
     after: "if (a.base !== b.base) return a.base < b.base ? -1 : (1 + 1);",
     reason: signAlone,
   },
   {
-    file: "src/domain/route-facts.ts",
+    file: "src/domain/tailnet/route-facts.ts",
     before: "const rank = (route: Prefix) => (installed[formatPrefix(route)] === true ? 0 : 1);",
     after: "const rank = (route: Prefix) => (installed[formatPrefix(route)] === true ? 0 : (1 + 1));",
     reason: signAlone,

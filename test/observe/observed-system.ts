@@ -10,8 +10,8 @@ import {
 } from "xstate";
 import type { StateMeta } from "../../machines/support/state-limit.ts";
 import { HeadcniError } from "../../src/domain/failure.ts";
-import { createLogger, type LogLevel } from "../../src/observe/logger.ts";
-import { createMachineObserver, type ObserverOptions } from "../../src/observe/machine-observer.ts";
+import { createLogger, type LogLevel } from "../../src/observe/logs/logger.ts";
+import { createMachineObserver, type ObserverOptions } from "../../src/observe/machines/machine-observer.ts";
 
 type ChildEvent = "go" | "loop" | "end" | "crash" | "step" | "deeper" | "touch" | "break" | "giveUp";
 

@@ -1,4 +1,4 @@
-import type { ClusterNode, OwnNode } from "../../src/domain/kubernetes-objects.ts";
+import type { ClusterNode, OwnNode } from "../../src/domain/kubernetes/kubernetes-objects.ts";
 
 /** A Node with what a test does not care about: `n2` is the tailnet node "2", published. */
 export function clusterNode(

@@ -3,7 +3,7 @@ import type {
   AttachmentPlan,
   Mismatch,
   ObservedAttachment,
-} from "../../src/domain/attachment.ts";
+} from "../../src/domain/attachment/attachment.ts";
 import { HeadcniError } from "../../src/domain/failure.ts";
 import type { PodNetwork, PodNetworkFailure } from "../../src/ports/pod-network.ts";
 

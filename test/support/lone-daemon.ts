@@ -9,7 +9,7 @@ import { addNetns, inNetns, removeNetns } from "../lab/netns.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 import { until } from "./until.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+const main = new URL("../../src/programs/daemon/main.ts", import.meta.url).pathname;
 
 /** A configuration that is valid and leads nowhere: no Headscale, no tailscaled. */
 export function loneConfig(directory: string) {

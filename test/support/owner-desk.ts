@@ -1,7 +1,7 @@
-import type { OwnerFacts } from "../../src/domain/owner-facts.ts";
-import { nothingOurs } from "../../src/domain/owner-preferences.ts";
-import type { OwnerWishes } from "../../src/domain/owner-problem.ts";
-import type { OwnerTerms, SeenTerms } from "../../src/domain/owner-terms.ts";
+import type { OwnerFacts } from "../../src/domain/owner/owner-facts.ts";
+import { nothingOurs } from "../../src/domain/owner/owner-preferences.ts";
+import type { OwnerWishes } from "../../src/domain/owner/owner-problem.ts";
+import type { OwnerTerms, SeenTerms } from "../../src/domain/owner/owner-terms.ts";
 
 const seenTerms: SeenTerms = {
   tunnel: { name: "tailscale0", mtu: 1280 },

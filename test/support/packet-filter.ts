@@ -1,5 +1,5 @@
-import type { NftStatement } from "../../src/domain/nft-statements.ts";
-import type { NftChain, NftRule, NftTable } from "../../src/domain/nft-table.ts";
+import type { NftStatement } from "../../src/domain/nftables/nft-statements.ts";
+import type { NftChain, NftRule, NftTable } from "../../src/domain/nftables/nft-table.ts";
 import type { FilterPacket, Hook, Moving } from "./filter-packet.ts";
 import { type Match, matches } from "./packet-reading.ts";
 
@@ -22,22 +22,30 @@ export interface Passage {
  * translates (net/netfilter/nf_nat_core.c, nf_nat_inet_fn), and conntrack does the same with later ones. Throws on a statement that it does not know.
  */
 export function passageOf(tables: readonly NftTable[], packet: FilterPacket): Passage {
+  return passagesThrough(tables)(packet);
+}
+
+/** The same for many packets. */
+export function passagesThrough(tables: readonly NftTable[]): (packet: FilterPacket) => Passage {
   const chains = tables.flatMap(({ chains: own, sets = [] }) => own.map((chain) => ({ ...chain, sets })));
-  let moving: Moving = {
-    ...{ mark: 0, ...packet, hook: "prerouting", sets: [] },
-    settled: false,
-    translated: packet.answersTranslated === true,
-  };
-  for (const hook of hooksOf(packet)) {
-    moving = { ...moving, hook, settled: !isTranslated(packet) };
-    for (const chain of inOrder(chains.filter((one) => one.hook === hook))) {
-      if (chain.type === "nat" && moving.settled) continue;
-      const after = throughChain(chain, { ...moving, sets: chain.sets });
-      if ("refusedBy" in after) return { ...seen(moving), passes: false, refusedBy: after.refusedBy };
-      moving = after;
+  const hooks = Map.groupBy(inOrder(chains), ({ hook }) => hook);
+  return (packet) => {
+    let moving: Moving = {
+      ...{ mark: 0, ...packet, hook: "prerouting", sets: [] },
+      settled: false,
+      translated: packet.answersTranslated === true,
+    };
+    for (const hook of hooksOf(packet)) {
+      moving = { ...moving, hook, settled: !isTranslated(packet) };
+      for (const chain of hooks.get(hook) ?? []) {
+        if (chain.type === "nat" && moving.settled) continue;
+        const after = throughChain(chain, { ...moving, sets: chain.sets });
+        if ("refusedBy" in after) return { ...seen(moving), passes: false, refusedBy: after.refusedBy };
+        moving = after;
+      }
     }
-  }
-  return { ...seen(moving), passes: true, refusedBy: "" };
+    return { ...seen(moving), passes: true, refusedBy: "" };
+  };
 }
 
 /** Where conntrack calls the chains of `nat` (NF_IP_PRI_NAT_DST and _SRC of linux/netfilter_ipv4.h), whatever their own priorities. */

@@ -11,8 +11,8 @@ import type {
   WantedTailnet,
 } from "../../machines/tailnet/tailnet-events.ts";
 import { tailnetMachine } from "../../machines/tailnet/tailnet-machine.ts";
-import { noTailnet } from "../../src/domain/tailnet-phase.ts";
-import type { TailnetPeer, TailnetStatus } from "../../src/domain/tailnet-status.ts";
+import { noTailnet } from "../../src/domain/tailnet/tailnet-phase.ts";
+import type { TailnetPeer, TailnetStatus } from "../../src/domain/tailnet/tailnet-status.ts";
 import { manualClock } from "./manual-clock.ts";
 import { recorder } from "./recorder.ts";
 import { settledOnCommand } from "./settled-on-command.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { allMachines } from "../../machines/all-machines.ts";
+import { machineChart } from "../../machines/chart/machine-chart.ts";
 import type { Area, ChartLayout, LaidBox } from "../../visualizations/layout/chart-layout.ts";
 import { layoutChart } from "../../visualizations/layout/layout-chart.ts";
-import { machineChart } from "../../visualizations/machine-chart.ts";
 
 const slack = 0.2;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fromPromise, setup } from "xstate";
+import { machineChart } from "../../machines/chart/machine-chart.ts";
 import { driftedPictures } from "../../visualizations/generate.ts";
-import { machineChart } from "../../visualizations/machine-chart.ts";
 import { mermaid } from "../../visualizations/mermaid.ts";
 
 const lamp = setup({

@@ -1,7 +1,7 @@
+import type { ChartEdge } from "../../machines/chart/machine-chart.ts";
 import type { WireDetails } from "../../src/observe/inspector/wire.ts";
 import type { InspectorChart } from "../inspector-charts.ts";
 import { edgeText } from "../layout/edge-text.ts";
-import type { ChartEdge } from "../machine-chart.ts";
 import { element, part } from "./dom.ts";
 import { jsonView } from "./json-view.ts";
 import type { View } from "./model.ts";

@@ -1,5 +1,5 @@
-import type { ChartEdge } from "../machine-chart.ts";
-import { durationText } from "./duration-text.ts";
+import { durationText } from "../../machines/chart/duration-text.ts";
+import type { ChartEdge } from "../../machines/chart/machine-chart.ts";
 
 /** Cause and guard of a transition as a person reads them: "after pause (1 s)", "find done [alone]". */
 export function edgeText(edge: ChartEdge): string {

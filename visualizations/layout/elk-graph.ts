@@ -1,5 +1,5 @@
 import type { ElkExtendedEdge, ElkNode, LayoutOptions } from "elkjs/lib/elk-api.js";
-import type { ChartEdge, ChartState, MachineChart } from "../machine-chart.ts";
+import type { ChartEdge, ChartState, MachineChart } from "../../machines/chart/machine-chart.ts";
 import { edgeText } from "./edge-text.ts";
 import { stateLines, stateTitle } from "./state-text.ts";
 import { textSize, textSizes } from "./text-size.ts";

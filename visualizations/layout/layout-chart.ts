@@ -1,6 +1,6 @@
 import Elk from "elkjs/lib/elk.bundled.js";
 import type { ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api.js";
-import type { ChartState, MachineChart } from "../machine-chart.ts";
+import type { ChartState, MachineChart } from "../../machines/chart/machine-chart.ts";
 import type { Area, ChartLayout, LaidBox, LaidRoute } from "./chart-layout.ts";
 import {
   anyTitle,

@@ -1,5 +1,5 @@
-import type { ChartState } from "../machine-chart.ts";
-import { durationText } from "./duration-text.ts";
+import { durationText } from "../../machines/chart/duration-text.ts";
+import type { ChartState } from "../../machines/chart/machine-chart.ts";
 
 /** A state's own name, without those around it. */
 export function stateTitle({ path }: Pick<ChartState, "path">): string {

@@ -1,7 +1,7 @@
+import type { ChartEdge, MachineChart } from "../../machines/chart/machine-chart.ts";
 import type { Area, ChartLayout, LaidBox, LaidRoute } from "../layout/chart-layout.ts";
 import { edgeText } from "../layout/edge-text.ts";
 import { textSizes } from "../layout/text-size.ts";
-import type { ChartEdge, MachineChart } from "../machine-chart.ts";
 import { escapeXml, roundedPath } from "./svg-text.ts";
 import { svgStyle } from "./svg-theme.ts";
 

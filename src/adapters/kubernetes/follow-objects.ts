@@ -1,4 +1,4 @@
-import type { Watched, WatchNews, WatchSource } from "../../domain/kubernetes-watch.ts";
+import type { Watched, WatchNews, WatchSource } from "../../domain/kubernetes/kubernetes-watch.ts";
 import { type ApiTransport, brokenStream } from "./api-transport.ts";
 import { createNewsGatherer } from "./gather-news.ts";
 import { KubernetesRequestError } from "./kubernetes-error.ts";

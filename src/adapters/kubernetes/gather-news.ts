@@ -1,4 +1,9 @@
-import type { ObjectChange, Watched, WatchNews, WatchSource } from "../../domain/kubernetes-watch.ts";
+import type {
+  ObjectChange,
+  Watched,
+  WatchNews,
+  WatchSource,
+} from "../../domain/kubernetes/kubernetes-watch.ts";
 import type { WatchLine } from "./watch-events.ts";
 
 /** Turns the lines of one piece of a watch into news: the initial objects as one list, later ones as changes. */

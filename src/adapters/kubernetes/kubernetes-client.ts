@@ -1,4 +1,4 @@
-import type { WatchSource } from "../../domain/kubernetes-watch.ts";
+import type { WatchSource } from "../../domain/kubernetes/kubernetes-watch.ts";
 import type { Kubernetes } from "../../ports/kubernetes.ts";
 import { createApiTransport } from "./api-transport.ts";
 import { createFollower, type WatchTarget } from "./follow-objects.ts";

@@ -1,10 +1,10 @@
-import { type NetworkCondition, tailnetNodeAnnotation } from "../../domain/kubernetes-objects.ts";
+import { type NetworkCondition, tailnetNodeAnnotation } from "../../domain/kubernetes/kubernetes-objects.ts";
 import {
   type NodeAddressing,
   replacedAddressesAnnotation,
   uninitializedTaint,
   type WrittenAddresses,
-} from "../../domain/node-address.ts";
+} from "../../domain/kubernetes/node-address.ts";
 import type { ApiCall } from "./api-transport.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { PodReport, PostedReport } from "../../domain/kubernetes-objects.ts";
+import type { PodReport, PostedReport } from "../../domain/kubernetes/kubernetes-objects.ts";
 import type { ApiCall } from "./api-transport.ts";
 
 /** Longest note and action that events.k8s.io/v1 takes (pkg/apis/core/validation/events.go). */

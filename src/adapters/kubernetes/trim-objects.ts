@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { formatPrefix, readPrefix } from "../../domain/addresses/prefix.ts";
 import {
   type ClusterNode,
   type NetworkCondition,
@@ -6,10 +7,9 @@ import {
   type OwnNode,
   type ServiceCidr,
   tailnetNodeAnnotation,
-} from "../../domain/kubernetes-objects.ts";
-import type { Watched, WatchSource } from "../../domain/kubernetes-watch.ts";
-import { replacedAddressesAnnotation, uninitializedTaint } from "../../domain/node-address.ts";
-import { formatPrefix, readPrefix } from "../../domain/prefix.ts";
+} from "../../domain/kubernetes/kubernetes-objects.ts";
+import type { Watched, WatchSource } from "../../domain/kubernetes/kubernetes-watch.ts";
+import { replacedAddressesAnnotation, uninitializedTaint } from "../../domain/kubernetes/node-address.ts";
 import { goList } from "../json/go-list.ts";
 
 const metadata = z.object({

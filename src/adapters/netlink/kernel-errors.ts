@@ -1,9 +1,9 @@
 import { HeadcniError } from "../../domain/failure.ts";
 import type { KernelRefused, KernelStateFailure } from "../../ports/kernel-state.ts";
 import type { PodNetworkFailure } from "../../ports/pod-network.ts";
-import { NamespaceError } from "./namespaces.ts";
-import { NetlinkDecodeError } from "./netlink-message.ts";
+import { NamespaceError } from "./namespaces/namespaces.ts";
 import { NetlinkError, type Refusal } from "./netlink-socket.ts";
+import { NetlinkDecodeError } from "./wire-format/netlink-message.ts";
 
 /** What both ports throw; `detail.code` tells what happened. */
 export class KernelRefusal extends HeadcniError<PodNetworkFailure | KernelStateFailure> {}

@@ -10,7 +10,7 @@ import {
   messageFlags,
   type NetlinkMessage,
   type ReceivedMessage,
-} from "./netlink-message.ts";
+} from "./wire-format/netlink-message.ts";
 
 /** Why the kernel refused one message of a batch. */
 export interface Refusal {

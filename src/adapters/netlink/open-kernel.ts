@@ -1,12 +1,12 @@
 import type { KernelState } from "../../ports/kernel-state.ts";
 import type { PodNetwork } from "../../ports/pod-network.ts";
 import type { DevtoolsCommand } from "../devtools/devtools.ts";
-import { type ChangeListeners, kernelState } from "./kernel-state.ts";
+import { podNetwork } from "./attachment/pod-network.ts";
+import { removeLeaving } from "./attachment/remove-leaving.ts";
 import { loadLibc } from "./libc.ts";
-import { podNetwork } from "./pod-network.ts";
-import { removeLeaving } from "./remove-leaving.ts";
-import { openWakeDescriptor } from "./wake-descriptor.ts";
-import { startWorkerClient } from "./worker-client.ts";
+import { type ChangeListeners, kernelState } from "./namespaces/kernel-state.ts";
+import { openWakeDescriptor } from "./worker/wake-descriptor.ts";
+import { startWorkerClient } from "./worker/worker-client.ts";
 
 export interface KernelOptions {
   /** The worker died of an error: no port works any more, and the process should end so that its successor recovers. */
@@ -52,5 +52,5 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
 
 /** Next to this file when run from source; next to the bundle, under the name the build gives it, otherwise. */
 function workerUrl(self: string): URL {
-  return new URL(self.endsWith(".ts") ? "./kernel-worker.ts" : "./kernel-worker.mjs", self);
+  return new URL(self.endsWith(".ts") ? "./worker/kernel-worker.ts" : "./kernel-worker.mjs", self);
 }

@@ -1,6 +1,6 @@
 import { type KernelRefusal, kernelRefused } from "./kernel-errors.ts";
-import type { NetlinkMessage } from "./netlink-message.ts";
 import type { NetlinkSocket, Refusal } from "./netlink-socket.ts";
+import type { NetlinkMessage } from "./wire-format/netlink-message.ts";
 
 /** A message with the name that errors call it by ("route.add"). */
 export interface Step {

@@ -1,4 +1,4 @@
-import type { ForeignRule } from "../../domain/nft-observation.ts";
+import type { ForeignRule } from "../../domain/nftables/nft-observation.ts";
 
 /** The rules of `iptables -S CHAIN` (iptables(8)); the policy line is left to nft's listing. */
 export function readIptablesRules(text: string): readonly ForeignRule[] {

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { ForeignRule } from "../../domain/nft-observation.ts";
-import type { ObservedTable } from "../../domain/nft-table.ts";
+import type { ForeignRule } from "../../domain/nftables/nft-observation.ts";
+import type { ObservedTable } from "../../domain/nftables/nft-table.ts";
 import { FirewallProgramError } from "./firewall-error.ts";
 
 /** libnftables-json(5). A listing may hold thousands of chains, so only those of interest are parsed further. */

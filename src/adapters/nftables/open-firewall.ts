@@ -1,9 +1,9 @@
-import type { NamespaceName } from "../../domain/kernel-state.ts";
-import { allowlistTableName } from "../../domain/nft-allowlist-table.ts";
-import { isXtablesName } from "../../domain/nft-foreign.ts";
-import { nftTableName } from "../../domain/nft-node-table.ts";
-import type { FirewallChange, ForeignChain } from "../../domain/nft-observation.ts";
-import type { ObservedTable } from "../../domain/nft-table.ts";
+import type { NamespaceName } from "../../domain/kernel/kernel-state.ts";
+import { allowlistTableName } from "../../domain/nftables/nft-allowlist-table.ts";
+import { isXtablesName } from "../../domain/nftables/nft-foreign.ts";
+import { nftTableName } from "../../domain/nftables/nft-node-table.ts";
+import type { FirewallChange, ForeignChain } from "../../domain/nftables/nft-observation.ts";
+import type { ObservedTable } from "../../domain/nftables/nft-table.ts";
 import type { Firewall } from "../../ports/firewall.ts";
 import { FirewallProgramError } from "./firewall-error.ts";
 import { readIptablesRules, restoreInput } from "./iptables-rules.ts";

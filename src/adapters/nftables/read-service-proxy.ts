@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { ServiceProxy } from "../../domain/service-proxy.ts";
+import type { ServiceProxy } from "../../domain/kubernetes/service-proxy.ts";
 import { readLegacyChain } from "./legacy-chain.ts";
 import { runProgram } from "./run-program.ts";
 

@@ -1,4 +1,4 @@
-import type { ChainManager } from "../../domain/nft-observation.ts";
+import type { ChainManager } from "../../domain/nftables/nft-observation.ts";
 import { runProgram } from "./run-program.ts";
 
 /** Finds the nf_tables kind of iptables, once per family: "iptables-nft", or an "iptables" that is of that kind. */

@@ -1,6 +1,6 @@
-import { type Believed, nobodyBelieved } from "../../domain/believed-prefixes.ts";
-import type { HostCarrier } from "../../domain/guard-settings.ts";
+import type { HostCarrier } from "../../domain/guard/guard-settings.ts";
 import { hostAllowlist } from "../../domain/host-guard/host-allowlist.ts";
+import { type Believed, nobodyBelieved } from "../../domain/tailnet/believed-prefixes.ts";
 import type { AllowlistHost } from "../../ports/allowlist.ts";
 import { type AllowlistPlaces, createAllowlistHost } from "../wire/allowlist-host.ts";
 import { oneByOne } from "./one-by-one.ts";

@@ -1,4 +1,4 @@
-import type { OwnerFacts } from "../../domain/owner-facts.ts";
+import type { OwnerFacts } from "../../domain/owner/owner-facts.ts";
 import {
   editToAnnounce,
   editToUndo,
@@ -12,17 +12,19 @@ import {
   type PreferencesEdit,
   stillOurs,
   withRecord,
-} from "../../domain/owner-preferences.ts";
+} from "../../domain/owner/owner-preferences.ts";
 import {
   confinementOf,
   namesMagicDns,
   type OwnerTerms,
   type TunnelFacts,
   tunnelOf,
-} from "../../domain/owner-terms.ts";
+} from "../../domain/owner/owner-terms.ts";
 import type { Owner } from "../../ports/owner.ts";
 import type { TailscaledProcess } from "../../ports/tailnet.ts";
 import { loadLibc } from "../netlink/libc.ts";
+import { holdsOurs, readOwnerRecords, writeOwnerRecords } from "../state-files/owner-records-file.ts";
+import { readOwnerTerms, writeOwnerTerms } from "../state-files/owner-terms-file.ts";
 import { attendedFile, isAttended, noteAttended } from "../tailscale/attended.ts";
 import { followBus, ownerMask } from "../tailscale/ipn-bus.ts";
 import { createLocalApi } from "../tailscale/local-api.ts";
@@ -31,8 +33,6 @@ import { readStatus } from "../tailscale/read-status.ts";
 import { peerProcess } from "../unix-socket/peer-process.ts";
 import { oneByOne } from "./one-by-one.ts";
 import { OwnerError } from "./owner-error.ts";
-import { holdsOurs, readOwnerRecords, writeOwnerRecords } from "./owner-records-file.ts";
-import { readOwnerTerms, writeOwnerTerms } from "./owner-terms-file.ts";
 import { readBuild, readOwnersPrefs, readProfile, readProfiles } from "./read-answers.ts";
 
 export interface OwnerOptions {

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import type { OwnerFacts } from "../../domain/owner-facts.ts";
-import type { OwnerProfile } from "../../domain/owner-preferences.ts";
-import type { ExitNodeUse, OwnerTerms } from "../../domain/owner-terms.ts";
+import type { OwnerFacts } from "../../domain/owner/owner-facts.ts";
+import type { OwnerProfile } from "../../domain/owner/owner-preferences.ts";
+import type { ExitNodeUse, OwnerTerms } from "../../domain/owner/owner-terms.ts";
 import { visibleLine } from "../../protocol/visible-text.ts";
 import { goList } from "../json/go-list.ts";
 import { parseAnswer } from "../tailscale/parse-answer.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import type { Believed } from "../../domain/believed-prefixes.ts";
-import { allowlistTableName } from "../../domain/nft-allowlist-table.ts";
+import { allowlistTableName } from "../../domain/nftables/nft-allowlist-table.ts";
 import { parseJson } from "../../domain/parse-json.ts";
+import type { Believed } from "../../domain/tailnet/believed-prefixes.ts";
 import { runProgram } from "../nftables/run-program.ts";
 
 const elementSchema = z.union([

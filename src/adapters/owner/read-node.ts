@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import type { KernelSnapshot } from "../../domain/kernel-state.ts";
-import type { TunnelFacts } from "../../domain/owner-terms.ts";
+import type { KernelSnapshot } from "../../domain/kernel/kernel-state.ts";
+import type { TunnelFacts } from "../../domain/owner/owner-terms.ts";
 
 /** The node's own, and that of systemd-resolved's links, which kubelet hands to pods where that runs. */
 const resolvConfPaths = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];

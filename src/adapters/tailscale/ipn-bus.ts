@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import * as z from "zod";
-import type { ServedRoutes } from "../../domain/believed-prefixes.ts";
 import { parseJson } from "../../domain/parse-json.ts";
+import type { ServedRoutes } from "../../domain/tailnet/believed-prefixes.ts";
 import { visible } from "../../protocol/visible-text.ts";
 import { goList } from "../json/go-list.ts";
 import type { LocalApi } from "./local-api.ts";

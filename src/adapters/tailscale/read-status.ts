@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { TailnetStatus } from "../../domain/tailnet-status.ts";
+import type { TailnetStatus } from "../../domain/tailnet/tailnet-status.ts";
 import { visibleLine } from "../../protocol/visible-text.ts";
 import { goList } from "../json/go-list.ts";
 import { parseAnswer } from "./parse-answer.ts";

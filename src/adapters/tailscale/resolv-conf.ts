@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { parseAddress } from "../../domain/prefix.ts";
+import { parseAddress } from "../../domain/addresses/prefix.ts";
 
 /** The nameservers of the node, or of the container, as tailscaled's namespace X sees them. */
 export interface Nameservers {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 const nodeOptions = ["--optimize-for-size", "--max-semi-space-size=1"];
 
 /**
- * The command line of headcni-resolver (src/resolver) for these addresses, to be run in X. `nodeDescriptor` is the descriptor on
+ * The command line of headcni-resolver (src/programs/resolver) for these addresses, to be run in X. `nodeDescriptor` is the descriptor on
  * which it gets the node's network namespace.
  */
 export function resolverCommand(
@@ -12,7 +12,10 @@ export function resolverCommand(
   { nodeDescriptor, sysctlDir }: { readonly nodeDescriptor: number; readonly sysctlDir: string },
 ): readonly [string, ...string[]] {
   const self = import.meta.url;
-  const program = new URL(self.endsWith(".ts") ? "../../resolver/main.ts" : "./headcni-resolver.mjs", self);
+  const program = new URL(
+    self.endsWith(".ts") ? "../../programs/resolver/main.ts" : "./headcni-resolver.mjs",
+    self,
+  );
   const node = `/proc/self/fd/${nodeDescriptor}`;
   const options = ["--node", node, "--sysctls", sysctlDir];
   return [process.execPath, ...nodeOptions, fileURLToPath(program), ...options, ...addresses];

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { type DiscoKeys, renewedPeers } from "../../domain/renewed-peers.ts";
-import { pulseOf, type TailnetStatus } from "../../domain/tailnet-status.ts";
+import { type DiscoKeys, renewedPeers } from "../../domain/tailnet/renewed-peers.ts";
+import { pulseOf, type TailnetStatus } from "../../domain/tailnet/tailnet-status.ts";
 import type { Tailnet, TailscaledProcess } from "../../ports/tailnet.ts";
 import { type BusMessage, followBus, readBusLine } from "./ipn-bus.ts";
 import { createLocalApi, type LocalApi } from "./local-api.ts";

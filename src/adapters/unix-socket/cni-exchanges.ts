@@ -1,7 +1,7 @@
 import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { tryAgain } from "../../domain/cni-failure.ts";
+import { tryAgain } from "../../domain/attachment/cni-failure.ts";
 import type { CniExchangeListener, CniExchanges, OpenCniExchanges } from "../../ports/cni-exchanges.ts";
 import { encodeFrame } from "../../protocol/frames.ts";
 import { failureReply } from "../../protocol/reply.ts";

@@ -1,11 +1,11 @@
-import type { Believed } from "../../domain/believed-prefixes.ts";
-import { allowlistTableName } from "../../domain/nft-allowlist-table.ts";
-import { loadTable, type NftTable } from "../../domain/nft-table.ts";
-import { hasNetmap } from "../../domain/route-facts.ts";
+import { allowlistTableName } from "../../domain/nftables/nft-allowlist-table.ts";
+import { loadTable, type NftTable } from "../../domain/nftables/nft-table.ts";
+import type { Believed } from "../../domain/tailnet/believed-prefixes.ts";
+import { hasNetmap } from "../../domain/tailnet/route-facts.ts";
 import type { AllowlistHost } from "../../ports/allowlist.ts";
-import { type TableWatch, watchTable } from "../netlink/watch-table.ts";
+import { type TableWatch, watchTable } from "../netlink/namespaces/watch-table.ts";
 import { loadDocument } from "../nftables/load-document.ts";
-import { createNodeListFile, watchNodeListFile } from "../node-list/node-list-file.ts";
+import { createNodeListFile, watchNodeListFile } from "../state-files/node-list-file.ts";
 import { followBus, readNetmapHint } from "../tailscale/ipn-bus.ts";
 import { createLocalApi } from "../tailscale/local-api.ts";
 import { readStatus } from "../tailscale/read-status.ts";

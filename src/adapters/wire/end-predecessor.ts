@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { loadLibc } from "../netlink/libc.ts";
-import { unmountNamespace } from "../netlink/namespaces.ts";
+import { unmountNamespace } from "../netlink/namespaces/namespaces.ts";
 import { endProcess, readRecord } from "../tailscale/process-identity.ts";
 
 const termMs = 3000;

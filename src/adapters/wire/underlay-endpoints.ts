@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { containsPrefix, hostPrefix, parsePrefix, readPrefix } from "../../domain/prefix.ts";
+import { containsPrefix, hostPrefix, parsePrefix, readPrefix } from "../../domain/addresses/prefix.ts";
 
 /** Addresses of nobody (RFC 5737, RFC 3849), which every default route leads to. */
 const nobody = { 4: "192.0.2.1", 6: "2001:db8::1" } as const;

@@ -1,11 +1,11 @@
 import { openSync } from "node:fs";
-import { type WireSettings, wireOperations } from "../../domain/wire-operations.ts";
+import { type WireSettings, wireOperations } from "../../domain/tailnet/wire-operations.ts";
 import type { WireHost } from "../../ports/wire.ts";
 import { removeFile } from "../files/write-whole.ts";
-import { applyOperations } from "../netlink/apply-operations.ts";
-import { keptNamespaces } from "../netlink/kept-namespaces.ts";
 import { loadLibc } from "../netlink/libc.ts";
-import { threadNamespaces } from "../netlink/namespaces.ts";
+import { applyOperations } from "../netlink/namespaces/apply-operations.ts";
+import { keptNamespaces } from "../netlink/namespaces/kept-namespaces.ts";
+import { threadNamespaces } from "../netlink/namespaces/namespaces.ts";
 import { startTimeOf } from "../tailscale/process-identity.ts";
 import { readNameservers } from "../tailscale/resolv-conf.ts";
 import { resolverMissing } from "../tailscale/tailscale-error.ts";

@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import * as z from "zod";
-import { didYouMean, nearestName } from "../../config/nearest-name.ts";
+import { didYouMean, nearestName } from "../../config/keys/nearest-name.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliWord } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";

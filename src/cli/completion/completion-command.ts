@@ -1,6 +1,6 @@
 import type { CliCommand } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { globalOptions } from "../global-options.ts";
+import { globalOptions } from "../options/global-options.ts";
 import { bashCompletion } from "./bash.ts";
 import { completionTree } from "./completion-tree.ts";
 import { fishCompletion } from "./fish.ts";

@@ -1,11 +1,11 @@
-import { type ConfigKey, createKeyCatalogue } from "../../config/key-catalogue.ts";
-import { didYouMean, nearestName } from "../../config/nearest-name.ts";
+import { type ConfigKey, createKeyCatalogue } from "../../config/keys/key-catalogue.ts";
+import { didYouMean, nearestName } from "../../config/keys/nearest-name.ts";
 import { defaultOf } from "../../config/reference.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCommand } from "../command.ts";
-import { documentCommand } from "../document-command.ts";
-import type { Paper } from "../style.ts";
-import { formatTable, labelledText, wrapText } from "../table.ts";
+import { documentCommand } from "../output/document-command.ts";
+import type { Paper } from "../output/style.ts";
+import { formatTable, labelledText, wrapText } from "../output/table.ts";
 
 export interface ExplainedKey {
   readonly path: string;

@@ -1,8 +1,8 @@
-import { createKeyCatalogue } from "../../config/key-catalogue.ts";
+import { createKeyCatalogue } from "../../config/keys/key-catalogue.ts";
 import { loadSourcedConfig } from "../../config/load-config.ts";
 import type { CliCommand } from "../command.ts";
-import { documentCommand } from "../document-command.ts";
-import { formatTable } from "../table.ts";
+import { documentCommand } from "../output/document-command.ts";
+import { formatTable } from "../output/table.ts";
 import { effectiveConfig } from "./effective-config.ts";
 
 export const configShow: CliCommand = documentCommand({

@@ -1,8 +1,8 @@
 import { examineConfig } from "../../config/load-config.ts";
 import type { CliCommand } from "../command.ts";
-import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { wrapText } from "../table.ts";
+import { documentCommand } from "../output/document-command.ts";
+import { wrapText } from "../output/table.ts";
 
 export const configValidate: CliCommand = documentCommand({
   kind: "ConfigValidation",

@@ -1,7 +1,7 @@
-import { valueAt } from "../../config/judge-values.ts";
-import type { KeyCatalogue } from "../../config/key-catalogue.ts";
+import type { KeyCatalogue } from "../../config/keys/key-catalogue.ts";
 import type { SourcedConfig } from "../../config/load-config.ts";
 import { redacted } from "../../config/secret.ts";
+import { valueAt } from "../../config/values/judge-values.ts";
 
 /** One key as the daemon would start with it. */
 export interface EffectiveValue {

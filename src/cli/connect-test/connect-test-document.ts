@@ -1,6 +1,6 @@
-import { type Diagnosis, diagnose } from "../../domain/connect-test/diagnose.ts";
-import type { Echo, EchoPair, PairObservation } from "../../domain/connect-test/observation.ts";
-import { parseAddress } from "../../domain/prefix.ts";
+import { parseAddress } from "../../domain/addresses/prefix.ts";
+import { type Diagnosis, diagnose } from "./diagnose/diagnose.ts";
+import type { Echo, EchoPair, PairObservation } from "./diagnose/observation.ts";
 import type { MatrixResult } from "./run-matrix.ts";
 
 export interface ConnectTestDocument {

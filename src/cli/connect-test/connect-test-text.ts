@@ -1,7 +1,7 @@
-import type { Echo } from "../../domain/connect-test/observation.ts";
-import type { Paper } from "../style.ts";
-import { formatTable, labelledText } from "../table.ts";
+import type { Paper } from "../output/style.ts";
+import { formatTable, labelledText } from "../output/table.ts";
 import type { ConnectTestDocument, ConnectTestPair } from "./connect-test-document.ts";
+import type { Echo } from "./diagnose/observation.ts";
 
 /** A row for each pair, then every trouble in full: which stretch of the way, why, and what to do. */
 export function connectTestText({ pairs, absent, fullBytes }: ConnectTestDocument, paper: Paper): string {

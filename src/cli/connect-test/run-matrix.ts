@@ -1,7 +1,7 @@
-import type { RemoteNode } from "../../adapters/connect-test/remote-node.ts";
-import type { PairObservation, TestNode, TestPeer } from "../../domain/connect-test/observation.ts";
+import { parseAddress, parsePrefix, routerAddress } from "../../domain/addresses/prefix.ts";
 import { toFailure } from "../../domain/failure.ts";
-import { parseAddress, parsePrefix, routerAddress } from "../../domain/prefix.ts";
+import type { RemoteNode } from "./agent/remote-node.ts";
+import type { PairObservation, TestNode, TestPeer } from "./diagnose/observation.ts";
 
 export interface MatrixResult {
   readonly nodes: readonly TestNode[];

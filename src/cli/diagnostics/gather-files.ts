@@ -5,7 +5,7 @@ import { runProgram } from "../../adapters/nftables/run-program.ts";
 import { createLocalApi } from "../../adapters/tailscale/local-api.ts";
 import { findWire } from "../../adapters/wire/find-wire.ts";
 import { wireRecordPath } from "../../adapters/wire/wire-record.ts";
-import { version } from "../../version.ts";
+import { version } from "../../protocol/version.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { configShow } from "../config/config-show.ts";
 import { configValidate } from "../config/config-validate.ts";

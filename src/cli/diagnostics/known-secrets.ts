@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { ExaminedConfig } from "../../config/load-config.ts";
 import { readSecretFile } from "../../config/read-credentials.ts";
 import { isSecret } from "../../config/secret.ts";
-import { redactLine } from "../../observe/redaction.ts";
+import { redactLine } from "../../observe/logs/redaction.ts";
 
 /** Shorter texts would tear holes into words. */
 const shortest = 6;

@@ -1,6 +1,6 @@
-import type { DaemonFacts } from "../../domain/doctor/facts.ts";
-import { readinessSchema } from "../../observe/status-page.ts";
+import { readinessSchema } from "../../observe/pages/status-page.ts";
 import type { DaemonClient } from "../daemon-client.ts";
+import type { DaemonFacts } from "./judge/facts.ts";
 
 /** The daemon's /ready page. Throws CliError DAEMON_UNREACHABLE. */
 export async function askReadiness(daemon: DaemonClient): Promise<DaemonFacts> {

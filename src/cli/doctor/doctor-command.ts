@@ -1,21 +1,21 @@
-import { readDoctorFacts } from "../../adapters/doctor/read-doctor-facts.ts";
-import { runKernelTrials } from "../../adapters/doctor/run-kernel-trials.ts";
 import { tailscaledPaths } from "../../adapters/tailscale/tailscaled-command.ts";
 import { explainProblem } from "../../config/config-error.ts";
-import { readKey } from "../../config/key-reader.ts";
+import { readKey } from "../../config/keys/key-reader.ts";
 import { type ExaminedConfig, examineConfig } from "../../config/load-config.ts";
+import { runtimePaths } from "../../config/runtime-paths.ts";
 import { isSecret } from "../../config/secret.ts";
-import { type Finding, fail, findingOf, ok } from "../../domain/doctor/finding.ts";
-import { countResults, judge } from "../../domain/doctor/judge.ts";
-import { runtimePaths } from "../../runtime-paths.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { textOf } from "../option-values.ts";
+import { textOf } from "../options/option-values.ts";
+import { documentCommand } from "../output/document-command.ts";
 import { helperCommand } from "../program-commands.ts";
 import { askReadiness } from "./ask-readiness.ts";
 import { doctorSettings } from "./doctor-settings.ts";
 import { doctorText } from "./doctor-text.ts";
+import { type Finding, fail, findingOf, ok } from "./judge/finding.ts";
+import { countResults, judge } from "./judge/judge.ts";
+import { readDoctorFacts } from "./read/read-doctor-facts.ts";
+import { runKernelTrials } from "./read/run-kernel-trials.ts";
 
 export const doctorCommand: CliCommand = documentCommand({
   kind: "Doctor",

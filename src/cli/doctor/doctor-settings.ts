@@ -1,5 +1,5 @@
 import type { ExaminedConfig } from "../../config/load-config.ts";
-import type { DoctorSettings } from "../../domain/doctor/facts.ts";
+import type { DoctorSettings } from "./judge/facts.ts";
 
 /** The doctor's settings out of a configuration that may be wrong in places: those are empty, and their checks are left out. */
 export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSettings {

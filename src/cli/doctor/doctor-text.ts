@@ -1,7 +1,7 @@
-import { type CheckGroup, type CheckResult, checkGroups, type Finding } from "../../domain/doctor/finding.ts";
-import { countResults } from "../../domain/doctor/judge.ts";
-import type { Paper } from "../style.ts";
-import { labelledText, wrapText } from "../table.ts";
+import type { Paper } from "../output/style.ts";
+import { labelledText, wrapText } from "../output/table.ts";
+import { type CheckGroup, type CheckResult, checkGroups, type Finding } from "./judge/finding.ts";
+import { countResults } from "./judge/judge.ts";
 
 const headings: Readonly<Record<CheckGroup, string>> = {
   configuration: "Configuration",

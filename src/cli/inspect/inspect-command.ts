@@ -1,14 +1,14 @@
 import { connect, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { runtimePaths } from "../../config/runtime-paths.ts";
 import { stayMinutes } from "../../observe/inspector/stay-minutes.ts";
-import { runtimePaths } from "../../runtime-paths.ts";
 import { CliError } from "../cli-error.ts";
 import { askNodes, asksCluster, type NodeAnswer } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { createDaemonClient, type DaemonClient } from "../daemon-client.ts";
-import { printDocument } from "../document.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { wholeNumber } from "../option-values.ts";
+import { wholeNumber } from "../options/option-values.ts";
+import { printDocument } from "../output/document.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { inspectNode } from "./inspect-node.ts";
 import { mostConnections, openListener } from "./local-listener.ts";

@@ -1,6 +1,6 @@
 import { visible, visibleLine } from "../../protocol/visible-text.ts";
 import type { CliContext } from "../command.ts";
-import type { Style } from "../style.ts";
+import type { Style } from "../output/style.ts";
 import type { LogEntry } from "./read-logs.ts";
 
 export const logLevels = ["debug", "info", "warn", "error", "fatal"];

@@ -3,9 +3,9 @@ import { visible } from "../../protocol/visible-text.ts";
 import { CliError } from "../cli-error.ts";
 import { asksCluster } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { documentCommand } from "../document-command.ts";
 import type { ExitCode } from "../exit-codes.ts";
-import { wholeNumber } from "../option-values.ts";
+import { wholeNumber } from "../options/option-values.ts";
+import { documentCommand } from "../output/document-command.ts";
 import { atLeast, logLevels, logLine } from "./log-text.ts";
 import { type LogEntry, type ReadLogs, readDaemonLogs, readLogFile, tailscaledLog } from "./read-logs.ts";
 

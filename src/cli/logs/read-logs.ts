@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { execa } from "execa";
 import * as z from "zod";
-import { redactLine } from "../../observe/redaction.ts";
+import { redactLine } from "../../observe/logs/redaction.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliContext } from "../command.ts";
 

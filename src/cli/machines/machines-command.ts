@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type MachineRow, machinesPageSchema } from "../../observe/machines-page.ts";
+import { type MachineRow, machinesPageSchema } from "../../observe/pages/machines-page.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { documentCommand } from "../document-command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { documentCommand } from "../output/document-command.ts";
 import { machinesText } from "./machines-text.ts";
 
 const watchMs = 1000;

@@ -1,7 +1,7 @@
-import type { MachineRow } from "../../observe/machines-page.ts";
-import { formatDuration } from "../duration.ts";
-import type { Paper, Style } from "../style.ts";
-import { formatTable } from "../table.ts";
+import type { MachineRow } from "../../observe/pages/machines-page.ts";
+import { formatDuration } from "../output/duration.ts";
+import type { Paper, Style } from "../output/style.ts";
+import { formatTable } from "../output/table.ts";
 
 /** The table of machines; those that are stuck or failed stand first. */
 export function machinesText(rows: readonly MachineRow[], paper: Paper): string {

@@ -1,6 +1,6 @@
 import { CliError } from "../cli-error.ts";
 import type { CliCommand } from "../command.ts";
-import { documentCommand } from "../document-command.ts";
+import { documentCommand } from "../output/document-command.ts";
 import { metricsText } from "./metrics-text.ts";
 import { type MetricFamily, parseMetrics } from "./parse-metrics.ts";
 

@@ -1,5 +1,5 @@
-import type { Paper } from "../style.ts";
-import { formatTable, wrapText } from "../table.ts";
+import type { Paper } from "../output/style.ts";
+import { formatTable, wrapText } from "../output/table.ts";
 import type { MetricFamily, MetricSample } from "./parse-metrics.ts";
 
 /** Each metric with what it means and its samples; a histogram as count, mean and the buckets that hold half and 99 %. */

@@ -1,6 +1,6 @@
-import type { NodeDocument } from "../document-command.ts";
-import type { Paper, Style } from "../style.ts";
-import { formatTable } from "../table.ts";
+import type { NodeDocument } from "../output/document-command.ts";
+import type { Paper, Style } from "../output/style.ts";
+import { formatTable } from "../output/table.ts";
 import type { StatusDocument } from "./status-document.ts";
 
 /** One line a node, and below it why it is not well. */

@@ -1,8 +1,8 @@
-import { machinesPageSchema } from "../../observe/machines-page.ts";
-import { statusPageSchema } from "../../observe/status-page.ts";
+import { machinesPageSchema } from "../../observe/pages/machines-page.ts";
+import { statusPageSchema } from "../../observe/pages/status-page.ts";
 import type { CliCommand } from "../command.ts";
-import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { documentCommand } from "../output/document-command.ts";
 import { nodesTable } from "./nodes-table.ts";
 import type { StatusDocument } from "./status-document.ts";
 import { statusText } from "./status-text.ts";

@@ -1,5 +1,5 @@
-import type { MachineRow } from "../../observe/machines-page.ts";
-import type { StatusPage } from "../../observe/status-page.ts";
+import type { MachineRow } from "../../observe/pages/machines-page.ts";
+import type { StatusPage } from "../../observe/pages/status-page.ts";
 
 export interface StatusDocument {
   /** Milliseconds since the epoch, of the node that was asked. */

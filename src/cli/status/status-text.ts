@@ -1,8 +1,8 @@
-import type { StatusPage } from "../../observe/status-page.ts";
-import { formatDuration } from "../duration.ts";
+import type { StatusPage } from "../../observe/pages/status-page.ts";
 import { stuckState } from "../machines/machines-text.ts";
-import type { Paper, Style } from "../style.ts";
-import { formatTable, labelledText } from "../table.ts";
+import { formatDuration } from "../output/duration.ts";
+import type { Paper, Style } from "../output/style.ts";
+import { formatTable, labelledText } from "../output/table.ts";
 import type { StatusDocument } from "./status-document.ts";
 
 type Line = readonly [label: string, text: string];

@@ -1,4 +1,4 @@
-import { nearestName } from "../../config/nearest-name.ts";
+import { nearestName } from "../../config/keys/nearest-name.ts";
 import type { CallTrace } from "../../observe/trace/call-trace.ts";
 
 /** A container id may be shortened, to no fewer letters than these. */

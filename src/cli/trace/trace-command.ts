@@ -1,10 +1,10 @@
-import { didYouMean } from "../../config/nearest-name.ts";
+import { didYouMean } from "../../config/keys/nearest-name.ts";
 import { type CallTrace, tracePageSchema } from "../../observe/trace/call-trace.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCommand } from "../command.ts";
-import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { wholeNumber } from "../option-values.ts";
+import { wholeNumber } from "../options/option-values.ts";
+import { documentCommand } from "../output/document-command.ts";
 import { isAbout, nearestCall } from "./match-call.ts";
 import { callsTable, callText } from "./trace-text.ts";
 

@@ -1,7 +1,7 @@
 import type { CallTrace, TraceStep } from "../../observe/trace/call-trace.ts";
-import { formatDuration } from "../duration.ts";
-import type { Paper, Style } from "../style.ts";
-import { formatTable, wrapText } from "../table.ts";
+import { formatDuration } from "../output/duration.ts";
+import type { Paper, Style } from "../output/style.ts";
+import { formatTable, wrapText } from "../output/table.ts";
 
 /** One call from its arrival on; offsets in milliseconds. */
 export function callText(call: CallTrace, paper: Paper): string {

@@ -4,9 +4,9 @@ import {
   routeProtocol,
   tailnetLink,
   tailnetTable,
-} from "../../domain/kernel-constants.ts";
-import type { KernelSnapshot } from "../../domain/kernel-state.ts";
-import { nftTableName } from "../../domain/nft-node-table.ts";
+} from "../../domain/kernel/kernel-constants.ts";
+import type { KernelSnapshot } from "../../domain/kernel/kernel-state.ts";
+import { nftTableName } from "../../domain/nftables/nft-node-table.ts";
 
 /** Something of HeadCNI that is still on the node. */
 export interface Remain {

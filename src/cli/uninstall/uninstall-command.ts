@@ -1,14 +1,14 @@
 import { execa } from "execa";
 import { somebodyAnswers } from "../../adapters/unix-socket/somebody-answers.ts";
 import { loadConfig } from "../../config/load-config.ts";
-import { runtimePaths } from "../../runtime-paths.ts";
+import { runtimePaths } from "../../config/runtime-paths.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand, CliContext } from "../command.ts";
-import { documentCommand } from "../document-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { removeBootUnit, removeUnits } from "../install/systemd.ts";
+import { documentCommand } from "../output/document-command.ts";
+import { formatTable } from "../output/table.ts";
 import { daemonCommand } from "../program-commands.ts";
-import { formatTable } from "../table.ts";
 import { findRemains } from "./find-remains.ts";
 import type { Remain } from "./remains.ts";
 

@@ -1,8 +1,8 @@
-import { nobodyBelieved } from "../believed-prefixes.ts";
-import type { Mend, NamespaceObservation } from "../guard-observation.ts";
-import { findBroken } from "../guard-plan.ts";
-import type { HostCarrier, HostGuard } from "../guard-settings.ts";
-import { loadTable } from "../nft-table.ts";
+import type { Mend, NamespaceObservation } from "../guard/guard-observation.ts";
+import { findBroken } from "../guard/guard-plan.ts";
+import type { HostCarrier, HostGuard } from "../guard/guard-settings.ts";
+import { loadTable } from "../nftables/nft-table.ts";
+import { nobodyBelieved } from "../tailnet/believed-prefixes.ts";
 import { hostAllowlist } from "./host-allowlist.ts";
 
 /**

@@ -1,6 +1,6 @@
-import { familySettings, type HostGuard } from "../guard-settings.ts";
-import type { ForeignAccept } from "../nft-foreign-accepts.ts";
-import { hostPrefix } from "../prefix.ts";
+import { hostPrefix } from "../addresses/prefix.ts";
+import { familySettings, type HostGuard } from "../guard/guard-settings.ts";
+import type { ForeignAccept } from "../nftables/nft-foreign-accepts.ts";
 
 /**
  * FORWARD, where tailscaled's own accepts do not stand before (netfilter off or nodivert). What else crosses tailscaled's interface is its

@@ -1,15 +1,15 @@
-import { type Believed, nobodyBelieved } from "../believed-prefixes.ts";
-import type { HostGuard } from "../guard-settings.ts";
+import type { HostGuard } from "../guard/guard-settings.ts";
 import {
   addressSet,
   allowlistFamilies,
   allowlistTableName,
   notBelieved,
   supernetsOf,
-} from "../nft-allowlist-table.ts";
-import { knownFlow, translated } from "../nft-node-rules.ts";
-import { addressIn, addressNotIn, metaIs, refused } from "../nft-statements.ts";
-import type { NftRule, NftTable } from "../nft-table.ts";
+} from "../nftables/nft-allowlist-table.ts";
+import { knownFlow, translated } from "../nftables/nft-node-rules.ts";
+import { addressIn, addressNotIn, metaIs, refused } from "../nftables/nft-statements.ts";
+import type { NftRule, NftTable } from "../nftables/nft-table.ts";
+import { type Believed, nobodyBelieved } from "../tailnet/believed-prefixes.ts";
 import { podsToMembers } from "./pods-to-members.ts";
 
 /**

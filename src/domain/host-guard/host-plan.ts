@@ -5,11 +5,11 @@ import {
   leftovers,
   servicesElsewhere,
   sysctls,
-} from "../guard-broken.ts";
-import type { BrokenInvariant, NamespaceObservation } from "../guard-observation.ts";
-import { podRouteWishes } from "../guard-pod-routes.ts";
-import type { HostGuard } from "../guard-settings.ts";
-import type { KernelSnapshot } from "../kernel-state.ts";
+} from "../guard/guard-broken.ts";
+import type { BrokenInvariant, NamespaceObservation } from "../guard/guard-observation.ts";
+import { podRouteWishes } from "../guard/guard-pod-routes.ts";
+import type { HostGuard } from "../guard/guard-settings.ts";
+import type { KernelSnapshot } from "../kernel/kernel-state.ts";
 import { hostTable } from "./host-table.ts";
 import { hostWishes } from "./host-wishes.ts";
 

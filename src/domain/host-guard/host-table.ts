@@ -1,5 +1,5 @@
-import { type FamilySettings, familySettings, type HostGuard } from "../guard-settings.ts";
-import { subnetRouteMark } from "../kernel-constants.ts";
+import { type FamilySettings, familySettings, type HostGuard } from "../guard/guard-settings.ts";
+import { subnetRouteMark } from "../kernel/kernel-constants.ts";
 import {
   duplicate,
   inClear,
@@ -14,8 +14,8 @@ import {
   translated,
   underlayEntry,
   untranslated,
-} from "../nft-node-rules.ts";
-import { nftTableName } from "../nft-node-table.ts";
+} from "../nftables/nft-node-rules.ts";
+import { nftTableName } from "../nftables/nft-node-table.ts";
 import {
   addressIn,
   addressNotIn,
@@ -32,9 +32,9 @@ import {
   refused,
   wasNotTranslated,
   writeZeroChecksum,
-} from "../nft-statements.ts";
-import type { NftChain, NftRule, NftTable } from "../nft-table.ts";
-import { asRouter } from "../nft-tailnet-table.ts";
+} from "../nftables/nft-statements.ts";
+import type { NftChain, NftRule, NftTable } from "../nftables/nft-table.ts";
+import { asRouter } from "../nftables/nft-tailnet-table.ts";
 import { podsToMembers } from "./pods-to-members.ts";
 
 /** Before the translations of tailscaled and kube-proxy (100), of which the first one counts. */

@@ -1,7 +1,7 @@
-import { familySettings, type HostCarrier, type HostGuard } from "../guard-settings.ts";
-import { type KernelWish, refusedInMain, routersOn, rule } from "../guard-wishes.ts";
-import { hostRulePriority, mainTable, tailnetRange, tailscaleTable } from "../kernel-constants.ts";
-import { parsePrefix } from "../prefix.ts";
+import { parsePrefix } from "../addresses/prefix.ts";
+import { familySettings, type HostCarrier, type HostGuard } from "../guard/guard-settings.ts";
+import { type KernelWish, refusedInMain, routersOn, rule } from "../guard/guard-wishes.ts";
+import { hostRulePriority, mainTable, tailnetRange, tailscaleTable } from "../kernel/kernel-constants.ts";
 
 /**
  * The node's namespace beside its own tailscaled, in the order of making: what refuses comes before what leads to tailscaled's table.

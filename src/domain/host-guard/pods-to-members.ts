@@ -1,9 +1,9 @@
-import type { HostCarrier } from "../guard-settings.ts";
-import { magicDnsAddress, tailnetRange } from "../kernel-constants.ts";
-import { podGroups } from "../nft-node-rules.ts";
-import { accept, addressIn, addressNotIn, fieldIs, metaIs, refused } from "../nft-statements.ts";
-import type { NftRule } from "../nft-table.ts";
-import { hostPrefix } from "../prefix.ts";
+import { hostPrefix } from "../addresses/prefix.ts";
+import type { HostCarrier } from "../guard/guard-settings.ts";
+import { magicDnsAddress, tailnetRange } from "../kernel/kernel-constants.ts";
+import { podGroups } from "../nftables/nft-node-rules.ts";
+import { accept, addressIn, addressNotIn, fieldIs, metaIs, refused } from "../nftables/nft-statements.ts";
+import type { NftRule } from "../nftables/nft-table.ts";
 
 /**
  * Pods reach no address of the tailnet but those of Nodes (sets `nodes4`, `nodes6`) where those are known, and the resolver's where the node

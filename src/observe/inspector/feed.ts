@@ -1,6 +1,6 @@
 import type { EventObject, InspectionEvent } from "xstate";
-import type { LiveMachine, LiveMachines, MachineChange, MachineListener } from "../live-machine.ts";
-import { machineOf } from "../machine-of.ts";
+import type { LiveMachine, LiveMachines, MachineChange, MachineListener } from "../machines/live-machine.ts";
+import { machineOf } from "../machines/machine-of.ts";
 import { createRing } from "../ring.ts";
 import { boundedCopy } from "./bounded-copy.ts";
 import { createEdgeFinder } from "./taken-edges.ts";

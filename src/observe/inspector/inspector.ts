@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AnyActorRef, AnyMachineSnapshot, InspectionEvent } from "xstate";
-import { jsonAnswer, sendAnswer } from "../http-routes.ts";
-import type { RequestTaker } from "../http-server.ts";
-import type { MachineListener } from "../live-machine.ts";
+import type { MachineListener } from "../machines/live-machine.ts";
+import { jsonAnswer, sendAnswer } from "../pages/http-routes.ts";
+import type { RequestTaker } from "../pages/http-server.ts";
 import { boundedCopy } from "./bounded-copy.ts";
 import { createFeed, type FeedOptions } from "./feed.ts";
 import type { PageFile, PageFiles } from "./page-files.ts";

@@ -1,7 +1,7 @@
-import { version } from "../../version.ts";
-import { type HttpAnswer, jsonAnswer } from "../http-routes.ts";
-import type { LiveMachines } from "../live-machine.ts";
-import type { Logger } from "../logger.ts";
+import { version } from "../../protocol/version.ts";
+import type { Logger } from "../logs/logger.ts";
+import type { LiveMachines } from "../machines/live-machine.ts";
+import { type HttpAnswer, jsonAnswer } from "../pages/http-routes.ts";
 import { createInspector, type Inspector } from "./inspector.ts";
 import { loadPageFiles } from "./page-files.ts";
 import { stayMinutes } from "./stay-minutes.ts";

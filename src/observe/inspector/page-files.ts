@@ -1,4 +1,4 @@
-import type { HttpAnswer } from "../http-routes.ts";
+import type { HttpAnswer } from "../pages/http-routes.ts";
 
 /** A file of the page as it is sent. */
 export type PageFile = Pick<HttpAnswer, "contentType" | "body">;
@@ -12,7 +12,7 @@ export type PageFiles = Readonly<Record<string, PageFile>>;
  */
 export async function loadPageFiles(): Promise<PageFiles> {
   const fromSource = import.meta.url.endsWith(".ts");
-  const place = fromSource ? "../../../visualizations/inspector-page.ts" : "./inspector-page.mjs";
+  const place = fromSource ? "../../../deploy/inspector-page.ts" : "./inspector-page.mjs";
   const module: { readonly pageFiles: () => Promise<PageFiles> } = await import(
     new URL(place, import.meta.url).href
   );

@@ -1,5 +1,5 @@
 import type { AnyStateMachine, AnyTransitionDefinition } from "xstate";
-import { transitionsInOrder } from "../../../visualizations/machine-chart.ts";
+import { transitionsInOrder } from "../../../machines/chart/machine-chart.ts";
 
 /**
  * Finds taken transitions in a machine's chart: by position, because charts list the transitions in the order in which

@@ -1,7 +1,7 @@
 import type { AnyActorRef, InspectedEventEvent } from "xstate";
-import type { LiveMachine, LiveMachines } from "../live-machine.ts";
-import { nearestLimit } from "../live-machine.ts";
-import { machineOf } from "../machine-of.ts";
+import type { LiveMachine, LiveMachines } from "../machines/live-machine.ts";
+import { nearestLimit } from "../machines/live-machine.ts";
+import { machineOf } from "../machines/machine-of.ts";
 import type { WireActor, WireMessage } from "./wire.ts";
 
 /** Event types and names longer than this are cut: some carry ids of children. */

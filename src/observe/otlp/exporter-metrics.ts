@@ -1,5 +1,5 @@
 import type { Registry } from "prom-client";
-import { counterOf } from "../metrics.ts";
+import { counterOf } from "../metrics/metrics.ts";
 import type { CallExporter } from "./call-exporter.ts";
 
 export function registerExporterMetrics(registry: Registry, exporter: Pick<CallExporter, "counts">): void {

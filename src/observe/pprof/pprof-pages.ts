@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
-import { jsonAnswer, sendAnswer } from "../http-routes.ts";
-import type { RequestTaker } from "../http-server.ts";
+import { jsonAnswer, sendAnswer } from "../pages/http-routes.ts";
+import type { RequestTaker } from "../pages/http-server.ts";
 import type { ProfileTaker } from "./profilers.ts";
 
 const folder = "/debug/pprof/";

@@ -1,6 +1,6 @@
 import type { AnyActorRef, InspectionEvent } from "xstate";
-import type { LiveMachines } from "../live-machine.ts";
-import { machineOf } from "../machine-of.ts";
+import type { LiveMachines } from "../machines/live-machine.ts";
+import { machineOf } from "../machines/machine-of.ts";
 import { actorMessage, eventMessage, snapshotMessage } from "./stately-events.ts";
 
 export interface BridgeOptions {

@@ -1,7 +1,7 @@
 import type { AnyActorRef, InspectionEvent } from "xstate";
 import { boundedCopy } from "../inspector/bounded-copy.ts";
-import type { LiveMachines } from "../live-machine.ts";
-import { machineOf } from "../machine-of.ts";
+import type { LiveMachines } from "../machines/live-machine.ts";
+import { machineOf } from "../machines/machine-of.ts";
 
 /** Version of the protocol: that of the package @statelyai/inspect whose messages these are. */
 const protocolVersion = "0.7.2";

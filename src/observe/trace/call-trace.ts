@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { PageOf } from "../page-of.ts";
+import type { PageOf } from "../pages/page-of.ts";
 
 /** A machine went from one state to the next; `from` is empty for its first. */
 const transitionStep = z.looseObject({

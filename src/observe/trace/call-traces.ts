@@ -1,10 +1,10 @@
 import type { AnyActorRef } from "xstate";
-import type { WorkPart } from "../../domain/attachment.ts";
+import type { WorkPart } from "../../domain/attachment/attachment.ts";
+import { hostLinkName } from "../../domain/attachment/pod-network-plan.ts";
 import { toFailure } from "../../domain/failure.ts";
-import { hostLinkName } from "../../domain/pod-network-plan.ts";
 import type { CniReply, CniRequest } from "../../protocol/wire-types.ts";
-import type { NewsListener } from "../hear-news.ts";
-import type { LiveMachine, MachineChange, MachineListener } from "../live-machine.ts";
+import type { NewsListener } from "../machines/hear-news.ts";
+import type { LiveMachine, MachineChange, MachineListener } from "../machines/live-machine.ts";
 import { createRing } from "../ring.ts";
 import type { CallTrace } from "./call-trace.ts";
 import { addStep, beginWait, endWait, type OpenTrace, openTrace } from "./open-trace.ts";

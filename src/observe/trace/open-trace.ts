@@ -1,5 +1,5 @@
-import { attachmentKey } from "../../domain/attachment.ts";
-import { hostLinkName } from "../../domain/pod-network-plan.ts";
+import { attachmentKey } from "../../domain/attachment/attachment.ts";
+import { hostLinkName } from "../../domain/attachment/pod-network-plan.ts";
 import type { CniRequest } from "../../protocol/wire-types.ts";
 import type { CallTrace, TraceStep, WaitStep } from "./call-trace.ts";
 

@@ -1,4 +1,4 @@
-import type { AttachedLinks, WorkPart } from "../../domain/attachment.ts";
+import type { AttachedLinks, WorkPart } from "../../domain/attachment/attachment.ts";
 import type { PodNetwork } from "../../ports/pod-network.ts";
 import type { CallTraces } from "./call-traces.ts";
 

@@ -27,7 +27,7 @@ test.each([
 });
 
 test("headcni-wire says what it misses and ends", async () => {
-  const main = new URL("../../../src/wire/main.ts", import.meta.url).pathname;
+  const main = new URL("../../../src/programs/wire/main.ts", import.meta.url).pathname;
   const file = join(temporaryDirectory(), "config.yaml");
   const headscale = { url: "http://10.99.0.1:8080" };
   const network = { podCIDR: "10.244.0.0/16", nodePodCIDR: "10.244.1.0/24" };

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { writeWhole } from "../../../src/adapters/files/write-whole.ts";
-import { createHintFile } from "../../../src/adapters/hint-file/hint-file.ts";
+import { createHintFile } from "../../../src/adapters/state-files/hint-file.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 /** A file system of four pages. */

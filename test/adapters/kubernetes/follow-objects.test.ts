@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { ApiCall, ApiTransport } from "../../../src/adapters/kubernetes/api-transport.ts";
 import { createFollower } from "../../../src/adapters/kubernetes/follow-objects.ts";
 import { KubernetesRequestError } from "../../../src/adapters/kubernetes/kubernetes-error.ts";
-import type { WatchNews } from "../../../src/domain/kubernetes-watch.ts";
+import type { WatchNews } from "../../../src/domain/kubernetes/kubernetes-watch.ts";
 
 /** What the server does with one call: a page, the lines of a watch (an Error breaks it), or a failure. */
 type Answer = { readonly page: unknown } | { readonly lines: readonly unknown[] } | { readonly fails: Error };

@@ -10,7 +10,10 @@ import { watchMachine } from "../../../machines/watch/watch-machine.ts";
 import { ownNodeActors } from "../../../src/actors/own-node-actors.ts";
 import { watchActors } from "../../../src/actors/watch-actors.ts";
 import { createKubernetes } from "../../../src/adapters/kubernetes/kubernetes-client.ts";
-import { replacedAddressesAnnotation, uninitializedTaint } from "../../../src/domain/node-address.ts";
+import {
+  replacedAddressesAnnotation,
+  uninitializedTaint,
+} from "../../../src/domain/kubernetes/node-address.ts";
 import { ensureGoModule } from "../../lab/build/go-tools.ts";
 import { kubernetesModule } from "../../lab/kubernetes/cluster-tools.ts";
 import { stderrProgress } from "../../lab/progress.ts";

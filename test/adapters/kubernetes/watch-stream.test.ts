@@ -4,7 +4,7 @@ import { createNewsGatherer } from "../../../src/adapters/kubernetes/gather-news
 import { createLineDecoder } from "../../../src/adapters/kubernetes/line-decoder.ts";
 import { trim } from "../../../src/adapters/kubernetes/trim-objects.ts";
 import { readWatchLine } from "../../../src/adapters/kubernetes/watch-events.ts";
-import type { WatchNews } from "../../../src/domain/kubernetes-watch.ts";
+import type { WatchNews } from "../../../src/domain/kubernetes/kubernetes-watch.ts";
 
 interface Step {
   readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "END";

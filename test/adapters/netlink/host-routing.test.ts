@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { KernelRouteRequest, KernelRule } from "../../../src/domain/kernel-state.ts";
+import type { KernelRouteRequest, KernelRule } from "../../../src/domain/kernel/kernel-state.ts";
 import { table52, tailscaledRules } from "../../domain/host-guard/owner-tailscaled.ts";
 import {
   after,

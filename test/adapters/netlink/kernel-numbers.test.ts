@@ -1,19 +1,19 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { newAddress } from "../../../src/adapters/netlink/address-messages.ts";
-import { addressFamily } from "../../../src/adapters/netlink/attribute-values.ts";
-import { socketAddress } from "../../../src/adapters/netlink/icmp-echo.ts";
-import { getLink, setLink } from "../../../src/adapters/netlink/link-messages.ts";
-import { permanentNeighbour } from "../../../src/adapters/netlink/neighbour-messages.ts";
-import { encodeMessages } from "../../../src/adapters/netlink/netlink-message.ts";
+import { socketAddress } from "../../../src/adapters/netlink/echo/icmp-echo.ts";
 import { readRefusal } from "../../../src/adapters/netlink/netlink-socket.ts";
+import { newAddress } from "../../../src/adapters/netlink/wire-format/address-messages.ts";
+import { addressFamily } from "../../../src/adapters/netlink/wire-format/attribute-values.ts";
+import { getLink, setLink } from "../../../src/adapters/netlink/wire-format/link-messages.ts";
+import { permanentNeighbour } from "../../../src/adapters/netlink/wire-format/neighbour-messages.ts";
+import { encodeMessages } from "../../../src/adapters/netlink/wire-format/netlink-message.ts";
 import {
   decodeRoute,
   dumpRoutes,
   lookUpRoute,
   newRoute,
-} from "../../../src/adapters/netlink/route-messages.ts";
-import { newRule } from "../../../src/adapters/netlink/rule-messages.ts";
-import type { KernelRoute } from "../../../src/domain/kernel-state.ts";
+} from "../../../src/adapters/netlink/wire-format/route-messages.ts";
+import { newRule } from "../../../src/adapters/netlink/wire-format/rule-messages.ts";
+import type { KernelRoute } from "../../../src/domain/kernel/kernel-state.ts";
 import { cNumbers } from "./support/c-numbers.ts";
 import { sourceConstants } from "./support/source-constants.ts";
 

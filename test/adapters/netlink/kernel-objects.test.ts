@@ -1,21 +1,28 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeAddress, deleteAddress, newAddress } from "../../../src/adapters/netlink/address-messages.ts";
-import { decodeEchoReply } from "../../../src/adapters/netlink/icmp-echo.ts";
-import { decodeLink, newVeth, setLink } from "../../../src/adapters/netlink/link-messages.ts";
-import { decodeNeighbour, permanentNeighbour } from "../../../src/adapters/netlink/neighbour-messages.ts";
+import { decodeEchoReply } from "../../../src/adapters/netlink/echo/icmp-echo.ts";
+import { nftablesChanges, tableChanges } from "../../../src/adapters/netlink/namespaces/nftables-changes.ts";
+import { routeChange } from "../../../src/adapters/netlink/namespaces/route-changes.ts";
+import {
+  decodeAddress,
+  deleteAddress,
+  newAddress,
+} from "../../../src/adapters/netlink/wire-format/address-messages.ts";
+import { decodeLink, newVeth, setLink } from "../../../src/adapters/netlink/wire-format/link-messages.ts";
+import {
+  decodeNeighbour,
+  permanentNeighbour,
+} from "../../../src/adapters/netlink/wire-format/neighbour-messages.ts";
 import {
   decodeMessages,
   encodeMessages,
   NetlinkDecodeError,
   type NetlinkMessage,
-} from "../../../src/adapters/netlink/netlink-message.ts";
-import { nftablesChanges, tableChanges } from "../../../src/adapters/netlink/nftables-changes.ts";
-import { routeChange } from "../../../src/adapters/netlink/route-changes.ts";
-import { decodeRoute, newRoute } from "../../../src/adapters/netlink/route-messages.ts";
-import { decodeRule, newRule } from "../../../src/adapters/netlink/rule-messages.ts";
-import type { KernelRoute, KernelRule } from "../../../src/domain/kernel-state.ts";
-import { formatAddress, formatPrefix } from "../../../src/domain/prefix.ts";
+} from "../../../src/adapters/netlink/wire-format/netlink-message.ts";
+import { decodeRoute, newRoute } from "../../../src/adapters/netlink/wire-format/route-messages.ts";
+import { decodeRule, newRule } from "../../../src/adapters/netlink/wire-format/rule-messages.ts";
+import { formatAddress, formatPrefix } from "../../../src/domain/addresses/prefix.ts";
+import type { KernelRoute, KernelRule } from "../../../src/domain/kernel/kernel-state.ts";
 
 const family = fc.constantFrom(4 as const, 6 as const);
 const index = fc.integer({ min: 1, max: 2 ** 31 - 1 });

@@ -1,7 +1,7 @@
 /** The firewall adapter in the namespace of its process: applies its argument, observes, prints what came of it. */
 import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { HeadcniError } from "../../../src/domain/failure.ts";
-import type { FirewallChange } from "../../../src/domain/nft-observation.ts";
+import type { FirewallChange } from "../../../src/domain/nftables/nft-observation.ts";
 
 const firewall = openFirewall({ tailnetPath: () => "/nowhere" });
 try {

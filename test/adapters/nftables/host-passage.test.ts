@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import { hostAllowlist } from "../../../src/domain/host-guard/host-allowlist.ts";
 import { hostTable } from "../../../src/domain/host-guard/host-table.ts";
-import { inAny } from "../../domain/firewall-words.ts";
+import { inAny } from "../../domain/firewall/firewall-words.ts";
 import { hostLinks, hostNodes, onNode } from "../../domain/host-guard/host-nodes.ts";
 import { type OwnerFirewall, ownerTables } from "../../domain/host-guard/owner-firewall.ts";
 import { iptablesLines, nftText } from "../../domain/host-guard/owner-firewall-text.ts";

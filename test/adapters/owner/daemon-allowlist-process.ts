@@ -1,8 +1,8 @@
 import { runProgram } from "../../../src/adapters/nftables/run-program.ts";
 import { createDaemonAllowlist } from "../../../src/adapters/owner/daemon-allowlist.ts";
 import { readBelieved } from "../../../src/adapters/owner/read-believed.ts";
-import type { HostCarrier } from "../../../src/domain/guard-settings.ts";
-import { allowlistTableName } from "../../../src/domain/nft-allowlist-table.ts";
+import type { HostCarrier } from "../../../src/domain/guard/guard-settings.ts";
+import { allowlistTableName } from "../../../src/domain/nftables/nft-allowlist-table.ts";
 
 /**
  * One step of the daemon's allowlist, in the namespace that this process is started in. `overtaken`: a load whose carrier is told only after

@@ -2,9 +2,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createOwner } from "../../../src/adapters/owner/owner-client.ts";
-import { readOwnerTerms } from "../../../src/adapters/owner/owner-terms-file.ts";
+import { readOwnerTerms } from "../../../src/adapters/state-files/owner-terms-file.ts";
 import { startTimeOf } from "../../../src/adapters/tailscale/process-identity.ts";
-import { runtimePaths } from "../../../src/runtime-paths.ts";
+import { runtimePaths } from "../../../src/config/runtime-paths.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { standInTailscaled } from "./stand-in.ts";
 

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { believedIn } from "../../../src/adapters/owner/read-believed.ts";
-import { nobodyBelieved } from "../../../src/domain/believed-prefixes.ts";
 import { hostAllowlist } from "../../../src/domain/host-guard/host-allowlist.ts";
-import { loadTable } from "../../../src/domain/nft-table.ts";
+import { loadTable } from "../../../src/domain/nftables/nft-table.ts";
+import { nobodyBelieved } from "../../../src/domain/tailnet/believed-prefixes.ts";
 
 /** As nft lists the table that says so, in a namespace of its own. */
 function listed(believed: typeof nobodyBelieved): string {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
-import type { PreferencesEdit } from "../../../src/domain/owner-preferences.ts";
+import type { PreferencesEdit } from "../../../src/domain/owner/owner-preferences.ts";
 
 /** What the stand-in's owner made of it, in tailscaled's words. */
 export interface StandInState {

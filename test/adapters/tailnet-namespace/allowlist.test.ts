@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
-import { allowlistTable } from "../../../src/domain/nft-allowlist-table.ts";
-import { loadTable } from "../../../src/domain/nft-table.ts";
+import { allowlistTable } from "../../../src/domain/nftables/nft-allowlist-table.ts";
+import { loadTable } from "../../../src/domain/nftables/nft-table.ts";
 import { type GuardedNode, guardedNode } from "./guarded-node.ts";
 import { addPod, type TestPod } from "./pod-in-namespace.ts";
 import { sampleSettings } from "./sample-settings.ts";

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
-import type { NamespaceGuard } from "../../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
 import type { CommandLine } from "../../lab/run-command.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
-import type { NamespaceGuard } from "../../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
 import { inNetns } from "../../lab/netns.ts";
 import { encodePacket, routerAdvertisement } from "../../lab/raw-packet.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";

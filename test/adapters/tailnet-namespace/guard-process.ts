@@ -11,10 +11,10 @@ import { guardActors } from "../../../src/actors/guard-actors.ts";
 import { cleanUpGuard } from "../../../src/actors/guard-work.ts";
 import { openKernel } from "../../../src/adapters/netlink/open-kernel.ts";
 import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
-import { sysctlMemory } from "../../../src/adapters/sysctl-memory/sysctl-memory.ts";
-import type { NamespaceGuard } from "../../../src/domain/guard-settings.ts";
-import { tailnetLink } from "../../../src/domain/kernel-constants.ts";
-import { wireOperations } from "../../../src/domain/wire-operations.ts";
+import { sysctlMemory } from "../../../src/adapters/state-files/sysctl-memory.ts";
+import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
+import { tailnetLink } from "../../../src/domain/kernel/kernel-constants.ts";
+import { wireOperations } from "../../../src/domain/tailnet/wire-operations.ts";
 import { recorder } from "../../support/recorder.ts";
 
 const [settingsText = "{}", runtimeDir = ""] = process.argv.slice(2);

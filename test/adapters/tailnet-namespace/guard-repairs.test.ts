@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { GuardInvariant } from "../../../src/domain/guard-invariants.ts";
+import type { GuardInvariant } from "../../../src/domain/guard/guard-invariants.ts";
 import { addNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
 import type { CommandLine } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";

@@ -1,4 +1,4 @@
-import type { NamespaceGuard } from "../../../src/domain/guard-settings.ts";
+import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
 
 export const sampleSettings: NamespaceGuard = {
   ownPrefixes: ["10.244.1.0/24"],

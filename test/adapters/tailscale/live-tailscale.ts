@@ -11,7 +11,7 @@ import type { TailscaledInput } from "../../../machines/tailscaled/tailscaled-ma
 import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machine.ts";
 import { headscaleActors } from "../../../src/actors/headscale-actors.ts";
 import { tailnetActors } from "../../../src/actors/tailnet-actors.ts";
-import { noTailnet } from "../../../src/domain/tailnet-phase.ts";
+import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
 import { recorder } from "../../support/recorder.ts";
 import type { TailnetRig } from "./tailnet-rig.ts";
 

@@ -56,7 +56,12 @@ export async function startTailnetRig(
   runs: (lab: Lab, node: LabNode) => Promise<void> = runTailscaled,
   id = randomBytes(2).toString("hex"),
 ): Promise<TailnetRig> {
-  const lab = layOut(id, { ...options, ...changes }, await ensureTools("none", silent), undefined);
+  const lab = layOut(
+    id,
+    { ...options, ...changes },
+    await ensureTools({ daemon: "none" }, silent),
+    undefined,
+  );
   await claimLab(lab.id);
   const closing: (() => unknown)[] = [];
   try {

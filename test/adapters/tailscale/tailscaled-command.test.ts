@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { environmentOf } from "../../../src/adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "../../../src/config/config-schema.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
-import { nobodyBelieved } from "../../../src/domain/believed-prefixes.ts";
-import { machineSettings, namespaceCarrier, tailscaledOptions } from "../../../src/settings.ts";
+import { nobodyBelieved } from "../../../src/domain/tailnet/believed-prefixes.ts";
+import { machineSettings, namespaceCarrier, tailscaledOptions } from "../../../src/programs/settings.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 function configOf(network: Readonly<Record<string, unknown>>, tailscale: object = {}): Config {

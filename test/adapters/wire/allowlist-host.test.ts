@@ -1,9 +1,9 @@
 import { createServer, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { createNodeListFile } from "../../../src/adapters/node-list/node-list-file.ts";
+import { createNodeListFile } from "../../../src/adapters/state-files/node-list-file.ts";
 import { createAllowlistHost } from "../../../src/adapters/wire/allowlist-host.ts";
-import { allowlistTable } from "../../../src/domain/nft-allowlist-table.ts";
+import { allowlistTable } from "../../../src/domain/nftables/nft-allowlist-table.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 

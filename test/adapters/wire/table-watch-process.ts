@@ -1,8 +1,8 @@
-import { watchTable } from "../../../src/adapters/netlink/watch-table.ts";
+import { watchTable } from "../../../src/adapters/netlink/namespaces/watch-table.ts";
 import { runProgram } from "../../../src/adapters/nftables/run-program.ts";
 import { createAllowlistHost } from "../../../src/adapters/wire/allowlist-host.ts";
-import { nobodyBelieved } from "../../../src/domain/believed-prefixes.ts";
-import { allowlistTable, allowlistTableName } from "../../../src/domain/nft-allowlist-table.ts";
+import { allowlistTable, allowlistTableName } from "../../../src/domain/nftables/nft-allowlist-table.ts";
+import { nobodyBelieved } from "../../../src/domain/tailnet/believed-prefixes.ts";
 
 /**
  * Keeps and watches the allowlist in the namespace it is started in, as its parent says: `load` loads it, `disturbed` is a load with a script for

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { RemoteNode } from "../../../src/adapters/connect-test/remote-node.ts";
+import type { RemoteNode } from "../../../src/cli/connect-test/agent/remote-node.ts";
 import { connectTestDocument } from "../../../src/cli/connect-test/connect-test-document.ts";
 import { connectTestText } from "../../../src/cli/connect-test/connect-test-text.ts";
+import type { TestNode, WayObservation } from "../../../src/cli/connect-test/diagnose/observation.ts";
 import { runMatrix } from "../../../src/cli/connect-test/run-matrix.ts";
-import { createStyle } from "../../../src/cli/style.ts";
-import type { TestNode, WayObservation } from "../../../src/domain/connect-test/observation.ts";
+import { createStyle } from "../../../src/cli/output/style.ts";
 
 const both = { small: 0.5, full: 0.7 };
 const well: WayObservation = {

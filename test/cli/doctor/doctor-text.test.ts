@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { doctorText } from "../../../src/cli/doctor/doctor-text.ts";
-import { createStyle } from "../../../src/cli/style.ts";
-import { judge } from "../../../src/domain/doctor/judge.ts";
-import { healthy, settings } from "../../domain/doctor/sample-facts.ts";
+import { judge } from "../../../src/cli/doctor/judge/judge.ts";
+import { createStyle } from "../../../src/cli/output/style.ts";
+import { healthy, settings } from "./judge/sample-facts.ts";
 
 const plain = { style: createStyle(false), width: 100, all: false };
 const broken = {

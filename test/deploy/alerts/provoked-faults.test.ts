@@ -5,7 +5,9 @@ import { alertRules } from "../../../deploy/alerts/alert-rules.ts";
 /** Alerts that the end-to-end tests wait for: `untilRings(node(), "HeadcniDown")`. */
 async function provoked(): Promise<ReadonlySet<string>> {
   const folder = new URL("../../e2e/", import.meta.url);
-  const files = (await readdir(folder)).filter((file) => file.endsWith("alerts.test.ts"));
+  const files = (await readdir(folder, { recursive: true })).filter((file) =>
+    file.endsWith("alerts.test.ts"),
+  );
   const texts = await Promise.all(files.map((file) => readFile(new URL(file, folder), "utf8")));
   const calls = texts.flatMap((text) => [...text.matchAll(/untilRings\(\s*node\(\),\s*"(\w+)"/g)]);
   return new Set(calls.map(([, alert = ""]) => alert));

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { alertRules } from "../../../deploy/alerts/alert-rules.ts";
 import { dashboardDrifted, dashboardQueries, dashboardText } from "../../../deploy/dashboards/dashboard.ts";
-import { registerLiveMetrics } from "../../../src/observe/live-metrics.ts";
-import { createLogger } from "../../../src/observe/logger.ts";
-import { registerMachineMetrics } from "../../../src/observe/machine-metrics.ts";
-import { createMachineObserver } from "../../../src/observe/machine-observer.ts";
-import { createRegistry } from "../../../src/observe/metrics.ts";
-import { createNewsMetrics } from "../../../src/observe/news-metrics.ts";
+import { createLogger } from "../../../src/observe/logs/logger.ts";
+import { createMachineObserver } from "../../../src/observe/machines/machine-observer.ts";
+import { registerLiveMetrics } from "../../../src/observe/metrics/live-metrics.ts";
+import { registerMachineMetrics } from "../../../src/observe/metrics/machine-metrics.ts";
+import { createRegistry } from "../../../src/observe/metrics/metrics.ts";
+import { createNewsMetrics } from "../../../src/observe/metrics/news-metrics.ts";
 import { ensurePackages } from "../../lab/build/debian-packages.ts";
 import { runResult } from "../../lab/run-command.ts";
 

@@ -1,12 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { hostAllowlist } from "../../../src/domain/host-guard/host-allowlist.ts";
-import type { NftTable } from "../../../src/domain/nft-table.ts";
+import type { NftTable } from "../../../src/domain/nftables/nft-table.ts";
 import type { FilterPacket } from "../../support/filter-packet.ts";
 import { type Passage, passageOf } from "../../support/packet-filter.ts";
-import { anyPacket, everyPacket, type PacketWorld } from "../firewall-packets.ts";
-import { plannedTable } from "../firewall-proof.ts";
-import { inAny, isAllowed, isKnown, isPodLink, isTranslated, isUnderlay } from "../firewall-words.ts";
+import { anyPacket, everyPacket, type PacketWorld } from "../firewall/firewall-packets.ts";
+import { plannedTable } from "../firewall/firewall-proof.ts";
+import {
+  inAny,
+  isAllowed,
+  isKnown,
+  isPodLink,
+  isTranslated,
+  isUnderlay,
+} from "../firewall/firewall-words.ts";
 import { type HostNode, hostNodes, onNode } from "./host-nodes.ts";
 import { ownerFirewalls, ownerTables } from "./owner-firewall.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { NamespaceObservation } from "../../../src/domain/guard-observation.ts";
+import type { NamespaceObservation } from "../../../src/domain/guard/guard-observation.ts";
 import { bootMends } from "../../../src/domain/host-guard/boot-guard.ts";
-import { freshObservation } from "../model-kernel.ts";
+import { freshObservation } from "../guard/model-kernel.ts";
 import { hostNodes } from "./host-nodes.ts";
 import { fullNode, kernelRules, ours } from "./routed-nodes.ts";
 

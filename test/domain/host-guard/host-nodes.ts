@@ -1,8 +1,8 @@
 import fc from "fast-check";
-import { believedPrefixes } from "../../../src/domain/believed-prefixes.ts";
-import type { HostGuard, NamespaceGuard } from "../../../src/domain/guard-settings.ts";
-import { masquerade, wasTranslated } from "../../../src/domain/nft-statements.ts";
-import type { NftChain } from "../../../src/domain/nft-table.ts";
+import type { HostGuard, NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
+import { masquerade, wasTranslated } from "../../../src/domain/nftables/nft-statements.ts";
+import type { NftChain } from "../../../src/domain/nftables/nft-table.ts";
+import { believedPrefixes } from "../../../src/domain/tailnet/believed-prefixes.ts";
 import {
   anyNode,
   dualStack,
@@ -11,10 +11,10 @@ import {
   onlyIpv4,
   type Place,
   type TestNode,
-} from "../firewall-nodes.ts";
-import type { PacketKind } from "../firewall-packets.ts";
-import type { Namespace, ProvenNode } from "../firewall-proof.ts";
-import { type CommonTerms, nodeLinks } from "../firewall-words.ts";
+} from "../firewall/firewall-nodes.ts";
+import type { PacketKind } from "../firewall/firewall-packets.ts";
+import type { Namespace, ProvenNode } from "../firewall/firewall-proof.ts";
+import { type CommonTerms, nodeLinks } from "../firewall/firewall-words.ts";
 
 /** What the sentences beside the node's own tailscaled need besides. */
 export interface HostTerms extends CommonTerms {

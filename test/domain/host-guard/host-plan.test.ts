@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { planCleanup } from "../../../src/domain/guard-cleanup.ts";
-import type { GuardInvariant } from "../../../src/domain/guard-invariants.ts";
-import type { GuardObservation, NamespaceObservation } from "../../../src/domain/guard-observation.ts";
-import { findBroken } from "../../../src/domain/guard-plan.ts";
-import type { HostGuard, Table52Confinement } from "../../../src/domain/guard-settings.ts";
+import { planCleanup } from "../../../src/domain/guard/guard-cleanup.ts";
+import type { GuardInvariant } from "../../../src/domain/guard/guard-invariants.ts";
+import type { GuardObservation, NamespaceObservation } from "../../../src/domain/guard/guard-observation.ts";
+import { findBroken } from "../../../src/domain/guard/guard-plan.ts";
+import type { HostGuard, Table52Confinement } from "../../../src/domain/guard/guard-settings.ts";
 import { hostWishes } from "../../../src/domain/host-guard/host-wishes.ts";
-import type { KernelRule, KernelSnapshot } from "../../../src/domain/kernel-state.ts";
-import type { ForeignChain } from "../../../src/domain/nft-observation.ts";
-import { dualStack } from "../firewall-nodes.ts";
-import { applied, freshObservation } from "../model-kernel.ts";
+import type { KernelRule, KernelSnapshot } from "../../../src/domain/kernel/kernel-state.ts";
+import type { ForeignChain } from "../../../src/domain/nftables/nft-observation.ts";
+import { dualStack } from "../firewall/firewall-nodes.ts";
+import { applied, freshObservation } from "../guard/model-kernel.ts";
 import { kernelRules } from "./routed-nodes.ts";
 
 const settings: HostGuard = {

@@ -11,7 +11,7 @@ import {
   type Refusal,
   type Sentence,
   verdicts,
-} from "../firewall-words.ts";
+} from "../firewall/firewall-words.ts";
 import type { HostTerms } from "./host-nodes.ts";
 
 const isTailnet = (link: FilterLink | undefined) => link?.name === "tailscale0";

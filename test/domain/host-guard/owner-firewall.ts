@@ -6,8 +6,8 @@ import {
   metaIs,
   metaIsNot,
   type NftStatement,
-} from "../../../src/domain/nft-statements.ts";
-import type { NftTable } from "../../../src/domain/nft-table.ts";
+} from "../../../src/domain/nftables/nft-statements.ts";
+import type { NftTable } from "../../../src/domain/nftables/nft-table.ts";
 
 /** How the owner of a node has tailscaled treat its firewall: `--netfilter-mode` and `--snat-subnet-routes`. */
 export interface OwnerFirewall {

@@ -1,4 +1,4 @@
-import type { KernelRouteRequest, KernelRule } from "../../../src/domain/kernel-state.ts";
+import type { KernelRouteRequest, KernelRule } from "../../../src/domain/kernel/kernel-state.ts";
 
 /** What the owner of a node has set in tailscaled, and whether we have set RouteAll besides. */
 export interface OwnerRouting {

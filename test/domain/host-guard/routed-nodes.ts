@@ -1,8 +1,12 @@
 import fc from "fast-check";
-import type { HostGuard, Table52Confinement } from "../../../src/domain/guard-settings.ts";
+import { addressAt, parsePrefix, prefixSize } from "../../../src/domain/addresses/prefix.ts";
+import type { HostGuard, Table52Confinement } from "../../../src/domain/guard/guard-settings.ts";
 import { hostWishes } from "../../../src/domain/host-guard/host-wishes.ts";
-import type { KernelOperation, KernelRouteRequest, KernelRule } from "../../../src/domain/kernel-state.ts";
-import { addressAt, parsePrefix, prefixSize } from "../../../src/domain/prefix.ts";
+import type {
+  KernelOperation,
+  KernelRouteRequest,
+  KernelRule,
+} from "../../../src/domain/kernel/kernel-state.ts";
 import { addressInside } from "../../support/address-bits.ts";
 import type { RoutedNamespace } from "../../support/policy-routing.ts";
 import { elsewhere, type HostNode, hostNodes, nodesElsewhere } from "./host-nodes.ts";

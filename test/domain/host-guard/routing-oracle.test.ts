@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { KernelOperation } from "../../../src/domain/kernel-state.ts";
+import { removeLeftovers } from "../../../src/domain/guard/guard-leftovers.ts";
+import type { KernelOperation } from "../../../src/domain/kernel/kernel-state.ts";
 import { addressInside } from "../../support/address-bits.ts";
 import { type Way, wayOf } from "../../support/policy-routing.ts";
 import { tailscaledRules } from "./owner-tailscaled.ts";
@@ -129,6 +130,23 @@ function mutantsOf(operations: readonly KernelOperation[]): readonly Mutant[] {
   });
 }
 
+function stepsOf(operations: readonly KernelOperation[]): readonly (readonly KernelOperation[])[] {
+  return operations.map((_, index) => operations.slice(0, index + 1));
+}
+
+/** What is left after each removal of a rule; the kernel lists rules by their places. */
+function stepsAway(operations: readonly KernelOperation[]): readonly (readonly KernelOperation[])[] {
+  const rules = operations
+    .flatMap((operation) => (operation.op === "rule.add" ? [operation.rule] : []))
+    .toSorted((a, b) => a.priority - b.priority);
+  const removed = removeLeftovers({ links: [], addresses: [], routes: [], rules }, [], "");
+  const left = (step: readonly KernelOperation[]) =>
+    rules.filter(
+      (rule) => !step.some((operation) => operation.op === "rule.remove" && operation.rule === rule),
+    );
+  return stepsOf(removed).map((step) => left(step).map((rule) => ({ op: "rule.add", rule }) as const));
+}
+
 describe("routing beside the node's own tailscaled", () => {
   const owners = ownersOf(fullNode);
 
@@ -156,6 +174,18 @@ describe("routing beside the node's own tailscaled", () => {
     // Where addresses stand changes no way here.
     const needless = mutants.filter(({ what }) => !needed.has(what) && !what.includes("address.add"));
     expect([...new Set(needless.map(({ what }) => what))]).toEqual([]);
+  });
+
+  test("leaves the way to members as it was, at each step of being made and taken away", () => {
+    const members = fullNode.destinations.filter((address) => /^(100\.64\.|fd7a:)/.test(address));
+    for (const owner of owners) {
+      const made = ours(fullNode, owner);
+      for (const operations of [...stepsOf(made), ...stepsAway(made)])
+        for (const destination of members)
+          expect(wayOf(after(fullNode, owner, operations), packetTo(destination))).toEqual(
+            wayOf(before(owner), packetTo(destination)),
+          );
+    }
   });
 
   test("takes no place of tailscaled's own rules, which it deletes by their places", () => {

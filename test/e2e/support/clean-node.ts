@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { expect } from "vitest";
-import { hostRulePriority } from "../../../src/domain/kernel-constants.ts";
+import { hostRulePriority } from "../../../src/domain/kernel/kernel-constants.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { preferences } from "../../lab/local-api.ts";
 import { inNetns } from "../../lab/netns.ts";

@@ -1,4 +1,4 @@
-import { tailnetTable } from "../../../src/domain/kernel-constants.ts";
+import { tailnetTable } from "../../../src/domain/kernel/kernel-constants.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";

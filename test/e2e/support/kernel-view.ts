@@ -1,5 +1,5 @@
-import { attachmentLinkGroup, leavingLinkGroup } from "../../../src/domain/kernel-constants.ts";
-import { containsPrefix, parsePrefix } from "../../../src/domain/prefix.ts";
+import { containsPrefix, parsePrefix } from "../../../src/domain/addresses/prefix.ts";
+import { attachmentLinkGroup, leavingLinkGroup } from "../../../src/domain/kernel/kernel-constants.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";
 import { run } from "../../lab/run-command.ts";

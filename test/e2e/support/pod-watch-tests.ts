@@ -19,7 +19,7 @@ import { killService, startService, stopService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { podKernelState } from "./kernel-view.ts";
 
-/** In ms. That the grace period is two minutes is proven in test/machines/pod-watch.test.ts. */
+/** In ms. That the grace period is two minutes is proven in test/machines/pod-watch/pod-watch.test.ts. */
 const shortGrace = 8_000;
 /** What the daemon imports before its own code: its timers of a grace period are short. */
 const shorten = `const { setTimeout } = globalThis;

@@ -1,17 +1,20 @@
-import { decodeAddress } from "../../../src/adapters/netlink/address-messages.ts";
 import type { Libc } from "../../../src/adapters/netlink/libc.ts";
-import { decodeLink, getLink } from "../../../src/adapters/netlink/link-messages.ts";
-import { decodeNeighbour } from "../../../src/adapters/netlink/neighbour-messages.ts";
-import { decodeMessages, NetlinkDecodeError } from "../../../src/adapters/netlink/netlink-message.ts";
+import { nftablesChanges, tableChanges } from "../../../src/adapters/netlink/namespaces/nftables-changes.ts";
+import { routeChange } from "../../../src/adapters/netlink/namespaces/route-changes.ts";
 import {
   NetlinkError,
   openNetlinkSocket,
   readRefusal,
 } from "../../../src/adapters/netlink/netlink-socket.ts";
-import { nftablesChanges, tableChanges } from "../../../src/adapters/netlink/nftables-changes.ts";
-import { routeChange } from "../../../src/adapters/netlink/route-changes.ts";
-import { decodeRoute } from "../../../src/adapters/netlink/route-messages.ts";
-import { decodeRule } from "../../../src/adapters/netlink/rule-messages.ts";
+import { decodeAddress } from "../../../src/adapters/netlink/wire-format/address-messages.ts";
+import { decodeLink, getLink } from "../../../src/adapters/netlink/wire-format/link-messages.ts";
+import { decodeNeighbour } from "../../../src/adapters/netlink/wire-format/neighbour-messages.ts";
+import {
+  decodeMessages,
+  NetlinkDecodeError,
+} from "../../../src/adapters/netlink/wire-format/netlink-message.ts";
+import { decodeRoute } from "../../../src/adapters/netlink/wire-format/route-messages.ts";
+import { decodeRule } from "../../../src/adapters/netlink/wire-format/rule-messages.ts";
 import { type FuzzTargetSource, wordsOf } from "../fuzz-target.ts";
 
 const eagain = 11;

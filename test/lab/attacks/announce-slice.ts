@@ -1,4 +1,4 @@
-import { hostPrefix } from "../../../src/domain/prefix.ts";
+import { hostPrefix } from "../../../src/domain/addresses/prefix.ts";
 import type { LabNode } from "../lab-types.ts";
 import type { Pod } from "../pods.ts";
 import type { Finding, Scene } from "./attack.ts";

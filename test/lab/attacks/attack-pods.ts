@@ -1,11 +1,12 @@
 import { applyObjects, kubectl } from "../kubernetes/kubectl.ts";
 import { openClusterPod } from "../kubernetes/open-cluster-pod.ts";
 import { type ClusterPod, waitForWorkload, workloadObjects, workloadPods } from "../kubernetes/workload.ts";
+import { LabError } from "../lab-error.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { netnsPrefix } from "../layout.ts";
 import { listNetns, removeNetns } from "../netns.ts";
 import { addPod, execInNode, execInPod, listPods, type Pod } from "../pods.ts";
-import { startPodServer } from "../traffic/traffic.ts";
+import { answersDatagram, fetchFrom, startPodServer } from "../traffic/traffic.ts";
 import { waitUntil } from "../wait-until.ts";
 import type { Scene } from "./attack.ts";
 
@@ -32,8 +33,12 @@ export async function attackPods({ lab, node, other }: Scene): Promise<AttackPod
         }
       : await clusterPods(lab, node.name, other.name);
   for (const pod of Object.values(pods)) await serve(lab, pod);
-  const reached = () => reaches(pods.attacker, pods.remote.address);
-  await waitUntil(reached, { what: "the attack's pods reach each other", timeoutMs: 60_000 });
+  const { attacker, remote } = pods;
+  await waitUntil(() => answersDatagram(attacker, remote.address), {
+    what: "the attack's pods reach each other",
+    timeoutMs: 60_000,
+    explain: () => pathBetween(attacker, remote),
+  });
   return pods;
 }
 
@@ -58,6 +63,26 @@ export async function honestPing(from: Pod, addresses: readonly string[]): Promi
       what: `pod ${from.name} reaches ${address} in an honest way`,
       timeoutMs: 30_000,
     });
+}
+
+/** What tells a path that is cut from a server that does not answer. */
+export async function pathBetween(from: Pod, to: Pod): Promise<string> {
+  const echoes = await Promise.all(to.addresses.map((address) => reaches(from, address)));
+  const fetched = await fetchFrom(from, [to], 10);
+  const within = await Promise.all(to.addresses.map((address) => answersDatagram(to, address)));
+  const across = await Promise.all(to.addresses.map((address) => answersDatagram(from, address)));
+  const { stdout } = await execInPod(to, ["grep", "^Udp:", "/proc/net/snmp"]);
+  return [
+    `afterwards echoes were ${answers(echoes)}`,
+    `a transfer ended with ${fetched[0]?.error ?? "no error"}`,
+    `datagrams within the pod were ${answers(within)}`,
+    `datagrams to it were ${answers(across)}`,
+    stdout.trim().replaceAll("\n", " "),
+  ].join(", ");
+}
+
+function answers(which: readonly boolean[]): string {
+  return which.map((answered) => (answered ? "answered" : "lost")).join(" and ");
 }
 
 async function madePod(lab: Lab, node: string, name: string): Promise<Pod> {
@@ -94,12 +119,19 @@ async function openedPods(lab: Lab, node: string, other: string): Promise<Attack
 /** A name from before is good while its namespace is still that of the pod, and no boot came between. */
 async function openedPod(lab: Lab, pod: ClusterPod): Promise<Pod> {
   const netns = `${netnsPrefix(lab.id)}p-${pod.name}`;
-  if (!(await listNetns(netns)).includes(netns)) return await openClusterPod(lab, pod);
   const known: Pod = { ...pod, netns, result: undefined };
-  const { stdout } = await execInPod(known, ["ip", "-o", "address", "show", "dev", "eth0"]);
-  if (stdout.includes(` ${pod.address}/`)) return known;
-  await removeNetns(netns);
-  return await openClusterPod(lab, pod);
+  if ((await listNetns(netns)).includes(netns)) {
+    if (await hasItsAddress(known)) return known;
+    await removeNetns(netns);
+  }
+  const opened = await openClusterPod(lab, pod);
+  if (await hasItsAddress(opened)) return opened;
+  throw new LabError("NOT_READY", `the API server gives pod ${pod.name} an address that it does not have`);
+}
+
+async function hasItsAddress(pod: Pod): Promise<boolean> {
+  const { stdout } = await execInPod(pod, ["ip", "-o", "address", "show", "dev", "eth0"]);
+  return stdout.includes(` ${pod.address}/`);
 }
 
 async function serve(lab: Lab, pod: Pod): Promise<void> {

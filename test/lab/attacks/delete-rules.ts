@@ -1,4 +1,4 @@
-import { hostRulePriority, tailnetTable } from "../../../src/domain/kernel-constants.ts";
+import { hostRulePriority, tailnetTable } from "../../../src/domain/kernel/kernel-constants.ts";
 import type { LabNode, Mode } from "../lab-types.ts";
 import { inNetns } from "../netns.ts";
 import { type CommandLine, run, runResult } from "../run-command.ts";

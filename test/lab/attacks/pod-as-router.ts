@@ -1,4 +1,4 @@
-import { attachmentLinkGroup } from "../../../src/domain/kernel-constants.ts";
+import { attachmentLinkGroup } from "../../../src/domain/kernel/kernel-constants.ts";
 import { LabError } from "../lab-error.ts";
 import type { LabNode } from "../lab-types.ts";
 import { inNetns } from "../netns.ts";

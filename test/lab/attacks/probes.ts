@@ -1,4 +1,4 @@
-import { parseAddress } from "../../../src/domain/prefix.ts";
+import { parseAddress } from "../../../src/domain/addresses/prefix.ts";
 import type { Lab } from "../lab-types.ts";
 import { inNetns } from "../netns.ts";
 import { echo, encodePacket, type RawPacket, tcpFlags } from "../raw-packet.ts";

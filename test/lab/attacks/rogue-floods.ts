@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { liveMachines, readyPage } from "../daemon-pages.ts";
-import { tailscaledStatus } from "../local-api.ts";
 import { inNetns } from "../netns.ts";
 import { run, runResult } from "../run-command.ts";
 import { startProbe } from "../traffic/traffic.ts";
@@ -10,6 +9,7 @@ import type { Attack, Finding, Scene } from "./attack.ts";
 import { attackPods, reaches } from "./attack-pods.ts";
 import { daemonUsage } from "./daemon-numbers.ts";
 import { untilServed, withMember } from "./member.ts";
+import { toldOf } from "./told-of.ts";
 
 /** Many times what a node looks after one by one. Some thousand keep Headscale itself busy: then it takes nodes for offline. */
 const count = Number(process.env["HEADCNI_FLOOD_PREFIXES"] ?? 1_000);
@@ -105,15 +105,6 @@ async function repairOf(scene: Scene): Promise<number> {
   await run(enter(["ip", "route", "del", other.podCIDR, "table", "52"]));
   await run(inNetns(node.netns, ["nft", "delete", "table", "inet", "headcni"]));
   return await untilTrue("what was deleted is back", async () => (await inTunnel()) && (await guarded()));
-}
-
-/** What the node's tailscaled has heard of the other node. */
-async function toldOf({ node, other }: Scene): Promise<string> {
-  const { ID } = (await tailscaledStatus(other.tailscaledSocket)).Self;
-  const { Peer } = await tailscaledStatus(node.tailscaledSocket);
-  const peer = Object.values(Peer ?? {}).find((each) => each.ID === ID);
-  const serves = peer?.PrimaryRoutes?.includes(other.podCIDR) === true;
-  return `${peer?.Online === true ? "online" : "offline"}, ${serves ? "serves" : "does not serve"} its prefix, ${peer?.CurAddr === "" ? "no direct path" : "direct"}`;
 }
 
 /** How long it took, in ms: up to a minute, which is longer than what counts as harm. */

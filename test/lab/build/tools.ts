@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { buildStub } from "../../../cni/build.ts";
 import { buildDaemon } from "../../../deploy/build.ts";
 import { nodeOptions } from "../../../deploy/node-options.ts";
+import { ensureKubeadmTools } from "../kubeadm/kubeadm-tools.ts";
 import { ensureClusterTools } from "../kubernetes/cluster-tools.ts";
 import { LabError } from "../lab-error.ts";
 import type { LabOptions, Tools } from "../lab-types.ts";
@@ -15,9 +16,8 @@ const root = join(import.meta.dirname, "..", "..", "..");
 
 /** Installs and builds what is missing and returns where everything is. The daemon comes later: `provideDaemon`. */
 export async function ensureTools(
-  daemon: LabOptions["daemon"],
+  { daemon, kubernetes, kubeadm }: Pick<LabOptions, "daemon" | "kubernetes" | "kubeadm">,
   progress: Progress,
-  kubernetes?: LabOptions["kubernetes"],
 ): Promise<Tools> {
   await ensurePackages(progress);
   const go = await ensureGoTools(progress);
@@ -32,6 +32,7 @@ export async function ensureTools(
     referencePlugins: go.plugins,
     plugin: daemon === "none" ? undefined : await buildStub(progress),
     cluster: kubernetes === undefined ? undefined : await ensureClusterTools(kubernetes, progress),
+    kubeadm: kubeadm === true ? await ensureKubeadmTools(progress) : undefined,
   };
 }
 
@@ -44,7 +45,8 @@ export async function provideDaemon(
   folder: string,
 ): Promise<readonly [string, ...string[]] | undefined> {
   if (daemon === "none") return undefined;
-  if (daemon === "source") return [process.execPath, ...nodeOptions, join(root, "src", "main.ts")];
+  if (daemon === "source")
+    return [process.execPath, ...nodeOptions, join(root, "src", "programs", "daemon", "main.ts")];
   return [process.execPath, ...nodeOptions, join(await bundleIn(folder), "headcni.mjs")];
 }
 

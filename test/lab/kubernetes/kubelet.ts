@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { uninitializedTaint } from "../../../src/domain/node-address.ts";
+import { uninitializedTaint } from "../../../src/domain/kubernetes/node-address.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { tailnetAddresses } from "../local-api.ts";
 import { startProcess } from "../processes.ts";

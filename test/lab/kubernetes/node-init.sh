@@ -38,13 +38,8 @@ echo "nameserver 10.99.0.1" >/etc/resolv.conf
 echo "$NODE_NAME" >/etc/hostname
 printf '127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n' "$NODE_NAME" >/etc/hosts
 
-# kubelet sets these to its liking; they belong to the whole machine, so it gets files of its own to set.
-mkdir -p /run/sysctl
-for sysctl in vm/overcommit_memory kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
-  copy=/run/sysctl/$(basename "$sysctl")
-  cat "/proc/sys/$sysctl" >"$copy"
-  mount --bind "$copy" "/proc/sys/$sysctl"
-done
+root=
+. "$(dirname "$0")/kubelet-sysctls.sh"
 
 # The node's part of the machine's cgroups in the place of all of them.
 for hierarchy in $(findmnt -rn -t cgroup,cgroup2 -o TARGET); do

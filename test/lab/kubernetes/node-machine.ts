@@ -58,6 +58,7 @@ export async function bootNode(lab: Lab, node: LabNode): Promise<void> {
     env: {
       NODE_NAME: node.name,
       NODE_FOLDER: node.folder,
+      NODE_PACKAGES: lab.tools.kubeadm?.packages ?? "",
       NODE_CNI_BIN: node.cniBinDir,
       NODE_CNI_CONF: node.cniConfDir,
       NODE_RUNTIME: node.runtimeDir,

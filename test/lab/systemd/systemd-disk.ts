@@ -3,6 +3,7 @@ import { copyFile, cp, lstat, mkdir, rename, rm, symlink, writeFile } from "node
 import { basename, join } from "node:path";
 import { makeContext } from "../../../deploy/image/image-context.ts";
 import { daemonConfig } from "../daemon-config.ts";
+import { placeKubeadm } from "../kubeadm/kubeadm-disk.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
 import { placeOwnersTailscaled } from "./owners-tailscaled.ts";
@@ -48,14 +49,14 @@ function diskOf(node: LabNode): string {
 
 /**
  * Makes the disk of a node with systemd: the files of HeadCNI's image at their places, Node, cnitool, HeadCNI's
- * configuration and key, and an /etc that boots into multi-user.target with nothing to start.
+ * configuration and key, and an /etc that boots into multi-user.target with nothing to start. In a lab with kubeadm
+ * nothing of HeadCNI, and instead what kubeadm needs.
  */
 export async function makeSystemdDisk(lab: Lab, node: LabNode, progress: Progress): Promise<void> {
   const disk = diskOf(node);
   const etc = join(disk, "etc");
   const units = join(etc, "systemd", "system");
-  for (const folder of [units, join(etc, "headcni"), join(disk, "var", "log", "journal")])
-    await mkdir(folder, { recursive: true });
+  for (const folder of [units, join(disk, "var", "log", "journal")]) await mkdir(folder, { recursive: true });
   for (const name of machineFiles) await copyIfThere(join("/etc", name), join(etc, name));
   await writeFile(join(etc, "machine-id"), `${randomBytes(16).toString("hex")}\n`);
   await writeFile(join(etc, "hostname"), `${node.name}\n`);
@@ -63,9 +64,17 @@ export async function makeSystemdDisk(lab: Lab, node: LabNode, progress: Progres
   await writeFile(join(etc, "resolv.conf"), "nameserver 10.99.0.1\n");
   await symlink("/lib/systemd/system/multi-user.target", join(units, "default.target"));
   for (const unit of masked) await symlink("/dev/null", join(units, unit));
-  await placeFiles(lab, disk, progress);
-  await writeConfig(lab, node, join(etc, "headcni"));
+  const { kubeadm } = lab.tools;
+  if (kubeadm !== undefined) await placeKubeadm(lab, node, { disk, tools: kubeadm });
+  else await placeHeadcni(lab, node, disk, progress);
   if (node.mode === "host") await placeOwnersTailscaled(lab, node, disk);
+}
+
+async function placeHeadcni(lab: Lab, node: LabNode, disk: string, progress: Progress): Promise<void> {
+  await placeFiles(lab, disk, progress);
+  const folder = join(disk, "etc", "headcni");
+  await mkdir(folder, { recursive: true });
+  await writeConfig(lab, node, folder);
 }
 
 /** deploy/README.md, "Nodes without a DaemonSet": the image's files as they stand on a node, and Node beside them. */

@@ -14,7 +14,8 @@ export async function startSystemdNode(lab: Lab, node: LabNode, progress: Progre
   await makeSystemdDisk(lab, node, progress);
   await bootNode(lab, node);
   await waitForSystemd(lab, node);
-  progress(`Node ${node.name} runs systemd; headcnictl install is next`);
+  const next = lab.tools.kubeadm === undefined ? "headcnictl install" : "tailscale up";
+  progress(`Node ${node.name} runs systemd; ${next} is next`);
 }
 
 /** Runs a command to its end on a node with systemd, as root. */

@@ -105,6 +105,13 @@ export async function startProbe(
   };
 }
 
+/** Whether the server at an address echoes a datagram of a pod. */
+export async function answersDatagram(pod: Pod, target: string): Promise<boolean> {
+  const probe = await startProbe(pod, target, 100);
+  const { received } = await probe.stop();
+  return received > 0;
+}
+
 /** Whether a datagram whose UDP checksum comes out as 0 is answered over IPv6, by a checksum of 0 again. */
 export async function answersZeroChecksum(pod: Pod, target: string): Promise<boolean> {
   return JSON.parse(

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { machineChart } from "../../../machines/chart/machine-chart.ts";
 import { createFeed, type Feed } from "../../../src/observe/inspector/feed.ts";
 import type { WireBaseline, WireDelta } from "../../../src/observe/inspector/wire.ts";
-import { redactLine } from "../../../src/observe/redaction.ts";
-import { machineChart } from "../../../visualizations/machine-chart.ts";
+import { redactLine } from "../../../src/observe/logs/redaction.ts";
 import { observedSystem } from "../observed-system.ts";
 
 /** A feed over a running system; `sees` lets somebody watch it. */

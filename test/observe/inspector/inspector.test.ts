@@ -3,9 +3,9 @@ import { get, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { type HttpServer, openHttpServer } from "../../../src/observe/http-server.ts";
 import { createInspector, type Inspector } from "../../../src/observe/inspector/inspector.ts";
-import { redactLine } from "../../../src/observe/redaction.ts";
+import { redactLine } from "../../../src/observe/logs/redaction.ts";
+import { type HttpServer, openHttpServer } from "../../../src/observe/pages/http-server.ts";
 import { observedSystem } from "../observed-system.ts";
 
 const opened: { close(): unknown }[] = [];

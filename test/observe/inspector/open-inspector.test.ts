@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { openHttpServer } from "../../../src/observe/http-server.ts";
 import { type InspectorSwitch, openInspector } from "../../../src/observe/inspector/open-inspector.ts";
-import { createLogger } from "../../../src/observe/logger.ts";
-import { redactLine } from "../../../src/observe/redaction.ts";
+import { createLogger } from "../../../src/observe/logs/logger.ts";
+import { redactLine } from "../../../src/observe/logs/redaction.ts";
+import { openHttpServer } from "../../../src/observe/pages/http-server.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 import { observedSystem } from "../observed-system.ts";

@@ -8,7 +8,7 @@ import { gunzipSync } from "node:zlib";
 import { Profile } from "pprof-format";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createDevtools } from "../../../src/adapters/devtools/devtools.ts";
-import { type HttpServer, openHttpServer } from "../../../src/observe/http-server.ts";
+import { type HttpServer, openHttpServer } from "../../../src/observe/pages/http-server.ts";
 import { createPprofPages, firstTaker } from "../../../src/observe/pprof/pprof-pages.ts";
 import { type ProfileTaker, profileTakers } from "../../../src/observe/pprof/profilers.ts";
 

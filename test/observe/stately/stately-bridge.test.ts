@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { createWebSocketReceiver, type StatelyInspectionEvent } from "@statelyai/inspect";
 import { createInspectorServer } from "@statelyai/inspect/server";
 import { afterEach, expect, test } from "vitest";
-import { redactLine } from "../../../src/observe/redaction.ts";
+import { redactLine } from "../../../src/observe/logs/redaction.ts";
 import { createStatelyBridge, type StatelyBridge } from "../../../src/observe/stately/stately-bridge.ts";
 import { until } from "../../support/until.ts";
 import { observedSystem } from "../observed-system.ts";

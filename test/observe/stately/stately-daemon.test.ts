@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import type { StatelyInspectionEvent } from "@statelyai/inspect";
 import { expect, onTestFinished, test } from "vitest";
 import { type AnyMachineSnapshot, type AnyStateMachine, createMachine } from "xstate";
-import { stateName } from "../../../src/observe/state-name.ts";
+import { stateName } from "../../../src/observe/machines/state-name.ts";
 import { inNetns } from "../../lab/netns.ts";
 import { del } from "../../support/cni-requests.ts";
 import { loneConfig, startLoneDaemon } from "../../support/lone-daemon.ts";

@@ -1,9 +1,9 @@
 import { onTestFinished } from "vitest";
 import type { InspectionEvent } from "xstate";
-import { hearNews } from "../../../src/observe/hear-news.ts";
-import { createLogger } from "../../../src/observe/logger.ts";
-import { createMachineObserver } from "../../../src/observe/machine-observer.ts";
-import { subjectOf } from "../../../src/observe/subject-of.ts";
+import { createLogger } from "../../../src/observe/logs/logger.ts";
+import { hearNews } from "../../../src/observe/machines/hear-news.ts";
+import { createMachineObserver } from "../../../src/observe/machines/machine-observer.ts";
+import { subjectOf } from "../../../src/observe/machines/subject-of.ts";
 import { type CallTracesOptions, createCallTraces } from "../../../src/observe/trace/call-traces.ts";
 import { tracedPodNetwork } from "../../../src/observe/trace/traced-pod-network.ts";
 import { startCniStack } from "../../support/cni-stack.ts";

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { HeadcniError } from "../../../../src/domain/failure.ts";
-import type { KernelChange } from "../../../../src/domain/kernel-state.ts";
+import type { KernelChange } from "../../../../src/domain/kernel/kernel-state.ts";
 import type { KernelState } from "../../../../src/ports/kernel-state.ts";
 import type { PodNetwork } from "../../../../src/ports/pod-network.ts";
 import type { FromKernelProcess, ToKernelProcess } from "./remote-messages.ts";

@@ -1,4 +1,4 @@
-import type { KernelChange } from "../../../../src/domain/kernel-state.ts";
+import type { KernelChange } from "../../../../src/domain/kernel/kernel-state.ts";
 
 /** Test process -> kernel process. `port` and `method` name a method of the kernel's two ports. */
 export type ToKernelProcess =

@@ -1,5 +1,5 @@
-import type { AttachmentPlan } from "../../../../src/domain/attachment.ts";
-import { planAttachment } from "../../../../src/domain/pod-network-plan.ts";
+import type { AttachmentPlan } from "../../../../src/domain/attachment/attachment.ts";
+import { planAttachment } from "../../../../src/domain/attachment/pod-network-plan.ts";
 import { namespacePath } from "./test-namespaces.ts";
 
 export const routerAddresses = ["10.77.0.1", "fd00:77::1"] as const;

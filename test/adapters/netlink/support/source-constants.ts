@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { runInNewContext } from "node:vm";
 
 const folder = join(import.meta.dirname, "../../../../src/adapters/netlink");
@@ -11,12 +11,12 @@ const declaration = /^(?:export )?const (\w+)(?:: [^=]+)? =\s+([^;]+);$/gm;
  * for objects, "file name.0" and so on for sets. What is computed from other names is left out.
  */
 export async function sourceConstants(): Promise<ReadonlyMap<string, number>> {
-  const files = (await readdir(folder)).filter((file) => file.endsWith(".ts")).sort();
+  const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith(".ts")).sort();
   const found = await Promise.all(
     files.map(async (file) => {
       const text = await readFile(join(folder, file), "utf8");
       return [...text.matchAll(declaration)].flatMap(([, name = "", initializer = ""]) =>
-        numbersIn(`${file.replace(".ts", "")} ${name}`, evaluated(initializer)),
+        numbersIn(`${basename(file, ".ts")} ${name}`, evaluated(initializer)),
       );
     }),
   );

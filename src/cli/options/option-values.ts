@@ -1,0 +1,18 @@
+import { CliError } from "../cli-error.ts";
+
+/** The value of an option that takes a text; undefined where it was not given. */
+export function textOf(given: string | boolean | undefined): string | undefined {
+  return typeof given === "string" ? given : undefined;
+}
+
+/** The value of an option that takes a whole number. Throws CliError. */
+export function wholeNumber(
+  flag: string,
+  given: string | boolean | number,
+  [least, most]: readonly [number, number],
+): number {
+  const number = Number(given);
+  if (Number.isInteger(number) && number >= least && number <= most) return number;
+  const range = most === Number.POSITIVE_INFINITY ? `above ${least - 1}` : `from ${least} to ${most}`;
+  throw new CliError("USAGE", `${flag} must be a whole number ${range}, not "${given}"`);
+}

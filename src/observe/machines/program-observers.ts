@@ -1,0 +1,82 @@
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import type { InspectionEvent } from "xstate";
+import { createDevtools } from "../../adapters/devtools/devtools.ts";
+import { openInspector } from "../inspector/open-inspector.ts";
+import { registerMachineMetrics } from "../metrics/machine-metrics.ts";
+import type { HttpServerOptions, RequestTaker } from "../pages/http-server.ts";
+import { createPprofPages, firstTaker } from "../pprof/pprof-pages.ts";
+import { profileTakers, type RunDevtools } from "../pprof/profilers.ts";
+import { createStatelyBridge } from "../stately/stately-bridge.ts";
+import type { MachineListener } from "./live-machine.ts";
+import { createMachineObserver, type MachineObserver } from "./machine-observer.ts";
+import { subjectOf } from "./subject-of.ts";
+
+/** What watches the machines of any of our programs. None of it changes what they do. */
+export interface ProgramObservers {
+  readonly machines: MachineObserver;
+  /** For XState's `inspect`. */
+  inspect(event: InspectionEvent): void;
+  /** Answers the pages that are more than one text: the inspector's and the profiles. */
+  readonly taker: RequestTaker;
+  readonly commands: NonNullable<HttpServerOptions["commands"]>;
+  close(): void;
+}
+
+export interface ProgramObserverOptions {
+  readonly node: string;
+  /** Whether the inspector is on from the start. */
+  readonly inspector: boolean;
+  /** A server of @statelyai/inspect. */
+  readonly statelyInspect?: string | undefined;
+  readonly registry: Registry;
+  readonly log: Logger;
+  readonly redact: (line: string) => string;
+  readonly listener?: MachineListener;
+  /** Further threads that can be profiled, by name. */
+  readonly threads?: Readonly<Record<string, RunDevtools>>;
+}
+
+/** Opens log lines, metrics, profiles and inspectors of a program's machines. */
+export async function openProgramObservers(options: ProgramObserverOptions): Promise<ProgramObservers> {
+  const { node, statelyInspect, registry, log, redact } = options;
+  const inspector = await openInspector({
+    node,
+    log,
+    redact,
+    machines: { live: () => machines.live(), parentOf: (ref) => machines.parentOf(ref) },
+    always: options.inspector,
+  });
+  const listener: MachineListener = (machine, change) => {
+    options.listener?.(machine, change);
+    inspector.listener(machine, change);
+  };
+  const machines = createMachineObserver({ log, subjectOf, listener });
+  const bridge =
+    statelyInspect === undefined
+      ? undefined
+      : createStatelyBridge({
+          url: statelyInspect,
+          machines,
+          redact,
+          warn: (fields, text) => log.warn(fields, text),
+        });
+  registerMachineMetrics(registry, machines);
+  const own = createDevtools();
+  const threads = { main: async (...given: Parameters<RunDevtools>) => own(...given), ...options.threads };
+  const profiles = Object.entries(threads).map(([thread, run]) => [thread, profileTakers(run)] as const);
+  return {
+    machines,
+    inspect: (event) => {
+      machines.inspect(event);
+      inspector.inspect(event);
+      bridge?.inspect(event);
+    },
+    taker: firstTaker(inspector.taker, createPprofPages(Object.fromEntries(profiles))),
+    commands: { "/inspect": inspector.switchOn },
+    close: () => {
+      inspector.close();
+      bridge?.close();
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import { createActor, toPromise } from "xstate";
+import { createKernelWatch } from "../../actors/kernel-watch.ts";
+import { requireCapabilities } from "../../adapters/capabilities/capabilities.ts";
+import { makePrivateFolders } from "../../adapters/files/private-folder.ts";
+import { explainProblem } from "../../config/config-error.ts";
+import type { Config } from "../../config/config-schema.ts";
+import { createFileConfigSource } from "../../config/file-config-source.ts";
+import { type ConfigSources, secretsOf } from "../../config/load-config.ts";
+import { runtimePaths } from "../../config/runtime-paths.ts";
+import type { ConfigProblem } from "../../domain/config-change.ts";
+import { createLogRing } from "../../observe/logs/log-ring.ts";
+import { createLogger } from "../../observe/logs/logger.ts";
+import { withoutSecrets } from "../../observe/logs/without-secrets.ts";
+import { daemonView } from "../../observe/machines/daemon-view.ts";
+import { machineHealth } from "../../observe/machines/machine-health.ts";
+import { createWireMachines } from "../../observe/machines/wire-machines.ts";
+import { registerLiveMetrics } from "../../observe/metrics/live-metrics.ts";
+import { openHttpServer } from "../../observe/pages/http-server.ts";
+import { nodeStatus } from "../../observe/pages/node-status.ts";
+import { tracedPodNetwork } from "../../observe/trace/traced-pod-network.ts";
+import { version } from "../../protocol/version.ts";
+import { refuseOtherMode } from "../refuse-other-mode.ts";
+import { machineSettings } from "../settings.ts";
+import { openNodePorts } from "./node-ports.ts";
+import { openObservers } from "./observers.ts";
+import { provideMachines } from "./provide-machines.ts";
+
+/** Runs the daemon until it is told to end (SIGTERM, SIGINT) or cannot go on. Gives the process's exit code. */
+export async function runDaemon(
+  config: Config,
+  sources: ConfigSources,
+  retired: readonly ConfigProblem[],
+): Promise<number> {
+  const logRing = createLogRing();
+  const { log, setLevel, hide, redact } = createLogger({
+    level: config.logging.level,
+    base: { node: config.nodeName },
+    copy: logRing.keep,
+  });
+  for (const secret of secretsOf(config)) hide(secret);
+  log.info({ version, pid: process.pid, config: sources.file }, "daemon starting");
+  for (const key of retired) log.warn(explainProblem(key));
+  const { approval, url } = config.headscale;
+  if (approval === "api" && url.startsWith("http:"))
+    log.warn(
+      { url },
+      "an admin key of Headscale crosses the network in clear: use https, or approval: policy",
+    );
+
+  await requireCapabilities("headcni");
+  const paths = runtimePaths(config);
+  const kernelWatch = createKernelWatch();
+  const configSource = createFileConfigSource({
+    sources,
+    config,
+    apply: (next, changes) => {
+      for (const secret of secretsOf(next)) hide(secret);
+      setLevel(next.logging.level);
+      log.info({ changes }, "configuration changed");
+    },
+    refused: ({ refused, problems }) =>
+      log.warn({ refused, problems }, "the configuration file is partly not applied"),
+  });
+  // From here on: before the machines run the signal would end the process.
+  process.on("SIGHUP", () => {
+    log.info("SIGHUP: reading the configuration again");
+    configSource.reread();
+  });
+  const ports = await openNodePorts(
+    config,
+    {
+      failed: kernelWatch.failed,
+      warned: (error) => log.warn({ err: error }, "non-fatal kernel or tailscaled error"),
+      rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
+      unreadable: (source) => log.warn({ source }, "left out a Kubernetes object that could not be read"),
+    },
+    configSource.current,
+  );
+  const wireRuns = await ports.wire.running().then(
+    (process) => process !== undefined,
+    () => false,
+  );
+  await refuseOtherMode(config, ports.owner, wireRuns);
+  await makePrivateFolders(config.runtimeDir, config.stateDir);
+  const observers = await openObservers(config, { log, redact, threads: { kernel: ports.kernelDevtools } });
+  const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, observers.traces) };
+  const machine = provideMachines(config, traced, {
+    kernelWatch,
+    configSource,
+    conflistPublished: ({ path, changed, shadowedBy }) => {
+      if (changed) log.info({ path }, "conflist written");
+      if (shadowedBy.length > 0)
+        log.warn({ path, shadowedBy }, "the container runtime takes another configuration before ours");
+    },
+  });
+  const root = createActor(machine, {
+    id: "headcni",
+    input: {
+      settings: machineSettings(config, {
+        provenPrefixes: await ports.proof.recall(),
+        services: await ports.serviceMemory.recall(),
+        believed: await ports.allowlist.recall(),
+      }),
+    },
+    inspect: observers.inspect,
+  });
+  const startedAt = Date.now();
+  const view = daemonView(root);
+  const { registry, machines, traces } = observers;
+  registerLiveMetrics(registry, view);
+  const wire = createWireMachines(paths.wireHttpSocket);
+  machines.registerRows(wire.rows);
+  const http = await openHttpServer(
+    {
+      health: () => machineHealth(machines),
+      readiness: view.readiness,
+      metrics: async () => {
+        await wire.refresh();
+        return { contentType: registry.contentType, body: await registry.metrics() };
+      },
+      machines: async () => {
+        await wire.refresh();
+        return { machines: machines.rows(), recentTransitions: machines.recentTransitions() };
+      },
+      pages: {
+        "/debug/status": () => withoutSecrets(nodeStatus(root, view, config, startedAt), redact),
+        "/debug/logs": () => logRing.page(),
+        "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
+      },
+    },
+    {
+      address: config.monitoring.address,
+      port: config.monitoring.port,
+      socketPath: paths.httpSocket,
+      taker: observers.taker,
+      commands: observers.commands,
+    },
+  );
+  const stop = () => root.send({ type: "daemon.stop" });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
+  const ended = toPromise(root);
+  root.start();
+  const { failure } = await ended;
+  if (failure !== null) log.fatal({ failure }, "daemon failed; the next start recovers from the kernel");
+  else log.info("daemon ended; pods and tailscaled stay as they are");
+  await observers.close();
+  await http.close();
+  await ports.close();
+  return failure === null ? 0 : 1;
+}
