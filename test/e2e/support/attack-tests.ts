@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Attack, type PromiseName, promises, verdictOf } from "../../lab/attacks/attack.ts";
+import { type Attack, type PromiseName, promises, sawLine, verdictOf } from "../../lab/attacks/attack.ts";
 import { attackPods } from "../../lab/attacks/attack-pods.ts";
 import { withoutRules } from "../../lab/attacks/guard-rules.ts";
 import { type Outcome, sceneOf, tryAttack } from "../../lab/attacks/try-attack.ts";
@@ -30,7 +30,7 @@ export function attackTests(lab: () => Lab, attacks: readonly Attack[]): void {
         // Made before: a daemon that stands still attaches no pod.
         await attackPods(scene());
         const findings = await withoutRules(lab(), scene().node, rules, () => attack.run(scene()));
-        expect(verdictOf(findings)).toBe("succeeded");
+        expect(verdictOf(findings), sawLine(findings)).toBe("succeeded");
       });
     });
   }

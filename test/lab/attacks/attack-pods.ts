@@ -3,8 +3,6 @@ import { openClusterPod } from "../kubernetes/open-cluster-pod.ts";
 import { type ClusterPod, waitForWorkload, workloadObjects, workloadPods } from "../kubernetes/workload.ts";
 import { LabError } from "../lab-error.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
-import { netnsPrefix } from "../layout.ts";
-import { listNetns, removeNetns } from "../netns.ts";
 import { addPod, execInNode, execInPod, listPods, type Pod } from "../pods.ts";
 import { answersDatagram, fetchFrom, startPodServer } from "../traffic/traffic.ts";
 import { waitUntil } from "../wait-until.ts";
@@ -116,14 +114,8 @@ async function openedPods(lab: Lab, node: string, other: string): Promise<Attack
   };
 }
 
-/** A name from before is good while its namespace is still that of the pod, and no boot came between. */
+/** After a boot the API server may still tell the address of the sandbox that was. */
 async function openedPod(lab: Lab, pod: ClusterPod): Promise<Pod> {
-  const netns = `${netnsPrefix(lab.id)}p-${pod.name}`;
-  const known: Pod = { ...pod, netns, result: undefined };
-  if ((await listNetns(netns)).includes(netns)) {
-    if (await hasItsAddress(known)) return known;
-    await removeNetns(netns);
-  }
   const opened = await openClusterPod(lab, pod);
   if (await hasItsAddress(opened)) return opened;
   throw new LabError("NOT_READY", `the API server gives pod ${pod.name} an address that it does not have`);

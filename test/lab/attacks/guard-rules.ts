@@ -55,7 +55,11 @@ export async function withoutRules<T>(
   try {
     const deletions = found.map(({ chain, handle }) => `delete rule inet ${table} ${chain} handle ${handle}`);
     await run(enter(["nft", "-f", "-"]), { input: `${deletions.join("\n")}\n` });
-    return await work();
+    const result = await work();
+    // A container that stands still is replaced at last: what was seen then proves nothing.
+    if ((await rules()).length > 0)
+      throw new LabError("NOT_READY", `somebody restored ${names.join(" or ")} before the work was done`);
+    return result;
   } finally {
     for (const service of services.toReversed()) await resumeService(lab, service);
     await waitUntil(async () => (await rules().catch(() => [])).length === found.length, {
