@@ -1,4 +1,3 @@
-import type { NetlinkSocket } from "../netlink-socket.ts";
 import {
   addressBytes,
   addressFamily,
@@ -49,6 +48,11 @@ export function permanentNeighbour(neighbour: Omit<KernelNeighbour, "permanent">
   };
 }
 
+/** Every entry of the neighbour table. */
+export function dumpNeighbours(): NetlinkMessage {
+  return dumpOf(neighbourType.get, Buffer.alloc(headerLength));
+}
+
 /** Payload of RTM_NEWNEIGH; undefined for families other than IP. Throws NetlinkDecodeError. */
 export function decodeNeighbour(payload: Buffer): KernelNeighbour | undefined {
   const header = fixedHeader(payload, headerLength);
@@ -62,12 +66,4 @@ export function decodeNeighbour(payload: Buffer): KernelNeighbour | undefined {
     mac: readMac(attributes.get(attribute.mac)),
     permanent: (header.readUInt16LE(8) & permanentState) !== 0,
   };
-}
-
-/** The whole neighbour table of the socket's namespace, without the entries of other families. */
-export function readNeighbours(socket: NetlinkSocket): readonly KernelNeighbour[] {
-  return socket
-    .query(dumpOf(neighbourType.get, Buffer.alloc(headerLength)))
-    .map(decodeNeighbour)
-    .filter((neighbour) => neighbour !== undefined);
 }
