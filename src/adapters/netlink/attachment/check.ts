@@ -10,7 +10,7 @@ import type {
 import { observe, observeNeighbours } from "../namespaces/observe.ts";
 import type { NetlinkSocket } from "../netlink-socket.ts";
 import { familyOf } from "../wire-format/attribute-values.ts";
-import type { KernelNeighbour } from "../wire-format/neighbour-messages.ts";
+import type { Neighbour } from "../wire-format/neighbour-messages.ts";
 import { decodeRoute, dumpRoutes } from "../wire-format/route-messages.ts";
 import type { WorkerKernel } from "../worker/worker-kernel.ts";
 import { openPodNamespace, withPodSocket } from "./attach.ts";
@@ -118,8 +118,8 @@ function ruleMismatch(rules: readonly KernelRule[], wanted: KernelRule | undefin
 }
 
 function neighbourMismatch(
-  neighbours: readonly KernelNeighbour[],
-  wanted: Omit<KernelNeighbour, "permanent">,
+  neighbours: readonly Neighbour[],
+  wanted: Omit<Neighbour, "permanent">,
 ): readonly Mismatch[] {
   const found = neighbours.find(
     ({ linkIndex, address }) => linkIndex === wanted.linkIndex && address === wanted.address,

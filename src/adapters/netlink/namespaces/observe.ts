@@ -2,7 +2,7 @@ import type { KernelSnapshot } from "../../../domain/kernel/kernel-state.ts";
 import type { NetlinkSocket } from "../netlink-socket.ts";
 import { decodeAddress, dumpAddresses } from "../wire-format/address-messages.ts";
 import { decodeLink, getLink } from "../wire-format/link-messages.ts";
-import { decodeNeighbour, dumpNeighbours, type KernelNeighbour } from "../wire-format/neighbour-messages.ts";
+import { decodeNeighbour, dumpNeighbours, type Neighbour } from "../wire-format/neighbour-messages.ts";
 import { decodeRoute, dumpRoutes } from "../wire-format/route-messages.ts";
 import { decodeRule, dumpRules } from "../wire-format/rule-messages.ts";
 
@@ -17,6 +17,6 @@ export function observe(socket: NetlinkSocket): KernelSnapshot {
 }
 
 /** The neighbour table, without the entries of families other than IP. */
-export function observeNeighbours(socket: NetlinkSocket): readonly KernelNeighbour[] {
+export function observeNeighbours(socket: NetlinkSocket): readonly Neighbour[] {
   return socket.query(dumpNeighbours()).flatMap((payload) => decodeNeighbour(payload) ?? []);
 }

@@ -1,4 +1,3 @@
-import type { KernelAddress } from "../../../domain/kernel/kernel-state.ts";
 import { addressBytes, addressFamily, familyNumber, familyOf, readAddress, u32 } from "./attribute-values.ts";
 import {
   decodeAttributes,
@@ -17,12 +16,20 @@ const attribute = { address: 1, local: 2, flags: 8 } as const;
 const noDuplicateDetection = 0x02;
 const headerLength = 8;
 
+/** An address of a link. */
+export interface Address {
+  readonly linkIndex: number;
+  /** In text, without the prefix length. */
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
 /** Adds the address; one that is there already is fine. */
-export function newAddress(address: KernelAddress): NetlinkMessage {
+export function newAddress(address: Address): NetlinkMessage {
   return message(addressType.new, messageFlags.create | messageFlags.replace, address);
 }
 
-export function deleteAddress(address: KernelAddress): NetlinkMessage {
+export function deleteAddress(address: Address): NetlinkMessage {
   return message(addressType.delete, 0, address);
 }
 
@@ -32,7 +39,7 @@ export function dumpAddresses(): NetlinkMessage {
 }
 
 /** Payload of RTM_NEWADDR and RTM_DELADDR; undefined for families other than IP. Throws NetlinkDecodeError. */
-export function decodeAddress(payload: Buffer): KernelAddress | undefined {
+export function decodeAddress(payload: Buffer): Address | undefined {
   const header = fixedHeader(payload, headerLength);
   if (familyNumber(header.readUInt8(0)) === undefined) return undefined;
   const attributes = decodeAttributes(payload, headerLength);
@@ -41,7 +48,7 @@ export function decodeAddress(payload: Buffer): KernelAddress | undefined {
   return { linkIndex: header.readUInt32LE(4), address, prefixLength: header.readUInt8(1) };
 }
 
-function message(type: number, flags: number, address: KernelAddress): NetlinkMessage {
+function message(type: number, flags: number, address: Address): NetlinkMessage {
   const family = familyOf(address.address);
   const header = Buffer.alloc(headerLength);
   header.writeUInt8(addressFamily(family), 0);

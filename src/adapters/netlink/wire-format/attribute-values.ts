@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { NetlinkDecodeError } from "./netlink-message.ts";
+import { NetlinkDecodeError } from "./netlink-decode-error.ts";
 
 /** Values of netlink attributes: integers in the host's byte order (little-endian on every platform we build for). */
 export function u8(value: number): Uint8Array {

@@ -1,4 +1,3 @@
-import type { KernelLink } from "../../../domain/kernel/kernel-state.ts";
 import { cString, macBytes, readMac, readString, readU32, u8, u32 } from "./attribute-values.ts";
 import {
   decodeAttributes,
@@ -36,6 +35,22 @@ const addressGenerationNone = 1;
 const skipStatistics = 1 << 3;
 const ifaceUp = 0x1;
 const headerLength = 16;
+
+/** A network interface. */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** "02:00:00:00:00:01"; empty for links without a hardware address. */
+  readonly mac: string;
+  /** Bytes. */
+  readonly mtu: number;
+  /** Told to be up (IFF_UP), whether or not it has a carrier. */
+  readonly up: boolean;
+  readonly group: number;
+  readonly alias: string;
+  /** IFLA_INFO_KIND: "veth", "tun", "bridge"; empty for physical links. */
+  readonly kind: string;
+}
 
 /** One end of a veth pair. */
 export interface VethEnd {
@@ -131,7 +146,7 @@ export function getLink(link?: LinkReference): NetlinkMessage {
 }
 
 /** Payload of RTM_NEWLINK and RTM_DELLINK. Throws NetlinkDecodeError. */
-export function decodeLink(payload: Buffer): KernelLink {
+export function decodeLink(payload: Buffer): Link {
   const header = fixedHeader(payload, headerLength);
   const attributes = decodeAttributes(payload, headerLength);
   const info = attributes.get(attribute.linkInfo);

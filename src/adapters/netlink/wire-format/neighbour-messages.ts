@@ -24,7 +24,7 @@ const permanentState = 0x80;
 const headerLength = 12;
 
 /** A neighbour table entry: no ARP or neighbour discovery is needed to reach `address`. */
-export interface KernelNeighbour {
+export interface Neighbour {
   readonly linkIndex: number;
   readonly address: string;
   readonly mac: string;
@@ -32,7 +32,7 @@ export interface KernelNeighbour {
 }
 
 /** Adds or overwrites a permanent entry. */
-export function permanentNeighbour(neighbour: Omit<KernelNeighbour, "permanent">): NetlinkMessage {
+export function permanentNeighbour(neighbour: Omit<Neighbour, "permanent">): NetlinkMessage {
   const header = Buffer.alloc(headerLength);
   header.writeUInt8(addressFamily(familyOf(neighbour.address)), 0);
   header.writeInt32LE(neighbour.linkIndex, 4);
@@ -54,7 +54,7 @@ export function dumpNeighbours(): NetlinkMessage {
 }
 
 /** Payload of RTM_NEWNEIGH; undefined for families other than IP. Throws NetlinkDecodeError. */
-export function decodeNeighbour(payload: Buffer): KernelNeighbour | undefined {
+export function decodeNeighbour(payload: Buffer): Neighbour | undefined {
   const header = fixedHeader(payload, headerLength);
   if (familyNumber(header.readUInt8(0)) === undefined) return undefined;
   const attributes = decodeAttributes(payload, headerLength);

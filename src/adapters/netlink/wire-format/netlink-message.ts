@@ -1,10 +1,4 @@
-import { HeadcniError } from "../../../domain/failure.ts";
-
-/** Bytes from the kernel that do not have the shape of linux/netlink.h. */
-export class NetlinkDecodeError extends HeadcniError<{
-  readonly code: "TRUNCATED" | "BAD_LENGTH";
-  readonly offset: number;
-}> {}
+import { NetlinkDecodeError } from "./netlink-decode-error.ts";
 
 /** One attribute to send; nested when its value is a list. */
 export interface NetlinkAttribute {

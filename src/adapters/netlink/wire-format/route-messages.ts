@@ -1,4 +1,3 @@
-import type { KernelRoute, KernelRouteType } from "../../../domain/kernel/kernel-state.ts";
 import {
   addressBytes,
   addressFamily,
@@ -30,7 +29,7 @@ const attribute = {
   cacheInfo: 12,
   table: 15,
 } as const;
-const typeNumbers: Readonly<Record<KernelRouteType, number>> = {
+const typeNumbers = {
   unicast: 1,
   local: 2,
   broadcast: 3,
@@ -39,7 +38,7 @@ const typeNumbers: Readonly<Record<KernelRouteType, number>> = {
   unreachable: 7,
   prohibit: 8,
   throw: 9,
-};
+} as const;
 const typeNames: ReadonlyMap<number, string> = new Map(
   Object.entries(typeNumbers).map(([name, number]) => [number, name]),
 );
@@ -51,14 +50,39 @@ const clonedFlag = 0x200;
 const expiresOffset = 8;
 const headerLength = 12;
 
+/** What becomes of a packet. */
+export type RouteType = keyof typeof typeNumbers;
+
+/** A route of either family. */
+export interface Route {
+  readonly family: 4 | 6;
+  readonly type: RouteType;
+  /** "10.0.0.0/8"; the default route is "0.0.0.0/0" or "::/0". */
+  readonly destination: string;
+  readonly table: number;
+  /** 0 when none. */
+  readonly metric: number;
+  /** Who made it (rtm_protocol). */
+  readonly protocol: number;
+  readonly linkIndex?: number;
+  readonly gateway?: string;
+  readonly preferredSource?: string;
+  /** Gateway reachable though no route covers it (RTNH_F_ONLINK). */
+  readonly onlink?: boolean;
+  /** It ends by itself, as what a router advertised does (RTA_CACHEINFO, rta_expires). Read only. */
+  readonly expires?: true;
+  /** "link" for directly attached destinations; "universe" when absent. */
+  readonly scope?: keyof typeof scopeNumbers;
+}
+
 /** `exclusive` refuses a second route for the same destination, table and metric (EEXIST); otherwise it is replaced. */
-export function newRoute(route: KernelRoute, mode: "exclusive" | "replace"): NetlinkMessage {
+export function newRoute(route: Route, mode: "exclusive" | "replace"): NetlinkMessage {
   const flag = mode === "exclusive" ? messageFlags.excl : messageFlags.replace;
   return message(routeType.new, messageFlags.create | flag, route);
 }
 
 /** Matches on everything given; a route that is not there gives ESRCH. */
-export function deleteRoute(route: KernelRoute): NetlinkMessage {
+export function deleteRoute(route: Route): NetlinkMessage {
   return message(routeType.delete, 0, route);
 }
 
@@ -79,7 +103,7 @@ export function lookUpRoute(address: string): NetlinkMessage {
 }
 
 /** Payload of RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no IP route of a known type. Throws NetlinkDecodeError. */
-export function decodeRoute(payload: Buffer): KernelRoute | undefined {
+export function decodeRoute(payload: Buffer): Route | undefined {
   const header = fixedHeader(payload, headerLength);
   const family = familyNumber(header.readUInt8(0));
   const type = routeTypeName(header.readUInt8(7));
@@ -107,7 +131,7 @@ export function decodeRoute(payload: Buffer): KernelRoute | undefined {
   };
 }
 
-function message(type: number, flags: number, route: KernelRoute): NetlinkMessage {
+function message(type: number, flags: number, route: Route): NetlinkMessage {
   const [address = "", length = "0"] = route.destination.split("/");
   const header = Buffer.alloc(headerLength);
   header.writeUInt8(addressFamily(route.family), 0);
@@ -129,8 +153,8 @@ function message(type: number, flags: number, route: KernelRoute): NetlinkMessag
   return { type, flags, header, attributes };
 }
 
-function routeTypeName(number: number): KernelRouteType | undefined {
-  return typeNames.get(number) as KernelRouteType | undefined;
+function routeTypeName(number: number): RouteType | undefined {
+  return typeNames.get(number) as RouteType | undefined;
 }
 
 function scopeName(number: number): "universe" | "link" | "host" {

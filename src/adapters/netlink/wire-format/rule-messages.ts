@@ -1,4 +1,3 @@
-import type { KernelRule } from "../../../domain/kernel/kernel-state.ts";
 import {
   addressBytes,
   addressFamily,
@@ -38,11 +37,32 @@ const headerLength = 12;
 /** What the kernel reports where nothing is suppressed: -1 (net/core/fib_rules.c, fib_nl2rule). */
 const suppressesNone = 0xffffffff;
 
-export function newRule(rule: KernelRule): NetlinkMessage {
+/** A policy routing rule of either family. */
+export interface Rule {
+  readonly family: 4 | 6;
+  readonly priority: number;
+  /** Where it looks the packet up; 0 where it leads to none. */
+  readonly table: number;
+  /** What it does instead of a look-up. */
+  readonly action?: "nop" | "unreachable";
+  /** Priority of the rule to go on with, instead of a look-up. Without such a rule it does nothing. */
+  readonly goto?: number;
+  /** Of the table only routes with longer prefixes count. */
+  readonly suppressPrefixLength?: number;
+  /** "10.0.0.0/8"; without a length, one address. */
+  readonly source?: string;
+  readonly destination?: string;
+  readonly mark?: number;
+  readonly mask?: number;
+  /** Who made it (FRA_PROTOCOL). */
+  readonly protocol?: number;
+}
+
+export function newRule(rule: Rule): NetlinkMessage {
   return message(ruleType.new, messageFlags.create | messageFlags.excl, rule);
 }
 
-export function deleteRule(rule: KernelRule): NetlinkMessage {
+export function deleteRule(rule: Rule): NetlinkMessage {
   return message(ruleType.delete, 0, rule);
 }
 
@@ -52,7 +72,7 @@ export function dumpRules(): NetlinkMessage {
 }
 
 /** Payload of RTM_NEWRULE and RTM_DELRULE; undefined for families other than IP. Throws NetlinkDecodeError. */
-export function decodeRule(payload: Buffer): KernelRule | undefined {
+export function decodeRule(payload: Buffer): Rule | undefined {
   const header = fixedHeader(payload, headerLength);
   const family = familyNumber(header.readUInt8(0));
   if (family === undefined) return undefined;
@@ -82,7 +102,7 @@ export function decodeRule(payload: Buffer): KernelRule | undefined {
   };
 }
 
-function message(type: number, flags: number, rule: KernelRule): NetlinkMessage {
+function message(type: number, flags: number, rule: Rule): NetlinkMessage {
   const header = Buffer.alloc(headerLength);
   header.writeUInt8(addressFamily(rule.family), 0);
   header.writeUInt8(rule.table < 256 ? rule.table : 0, 4);

@@ -1,0 +1,10 @@
+/** Bytes that do not have the shape they should have; `offset` counts from the start of what was given to the function. */
+export class NetlinkDecodeError extends Error {
+  override readonly name = "NetlinkDecodeError";
+  readonly detail: { readonly code: "TRUNCATED" | "BAD_LENGTH"; readonly offset: number };
+
+  constructor(message: string, detail: NetlinkDecodeError["detail"]) {
+    super(message);
+    this.detail = detail;
+  }
+}
