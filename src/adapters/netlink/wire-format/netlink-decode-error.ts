@@ -8,3 +8,14 @@ export class NetlinkDecodeError extends Error {
     this.detail = detail;
   }
 }
+
+export function truncated(offset: number): NetlinkDecodeError {
+  return new NetlinkDecodeError(`netlink data ends early at byte ${offset}`, { code: "TRUNCATED", offset });
+}
+
+export function badLength(offset: number): NetlinkDecodeError {
+  return new NetlinkDecodeError(`netlink length field at byte ${offset} is impossible`, {
+    code: "BAD_LENGTH",
+    offset,
+  });
+}
