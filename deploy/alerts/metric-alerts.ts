@@ -87,7 +87,7 @@ export const metricAlerts: readonly MetricAlert[] = [
     severity: "warning",
     expr: `increase(headcni_guard_repairs_total[600s]) > 5`,
     forSeconds: 0,
-    summary: `the guard of ${at} mends {{ $labels.invariant }} again and again`,
+    summary: `the guard of ${at} repairs {{ $labels.invariant }} again and again`,
     description:
       "Another program or a person keeps changing a rule, route or sysctl of HeadCNI. Each time it is put back.",
   },

@@ -91,7 +91,7 @@ export interface CheckResult {
 }
 
 export interface RepairResult {
-  readonly mended: readonly GuardInvariant[];
+  readonly repaired: readonly GuardInvariant[];
   readonly refused: readonly { readonly invariant: GuardInvariant; readonly failure: Failure }[];
   readonly at: number;
 }

@@ -41,14 +41,14 @@ const looked = {
 
 /**
  * Keeps the node's networks ours in the node's namespace and in X: looks when the kernel says that
- * something changed, and every minute; mends; looks again. Its own changes make it look once more, never mend.
+ * something changed, and every minute; repairs; looks again. Its own changes make it look once more, never repair.
  */
 export const guardMachine = setup({
   types: {} as MachineTypes & { input: GuardInput; context: GuardContext; events: GuardEvent },
   actors: {
     /** Reads both namespaces and names what does not hold. */
     check: notProvided<CheckResult, GuardLook>("guard.check"),
-    /** Reads again and mends all it can. */
+    /** Reads again and repairs all it can. */
     repair: notProvided<RepairResult, RepairOrder>("guard.repair"),
     /** Sends `kernel.changed` for every gathered burst of notifications that may matter. */
     watch: notProvidedSource<GuardEvent, undefined>("guard.watch"),
@@ -121,7 +121,7 @@ export const guardMachine = setup({
     }),
   },
   guards: {
-    isMendable: ({ context }, { broken, at }: CheckResult) =>
+    isRepairable: ({ context }, { broken, at }: CheckResult) =>
       broken.length > underTruce(context.ledger, broken, at).length,
     isContested: (_, { broken }: CheckResult) => broken.length > 0,
     changedMeanwhile: ({ context }) => context.pending !== null,
@@ -184,7 +184,7 @@ export const guardMachine = setup({
         input: ({ context }) => lookOf(context),
         onDone: [
           {
-            guard: { type: "isMendable", params: ({ event }) => event.output },
+            guard: { type: "isRepairable", params: ({ event }) => event.output },
             target: "repairing",
             actions: { type: "keepBroken", params: ({ event }) => event.output },
           },

@@ -88,13 +88,13 @@ export const healthMachine = healthSetup.createMachine({
       on: {
         "guard.held": to(".ok"),
         "guard.repairing": because(".repairing", ({ invariants }: Word<"guard.repairing">) => ({
-          guard: `the guard mends ${invariants.join(", ")}`,
+          guard: `the guard repairs ${invariants.join(", ")}`,
         })),
         "guard.fighting": because(".fighting", ({ invariants }: Word<"guard.fighting">) => ({
-          guard: `somebody undoes what the guard mends: ${invariants.join(", ")}`,
+          guard: `another program undoes the guard's repairs: ${invariants.join(", ")}`,
         })),
         "guard.failed": because(".failed", ({ failure }: Word<"guard.failed">) => ({
-          guard: `the guard cannot mend: ${failure.message}`,
+          guard: `the guard cannot repair the node: ${failure.message}`,
         })),
       },
       states: {

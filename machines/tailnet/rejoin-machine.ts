@@ -55,7 +55,7 @@ export const rejoinMachine = setup({
   initial: "readingClock",
   states: {
     readingClock: {
-      meta: stuckAfter(limits.clock, "this process does not get on"),
+      meta: stuckAfter(limits.clock, "this process is stuck"),
       invoke: {
         src: "readClock",
         onDone: {

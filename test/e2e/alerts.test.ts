@@ -384,7 +384,7 @@ test(
     const disabled = await untilRings(node(), "HeadcniObserverDisabled", { severity: "warning" });
     expect(disabled.annotations["summary"]).toContain("no longer watches its machines");
     expect(await readFile(node().logFile, "utf8")).toContain("a fault made by the test");
-    // Pods are served as before, and a restart mends it: what its page says.
+    // Pods are served as before, and a restart repairs it: what its page says.
     await addPod(lab(), "n1", "unobserved");
     await deletePod(lab(), "unobserved");
     await stopService(lab(), daemon);

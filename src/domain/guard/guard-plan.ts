@@ -5,14 +5,14 @@ import { nodeTable } from "../nftables/nft-node-table.ts";
 import { tailnetTable } from "../nftables/nft-tailnet-table.ts";
 import { brokenTable, brokenWishes, foreign, leftovers, servicesElsewhere, sysctls } from "./guard-broken.ts";
 import { findLink } from "./guard-holds.ts";
-import type { BrokenInvariant, GuardObservation, Mend } from "./guard-observation.ts";
+import type { BrokenInvariant, GuardObservation, Repair } from "./guard-observation.ts";
 import { podRouteWishes } from "./guard-pod-routes.ts";
 import { byCarrier, type GuardSettings, type NamespaceGuard } from "./guard-settings.ts";
 import { settingsOnNode } from "./guard-underlay.ts";
 import { type KernelWish, nodeWishes, tailnetWishes } from "./guard-wishes.ts";
 
 /**
- * What is broken, in the order of mending: X's firewall and ours before anything can flow, the veth before what
+ * What is broken, in the order of repair: X's firewall and ours before anything can flow, the veth before what
  * stands on it, refusals before routes, routes before the rules that lead to them. Firewalls are ready for IPv6 before the node has it.
  */
 export function findBroken(
@@ -62,7 +62,7 @@ function brokenNode(settings: NamespaceGuard, observation: GuardObservation): re
   // Everything that stands on the link goes with it: none of it holds where there is no link.
   const links = snapshot.links.filter(({ name }) => name !== tailnetLink.node);
   const again = brokenWishes("node", [...wishes, ...pods], { ...snapshot, links });
-  return [{ invariant: "node.link", mends: torn }, ...again, ...left];
+  return [{ invariant: "node.link", repairs: torn }, ...again, ...left];
 }
 
 /**
@@ -75,16 +75,16 @@ function wishesWithoutTailnet(settings: NamespaceGuard, snapshot: KernelSnapshot
 }
 
 /** Half a veth pair (the other end is gone, or in a namespace that is no longer X) has to go before a new one. */
-function removeTornLink(node: KernelSnapshot, tailnet: KernelSnapshot): readonly Mend[] {
+function removeTornLink(node: KernelSnapshot, tailnet: KernelSnapshot): readonly Repair[] {
   const here = findLink(node, tailnetLink.node);
   const there = findLink(tailnet, tailnetLink.tailnet);
   if (here?.kind === "veth" && there?.kind === "veth") return [];
-  const mends: Mend[] = [];
-  if (there !== undefined) mends.push(removal("tailnet", tailnetLink.tailnet));
-  if (here !== undefined) mends.push(removal("node", tailnetLink.node));
-  return mends;
+  const repairs: Repair[] = [];
+  if (there !== undefined) repairs.push(removal("tailnet", tailnetLink.tailnet));
+  if (here !== undefined) repairs.push(removal("node", tailnetLink.node));
+  return repairs;
 }
 
-function removal(namespace: NamespaceName, link: string): Mend {
+function removal(namespace: NamespaceName, link: string): Repair {
   return { kind: "kernel", namespace, operations: [{ op: "link.remove", link }] };
 }

@@ -13,7 +13,7 @@ import type { KernelSnapshot } from "../kernel/kernel-state.ts";
 import { hostTable } from "./host-table.ts";
 import { hostWishes } from "./host-wishes.ts";
 
-/** What is broken beside the node's own tailscaled, in the order of mending. There is no other namespace. */
+/** What is broken beside the node's own tailscaled, in the order of repair. There is no other namespace. */
 export function brokenOnHost(settings: HostGuard, node: NamespaceObservation): readonly BrokenInvariant[] {
   const services = servicesElsewhere(settings, node.kernel);
   const wishes = hostWishes(settings, routedFamilies(node.kernel));

@@ -11,7 +11,7 @@ export type OwnerHindrance =
   | "STOPPED"
   | "APP_CONNECTOR";
 
-/** What is wrong with the owner's tailscaled, beside NO_SOCKET: that there is none. Only he, or Headscale's operator, can mend it. */
+/** What is wrong with the owner's tailscaled, beside NO_SOCKET: that there is none. Only they, or the operator of Headscale, can fix it. */
 export type OwnerProblemCode =
   | OwnerHindrance
   | "SHIELDS_UP"
@@ -54,7 +54,7 @@ export function isElsewhere(
   return profileId !== "" && originOf(controlUrl) !== originOf(wishes.controlUrl);
 }
 
-/** What keeps the owner's tailscaled from carrying pods; the first is what must be mended first. */
+/** What keeps the owner's tailscaled from carrying pods; the first is what must be fixed first. */
 export function ownerHindrance(facts: OwnerFacts, wishes: OwnerWishes): OwnerProblem | undefined {
   const { backendState, preferences, version, tun } = facts;
   if (isTooOld(version))
