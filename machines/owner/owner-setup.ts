@@ -6,7 +6,7 @@ import { editToAnnounce } from "../../src/domain/owner/owner-preferences.ts";
 import {
   isElsewhere,
   type OwnerHindrance,
-  type OwnerWishes,
+  type OwnerRequirements,
   ownerHindrance,
   ownerProblems,
 } from "../../src/domain/owner/owner-problem.ts";
@@ -161,18 +161,18 @@ export const ownerSetup = setup({
   },
 });
 
-function wishesOf({ wanted, mtu, authKeyFrom }: OwnerInput): OwnerWishes {
+function requirementsOf({ wanted, mtu, authKeyFrom }: OwnerInput): OwnerRequirements {
   const { controlUrl, advertiseRoutes } = wanted;
   return { controlUrl, prefixes: advertiseRoutes, mtu, logsIn: authKeyFrom !== "owner" };
 }
 
 function hindranceOf(context: OwnerContext) {
-  return context.facts === null ? undefined : ownerHindrance(context.facts, wishesOf(context));
+  return context.facts === null ? undefined : ownerHindrance(context.facts, requirementsOf(context));
 }
 
 /** What hinders is told with the tailnet, which is down then. */
 function wordsOf(context: OwnerContext, facts: OwnerFacts): string {
-  const problems = hindranceOf(context) === undefined ? ownerProblems(facts, wishesOf(context)) : [];
+  const problems = hindranceOf(context) === undefined ? ownerProblems(facts, requirementsOf(context)) : [];
   return [context.unread, ...problems.map(({ words }) => words)].filter((words) => words !== "").join("; ");
 }
 

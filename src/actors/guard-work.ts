@@ -10,7 +10,7 @@ import type {
 } from "../domain/guard/guard-observation.ts";
 import { findBroken } from "../domain/guard/guard-plan.ts";
 import type { GuardSettings, HostCarrier, HostGuard } from "../domain/guard/guard-settings.ts";
-import { type Sysctls, sysctlsToRemember, wishedSysctls } from "../domain/guard/guard-sysctls.ts";
+import { desiredSysctls, type Sysctls, sysctlsToRemember } from "../domain/guard/guard-sysctls.ts";
 import { bootRepairs } from "../domain/host-guard/boot-guard.ts";
 import type { NamespaceName } from "../domain/kernel/kernel-state.ts";
 import type { Firewall } from "../ports/firewall.ts";
@@ -109,7 +109,7 @@ async function look(
 ): Promise<GuardObservation> {
   const see = async (namespace: NamespaceName): Promise<NamespaceObservation> => {
     const seen = await observe(ports, namespace, scope, signal);
-    const names = wishedSysctls(settings, namespace, seen.kernel).map(({ name }) => name);
+    const names = desiredSysctls(settings, namespace, seen.kernel).map(({ name }) => name);
     return { ...seen, sysctls: await readSysctls(ports.kernel, namespace, names) };
   };
   // The node's own tailscaled stands in the node's namespace.

@@ -3,33 +3,35 @@ import { tailnetLink } from "../kernel/kernel-constants.ts";
 import type { KernelOperation, KernelSnapshot, NamespaceName } from "../kernel/kernel-state.ts";
 import { repairForeignChain } from "../nftables/nft-foreign.ts";
 import { loadTable, type NftTable, tableHolds } from "../nftables/nft-table.ts";
+import type { DesiredObject } from "./desired-state.ts";
 import { holds } from "./guard-holds.ts";
 import { removeLeftovers } from "./guard-leftovers.ts";
 import type { BrokenInvariant, NamespaceObservation, Repair } from "./guard-observation.ts";
 import type { GuardSettings } from "./guard-settings.ts";
-import { brokenSysctls, wishedSysctls } from "./guard-sysctls.ts";
-import type { KernelWish } from "./guard-wishes.ts";
+import { brokenSysctls, desiredSysctls } from "./guard-sysctls.ts";
 
-/** Unmet wishes, grouped by invariant in the order of the first of each. */
-export function brokenWishes(
+/** What of the desired state does not hold, grouped by invariant in the order of the first of each. */
+export function brokenObjects(
   namespace: NamespaceName,
-  wishes: readonly KernelWish[],
+  desired: readonly DesiredObject[],
   snapshot: KernelSnapshot,
 ): readonly BrokenInvariant[] {
-  const unmet = wishes.filter(({ operation }) => !holds(operation, snapshot));
+  const unmet = desired.filter(({ operation }) => !holds(operation, snapshot));
   const names = [...new Set(unmet.map(({ invariant }) => invariant))];
   return names.map((invariant) => {
-    const operations = unmet.filter((wish) => wish.invariant === invariant).map((wish) => wish.operation);
+    const operations = unmet
+      .filter((object) => object.invariant === invariant)
+      .map((object) => object.operation);
     return { invariant, repairs: [{ kind: "kernel", namespace, operations }] };
   });
 }
 
 export function leftovers(
   namespace: NamespaceName,
-  wishes: readonly KernelWish[],
+  desired: readonly DesiredObject[],
   snapshot: KernelSnapshot,
 ): readonly BrokenInvariant[] {
-  const operations: readonly KernelOperation[] = removeLeftovers(snapshot, wishes, tailnetLink[namespace]);
+  const operations: readonly KernelOperation[] = removeLeftovers(snapshot, desired, tailnetLink[namespace]);
   if (operations.length === 0) return [];
   return [{ invariant: `${namespace}.leftovers`, repairs: [{ kind: "kernel", namespace, operations }] }];
 }
@@ -39,7 +41,7 @@ export function sysctls(
   settings: GuardSettings,
   observed: NamespaceObservation,
 ): readonly BrokenInvariant[] {
-  const values = brokenSysctls(wishedSysctls(settings, namespace, observed.kernel), observed.sysctls);
+  const values = brokenSysctls(desiredSysctls(settings, namespace, observed.kernel), observed.sysctls);
   if (Object.keys(values).length === 0) return [];
   return [{ invariant: `${namespace}.sysctls`, repairs: [{ kind: "sysctls", namespace, values }] }];
 }

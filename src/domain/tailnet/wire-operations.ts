@@ -1,6 +1,6 @@
 import { parsePrefix } from "../addresses/prefix.ts";
+import { address, unreachable, vethOperation, viaNode } from "../guard/desired-state.ts";
 import { underlayEnds4 } from "../guard/guard-settings.ts";
-import { address, unreachable, vethOperation, viaNode } from "../guard/guard-wishes.ts";
 import { mainTable, tailnetLink } from "../kernel/kernel-constants.ts";
 import type { KernelOperation } from "../kernel/kernel-state.ts";
 

@@ -34,7 +34,7 @@ function testNode(name: string): TestNode {
   return { name, podCidrs: [prefixOf(name)], routerAddress: router, ...faults, ...echoes, ...pod, peers };
 }
 
-/** A node whose headcnictl answers as wished. */
+/** A node whose headcnictl answers as told. */
 function fakeNode(name: string, closed: string[], changes: Partial<RemoteNode> = {}): RemoteNode {
   return {
     begin: async () => testNode(name),

@@ -4,7 +4,7 @@ import type { GuardInvariant } from "../../../src/domain/guard/guard-invariants.
 import type { GuardObservation, NamespaceObservation } from "../../../src/domain/guard/guard-observation.ts";
 import { findBroken } from "../../../src/domain/guard/guard-plan.ts";
 import type { HostGuard, Table52Confinement } from "../../../src/domain/guard/guard-settings.ts";
-import { hostWishes } from "../../../src/domain/host-guard/host-wishes.ts";
+import { desiredHostState } from "../../../src/domain/host-guard/host-desired-state.ts";
 import type { KernelRule, KernelSnapshot } from "../../../src/domain/kernel/kernel-state.ts";
 import type { ForeignChain } from "../../../src/domain/nftables/nft-observation.ts";
 import { dualStack } from "../firewall/firewall-nodes.ts";
@@ -79,7 +79,7 @@ test("the firewall comes first, and what refuses before what leads to tailscaled
     ...["node.firewall", "node.unreachable", "node.routerAddress", "node.ownRule", "node.supernetRule"],
     ...["node.table52", "node.sysctls"],
   ]);
-  const rules = hostWishes(settings, [4]).flatMap(({ operation }) =>
+  const rules = desiredHostState(settings, [4]).flatMap(({ operation }) =>
     operation.op === "rule.add" ? [operation.rule] : [],
   );
   expect(rules).toEqual(

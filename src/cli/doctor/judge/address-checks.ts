@@ -1,5 +1,5 @@
 import { hostPrefix, overlaps, parsePrefix, routerAddress } from "../../../domain/addresses/prefix.ts";
-import { wireGuardOverhead } from "../../../domain/guard/guard-wishes.ts";
+import { wireGuardOverhead } from "../../../domain/guard/desired-state.ts";
 import {
   attachmentLinkGroup,
   hostRulePriority,

@@ -1,5 +1,5 @@
 import { ownerAcceptsRoutes } from "../../../domain/owner/owner-preferences.ts";
-import type { OwnerProblemCode, OwnerWishes } from "../../../domain/owner/owner-problem.ts";
+import type { OwnerProblemCode, OwnerRequirements } from "../../../domain/owner/owner-problem.ts";
 import { ownerHindrance, ownerProblems } from "../../../domain/owner/owner-problem.ts";
 import type { DoctorSettings, OwnerFault, OwnersTailscaled } from "./facts.ts";
 import { type Check, type Checks, fail, type Outcome, ok, warn } from "./finding.ts";
@@ -186,9 +186,9 @@ function judged(
 ): Check {
   return withOwner((owner, settings) => {
     const { facts } = owner;
-    const wishes = wishesOf(owner, settings);
-    const hindrance = ownerHindrance(facts, wishes);
-    const problems = hindrance === undefined ? ownerProblems(facts, wishes) : [hindrance];
+    const required = requirementsOf(owner, settings);
+    const hindrance = ownerHindrance(facts, required);
+    const problems = hindrance === undefined ? ownerProblems(facts, required) : [hindrance];
     const problem = problems.find((one) => one.code === code);
     if (problem !== undefined) return fail({ found: problem.found, why, todo: problem.todo });
     return hindrance === undefined || isJudgedBefore(code, hindrance.code)
@@ -211,10 +211,10 @@ function isJudgedBefore(code: OwnerProblemCode, other: OwnerProblemCode): boolea
   return order.includes(code) && order.indexOf(code) < order.indexOf(other);
 }
 
-function wishesOf(
+function requirementsOf(
   { logsIn, facts }: OwnersTailscaled,
   { headscaleUrl, ownPrefixes, mtu }: DoctorSettings,
-): OwnerWishes {
+): OwnerRequirements {
   // Without a configuration nothing is another server than ours.
   return { controlUrl: headscaleUrl || facts.controlUrl, prefixes: ownPrefixes, mtu, logsIn };
 }

@@ -1,4 +1,4 @@
-import { wireGuardOverhead } from "../../../domain/guard/guard-wishes.ts";
+import { wireGuardOverhead } from "../../../domain/guard/desired-state.ts";
 import { tailnetLink } from "../../../domain/kernel/kernel-constants.ts";
 import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 
