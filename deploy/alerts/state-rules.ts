@@ -11,7 +11,7 @@ export interface RuleTerms {
 }
 
 /** Two scrapes at the usual interval: one look is not enough to say that a state lasts. */
-const leastSeconds = 30;
+const minSeconds = 30;
 
 /**
  * The rule for an alert's states of one machine. Where a timer leads out of one of them, the machine goes round: then what
@@ -56,7 +56,7 @@ function stuckRule({ matter }: StateAlert, chart: MachineChart, states: readonly
   const selector = `{machine="${chart.machine}",${stateMatcher(pathsOf(states))}}`;
   return {
     expr: `headcni_machine_oldest_seconds${selector} and headcni_machine_stuck${selector} > 0`,
-    forSeconds: leastSeconds,
+    forSeconds: minSeconds,
     annotations: {
       summary: `${matter}: ${hasBeen}`,
       description: states
@@ -95,7 +95,7 @@ function roundRule(
 ): RulePart {
   const selector = `machine="${chart.machine}",${stateMatcher(pathsOf(states))}`;
   const longest = Math.max(...states.map(({ limitMs }) => limitMs ?? 0)) / 1000;
-  const forSeconds = certain ? leastSeconds : Math.max(leastSeconds, longest);
+  const forSeconds = certain ? minSeconds : Math.max(minSeconds, longest);
   return {
     expr: `sum without (state) (headcni_machines{${selector}}) > 0`,
     forSeconds,

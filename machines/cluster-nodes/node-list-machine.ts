@@ -26,7 +26,7 @@ interface NodeListContext {
 }
 
 const limits = { recalling: 2_000, writing: 5_000, recheck: 60_000 };
-const retry = { firstMs: 500, mostMs: 30_000 };
+const retry = { firstMs: 500, maxMs: 30_000 };
 
 /** Keeps the list of Nodes in the state directory, by which headcni-wire lets peers in, true to the cluster. */
 export const nodeListMachine = setup({
@@ -104,7 +104,7 @@ export const nodeListMachine = setup({
     },
     backingOff: {
       meta: stuckAfter(
-        retry.mostMs,
+        retry.maxMs,
         "the list of Nodes cannot be written: headcni-wire refuses new Nodes and believes those that left",
         "warn",
       ),

@@ -11,7 +11,7 @@ export interface CniInput {
   /** The root. */
   readonly parent: Recipient<CniReport>;
   /** Calls that run at once (default 256): a runtime starts far fewer, and each costs memory. */
-  readonly mostRequests?: number;
+  readonly maxRequests?: number;
 }
 
 /** What the socket server tells (src/actors/cni-socket-actor.ts); spooled DELs come as exchanges too. */

@@ -23,7 +23,7 @@ const cniSetup = setup({
     request: requestMachine,
   },
   guards: {
-    hasRoom: ({ context: { slots, mostRequests } }) => freeSlot(slots) < mostRequests,
+    hasRoom: ({ context: { slots, maxRequests } }) => freeSlot(slots) < maxRequests,
     noneRuns: ({ context }) => usedSlots(context.slots) === 0,
   },
   actions: {
@@ -59,7 +59,7 @@ const cniSetup = setup({
 export const cniMachine = cniSetup.createMachine({
   id: "cni",
   context: ({ input }) => ({
-    mostRequests: 256,
+    maxRequests: 256,
     ...input,
     readiness: { ready: false, reason: "the daemon is starting" },
     slots: [],

@@ -16,7 +16,7 @@ export interface CniContext {
   readonly health: Recipient<CniFact>;
   readonly parent: Recipient<CniReport>;
   readonly readiness: Readiness;
-  readonly mostRequests: number;
+  readonly maxRequests: number;
   /** The exchange of each running request. */
   readonly slots: Slots<string>;
 }

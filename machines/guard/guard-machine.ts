@@ -28,7 +28,7 @@ import type {
 } from "./guard-events.ts";
 
 const limits = { checking: 10_000, repairing: 15_000, recheck: 60_000 };
-const retries = { firstMs: 1_000, mostMs: 30_000 };
+const retries = { firstMs: 1_000, maxMs: 30_000 };
 
 const failed = {
   type: "fail",
@@ -253,7 +253,7 @@ export const guardMachine = setup({
       after: { truce: { target: "checking", actions: "lookAtAll" } },
     },
     backingOff: {
-      meta: stuckAfter(retries.mostMs, "a check or repair failed and is about to be tried again", "error"),
+      meta: stuckAfter(retries.maxMs, "a check or repair failed and is about to be tried again", "error"),
       on: { "kernel.changed": looked },
       after: { retry: { target: "checking", actions: "lookAtAll" } },
     },

@@ -33,7 +33,7 @@ interface HeadscaleContext extends HeadscaleInput {
 }
 
 const limits = { exchange: 15_000, refused: 300_000 };
-const retry = { firstMs: 1000, mostMs: 60_000 };
+const retry = { firstMs: 1000, maxMs: 60_000 };
 
 const withoutKey = { code: "CREDENTIALS_MISSING", message: "this node works without an API key" };
 /** Without a key somebody else must clear the place of a departed node: the peers refuse its prefixes anyway. */
@@ -168,7 +168,7 @@ export const headscaleMachine = setup({
       },
     },
     backingOff: {
-      meta: stuckAfter(retry.mostMs, "Headscale is away; what runs keeps running", "warn"),
+      meta: stuckAfter(retry.maxMs, "Headscale is away; what runs keeps running", "warn"),
       on: { "control.restored": "probing" },
       after: { backoff: { target: "probing", actions: "countAttempt" } },
     },

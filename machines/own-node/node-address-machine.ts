@@ -52,8 +52,8 @@ const limits = {
   young: 600_000,
   overruled: 60_000,
 };
-const retry = { firstMs: 500, mostMs: 60_000 };
-const yielding = { firstMs: 10_000, mostMs: 3_600_000 };
+const retry = { firstMs: 500, maxMs: 60_000 };
+const yielding = { firstMs: 10_000, maxMs: 3_600_000 };
 
 const nothing: NodeAddressing = { addresses: [], replaced: null, annotated: false, uninitializedAt: -1 };
 
@@ -222,7 +222,7 @@ export const nodeAddressMachine = setup({
           after: { confirming: "choosing" },
         },
         backingOff: {
-          meta: stuckAfter(retry.mostMs, "the Node's addresses were not taken and are tried again"),
+          meta: stuckAfter(retry.maxMs, "the Node's addresses were not taken and are tried again"),
           after: { backoff: "choosing" },
         },
         choosing: { always: [publish, initialize, withdraw, { target: "#nodeAddress.judging" }] },

@@ -22,7 +22,7 @@ interface NodeConditionContext {
 }
 
 const limits = { doubting: 15_000, setting: 12_000 };
-const retry = { firstMs: 1_000, mostMs: 300_000 };
+const retry = { firstMs: 1_000, maxMs: 300_000 };
 
 /**
  * Keeps the Node's NetworkUnavailable condition true to what this node knows of itself, and puts it back when somebody
@@ -103,7 +103,7 @@ export const nodeConditionMachine = setup({
       },
     },
     backingOff: {
-      meta: stuckAfter(retry.mostMs, "the Node's condition was not taken and is tried again"),
+      meta: stuckAfter(retry.maxMs, "the Node's condition was not taken and is tried again"),
       after: { backoff: "resting" },
     },
   },

@@ -23,7 +23,7 @@ interface NodeIdentityContext {
 }
 
 const limits = { publishing: 12_000 };
-const retry = { firstMs: 500, mostMs: 60_000 };
+const retry = { firstMs: 500, maxMs: 60_000 };
 
 /**
  * Keeps the Node's word of which tailnet node this is: only by it other nodes believe this node's prefixes. It is said at once and
@@ -93,7 +93,7 @@ export const nodeIdentityMachine = setup({
     },
     backingOff: {
       meta: stuckAfter(
-        retry.mostMs,
+        retry.maxMs,
         "the API server refuses this node's tailnet node: other nodes refuse this one's pods",
         "warn",
       ),

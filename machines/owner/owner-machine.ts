@@ -76,7 +76,7 @@ export const ownerMachine = ownerSetup.createMachine({
           after: { pause: "seeking" },
         },
         backingOff: {
-          meta: stuckAfter(ownerRestart.mostMs, "the node's tailscaled does not stay up", "warn"),
+          meta: stuckAfter(ownerRestart.maxMs, "the node's tailscaled does not stay up", "warn"),
           entry: "countFailure",
           after: { restart: "seeking" },
         },

@@ -58,7 +58,7 @@ export const ownerLimits = {
   again: 5000,
 };
 /** Between two lives of a tailscaled that does not stay up. */
-export const ownerRestart = { firstMs: 100, mostMs: 30_000 };
+export const ownerRestart = { firstMs: 100, maxMs: 30_000 };
 
 /** Vocabulary of the owner machine: what its chart in owner-machine.ts is written with. */
 export const ownerSetup = setup({

@@ -38,7 +38,7 @@ interface PodReportsContext {
 
 /** `pacing`: five reports a second at most, as client-go's event broadcasters by default. */
 const limits = { posting: 12_000, pacing: 200 };
-const retry = { firstMs: 1_000, mostMs: 60_000 };
+const retry = { firstMs: 1_000, maxMs: 60_000 };
 const transient: readonly string[] = [
   "UNREACHABLE",
   "UNAVAILABLE",
@@ -139,7 +139,7 @@ export const podReportsMachine = setup({
       after: { pacing: "resting" },
     },
     backingOff: {
-      meta: stuckAfter(retry.mostMs, "the API server is away; reports about pods wait"),
+      meta: stuckAfter(retry.maxMs, "the API server is away; reports about pods wait"),
       after: { backoff: "resting" },
     },
   },

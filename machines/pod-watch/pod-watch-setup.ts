@@ -46,7 +46,7 @@ export const podWatchLimits = {
 };
 
 /** More reports than this do not wait for their pods to be seen. */
-const mostEarly = 64;
+const maxEarly = 64;
 
 export function initialPodWatch(input: PodWatchInput): PodWatchContext {
   return {
@@ -102,7 +102,7 @@ export const podWatchSetup = setup({
       if (context.join.pods[report.pod.uid] !== undefined)
         enqueue.sendTo("reports", { type: "report.wanted", report });
       else if (!isWaiting(context.early, report))
-        enqueue.assign({ early: [...context.early, report].slice(-mostEarly) });
+        enqueue.assign({ early: [...context.early, report].slice(-maxEarly) });
     }),
     isCurrent: assign({ current: true }),
     doubt: assign(({ context: { join } }) => ({

@@ -41,7 +41,7 @@ export const podLimits = {
   idle: 1_000,
 } as const;
 /** Wait before a removal is tried again. */
-const pauses = { firstMs: 1_000, mostMs: podLimits.pause };
+const pauses = { firstMs: 1_000, maxMs: podLimits.pause };
 
 /** Ends calls as `answer` decides: each caller is told, and the registry, which remembers whose answers are due. */
 function answering<Params>(

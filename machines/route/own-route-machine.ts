@@ -76,7 +76,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
           },
         },
         pausing: {
-          meta: stuckAfter(approvalRetry.mostMs, "Headscale refused to approve this prefix", "warn"),
+          meta: stuckAfter(approvalRetry.maxMs, "Headscale refused to approve this prefix", "warn"),
           after: { approvalPause: { target: "asking", actions: "countAttempt" } },
         },
       },
@@ -88,7 +88,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       states: {
         refreshing,
         waiting: {
-          meta: stuckAfter(serviceRetry.mostMs, "another node serves this prefix, or Headscale forgot it"),
+          meta: stuckAfter(serviceRetry.maxMs, "another node serves this prefix, or Headscale forgot it"),
           always: { guard: "served", target: "proving" },
           after: { service: { target: "#ownRoute.awaitingApproval", actions: "countRound" } },
         },
@@ -110,7 +110,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
           },
         },
         pausing: {
-          meta: stuckAfter(proofRetry.mostMs, "no online peer answers a packet from this prefix"),
+          meta: stuckAfter(proofRetry.maxMs, "no online peer answers a packet from this prefix"),
           after: { proofPause: { target: "waiting", actions: "countAttempt" } },
         },
       },

@@ -31,7 +31,7 @@ export interface RoutesContext extends RoutesInput {
 }
 
 /** Actors for peers' prefixes at once; XState slows down with thousands of children under one parent. */
-const mostPeerActors = 64;
+const maxPeerActors = 64;
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
 export const routesLimits = { read: 5000, settle: 50, again: 1000 };
@@ -124,7 +124,7 @@ export const routesSetup = setup({
       for (const [prefix, row] of Object.entries(peers)) {
         if (row.slot !== undefined || isSettled(row)) continue;
         const slot = freeSlot(slots);
-        if (slot === mostPeerActors) break;
+        if (slot === maxPeerActors) break;
         const { facts, wasInstalled } = row;
         peers[prefix] = { ...row, slot };
         slots = withSlot(slots, slot, prefix);

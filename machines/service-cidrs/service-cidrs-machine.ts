@@ -34,7 +34,7 @@ interface ServiceCidrsContext extends ServiceCidrsInput {
 }
 
 const limits = { writing: 5_000, keeping: 60_000, crashed: 5_000 };
-const retry = { firstMs: 500, mostMs: 30_000 };
+const retry = { firstMs: 500, maxMs: 30_000 };
 
 const hear = {
   type: "hear",
@@ -128,7 +128,7 @@ export const serviceCidrsMachine = setup({
               },
             },
             backingOff: {
-              meta: stuckAfter(retry.mostMs, "the state directory took no write and is tried again"),
+              meta: stuckAfter(retry.maxMs, "the state directory took no write and is tried again"),
               after: { retry: "writing" },
             },
           },

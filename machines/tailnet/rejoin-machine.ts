@@ -20,7 +20,7 @@ interface RejoinContext extends RejoinInput {
 
 /** Nodes look for Headscale at whole multiples of `tick` on their clocks; it must answer within `probe`, the moment to come back in. */
 const limits = { clock: 1000, tick: 1000, probe: 500, ask: 12_000 };
-const pause = { firstMs: 5000, mostMs: 60_000 };
+const pause = { firstMs: 5000, maxMs: 60_000 };
 
 /**
  * Waits until Headscale answers, then asks it to take this node back, until the parent sees that it did. Left to itself
@@ -91,7 +91,7 @@ export const rejoinMachine = setup({
       },
     },
     pausing: {
-      meta: stuckAfter(pause.mostMs, "Headscale answers but does not take this node back"),
+      meta: stuckAfter(pause.maxMs, "Headscale answers but does not take this node back"),
       after: { pause: "readingClock" },
     },
   },

@@ -32,7 +32,7 @@ export type TailnetLoginEvent =
 
 const limits = { look: 12_000, confirm: 2000, ask: 60_000, login: 15_000, register: 30_000, owner: 60_000 };
 const unanswered: Failure = { code: "REGISTRATION_UNANSWERED", message: "Headscale did not take this node" };
-const retry = { firstMs: 5000, mostMs: 300_000 };
+const retry = { firstMs: 5000, maxMs: 300_000 };
 
 /**
  * Logs tailscaled in with a pre-auth key, or waits for its owner to do so. It has no end of its own: its parent stops it once tailscaled is past NeedsLogin. A
@@ -159,7 +159,7 @@ export const tailnetLoginMachine = setup({
       },
     },
     waiting: {
-      meta: stuckAfter(retry.mostMs, "this node is not in the tailnet: see the login error", "error"),
+      meta: stuckAfter(retry.maxMs, "this node is not in the tailnet: see the login error", "error"),
       always: { guard: "replaced", target: "examining" },
       after: { backoff: { target: "examining", actions: "countAttempt" } },
     },

@@ -41,7 +41,7 @@ interface TailscaledContext extends TailscaledInput {
 
 /** `pause` is short enough that a new tailscaled is attended before its peers are missed; a look costs two reads. */
 const limits = { away: 60_000, seek: 5000, enter: 5000, guard: 5000, settle: 60_000, pause: 200 };
-const restart = { firstMs: 100, mostMs: 30_000 };
+const restart = { firstMs: 100, maxMs: 30_000 };
 const nobody: FoundTailscaled = { pid: 0, startTime: "", attended: false };
 
 /**
@@ -142,7 +142,7 @@ export const tailscaledMachine = setup({
           after: { pause: "seeking" },
         },
         backingOff: {
-          meta: stuckAfter(restart.mostMs, "tailscaled does not stay up", "warn"),
+          meta: stuckAfter(restart.maxMs, "tailscaled does not stay up", "warn"),
           entry: "countFailure",
           after: { restart: "seeking" },
         },

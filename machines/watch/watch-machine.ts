@@ -26,9 +26,9 @@ type Loss = Pick<Extract<WatchEvent, { type: "watch.failed" }>, "failure" | "ret
 
 const limits = { listing: 30_000, resuming: 15_000 };
 const relookMs = 600_000;
-const retry = { firstMs: 250, mostMs: 30_000 };
+const retry = { firstMs: 250, maxMs: 30_000 };
 /** An API server that has just started refuses for a second what it allows later: its roles are not there yet. */
-const refusalRetry = { firstMs: 1_000, mostMs: 30_000 };
+const refusalRetry = { firstMs: 1_000, maxMs: 30_000 };
 
 /** What only another token, certificate or role helps against. */
 const refusals: readonly string[] = ["UNAUTHORIZED", "FORBIDDEN"];
@@ -80,7 +80,7 @@ export const watchMachine = setup({
     backoff: ({ context }) =>
       Math.max(
         backoffDelay(context.attempt, retry, `${context.seed} ${context.source}`),
-        Math.min(context.retryAfterMs, retry.mostMs),
+        Math.min(context.retryAfterMs, retry.maxMs),
       ),
     refusal: ({ context }) =>
       backoffDelay(context.attempt, refusalRetry, `${context.seed} ${context.source}`),
@@ -153,16 +153,16 @@ export const watchMachine = setup({
       after: { relook: "following" },
     },
     pausing: {
-      meta: stuckAfter(retry.mostMs, "the API server ends watches as soon as they begin"),
+      meta: stuckAfter(retry.maxMs, "the API server ends watches as soon as they begin"),
       after: { backoff: { target: "following", actions: "countAttempt" } },
     },
     backingOff: {
-      meta: stuckAfter(retry.mostMs, "the API server is away; what runs keeps running", "warn"),
+      meta: stuckAfter(retry.maxMs, "the API server is away; what runs keeps running", "warn"),
       after: { backoff: { target: "following", actions: "countAttempt" } },
     },
     refused: {
       meta: stuckAfter(
-        refusalRetry.mostMs,
+        refusalRetry.maxMs,
         "the API server refuses this node: look at its token and its role",
         "error",
       ),

@@ -49,7 +49,7 @@ const unheard: Failure = {
   code: "TABLE_UNHEARD",
   message: "the allowlist's table was not watched for a moment",
 };
-const reload = { firstMs: 200, mostMs: 30_000 };
+const reload = { firstMs: 200, maxMs: 30_000 };
 
 /**
  * Keeps what X believes of the tailnet: prefixes that Nodes have, each while the tailnet node that its Node published serves it. The list
@@ -283,11 +283,7 @@ export const allowlistMachine = setup({
           always: "applying",
         },
         backingOff: {
-          meta: stuckAfter(
-            reload.mostMs,
-            "nft does not take the allowlist: what was in force stays",
-            "error",
-          ),
+          meta: stuckAfter(reload.maxMs, "nft does not take the allowlist: what was in force stays", "error"),
           after: { reload: "applying" },
         },
       },

@@ -50,7 +50,7 @@ const limits = {
 };
 /** What ends a tailscaled that answered for this long is no failed start: the next one comes at once. */
 const startedMs = 1_000;
-const restart = { firstMs: 100, mostMs: 30_000 };
+const restart = { firstMs: 100, maxMs: 30_000 };
 
 const prepared = [
   "forgetFailures",
@@ -136,7 +136,7 @@ export const wireMachine = setup({
       },
     },
     unprepared: {
-      meta: stuckAfter(restart.mostMs, "the tailnet namespace cannot be made", "error"),
+      meta: stuckAfter(restart.maxMs, "the tailnet namespace cannot be made", "error"),
       after: { restart: "preparing" },
     },
     // tailscaled passes its first packet with what is believed in force, or not at all.
@@ -223,7 +223,7 @@ export const wireMachine = setup({
       },
     },
     backingOff: {
-      meta: stuckAfter(restart.mostMs, "tailscaled does not stay up: see its log"),
+      meta: stuckAfter(restart.maxMs, "tailscaled does not stay up: see its log"),
       after: { restart: "serving" },
     },
     leaving: {

@@ -41,14 +41,14 @@ export const traceCommand: CliCommand = documentCommand({
   render: ({ calls }, context) =>
     calls.length === 0
       ? "no such calls since the daemon started"
-      : calls.length > mostInFull
+      : calls.length > maxInFull
         ? callsTable(calls, context)
         : calls.map((call) => callText(call, context)).join("\n\n"),
   exitCode: ({ calls }) => (calls.at(-1)?.outcome === "failed" ? exitCodes.problem : exitCodes.ok),
 });
 
 /** More calls than this are a list, each of which can be asked for. */
-const mostInFull = 6;
+const maxInFull = 6;
 
 function unknownPod(calls: readonly CallTrace[], wanted: string): CliError {
   const guess = didYouMean(nearestCall(calls, wanted));

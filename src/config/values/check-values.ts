@@ -179,9 +179,9 @@ const limitedPaths = [
 function checkSocketPaths(view: ValueView): readonly ConfigProblem[] {
   return limitedPaths.flatMap(([path, name, why]) => {
     const value = view.get(path);
-    const [length, most] = [Buffer.byteLength(String(value ?? "")), longestSocketPath - name.length];
-    if (length <= most) return [];
-    return [problemAt(view, path, `a path of ${length} bytes`, `must be at most ${most} bytes long: ${why}`)];
+    const [length, max] = [Buffer.byteLength(String(value ?? "")), longestSocketPath - name.length];
+    if (length <= max) return [];
+    return [problemAt(view, path, `a path of ${length} bytes`, `must be at most ${max} bytes long: ${why}`)];
   });
 }
 

@@ -30,7 +30,7 @@ export interface DesiredObject {
  */
 export const wireGuardOverhead = 80;
 /** MTU of the veth: it carries tailscaled's UDP packets, not only pods'. */
-const leastLinkMtu = 1500;
+const minLinkMtu = 1500;
 
 /**
  * The node's namespace in the order of making: what refuses comes before what forwards, a source address before the
@@ -116,7 +116,7 @@ export function desiredTailnetState(settings: NamespaceGuard): readonly DesiredO
 /** The veth pair of the node and X; `tunnel.mtu` is that of tailscaled's interface. */
 export function vethOperation(tunnel: { readonly mtu: number }): KernelOperation {
   const { node: link, tailnet: peer } = tailnetLink;
-  const mtu = Math.max(leastLinkMtu, tunnel.mtu + wireGuardOverhead);
+  const mtu = Math.max(minLinkMtu, tunnel.mtu + wireGuardOverhead);
   return { op: "link.addVeth", link, peer, peerNamespace: "tailnet", mtu };
 }
 

@@ -67,5 +67,5 @@ function truceLeft(ledger: GuardLedger, invariant: GuardInvariant, at: number): 
 function truceAfter(count: number): number {
   return count < fightAfter
     ? 0
-    : backoffDelay(count - fightAfter, { firstMs: 1_000, mostMs: longestTruceMs }, "guard");
+    : backoffDelay(count - fightAfter, { firstMs: 1_000, maxMs: longestTruceMs }, "guard");
 }

@@ -36,7 +36,7 @@ export interface HttpServer {
 
 const maxUrlBytes = 1024;
 /** As many as one turn of the event loop may accept (Node's backlog), so that none is closed before it was read. */
-const mostConnections = 512;
+const maxConnections = 512;
 
 /**
  * GET and HEAD of /healthz, /metrics, /debug/machines and others over TCP and over a unix socket, commands over the socket.
@@ -90,7 +90,7 @@ function createBoundedServer(
       void chooseAnswer(routes, commands, method, url).then((answer) => sendAnswer(response, answer));
     },
   );
-  boundConnections(server, mostConnections);
+  boundConnections(server, maxConnections);
   server.setTimeout(10_000, (connection) => connection.destroy());
   return server;
 }

@@ -19,7 +19,7 @@ async function openSocket(
   options: {
     answer?: (request: CniRequest) => CniReply | undefined;
     idleMs?: number;
-    mostConnections?: number;
+    maxConnections?: number;
     roundMs?: number;
   } = {},
   runtimeDir = temporaryDirectory(),
@@ -154,7 +154,7 @@ describe("the CNI socket", () => {
   });
 
   test("turns away a connection too many with code 11 and serves again afterwards", async () => {
-    const { path } = await openSocket({ mostConnections: 2 });
+    const { path } = await openSocket({ maxConnections: 2 });
     const clients = [wireClient(path), wireClient(path)];
     await Promise.all(clients.map(({ socket }) => new Promise((resolve) => socket.once("connect", resolve))));
     expect(await wireClient(path).reply()).toMatchObject({ ok: false, error: { code: 11 } });
@@ -163,7 +163,7 @@ describe("the CNI socket", () => {
   });
 
   test("forgets those that it turned away, also when nobody reads what they sent", async () => {
-    const { path } = await openSocket({ mostConnections: 1 });
+    const { path } = await openSocket({ maxConnections: 1 });
     const first = wireClient(path);
     await new Promise((resolve) => first.socket.once("connect", resolve));
     for (let index = 0; index < 3; index += 1)

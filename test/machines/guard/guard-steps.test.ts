@@ -11,7 +11,7 @@ const rule: GuardInvariant = "node.ownRule";
 const otherRule: GuardInvariant = "node.supernetRule";
 const opener = { to: "opener", type: "tailnetNamespace.held" };
 const change = (scope: "kernel" | "all"): GuardEvent => ({ type: "kernel.changed", scope });
-const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, mostMs: 30_000 }, "guard");
+const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, maxMs: 30_000 }, "guard");
 const sees = (found: readonly GuardInvariant[] = [], at = 0) => ({ broken: found, at });
 const repaired = (at = 0, ...invariants: GuardInvariant[]) => ({ repaired: invariants, refused: [], at });
 
@@ -195,7 +195,7 @@ describe("the guard", () => {
     expect(done("check", sees([rule], 4))).toEqual(told("guard.fighting", { invariants: [rule] }));
     expect(at()).toBe("fighting");
     const [truceMs = 0] = timers();
-    expect(truceMs).toBe(backoffDelay(0, { firstMs: 1_000, mostMs: 30_000 }, "guard"));
+    expect(truceMs).toBe(backoffDelay(0, { firstMs: 1_000, maxMs: 30_000 }, "guard"));
     expect(send(change("kernel"))).toEqual([look("kernel", true)]);
     expect(done("check", sees([rule, otherRule], 4))).toEqual([
       repair("kernel", [rule]),

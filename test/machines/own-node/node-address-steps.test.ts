@@ -26,8 +26,8 @@ const written = ({ addresses, replaced }: NodeAddressing) => ({ addresses, repla
 const publish = (seen: NodeAddressing) => ({ start: "write", input: { seen, wanted: written(after) } });
 const withdraw = { start: "write", input: { seen: after, wanted: written(before) } };
 const initialize = { start: "initialize", input: { place: 1 } };
-const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 500, mostMs: 60_000 }, "n1");
-const yields = (time: number) => backoffDelay(time, { firstMs: 10_000, mostMs: 3_600_000 }, "n1");
+const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 500, maxMs: 60_000 }, "n1");
+const yields = (time: number) => backoffDelay(time, { firstMs: 10_000, maxMs: 3_600_000 }, "n1");
 const input = { seed: "n1", publishes: true, supernets: ["10.244.0.0/16"] };
 
 function started(publishes: boolean, ...events: NodeAddressEvent[]) {

@@ -25,7 +25,7 @@ const edited = {
 };
 const read = (changes: Partial<OwnerFacts> = {}) =>
   ({ type: "owner.read", facts: { ...facts, ...changes }, settled: true }) as const;
-const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, mostMs: 30_000 }, "n1");
+const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, maxMs: 30_000 }, "n1");
 
 function session(arrival: "adopted" | "restarted", authKeyFrom = "owner") {
   const refs = {

@@ -15,7 +15,7 @@ const post = (uid: string, count = 1, before: object | null = null) => ({
   start: "post",
   input: expect.objectContaining({ report: report(uid), posted: before, count }),
 });
-const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, mostMs: 60_000 }, "n1");
+const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, maxMs: 60_000 }, "n1");
 
 function started() {
   const reports = drive(podReportsMachine, { seed: "n1" });

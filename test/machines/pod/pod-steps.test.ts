@@ -76,7 +76,7 @@ const mismatch = { what: "mtu", expected: "1280", found: "1500" };
 const unrouted = { lingers: true, atMs: 5 };
 const gone = { lingers: false, atMs: 5 };
 const removing = (inner: string) => ({ detaching: inner });
-const pause = (failed: number) => backoffDelay(failed, { firstMs: 1_000, mostMs: 30_000 }, key);
+const pause = (failed: number) => backoffDelay(failed, { firstMs: 1_000, maxMs: 30_000 }, key);
 
 function begun(start: PodStart = "attach", first: AttachmentCall | null = add("a1")) {
   const [registry, links] = [recipient("registry"), recipient("links")];

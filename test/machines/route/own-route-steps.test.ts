@@ -27,10 +27,10 @@ const ask = {
   replyTo: "<ownRoute>",
 };
 const waits = {
-  approval: (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, mostMs: 60_000 }, prefix),
-  refresh: (attempt: number) => backoffDelay(attempt, { firstMs: 30_000, mostMs: 300_000 }, prefix),
-  service: (round: number) => backoffDelay(round, { firstMs: 10_000, mostMs: 300_000 }, prefix),
-  proof: (attempt: number) => backoffDelay(attempt, { firstMs: 250, mostMs: 4_000 }, prefix),
+  approval: (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, maxMs: 60_000 }, prefix),
+  refresh: (attempt: number) => backoffDelay(attempt, { firstMs: 30_000, maxMs: 300_000 }, prefix),
+  service: (round: number) => backoffDelay(round, { firstMs: 10_000, maxMs: 300_000 }, prefix),
+  proof: (attempt: number) => backoffDelay(attempt, { firstMs: 250, maxMs: 4_000 }, prefix),
 };
 const failure = { code: "UNREACHABLE", message: "away" };
 

@@ -8,7 +8,7 @@ const examine = { start: "hasNodeKey" };
 const login = { start: "login", input: { wanted } };
 const ask = { to: "headscale", type: "authKey.wanted", replyTo: "<tailnetLogin>" };
 const hush = { start: "hush" };
-const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 5_000, mostMs: 300_000 }, "n1");
+const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 5_000, maxMs: 300_000 }, "n1");
 
 function started(authKeyFrom: "credentials" | "headscale" | "owner" = "credentials") {
   const input = { wanted, authKeyFrom, headscale: recipient("headscale"), parent: recipient("parent") };

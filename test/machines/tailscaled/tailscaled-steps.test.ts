@@ -7,7 +7,7 @@ import { broken, brokenFailure, counted, drive, recipient } from "../../support/
 
 const wanted = { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseRoutes: ["10.244.1.0/24"] };
 const found = { pid: 42, startTime: "1000", attended: true };
-const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, mostMs: 30_000 }, "n1");
+const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, maxMs: 30_000 }, "n1");
 const opened = { to: "guard", type: "tailnetNamespace.opened", replyTo: "<tailscaled>" };
 const ended = [
   { to: "health", type: "tailscale.down", reason: "EXITED" },

@@ -26,7 +26,7 @@ const closed: AllowlistEvent = { type: "netmap.closed" };
 const byNft = { code: "TABLE_CHANGED", message: "nft changed the table headcni_allowlist" };
 const changed: AllowlistEvent = { type: "table.changed", failure: byNft };
 const unheard = { code: "TABLE_UNHEARD", message: "the allowlist's table was not watched for a moment" };
-const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, mostMs: 30_000 }, "n1");
+const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, maxMs: 30_000 }, "n1");
 
 function started(believed = believes()) {
   const allowlist = drive(allowlistMachine, { seed: "n1", parent: recipient("parent"), believed });

@@ -12,7 +12,7 @@ const ended = { type: "tailscaled.ended", failure } as const;
 const answered = { type: "tailscaled.answered", process } as const;
 const publish = (who: typeof process | null) => ({ start: "publish", input: { process: who } });
 const launch = { start: "tailscaled" };
-const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, mostMs: 30_000 }, "n1");
+const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, maxMs: 30_000 }, "n1");
 
 function started(guarded = false) {
   const wire = drive(wireMachine, { seed: "n1", guarded });
@@ -187,7 +187,7 @@ describe("the keeper of the allowlist", () => {
 });
 
 describe("the resolver", () => {
-  const wait = (failures: number) => backoffDelay(failures, { firstMs: 1_000, mostMs: 30_000 }, "n1");
+  const wait = (failures: number) => backoffDelay(failures, { firstMs: 1_000, maxMs: 30_000 }, "n1");
 
   it("is started again ever more slowly, and soon again once it stayed for 20 s", () => {
     const resolver = drive(wireResolverMachine, { addresses: ["127.0.0.53"], seed: "n1" });

@@ -67,8 +67,8 @@ export function findingOf(id: string, outcome: Outcome): Finding {
   return { id, group: checkGroups.find((group) => group === name) ?? "node", ...outcome };
 }
 
-/** At most `most` of them, and how many more there are. */
-export function listed(names: readonly string[], most = 4): string {
-  const shown = names.slice(0, most).join(", ");
-  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+/** At most `max` of them, and how many more there are. */
+export function listed(names: readonly string[], max = 4): string {
+  const shown = names.slice(0, max).join(", ");
+  return names.length > max ? `${shown} and ${names.length - max} more` : shown;
 }
