@@ -26,7 +26,7 @@ export function stateRule(
   terms: RuleTerms,
 ): AlertRule {
   const named = Object.keys(alert.states).length > 0;
-  // Where all of a machine is parallel, trouble may move from region to region: what counts is that there is some.
+  // Where all of a machine is parallel, a problem may move from region to region: what counts is that there is one.
   const isParallel = chart.states.some(({ path, kind }) => path === "" && kind === "parallel");
   const goesRound = named && (isParallel || states.some(({ path }) => leavesByTimer(chart, path)));
   const certain = alert.certain === true;

@@ -8,8 +8,8 @@ import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import {
   type HeadscaleEvent,
   type HeadscaleJob,
+  type HeadscaleResult,
   type HeadscaleTask,
-  type HeadscaleYield,
   isRefusal,
   isTransient,
   queueJob,
@@ -57,7 +57,7 @@ export const headscaleMachine = setup({
   actors: {
     /** /health, and with credentials one authenticated read. */
     probe: notProvided<void, { readonly authenticates: boolean }>("headscale.probe"),
-    serve: notProvided<HeadscaleYield, { readonly task: HeadscaleTask }>("headscale.serve"),
+    serve: notProvided<HeadscaleResult, { readonly task: HeadscaleTask }>("headscale.serve"),
   },
   actions: {
     queue: assign({ jobs: ({ context }, job: HeadscaleJob) => queueJob(context.jobs, job) }),
@@ -74,7 +74,7 @@ export const headscaleMachine = setup({
         if (job?.type === "authKey.wanted") enqueue.sendTo(job.replyTo, { type: "authKey.failed", failure });
       },
     ),
-    answer: enqueueActions(({ context, enqueue }, { authKey, serving = [] }: HeadscaleYield) => {
+    answer: enqueueActions(({ context, enqueue }, { authKey, serving = [] }: HeadscaleResult) => {
       const [job] = context.jobs;
       if (job?.type === "approval.wanted") enqueue.sendTo(job.replyTo, { type: "approval.granted", serving });
       if (job?.type === "authKey.wanted" && authKey !== undefined)

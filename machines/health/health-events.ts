@@ -1,6 +1,6 @@
 import type { HealthLevel } from "../../src/domain/health-level.ts";
 import type { HealthWords } from "../../src/domain/health-regions.ts";
-import type { AuthKeySource } from "../../src/domain/tailnet/login-trouble.ts";
+import type { AuthKeySource } from "../../src/domain/tailnet/login-problem.ts";
 import type { CniCommand, CniFact } from "../cni/cni-events.ts";
 import type { GuardReport } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";

@@ -1,5 +1,5 @@
 import { type HealthWords, unheardWords } from "../../src/domain/health-regions.ts";
-import { type LoginWanted, loginTrouble } from "../../src/domain/tailnet/login-trouble.ts";
+import { type LoginWanted, loginProblem } from "../../src/domain/tailnet/login-problem.ts";
 import { mayLast } from "../support/state-limit.ts";
 import type { HealthContext, HealthFact } from "./health-events.ts";
 import { awaited, healthSetup, problem, unheard, well } from "./health-setup.ts";
@@ -21,7 +21,7 @@ const wanted = [
   {
     type: "learn",
     params: ({ context, event }: { context: HealthContext; event: LoginWanted }) => ({
-      login: loginTrouble(event, context.authKeyFrom),
+      login: loginProblem(event, context.authKeyFrom),
     }),
   },
   "dropHeldLogin",

@@ -2,7 +2,7 @@ import { assign, enqueueActions, sendTo, setup, stateIn } from "xstate";
 import { type HealthLevel, healthLevel } from "../../src/domain/health-level.ts";
 import type { HealthRegions, HealthWords } from "../../src/domain/health-regions.ts";
 import { proxyCaution } from "../../src/domain/kubernetes/service-proxy.ts";
-import type { LoginWanted } from "../../src/domain/tailnet/login-trouble.ts";
+import type { LoginWanted } from "../../src/domain/tailnet/login-problem.ts";
 import type { ServiceProxyFact } from "../service-proxy/service-proxy-machine.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";

@@ -1,7 +1,7 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { AuthKeySource } from "../../src/domain/tailnet/login-trouble.ts";
+import type { AuthKeySource } from "../../src/domain/tailnet/login-problem.ts";
 import type { AuthKeyReply, HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";

@@ -87,7 +87,7 @@ function bundleLines({ node, files, missing }: NodeBundle, { style }: Paper): re
   ];
 }
 
-/** One part after another: a node in trouble needs no further load. */
+/** One part after another: a node with a problem needs no further load. */
 async function gather(call: CliCall): Promise<NodeBundle> {
   const { context } = call;
   const examined = examineConfig({

@@ -2,7 +2,7 @@
 export type ServiceProxy = "netfilter" | "ipvs" | "none";
 
 /** What is wrong with one that is not supported, in words; null for the supported one. */
-export const proxyTrouble: Readonly<
+export const proxyProblem: Readonly<
   Record<ServiceProxy, { readonly found: string; readonly why: string; readonly todo: string } | null>
 > = {
   netfilter: null,
@@ -20,6 +20,6 @@ export const proxyTrouble: Readonly<
 
 /** What operators are told of it on pages and at the Node; empty for the supported one. */
 export function proxyCaution(proxy: ServiceProxy): string {
-  const trouble = proxyTrouble[proxy];
-  return trouble === null ? "" : `${trouble.found}: see firewall.services of headcnictl doctor`;
+  const problem = proxyProblem[proxy];
+  return problem === null ? "" : `${problem.found}: see firewall.services of headcnictl doctor`;
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AnyActorRef, AnyMachineSnapshot, InspectionEvent } from "xstate";
 import type { MachineListener } from "../machines/live-machine.ts";
 import { jsonAnswer, sendAnswer } from "../pages/http-routes.ts";
-import type { RequestTaker } from "../pages/http-server.ts";
+import type { RequestHandler } from "../pages/http-server.ts";
 import { boundedCopy } from "./bounded-copy.ts";
 import { createFeed, type FeedOptions } from "./feed.ts";
 import type { PageFile, PageFiles } from "./page-files.ts";
@@ -14,7 +14,7 @@ export interface Inspector {
   readonly listener: MachineListener;
   readonly inspect: (event: InspectionEvent) => void;
   /** Serves /inspect and what is below it. */
-  readonly taker: RequestTaker;
+  readonly handler: RequestHandler;
   close(): void;
 }
 
@@ -78,7 +78,7 @@ export function createInspector(
   return {
     listener: feed.listener,
     inspect: feed.inspect,
-    taker: (request, response, url) => {
+    handler: (request, response, url) => {
       if (url.pathname !== "/inspect" && !url.pathname.startsWith("/inspect/")) return false;
       try {
         answer(request, response, url);

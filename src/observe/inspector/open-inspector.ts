@@ -70,7 +70,7 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
   return {
     listener: (machine, change) => current?.listener(machine, change),
     inspect: (event) => current?.inspect(event),
-    taker: (request, response, url) => current?.taker(request, response, url) ?? false,
+    handler: (request, response, url) => current?.handler(request, response, url) ?? false,
     async switchOn(url) {
       const { min, max, usual } = stayMinutes;
       const minutes = Number(url.searchParams.get("minutes") ?? usual);

@@ -132,7 +132,7 @@ export async function runDaemon(
       address: config.monitoring.address,
       port: config.monitoring.port,
       socketPath: paths.httpSocket,
-      taker: observers.taker,
+      handler: observers.handler,
       commands: observers.commands,
     },
   );

@@ -91,7 +91,7 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
     },
     {
       socketPath: runtimePaths(config).wireHttpSocket,
-      taker: observers.taker,
+      handler: observers.handler,
       commands: observers.commands,
     },
     // The tailnet matters more than being watched.

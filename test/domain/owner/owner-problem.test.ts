@@ -62,7 +62,7 @@ describe("the owner's tailscaled", () => {
     expect(hinders(others, { logsIn: true })?.code).toBe("OTHER_CONTROL");
   });
 
-  test("has its worst trouble named first", () => {
+  test("has its worst problem named first", () => {
     const all = {
       version: "1.2.3",
       tun: false,

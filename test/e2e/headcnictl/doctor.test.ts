@@ -79,8 +79,8 @@ test("faults of the network and the container runtime are named, all in one run"
   await writeFile(join(node().cniConfDir, "00-other.conflist"), "{}");
   await writeFile(join(node().stateDir, "later.json"), '{"version":2}');
   const found = await findings();
-  const troubles = found.filter(ofTheLab).filter(({ result }) => result === "warn" || result === "fail");
-  expect(troubles).toEqual([
+  const problems = found.filter(ofTheLab).filter(({ result }) => result === "warn" || result === "fail");
+  expect(problems).toEqual([
     expect.objectContaining({
       id: "node.formats",
       result: "fail",

@@ -249,7 +249,7 @@ test("a node switched off, one where the clean-up fails, a daemon that hangs: ea
   await setConditions("n3", [
     // As the control plane says it of a node that has not reported for 50 s.
     { type: "Ready", status: "Unknown", reason: "NodeStatusUnknown", message: "no report" },
-    // As a node says it whose tailnet is in trouble; nobody else would take it back.
+    // As a node says it whose tailnet is down; nobody else would take it back.
     { type: "NetworkUnavailable", status: "True", reason: "TailnetDown", message: "no peer" },
   ]);
   const { succeeded, text } = await uninstall();

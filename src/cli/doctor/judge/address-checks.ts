@@ -36,12 +36,12 @@ export const addressChecks: Checks = {
     const services = [...new Set([...configured, ...("value" in objects ? objects.value : [])])];
     const clashes = overlapping(snapshot, services);
     if (clashes.length === 0) return ok(`nothing on this node uses ${services.join(" or ")}`);
-    const trouble = {
+    const problem = {
       found: `${services.join(" or ")} overlaps ${listed(clashes)}`,
       why: "What goes to an unused Service address is refused, by kube-proxy and by HeadCNI, so hosts in there become unreachable.",
       todo: "Set network.serviceCIDR to what the API server has (--service-cluster-ip-range); that and the cluster's ServiceCIDR objects must avoid the LAN.",
     };
-    return kubernetes ? fail(trouble) : warn(trouble);
+    return kubernetes ? fail(problem) : warn(problem);
   }),
 
   "addresses.tailnet": onNode((snapshot, settings, facts) => {

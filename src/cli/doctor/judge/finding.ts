@@ -43,18 +43,18 @@ export type Check = (facts: DoctorFacts, settings: DoctorSettings) => Outcome | 
 export type Checks = Readonly<Record<CheckId, Check>>;
 
 /** An outcome's words when something is not right. */
-type Trouble = Omit<Outcome, "result">;
+type Problem = Omit<Outcome, "result">;
 
 export function ok(found: string): Outcome {
   return { result: "ok", found, why: "", todo: "" };
 }
 
-export function warn(trouble: Trouble): Outcome {
-  return { result: "warn", ...trouble };
+export function warn(problem: Problem): Outcome {
+  return { result: "warn", ...problem };
 }
 
-export function fail(trouble: Trouble): Outcome {
-  return { result: "fail", ...trouble };
+export function fail(problem: Problem): Outcome {
+  return { result: "fail", ...problem };
 }
 
 /** `todo`: what would let the check be made, if anything does. */

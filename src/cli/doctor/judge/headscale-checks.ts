@@ -121,12 +121,12 @@ export const headscaleChecks: Checks = {
     // The Date header counts whole seconds.
     if (seconds < skewWarnSeconds)
       return ok(seconds <= 2 ? "no difference" : `${Math.round(seconds)} s apart`);
-    const trouble = {
+    const problem = {
       found: `this node's clock is ${Math.round(seconds)} s ${fact.value > 0 ? "behind" : "ahead of"} Headscale's`,
       why: "Certificates and keys are valid by the clock; with a wrong one they seem expired, or not valid yet.",
       todo: "Synchronise both clocks (chrony, systemd-timesyncd).",
     };
-    return seconds < skewFailSeconds ? warn(trouble) : fail(trouble);
+    return seconds < skewFailSeconds ? warn(problem) : fail(problem);
   }),
 
   "headscale.authKey": onceReached(({ headscale, tailnet }, { approval, tags, ownerSocket }) => {
@@ -189,7 +189,7 @@ export const headscaleChecks: Checks = {
   /** While Headscale is away relayed paths break with it, unless the relays stand elsewhere. */
   "headscale.relays": onceReached(({ headscale: { embeddedDerp }, tailnet }, { headscaleUrl }) => {
     const { hostname } = new URL(headscaleUrl);
-    const trouble = {
+    const problem = {
       found: "the only relay (DERP) is Headscale itself",
       why: "While Headscale is down, pairs without a direct path lose each other, and no tailscaled can restart.",
       todo: "Run derper apart from Headscale and name it in Headscale's derp.paths.",
@@ -201,12 +201,12 @@ export const headscaleChecks: Checks = {
       // The same host may still run a derper of its own, which lives on when Headscale stops.
       if ("value" in embeddedDerp && !embeddedDerp.value)
         return ok(`a relay on Headscale's host, as a program of its own: ${listed(relayHosts)}`);
-      return warn(trouble);
+      return warn(problem);
     }
     if ("unknown" in embeddedDerp) return skipped(embeddedDerp.unknown);
     if (!embeddedDerp.value) return ok("Headscale is no relay itself");
     return warn({
-      ...trouble,
+      ...problem,
       found: "Headscale is a relay (DERP) itself; whether there are others shows once a node runs",
     });
   }),

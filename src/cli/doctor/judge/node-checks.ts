@@ -85,12 +85,12 @@ export const nodeChecks: Checks = {
   "node.stateDir": directory("stateDir"),
 
   "node.formats"({ node: { newerFormats } }) {
-    const trouble = explainNewer(newerFormats);
-    if (trouble === undefined) return ok("nothing on this node is of a later release");
+    const problem = explainNewer(newerFormats);
+    if (problem === undefined) return ok("nothing on this node is of a later release");
     return fail({
-      found: trouble.found,
+      found: problem.found,
       why: "The daemon and headcni-wire of this release do not start here (NEWER_FORMAT): they would misread it.",
-      todo: `${trouble.todo}.`,
+      todo: `${problem.todo}.`,
     });
   },
 
@@ -120,12 +120,12 @@ export const nodeChecks: Checks = {
     if (forwarded.length > 0)
       return ok(`${listed(forwarded)} on loopback, forwarded to our tailscaled while it runs`);
     if (direct.length > 0) return ok("a nameserver that is not on loopback");
-    const trouble = {
+    const problem = {
       found: "/etc/resolv.conf names no nameserver",
       why: "Our tailscaled asks the nameservers of the node, in a network namespace with a loopback of its own.",
       todo: "Name the node's nameserver in /etc/resolv.conf; one on loopback (127.0.0.1, ::1) is fine.",
     };
-    return headscaleUrl === "" || isAddress(new URL(headscaleUrl).hostname) ? warn(trouble) : fail(trouble);
+    return headscaleUrl === "" || isAddress(new URL(headscaleUrl).hostname) ? warn(problem) : fail(problem);
   },
 };
 

@@ -121,15 +121,15 @@ export const ownerChecks: Checks = {
     if (bootUnit === "installed") return ok("HeadCNI's rules are loaded before tailscaled starts");
     // Before an install that is as it should be.
     if (bootUnit === "noState") return ok("no unit for the boot yet");
-    const trouble = {
+    const problem = {
       found: "nothing loads HeadCNI's rules at boot",
       why: "tailscaled goes on accepting routes after a reboot: until the daemon runs, what anybody in the tailnet announces takes this node's traffic.",
       todo: "Let headcnictl install or the chart (tailscale.bootUnit) put headcni-guard.service here; without systemd have your init system run headcni --guard before tailscaled, and set tailscale.bootUnit: false.",
     };
-    if (!wanted) return warn(trouble);
+    if (!wanted) return warn(problem);
     return fail({
-      ...trouble,
-      why: `${trouble.why} HeadCNI has it accept routes, which pods need, only then.`,
+      ...problem,
+      why: `${problem.why} HeadCNI has it accept routes, which pods need, only then.`,
     });
   },
 };

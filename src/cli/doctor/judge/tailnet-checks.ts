@@ -15,14 +15,14 @@ export const tailnetChecks: Checks = {
           });
     const { serving, state, reason } = daemon.value;
     if (serving && state === "proven") return ok("the daemon serves, and this node's routes are proven");
-    const trouble = {
+    const problem = {
       found: serving
         ? `the daemon serves, but is ${state}${reason === "" ? "" : `: ${reason}`}`
         : `the daemon does not serve: ${reason || state}`,
       why: serving ? "Pods of other nodes may not reach this node's pods." : "New pods wait on this node.",
       todo: "See headcnictl status; connect-test says which part of the way fails.",
     };
-    return serving ? warn(trouble) : fail(trouble);
+    return serving ? warn(problem) : fail(problem);
   },
 
   "tailnet.login"({ daemon, tailnet, headscale }, { ownerSocket }) {

@@ -205,7 +205,7 @@ test("what our own tailscaled would need is not asked for", () => {
   expect(judge(healthy, daemonSettings).filter(({ group }) => group === "owner")).toEqual([]);
 });
 
-test("what hides behind a worse trouble is told once that is gone", () => {
+test("what hides behind a worse problem is told once that is gone", () => {
   const ids = judge(owner({ tun: false, shieldsUp: true }), { ...daemonSettings, ...host })
     .filter(({ group }) => group === "owner")
     .map(({ id }) => id);

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { loginTrouble } from "../../../src/domain/tailnet/login-trouble.ts";
+import { loginProblem } from "../../../src/domain/tailnet/login-problem.ts";
 
-test("a first login that takes its time is no trouble", () => {
-  expect(loginTrouble({ forgotten: false, refusal: "" }, "credentials")).toBe("");
+test("a first login that takes its time is no problem", () => {
+  expect(loginProblem({ forgotten: false, refusal: "" }, "credentials")).toBe("");
 });
 
 test.each([
@@ -47,5 +47,5 @@ test.each([
     says: [/does not know this node any more.*; log it in again: `tailscale up --force-reauth`$/],
   },
 ])("the cause and what to do: $what", ({ wanted, source, says }) => {
-  for (const part of says) expect(loginTrouble(wanted, source)).toMatch(part);
+  for (const part of says) expect(loginProblem(wanted, source)).toMatch(part);
 });

@@ -13,7 +13,7 @@ export interface LoginWanted {
 export type AuthKeySource = "credentials" | "headscale" | "owner";
 
 /** What /ready says of it: the cause and what to do. Empty for a login that simply takes its time. */
-export function loginTrouble({ forgotten, refusal }: LoginWanted, source: AuthKeySource): string {
+export function loginProblem({ forgotten, refusal }: LoginWanted, source: AuthKeySource): string {
   if (!forgotten)
     return refusal === "" ? "" : `Headscale refuses this node's login (${refusal}): ${remedy[source]}`;
   const tried =
