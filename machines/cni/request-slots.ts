@@ -1,5 +1,5 @@
 import { enqueueActions } from "xstate";
-import { failureOf } from "../../src/domain/attachment/cni-failure.ts";
+import { toCniFailure } from "../../src/domain/attachment/cni-failure.ts";
 import { toFailure } from "../../src/domain/failure.ts";
 import { failureReply } from "../../src/protocol/reply.ts";
 import type { CniFailure } from "../../src/protocol/wire-types.ts";
@@ -65,6 +65,6 @@ export const slotActions = {
     if (!("error" in end)) return;
     const failure = toFailure(end.error);
     enqueue.emit({ type: "failure.occurred", failure });
-    if (typeof exchangeId === "string") enqueue.raise(refusal(exchangeId, failureOf(failure, "the call")));
+    if (typeof exchangeId === "string") enqueue.raise(refusal(exchangeId, toCniFailure(failure, "the call")));
   }),
 };

@@ -46,13 +46,13 @@ const pauses = { firstMs: 1_000, maxMs: podLimits.pause };
 /** Ends calls as `answer` decides: each caller is told, and the registry, which remembers whose answers are due. */
 function answering<Params>(
   answer: (context: PodContext, params: Params, state: string) => Answered,
-  failureOf: (params: Params) => Failure | undefined = () => undefined,
+  toFailure: (params: Params) => Failure | undefined = () => undefined,
 ) {
   return enqueueActions<PodContext, PodEvent, Params, PodEvent, never, never, never, never, News>(
     ({ context, enqueue, self }, params) => {
       const { answers, call, queue } = answer(context, params, stateOf(self.getSnapshot()));
       enqueue.assign({ call, queue });
-      const failure = failureOf(params);
+      const failure = toFailure(params);
       if (failure !== undefined) enqueue.emit({ type: "failure.occurred", failure });
       for (const [{ replyTo }, told] of answers) {
         enqueue.sendTo(replyTo, told);

@@ -21,7 +21,7 @@ export function exhausted(pool: PoolNumbers): CniFailure {
  * a bad CNI_NETNS, a taken interface name a bad CNI_IFNAME (both 4, as the plugin itself says it; libcni's 8 is not in
  * the specification), a refusal of the kernel an I/O failure (5).
  */
-export function failureOf(failure: Failure, doing: string): CniFailure {
+export function toCniFailure(failure: Failure, doing: string): CniFailure {
   const [code, details] = meaningOf(failure.code);
   return { code, msg: `${doing}: ${failure.message}`, details };
 }

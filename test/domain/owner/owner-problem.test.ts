@@ -5,7 +5,7 @@ import {
   ownerHindrance,
   ownerProblems,
 } from "../../../src/domain/owner/owner-problem.ts";
-import { facts, required, terms } from "../../support/owner-desk.ts";
+import { facts, required, terms } from "../../support/owner-harness.ts";
 
 const hinders = (changes: Partial<OwnerFacts>, others: Partial<OwnerRequirements> = {}) =>
   ownerHindrance({ ...facts, ...changes }, { ...required, ...others });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ownerFeedMachine } from "../../../machines/owner/owner-feed-machine.ts";
 import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
-import { facts } from "../../support/owner-desk.ts";
+import { facts } from "../../support/owner-harness.ts";
 
 const process = { pid: 42, startTime: "1000" };
 const look = { start: "look" };

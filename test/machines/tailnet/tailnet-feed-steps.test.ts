@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { tailnetFeedMachine } from "../../../machines/tailnet/tailnet-feed-machine.ts";
 import { pulseOf } from "../../../src/domain/tailnet/tailnet-status.ts";
 import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
-import { online } from "../../support/tailnet-desk.ts";
+import { online } from "../../support/tailnet-harness.ts";
 
 const process = { pid: 42, startTime: "1000" };
 const wanted = { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseRoutes: ["10.244.1.0/24"] };

@@ -7,7 +7,7 @@ import type {
 } from "../../../../src/cli/doctor/judge/facts.ts";
 import { judge } from "../../../../src/cli/doctor/judge/judge.ts";
 import type { OwnerFacts } from "../../../../src/domain/owner/owner-facts.ts";
-import { facts as logged } from "../../../support/owner-desk.ts";
+import { facts as logged } from "../../../support/owner-harness.ts";
 import { type Case, judgeCases, notInstalled } from "./changed-facts.ts";
 import { settings as daemonSettings, healthy, link, route } from "./sample-facts.ts";
 

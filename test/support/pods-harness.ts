@@ -98,7 +98,7 @@ export function startPods(
 
 /** A registry that has recovered and serves everything. */
 export async function openPods(settings: Parameters<typeof startPods>[1] = {}, kernel = fakePodNetwork()) {
-  const desk = startPods(kernel, settings);
-  await desk.open();
-  return { ...desk, kernel };
+  const harness = startPods(kernel, settings);
+  await harness.open();
+  return { ...harness, kernel };
 }
