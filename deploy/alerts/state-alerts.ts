@@ -62,12 +62,12 @@ export const stateAlerts: readonly StateAlert[] = [
     matter: "the tailnet does not stand",
     states: {
       // A tailscaled that ends again and again goes round through all of these.
-      tailscaled: ["away", "entering", "awaitingGuard", "attending.settling"],
+      tailscaled: ["away", "entering", "awaitingGuard", "attending.awaitingTailnet"],
       owner: [
         "away",
         "found.examining",
         "found.hindered",
-        "found.attending.session.settling",
+        "found.attending.session.awaitingTailnet",
         "found.attending.preferences.awaitingInterface",
         "found.attending.preferences.awaitingGuard",
       ],
@@ -100,11 +100,11 @@ export const stateAlerts: readonly StateAlert[] = [
         "list.unlisted",
         "list.unreadable",
         "netmap.following.reading",
-        "netmap.following.pausing",
+        "netmap.following.backingOff",
         "netmap.away",
         "watch.deaf",
         "table.applying",
-        "table.spacing",
+        "table.rateLimited",
         "table.backingOff",
       ],
       nodeList: ["recalling", "writing", "backingOff"],
@@ -123,8 +123,8 @@ export const stateAlerts: readonly StateAlert[] = [
         "asking",
         "loggingIn",
         "registering",
-        "hushing",
-        "waiting",
+        "disconnectingControl",
+        "backingOff",
         "awaitingOwner",
       ],
     },
@@ -136,7 +136,7 @@ export const stateAlerts: readonly StateAlert[] = [
     states: {
       headscale: ["probing", "backingOff", "connected.working"],
       tailnet: ["degraded"],
-      rejoin: ["readingClock", "awaitingTick", "probing", "aligning", "asking", "pausing"],
+      rejoin: ["readingClock", "awaitingTick", "probing", "aligning", "asking", "backingOff"],
     },
   },
   {
@@ -182,7 +182,7 @@ export const stateAlerts: readonly StateAlert[] = [
     severity: "warning",
     matter: "the Kubernetes API server does not answer; what runs keeps running",
     states: {
-      watch: ["following.listing", "following.resuming", "pausing", "backingOff"],
+      watch: ["following.listing", "following.resuming", "endedEarly", "backingOff"],
       ownNode: ["working.holding.unconfirmed"],
       clusterNodes: ["working.unknown"],
       nodeCondition: ["doubting", "setting", "backingOff"],

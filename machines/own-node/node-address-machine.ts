@@ -45,7 +45,7 @@ interface NodeAddressContext extends NodeAddressInput, KnownAddresses {
 
 /** kubelet writes within ten seconds, a cloud's controller every five minutes: who stands for longer is alone. */
 const limits = {
-  waiting: 300_000,
+  awaitingNetwork: 300_000,
   changing: 120_000,
   writing: 12_000,
   confirming: 5_000,
@@ -59,14 +59,17 @@ const nothing: NodeAddressing = { addresses: [], replaced: null, annotated: fals
 
 const toWays = {
   off: { guard: { type: "is", params: "off" }, target: "#nodeAddress.off" },
-  waiting: { guard: { type: "is", params: "waiting" }, target: "#nodeAddress.waiting" },
+  awaitingNetwork: {
+    guard: { type: "is", params: "awaitingNetwork" },
+    target: "#nodeAddress.awaitingNetwork",
+  },
   overruled: { guard: { type: "is", params: "overruled" }, target: "#nodeAddress.overruled" },
   published: { guard: { type: "is", params: "published" }, target: "#nodeAddress.published" },
   publish: { guard: { type: "is", params: "publish" }, target: "#nodeAddress.changing.publishing" },
   initialize: { guard: { type: "is", params: "initialize" }, target: "#nodeAddress.changing.initializing" },
   withdraw: { guard: { type: "is", params: "withdraw" }, target: "#nodeAddress.changing.withdrawing" },
 } as const;
-const { off, waiting, overruled, published, publish, initialize, withdraw } = toWays;
+const { off, awaitingNetwork, overruled, published, publish, initialize, withdraw } = toWays;
 
 const written = {
   onDone: "confirming",
@@ -138,14 +141,14 @@ export const nodeAddressMachine = setup({
     "address.known": { actions: { type: "keepKnown", params: ({ event }) => event } },
   },
   states: {
-    judging: { always: [off, overruled, published, { target: "waiting" }] },
+    judging: { always: [off, overruled, published, { target: "awaitingNetwork" }] },
     off: {
       meta: mayLast("kubernetes.publishNodeAddress is off, and the Node has nothing of it"),
       always: [withdraw],
     },
-    waiting: {
+    awaitingNetwork: {
       meta: stuckAfter(
-        limits.waiting,
+        limits.awaitingNetwork,
         "the Node gets its tailnet address once it is there and this node's network is whole",
       ),
       always: [published, overruled, publish, initialize],
@@ -157,12 +160,12 @@ export const nodeAddressMachine = setup({
         "warn",
       ),
       entry: "countOverruled",
-      always: [waiting, published, publish, initialize],
+      always: [awaitingNetwork, published, publish, initialize],
       after: { yielding: "changing" },
     },
     published: {
       meta: mayLast("the Node's InternalIP is its tailnet address", "info"),
-      always: [waiting, overruled, publish, initialize],
+      always: [awaitingNetwork, overruled, publish, initialize],
       initial: "young",
       states: {
         young: {

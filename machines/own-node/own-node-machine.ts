@@ -129,20 +129,20 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
                     target: "#ownNode.working.holding",
                     actions: { type: "adopt", params: ({ context }) => context.remembered },
                   },
-                  { target: "waiting" },
+                  { target: "awaitingPodCidr" },
                 ],
               },
             },
-            waiting: {
-              meta: stuckAfter(limits.waiting, "this node has no pod CIDR: /ready says why", "warn"),
+            awaitingPodCidr: {
+              meta: stuckAfter(limits.awaitingPodCidr, "this node has no pod CIDR: /ready says why", "warn"),
               entry: {
                 type: "report",
                 params: ({ context }) => ({ type: "node.waiting", reason: whyNone(context) }),
               },
               on: {
-                "watch.lost": { target: "waiting", reenter: true, actions: keepLoss },
-                "watch.listed": { target: "waiting", reenter: true, actions: keepListed },
-                "watch.changed": { target: "waiting", reenter: true, actions: keepOwn },
+                "watch.lost": { target: "awaitingPodCidr", reenter: true, actions: keepLoss },
+                "watch.listed": { target: "awaitingPodCidr", reenter: true, actions: keepListed },
+                "watch.changed": { target: "awaitingPodCidr", reenter: true, actions: keepOwn },
               },
             },
           },

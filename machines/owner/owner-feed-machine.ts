@@ -105,10 +105,10 @@ export const ownerFeedMachine = setup({
                   },
                   { target: "#ownerFeed.gone" },
                 ],
-                onError: { target: "pausing", actions: keepError },
+                onError: { target: "backingOff", actions: keepError },
               },
             },
-            pausing: {
+            backingOff: {
               meta: stuckAfter(limits.retry, "the node's tailscaled answered with an error"),
               after: { retry: "reading" },
             },
@@ -116,7 +116,7 @@ export const ownerFeedMachine = setup({
         },
         following: {
           meta: stuckAfter(limits.follow, "what follows from a change takes its time"),
-          always: { guard: "hinted", target: "settling" },
+          always: { guard: "hinted", target: "debouncing" },
           after: { follow: "lookingAgain" },
         },
         lookingAgain: {
@@ -139,9 +139,9 @@ export const ownerFeedMachine = setup({
         },
         watching: {
           meta: mayLast("the owner of the node's tailscaled changes nothing"),
-          always: { guard: "hinted", target: "settling" },
+          always: { guard: "hinted", target: "debouncing" },
         },
-        settling: {
+        debouncing: {
           meta: stuckAfter(limits.settle, "changes come in bursts: one look for all of them"),
           after: { settle: "looking" },
         },

@@ -63,7 +63,7 @@ export const ownerMachine = ownerSetup.createMachine({
                 target: "missing",
                 actions: { type: "noteMissed", params: ({ event }) => toFailure(event.error) },
               },
-              { target: "pausing" },
+              { target: "awaitingPoll" },
             ],
           },
         },
@@ -71,7 +71,7 @@ export const ownerMachine = ownerSetup.createMachine({
           meta: stuckAfter(limits.pause, "the node's tailscaled does not run", "warn"),
           after: { pause: "seeking" },
         },
-        pausing: {
+        awaitingPoll: {
           meta: stuckAfter(limits.pause, "the node's tailscaled still does not run"),
           after: { pause: "seeking" },
         },
@@ -191,10 +191,10 @@ export const ownerMachine = ownerSetup.createMachine({
           on: { "credentials.replaced": { actions: "offerCredentials" } },
           states: {
             session: {
-              initial: "settling",
+              initial: "awaitingTailnet",
               on: { "session.settled": { target: ".steady", actions: "forgetFailures" } },
               states: {
-                settling: {
+                awaitingTailnet: {
                   meta: stuckAfter(
                     limits.settle,
                     "the node's tailscaled runs and the tailnet does not stand: see tailnet",

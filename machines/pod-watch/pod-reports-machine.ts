@@ -36,8 +36,8 @@ interface PodReportsContext {
   readonly failure: Failure | null;
 }
 
-/** `pacing`: five reports a second at most, as client-go's event broadcasters by default. */
-const limits = { posting: 12_000, pacing: 200 };
+/** `rateLimited`: five reports a second at most, as client-go's event broadcasters by default. */
+const limits = { posting: 12_000, rateLimited: 200 };
 const retry = { firstMs: 1_000, maxMs: 60_000 };
 const transient: readonly string[] = [
   "UNREACHABLE",
@@ -106,7 +106,7 @@ export const podReportsMachine = setup({
         src: "post",
         input: ({ context }) => orderOf(context.book),
         onDone: {
-          target: "pacing",
+          target: "rateLimited",
           actions: {
             type: "end",
             params: ({ context, event }) => ({ posted: event.output, count: orderOf(context.book).count }),
@@ -119,7 +119,7 @@ export const podReportsMachine = setup({
             actions: { type: "postpone", params: ({ event }) => toFailure(event.error) },
           },
           {
-            target: "pacing",
+            target: "rateLimited",
             actions: { type: "giveUp", params: ({ event }) => toFailure(event.error) },
           },
         ],
@@ -134,9 +134,9 @@ export const podReportsMachine = setup({
         },
       },
     },
-    pacing: {
-      meta: stuckAfter(limits.pacing, "the next report waits its turn"),
-      after: { pacing: "resting" },
+    rateLimited: {
+      meta: stuckAfter(limits.rateLimited, "the next report waits its turn"),
+      after: { rateLimited: "resting" },
     },
     backingOff: {
       meta: stuckAfter(retry.maxMs, "the API server is away; reports about pods wait"),

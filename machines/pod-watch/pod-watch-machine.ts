@@ -120,7 +120,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
                 onDone: [
                   {
                     guard: { type: "isInUse", params: ({ event }) => event.output },
-                    target: "pacing",
+                    target: "rateLimited",
                     actions: ["forgetFailure", "spare"],
                   },
                   {
@@ -128,29 +128,29 @@ export const podWatchMachine = podWatchSetup.createMachine({
                     actions: ["forgetFailure", { type: "askToDetach", params: ({ event }) => event.output }],
                   },
                 ],
-                onError: { target: "pacing", actions: [keepError, "spare"] },
+                onError: { target: "rateLimited", actions: [keepError, "spare"] },
               },
-              after: { examining: { target: "pacing", actions: "spare" } },
+              after: { examining: { target: "rateLimited", actions: "spare" } },
             },
             detaching: {
               meta: stuckAfter(limits.detaching, "an orphan cannot be removed: see its pod machine", "info"),
               on: {
                 "pod.detached": {
                   guard: { type: "isAnswer", params: ({ event }) => event },
-                  target: "pacing",
+                  target: "rateLimited",
                   actions: "countReclaimed",
                 },
                 "pod.failed": {
                   guard: { type: "isAnswer", params: ({ event }) => event },
-                  target: "pacing",
+                  target: "rateLimited",
                   actions: "spare",
                 },
               },
-              after: { detaching: { target: "pacing", actions: "spare" } },
+              after: { detaching: { target: "rateLimited", actions: "spare" } },
             },
-            pacing: {
-              meta: stuckAfter(limits.pacing, "the next orphan waits its turn"),
-              after: { pacing: "resting" },
+            rateLimited: {
+              meta: stuckAfter(limits.rateLimited, "the next orphan waits its turn"),
+              after: { rateLimited: "resting" },
             },
           },
         },

@@ -41,7 +41,7 @@ export const podWatchLimits = {
   orphaned: 300_000,
   examining: 5_000,
   detaching: 15_000,
-  pacing: 200,
+  rateLimited: 200,
   crashed: 5_000,
 };
 

@@ -120,13 +120,13 @@ export const podMachine = podSetup.createMachine({
               },
             ],
             onError: {
-              target: "pausing",
+              target: "backingOff",
               actions: { type: "answerLingers", params: ({ event }) => toFailure(event.error) },
             },
           },
           after: {
             detach: {
-              target: "pausing",
+              target: "backingOff",
               actions: { type: "answerLingers", params: timeout("detaching", limits.detach) },
             },
           },
@@ -141,7 +141,7 @@ export const podMachine = podSetup.createMachine({
           // Asking again is harmless: what is already so counts as done.
           after: { release: "unrouting" },
         },
-        pausing: {
+        backingOff: {
           meta: stuckAfter(limits.pause, "waiting to remove an attachment again", "warn"),
           entry: "countFailedRemoval",
           on: { "pod.detachWanted": { target: "unrouting", actions: overtaking } },

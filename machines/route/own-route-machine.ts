@@ -16,8 +16,8 @@ const refreshing = ownRouteSetup.createStateConfig({
   meta: stuckAfter(limits.refresh, "tailscaled does not answer on its socket"),
   invoke: {
     src: "refresh",
-    onDone: { target: "waiting", actions: "forgetFailure" },
-    onError: { target: "waiting", actions: keepError },
+    onDone: { target: "pending", actions: "forgetFailure" },
+    onError: { target: "pending", actions: keepError },
   },
 });
 
@@ -50,8 +50,8 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       ],
       initial: "choosing",
       states: {
-        choosing: { always: [{ guard: "approvesItself", target: "asking" }, { target: "waiting" }] },
-        waiting: {
+        choosing: { always: [{ guard: "approvesItself", target: "asking" }, { target: "pending" }] },
+        pending: {
           meta: stuckAfter(limits.approve, "Headscale's autoApprovers do not cover this prefix and tag"),
           // Headscale 0.29 tells everybody but this node itself when it serves now in the place of one that went offline.
           after: { refreshPause: { target: "refreshing", actions: "countAttempt" } },
@@ -70,12 +70,12 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
               { target: "#ownRoute.awaitingService" },
             ],
             "approval.failed": {
-              target: "pausing",
+              target: "backingOff",
               actions: { type: "keepFailure", params: ({ event }) => event.failure },
             },
           },
         },
-        pausing: {
+        backingOff: {
           meta: stuckAfter(approvalRetry.maxMs, "Headscale refused to approve this prefix", "warn"),
           after: { approvalPause: { target: "asking", actions: "countAttempt" } },
         },
@@ -84,17 +84,17 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
     awaitingService: {
       entry: ["forgetFailure", "startCount", { type: "report", params: "awaitingService" }],
       always: { guard: not("fresh"), target: "announcing" },
-      initial: "waiting",
+      initial: "pending",
       states: {
         refreshing,
-        waiting: {
+        pending: {
           meta: stuckAfter(serviceRetry.maxMs, "another node serves this prefix, or Headscale forgot it"),
           always: { guard: "served", target: "proving" },
           after: { service: { target: "#ownRoute.awaitingApproval", actions: "countRound" } },
         },
         proving: {
           meta: stuckAfter(limits.prove, "a proof takes longer than its packets may"),
-          always: { guard: "refused", target: "waiting" },
+          always: { guard: "refused", target: "pending" },
           invoke: {
             src: "prove",
             input: ({ context }) => proofOf(context),
@@ -104,14 +104,14 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
                 target: "#ownRoute.serving",
                 actions: ["forgetFailure", "startCount", "startRounds"],
               },
-              { target: "pausing" },
+              { target: "backingOff" },
             ],
-            onError: { target: "pausing", actions: keepError },
+            onError: { target: "backingOff", actions: keepError },
           },
         },
-        pausing: {
+        backingOff: {
           meta: stuckAfter(proofRetry.maxMs, "no online peer answers a packet from this prefix"),
-          after: { proofPause: { target: "waiting", actions: "countAttempt" } },
+          after: { proofPause: { target: "pending", actions: "countAttempt" } },
         },
       },
     },

@@ -34,11 +34,11 @@ export const routesMachine = routesSetup.createMachine({
     resting: {
       meta: mayLast("nothing changed in the tailnet or in the table"),
       always: [
-        { guard: "hinted", target: "settling" },
+        { guard: "hinted", target: "debouncing" },
         { guard: "awaits", target: "awaiting" },
       ],
     },
-    settling: {
+    debouncing: {
       meta: stuckAfter(limits.settle, "changes come in bursts: one look for all of them"),
       after: { settle: "reading" },
     },
@@ -61,7 +61,7 @@ export const routesMachine = routesSetup.createMachine({
     // tailscaled installs routes a moment after the netmap; a missed notification must not last for ever either.
     awaiting: {
       meta: stuckAfter(limits.again, "tailscaled has yet to install a peer's prefix"),
-      always: { guard: "hinted", target: "settling" },
+      always: { guard: "hinted", target: "debouncing" },
       after: { again: "reading" },
     },
   },

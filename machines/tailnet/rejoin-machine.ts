@@ -62,7 +62,7 @@ export const rejoinMachine = setup({
           target: "awaitingTick",
           actions: { type: "keepClock", params: ({ event }) => event.output },
         },
-        onError: { target: "pausing", actions: keepError },
+        onError: { target: "backingOff", actions: keepError },
       },
     },
     awaitingTick: {
@@ -86,11 +86,11 @@ export const rejoinMachine = setup({
       meta: stuckAfter(limits.ask, "tailscaled does not answer on its socket"),
       invoke: {
         src: "recheck",
-        onDone: { target: "pausing", actions: "countAttempt" },
-        onError: { target: "pausing", actions: ["countAttempt", keepError] },
+        onDone: { target: "backingOff", actions: "countAttempt" },
+        onError: { target: "backingOff", actions: ["countAttempt", keepError] },
       },
     },
-    pausing: {
+    backingOff: {
       meta: stuckAfter(pause.maxMs, "Headscale answers but does not take this node back"),
       after: { pause: "readingClock" },
     },

@@ -132,11 +132,11 @@ export const tailnetFeedMachine = setup({
                   },
                   { target: "#tailnetFeed.gone" },
                 ],
-                onError: { target: "pausing", actions: keepError },
+                onError: { target: "backingOff", actions: keepError },
               },
               entry: "lookBegins",
             },
-            pausing: {
+            backingOff: {
               meta: stuckAfter(limits.retry, "tailscaled answered with an error"),
               after: { retry: "reading" },
             },
@@ -144,13 +144,13 @@ export const tailnetFeedMachine = setup({
         },
         resting: {
           meta: stuckAfter(limits.pulse, "the status was read a moment ago"),
-          always: { guard: "hinted", target: "settling" },
+          always: { guard: "hinted", target: "debouncing" },
           after: { pulse: "watching" },
         },
         // Some changes come without a hint, and a tailscaled that hangs keeps its bus open.
         watching: {
           meta: mayLast("nothing changed in the tailnet"),
-          always: { guard: "hinted", target: "settling" },
+          always: { guard: "hinted", target: "debouncing" },
           invoke: {
             src: "pulse",
             onDone: {
@@ -161,7 +161,7 @@ export const tailnetFeedMachine = setup({
           },
           after: { pulse: { target: "watching", reenter: true } },
         },
-        settling: {
+        debouncing: {
           meta: stuckAfter(limits.settle, "changes come in bursts: one look for all of them"),
           after: { settle: "looking" },
         },

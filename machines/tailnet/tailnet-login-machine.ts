@@ -49,7 +49,7 @@ export const tailnetLoginMachine = setup({
     /** With the key given, or with that of the configuration as it is now. */
     login: notProvided<void, { readonly wanted: WantedTailnet; readonly authKey?: string }>("tailnet.login"),
     /** Keeps tailscaled from repeating a refused login by itself, several times a second at first. */
-    hush: notProvided<void, void>("tailnet.hush"),
+    disconnectControl: notProvided<void, void>("tailnet.disconnectControl"),
   },
   actions: {
     askForKey: sendTo(
@@ -91,7 +91,7 @@ export const tailnetLoginMachine = setup({
           { guard: { type: "is", params: ({ event }) => event.output }, target: "confirming" },
           { target: "obtaining" },
         ],
-        onError: { target: "waiting", actions: keepError },
+        onError: { target: "backingOff", actions: keepError },
       },
     },
     // A node key is given up only when Headscale keeps asking: it may be in the middle of taking it.
@@ -114,7 +114,7 @@ export const tailnetLoginMachine = setup({
       on: {
         "authKey.granted": "loggingIn",
         "authKey.failed": {
-          target: "waiting",
+          target: "backingOff",
           actions: { type: "keepFailure", params: ({ event }) => event.failure },
         },
       },
@@ -129,14 +129,14 @@ export const tailnetLoginMachine = setup({
         input: ({ context: { wanted }, event }) =>
           event.type === "authKey.granted" ? { wanted, authKey: event.authKey } : { wanted },
         onDone: "registering",
-        onError: { target: "waiting", actions: keepError },
+        onError: { target: "backingOff", actions: keepError },
       },
     },
     registering: {
       meta: stuckAfter(limits.register, "Headscale does not answer the registration"),
       on: {
         "login.refused": {
-          target: "hushing",
+          target: "disconnectingControl",
           actions: {
             type: "keepFailure",
             params: ({ event }) => ({ code: "LOGIN_REFUSED", message: event.text }),
@@ -145,20 +145,20 @@ export const tailnetLoginMachine = setup({
       },
       after: {
         register: {
-          target: "hushing",
+          target: "disconnectingControl",
           actions: [{ type: "keepFailure", params: unanswered }, "tellUnanswered"],
         },
       },
     },
-    hushing: {
+    disconnectingControl: {
       meta: stuckAfter(limits.look, "tailscaled does not answer on its socket"),
       invoke: {
-        src: "hush",
-        onDone: "waiting",
-        onError: { target: "waiting", actions: keepError },
+        src: "disconnectControl",
+        onDone: "backingOff",
+        onError: { target: "backingOff", actions: keepError },
       },
     },
-    waiting: {
+    backingOff: {
       meta: stuckAfter(retry.maxMs, "this node is not in the tailnet: see the login error", "error"),
       always: { guard: "replaced", target: "examining" },
       after: { backoff: { target: "examining", actions: "countAttempt" } },

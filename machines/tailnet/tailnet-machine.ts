@@ -190,7 +190,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
       },
     },
     degraded: {
-      initial: "waiting",
+      initial: "awaitingReconnect",
       always: [
         { guard: "wantsLogin", target: "needsLogin" },
         // Keys of before the outage may have been told first, and again dropped sessions.
@@ -209,7 +209,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
         },
       ],
       states: {
-        waiting: {
+        awaitingReconnect: {
           // Control was away before this daemon was there: that is no short loss, and the others may return at the next tick.
           always: { guard: "adoptedAway", target: "rejoining" },
           meta: stuckAfter(limits.lossConfirm, "tailscaled comes back from short losses itself"),
@@ -224,7 +224,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
           invoke: {
             src: "rejoin",
             input: ({ context: { wanted } }) => ({ hostname: wanted.hostname }),
-            onError: { target: "waiting", actions: keepError },
+            onError: { target: "awaitingReconnect", actions: keepError },
           },
         },
       },

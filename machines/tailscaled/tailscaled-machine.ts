@@ -129,7 +129,7 @@ export const tailscaledMachine = setup({
                 target: "missing",
                 actions: { type: "noteMissed", params: ({ event }) => toFailure(event.error) },
               },
-              { target: "pausing" },
+              { target: "awaitingPoll" },
             ],
           },
         },
@@ -137,7 +137,7 @@ export const tailscaledMachine = setup({
           meta: stuckAfter(limits.pause, "headcni-wire runs no tailscaled, for a reason that is new", "warn"),
           after: { pause: "seeking" },
         },
-        pausing: {
+        awaitingPoll: {
           meta: stuckAfter(limits.pause, "headcni-wire still runs no tailscaled"),
           after: { pause: "seeking" },
         },
@@ -191,9 +191,9 @@ export const tailscaledMachine = setup({
         "session.settled": { target: ".steady", actions: "forgetFailures" },
         "credentials.replaced": { actions: "offerCredentials" },
       },
-      initial: "settling",
+      initial: "awaitingTailnet",
       states: {
-        settling: {
+        awaitingTailnet: {
           meta: stuckAfter(limits.settle, "tailscaled runs and the tailnet does not stand: see tailnet"),
         },
         steady: { meta: mayLast("how the tailnet is, the machine tailnet says") },

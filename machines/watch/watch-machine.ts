@@ -110,7 +110,7 @@ export const watchMachine = setup({
         },
       },
       on: {
-        "watch.ended": "pausing",
+        "watch.ended": "endedEarly",
         "watch.failed": [
           {
             guard: { type: "expired", params: ({ event }) => event },
@@ -152,7 +152,7 @@ export const watchMachine = setup({
       meta: mayLast("this API server has no objects of the kind: a later one may, and is asked now and then"),
       after: { relook: "following" },
     },
-    pausing: {
+    endedEarly: {
       meta: stuckAfter(retry.maxMs, "the API server ends watches as soon as they begin"),
       after: { backoff: { target: "following", actions: "countAttempt" } },
     },

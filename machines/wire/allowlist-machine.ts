@@ -36,8 +36,8 @@ const limits = {
   readNetmap: 12_000,
   apply: 10_000,
   /** Between two loads, and between two looks at the netmap: peers decide how often what they announce changes. */
-  spacing: 100,
-  lookSpacing: 200,
+  applySpacing: 100,
+  readSpacing: 200,
   recheck: 60_000,
   relook: 10_000,
   retry: 1_000,
@@ -198,17 +198,17 @@ export const allowlistMachine = setup({
               invoke: {
                 src: "readNetmap",
                 onDone: {
-                  target: "spacing",
+                  target: "rateLimited",
                   actions: { type: "keepNetmap", params: ({ event }) => event.output },
                 },
-                onError: { target: "pausing", actions: keepError },
+                onError: { target: "backingOff", actions: keepError },
               },
             },
-            spacing: {
-              meta: stuckAfter(limits.lookSpacing, "the netmap was read a moment ago"),
-              after: { lookSpacing: "resting" },
+            rateLimited: {
+              meta: stuckAfter(limits.readSpacing, "the netmap was read a moment ago"),
+              after: { readSpacing: "resting" },
             },
-            pausing: {
+            backingOff: {
               meta: stuckAfter(limits.retry, "tailscaled answered with an error"),
               after: { retry: "reading" },
             },
@@ -259,15 +259,15 @@ export const allowlistMachine = setup({
             src: "apply",
             input: ({ context: { believed } }) => ({ believed }),
             onDone: {
-              target: "spacing",
+              target: "rateLimited",
               actions: { type: "keepInForce", params: ({ event }) => event.output },
             },
             onError: { target: "backingOff", actions: [keepError, "countFailure"] },
           },
         },
-        spacing: {
-          meta: stuckAfter(limits.spacing, "the allowlist was loaded a moment ago"),
-          after: { spacing: "inForce" },
+        rateLimited: {
+          meta: stuckAfter(limits.applySpacing, "the allowlist was loaded a moment ago"),
+          after: { applySpacing: "inForce" },
         },
         inForce: {
           meta: mayLast("X lets in what Nodes' own tailnet nodes serve, and nothing else"),

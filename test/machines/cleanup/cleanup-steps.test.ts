@@ -52,7 +52,7 @@ describe("cleanup", () => {
     expect(said()).toEqual({ step: "attachments", text: "removed the attachments: 3" });
     expect(done("end", true)).toEqual([]);
     expect(said()).toEqual({ step: "tailnet", text: "ended headcni-wire and tailscaled" });
-    expect(at()).toBe("settling");
+    expect(at()).toBe("awaitingRestart");
     expect(timers()).toEqual([3_000]);
     expect(fire(3_000)).toEqual([{ start: "end" }]);
     expect(done("end", false)).toEqual([{ start: "removeGuard" }]);

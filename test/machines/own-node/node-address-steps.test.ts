@@ -45,7 +45,7 @@ function overruled() {
 describe("a Node's address in the tailnet", () => {
   it("is published once the node has one, others reach it, and there is a Node", () => {
     const { send, done, at } = started(true);
-    expect(at()).toBe("waiting");
+    expect(at()).toBe("awaitingNetwork");
     for (const none of [{ reachable: false }, { routers: [] }]) expect(send(known(before, none))).toEqual([]);
     expect(send(known(null))).toEqual([]);
     expect(send(known(before))).toEqual([publish(before)]);
@@ -84,7 +84,7 @@ describe("a Node's address in the tailnet", () => {
     const { at, send } = started(true, known(after, { reachable: false }));
     expect(at()).toEqual({ published: "young" });
     expect(send(known(null, { reachable: false }))).toEqual([]);
-    expect(at()).toBe("waiting");
+    expect(at()).toBe("awaitingNetwork");
     expect(send(known(after, { reachable: false }))).toEqual([]);
     expect(at()).toEqual({ published: "young" });
   });
@@ -127,7 +127,7 @@ describe("a Node's address in the tailnet", () => {
     expect(back.at()).toEqual({ published: "young" });
     const gone = overruled();
     gone.send(known(null));
-    expect(gone.at()).toBe("waiting");
+    expect(gone.at()).toBe("awaitingNetwork");
   });
 
   it("is tried ever more slowly while it is refused, and at its first success nothing of that is left", () => {

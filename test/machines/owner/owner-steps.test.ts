@@ -89,7 +89,7 @@ describe("the owner's tailscaled", () => {
     expect(done("seek", { ...found, attended })).toEqual([feed]);
     expect(at()).toEqual({ found: "examining" });
     expect(send(read())).toEqual([session(arrival), enter()]);
-    expect(at()).toEqual({ found: { attending: { session: "settling", preferences: "entering" } } });
+    expect(at()).toEqual({ found: { attending: { session: "awaitingTailnet", preferences: "entering" } } });
     expect(done("enter", terms)).toEqual([offered]);
     expect(preferences()).toBe("awaitingGuard");
     // No limit lets it go on without the guard.
@@ -356,7 +356,7 @@ describe("a tailscaled that comes and goes", () => {
     expect(timers()).toEqual([200]);
     expect(fire(200)).toEqual([seek]);
     expect(fail("seek", nobody)).toEqual([]);
-    expect(at()).toEqual({ away: "pausing" });
+    expect(at()).toEqual({ away: "awaitingPoll" });
     expect(timers()).toEqual([200]);
     fire(200);
     done("seek", found);

@@ -31,7 +31,7 @@ describe("reports about pods", () => {
     expect(timers()).toEqual([12_000]);
     expect(want("b")).toEqual([]);
     expect(done("post", posted("a"))).toEqual([]);
-    expect(at()).toBe("pacing");
+    expect(at()).toBe("rateLimited");
     expect(timers()).toEqual([200]);
     expect(fire(200)).toEqual([post("b")]);
     done("post", posted("b"));
@@ -98,7 +98,7 @@ describe("reports about pods", () => {
     const { want, fail, fire, at, context } = started();
     want("a");
     expect(fail("post", broken)).toEqual([counted()]);
-    expect(at()).toBe("pacing");
+    expect(at()).toBe("rateLimited");
     expect(context()).toMatchObject({ failure: brokenFailure, attempt: 0 });
     expect(fire(200)).toEqual([]);
     expect(want("a")).toEqual([post("a")]);

@@ -278,7 +278,7 @@ describe("a removal", () => {
     ]);
     send(add("a2"));
     for (let failed = 0; failed < 7; failed += 1) {
-      expect(at()).toEqual(removing("pausing"));
+      expect(at()).toEqual(removing("backingOff"));
       expect(timers()).toEqual([pause(failed)]);
       expect(fire(pause(failed))).toEqual([detach]);
       expect(fail("detach", broken)).toEqual([counted()]);

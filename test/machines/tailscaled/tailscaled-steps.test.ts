@@ -59,7 +59,7 @@ describe("tailscaled", () => {
     expect(done("enter", "9 900")).toEqual([opened]);
     expect(timers()).toEqual([5_000]);
     expect(send({ type: "tailnetNamespace.held" })).toEqual([session(arrival)]);
-    expect(at()).toEqual({ attending: "settling" });
+    expect(at()).toEqual({ attending: "awaitingTailnet" });
   });
 
   it("waits 5 s at most for the guard", () => {
@@ -120,7 +120,7 @@ describe("tailscaled", () => {
     expect(timers()).toEqual([200]);
     expect(fire(200)).toEqual([seek]);
     expect(fail("seek", away("TAILSCALED_AWAY"))).toEqual([]);
-    expect(at()).toEqual({ away: "pausing" });
+    expect(at()).toEqual({ away: "awaitingPoll" });
     expect(timers()).toEqual([200]);
     fire(200);
     expect(fail("seek", away("WIRE_GONE"))).toEqual([

@@ -51,7 +51,7 @@ describe("a watch", () => {
     expect(send(changed)).toEqual([told(changed)]);
     expect(send(bookmark)).toEqual([]);
     expect(send({ type: "watch.ended" })).toEqual([{ stop: "follow" }]);
-    expect(at()).toBe("pausing");
+    expect(at()).toBe("endedEarly");
     expect(fire(wait(0))).toEqual([follow("14")]);
     expect(at()).toEqual({ following: "resuming" });
     expect(send(opened)).toEqual([]);
