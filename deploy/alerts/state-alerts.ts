@@ -130,7 +130,7 @@ export const stateAlerts: readonly StateAlert[] = [
     },
   },
   {
-    alert: "HeadcniHeadscaleAway",
+    alert: "HeadcniHeadscaleUnreachable",
     severity: "warning",
     matter: "Headscale does not answer; what runs keeps running",
     states: {
@@ -178,7 +178,7 @@ export const stateAlerts: readonly StateAlert[] = [
     states: { config: ["following.validating", "following.applying", "backingOff"] },
   },
   {
-    alert: "HeadcniApiServerAway",
+    alert: "HeadcniApiServerUnreachable",
     severity: "warning",
     matter: "the Kubernetes API server does not answer; what runs keeps running",
     states: {

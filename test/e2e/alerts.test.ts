@@ -172,13 +172,13 @@ test(
   async () => {
     onTestFinished(() => startService(lab(), { name: "headscale" }));
     await killService(lab(), { name: "headscale" });
-    const away = await untilRings(node(), "HeadcniHeadscaleAway", {
+    const away = await untilRings(node(), "HeadcniHeadscaleUnreachable", {
       machine: "headscale",
       severity: "warning",
     });
     expect(away.annotations["description"]).toContain("Headscale is away; what runs keeps running");
     await startService(lab(), { name: "headscale" });
-    await untilSilent(node(), ["HeadcniHeadscaleAway"]);
+    await untilSilent(node(), ["HeadcniHeadscaleUnreachable"]);
   },
   minutes(6),
 );

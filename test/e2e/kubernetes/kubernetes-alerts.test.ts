@@ -38,7 +38,7 @@ describe("alerts", () => {
     async () => {
       onTestFinished(() => startService(lab(), apiServer));
       await killService(lab(), apiServer);
-      const away = await untilRings(node(), "HeadcniApiServerAway", {
+      const away = await untilRings(node(), "HeadcniApiServerUnreachable", {
         machine: "watch",
         severity: "warning",
       });
@@ -65,7 +65,7 @@ describe("alerts", () => {
       await passMinuteInDaemon(lab(), node());
       const [notServing] = await Promise.all([
         untilRings(node(), "HeadcniNotServing", { machine: "headcni", severity: "critical" }),
-        untilRings(node(), "HeadcniApiServerAway", { machine: "watch" }),
+        untilRings(node(), "HeadcniApiServerUnreachable", { machine: "watch" }),
         untilRings(node(), "HeadcniCniCallsSlow", { command: "ADD", severity: "warning" }),
       ]);
       expect(noCidr.annotations["summary"]).toContain("the node has no pod CIDR: ownNode on 127.0.0.1");
@@ -75,7 +75,7 @@ describe("alerts", () => {
 
       await startService(lab(), apiServer);
       await waitForDaemon(lab(), node(), minutes(2));
-      await untilSilent(node(), ["HeadcniApiServerAway", "HeadcniNoPodCidr", "HeadcniNotServing"]);
+      await untilSilent(node(), ["HeadcniApiServerUnreachable", "HeadcniNoPodCidr", "HeadcniNotServing"]);
     },
     minutes(8),
   );
