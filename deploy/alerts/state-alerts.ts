@@ -59,7 +59,7 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniTailnetDown",
     severity: "critical",
-    matter: "the tailnet does not stand",
+    matter: "the tailnet is down",
     states: {
       // A tailscaled that ends again and again goes round through all of these.
       tailscaled: ["away", "entering", "awaitingGuard", "attending.awaitingTailnet"],
@@ -90,7 +90,7 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniAllowlistStale",
     severity: "critical",
-    matter: "nodes that join or change are refused by this one, or this one by them",
+    matter: "this node refuses nodes that join or change, or they refuse it",
     states: {
       wire: ["enclosing"],
       // Each life of a machine that fails again and again is short.
@@ -132,7 +132,7 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniHeadscaleUnreachable",
     severity: "warning",
-    matter: "Headscale does not answer; what runs keeps running",
+    matter: "Headscale does not answer; running pods keep working",
     states: {
       headscale: ["probing", "backingOff", "connected.working"],
       tailnet: ["degraded"],
@@ -142,7 +142,7 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniHeadscaleRefused",
     severity: "critical",
-    matter: "Headscale does not take the API key",
+    matter: "Headscale rejects the API key",
     states: { headscale: ["refused"] },
     certain: true,
   },
@@ -162,13 +162,13 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniGuardFighting",
     severity: "critical",
-    matter: "the node's rules and routes do not stay as they must be",
+    matter: "the node's rules and routes do not stay in the desired state",
     states: { guard: ["checking", "repairing", "fighting", "backingOff"] },
   },
   {
     alert: "HeadcniPodNotRemoved",
     severity: "warning",
-    matter: "what a pod left cannot be removed",
+    matter: "what a deleted pod left cannot be removed",
     states: { pod: ["detaching"] },
   },
   {
@@ -180,7 +180,7 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniApiServerUnreachable",
     severity: "warning",
-    matter: "the Kubernetes API server does not answer; what runs keeps running",
+    matter: "the Kubernetes API server does not answer; running pods keep working",
     states: {
       watch: ["following.listing", "following.resuming", "endedEarly", "backingOff"],
       ownNode: ["working.holding.unconfirmed"],

@@ -83,7 +83,7 @@ export const nodeListMachine = setup({
       after: { recalling: "resting" },
     },
     resting: {
-      meta: mayLast("the list in the state directory says what the cluster does"),
+      meta: mayLast("the list in the state directory is current"),
       always: { guard: "differs", target: "writing" },
       // Somebody may have removed it.
       after: {
@@ -94,7 +94,7 @@ export const nodeListMachine = setup({
       },
     },
     writing: {
-      meta: stuckAfter(limits.writing, "the state directory takes no writes"),
+      meta: stuckAfter(limits.writing, "the state directory is not writable"),
       invoke: {
         src: "write",
         input: ({ context: { wanted } }) => ({ bindings: wanted ?? [] }),
@@ -105,7 +105,7 @@ export const nodeListMachine = setup({
     backingOff: {
       meta: stuckAfter(
         retry.maxMs,
-        "the list of Nodes cannot be written: headcni-wire refuses new Nodes and believes those that left",
+        "the list of Nodes cannot be written: headcni-wire refuses new Nodes and still accepts those that left",
         "warn",
       ),
       after: { retry: "resting" },

@@ -122,7 +122,7 @@ export const cniMachine = cniSetup.createMachine({
           },
         },
         serving: {
-          meta: mayLast("this is where calls come in", "info"),
+          meta: mayLast("accepts CNI calls", "info"),
           entry: "tellServing",
         },
         closing: {
@@ -134,7 +134,7 @@ export const cniMachine = cniSetup.createMachine({
       },
     },
     backingOff: {
-      meta: stuckAfter(limits.pause, "waiting to listen again", "error"),
+      meta: stuckAfter(limits.pause, "waits before it listens again", "error"),
       entry: "abandonAll",
       on: { "cni.close": "closed" },
       after: { pause: "open" },

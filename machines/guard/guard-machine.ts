@@ -211,7 +211,7 @@ export const guardMachine = setup({
       },
     },
     repairing: {
-      meta: stuckAfter(limits.repairing, "the kernel or nft does not take a repair", "warn"),
+      meta: stuckAfter(limits.repairing, "the kernel or nft does not finish a repair", "warn"),
       entry: "announceRepairing",
       invoke: {
         src: "repair",
@@ -237,7 +237,7 @@ export const guardMachine = setup({
       },
     },
     holding: {
-      meta: mayLast("everything is as it must be; each change and each minute is a check"),
+      meta: mayLast("the desired state holds; it is checked after each change and every minute"),
       entry: "announceHeld",
       on: { "kernel.changed": looked },
       after: { recheck: { target: "checking", actions: "lookAtAll" } },

@@ -126,11 +126,11 @@ export const headscaleMachine = setup({
       on: { "control.lost": "backingOff" },
       states: {
         idle: {
-          meta: mayLast("Headscale is asked only on request"),
+          meta: mayLast("no request to Headscale is open"),
           always: { guard: "hasJob", target: "working" },
         },
         working: {
-          meta: stuckAfter(limits.exchange, "Headscale takes long over a request of this node"),
+          meta: stuckAfter(limits.exchange, "Headscale is slow to answer a request of this node"),
           invoke: {
             src: "serve",
             input: ({ context }) => ({ task: taskOf(context) }),
@@ -168,12 +168,12 @@ export const headscaleMachine = setup({
       },
     },
     backingOff: {
-      meta: stuckAfter(retry.maxMs, "Headscale is away; what runs keeps running", "warn"),
+      meta: stuckAfter(retry.maxMs, "Headscale is unreachable; running pods keep working", "warn"),
       on: { "control.restored": "probing" },
       after: { backoff: { target: "probing", actions: "countAttempt" } },
     },
     refused: {
-      meta: stuckAfter(limits.refused, "Headscale does not take the API key: replace the key file", "error"),
+      meta: stuckAfter(limits.refused, "Headscale rejects the API key: replace the key file", "error"),
       after: { refused: "probing" },
     },
   },

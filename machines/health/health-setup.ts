@@ -22,10 +22,10 @@ export function levelOf(health: HealthSnapshot): HealthLevel {
   return healthLevel(health.value, health.hasTag("problem"), health.context);
 }
 
-export const well = mayLast("its owner reports nothing amiss");
+export const well = mayLast("its machine reports no problem");
 export const unheard = {
   tags: "problem" as const,
-  meta: mayLast("its owner has not reported yet: see its machine"),
+  meta: mayLast("its machine has not reported yet"),
 };
 
 /** A node is not whole for as long as this is not known. */

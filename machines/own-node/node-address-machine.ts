@@ -143,13 +143,13 @@ export const nodeAddressMachine = setup({
   states: {
     judging: { always: [off, overruled, published, { target: "awaitingNetwork" }] },
     off: {
-      meta: mayLast("kubernetes.publishNodeAddress is off, and the Node has nothing of it"),
+      meta: mayLast("kubernetes.publishNodeAddress is off, and the Node has no tailnet address"),
       always: [withdraw],
     },
     awaitingNetwork: {
       meta: stuckAfter(
         limits.awaitingNetwork,
-        "the Node gets its tailnet address once it is there and this node's network is whole",
+        "waits for the Node and for this node's network before it publishes the tailnet address",
       ),
       always: [published, overruled, publish, initialize],
     },
@@ -169,7 +169,7 @@ export const nodeAddressMachine = setup({
       initial: "young",
       states: {
         young: {
-          meta: mayLast("whether others write over it shows within minutes"),
+          meta: mayLast("waits to see whether others overwrite it"),
           after: { young: "steady" },
         },
         steady: {
@@ -179,11 +179,11 @@ export const nodeAddressMachine = setup({
       },
     },
     changing: {
-      meta: stuckAfter(limits.changing, "the API server does not take the Node's addresses", "warn"),
+      meta: stuckAfter(limits.changing, "the API server does not accept the Node's addresses", "warn"),
       initial: "publishing",
       states: {
         publishing: {
-          meta: stuckAfter(limits.writing, "the API server does not take the Node's tailnet address"),
+          meta: stuckAfter(limits.writing, "the API server does not accept the Node's tailnet address"),
           entry: "keepFrom",
           invoke: {
             src: "write",
@@ -206,7 +206,7 @@ export const nodeAddressMachine = setup({
           after: late,
         },
         withdrawing: {
-          meta: stuckAfter(limits.writing, "the API server does not give the Node its own addresses back"),
+          meta: stuckAfter(limits.writing, "the API server does not restore the Node's own addresses"),
           entry: "keepFrom",
           invoke: {
             src: "write",
@@ -219,13 +219,16 @@ export const nodeAddressMachine = setup({
           after: late,
         },
         confirming: {
-          meta: stuckAfter(limits.confirming, "the API server took it, and its watch does not show it"),
+          meta: stuckAfter(
+            limits.confirming,
+            "the API server accepted the change, but its watch does not show it",
+          ),
           entry: "forgetFailure",
           always: { guard: "isShown", target: "choosing" },
           after: { confirming: "choosing" },
         },
         backingOff: {
-          meta: stuckAfter(retry.maxMs, "the Node's addresses were not taken and are tried again"),
+          meta: stuckAfter(retry.maxMs, "the API server did not accept the Node's addresses; retrying"),
           after: { backoff: "choosing" },
         },
         choosing: { always: [publish, initialize, withdraw, { target: "#nodeAddress.judging" }] },

@@ -64,11 +64,11 @@ export const nodeIdentityMachine = setup({
   },
   states: {
     resting: {
-      meta: mayLast("the Node says which tailnet node this is, or there is no Node or no login yet"),
+      meta: mayLast("the Node names its tailnet node, or there is no Node or no login yet"),
       always: { guard: not("isAsWanted"), target: "publishing" },
     },
     publishing: {
-      meta: stuckAfter(limits.publishing, "the API server does not take the Node's tailnet node"),
+      meta: stuckAfter(limits.publishing, "the API server does not accept the Node's tailnet node"),
       invoke: {
         src: "publish",
         input: ({ context: { wanted } }) => ({ nodeId: wanted }),

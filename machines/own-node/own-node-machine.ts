@@ -121,7 +121,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           },
           states: {
             awaitingApiServer: {
-              meta: stuckAfter(limits.awaitingApiServer, "the API server does not answer at once"),
+              meta: stuckAfter(limits.awaitingApiServer, "the API server has not answered yet"),
               after: {
                 awaitingApiServer: [
                   {
@@ -148,7 +148,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           },
         },
         remembering: {
-          meta: stuckAfter(limits.remembering, "the state directory takes no writes"),
+          meta: stuckAfter(limits.remembering, "the state directory is not writable"),
           invoke: {
             src: "remember",
             input: ({ context }) => ({ podCidrs: context.inForce }),
@@ -176,7 +176,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
             unconfirmed: {
               meta: stuckAfter(
                 limits.unconfirmed,
-                "the API server is away: this node goes on with the pod CIDR it had",
+                "the API server is unreachable: this node keeps its pod CIDR",
                 "warn",
               ),
               entry: {
@@ -214,7 +214,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           },
         },
         moving: {
-          meta: stuckAfter(limits.remembering, "the state directory takes no writes", "warn"),
+          meta: stuckAfter(limits.remembering, "the state directory is not writable", "warn"),
           invoke: {
             src: "remember",
             input: ({ context }) => ({ podCidrs: foundPrefixes(context) ?? [] }),
@@ -225,13 +225,13 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           after: { remembering: "moved" },
         },
         moved: {
-          meta: stuckAfter(limits.moved, "the daemon does not end to begin anew", "warn"),
+          meta: stuckAfter(limits.moved, "the daemon does not restart", "warn"),
           entry: "reportMoved",
         },
       },
     },
     crashed: {
-      meta: stuckAfter(limits.crashed, "a part of this machine failed and is started again", "error"),
+      meta: stuckAfter(limits.crashed, "a part of this machine failed and is being restarted", "error"),
       after: { crashed: "working" },
     },
   },

@@ -90,7 +90,7 @@ export const ownerSetup = setup({
     }),
     keepFacts: assign((_, facts: OwnerFacts) => ({ facts, unread: "" })),
     keepUnread: assign((_, { reason }: OwnerUnread) => ({
-      unread: `the node's tailscaled cannot be looked at: ${reason}`,
+      unread: `the node's tailscaled cannot be read: ${reason}`,
     })),
     /** Another tailscaled, or this one after a restart, is another matter. */
     forgetFacts: assign({ facts: null, unread: "" }),

@@ -97,11 +97,11 @@ export const podReportsMachine = setup({
   },
   states: {
     resting: {
-      meta: mayLast("there is nothing to tell about pods"),
+      meta: mayLast("no Event about a pod is due"),
       always: { guard: "hasWork", target: "posting", actions: "begin" },
     },
     posting: {
-      meta: stuckAfter(limits.posting, "the API server does not take Events"),
+      meta: stuckAfter(limits.posting, "the API server does not accept Events"),
       invoke: {
         src: "post",
         input: ({ context }) => orderOf(context.book),
@@ -135,11 +135,11 @@ export const podReportsMachine = setup({
       },
     },
     rateLimited: {
-      meta: stuckAfter(limits.rateLimited, "the next report waits its turn"),
+      meta: stuckAfter(limits.rateLimited, "waits before it sends the next Event"),
       after: { rateLimited: "resting" },
     },
     backingOff: {
-      meta: stuckAfter(retry.maxMs, "the API server is away; reports about pods wait"),
+      meta: stuckAfter(retry.maxMs, "the API server is unreachable: Events about pods wait"),
       after: { backoff: "resting" },
     },
   },

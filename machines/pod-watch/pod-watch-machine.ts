@@ -60,10 +60,10 @@ export const podWatchMachine = podWatchSetup.createMachine({
           on: { "watch.listed": { target: ".current", actions: keepPods } },
           states: {
             unknown: {
-              meta: stuckAfter(limits.listing, "this node's pods are not known: orphans stay where they are"),
+              meta: stuckAfter(limits.listing, "this node's pods are not known: orphans stay"),
             },
             current: {
-              meta: mayLast("each change of this node's pods is told"),
+              meta: mayLast("the watch reports each change of this node's pods"),
               entry: ["isCurrent", "forgetFailure"],
               on: {
                 "watch.changed": { actions: keepPods },
@@ -71,7 +71,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
               },
             },
             stale: {
-              meta: stuckAfter(limits.stale, "the API server is away: orphans stay where they are"),
+              meta: stuckAfter(limits.stale, "the API server is unreachable: orphans stay"),
               on: {
                 "watch.restored": "current",
                 "watch.changed": { target: "current", actions: keepPods },
@@ -113,7 +113,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
               ],
             },
             examining: {
-              meta: stuckAfter(limits.examining, "the node's processes cannot be looked through"),
+              meta: stuckAfter(limits.examining, "the node's processes cannot be listed"),
               invoke: {
                 src: "examine",
                 input: ({ context }) => ({ attachment: orphanOf(context) ?? nobody }),
@@ -149,7 +149,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
               after: { detaching: { target: "rateLimited", actions: "spare" } },
             },
             rateLimited: {
-              meta: stuckAfter(limits.rateLimited, "the next orphan waits its turn"),
+              meta: stuckAfter(limits.rateLimited, "waits before it removes the next orphan"),
               after: { rateLimited: "resting" },
             },
           },
@@ -157,7 +157,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
       },
     },
     crashed: {
-      meta: stuckAfter(limits.crashed, "a part of this machine failed and is started again", "error"),
+      meta: stuckAfter(limits.crashed, "a part of this machine failed and is being restarted", "error"),
       entry: "doubt",
       after: { crashed: "working" },
     },

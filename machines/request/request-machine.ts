@@ -87,7 +87,7 @@ export const requestMachine = requestSetup.createMachine({
       after: { deadline: "late" },
     },
     late: {
-      meta: stuckAfter(limits.late, "the registry does not say how far a call is", "warn"),
+      meta: stuckAfter(limits.late, "the registry does not report the progress of a call", "warn"),
       entry: "withdraw",
       after: {
         late: {

@@ -35,7 +35,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
   },
   states: {
     announcing: {
-      meta: stuckAfter(limits.announce, "tailscaled does not stand, nobody hears of this prefix"),
+      meta: stuckAfter(limits.announce, "tailscaled is not up: peers do not learn this prefix"),
       entry: { type: "report", params: "announcing" },
       always: [
         { guard: "served", target: "awaitingService" },
@@ -93,7 +93,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
           after: { service: { target: "#ownRoute.awaitingApproval", actions: "countRound" } },
         },
         proving: {
-          meta: stuckAfter(limits.prove, "a proof takes longer than its packets may"),
+          meta: stuckAfter(limits.prove, "a proof takes longer than the deadlines of its packets"),
           always: { guard: "refused", target: "pending" },
           invoke: {
             src: "prove",
@@ -134,7 +134,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
         },
         // An approval taken back in Headscale 0.29 is told to all but the node itself: only a packet shows it.
         checking: {
-          meta: stuckAfter(limits.prove, "a proof takes longer than its packets may"),
+          meta: stuckAfter(limits.prove, "a proof takes longer than the deadlines of its packets"),
           invoke: {
             src: "prove",
             input: ({ context }) => proofOf(context),
@@ -152,7 +152,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       },
     },
     lost: {
-      meta: stuckAfter(limits.regain, "Headscale no longer makes this node serve its prefix", "warn"),
+      meta: stuckAfter(limits.regain, "Headscale no longer lets this node serve its prefix", "warn"),
       entry: { type: "report", params: "lost" },
       always: { guard: "served", target: "awaitingService" },
       after: { regain: "awaitingApproval" },

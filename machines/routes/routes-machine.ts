@@ -39,11 +39,11 @@ export const routesMachine = routesSetup.createMachine({
       ],
     },
     debouncing: {
-      meta: stuckAfter(limits.settle, "changes come in bursts: one look for all of them"),
+      meta: stuckAfter(limits.settle, "waits for the end of a burst of changes"),
       after: { settle: "reading" },
     },
     reading: {
-      meta: stuckAfter(limits.read, "the kernel does not list X's routes"),
+      meta: stuckAfter(limits.read, "the kernel does not list the routes of the tailnet namespace"),
       entry: "lookBegins",
       invoke: {
         src: "readTable",

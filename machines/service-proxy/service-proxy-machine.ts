@@ -74,7 +74,7 @@ export const serviceProxyMachine = setup({
       },
     },
     resting: {
-      meta: mayLast("what translates Services' addresses is looked at now and then"),
+      meta: mayLast("checks now and then what translates Services' addresses"),
       after: { relook: "looking" },
     },
   },

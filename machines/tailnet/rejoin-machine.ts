@@ -66,11 +66,11 @@ export const rejoinMachine = setup({
       },
     },
     awaitingTick: {
-      meta: stuckAfter(limits.tick, "the moment at which all nodes look for Headscale"),
+      meta: stuckAfter(limits.tick, "waits for the moment at which all nodes probe Headscale"),
       after: { untilTick: "probing" },
     },
     probing: {
-      meta: stuckAfter(limits.tick, "Headscale does not answer, and the probe does not end"),
+      meta: stuckAfter(limits.tick, "the probe of Headscale does not end"),
       invoke: {
         src: "probe",
         input: { limitMs: limits.probe },
@@ -79,7 +79,7 @@ export const rejoinMachine = setup({
       },
     },
     aligning: {
-      meta: stuckAfter(limits.tick, "the moment at which all nodes come back"),
+      meta: stuckAfter(limits.tick, "waits for the moment at which all nodes reconnect"),
       after: { untilMoment: "asking" },
     },
     asking: {
@@ -91,7 +91,7 @@ export const rejoinMachine = setup({
       },
     },
     backingOff: {
-      meta: stuckAfter(pause.maxMs, "Headscale answers but does not take this node back"),
+      meta: stuckAfter(pause.maxMs, "Headscale answers, but tailscaled does not reconnect to it"),
       after: { pause: "readingClock" },
     },
   },

@@ -116,7 +116,7 @@ export const tailnetFeedMachine = setup({
       },
       states: {
         looking: {
-          meta: stuckAfter(limits.silence, "tailscaled runs and does not answer, or only with errors"),
+          meta: stuckAfter(limits.silence, "tailscaled runs but does not answer, or answers with errors"),
           initial: "reading",
           states: {
             reading: {
@@ -143,7 +143,7 @@ export const tailnetFeedMachine = setup({
           },
         },
         resting: {
-          meta: stuckAfter(limits.pulse, "the status was read a moment ago"),
+          meta: stuckAfter(limits.pulse, "the status was just read"),
           always: { guard: "hinted", target: "debouncing" },
           after: { pulse: "watching" },
         },
@@ -162,7 +162,7 @@ export const tailnetFeedMachine = setup({
           after: { pulse: { target: "watching", reenter: true } },
         },
         debouncing: {
-          meta: stuckAfter(limits.settle, "changes come in bursts: one look for all of them"),
+          meta: stuckAfter(limits.settle, "waits for the end of a burst of changes"),
           after: { settle: "looking" },
         },
       },
@@ -179,7 +179,7 @@ export const tailnetFeedMachine = setup({
       },
     },
     reopening: {
-      meta: stuckAfter(limits.reopen, "tailscaled lives but closes its bus"),
+      meta: stuckAfter(limits.reopen, "tailscaled runs but closes its IPN bus"),
       after: { reopen: "open" },
     },
     gone: { type: "final" },

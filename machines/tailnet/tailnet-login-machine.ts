@@ -96,7 +96,7 @@ export const tailnetLoginMachine = setup({
     },
     // A node key is given up only when Headscale keeps asking: it may be in the middle of taking it.
     confirming: {
-      meta: stuckAfter(limits.confirm, "Headscale does not know this node any more", "warn"),
+      meta: stuckAfter(limits.confirm, "Headscale no longer knows this node", "warn"),
       after: { confirm: "obtaining" },
     },
     obtaining: {
@@ -109,7 +109,7 @@ export const tailnetLoginMachine = setup({
       ],
     },
     asking: {
-      meta: stuckAfter(limits.ask, "Headscale's API makes no auth key for this node"),
+      meta: stuckAfter(limits.ask, "Headscale's API creates no auth key for this node"),
       entry: "askForKey",
       on: {
         "authKey.granted": "loggingIn",
@@ -123,7 +123,7 @@ export const tailnetLoginMachine = setup({
       meta: stuckAfter(limits.owner, "the owner of the node's tailscaled has to log it in", "warn"),
     },
     loggingIn: {
-      meta: stuckAfter(limits.login, "tailscaled takes long over a login"),
+      meta: stuckAfter(limits.login, "tailscaled is slow to log in"),
       invoke: {
         src: "login",
         input: ({ context: { wanted }, event }) =>

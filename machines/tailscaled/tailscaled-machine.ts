@@ -46,7 +46,7 @@ const nobody: FoundTailscaled = { pid: 0, startTime: "", attended: false };
 
 /**
  * The process: which tailscaled headcni-wire runs. Each one gets a `tailnet` of its own, so that nothing which is told of
- * one is ever taken for another. Losing control is no reason to touch it: what runs keeps running on the last netmap.
+ * one is ever taken for another. Losing control is no reason to touch it: running pods keep working on the last netmap.
  */
 export const tailscaledMachine = setup({
   types: {} as MachineTypes & {
@@ -134,7 +134,7 @@ export const tailscaledMachine = setup({
           },
         },
         missing: {
-          meta: stuckAfter(limits.pause, "headcni-wire runs no tailscaled, for a reason that is new", "warn"),
+          meta: stuckAfter(limits.pause, "headcni-wire runs no tailscaled, for a new reason", "warn"),
           after: { pause: "seeking" },
         },
         awaitingPoll: {
@@ -164,7 +164,7 @@ export const tailscaledMachine = setup({
     },
     // A login before the way to Headscale is open fails, and tailscaled's own backoff then costs it over a second.
     awaitingGuard: {
-      meta: stuckAfter(limits.guard, "the tailnet namespace is not as it must be: see guard"),
+      meta: stuckAfter(limits.guard, "the tailnet namespace is not in the desired state: see guard"),
       on: { "tailnetNamespace.held": "attending" },
       after: { guard: "attending" },
     },
@@ -194,9 +194,12 @@ export const tailscaledMachine = setup({
       initial: "awaitingTailnet",
       states: {
         awaitingTailnet: {
-          meta: stuckAfter(limits.settle, "tailscaled runs and the tailnet does not stand: see tailnet"),
+          meta: stuckAfter(
+            limits.settle,
+            "tailscaled runs, but the tailnet is down: see the machine tailnet",
+          ),
         },
-        steady: { meta: mayLast("how the tailnet is, the machine tailnet says") },
+        steady: { meta: mayLast("the machine tailnet has the details") },
       },
     },
   },

@@ -130,7 +130,7 @@ export const watchMachine = setup({
       states: {
         opening: { always: [{ guard: "resumes", target: "resuming" }, { target: "listing" }] },
         listing: {
-          meta: stuckAfter(limits.listing, "the API server does not give the list of objects"),
+          meta: stuckAfter(limits.listing, "the API server does not list the objects"),
           on: {
             "watch.listed": {
               target: "watching",
@@ -139,17 +139,17 @@ export const watchMachine = setup({
           },
         },
         resuming: {
-          meta: stuckAfter(limits.resuming, "the API server does not take the watch"),
+          meta: stuckAfter(limits.resuming, "the API server does not accept the watch"),
           on: { "watch.opened": { target: "watching", actions: "tellRestored" } },
         },
         watching: {
-          meta: mayLast("what changes is told; nothing is asked for"),
+          meta: mayLast("the watch is open"),
           on: { "watch.changed": { actions: { type: "forward", params: ({ event }) => event } } },
         },
       },
     },
     unknownKind: {
-      meta: mayLast("this API server has no objects of the kind: a later one may, and is asked now and then"),
+      meta: mayLast("this API server has no objects of the kind; asks again now and then"),
       after: { relook: "following" },
     },
     endedEarly: {
@@ -157,7 +157,7 @@ export const watchMachine = setup({
       after: { backoff: { target: "following", actions: "countAttempt" } },
     },
     backingOff: {
-      meta: stuckAfter(retry.maxMs, "the API server is away; what runs keeps running", "warn"),
+      meta: stuckAfter(retry.maxMs, "the API server is unreachable; running pods keep working", "warn"),
       after: { backoff: { target: "following", actions: "countAttempt" } },
     },
     refused: {

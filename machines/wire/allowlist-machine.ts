@@ -151,7 +151,7 @@ export const allowlistMachine = setup({
         unlisted: {
           meta: stuckAfter(
             limits.recheck,
-            "the daemon has written no list of Nodes yet: what was believed before stands, and no other peer",
+            "the daemon has written no list of Nodes yet: only what was allowed before is accepted",
             "warn",
           ),
           after: { recheck: "reading" },
@@ -159,7 +159,7 @@ export const allowlistMachine = setup({
         unreadable: {
           meta: stuckAfter(
             limits.retry,
-            "the list of Nodes cannot be read: what it said last stands",
+            "the list of Nodes cannot be read: the last one stays in force",
             "warn",
           ),
           after: { retry: "reading" },
@@ -205,7 +205,7 @@ export const allowlistMachine = setup({
               },
             },
             rateLimited: {
-              meta: stuckAfter(limits.readSpacing, "the netmap was read a moment ago"),
+              meta: stuckAfter(limits.readSpacing, "the netmap was just read"),
               after: { readSpacing: "resting" },
             },
             backingOff: {
@@ -215,7 +215,10 @@ export const allowlistMachine = setup({
           },
         },
         away: {
-          meta: stuckAfter(limits.reopen, "tailscaled does not tell of its netmap: what is in force stays"),
+          meta: stuckAfter(
+            limits.reopen,
+            "tailscaled does not report its netmap: the allowlist in force stays",
+          ),
           after: { reopen: "following" },
         },
       },
@@ -225,7 +228,7 @@ export const allowlistMachine = setup({
       initial: "hearing",
       states: {
         hearing: {
-          meta: mayLast("who changes the table is heard"),
+          meta: mayLast("listens for changes of the table"),
           invoke: {
             src: "watchTable",
             id: "watchTable",
@@ -242,7 +245,7 @@ export const allowlistMachine = setup({
         deaf: {
           meta: stuckAfter(
             limits.rewatch,
-            "the kernel does not tell who changes the allowlist's table: it is loaded twice a second",
+            "the kernel does not report changes of the allowlist's table: it is reloaded twice a second",
             "warn",
           ),
           after: { rewatch: { target: "hearing", actions: { type: "doubt", params: unheard } } },
@@ -266,11 +269,11 @@ export const allowlistMachine = setup({
           },
         },
         rateLimited: {
-          meta: stuckAfter(limits.applySpacing, "the allowlist was loaded a moment ago"),
+          meta: stuckAfter(limits.applySpacing, "the allowlist was just loaded"),
           after: { applySpacing: "inForce" },
         },
         inForce: {
-          meta: mayLast("X lets in what Nodes' own tailnet nodes serve, and nothing else"),
+          meta: mayLast("the allowlist is in force"),
           always: [
             { guard: "isChanged", target: "undone" },
             { guard: "differs", target: "applying" },
@@ -283,7 +286,7 @@ export const allowlistMachine = setup({
           always: "applying",
         },
         backingOff: {
-          meta: stuckAfter(reload.maxMs, "nft does not take the allowlist: what was in force stays", "error"),
+          meta: stuckAfter(reload.maxMs, "nft rejects the allowlist: the last one stays in force", "error"),
           after: { reload: "applying" },
         },
       },

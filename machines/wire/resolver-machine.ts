@@ -62,7 +62,7 @@ export const wireResolverMachine = setup({
       initial: "young",
       states: {
         young: {
-          meta: stuckAfter(limits.steady, "headcni-resolver has not stayed up for long yet"),
+          meta: stuckAfter(limits.steady, "headcni-resolver started recently"),
           after: { steady: "steady" },
         },
         steady: {

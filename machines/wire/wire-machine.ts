@@ -125,7 +125,7 @@ export const wireMachine = setup({
   },
   states: {
     preparing: {
-      meta: stuckAfter(limits.prepare, "the kernel does not make the tailnet namespace", "info"),
+      meta: stuckAfter(limits.prepare, "the kernel does not create the tailnet namespace", "info"),
       invoke: {
         src: "prepare",
         onDone: [
@@ -136,14 +136,14 @@ export const wireMachine = setup({
       },
     },
     unprepared: {
-      meta: stuckAfter(restart.maxMs, "the tailnet namespace cannot be made", "error"),
+      meta: stuckAfter(restart.maxMs, "the tailnet namespace cannot be created", "error"),
       after: { restart: "preparing" },
     },
     // tailscaled passes its first packet with what is believed in force, or not at all.
     enclosing: {
       meta: stuckAfter(
         limits.enclose,
-        "nft does not take the allowlist, and tailscaled waits for it: see the machine allowlist",
+        "nft rejects the allowlist, and tailscaled waits for it: see the machine allowlist",
       ),
       entry: "startAllowlist",
       on: { "allowlist.inForce": "announcing" },
@@ -197,7 +197,7 @@ export const wireMachine = setup({
           after: { retry: "publishing" },
         },
         young: {
-          meta: stuckAfter(limits.steady, "tailscaled has not stayed up for long yet", "info"),
+          meta: stuckAfter(limits.steady, "tailscaled started recently", "info"),
           after: { started: { actions: "forgetFailures" }, steady: "steady" },
         },
         steady: { meta: mayLast("tailscaled runs") },

@@ -33,7 +33,7 @@ export async function runProgram(call: ProgramCall, signal?: AbortSignal): Promi
   // 127: nsenter or sh found its own way but not the program.
   if (error.code === "ENOENT" || (file !== program && error.code === 127))
     throw new FirewallProgramError(`${program} is not installed`, { code: "PROGRAM_MISSING", program });
-  const text = error.killed ? `gave no answer within ${timeoutMs / 1000} s` : firstLines(stderr);
+  const text = error.killed ? `did not answer within ${timeoutMs / 1000} s` : firstLines(stderr);
   throw new FirewallProgramError(`${program} refused: ${text}`, { code: "REFUSED", program, text });
 }
 

@@ -74,7 +74,7 @@ export function createOwner(options: OwnerOptions): OwnerClient {
     return pid === undefined || startTime === undefined ? undefined : { pid, startTime };
   }
   const noSocket = () =>
-    new OwnerError(`nobody answers on ${socket}: start the node's tailscaled`, {
+    new OwnerError(`nothing answers on ${socket}: start the node's tailscaled`, {
       code: "NO_SOCKET",
       path: socket,
     });

@@ -20,13 +20,13 @@ const options: NonNullable<CliCommand["options"]> = [
     flags: "--minutes <count>",
     summary: `how long the inspector stays on at most, ${min} to ${max} (default ${usual})`,
   },
-  { flags: "--wire", summary: "of headcni-wire on this node instead of the daemon" },
-  { flags: "--on", summary: "only switches it on, says until when, and ends" },
+  { flags: "--wire", summary: "inspect headcni-wire on this node instead of the daemon" },
+  { flags: "--on", summary: "switch it on, print until when, and exit" },
 ];
 
 export const inspectCommand: CliCommand = {
   name: "inspect",
-  summary: "opens a way to the daemon's inspector page and prints its address",
+  summary: "open the daemon's inspector page and print its address",
   synonyms: ["inspector", "open", "ui", "web"],
   options,
   notes: [

@@ -75,7 +75,7 @@ function headscaleText({ headscale, tailscale }: StatusPage, style: Style): stri
   const { url, approval, connected, failure, state } = headscale;
   const away = tailscale.needsLogin
     ? style.bad("answers, but does not know this node")
-    : style.warn("away; what runs keeps running");
+    : style.warn("unreachable; running pods keep working");
   const head = connected ? style.good("connected") : away;
   const ill = failure === "" ? "" : `; ${style.warn(failure)}`;
   return `${head}: ${url}, approval by ${approval}${connected ? "" : ` (${state})`}${ill}`;

@@ -50,7 +50,7 @@ export type Claim =
 const maxOffsets = 2 ** 48;
 /** Base address and router address (prefix.ts) come first. */
 const firstOffset = 2;
-/** Rested entries are thrown away each time their number passes a multiple of this: a look at all of them is not for every DEL. */
+/** Rested entries are dropped each time their number passes a multiple of this: a look at all of them is not for every DEL. */
 const restingBetweenSweeps = 256;
 
 /** An empty pool. `seed` is any 32-bit number; `cursor` a hint from an earlier run. */

@@ -150,7 +150,7 @@ export function rule(invariant: GuardInvariant, wanted: Omit<KernelRule, "protoc
   return { invariant, operation: { op: "rule.add", rule: { ...wanted, protocol: routeProtocol } } };
 }
 
-/** Main sends no pod packet in clear. */
+/** Main sends no pod packet unencrypted. */
 export function refusedInMain({ family, supernets }: FamilySettings): readonly DesiredObject[] {
   return supernets.map((supernet) => route("node.unreachable", unreachable(family, supernet, mainTable)));
 }

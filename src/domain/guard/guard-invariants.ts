@@ -11,7 +11,7 @@ export const guardInvariants = [
   "tailnet.linkAddress",
   /** The first address of each own pod CIDR stands on the node's end; beside the node's own tailscaled on loopback. */
   "node.routerAddress",
-  /** Main sends no pod packet in clear: `unreachable <supernet>` at a metric that loses against every real route. */
+  /** Main sends no pod packet unencrypted: `unreachable <supernet>` at a metric that loses against every real route. */
   "node.unreachable",
   "tailnet.unreachable",
   /** Table T: the default route through X with the router address as source, and a refusal for when X is away. */

@@ -21,7 +21,7 @@ const veth = tailnetLink.tailnet;
 /**
  * Our table in X, where tailscaled runs with its own netfilter off. Through X pass: packets for the supernet into the
  * tailnet, packets from the supernet for our pods out of it, and answers. A sender outside the supernet (a laptop in
- * the tailnet) is refused: our pods' answers to it would leave the node in clear.
+ * the tailnet) is refused: our pods' answers to it would leave the node unencrypted.
  */
 export function tailnetTable(settings: NamespaceGuard): NftTable {
   const families = familySettings(settings);

@@ -45,7 +45,7 @@ export function createNewsMetrics(registry: Registry, options: NewsMetricsOption
   });
   const allocations = new Counter({
     name: "headcni_ip_allocations_total",
-    help: "Pod addresses given out, each of a dual-stack pod.",
+    help: "Pod addresses assigned; a dual-stack pod has two.",
     labelNames: ["strategy"],
     registers,
   });

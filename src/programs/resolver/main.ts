@@ -27,7 +27,8 @@ async function main(): Promise<number | undefined> {
   process.stdin.resume();
   const namespaces = threadNamespaces(loadLibc());
   const node = namespaces.open(values.node);
-  if (node.inode === namespaces.home.inode) return refuse("this is the node's namespace, not X");
+  if (node.inode === namespaces.home.inode)
+    return refuse("this is the node's namespace, not the tailnet namespace");
   permitPort(values.sysctls);
   const tried = await Promise.allSettled(servers.map(listenOn));
   const opened = tried.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));

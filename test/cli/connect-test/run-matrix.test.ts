@@ -50,7 +50,7 @@ function fakeNode(name: string, closed: string[], changes: Partial<RemoteNode> =
 
 const options = { throughputMs: 100, said: () => undefined, signal: new AbortController().signal };
 
-test("every ordered pair is tested, in the order of the names, and every node takes back its pod", async () => {
+test("every ordered pair is tested, in the order of the names, and every node removes its pod", async () => {
   const closed: string[] = [];
   const result = await runMatrix(fakeNode("n1", closed), {
     ...options,

@@ -19,7 +19,7 @@ test.each([
     wanted: { forgotten: true, refusal: "" },
     source: "credentials" as const,
     says: [
-      /does not know this node any more/,
+      /no longer knows this node/,
       /its database is lost/,
       /running pods talk/,
       /headscale\.authKeyFile/,
@@ -30,7 +30,7 @@ test.each([
     wanted: { forgotten: true, refusal: "invalid pre auth key" },
     source: "credentials" as const,
     says: [
-      /does not know this node any more/,
+      /no longer knows this node/,
       /refuses another login \(invalid pre auth key\): put a new pre-auth key/,
     ],
   },
@@ -44,7 +44,7 @@ test.each([
     what: "one whose owner logs it in",
     wanted: { forgotten: true, refusal: "" },
     source: "owner" as const,
-    says: [/does not know this node any more.*; log it in again: `tailscale up --force-reauth`$/],
+    says: [/no longer knows this node.*; log it in again: `tailscale up --force-reauth`$/],
   },
 ])("the cause and what to do: $what", ({ wanted, source, says }) => {
   for (const part of says) expect(loginProblem(wanted, source)).toMatch(part);

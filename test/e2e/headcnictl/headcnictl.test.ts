@@ -133,7 +133,7 @@ test("a degraded node says why, with exit code 1", async () => {
     everyMs: 500,
   });
   const human = await headcnictl(["status"]);
-  expect(human.stdout).toContain("Headscale is away; what runs keeps running");
+  expect(human.stdout).toContain("Headscale is unreachable; running pods keep working");
   await startService(lab(), { name: "headscale" });
   await untilWell();
 });

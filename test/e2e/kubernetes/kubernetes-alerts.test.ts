@@ -42,7 +42,9 @@ describe("alerts", () => {
         machine: "watch",
         severity: "warning",
       });
-      expect(away.annotations["description"]).toContain("the API server is away; what runs keeps running");
+      expect(away.annotations["description"]).toContain(
+        "the API server is unreachable; running pods keep working",
+      );
 
       await stopService(lab(), daemon);
       await rm(join(node().stateDir, "node.json"));
@@ -117,7 +119,7 @@ describe("alerts", () => {
         machine: "nodeIdentity",
         severity: "critical",
       });
-      expect(stale.annotations["summary"]).toContain("are refused by this one, or this one by them");
+      expect(stale.annotations["summary"]).toContain("refuses nodes that join or change, or they refuse it");
       await applyObjects(lab(), daemonRoleObjects());
       await untilSilent(node(), ["HeadcniAllowlistStale"], { timeoutMs: minutes(3) });
     },

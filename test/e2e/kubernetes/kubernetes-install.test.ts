@@ -192,7 +192,7 @@ test("a configuration of another CNI that the runtime would take first is named,
     .join("")
     .split("\n")
     .filter((line) => line.includes("05-other.conflist"));
-  expect(warned).toEqual([expect.stringContaining("takes another configuration before ours")]);
+  expect(warned).toEqual([expect.stringContaining("uses another CNI configuration before")]);
   expect(await run(["cat", other])).toBe(text);
 });
 

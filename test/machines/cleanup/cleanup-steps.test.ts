@@ -101,7 +101,7 @@ describe("cleanup", () => {
   it.each([
     [
       ...["restore", "node", 10_000, "withdraw"],
-      "the API server does not give the Node its own addresses back",
+      "the API server does not restore the Node's own addresses",
     ] as const,
     ["unpublish", "plugin", 5_000, "restore", "the conflist or the plugin cannot be removed"],
     ["withdraw", "routes", 5_000, "detach", "tailscaled does not stop announcing the routes"],

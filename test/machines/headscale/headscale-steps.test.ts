@@ -93,7 +93,7 @@ describe("the connection to Headscale", () => {
     ]);
   });
 
-  it("tells the asker of a job that cannot be done, and goes on with the next", () => {
+  it("tells the asker of a job that cannot be done, and continues with the next", () => {
     const { send, fail, at, context } = connected();
     send(approval("route"));
     send(key("login"));

@@ -174,8 +174,8 @@ describe("health", () => {
       serving: false,
       state: "unproven",
       reasons: [
-        "the guard has not looked yet",
-        "tailscaled has not been looked at yet",
+        "the guard has not checked yet",
+        "tailscaled has not been checked yet",
         "this node's route has not been proven yet",
       ],
       condition: "HeadcniStarting",
@@ -228,7 +228,7 @@ describe("health", () => {
       "control is away",
       { type: "control.lost" },
       "degraded",
-      "Headscale is away; what runs keeps running",
+      "Headscale is unreachable; running pods keep working",
       "HeadcniServes",
     ],
     [

@@ -314,7 +314,7 @@ describe("what its owner does", () => {
 
 describe("a tailscaled that cannot be looked at", () => {
   const unread = { type: "owner.unread", reason: "its records are broken" } as const;
-  const words = "the node's tailscaled cannot be looked at: its records are broken";
+  const words = "the node's tailscaled cannot be read: its records are broken";
 
   it("is a state with its reason, until a look succeeds", () => {
     const { done, send, at } = started();
@@ -345,12 +345,12 @@ describe("a tailscaled that cannot be looked at", () => {
 });
 
 describe("a tailscaled that comes and goes", () => {
-  const nobody = new HeadcniError("nobody answers on /run/t.sock", { code: "NO_SOCKET" });
+  const nobody = new HeadcniError("nothing answers on /run/t.sock", { code: "NO_SOCKET" });
 
   it("is looked for every 200 ms, and missed once", () => {
     const { fail, fire, timers, at, context, done } = started();
     expect(fail("seek", nobody)).toEqual([
-      { to: "health", type: "tailscale.down", reason: "nobody answers on /run/t.sock" },
+      { to: "health", type: "tailscale.down", reason: "nothing answers on /run/t.sock" },
     ]);
     expect(at()).toEqual({ away: "missing" });
     expect(timers()).toEqual([200]);

@@ -24,7 +24,7 @@ function started() {
   return { ...reports, want };
 }
 
-describe("reports about pods", () => {
+describe("Events about pods", () => {
   it("are posted one at a time, five a second at most", () => {
     const { want, done, fire, timers, at } = started();
     expect(want("a")).toEqual([post("a")]);

@@ -105,7 +105,7 @@ function examining(...uids: readonly string[]) {
   return watch;
 }
 
-describe("reports about pods", () => {
+describe("Events about pods", () => {
   it("go out at once for a pod that is known, and with its first sight for another", () => {
     const { first, send } = started();
     expect(first).toEqual(begun);

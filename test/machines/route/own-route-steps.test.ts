@@ -95,7 +95,7 @@ describe("an own route", () => {
 });
 
 describe("the approval by the API", () => {
-  it("is asked for, and the route goes on with what Headscale serves", () => {
+  it("is asked for, and the route continues with what Headscale serves", () => {
     const { see, send, at } = started("api");
     expect(see(ready)).toEqual([moved("awaitingApproval"), ask]);
     expect(at()).toEqual({ awaitingApproval: "asking" });

@@ -231,7 +231,7 @@ describe("a session that stands", () => {
     expect(at()).toEqual({ connecting: "awaiting" });
   });
 
-  it("goes on without a greeter, and ends with its feed", () => {
+  it("continues without a greeter, and ends with its feed", () => {
     const { fail, done, at, actor } = standing();
     expect(fail("greeter", broken)).toEqual([counted()]);
     expect(at()).toEqual({ up: "resting" });

@@ -69,7 +69,7 @@ describe("tailscaled", () => {
     expect(fire(5_000)).toEqual([session("adopted")]);
   });
 
-  it("hands other credentials to the session, and takes back what it told when it ends", () => {
+  it("hands other credentials to the session, and withdraws what it told when it ends", () => {
     const { send, done, fire, at, context } = attending();
     expect(send({ type: "credentials.replaced" })).toEqual([{ to: "tailnet", type: "credentials.replaced" }]);
     expect(send({ type: "session.settled" })).toEqual([]);

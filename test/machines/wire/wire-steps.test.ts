@@ -65,7 +65,7 @@ describe("headcni-wire", () => {
     expect(send({ type: "wire.stop" })).toEqual([{ start: "retract" }]);
   });
 
-  it("runs a resolver where nameservers need one, and goes on without it", () => {
+  it("runs a resolver where nameservers need one, and continues without it", () => {
     const { done, fail, actor, at } = started();
     const run = { start: "resolver", input: { addresses: ["127.0.0.53"], seed: "n1" } };
     expect(done("prepare", ["127.0.0.53"])).toEqual([publish(null), run].toReversed());
@@ -143,7 +143,7 @@ describe("headcni-wire", () => {
     expect(timers()).toEqual([restart(0)]);
   });
 
-  it("ends tailscaled before itself, and takes back its word last", () => {
+  it("ends tailscaled before itself, and removes its record last", () => {
     const { send, done, at, actor } = young();
     expect(send({ type: "wire.stop" })).toEqual([{ to: "tailscaled", type: "tailscaled.end" }]);
     expect(send({ type: "wire.stop" })).toEqual([]);

@@ -77,7 +77,7 @@ test("a daemon that was restarted begins anew", () => {
   expect(model.view().missing).toBe(0);
 });
 
-test("paused, the view stands still, and goes on with all that happened", () => {
+test("paused, the view stands still, and continues with all that happened", () => {
   const model = createModel();
   model.apply(baseline({ seq: 1, entries: entries(1, 1), actors: [actor("a")] }));
   model.pause(true);

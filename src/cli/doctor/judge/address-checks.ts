@@ -38,7 +38,7 @@ export const addressChecks: Checks = {
     if (clashes.length === 0) return ok(`nothing on this node uses ${services.join(" or ")}`);
     const problem = {
       found: `${services.join(" or ")} overlaps ${listed(clashes)}`,
-      why: "What goes to an unused Service address is refused, by kube-proxy and by HeadCNI, so hosts in there become unreachable.",
+      why: "What goes to an unused Service address is refused, by kube-proxy and by HeadCNI, so hosts with these addresses become unreachable.",
       todo: "Set network.serviceCIDR to what the API server has (--service-cluster-ip-range); that and the cluster's ServiceCIDR objects must avoid the LAN.",
     };
     return kubernetes ? fail(problem) : warn(problem);

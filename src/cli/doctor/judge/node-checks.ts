@@ -33,7 +33,7 @@ export const nodeChecks: Checks = {
     if (sysctls[`net/ipv4/conf/${tailnetLink.node}/rp_filter`] !== undefined && strict(tailnetLink.node))
       return fail({
         found: `rp_filter is strict (1) on ${tailnetLink.node}`,
-        why: "Answers that come from the tailnet while a route is being repaired are dropped without a trace.",
+        why: "Answers that come from the tailnet while a route is being repaired are silently dropped.",
         todo: `Set net.ipv4.conf.${tailnetLink.node}.rp_filter=2; the daemon does that while it runs.`,
       });
     if ("unknown" in snapshot) return skipped(snapshot.unknown);
@@ -76,7 +76,7 @@ export const nodeChecks: Checks = {
       return ok(`tailscaled ${fact.value}`);
     return fail({
       found: `tailscaled ${fact.value}`,
-      why: `Before ${wantedMajor}.${wantedMinor} it tells of changes of the tailnet in another way.`,
+      why: `Before ${wantedMajor}.${wantedMinor} it reports changes of the tailnet differently.`,
       todo: "Install tailscaled 1.102.3, the version HeadCNI is tested with.",
     });
   },
@@ -99,7 +99,7 @@ export const nodeChecks: Checks = {
     if (!udpPorts.includes(port)) return ok(`UDP port ${port} is free`);
     return fail({
       found: `a program on this node listens on UDP port ${port}`,
-      why: "HeadCNI forwards that port to its own tailscaled, so the other program would hear nothing any more.",
+      why: "HeadCNI forwards that port to its own tailscaled, so the other program would no longer receive anything.",
       todo: "Set tailscale.port to a free one; 41641 is that of a tailscaled of the node's own.",
     });
   },
@@ -150,7 +150,7 @@ function directory(key: "runtimeDir" | "stateDir"): Check {
     if (key === "stateDir" && inMemory)
       return warn({
         found: `${where} is in memory`,
-        why: "A reboot makes this node forget who it is in the tailnet: it needs a valid pre-auth key each time.",
+        why: "A reboot deletes this node's identity in the tailnet: it needs a valid pre-auth key each time.",
         todo: "Set stateDir to a folder on disk.",
       });
     return ok(`${where} is writable`);

@@ -19,7 +19,7 @@ export const ownerChecks: Checks = {
 
   "owner.version": judged(
     "TOO_OLD",
-    "Before that it tells of changes of the tailnet in another way.",
+    "Before that it reports changes of the tailnet differently.",
     ({ facts }) => ok(`tailscaled ${facts.version}`),
   ),
   "owner.interface": judged(
@@ -101,7 +101,7 @@ export const ownerChecks: Checks = {
     if (ownerAcceptsRoutes(record, preferences)) return ok(`${how}; pods leave the cluster by it, too`);
     return warn({
       found: `${how}, while its owner does not accept routes`,
-      why: "With HeadCNI tailscaled accepts routes, and inside of it a route of somebody else for a part of the Internet wins over the exit node.",
+      why: "With HeadCNI tailscaled accepts routes, and inside of it another machine's route for a part of the Internet wins over the exit node.",
       todo: "See that Headscale's policy approves no such routes; nothing else has to be done.",
     });
   }),
@@ -123,7 +123,7 @@ export const ownerChecks: Checks = {
     if (bootUnit === "noState") return ok("no unit for the boot yet");
     const problem = {
       found: "nothing loads HeadCNI's rules at boot",
-      why: "tailscaled goes on accepting routes after a reboot: until the daemon runs, what anybody in the tailnet announces takes this node's traffic.",
+      why: "tailscaled keeps accepting routes after a reboot: until the daemon runs, routes announced by any machine of the tailnet take this node's traffic.",
       todo: "Let headcnictl install or the chart (tailscale.bootUnit) put headcni-guard.service here; without systemd have your init system run headcni --guard before tailscaled, and set tailscale.bootUnit: false.",
     };
     if (!wanted) return warn(problem);
@@ -145,29 +145,29 @@ const unseen: Readonly<Record<OwnerFault, { readonly found: string; readonly tod
     todo: `Install Tailscale and ${start}, or set tailscale.socket to where it listens.`,
   },
   NOBODY_LISTENS: {
-    found: "nobody listens on the socket of the node's tailscaled",
+    found: "nothing listens on the socket of the node's tailscaled",
     todo: `It has ended, so ${start}; or set tailscale.socket to where it listens.`,
   },
   FORBIDDEN: {
-    found: "the node's tailscaled may not be asked",
+    found: "the node's tailscaled denies access",
     todo: "Run this as root; in a container see that the socket's folder is mounted and no security policy forbids it.",
   },
   SILENT: {
-    found: "the node's tailscaled takes the question and does not answer",
+    found: "the node's tailscaled accepts the request and does not answer",
     todo: "See its log (journalctl -u tailscaled); restart it if it hangs.",
   },
-  TOO_OLD: { found: "the node's tailscaled is too old: it does not know what is asked", todo: upgrade },
+  TOO_OLD: { found: "the node's tailscaled is too old: it lacks an API that HeadCNI needs", todo: upgrade },
   REFUSED: {
     found: "the node's tailscaled answers with an error",
     todo: "See its log (journalctl -u tailscaled); restart it.",
   },
-  UNREADABLE: { found: "what answers is no tailscaled that HeadCNI can read", todo: upgrade },
+  UNREADABLE: { found: "the answer is not from a tailscaled that HeadCNI supports", todo: upgrade },
   RECORDS_UNREADABLE: {
     found: "what HeadCNI added to the node's tailscaled cannot be told",
     todo: "Repair the file that is named, or remove it and take our prefixes out of `tailscale set --advertise-routes` by hand.",
   },
   OTHER: {
-    found: "the node's tailscaled cannot be looked at",
+    found: "the node's tailscaled cannot be read",
     todo: "See the reason, and tailscaled's log (journalctl -u tailscaled).",
   },
 };

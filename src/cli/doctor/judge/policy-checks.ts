@@ -25,7 +25,7 @@ export const policyChecks: Checks = {
     if (undeclared.length > 0)
       return fail({
         found: `the policy's tagOwners lacks ${listed(undeclared)}`,
-        why: "Headscale lets no node have a tag that nobody owns.",
+        why: "Headscale gives no node a tag without an owner.",
         todo: `Add "${undeclared[0]}": [] to tagOwners.`,
       });
     if (settings.approval === "api") return ok("the API key approves routes");
@@ -41,7 +41,7 @@ export const policyChecks: Checks = {
     if (missing.length > 0)
       return fail({
         found: `the policy's autoApprovers do not approve ${listed(missing)} for ${names.join(", ")}`,
-        why: "The routes of this node would wait for approval for ever, and its pods stay unreachable from others.",
+        why: "The routes of this node would wait forever for approval, and its pods stay unreachable from others.",
         todo: `Put into the policy: ${example(facts, settings)}`,
       });
     return ok(`autoApprovers approve ${wanted.join(" and ")} for ${names.join(", ")}`);

@@ -42,13 +42,13 @@ export const tailnetChecks: Checks = {
     if (backendState === "Running" && headscale.unreachable === undefined)
       return warn({
         found: `on its last network map as ${hostname}: Headscale answers, but this node is not connected to it`,
-        why: "If that lasts, Headscale does not know this node any more: it was deleted there, or Headscale lost its database. Present paths go on working as far as other nodes still know this one.",
+        why: "If that lasts, Headscale no longer knows this node: it was deleted there, or Headscale lost its database. Existing paths keep working as far as other nodes still know this one.",
         todo: "If the daemon's finding says so: headscale preauthkeys create, and put the key in headscale.authKeyFile of all nodes.",
       });
     if (backendState === "Running")
       return warn({
         found: `in the tailnet as ${hostname}, but without a connection to Headscale`,
-        why: "Present paths go on working; changes of other nodes do not arrive, and others see this node as offline.",
+        why: "Existing paths keep working; changes of other nodes do not arrive, and others see this node as offline.",
         todo: "See the findings about Headscale.",
       });
     return fail({
@@ -102,7 +102,7 @@ export const tailnetChecks: Checks = {
     if (away.length === 0) return ok(`${peers.length} other ${peers.length === 1 ? "node" : "nodes"}`);
     return warn({
       found: `offline: ${listed(away)}`,
-      why: "Pods there are out of reach of those here, or the node lost only Headscale.",
+      why: "Pods there cannot be reached from here, or the node lost only Headscale.",
       todo: "See what those nodes say; delete nodes that are gone for good (headscale nodes delete).",
     });
   },

@@ -32,7 +32,7 @@ judgeCases([
     "headscale.reachable",
     "fail",
     headscale({ unreachable: "ECONNREFUSED" }),
-    "nobody listens",
+    "nothing listens",
   ],
   [
     "an expired certificate",
@@ -42,7 +42,7 @@ judgeCases([
     "expired",
   ],
   [
-    "an admin key in clear",
+    "an unencrypted admin key",
     "headscale.tls",
     "warn",
     healthy,
