@@ -40,8 +40,8 @@ const looked = {
 } as const;
 
 /**
- * Keeps the node's networks ours in the node's namespace and in X: looks when the kernel says that
- * something changed, and every minute; repairs; looks again. Its own changes make it look once more, never repair.
+ * Keeps the network state HeadCNI needs in the node's namespace and in the tailnet namespace: checks when the
+ * kernel says that something changed, and every minute; repairs; checks again. Its own changes lead to one more check, never to a repair.
  */
 export const guardMachine = setup({
   types: {} as MachineTypes & { input: GuardInput; context: GuardContext; events: GuardEvent },

@@ -16,7 +16,7 @@ import type { RoutesEvent, RoutesInput } from "./routes-events.ts";
 
 export interface RoutesContext extends RoutesInput {
   readonly status: TailnetStatus;
-  /** Prefixes in X's table 52. */
+  /** Prefixes in the tailnet namespace's table 52. */
   readonly installed: Readonly<Record<string, true>>;
   readonly ownRows: readonly OwnRow[];
   readonly peers: PeerRows;
@@ -62,9 +62,9 @@ export const routesSetup = setup({
   actors: {
     ownRoute: ownRouteMachine,
     peerRoute: peerRouteMachine,
-    /** Hints that X's routes changed: `routeTable.changed`. */
+    /** Hints that the tailnet namespace's routes changed: `routeTable.changed`. */
     watchTable: notProvidedSource<RoutesEvent, undefined>("routes.watchTable"),
-    /** The prefixes in X's table 52. */
+    /** The prefixes in the tailnet namespace's table 52. */
     readTable: notProvided<readonly string[], void>("routes.readTable"),
   },
   actions: {

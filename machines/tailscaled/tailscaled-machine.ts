@@ -18,7 +18,7 @@ export interface FoundTailscaled extends TailscaledIdentity {
 }
 
 export interface TailscaledInput extends TailnetSettings {
-  /** Told whether X, which headcni-wire made, is open in the kernel port: again for each X. */
+  /** Told whether the tailnet namespace, which headcni-wire made, is open in the kernel port: again for each new one. */
   readonly guard: Recipient<GuardEvent>;
 }
 
@@ -32,7 +32,7 @@ interface TailscaledContext extends TailscaledInput {
   readonly found: FoundTailscaled;
   /** Why headcni-wire was not found at the last look; empty once it was. */
   readonly missed: string;
-  /** The X that the guard was told of; empty while that is none. */
+  /** The tailnet namespace that the guard was told of; empty while that is none. */
   readonly namespace: string;
   /** Ends of a session in a row that never knew where it stands. */
   readonly failures: number;
@@ -58,7 +58,7 @@ export const tailscaledMachine = setup({
   actors: {
     /** One look for headcni-wire; fails with the reason why it runs no tailscaled. */
     seek: notProvided<FoundTailscaled, void>("tailscaled.seek"),
-    /** Opens the X that headcni-wire made, and names it: the same name is the same X. */
+    /** Opens the tailnet namespace that headcni-wire made, and names it: the same name is the same namespace. */
     enter: notProvided<string, void>("tailscaled.enter"),
     tailnet: tailnetMachine,
   },
@@ -67,7 +67,7 @@ export const tailscaledMachine = setup({
     noteMissed: enqueueActions(({ context, enqueue }, failure: Failure) => {
       enqueue.assign({ failure, missed: failure.message });
       enqueue.sendTo(context.health, { type: "tailscale.down", reason: failure.code });
-      // With headcni-wire alive X stands, and the guard holds it.
+      // With headcni-wire alive the tailnet namespace stands, and the guard holds it.
       if (failure.code === "TAILSCALED_AWAY") return;
       enqueue.assign({ namespace: "" });
       enqueue.sendTo(context.guard, { type: "tailnetNamespace.closed" });

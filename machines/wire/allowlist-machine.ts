@@ -52,8 +52,8 @@ const unheard: Failure = {
 const reload = { firstMs: 200, maxMs: 30_000 };
 
 /**
- * Keeps what X believes of the tailnet: prefixes that Nodes have, each while the tailnet node that its Node published serves it. The list
- * is the daemon's last word, the netmap tailscaled's; with either of them away, what it said last stands.
+ * Keeps what the tailnet namespace believes of the tailnet: prefixes that Nodes have, each while the tailnet node that its Node published
+ * serves it. The list is the daemon's last word, the netmap tailscaled's; with either of them away, what it said last stands.
  */
 export const allowlistMachine = setup({
   types: {} as MachineTypes & {
@@ -72,7 +72,7 @@ export const allowlistMachine = setup({
     readNetmap: notProvided<Netmap | null, void>("allowlist.readNetmap"),
     /** Hears of the table from its start: sends `table.changed` for what is no load of `apply`, and at its end `table.unwatched`. */
     watchTable: notProvidedSource<AllowlistEvent, undefined>("allowlist.watchTable"),
-    /** Loads the table in X, in one transaction; gives back what it was given. */
+    /** Loads the table in the tailnet namespace, in one transaction; gives back what it was given. */
     apply: notProvided<Believed, { readonly believed: Believed }>("allowlist.apply"),
   },
   actions: {

@@ -82,8 +82,8 @@ export async function loadBootGuard(
 }
 
 /**
- * Takes everything of the guard out of the node; what the guard held is then open. What it made in X goes with X. Does all it can,
- * then throws the first of the ports' errors; repeatable.
+ * Takes everything of the guard out of the node; what the guard held is then open. What it made in the tailnet namespace goes
+ * with that. Does all it can, then throws the first of the ports' errors; repeatable.
  */
 export async function cleanUpGuard(ports: GuardPorts): Promise<void> {
   const node = await observe(ports, "node", "all");

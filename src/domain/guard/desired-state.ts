@@ -34,14 +34,14 @@ const minLinkMtu = 1500;
 
 /**
  * The node's namespace in the order of making: what refuses comes before what forwards, a source address before the
- * route that prefers it. Without `linked` (X is not open yet) only what needs no veth.
+ * route that prefers it. Without `linked` (the tailnet namespace is not open yet) only what needs no veth.
  */
 export function desiredNodeState(settings: NamespaceGuard, linked: boolean): readonly DesiredObject[] {
   const families = familySettings(settings);
   const link = tailnetLink.node;
   const refusals = families.flatMap((of) => [
     ...refusedInMain(of),
-    // As wide as the route through X: a narrower prefix would win against it whatever its metric.
+    // As wide as the route through the tailnet namespace: a narrower prefix would win against it whatever its metric.
     route("node.tailnetUnreachable", unreachable(of.family, anywhere[of.family], tailnetTable)),
   ]);
   const through: readonly DesiredObject[] = [
@@ -83,7 +83,7 @@ export function desiredNodeState(settings: NamespaceGuard, linked: boolean): rea
   return [...refusals, ...(linked ? through : []), ...rules];
 }
 
-/** X in the order of making. The veth itself is desired on the node's side. */
+/** The tailnet namespace in the order of making. The veth itself is desired on the node's side. */
 export function desiredTailnetState(settings: NamespaceGuard): readonly DesiredObject[] {
   const families = familySettings(settings);
   const link = tailnetLink.tailnet;
@@ -113,7 +113,7 @@ export function desiredTailnetState(settings: NamespaceGuard): readonly DesiredO
   ];
 }
 
-/** The veth pair of the node and X; `tunnel.mtu` is that of tailscaled's interface. */
+/** The veth pair of the node and the tailnet namespace; `tunnel.mtu` is that of tailscaled's interface. */
 export function vethOperation(tunnel: { readonly mtu: number }): KernelOperation {
   const { node: link, tailnet: peer } = tailnetLink;
   const mtu = Math.max(minLinkMtu, tunnel.mtu + wireGuardOverhead);
@@ -134,7 +134,7 @@ export function unreachable(family: 4 | 6, destination: string, table: number): 
   return { family, destination, table, ...fixed };
 }
 
-/** A route of X to the node. */
+/** A route of the tailnet namespace to the node. */
 export function viaNode(family: 4 | 6, destination: string, gateway: string): KernelRouteRequest {
   const fixed = { type: "unicast", table: mainTable, protocol: routeProtocol } as const;
   const metric = plainMetric(family);

@@ -25,7 +25,7 @@ export function planCleanup(
   const changes = [
     ...(firewall?.foreign.flatMap(cleanForeignChain) ?? []),
     { tool: "nft" as const, document: removeTable(nftTableName) },
-    // Here only beside the node's own tailscaled; ours has it in X, and it goes with that.
+    // Here only beside the node's own tailscaled; ours has it in the tailnet namespace, and it goes with that.
     { tool: "nft" as const, document: removeTable(allowlistTableName) },
   ];
   return [

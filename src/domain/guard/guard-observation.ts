@@ -15,7 +15,7 @@ export interface NamespaceObservation {
 
 export interface GuardObservation {
   readonly node: NamespaceObservation;
-  /** Absent until X is open. */
+  /** Absent until the tailnet namespace is open. */
   readonly tailnet?: NamespaceObservation;
 }
 

@@ -19,8 +19,8 @@ import { byCarrier, type GuardSettings, type NamespaceGuard } from "./guard-sett
 import { settingsOnNode } from "./guard-underlay.ts";
 
 /**
- * What is broken, in the order of repair: X's firewall and ours before anything can flow, the veth before what
- * stands on it, refusals before routes, routes before the rules that lead to them. Firewalls are ready for IPv6 before the node has it.
+ * What is broken, in the order of repair: the tailnet namespace's firewall and ours before anything can flow, the veth before what stands
+ * on it, refusals before routes, routes before the rules that lead to them. Firewalls are ready for IPv6 before the node has it.
  */
 export function findBroken(
   guarded: GuardSettings,
@@ -61,7 +61,7 @@ function brokenNode(settings: NamespaceGuard, observation: GuardObservation): re
     tailnet === undefined ? desiredWithoutTailnet(settings, snapshot) : desiredNodeState(settings, true);
   const pods = desiredPodRoutes(settings, snapshot);
   const broken = brokenObjects("node", [...desired, ...pods], snapshot);
-  // What stands on the veth is left alone until X is seen: it may be X as a running tailscaled has it.
+  // What stands on the veth is left alone until the tailnet namespace is seen: a running tailscaled may have it.
   const left = leftovers("node", desiredNodeState(settings, true), snapshot);
   if (tailnet === undefined) return [...broken, ...left];
   const torn = removeTornLink(snapshot, tailnet.kernel);
@@ -73,15 +73,15 @@ function brokenNode(settings: NamespaceGuard, observation: GuardObservation): re
 }
 
 /**
- * While X is not open its veth may be there all the same, made by headcni-wire or held by an earlier X: what the node needs on it
- * for its own pods is kept, the veth itself is not touched.
+ * While the tailnet namespace is not open its veth may be there all the same, made by headcni-wire or held by an earlier tailnet namespace:
+ * what the node needs on it for its own pods is kept, the veth itself is not touched.
  */
 function desiredWithoutTailnet(settings: NamespaceGuard, snapshot: KernelSnapshot): readonly DesiredObject[] {
   if (findLink(snapshot, tailnetLink.node) === undefined) return desiredNodeState(settings, false);
   return desiredNodeState(settings, true).filter(({ invariant }) => invariant !== "node.link");
 }
 
-/** Half a veth pair (the other end is gone, or in a namespace that is no longer X) has to go before a new one. */
+/** Half a veth pair (the other end is gone, or in a namespace that is no longer the tailnet namespace) has to go before a new one. */
 function removeTornLink(node: KernelSnapshot, tailnet: KernelSnapshot): readonly Repair[] {
   const here = findLink(node, tailnetLink.node);
   const there = findLink(tailnet, tailnetLink.tailnet);

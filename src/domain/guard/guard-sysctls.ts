@@ -14,8 +14,8 @@ export interface DesiredSysctl {
 }
 
 /**
- * What forwarding needs, in the order of writing. Reverse path filtering is loose on the veth and in X only: the answer's
- * way may be under repair while packets arrive, and our tables drop what is spoofed. The kernel takes the greater of
+ * What forwarding needs, in the order of writing. Reverse path filtering is loose on the veth and in the tailnet namespace only: the
+ * answer's way may be under repair while packets arrive, and our tables drop what is spoofed. The kernel takes the greater of
  * `all` and the link's, so 2 (loose) wins over 1 (Documentation/networking/ip-sysctl). A node that forwards IPv6 hears
  * router advertisements only with accept_ra 2 (same document): where it has a route out of one it would lose that route.
  * Other links are left as they are: 2 would let anybody there become the node's router. Pods never may. Where new links have no
@@ -39,7 +39,7 @@ export function desiredSysctls(
     for (const { name } of snapshot.links.filter(({ group }) => group === attachmentLinkGroup))
       desired.push(entry(`net/ipv6/conf/${name}/accept_ra`, "0"));
   }
-  // X forwards for pods alone: what tailscaled sends there, and gets, is its own.
+  // The tailnet namespace forwards for pods alone: what tailscaled sends there, and gets, is its own.
   if (namespace === "node" || familySettings(settings).some(({ family }) => family === 6))
     desired.push(entry("net/ipv6/conf/all/forwarding", "1"));
   return desired;

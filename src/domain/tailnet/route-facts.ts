@@ -30,7 +30,7 @@ export interface OwnRouteFacts {
 export interface PeerRouteFacts {
   /** In the netmap as served by that peer. */
   readonly announced: boolean;
-  /** In X's table 52. */
+  /** In the tailnet namespace's table 52. */
   readonly installed: boolean;
   readonly nodeId: string;
   readonly hostName: string;
@@ -56,7 +56,7 @@ export interface RouteView {
   /** The cluster's pod CIDRs. */
   readonly supernets: readonly string[];
   readonly status: TailnetStatus;
-  /** Prefixes (texts) in X's table 52. */
+  /** Prefixes (texts) in the tailnet namespace's table 52. */
   readonly installed: Readonly<Record<string, true>>;
   /** The pod CIDRs of all Nodes, null until they are known. */
   readonly bound: BoundNodes | null;

@@ -14,8 +14,8 @@ export interface WireSettings {
 }
 
 /**
- * What X needs before tailscaled starts in it: the veth, IPv4 to the node, and no way out for pods' packets. In order of
- * making; the guard keeps all of it later and adds the rest.
+ * What the tailnet namespace needs before tailscaled starts in it: the veth, IPv4 to the node, and no way out for pods' packets. In order
+ * of making; the guard keeps all of it later and adds the rest.
  */
 export function wireOperations({ linkPrefixes, supernets, tunnel }: WireSettings): {
   readonly node: readonly KernelOperation[];
