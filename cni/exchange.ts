@@ -1,7 +1,7 @@
 import { cniErrorCodes } from "../src/protocol/cni-error-codes.ts";
+import type { CniFailure, CniReply, CniRequest } from "../src/protocol/cni-protocol.ts";
 import { encodeFrame } from "../src/protocol/frames.ts";
 import { parseReply } from "../src/protocol/reply.ts";
-import type { CniFailure, CniReply, CniRequest } from "../src/protocol/wire-types.ts";
 import type { Exchanged, Platform } from "./platform.ts";
 
 /** What asking the daemon came to. */

@@ -1,5 +1,5 @@
 import type { Failure } from "../../src/domain/failure.ts";
-import type { CniRequest } from "../../src/protocol/wire-types.ts";
+import type { CniRequest } from "../../src/protocol/cni-protocol.ts";
 import type { PodsCall } from "../pods/pods-events.ts";
 import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import type { Recipient } from "../support/recipient.ts";

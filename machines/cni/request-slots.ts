@@ -1,8 +1,8 @@
 import { enqueueActions } from "xstate";
 import { toCniFailure } from "../../src/domain/attachment/cni-failure.ts";
 import { toFailure } from "../../src/domain/failure.ts";
+import type { CniFailure } from "../../src/protocol/cni-protocol.ts";
 import { failureReply } from "../../src/protocol/reply.ts";
-import type { CniFailure } from "../../src/protocol/wire-types.ts";
 import type { PodsCall } from "../pods/pods-events.ts";
 import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import type { requestMachine } from "../request/request-machine.ts";

@@ -3,7 +3,7 @@ import { toCniFailure, tryAgain } from "../../src/domain/attachment/cni-failure.
 import { resultMismatches, resultOfPlan } from "../../src/domain/attachment/cni-result.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import { cniErrorCodes } from "../../src/protocol/cni-error-codes.ts";
-import type { CniFailure } from "../../src/protocol/wire-types.ts";
+import type { CniFailure } from "../../src/protocol/cni-protocol.ts";
 import type { AttachmentAnswer, AttachmentCall } from "./pod-events.ts";
 
 /** The calls of one attachment. */

@@ -2,7 +2,7 @@ import { assign, emit, enqueueActions, sendTo, setup } from "xstate";
 import type { AttachedLinks, AttachmentPlan, Mismatch } from "../../src/domain/attachment/attachment.ts";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { CniFailure } from "../../src/protocol/wire-types.ts";
+import type { CniFailure } from "../../src/protocol/cni-protocol.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import type { News } from "../support/news.ts";

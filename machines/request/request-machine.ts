@@ -1,5 +1,5 @@
 import { emit, enqueueActions, sendTo, setup } from "xstate";
-import { type CniReply, deadlineMs } from "../../src/protocol/wire-types.ts";
+import { type CniReply, deadlineMs } from "../../src/protocol/cni-protocol.ts";
 import type { PodAnswer, PodsCall } from "../pods/pods-events.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import type { Recipient } from "../support/recipient.ts";

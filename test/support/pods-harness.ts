@@ -5,7 +5,7 @@ import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import { usedSlots } from "../../machines/support/slots.ts";
 import { podActors, podsActors } from "../../src/actors/pod-actors.ts";
 import type { AddressHints } from "../../src/ports/address-hints.ts";
-import type { CniRequest } from "../../src/protocol/wire-types.ts";
+import type { CniRequest } from "../../src/protocol/cni-protocol.ts";
 import { fakePodNetwork } from "./fake-pod-network.ts";
 import { recorder } from "./recorder.ts";
 import { until } from "./until.ts";

@@ -1,5 +1,5 @@
 import { type CniErrorCode, cniErrorCodes } from "../../protocol/cni-error-codes.ts";
-import type { CniFailure } from "../../protocol/wire-types.ts";
+import type { CniFailure } from "../../protocol/cni-protocol.ts";
 import type { PoolNumbers } from "../addresses/address-pool.ts";
 import type { Failure } from "../failure.ts";
 

@@ -1,15 +1,15 @@
-import type { CniFailure, PodReference, WireCommand } from "../../protocol/wire-types.ts";
+import type { CniFailure, CniOperation, PodReference } from "../../protocol/cni-protocol.ts";
 import { addWork, dropWork, emptyQueue, endWork, type WorkQueue } from "../work-queue.ts";
 import type { PodReport, PostedReport } from "./kubernetes-objects.ts";
 
 /** A CNI call about a pod that failed. */
 export interface RefusedCall {
-  readonly command: WireCommand;
+  readonly command: CniOperation;
   readonly pod: PodReference;
   readonly failure: CniFailure;
 }
 
-const words: Readonly<Partial<Record<WireCommand, Pick<PodReport, "reason" | "action">>>> = {
+const words: Readonly<Partial<Record<CniOperation, Pick<PodReport, "reason" | "action">>>> = {
   ADD: { reason: "NetworkNotAttached", action: "Attaching" },
   DEL: { reason: "NetworkNotDetached", action: "Detaching" },
   CHECK: { reason: "NetworkNotAsPlanned", action: "Checking" },

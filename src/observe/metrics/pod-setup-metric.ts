@@ -1,6 +1,6 @@
 import { Histogram, type Registry } from "prom-client";
 import { attachmentKey } from "../../domain/attachment/attachment.ts";
-import type { CniRequest } from "../../protocol/wire-types.ts";
+import type { CniRequest } from "../../protocol/cni-protocol.ts";
 
 /** How long pods' networks took to set up, by namespace. A series goes some minutes after the last pod of it here. */
 export interface PodSetupMetric {

@@ -4,7 +4,7 @@ import type { CollectCall, PodsSettings } from "../../../machines/pods/pods-even
 import { podsMachine } from "../../../machines/pods/pods-machine.ts";
 import type { ObservedAttachment } from "../../../src/domain/attachment/attachment.ts";
 import { planAttachment, planOfObserved } from "../../../src/domain/attachment/pod-network-plan.ts";
-import type { CniRequest } from "../../../src/protocol/wire-types.ts";
+import type { CniRequest } from "../../../src/protocol/cni-protocol.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
 
