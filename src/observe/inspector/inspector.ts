@@ -5,9 +5,9 @@ import { jsonAnswer, sendAnswer } from "../pages/http-routes.ts";
 import type { RequestHandler } from "../pages/http-server.ts";
 import { boundedCopy } from "./bounded-copy.ts";
 import { createFeed, type FeedOptions } from "./feed.ts";
+import type { FeedDetails } from "./feed-messages.ts";
 import type { PageFile, PageFiles } from "./page-files.ts";
 import { createViewers, usualLimits } from "./viewers.ts";
-import type { WireDetails } from "./wire.ts";
 
 /** The inspector's parts, for those who feed it and who serve it. */
 export interface Inspector {
@@ -53,7 +53,7 @@ export function createInspector(
     const machine = [...options.machines.live()].find(({ ref }) => ref.sessionId === key);
     if (machine === undefined) return undefined;
     const { context, children } = machine.ref.getSnapshot() as AnyMachineSnapshot;
-    const answer: WireDetails = {
+    const answer: FeedDetails = {
       key: machine.ref.sessionId,
       context: boundedCopy(context, contextBounds, options.redact),
       moves: machine.last.entries().map(({ at, from, to, event }) => ({ at, from, to, event })),
