@@ -55,7 +55,10 @@ function answerOf(exchanged: Exchanged, request: CniRequest, socketPath: string)
     case "absent":
       return { kind: "away", reason: `nothing listens on ${socketPath} (${reason})` };
     case "lost":
-      return { kind: "away", reason: `the daemon at ${socketPath} went away before it answered (${reason})` };
+      return {
+        kind: "away",
+        reason: `the daemon at ${socketPath} closed the connection before it answered (${reason})`,
+      };
     case "oversized":
     case "failed":
       return {

@@ -23,7 +23,7 @@ export const cleanupLimits = {
   plugin: { ms: 5000, means: "the conflist or the plugin cannot be removed" },
   node: { ms: 10_000, means: "the API server does not restore the Node's own addresses" },
   routes: { ms: 5000, means: "tailscaled does not stop announcing the routes" },
-  owner: { ms: 5000, means: "the node's tailscaled does not give back what was added to it" },
+  owner: { ms: 5000, means: "what HeadCNI added to the node's tailscaled cannot be removed" },
   confirmation: { ms: 5000, means: "Headscale still lets this node serve its routes" },
   attachments: { ms: 20_000, means: "the kernel does not remove the pods' links" },
   tailnet: { ms: 15_000, means: "headcni-wire does not end" },

@@ -173,7 +173,7 @@ export const nodeAddressMachine = setup({
           after: { young: "steady" },
         },
         steady: {
-          meta: mayLast("nobody else writes the Node's addresses"),
+          meta: mayLast("no other writer changes the Node's addresses"),
           entry: "forgetOverruled",
         },
       },

@@ -93,7 +93,7 @@ export const peerRouteMachine = setup({
       entry: { type: "report", params: "lost" },
       initial: "withdrawn",
       states: {
-        withdrawn: { meta: stuckAfter(limits.away, "the peer is away or no longer announces its prefix") },
+        withdrawn: { meta: stuckAfter(limits.away, "the peer is offline or no longer announces its prefix") },
         missing: {
           meta: stuckAfter(limits.missing, "another program deleted this route of tailscaled", "warn"),
           after: { missing: "repairing" },

@@ -69,7 +69,7 @@ export const serviceProxyMachine = setup({
       after: {
         looking: {
           target: "resting",
-          actions: [{ type: "keepFailure", params: timeout("the look at Services", looking) }, "forgetSeen"],
+          actions: [{ type: "keepFailure", params: timeout("the check of Services", looking) }, "forgetSeen"],
         },
       },
     },

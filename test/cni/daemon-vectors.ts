@@ -51,7 +51,7 @@ export function daemonVectors(netns: string): readonly CallVector[] {
       stdin: { ...v110, prevResult: result },
       daemon: { kind: "closes" },
       request: { ...attachment, command: "CHECK", cniVersion: "1.1.0", prevResult: result },
-      expected: { code: 11, cniVersion: "1.1.0", says: ["went away"] },
+      expected: { code: 11, cniVersion: "1.1.0", says: ["closed the connection"] },
     },
     {
       title: "a GC without a daemon is code 11",

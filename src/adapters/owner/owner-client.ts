@@ -146,7 +146,7 @@ export function createOwner(options: OwnerOptions): OwnerClient {
       throw lost;
     }
     if (after.profile.id !== profile.id || !isMade(edit, after.prefs.preferences))
-      throw new OwnerError("somebody else edits the preferences of the node's tailscaled, too", {
+      throw new OwnerError("another program also edits the preferences of the node's tailscaled", {
         code: "EDIT_LOST",
       });
     await keep(profile.id, record);

@@ -64,7 +64,7 @@ async function collect({ context, options }: CliCall): Promise<UninstallDocument
     if (options["yes"] !== true)
       throw new CliError(
         "USAGE",
-        "uninstall takes the network from every pod of this node: repeat it with --yes\nheadcnictl uninstall --check only looks",
+        "uninstall removes the network of every pod of this node: repeat it with --yes\nheadcnictl uninstall --check changes nothing",
       );
     context.progress.step("Stopping the daemon");
     await removeUnits(context.signal);

@@ -65,7 +65,8 @@ export const networkKeys = {
       change: { restart: "the address pool is built once" },
     }),
     restSeconds: key(z.int().min(0).max(86_400).prefault(30), {
-      description: "How long a released address stays unused, so that peers forget its last owner.",
+      description:
+        "Seconds before a released address is reused, so that peers drop what they know of its last pod.",
       mustBe: "a whole number from 0 to 86400",
       example: 30,
       unit: "seconds",

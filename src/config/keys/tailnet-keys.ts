@@ -52,7 +52,7 @@ export const tailnetKeys = {
       description: "Which tailscaled carries pod traffic: HeadCNI's own in its own namespace, or the node's.",
       mustBe: "daemon or host",
       example: "daemon",
-      change: { restart: "it decides where the tailnet interface stands" },
+      change: { restart: "it decides in which namespace the tailnet interface is" },
     }),
     socket: key(absolutePath.prefault("/var/run/tailscale/tailscaled.sock"), {
       description: "Socket of the node's own tailscaled (LocalAPI); only with mode: host.",
@@ -108,7 +108,7 @@ export const tailnetKeys = {
     }),
     staticEndpoints: key(z.array(endpoint).prefault([]), {
       description:
-        "UDP endpoints at which peers reach this node from outside, if it cannot discover them; the first three are announced. An address alone stands for tailscale.port there.",
+        "UDP endpoints at which peers reach this node from outside, if it cannot discover them; the first three are announced. An address alone means tailscale.port there.",
       mustBe:
         'a list of endpoints such as "203.0.113.7:41642" or "[2001:db8::7]:41642", or of addresses such as "2001:db8::7"',
       example: ["203.0.113.7:41642", "2001:db8::7"],

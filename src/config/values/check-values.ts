@@ -172,7 +172,7 @@ function checkFolders(view: ValueView): readonly ConfigProblem[] {
 /** sockaddr_un holds 107 bytes and a terminator (unix(7)); tailscaled.sock is the longest name we put into runtimeDir. */
 const longestSocketPath = 107;
 const limitedPaths = [
-  ["runtimeDir", "/tailscaled.sock", "sockets stand in it, and their paths hold 107"],
+  ["runtimeDir", "/tailscaled.sock", "sockets are in it, and their paths hold 107"],
   ["tailscale.socket", "", "the path of a socket holds no more"],
 ] as const;
 

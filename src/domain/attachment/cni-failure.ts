@@ -43,6 +43,6 @@ function meaningOf(code: string): readonly [CniErrorCode, string] {
     case "TIMEOUT":
       return [tryAgainLater, "The runtime may repeat the call."];
     default:
-      return [internal, `An error nobody foresaw (${code}); the daemon's log has it.`];
+      return [internal, `An unexpected error (${code}); see the daemon's log.`];
   }
 }

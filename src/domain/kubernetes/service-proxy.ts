@@ -13,7 +13,7 @@ export const proxyProblem: Readonly<
   },
   none: {
     found: "nothing in netfilter translates Services' addresses",
-    why: "Either kube-proxy is away and Services do not work, or a BPF program does its work: what that sends from the underlay to a pod looks untranslated, and HeadCNI drops it.",
+    why: "Either kube-proxy does not run and Services do not work, or a BPF program does its work: what that sends from the underlay to a pod looks untranslated, and HeadCNI drops it.",
     todo: "Run kube-proxy in mode nftables or iptables; where BPF has to stay, name those senders in network.allowFromUnderlay.",
   },
 };

@@ -88,7 +88,7 @@ export function ownerHindrance(facts: OwnerFacts, required: OwnerRequirements): 
   if (preferences.appConnector)
     return told(
       "APP_CONNECTOR",
-      "the node's tailscaled is an app connector, and forgets the routes that it learned when ours are added",
+      "the node's tailscaled is an app connector, and drops the routes that it learned when ours are added",
       "`tailscale set --advertise-connector=false`",
     );
   return undefined;

@@ -153,7 +153,7 @@ describe("cleanup", () => {
     late.done("restore", false);
     expect(late.timers()).toEqual([5_000]);
     late.fire(5_000);
-    const message = "the node's tailscaled does not give back what was added to it";
+    const message = "what HeadCNI added to the node's tailscaled cannot be removed";
     expect(late.said()).toEqual({ step: "owner", text: message, failure: { code: "TIMED_OUT", message } });
   });
 

@@ -83,7 +83,7 @@ describe("the way in for CNI calls", () => {
       ...answered("a", {
         code: 999,
         msg: "the call: broken",
-        details: "An error nobody foresaw (UNEXPECTED); the daemon's log has it.",
+        details: "An unexpected error (UNEXPECTED); see the daemon's log.",
       }),
     ]);
     expect(context().slots).toEqual([null]);

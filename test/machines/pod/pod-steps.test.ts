@@ -39,12 +39,7 @@ function answer(requestId: string, type: string, more = {}): Deed[] {
 const refused = (id: string, code: number, msg: string, details: string) =>
   answer(id, "pod.failed", { failure: { code, msg, details } });
 const unexpected = (id: string, doing: string) =>
-  refused(
-    id,
-    999,
-    `${doing} of ${key}: broken`,
-    "An error nobody foresaw (UNEXPECTED); the daemon's log has it.",
-  );
+  refused(id, 999, `${doing} of ${key}: broken`, "An unexpected error (UNEXPECTED); see the daemon's log.");
 const late = (id: string, command: string, doing: string, seconds: number) =>
   refused(
     id,

@@ -26,7 +26,7 @@ export const addressChecks: Checks = {
     if (clashes.length === 0) return ok(`nothing on this node uses ${supernets.join(" or ")}`);
     return fail({
       found: `${supernets.join(" or ")} overlaps ${listed(clashes)}`,
-      why: "HeadCNI sends the whole pod CIDR into the tailnet, so the node would lose what is there now.",
+      why: "HeadCNI sends the whole pod CIDR into the tailnet, so the node would lose its present routes there.",
       todo: "Choose a network.podCIDR that nothing else uses; if the route is another CNI's, remove that CNI first.",
     });
   },

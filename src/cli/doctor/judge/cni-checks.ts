@@ -14,7 +14,7 @@ export const cniChecks: Checks = {
       return warn({
         found: `${cniConfDir} also holds ${listed(others)}, after ${cniConfName}`,
         why: "Should our file ever be missing, the runtime silently starts pods on that network.",
-        todo: "Remove it once the other CNI is not needed any more.",
+        todo: "Remove it once the other CNI is no longer needed.",
       });
     if (!cni.ourConflistPresent) return ok(`no other configuration in ${cniConfDir}`);
     return ok(`${cniConfName} is the only configuration in ${cniConfDir}`);

@@ -38,7 +38,7 @@ export const firewallChecks: Checks = {
 
   "firewall.underlay"({ node: { snapshot } }, { allowFromUnderlay }) {
     if (allowFromUnderlay.length === 0)
-      return ok("nobody outside the cluster reaches pods, but through node ports and the like");
+      return ok("nothing outside the cluster reaches pods, except through node ports and the like");
     const links = "unknown" in snapshot ? undefined : snapshot.value.links.map(({ name }) => name);
     const described = allowFromUnderlay.map((sender) =>
       sender.includes("/") || links === undefined || links.includes(sender)

@@ -109,7 +109,7 @@ export const ownerChecks: Checks = {
   "owner.netfilter": withOwner(({ netfilter }) =>
     ok(
       {
-        on: "tailscaled keeps firewall rules; HeadCNI's stand beside them",
+        on: "tailscaled keeps its own firewall rules beside HeadCNI's",
         nodivert: "tailscaled makes chains and leaves the jumps to its owner; HeadCNI needs neither",
         off: "tailscaled keeps no firewall rules; HeadCNI needs none of them",
       }[netfilter],

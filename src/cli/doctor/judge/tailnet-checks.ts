@@ -35,7 +35,7 @@ export const tailnetChecks: Checks = {
         : fail({
             found: `HeadCNI's tailscaled does not answer: ${tailnet.unknown}`,
             why: "It carries everything between this node's pods and other nodes.",
-            todo: "The daemon starts it again; if it does not come back, see its log: tailscaled.log in runtimeDir, or that of headcni-wire.",
+            todo: "headcni-wire restarts it; if it does not recover, see its log: tailscaled.log in runtimeDir, or that of headcni-wire.",
           });
     const { backendState, online, hostname } = tailnet.value;
     if (backendState === "Running" && online) return ok(`in the tailnet as ${hostname}`);

@@ -183,7 +183,7 @@ judgeCases([
     "tailnet.announcements",
     "ok",
     tailnet({ peers: [{ id: "4", name: "exit", online: true, routes: ["0.0.0.0/0"] }] }),
-    "nobody else",
+    "no other machine",
   ],
   ["a dead daemon", "tailnet.daemon", "fail", { ...healthy, daemon: { unknown: "no socket" } }, "no socket"],
   [
