@@ -3,7 +3,7 @@ import type { KernelRefused, KernelStateFailure } from "../../ports/kernel-state
 import type { PodNetworkFailure } from "../../ports/pod-network.ts";
 import { NamespaceError } from "./namespaces/namespaces.ts";
 import { NetlinkError, type Refusal } from "./netlink-socket.ts";
-import { NetlinkDecodeError } from "./wire-format/netlink-message.ts";
+import { NetlinkDecodeError } from "./wire-format/netlink-decode-error.ts";
 
 /** What both ports throw; `detail.code` tells what happened. */
 export class KernelRefusal extends HeadcniError<PodNetworkFailure | KernelStateFailure> {}
