@@ -12,7 +12,6 @@ import { allMachines } from "../machines/all-machines.ts";
 import { machineChart } from "../machines/chart/machine-chart.ts";
 import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
 import { actorTree } from "./actor-tree.ts";
-import { graphJson } from "./graph-json.ts";
 import type { InspectorChart } from "./inspector-charts.ts";
 import { layoutChart } from "./layout/layout-chart.ts";
 import { mermaid } from "./mermaid.ts";
@@ -51,7 +50,6 @@ function picturesOf(
     [`${chart.machine}.mmd`, mermaid(chart)],
     [`${chart.machine}.json`, json(chart)],
     [`${chart.machine}.svg`, chartSvg(chart, layout)],
-    [`graph/${chart.machine}.json`, json(graphJson(chart, layout))],
     [`stately/${chart.machine}.json`, json(statelyConfig(machine))],
   ];
 }
