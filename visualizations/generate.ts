@@ -48,7 +48,6 @@ function picturesOf(
 ): (readonly [string, string])[] {
   return [
     [`${chart.machine}.mmd`, mermaid(chart)],
-    [`${chart.machine}.json`, json(chart)],
     [`${chart.machine}.svg`, chartSvg(chart, layout)],
     [`stately/${chart.machine}.json`, json(statelyConfig(machine))],
   ];
