@@ -14,22 +14,16 @@ import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
 import { actorTree } from "./actor-tree.ts";
 import type { InspectorChart } from "./inspector-charts.ts";
 import { layoutChart } from "./layout/layout-chart.ts";
-import { mermaid } from "./mermaid.ts";
 import { statelyConfig } from "./stately-config.ts";
 import { statesPage } from "./states-page.ts";
 import { chartSvg } from "./svg/chart-svg.ts";
 import { treeSvg } from "./svg/tree-svg.ts";
-import { treeMermaid } from "./tree-mermaid.ts";
 
 const folder = join(import.meta.dirname, "generated");
 const statesFile = join(import.meta.dirname, "..", "docs", "states.md");
 
 async function pictures(): Promise<ReadonlyMap<string, string>> {
-  const tree = actorTree(headcniMachine);
-  const files: (readonly [string, string])[] = [
-    ["actor-tree.mmd", treeMermaid(tree)],
-    ["actor-tree.svg", treeSvg(tree)],
-  ];
+  const files: (readonly [string, string])[] = [["actor-tree.svg", treeSvg(actorTree(headcniMachine))]];
   const charts: string[] = [];
   for (const machine of allMachines) {
     const chart = machineChart(machine);
@@ -47,7 +41,6 @@ function picturesOf(
   { chart, layout }: InspectorChart,
 ): (readonly [string, string])[] {
   return [
-    [`${chart.machine}.mmd`, mermaid(chart)],
     [`${chart.machine}.svg`, chartSvg(chart, layout)],
     [`stately/${chart.machine}.json`, json(statelyConfig(machine))],
   ];
