@@ -4,13 +4,13 @@ import { openInspectorPage } from "../e2e/support/inspector-page.ts";
 import type { Lab, LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
 import type { Progress } from "../lab/progress.ts";
-import { attach, countVeths, detach, jobsFor, settled } from "./attachments.ts";
 import { BenchError } from "./bench-error.ts";
-import type { Candidate } from "./candidate.ts";
+import { attach, countVeths, detach, jobsFor, settled } from "./calls/attachments.ts";
+import type { Candidate } from "./calls/candidate.ts";
+import { labCandidate } from "./calls/lab-candidate.ts";
+import { benchPlugins, type Sample } from "./calls/plugin-bench.ts";
+import { makeSandboxes, removeSandboxes } from "./calls/sandboxes.ts";
 import { memoryOf, requireDaemon, restartDaemon } from "./daemon-runs.ts";
-import { labCandidate } from "./lab-candidate.ts";
-import { benchPlugins, type Sample } from "./plugin-bench.ts";
-import { makeSandboxes, removeSandboxes } from "./sandboxes.ts";
 import { type Measurement, percentile, ratio } from "./statistics.ts";
 
 /** How a daemon of the comparison runs: the inspector off, on with nobody watching, on with a viewer. */

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Lab, LabNode } from "../lab/lab-types.ts";
 import type { Progress } from "../lab/progress.ts";
-import { attach, countVeths, detach, jobsFor, settled } from "./attachments.ts";
+import { attach, countVeths, detach, jobsFor, settled } from "./calls/attachments.ts";
+import { labCandidate } from "./calls/lab-candidate.ts";
+import { makeSandboxes, removeSandboxes } from "./calls/sandboxes.ts";
 import { cpuSecondsOf, memoryOf, requireDaemon, restartDaemon } from "./daemon-runs.ts";
-import { labCandidate } from "./lab-candidate.ts";
-import { makeSandboxes, removeSandboxes } from "./sandboxes.ts";
 
 /** What a daemon costs while nothing happens. Decimal megabytes; CPU in percent of one core. */
 export type IdleCost = {

@@ -6,23 +6,23 @@ import {
   hostSteps,
   type LinkIndexes,
   podSteps,
-} from "../../src/adapters/netlink/attachment/attachment-steps.ts";
-import { leavingSteps } from "../../src/adapters/netlink/attachment/detach.ts";
-import type { Step } from "../../src/adapters/netlink/steps.ts";
-import { deleteLinkGroup, getLink } from "../../src/adapters/netlink/wire-format/link-messages.ts";
+} from "../../../src/adapters/netlink/attachment/attachment-steps.ts";
+import { leavingSteps } from "../../../src/adapters/netlink/attachment/detach.ts";
+import type { Step } from "../../../src/adapters/netlink/steps.ts";
+import { deleteLinkGroup, getLink } from "../../../src/adapters/netlink/wire-format/link-messages.ts";
 import {
   encodeMessages,
   type NetlinkMessage,
-} from "../../src/adapters/netlink/wire-format/netlink-message.ts";
-import type { AttachmentPlan } from "../../src/domain/attachment/attachment.ts";
-import { resultOfPlan } from "../../src/domain/attachment/cni-result.ts";
-import { parseLinkAlias, planAlias } from "../../src/domain/attachment/link-alias.ts";
-import { planAttachment } from "../../src/domain/attachment/pod-network-plan.ts";
-import { attachmentLinkGroup, leavingLinkGroup } from "../../src/domain/kernel/kernel-constants.ts";
-import { successReply } from "../../src/protocol/reply.ts";
-import { compileC } from "../lab/build/compile-c.ts";
-import { addNetns, inNetns, ipBatch, setSysctls } from "../lab/netns.ts";
-import { BenchError } from "./bench-error.ts";
+} from "../../../src/adapters/netlink/wire-format/netlink-message.ts";
+import type { AttachmentPlan } from "../../../src/domain/attachment/attachment.ts";
+import { resultOfPlan } from "../../../src/domain/attachment/cni-result.ts";
+import { parseLinkAlias, planAlias } from "../../../src/domain/attachment/link-alias.ts";
+import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.ts";
+import { attachmentLinkGroup, leavingLinkGroup } from "../../../src/domain/kernel/kernel-constants.ts";
+import { successReply } from "../../../src/protocol/reply.ts";
+import { compileC } from "../../lab/build/compile-c.ts";
+import { addNetns, inNetns, ipBatch, setSysctls } from "../../lab/netns.ts";
+import { BenchError } from "../bench-error.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Sandbox } from "./sandboxes.ts";
 

@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
-import { compileC } from "../lab/build/compile-c.ts";
-import { inNetns } from "../lab/netns.ts";
-import { run } from "../lab/run-command.ts";
-import { BenchError } from "./bench-error.ts";
+import { compileC } from "../../lab/build/compile-c.ts";
+import { inNetns } from "../../lab/netns.ts";
+import { run } from "../../lab/run-command.ts";
+import { BenchError } from "../bench-error.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Sandbox } from "./sandboxes.ts";
 

@@ -1,5 +1,5 @@
-import { listNetns, netnsPath } from "../lab/netns.ts";
-import { run } from "../lab/run-command.ts";
+import { listNetns, netnsPath } from "../../lab/netns.ts";
+import { run } from "../../lab/run-command.ts";
 
 /** A network namespace as a container runtime makes it for a pod: empty. */
 export type Sandbox = { readonly name: string; readonly path: string };

@@ -1,6 +1,6 @@
-import type { Metrics } from "./bars.ts";
+import type { Metrics } from "../bars.ts";
+import { type Measurement, median, percentile, ratio } from "../statistics.ts";
 import type { Load, Sample } from "./plugin-bench.ts";
-import { type Measurement, median, percentile, ratio } from "./statistics.ts";
 
 /** One command of one candidate under one load over all rounds; percentiles are of all its execs together. */
 export type PluginSummary = {

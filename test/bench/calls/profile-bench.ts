@@ -2,12 +2,12 @@ import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
-import type { Lab, LabNode } from "../lab/lab-types.ts";
-import type { Progress } from "../lab/progress.ts";
-import { restartDaemon } from "./daemon-runs.ts";
+import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import type { Progress } from "../../lab/progress.ts";
+import { restartDaemon } from "../daemon-runs.ts";
+import { table } from "../table.ts";
 import { labCandidate } from "./lab-candidate.ts";
 import { benchPlugins } from "./plugin-bench.ts";
-import { table } from "./table.ts";
 
 /** The V8 CPU profile format, as far as it is read here (Chrome DevTools Protocol, `Profiler.Profile`). */
 const profileSchema = z.object({

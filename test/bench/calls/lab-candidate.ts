@@ -1,8 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
-import type { LabNode } from "../lab/lab-types.ts";
-import { BenchError } from "./bench-error.ts";
+import type { LabNode } from "../../lab/lab-types.ts";
+import { BenchError } from "../bench-error.ts";
 import type { Candidate } from "./candidate.ts";
 
 const conflistSchema = z.looseObject({

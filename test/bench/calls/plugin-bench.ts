@@ -1,9 +1,9 @@
-import type { Progress } from "../lab/progress.ts";
+import type { Progress } from "../../lab/progress.ts";
+import { percentile, rotated } from "../statistics.ts";
 import { attach, countVeths, detach, jobsFor, proveReachable, settled } from "./attachments.ts";
 import type { Candidate } from "./candidate.ts";
 import type { DriverResult } from "./driver.ts";
 import { makeSandboxes, removeSandboxes, type Sandbox } from "./sandboxes.ts";
-import { percentile, rotated } from "./statistics.ts";
 
 /** The two ways that calls come: one after another, and ten at once. */
 export const loads = { sequential: 1, parallel: 10 } as const;

@@ -1,12 +1,12 @@
-import { type CallTrace, tracePageSchema } from "../../src/observe/trace/call-trace.ts";
-import { daemonGet } from "../lab/daemon-pages.ts";
-import type { LabNode } from "../lab/lab-types.ts";
+import { type CallTrace, tracePageSchema } from "../../../src/observe/trace/call-trace.ts";
+import { daemonGet } from "../../lab/daemon-pages.ts";
+import type { LabNode } from "../../lab/lab-types.ts";
+import { percentile } from "../statistics.ts";
+import { table } from "../table.ts";
 import { attach, countVeths, detach, jobsFor, settled } from "./attachments.ts";
 import type { Candidate } from "./candidate.ts";
 import type { PluginRun } from "./driver.ts";
 import { makeSandboxes, removeSandboxes } from "./sandboxes.ts";
-import { percentile } from "./statistics.ts";
-import { table } from "./table.ts";
 
 /** One stretch of a call, the median over a batch; in order the stretches of a command make the whole call. */
 export type Stretch = { readonly command: "ADD" | "DEL"; readonly name: string; readonly p50Ms: number };

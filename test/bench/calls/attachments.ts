@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import { inNetns } from "../lab/netns.ts";
-import { run, runResult } from "../lab/run-command.ts";
-import { waitUntil } from "../lab/wait-until.ts";
-import { BenchError } from "./bench-error.ts";
+import { inNetns } from "../../lab/netns.ts";
+import { run, runResult } from "../../lab/run-command.ts";
+import { waitUntil } from "../../lab/wait-until.ts";
+import { BenchError } from "../bench-error.ts";
 import type { Candidate } from "./candidate.ts";
 import { type DriverResult, drive, type Job } from "./driver.ts";
 import type { Sandbox } from "./sandboxes.ts";
