@@ -8,7 +8,7 @@ import type { Candidate } from "./calls/candidate.ts";
 import { labCandidate } from "./calls/lab-candidate.ts";
 import { makeSandboxes, removeSandboxes, type Sandbox } from "./calls/sandboxes.ts";
 import { endDaemon } from "./daemon-runs.ts";
-import { type PingTally, pingUntilStopped } from "./ping.ts";
+import { type PingTally, pingUntilStopped } from "./datapath/ping.ts";
 
 /** One restart under a ping between two running pods: how long until the first ADD was answered, and what the pods lost. */
 export type StartSample = {

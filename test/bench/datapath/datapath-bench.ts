@@ -1,8 +1,8 @@
-import type { Progress } from "../lab/progress.ts";
-import type { CommandLine } from "../lab/run-command.ts";
+import type { Progress } from "../../lab/progress.ts";
+import type { CommandLine } from "../../lab/run-command.ts";
+import { median, percentile, rotated } from "../statistics.ts";
 import { measureThroughput } from "./iperf.ts";
 import { measureRoundTrips } from "./ping.ts";
-import { median, percentile, rotated } from "./statistics.ts";
 
 /** One end of a measured path: how to run a command there, and its address. */
 export type Endpoint = { readonly enter: (command: CommandLine) => CommandLine; readonly address: string };

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { type CommandLine, run } from "../lab/run-command.ts";
-import { BenchError } from "./bench-error.ts";
+import { type CommandLine, run } from "../../lab/run-command.ts";
+import { BenchError } from "../bench-error.ts";
 import type { Path } from "./datapath-bench.ts";
 
 const every10Ms = ["ping", "-n", "-i", "0.01"] as const;

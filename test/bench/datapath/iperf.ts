@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import * as z from "zod";
-import { run } from "../lab/run-command.ts";
-import { BenchError } from "./bench-error.ts";
+import { run } from "../../lab/run-command.ts";
+import { BenchError } from "../bench-error.ts";
 import type { Path } from "./datapath-bench.ts";
 
 const port = "5301";
