@@ -10,7 +10,7 @@ import type { Candidate } from "./calls/candidate.ts";
 import { labCandidate } from "./calls/lab-candidate.ts";
 import { benchPlugins, type Sample } from "./calls/plugin-bench.ts";
 import { makeSandboxes, removeSandboxes } from "./calls/sandboxes.ts";
-import { memoryOf, requireDaemon, restartDaemon } from "./daemon-runs.ts";
+import { memoryOf, requireDaemon, restartDaemon } from "./daemon/daemon-runs.ts";
 import { type Measurement, percentile, ratio } from "./statistics.ts";
 
 /** How a daemon of the comparison runs: the inspector off, on with nobody watching, on with a viewer. */

@@ -14,14 +14,14 @@ import { profileDaemon } from "./calls/profile-bench.ts";
 import { makeReferenceCandidates } from "./calls/reference-candidates.ts";
 import type { Sandbox } from "./calls/sandboxes.ts";
 import { benchStub } from "./calls/stub-bench.ts";
+import { benchRestore } from "./daemon/restore-bench.ts";
+import { benchIdle } from "./daemon/rss-bench.ts";
+import { benchStart } from "./daemon/start-bench.ts";
 import { benchDatapath, type PathSample } from "./datapath/datapath-bench.ts";
 import { pathsBetween, requireDirect } from "./datapath/lab-paths.ts";
 import { registerFleet } from "./fleet.ts";
 import type { Options } from "./options.ts";
 import type { Findings } from "./report.ts";
-import { benchRestore } from "./restore-bench.ts";
-import { benchIdle } from "./rss-bench.ts";
-import { benchStart } from "./start-bench.ts";
 import { difference, measured, ratio } from "./statistics.ts";
 
 /** The lab a benchmark runs in, with what the user asked for. */

@@ -7,7 +7,7 @@ import { BenchError } from "./bench-error.ts";
 import { attach, countVeths, detach, jobsFor, settled } from "./calls/attachments.ts";
 import { labCandidate } from "./calls/lab-candidate.ts";
 import { makeSandboxes, removeSandboxes } from "./calls/sandboxes.ts";
-import { memoryOf, requireDaemon, restartDaemon } from "./daemon-runs.ts";
+import { memoryOf, requireDaemon, restartDaemon } from "./daemon/daemon-runs.ts";
 import { heapAfterGc, heapSnapshotOptions } from "./heap-after-gc.ts";
 import { countKernel, type KernelCount } from "./kernel-count.ts";
 

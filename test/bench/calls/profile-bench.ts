@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import type { Progress } from "../../lab/progress.ts";
-import { restartDaemon } from "../daemon-runs.ts";
+import { restartDaemon } from "../daemon/daemon-runs.ts";
 import { table } from "../table.ts";
 import { labCandidate } from "./lab-candidate.ts";
 import { benchPlugins } from "./plugin-bench.ts";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { WireActor, WireFrame } from "../../../src/observe/inspector/wire.ts";
-import { memoryOf, requireDaemon } from "../../bench/daemon-runs.ts";
+import { memoryOf, requireDaemon } from "../../bench/daemon/daemon-runs.ts";
 import { percentile } from "../../bench/statistics.ts";
 import { liveMachines } from "../../lab/daemon-pages.ts";
 import { nodeOf } from "../../lab/lab-store.ts";

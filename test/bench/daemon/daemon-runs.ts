@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { daemonProcess, startDaemon, waitForDaemon } from "../lab/daemon.ts";
-import type { Lab, LabNode } from "../lab/lab-types.ts";
-import { endProcess, type ProcessRecord } from "../lab/processes.ts";
-import { BenchError } from "./bench-error.ts";
+import { daemonProcess, startDaemon, waitForDaemon } from "../../lab/daemon.ts";
+import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import { endProcess, type ProcessRecord } from "../../lab/processes.ts";
+import { BenchError } from "../bench-error.ts";
 
 /** The daemon of a node. Throws BenchError NOT_SETTLED if it does not run. */
 export async function requireDaemon(lab: Lab, node: LabNode): Promise<ProcessRecord> {

@@ -1,14 +1,14 @@
-import { startDaemon, waitForDaemon } from "../lab/daemon.ts";
-import type { Lab, LabNode } from "../lab/lab-types.ts";
-import { inNetns } from "../lab/netns.ts";
-import type { Progress } from "../lab/progress.ts";
-import { BenchError } from "./bench-error.ts";
-import { attach, countVeths, detach, jobsFor, proveReachable, settled } from "./calls/attachments.ts";
-import type { Candidate } from "./calls/candidate.ts";
-import { labCandidate } from "./calls/lab-candidate.ts";
-import { makeSandboxes, removeSandboxes, type Sandbox } from "./calls/sandboxes.ts";
+import { startDaemon, waitForDaemon } from "../../lab/daemon.ts";
+import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import { inNetns } from "../../lab/netns.ts";
+import type { Progress } from "../../lab/progress.ts";
+import { BenchError } from "../bench-error.ts";
+import { attach, countVeths, detach, jobsFor, proveReachable, settled } from "../calls/attachments.ts";
+import type { Candidate } from "../calls/candidate.ts";
+import { labCandidate } from "../calls/lab-candidate.ts";
+import { makeSandboxes, removeSandboxes, type Sandbox } from "../calls/sandboxes.ts";
+import { type PingTally, pingUntilStopped } from "../datapath/ping.ts";
 import { endDaemon } from "./daemon-runs.ts";
-import { type PingTally, pingUntilStopped } from "./datapath/ping.ts";
 
 /** One restart under a ping between two running pods: how long until the first ADD was answered, and what the pods lost. */
 export type StartSample = {

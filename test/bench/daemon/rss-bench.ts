@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Lab, LabNode } from "../lab/lab-types.ts";
-import type { Progress } from "../lab/progress.ts";
-import { attach, countVeths, detach, jobsFor, settled } from "./calls/attachments.ts";
-import { labCandidate } from "./calls/lab-candidate.ts";
-import { makeSandboxes, removeSandboxes } from "./calls/sandboxes.ts";
+import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import type { Progress } from "../../lab/progress.ts";
+import { attach, countVeths, detach, jobsFor, settled } from "../calls/attachments.ts";
+import { labCandidate } from "../calls/lab-candidate.ts";
+import { makeSandboxes, removeSandboxes } from "../calls/sandboxes.ts";
 import { cpuSecondsOf, memoryOf, requireDaemon, restartDaemon } from "./daemon-runs.ts";
 
 /** What a daemon costs while nothing happens. Decimal megabytes; CPU in percent of one core. */
