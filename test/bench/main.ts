@@ -24,7 +24,7 @@ import {
 } from "./parts.ts";
 import { podsCommand } from "./pods-command.ts";
 import { asJson, asText, exitCodeOf, type Findings } from "./report.ts";
-import { stormCommand } from "./storm-command.ts";
+import { stormCommand } from "./storm/storm-command.ts";
 
 /** Benchmarks with a lab of their own kind, by their first word. */
 const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {

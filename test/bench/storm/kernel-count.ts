@@ -1,6 +1,6 @@
-import type { LabNode } from "../lab/lab-types.ts";
-import { inNetns } from "../lab/netns.ts";
-import { run } from "../lab/run-command.ts";
+import type { LabNode } from "../../lab/lab-types.ts";
+import { inNetns } from "../../lab/netns.ts";
+import { run } from "../../lab/run-command.ts";
 
 /** What a pod leaves behind in the kernel when it is not undone, counted in a node's namespace. */
 export type KernelCount = {

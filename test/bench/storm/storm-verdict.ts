@@ -1,6 +1,6 @@
+import { type Missed, verdictInWords } from "../verdicts.ts";
 import type { KernelCount } from "./kernel-count.ts";
 import type { Look } from "./storm.ts";
-import { type Missed, verdictInWords } from "./verdicts.ts";
 
 const allowedHeapGrowthMb = 10;
 

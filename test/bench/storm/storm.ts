@@ -1,13 +1,13 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Lab, LabNode } from "../lab/lab-types.ts";
-import { netnsPrefix } from "../lab/layout.ts";
-import type { Progress } from "../lab/progress.ts";
-import { BenchError } from "./bench-error.ts";
-import { attach, countVeths, detach, jobsFor, settled } from "./calls/attachments.ts";
-import { labCandidate } from "./calls/lab-candidate.ts";
-import { makeSandboxes, removeSandboxes } from "./calls/sandboxes.ts";
-import { memoryOf, requireDaemon, restartDaemon } from "./daemon/daemon-runs.ts";
+import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import { netnsPrefix } from "../../lab/layout.ts";
+import type { Progress } from "../../lab/progress.ts";
+import { BenchError } from "../bench-error.ts";
+import { attach, countVeths, detach, jobsFor, settled } from "../calls/attachments.ts";
+import { labCandidate } from "../calls/lab-candidate.ts";
+import { makeSandboxes, removeSandboxes } from "../calls/sandboxes.ts";
+import { memoryOf, requireDaemon, restartDaemon } from "../daemon/daemon-runs.ts";
 import { heapAfterGc, heapSnapshotOptions } from "./heap-after-gc.ts";
 import { countKernel, type KernelCount } from "./kernel-count.ts";
 

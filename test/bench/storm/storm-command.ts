@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
-import { stderrProgress } from "../lab/progress.ts";
-import { startLab } from "../lab/start-lab.ts";
-import { stopLab } from "../lab/stop-lab.ts";
-import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
-import { modeOf, modeOption } from "./mode-option.ts";
+import { stderrProgress } from "../../lab/progress.ts";
+import { startLab } from "../../lab/start-lab.ts";
+import { stopLab } from "../../lab/stop-lab.ts";
+import { stopLabOnInterrupt } from "../../lab/stop-on-interrupt.ts";
+import { modeOf, modeOption } from "../mode-option.ts";
 import { podsPerWave, storm } from "./storm.ts";
 import { inWords, judge } from "./storm-verdict.ts";
 
