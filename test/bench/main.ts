@@ -6,10 +6,10 @@ import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { missedBars } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
 import { inspectorCommand } from "./inspector-command.ts";
-import { killsCommand } from "./kills-command.ts";
 import { nodesCommand } from "./nodes-command.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
-import { outagesCommand } from "./outages-command.ts";
+import { killsCommand } from "./outages/kills-command.ts";
+import { outagesCommand } from "./outages/outages-command.ts";
 import {
   addFleet,
   type Bench,

@@ -1,7 +1,7 @@
 import type { StormReport } from "../e2e/support/kill-storm.ts";
 import type { InspectorFindings } from "./inspector-bench.ts";
 import type { NodesCost } from "./nodes-bench.ts";
-import type { AwayKill, LongOutage } from "./outages.ts";
+import type { AwayKill, LongOutage } from "./outages/outages.ts";
 import type { PodsSample } from "./pods-bench.ts";
 import { median } from "./statistics.ts";
 

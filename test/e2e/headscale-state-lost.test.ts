@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { longestSilence } from "../bench/outages.ts";
+import { longestSilence } from "../bench/outages/outages.ts";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { readyPage } from "../lab/daemon-pages.ts";
 import { bootstrapHeadscale, headscale } from "../lab/headscale.ts";

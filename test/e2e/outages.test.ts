@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { killTailscaled, longestSilence, talkSteadily } from "../bench/outages.ts";
+import { killTailscaled, longestSilence, talkSteadily } from "../bench/outages/outages.ts";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { readyPage } from "../lab/daemon-pages.ts";
 import { relayDrops } from "../lab/derp.ts";

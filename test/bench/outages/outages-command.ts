@@ -1,13 +1,12 @@
 import { parseArgs } from "node:util";
-import type { Lab } from "../lab/lab-types.ts";
-import { type Progress, stderrProgress } from "../lab/progress.ts";
-import { startLab } from "../lab/start-lab.ts";
-import { stopLab } from "../lab/stop-lab.ts";
-import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
-import { BenchError } from "./bench-error.ts";
-import { modeOf, modeOption } from "./mode-option.ts";
-import { type AwayKill, killTailscaled, killTailscaledAlone, longOutage, outagePods } from "./outages.ts";
-import { median } from "./statistics.ts";
+import type { Lab } from "../../lab/lab-types.ts";
+import { type Progress, stderrProgress } from "../../lab/progress.ts";
+import { startLab } from "../../lab/start-lab.ts";
+import { stopLab } from "../../lab/stop-lab.ts";
+import { stopLabOnInterrupt } from "../../lab/stop-on-interrupt.ts";
+import { BenchError } from "../bench-error.ts";
+import { modeOf, modeOption } from "../mode-option.ts";
+import { median } from "../statistics.ts";
 import {
   type FoundOutages,
   type Missed,
@@ -15,7 +14,8 @@ import {
   silencesOf,
   verdictInWords,
   type WantedOutages,
-} from "./verdicts.ts";
+} from "../verdicts.ts";
+import { type AwayKill, killTailscaled, killTailscaledAlone, longOutage, outagePods } from "./outages.ts";
 
 const usage = `How long pods are silent when parts of the network die, on a direct pair of nodes.
 Usage: npm run bench -- outages [--kills N] [--away-kills N] [--minutes N] [--mode MODE] [--json]     (as root)

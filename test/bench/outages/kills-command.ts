@@ -1,13 +1,13 @@
 import { parseArgs } from "node:util";
-import { killStorm, type StormReport, waitUntilNothingIsLeft } from "../e2e/support/kill-storm.ts";
-import type { Lab } from "../lab/lab-types.ts";
-import { type Progress, stderrProgress } from "../lab/progress.ts";
-import { startLab } from "../lab/start-lab.ts";
-import { stopLab } from "../lab/stop-lab.ts";
-import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
-import { BenchError } from "./bench-error.ts";
-import { modeOf, modeOption } from "./mode-option.ts";
-import { type Missed, missedByKills, verdictInWords } from "./verdicts.ts";
+import { killStorm, type StormReport, waitUntilNothingIsLeft } from "../../e2e/support/kill-storm.ts";
+import type { Lab } from "../../lab/lab-types.ts";
+import { type Progress, stderrProgress } from "../../lab/progress.ts";
+import { startLab } from "../../lab/start-lab.ts";
+import { stopLab } from "../../lab/stop-lab.ts";
+import { stopLabOnInterrupt } from "../../lab/stop-on-interrupt.ts";
+import { BenchError } from "../bench-error.ts";
+import { modeOf, modeOption } from "../mode-option.ts";
+import { type Missed, missedByKills, verdictInWords } from "../verdicts.ts";
 
 const usage = `Kills the daemon with -9 at random moments under a storm of ADD and DEL, and looks for what must never be.
 Usage: npm run bench -- kills [--kills N] [--mode MODE] [--json]     (as root)

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { waitForDaemon } from "../lab/daemon.ts";
-import type { Lab } from "../lab/lab-types.ts";
-import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
-import type { Progress } from "../lab/progress.ts";
-import { killService, type Service, serviceProcess, startService } from "../lab/services.ts";
-import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
-import { waitUntil } from "../lab/wait-until.ts";
+import { waitForDaemon } from "../../lab/daemon.ts";
+import type { Lab } from "../../lab/lab-types.ts";
+import { addPod, deletePod, execInPod, type Pod } from "../../lab/pods.ts";
+import type { Progress } from "../../lab/progress.ts";
+import { killService, type Service, serviceProcess, startService } from "../../lab/services.ts";
+import { startPodServer, startProbe } from "../../lab/traffic/traffic.ts";
+import { waitUntil } from "../../lab/wait-until.ts";
 
 const headscale: Service = { name: "headscale" };
 const tailscaled: Service = { name: "tailscaled", node: "n1" };
