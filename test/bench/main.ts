@@ -6,7 +6,6 @@ import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { missedBars } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
 import { inspectorCommand } from "./inspector-command.ts";
-import { nodesCommand } from "./nodes-command.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
 import { killsCommand } from "./outages/kills-command.ts";
 import { outagesCommand } from "./outages/outages-command.ts";
@@ -22,8 +21,9 @@ import {
   type PartFindings,
   profileAddAndDel,
 } from "./parts.ts";
-import { podsCommand } from "./pods-command.ts";
 import { asJson, asText, exitCodeOf, type Findings } from "./report.ts";
+import { nodesCommand } from "./scale/nodes-command.ts";
+import { podsCommand } from "./scale/pods-command.ts";
 import { stormCommand } from "./storm/storm-command.ts";
 
 /** Benchmarks with a lab of their own kind, by their first word. */

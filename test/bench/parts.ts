@@ -19,9 +19,9 @@ import { benchIdle } from "./daemon/rss-bench.ts";
 import { benchStart } from "./daemon/start-bench.ts";
 import { benchDatapath, type PathSample } from "./datapath/datapath-bench.ts";
 import { pathsBetween, requireDirect } from "./datapath/lab-paths.ts";
-import { registerFleet } from "./fleet.ts";
 import type { Options } from "./options.ts";
 import type { Findings } from "./report.ts";
+import { registerFleet } from "./scale/fleet.ts";
 import { difference, measured, ratio } from "./statistics.ts";
 
 /** The lab a benchmark runs in, with what the user asked for. */

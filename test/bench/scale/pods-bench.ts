@@ -1,14 +1,14 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { kubectl } from "../lab/kubernetes/kubectl.ts";
-import { nodeTraces } from "../lab/kubernetes/node-traces.ts";
-import { type Crowd, endCrowd, startCrowd } from "../lab/kubernetes/pod-crowd.ts";
-import type { Lab, LabNode } from "../lab/lab-types.ts";
-import { inNetns } from "../lab/netns.ts";
-import type { Progress } from "../lab/progress.ts";
-import { run } from "../lab/run-command.ts";
-import { BenchError } from "./bench-error.ts";
+import { kubectl } from "../../lab/kubernetes/kubectl.ts";
+import { nodeTraces } from "../../lab/kubernetes/node-traces.ts";
+import { type Crowd, endCrowd, startCrowd } from "../../lab/kubernetes/pod-crowd.ts";
+import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import { inNetns } from "../../lab/netns.ts";
+import type { Progress } from "../../lab/progress.ts";
+import { run } from "../../lab/run-command.ts";
+import { BenchError } from "../bench-error.ts";
 
 /** Which plugin attaches the pods: HeadCNI, or the CNI project's ptp with host-local. */
 export type PodsCandidate = "headcni" | "reference";

@@ -1,14 +1,14 @@
 import { parseArgs } from "node:util";
-import type { Lab } from "../lab/lab-types.ts";
-import { type Progress, stderrProgress } from "../lab/progress.ts";
-import { stopService } from "../lab/services.ts";
-import { startLab } from "../lab/start-lab.ts";
-import { stopLab } from "../lab/stop-lab.ts";
-import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
-import { BenchError } from "./bench-error.ts";
+import type { Lab } from "../../lab/lab-types.ts";
+import { type Progress, stderrProgress } from "../../lab/progress.ts";
+import { stopService } from "../../lab/services.ts";
+import { startLab } from "../../lab/start-lab.ts";
+import { stopLab } from "../../lab/stop-lab.ts";
+import { stopLabOnInterrupt } from "../../lab/stop-on-interrupt.ts";
+import { BenchError } from "../bench-error.ts";
+import { table } from "../table.ts";
+import { missedByNodes, verdictInWords } from "../verdicts.ts";
 import { benchNodes, createNodes, type NodesCost } from "./nodes-bench.ts";
-import { table } from "./table.ts";
-import { missedByNodes, verdictInWords } from "./verdicts.ts";
 
 const usage = `What a cluster's size costs the daemon: Node objects with pod CIDRs are created through the API, then the daemon is restarted.
 Usage: npm run bench -- nodes [--counts N,N...] [--idle-seconds N] [--json]     (as root)

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { daemonGet } from "../lab/daemon-pages.ts";
-import { kubectl } from "../lab/kubernetes/kubectl.ts";
-import type { Lab, LabNode } from "../lab/lab-types.ts";
-import type { Progress } from "../lab/progress.ts";
-import { waitUntil } from "../lab/wait-until.ts";
-import { cpuSecondsOf, memoryOf, requireDaemon, restartDaemon } from "./daemon/daemon-runs.ts";
+import { daemonGet } from "../../lab/daemon-pages.ts";
+import { kubectl } from "../../lab/kubernetes/kubectl.ts";
+import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import type { Progress } from "../../lab/progress.ts";
+import { waitUntil } from "../../lab/wait-until.ts";
+import { cpuSecondsOf, memoryOf, requireDaemon, restartDaemon } from "../daemon/daemon-runs.ts";
 
 /** What it costs a daemon to know so many Nodes. Decimal megabytes; CPU in percent of one core. */
 export type NodesCost = {
