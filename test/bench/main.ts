@@ -5,7 +5,7 @@ import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { missedBars } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
-import { inspectorCommand } from "./inspector-command.ts";
+import { inspectorCommand } from "./observing/inspector-command.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
 import { killsCommand } from "./outages/kills-command.ts";
 import { outagesCommand } from "./outages/outages-command.ts";

@@ -1,5 +1,5 @@
 import type { StormReport } from "../e2e/support/kill-storm.ts";
-import type { InspectorFindings } from "./inspector-bench.ts";
+import type { InspectorFindings } from "./observing/inspector-bench.ts";
 import type { AwayKill, LongOutage } from "./outages/outages.ts";
 import type { NodesCost } from "./scale/nodes-bench.ts";
 import type { PodsSample } from "./scale/pods-bench.ts";

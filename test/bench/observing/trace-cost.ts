@@ -2,20 +2,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InspectionEvent } from "xstate";
-import { createLogger } from "../../src/observe/logs/logger.ts";
-import { hearNews } from "../../src/observe/machines/hear-news.ts";
-import { createMachineObserver } from "../../src/observe/machines/machine-observer.ts";
-import { subjectOf } from "../../src/observe/machines/subject-of.ts";
-import { createCallTraces } from "../../src/observe/trace/call-traces.ts";
-import { tracedPodNetwork } from "../../src/observe/trace/traced-pod-network.ts";
-import { cniRequest } from "../support/cni-requests.ts";
-import { startCniStack } from "../support/cni-stack.ts";
-import { fakePodNetwork } from "../support/fake-pod-network.ts";
-import { exchange } from "../support/wire-client.ts";
+import { createLogger } from "../../../src/observe/logs/logger.ts";
+import { hearNews } from "../../../src/observe/machines/hear-news.ts";
+import { createMachineObserver } from "../../../src/observe/machines/machine-observer.ts";
+import { subjectOf } from "../../../src/observe/machines/subject-of.ts";
+import { createCallTraces } from "../../../src/observe/trace/call-traces.ts";
+import { tracedPodNetwork } from "../../../src/observe/trace/traced-pod-network.ts";
+import { cniRequest } from "../../support/cni-requests.ts";
+import { startCniStack } from "../../support/cni-stack.ts";
+import { fakePodNetwork } from "../../support/fake-pod-network.ts";
+import { exchange } from "../../support/wire-client.ts";
 
 /**
  * What the traces of calls cost an ADD, side by side with the observer alone: real socket and machines over a kernel in memory,
- * interleaved rounds. Usage: node test/bench/trace-cost.ts [lives] [rounds]
+ * interleaved rounds. Usage: node test/bench/observing/trace-cost.ts [lives] [rounds]
  */
 const lives = Number(process.argv[2] ?? 300);
 const rounds = Number(process.argv[3] ?? 9);

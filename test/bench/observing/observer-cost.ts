@@ -8,15 +8,15 @@ import {
   setup,
   stopChild,
 } from "xstate";
-import { createFeed } from "../../src/observe/inspector/feed.ts";
-import { createViewers } from "../../src/observe/inspector/viewers.ts";
-import { createLogger } from "../../src/observe/logs/logger.ts";
-import { createMachineObserver } from "../../src/observe/machines/machine-observer.ts";
+import { createFeed } from "../../../src/observe/inspector/feed.ts";
+import { createViewers } from "../../../src/observe/inspector/viewers.ts";
+import { createLogger } from "../../../src/observe/logs/logger.ts";
+import { createMachineObserver } from "../../../src/observe/machines/machine-observer.ts";
 
 /**
  * What the machine observer costs per pod life, against no observer and against an inspector that does nothing.
  * The model has the shape of an ADD and a DEL: a root that spawns two requests and a pod into slots, each with one
- * promise, one timer and the messages between them. Usage: node test/bench/observer-cost.ts [lives] [rounds]
+ * promise, one timer and the messages between them. Usage: node test/bench/observing/observer-cost.ts [lives] [rounds]
  */
 const noWork = fromPromise(async () => "done");
 const limit = (ms: number) => ({ meta: { limit: { ms, means: "the kernel does not answer" } } });

@@ -1,11 +1,11 @@
 import { parseArgs } from "node:util";
-import { stderrProgress } from "../lab/progress.ts";
-import { startLab } from "../lab/start-lab.ts";
-import { stopLab } from "../lab/stop-lab.ts";
-import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
+import { stderrProgress } from "../../lab/progress.ts";
+import { startLab } from "../../lab/start-lab.ts";
+import { stopLab } from "../../lab/stop-lab.ts";
+import { stopLabOnInterrupt } from "../../lab/stop-on-interrupt.ts";
+import type { Measurement } from "../statistics.ts";
+import { missedByInspector, verdictInWords } from "../verdicts.ts";
 import { benchInspector, type InspectorFindings } from "./inspector-bench.ts";
-import type { Measurement } from "./statistics.ts";
-import { missedByInspector, verdictInWords } from "./verdicts.ts";
 
 const usage = `What the inspector costs an ADD, and how quick its page is.
 Usage: npm run bench -- inspector [--pods N] [--rounds N] [--json]     (as root)

@@ -1,17 +1,17 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
-import { openInspectorPage } from "../e2e/support/inspector-page.ts";
-import type { Lab, LabNode } from "../lab/lab-types.ts";
-import { netnsPrefix } from "../lab/layout.ts";
-import type { Progress } from "../lab/progress.ts";
-import { BenchError } from "./bench-error.ts";
-import { attach, countVeths, detach, jobsFor, settled } from "./calls/attachments.ts";
-import type { Candidate } from "./calls/candidate.ts";
-import { labCandidate } from "./calls/lab-candidate.ts";
-import { benchPlugins, type Sample } from "./calls/plugin-bench.ts";
-import { makeSandboxes, removeSandboxes } from "./calls/sandboxes.ts";
-import { memoryOf, requireDaemon, restartDaemon } from "./daemon/daemon-runs.ts";
-import { type Measurement, percentile, ratio } from "./statistics.ts";
+import { openInspectorPage } from "../../e2e/support/inspector-page.ts";
+import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import { netnsPrefix } from "../../lab/layout.ts";
+import type { Progress } from "../../lab/progress.ts";
+import { BenchError } from "../bench-error.ts";
+import { attach, countVeths, detach, jobsFor, settled } from "../calls/attachments.ts";
+import type { Candidate } from "../calls/candidate.ts";
+import { labCandidate } from "../calls/lab-candidate.ts";
+import { benchPlugins, type Sample } from "../calls/plugin-bench.ts";
+import { makeSandboxes, removeSandboxes } from "../calls/sandboxes.ts";
+import { memoryOf, requireDaemon, restartDaemon } from "../daemon/daemon-runs.ts";
+import { type Measurement, percentile, ratio } from "../statistics.ts";
 
 /** How a daemon of the comparison runs: the inspector off, on with nobody watching, on with a viewer. */
 const ways = ["off", "on", "watched"] as const;
