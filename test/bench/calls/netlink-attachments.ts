@@ -1,13 +1,13 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { type Kernel, openKernel } from "../../src/adapters/netlink/open-kernel.ts";
-import type { AttachmentPlan } from "../../src/domain/attachment/attachment.ts";
-import { planAttachment } from "../../src/domain/attachment/pod-network-plan.ts";
-import { percentile } from "./statistics.ts";
+import { type Kernel, openKernel } from "../../../src/adapters/netlink/open-kernel.ts";
+import type { AttachmentPlan } from "../../../src/domain/attachment/attachment.ts";
+import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.ts";
+import { percentile } from "../statistics.ts";
 
 // Attaching and releasing as the daemon's main thread sees it, beside the same set-up by two `ip -batch` processes.
-// Run as root: node test/bench/netlink-attachments.ts [PODS]. It works in a network namespace of its own.
+// Run as root: node test/bench/calls/netlink-attachments.ts [PODS]. It works in a network namespace of its own.
 
 const podNamespace = `/run/netns/hcnl-bench-${process.pid}`;
 const podName = podNamespace.replace("/run/netns/", "");
