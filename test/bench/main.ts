@@ -3,7 +3,6 @@ import { type Progress, stderrProgress } from "../lab/progress.ts";
 import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
-import { missedBars } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
 import { inspectorCommand } from "./observing/inspector-command.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
@@ -21,7 +20,8 @@ import {
   type PartFindings,
   profileAddAndDel,
 } from "./parts.ts";
-import { asJson, asText, exitCodeOf, type Findings } from "./report.ts";
+import { missedBars } from "./report/bars.ts";
+import { asJson, asText, exitCodeOf, type Findings } from "./report/report.ts";
 import { nodesCommand } from "./scale/nodes-command.ts";
 import { podsCommand } from "./scale/pods-command.ts";
 import { stormCommand } from "./storm/storm-command.ts";

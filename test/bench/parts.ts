@@ -3,7 +3,6 @@ import type { Lab, LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
 import { addPod, deletePod } from "../lab/pods.ts";
 import type { Progress } from "../lab/progress.ts";
-import type { Metrics } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
 import { benchCalls, breakdownInWords } from "./calls/breakdown.ts";
 import { type Floor, startFloor } from "./calls/floor.ts";
@@ -20,9 +19,10 @@ import { benchStart } from "./daemon/start-bench.ts";
 import { benchDatapath, type PathSample } from "./datapath/datapath-bench.ts";
 import { pathsBetween, requireDirect } from "./datapath/lab-paths.ts";
 import type { Options } from "./options.ts";
-import type { Findings } from "./report.ts";
+import type { Metrics } from "./report/bars.ts";
+import type { Findings } from "./report/report.ts";
+import { difference, measured, ratio } from "./report/statistics.ts";
 import { registerFleet } from "./scale/fleet.ts";
-import { difference, measured, ratio } from "./statistics.ts";
 
 /** The lab a benchmark runs in, with what the user asked for. */
 export type Bench = { readonly lab: Lab; readonly options: Options; readonly progress: Progress };

@@ -1,8 +1,8 @@
 import { type CallTrace, tracePageSchema } from "../../../src/observe/trace/call-trace.ts";
 import { daemonGet } from "../../lab/daemon-pages.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { percentile } from "../statistics.ts";
-import { table } from "../table.ts";
+import { percentile } from "../report/statistics.ts";
+import { table } from "../report/table.ts";
 import { attach, countVeths, detach, jobsFor, settled } from "./attachments.ts";
 import type { Candidate } from "./candidate.ts";
 import type { PluginRun } from "./driver.ts";

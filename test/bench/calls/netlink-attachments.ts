@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type Kernel, openKernel } from "../../../src/adapters/netlink/open-kernel.ts";
 import type { AttachmentPlan } from "../../../src/domain/attachment/attachment.ts";
 import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.ts";
-import { percentile } from "../statistics.ts";
+import { percentile } from "../report/statistics.ts";
 
 // Attaching and releasing as the daemon's main thread sees it, beside the same set-up by two `ip -batch` processes.
 // Run as root: node test/bench/calls/netlink-attachments.ts [PODS]. It works in a network namespace of its own.

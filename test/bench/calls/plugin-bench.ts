@@ -1,5 +1,5 @@
 import type { Progress } from "../../lab/progress.ts";
-import { percentile, rotated } from "../statistics.ts";
+import { percentile, rotated } from "../report/statistics.ts";
 import { attach, countVeths, detach, jobsFor, proveReachable, settled } from "./attachments.ts";
 import type { Candidate } from "./candidate.ts";
 import type { DriverResult } from "./driver.ts";

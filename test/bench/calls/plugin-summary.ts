@@ -1,5 +1,5 @@
-import type { Metrics } from "../bars.ts";
-import { type Measurement, median, percentile, ratio } from "../statistics.ts";
+import type { Metrics } from "../report/bars.ts";
+import { type Measurement, median, percentile, ratio } from "../report/statistics.ts";
 import type { Load, Sample } from "./plugin-bench.ts";
 
 /** One command of one candidate under one load over all rounds; percentiles are of all its execs together. */

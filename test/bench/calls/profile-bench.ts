@@ -5,7 +5,7 @@ import * as z from "zod";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import type { Progress } from "../../lab/progress.ts";
 import { restartDaemon } from "../daemon/daemon-runs.ts";
-import { table } from "../table.ts";
+import { table } from "../report/table.ts";
 import { labCandidate } from "./lab-candidate.ts";
 import { benchPlugins } from "./plugin-bench.ts";
 

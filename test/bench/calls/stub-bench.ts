@@ -8,7 +8,7 @@ import { encodeFrame } from "../../../src/protocol/frames.ts";
 import { successReply } from "../../../src/protocol/reply.ts";
 import { compileC } from "../../lab/build/compile-c.ts";
 import { BenchError } from "../bench-error.ts";
-import { percentile, rotated } from "../statistics.ts";
+import { percentile, rotated } from "../report/statistics.ts";
 import type { Candidate } from "./candidate.ts";
 import { drive, type Job } from "./driver.ts";
 import { makeSandboxes, removeSandboxes } from "./sandboxes.ts";

@@ -1,6 +1,6 @@
 import type { Progress } from "../../lab/progress.ts";
 import type { CommandLine } from "../../lab/run-command.ts";
-import { median, percentile, rotated } from "../statistics.ts";
+import { median, percentile, rotated } from "../report/statistics.ts";
 import { measureThroughput } from "./iperf.ts";
 import { measureRoundTrips } from "./ping.ts";
 

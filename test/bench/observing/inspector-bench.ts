@@ -11,7 +11,7 @@ import { labCandidate } from "../calls/lab-candidate.ts";
 import { benchPlugins, type Sample } from "../calls/plugin-bench.ts";
 import { makeSandboxes, removeSandboxes } from "../calls/sandboxes.ts";
 import { memoryOf, requireDaemon, restartDaemon } from "../daemon/daemon-runs.ts";
-import { type Measurement, percentile, ratio } from "../statistics.ts";
+import { type Measurement, percentile, ratio } from "../report/statistics.ts";
 
 /** How a daemon of the comparison runs: the inspector off, on with nobody watching, on with a viewer. */
 const ways = ["off", "on", "watched"] as const;

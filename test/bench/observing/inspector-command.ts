@@ -3,8 +3,8 @@ import { stderrProgress } from "../../lab/progress.ts";
 import { startLab } from "../../lab/start-lab.ts";
 import { stopLab } from "../../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../../lab/stop-on-interrupt.ts";
-import type { Measurement } from "../statistics.ts";
-import { missedByInspector, verdictInWords } from "../verdicts.ts";
+import type { Measurement } from "../report/statistics.ts";
+import { missedByInspector, verdictInWords } from "../report/verdicts.ts";
 import { benchInspector, type InspectorFindings } from "./inspector-bench.ts";
 
 const usage = `What the inspector costs an ADD, and how quick its page is.

@@ -7,7 +7,7 @@ import { stopLab } from "../../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../../lab/stop-on-interrupt.ts";
 import { BenchError } from "../bench-error.ts";
 import { modeOf, modeOption } from "../mode-option.ts";
-import { type Missed, missedByKills, verdictInWords } from "../verdicts.ts";
+import { type Missed, missedByKills, verdictInWords } from "../report/verdicts.ts";
 
 const usage = `Kills the daemon with -9 at random moments under a storm of ADD and DEL, and looks for what must never be.
 Usage: npm run bench -- kills [--kills N] [--mode MODE] [--json]     (as root)

@@ -6,7 +6,7 @@ import { stopLab } from "../../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../../lab/stop-on-interrupt.ts";
 import { BenchError } from "../bench-error.ts";
 import { modeOf, modeOption } from "../mode-option.ts";
-import { median } from "../statistics.ts";
+import { median } from "../report/statistics.ts";
 import {
   type FoundOutages,
   type Missed,
@@ -14,7 +14,7 @@ import {
   silencesOf,
   verdictInWords,
   type WantedOutages,
-} from "../verdicts.ts";
+} from "../report/verdicts.ts";
 import { type AwayKill, killTailscaled, killTailscaledAlone, longOutage, outagePods } from "./outages.ts";
 
 const usage = `How long pods are silent when parts of the network die, on a direct pair of nodes.

@@ -6,8 +6,8 @@ import { startLab } from "../../lab/start-lab.ts";
 import { stopLab } from "../../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../../lab/stop-on-interrupt.ts";
 import { BenchError } from "../bench-error.ts";
-import { table } from "../table.ts";
-import { missedByNodes, verdictInWords } from "../verdicts.ts";
+import { table } from "../report/table.ts";
+import { missedByNodes, verdictInWords } from "../report/verdicts.ts";
 import { benchNodes, createNodes, type NodesCost } from "./nodes-bench.ts";
 
 const usage = `What a cluster's size costs the daemon: Node objects with pod CIDRs are created through the API, then the daemon is restarted.

@@ -3,9 +3,9 @@ import { stderrProgress } from "../../lab/progress.ts";
 import { startLab } from "../../lab/start-lab.ts";
 import { stopLab } from "../../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../../lab/stop-on-interrupt.ts";
-import { median, rotated } from "../statistics.ts";
-import { table } from "../table.ts";
-import { missedByPods, verdictInWords } from "../verdicts.ts";
+import { median, rotated } from "../report/statistics.ts";
+import { table } from "../report/table.ts";
+import { missedByPods, verdictInWords } from "../report/verdicts.ts";
 import { benchPods, type PodsCandidate, type PodsSample } from "./pods-bench.ts";
 
 const usage = `A node's worth of pods, started at once and deleted at once on every node of a cluster: by HeadCNI and by the CNI

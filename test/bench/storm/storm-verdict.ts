@@ -1,4 +1,4 @@
-import { type Missed, verdictInWords } from "../verdicts.ts";
+import { type Missed, verdictInWords } from "../report/verdicts.ts";
 import type { KernelCount } from "./kernel-count.ts";
 import type { Look } from "./storm.ts";
 

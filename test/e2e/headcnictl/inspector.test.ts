@@ -3,7 +3,7 @@ import { get, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { WireActor, WireFrame } from "../../../src/observe/inspector/wire.ts";
 import { memoryOf, requireDaemon } from "../../bench/daemon/daemon-runs.ts";
-import { percentile } from "../../bench/statistics.ts";
+import { percentile } from "../../bench/report/statistics.ts";
 import { liveMachines } from "../../lab/daemon-pages.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { InspectorFindings } from "./observing/inspector-bench.ts";
-import type { PodsSample } from "./scale/pods-bench.ts";
+import type { InspectorFindings } from "../observing/inspector-bench.ts";
+import type { PodsSample } from "../scale/pods-bench.ts";
 import { measured } from "./statistics.ts";
 import {
   type FoundOutages,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Sample } from "./calls/plugin-bench.ts";
-import { pluginRatios, summarize } from "./calls/plugin-summary.ts";
+import type { Sample } from "../calls/plugin-bench.ts";
+import { pluginRatios, summarize } from "../calls/plugin-summary.ts";
 import { asJson, asText, exitCodeOf, type Findings } from "./report.ts";
 import { measured } from "./statistics.ts";
 

@@ -1,6 +1,6 @@
 import { availableParallelism, release } from "node:os";
+import type { PluginSummary } from "../calls/plugin-summary.ts";
 import { bars, limitInWords, type Metrics, missedBars, reaches } from "./bars.ts";
-import type { PluginSummary } from "./calls/plugin-summary.ts";
 import { table } from "./table.ts";
 
 /** Everything a run of the benchmark found. `raw` is for programs, `failures` names the parts that broke and why. */

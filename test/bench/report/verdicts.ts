@@ -1,8 +1,8 @@
-import type { StormReport } from "../e2e/support/kill-storm.ts";
-import type { InspectorFindings } from "./observing/inspector-bench.ts";
-import type { AwayKill, LongOutage } from "./outages/outages.ts";
-import type { NodesCost } from "./scale/nodes-bench.ts";
-import type { PodsSample } from "./scale/pods-bench.ts";
+import type { StormReport } from "../../e2e/support/kill-storm.ts";
+import type { InspectorFindings } from "../observing/inspector-bench.ts";
+import type { AwayKill, LongOutage } from "../outages/outages.ts";
+import type { NodesCost } from "../scale/nodes-bench.ts";
+import type { PodsSample } from "../scale/pods-bench.ts";
 import { median } from "./statistics.ts";
 
 /** What a benchmark misses, a line for each; empty if all its bars are kept. A benchmark that measured nothing misses that. */
