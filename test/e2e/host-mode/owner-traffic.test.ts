@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { type Member, tailnetAddress, withMember } from "../../lab/attacks/member.ts";
+import { type Member, tailnetAddress, withMember } from "../../lab/attacks/tools/member.ts";
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { headscale } from "../../lab/headscale.ts";
 import { nodeOf } from "../../lab/lab-store.ts";

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { containsAddress, parsePrefix } from "../../../src/domain/addresses/prefix.ts";
-import { withNeighbour } from "../../lab/attacks/through-node.ts";
+import { withNeighbour } from "../../lab/attacks/tools/through-node.ts";
 import { sceneOf } from "../../lab/attacks/try-attack.ts";
 import { captureUnderlay } from "../../lab/capture.ts";
 import { clusterOf } from "../../lab/kubernetes/cluster.ts";

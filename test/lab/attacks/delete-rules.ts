@@ -5,7 +5,7 @@ import { type CommandLine, run, runResult } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 import { intoTailnet } from "../wire.ts";
 import type { Attack, Finding } from "./attack.ts";
-import { withForeignTable } from "./through-node.ts";
+import { withForeignTable } from "./tools/through-node.ts";
 
 /** On a quiet machine a second is the bar (`npm run bench`). */
 const limitMs = 5_000;

@@ -5,7 +5,7 @@ import { inNetns } from "../netns.ts";
 import { runResult } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 import type { Attack } from "./attack.ts";
-import { guardState } from "./daemon-numbers.ts";
+import { guardState } from "./tools/daemon-numbers.ts";
 
 /** Five repairs, and looks that are gathered, take some seconds. */
 const namedWithinMs = 60_000;

@@ -4,7 +4,7 @@ import { kubectl } from "../kubernetes/kubectl.ts";
 import { cutPower, powerOn } from "../kubernetes/node-power.ts";
 import { startProbe } from "../traffic/traffic.ts";
 import type { Attack, Scene } from "./attack.ts";
-import { attackPods } from "./attack-pods.ts";
+import { attackPods } from "./tools/attack-pods.ts";
 
 export const listenAtBoot: Attack = {
   name: "listen-at-boot",

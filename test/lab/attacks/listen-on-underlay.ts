@@ -11,7 +11,7 @@ import { startProbe } from "../traffic/traffic.ts";
 import { waitUntil } from "../wait-until.ts";
 import { intoTailnet } from "../wire.ts";
 import type { Attack, Finding, Scene } from "./attack.ts";
-import { attackPods, reaches } from "./attack-pods.ts";
+import { attackPods, reaches } from "./tools/attack-pods.ts";
 
 const probeIntervalMs = 10;
 /** How long a fault is listened to: some hundred packets. */

@@ -1,9 +1,17 @@
 import type { Attack } from "./attack.ts";
-import { attackPods, honestPing, honestPingFromNode } from "./attack-pods.ts";
-import { tailnetAddress, withMember } from "./member.ts";
-import { freshNumber, makeProbes, openers, pretenders, probeFilter, probesIn, sendProbes } from "./probes.ts";
-import { arrivalFinding, waysBetween, withNeighbour } from "./through-node.ts";
-import { linkIn, watchLinks } from "./watch-links.ts";
+import { attackPods, honestPing, honestPingFromNode } from "./tools/attack-pods.ts";
+import { tailnetAddress, withMember } from "./tools/member.ts";
+import {
+  freshNumber,
+  makeProbes,
+  openers,
+  pretenders,
+  probeFilter,
+  probesIn,
+  sendProbes,
+} from "./tools/probes.ts";
+import { arrivalFinding, waysBetween, withNeighbour } from "./tools/through-node.ts";
+import { linkIn, watchLinks } from "./tools/watch-links.ts";
 
 export const memberWithoutTag: Attack = {
   name: "member-without-tag",

@@ -6,10 +6,10 @@ import { type RawPacket, redirect, routerAdvertisement } from "../raw-packet.ts"
 import { run, runResult } from "../run-command.ts";
 import { bridgeAddress } from "../underlay.ts";
 import type { Attack, Finding } from "./attack.ts";
-import { attackPods, honestPing } from "./attack-pods.ts";
-import { sendPackets } from "./probes.ts";
-import { withNeighbour } from "./through-node.ts";
-import { withSysctl } from "./with-sysctls.ts";
+import { attackPods, honestPing } from "./tools/attack-pods.ts";
+import { sendPackets } from "./tools/probes.ts";
+import { withNeighbour } from "./tools/through-node.ts";
+import { withSysctl } from "./tools/with-sysctls.ts";
 
 const prefix = "fd00:bad::";
 const allNodes = "ff02::1";

@@ -1,9 +1,9 @@
 import { killService, pauseService, resumeService } from "../services.ts";
 import { impersonate } from "./announce-slice.ts";
 import type { Attack } from "./attack.ts";
-import { attackPods } from "./attack-pods.ts";
 import { rejoined } from "./listen-at-boot.ts";
-import { untilServed, withMember } from "./member.ts";
+import { attackPods } from "./tools/attack-pods.ts";
+import { untilServed, withMember } from "./tools/member.ts";
 
 export const rogueAsAbsentNode: Attack = {
   name: "rogue-as-absent-node",

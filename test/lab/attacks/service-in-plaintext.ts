@@ -8,9 +8,9 @@ import { run } from "../run-command.ts";
 import { killService, startService } from "../services.ts";
 import { waitUntil } from "../wait-until.ts";
 import type { Attack } from "./attack.ts";
-import { attackPods, honestPing, workloadName } from "./attack-pods.ts";
-import { freshNumber, makeProbes, openers, sendProbes } from "./probes.ts";
-import { waysBetween, withNeighbour } from "./through-node.ts";
+import { attackPods, honestPing, workloadName } from "./tools/attack-pods.ts";
+import { freshNumber, makeProbes, openers, sendProbes } from "./tools/probes.ts";
+import { waysBetween, withNeighbour } from "./tools/through-node.ts";
 
 export const serviceInPlaintext: Attack = {
   name: "service-in-plaintext",

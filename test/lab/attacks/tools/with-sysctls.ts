@@ -1,6 +1,6 @@
-import type { LabNode } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
-import { run } from "../run-command.ts";
+import type { LabNode } from "../../lab-types.ts";
+import { inNetns } from "../../netns.ts";
+import { run } from "../../run-command.ts";
 
 /**
  * Gives every link of a node one value of a sysctl while `work` runs, as a careless administrator would: `name` is

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import { daemonGet, liveMachines } from "../daemon-pages.ts";
-import { LabError } from "../lab-error.ts";
-import type { Lab, LabNode } from "../lab-types.ts";
-import { serviceProcess } from "../services.ts";
+import { daemonGet, liveMachines } from "../../daemon-pages.ts";
+import { LabError } from "../../lab-error.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { serviceProcess } from "../../services.ts";
 
 /** The sum of the samples of a counter on a node's /metrics, whatever their labels; 0 if it never counted. */
 export async function counterSum(node: LabNode, name: string): Promise<number> {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { floodPrefixes } from "../rogue-floods.ts";
+import { controlCharacters } from "../rogue-name.ts";
 import { sumOf } from "./daemon-numbers.ts";
 import { rulesNamed } from "./guard-rules.ts";
-import { floodPrefixes } from "./rogue-floods.ts";
-import { controlCharacters } from "./rogue-name.ts";
 
 test("rules of the guard are found by the beginning of their names, others and foreign ones are not", () => {
   const rule = (handle: number, comment?: string) => ({

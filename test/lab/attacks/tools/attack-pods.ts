@@ -1,12 +1,17 @@
-import { applyObjects, kubectl } from "../kubernetes/kubectl.ts";
-import { openClusterPod } from "../kubernetes/open-cluster-pod.ts";
-import { type ClusterPod, waitForWorkload, workloadObjects, workloadPods } from "../kubernetes/workload.ts";
-import { LabError } from "../lab-error.ts";
-import type { Lab, LabNode } from "../lab-types.ts";
-import { addPod, execInNode, execInPod, listPods, type Pod } from "../pods.ts";
-import { answersDatagram, fetchFrom, startPodServer } from "../traffic/traffic.ts";
-import { waitUntil } from "../wait-until.ts";
-import type { Scene } from "./attack.ts";
+import { applyObjects, kubectl } from "../../kubernetes/kubectl.ts";
+import { openClusterPod } from "../../kubernetes/open-cluster-pod.ts";
+import {
+  type ClusterPod,
+  waitForWorkload,
+  workloadObjects,
+  workloadPods,
+} from "../../kubernetes/workload.ts";
+import { LabError } from "../../lab-error.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { addPod, execInNode, execInPod, listPods, type Pod } from "../../pods.ts";
+import { answersDatagram, fetchFrom, startPodServer } from "../../traffic/traffic.ts";
+import { waitUntil } from "../../wait-until.ts";
+import type { Scene } from "../attack.ts";
 
 /** The pods of an attack, each with the lab's server in it. Programs run in them as root, with every capability and raw sockets. */
 export interface AttackPods {

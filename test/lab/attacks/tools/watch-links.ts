@@ -1,7 +1,7 @@
-import { type Capture, captureIn } from "../capture.ts";
-import type { Lab } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
-import type { CommandLine } from "../run-command.ts";
+import { type Capture, captureIn } from "../../capture.ts";
+import type { Lab } from "../../lab-types.ts";
+import { inNetns } from "../../netns.ts";
+import type { CommandLine } from "../../run-command.ts";
 
 /** A link that is looked at while an attack goes on. */
 export interface WatchedLink {
