@@ -1,14 +1,14 @@
-import { applyObjects, kubectl } from "../kubernetes/kubectl.ts";
-import { inNetns } from "../netns.ts";
-import { tcpFlags } from "../raw-packet.ts";
-import { runResult } from "../run-command.ts";
-import { waitUntil } from "../wait-until.ts";
-import type { Attack, Scene } from "./attack.ts";
-import { attackPods, workloadName } from "./tools/attack-pods.ts";
-import { freshNumber, isOfOneFamily, sendPackets } from "./tools/probes.ts";
-import { type Neighbour, waysBetween, withNeighbour } from "./tools/through-node.ts";
-import { linkIn, watchLinks } from "./tools/watch-links.ts";
-import { withSysctl } from "./tools/with-sysctls.ts";
+import { applyObjects, kubectl } from "../../kubernetes/kubectl.ts";
+import { inNetns } from "../../netns.ts";
+import { tcpFlags } from "../../raw-packet.ts";
+import { runResult } from "../../run-command.ts";
+import { waitUntil } from "../../wait-until.ts";
+import type { Attack, Scene } from "../attack.ts";
+import { attackPods, workloadName } from "../tools/attack-pods.ts";
+import { freshNumber, isOfOneFamily, sendPackets } from "../tools/probes.ts";
+import { type Neighbour, waysBetween, withNeighbour } from "../tools/through-node.ts";
+import { linkIn, watchLinks } from "../tools/watch-links.ts";
+import { withSysctl } from "../tools/with-sysctls.ts";
 
 const service = { name: "attack-local", nodePort: 30991, targetPort: 8080 } as const;
 

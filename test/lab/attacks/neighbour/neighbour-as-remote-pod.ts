@@ -1,9 +1,9 @@
-import type { Attack } from "./attack.ts";
-import { attackPods, honestPing } from "./tools/attack-pods.ts";
-import { freshNumber, makeProbes, openers, pretenders } from "./tools/probes.ts";
-import { sendThroughNode, waysBetween, withNeighbour } from "./tools/through-node.ts";
-import { linkIn } from "./tools/watch-links.ts";
-import { withSysctl } from "./tools/with-sysctls.ts";
+import type { Attack } from "../attack.ts";
+import { attackPods, honestPing } from "../tools/attack-pods.ts";
+import { freshNumber, makeProbes, openers, pretenders } from "../tools/probes.ts";
+import { sendThroughNode, waysBetween, withNeighbour } from "../tools/through-node.ts";
+import { linkIn } from "../tools/watch-links.ts";
+import { withSysctl } from "../tools/with-sysctls.ts";
 
 export const neighbourAsRemotePod: Attack = {
   name: "neighbour-as-remote-pod",

@@ -1,8 +1,8 @@
-import type { Attack } from "./attack.ts";
-import { attackPods, honestPing } from "./tools/attack-pods.ts";
-import { freshNumber, makeProbes, openers, pretenders } from "./tools/probes.ts";
-import { sendThroughNode, waysBetween, withForeignTable, withNeighbour } from "./tools/through-node.ts";
-import { linkIn } from "./tools/watch-links.ts";
+import type { Attack } from "../attack.ts";
+import { attackPods, honestPing } from "../tools/attack-pods.ts";
+import { freshNumber, makeProbes, openers, pretenders } from "../tools/probes.ts";
+import { sendThroughNode, waysBetween, withForeignTable, withNeighbour } from "../tools/through-node.ts";
+import { linkIn } from "../tools/watch-links.ts";
 
 export const neighbourOutOfState: Attack = {
   name: "neighbour-out-of-state",

@@ -1,8 +1,8 @@
-import type { Attack } from "./attack.ts";
-import { attackPods, honestPing } from "./tools/attack-pods.ts";
-import { freshNumber, makeProbes, openers } from "./tools/probes.ts";
-import { sendThroughNode, waysBetween, withNeighbour } from "./tools/through-node.ts";
-import { linkIn } from "./tools/watch-links.ts";
+import type { Attack } from "../attack.ts";
+import { attackPods, honestPing } from "../tools/attack-pods.ts";
+import { freshNumber, makeProbes, openers } from "../tools/probes.ts";
+import { sendThroughNode, waysBetween, withNeighbour } from "../tools/through-node.ts";
+import { linkIn } from "../tools/watch-links.ts";
 
 export const neighbourToLocalPods = neighbourTo("victim", {
   name: "neighbour-to-local-pods",

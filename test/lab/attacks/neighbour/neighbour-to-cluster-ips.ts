@@ -1,11 +1,11 @@
-import { clusterOf } from "../kubernetes/cluster.ts";
-import { getJson } from "../kubernetes/kubectl.ts";
-import { inNetns } from "../netns.ts";
-import { runResult } from "../run-command.ts";
-import { waitUntil } from "../wait-until.ts";
-import type { Attack } from "./attack.ts";
-import { attackPods, workloadName } from "./tools/attack-pods.ts";
-import { withNeighbour } from "./tools/through-node.ts";
+import { clusterOf } from "../../kubernetes/cluster.ts";
+import { getJson } from "../../kubernetes/kubectl.ts";
+import { inNetns } from "../../netns.ts";
+import { runResult } from "../../run-command.ts";
+import { waitUntil } from "../../wait-until.ts";
+import type { Attack } from "../attack.ts";
+import { attackPods, workloadName } from "../tools/attack-pods.ts";
+import { withNeighbour } from "../tools/through-node.ts";
 
 export const neighbourToClusterIps: Attack = {
   name: "neighbour-to-cluster-ips",

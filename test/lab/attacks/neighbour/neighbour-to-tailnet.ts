@@ -1,11 +1,11 @@
-import type { LabNode } from "../lab-types.ts";
-import { tailscaledStatus } from "../local-api.ts";
-import { intoTailnet } from "../wire.ts";
-import type { Attack } from "./attack.ts";
-import { attackPods, honestPing } from "./tools/attack-pods.ts";
-import { freshNumber, makeProbes, openers } from "./tools/probes.ts";
-import { sendThroughNode, waysBetween, withNeighbour } from "./tools/through-node.ts";
-import { linkIn } from "./tools/watch-links.ts";
+import type { LabNode } from "../../lab-types.ts";
+import { tailscaledStatus } from "../../local-api.ts";
+import { intoTailnet } from "../../wire.ts";
+import type { Attack } from "../attack.ts";
+import { attackPods, honestPing } from "../tools/attack-pods.ts";
+import { freshNumber, makeProbes, openers } from "../tools/probes.ts";
+import { sendThroughNode, waysBetween, withNeighbour } from "../tools/through-node.ts";
+import { linkIn } from "../tools/watch-links.ts";
 
 /** Headscale's prefixes in a lab (`headscaleConfig`). */
 const tailnet = { 4: "100.64.0.0/10", 6: "fd7a:115c:a1e0::/48" } as const;
