@@ -3,8 +3,6 @@ import { deleteRules } from "./delete-rules.ts";
 import { fightTheGuard } from "./fight-the-guard.ts";
 import { foreignWebPage } from "./foreign-web-page.ts";
 import { idleConnections } from "./idle-connections.ts";
-import { listenAtBoot } from "./listen-at-boot.ts";
-import { listenOnUnderlay } from "./listen-on-underlay.ts";
 import { localUserSockets } from "./local-user-sockets.ts";
 import { memberWithoutTag } from "./member-without-tag.ts";
 import { neighbourAsPodToNodePort } from "./neighbour/neighbour-as-pod-to-node-port.ts";
@@ -13,6 +11,9 @@ import { neighbourOutOfState } from "./neighbour/neighbour-out-of-state.ts";
 import { neighbourToClusterIps } from "./neighbour/neighbour-to-cluster-ips.ts";
 import { neighbourToLocalPods, neighbourToRemotePods } from "./neighbour/neighbour-to-pods.ts";
 import { neighbourToTailnet } from "./neighbour/neighbour-to-tailnet.ts";
+import { listenAtBoot } from "./plaintext/listen-at-boot.ts";
+import { listenOnUnderlay } from "./plaintext/listen-on-underlay.ts";
+import { serviceInPlaintext } from "./plaintext/service-in-plaintext.ts";
 import { podAsRouter } from "./pod-as-router.ts";
 import { podForgesSources } from "./pod-forges-sources.ts";
 import { rogueAnnouncesLan } from "./rogue-announces-lan.ts";
@@ -23,7 +24,6 @@ import { rogueName } from "./rogue-name.ts";
 import { rogueSliceOfOtherPrefix } from "./rogue-slice-of-other-prefix.ts";
 import { rogueSliceOfOwnPrefix } from "./rogue-slice-of-own-prefix.ts";
 import { rogueStrayPrefix } from "./rogue-stray-prefix.ts";
-import { serviceInPlaintext } from "./service-in-plaintext.ts";
 
 /** Every attack of the kit; within a promise those that leave the lab longest for itself come last. */
 export const allAttacks: readonly Attack[] = [

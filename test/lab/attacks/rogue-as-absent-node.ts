@@ -1,7 +1,7 @@
 import { killService, pauseService, resumeService } from "../services.ts";
 import { impersonate } from "./announce-slice.ts";
 import type { Attack } from "./attack.ts";
-import { rejoined } from "./listen-at-boot.ts";
+import { rejoined } from "./plaintext/listen-at-boot.ts";
 import { attackPods } from "./tools/attack-pods.ts";
 import { untilServed, withMember } from "./tools/member.ts";
 

@@ -1,17 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { captureUnderlay } from "../capture.ts";
-import { waitForDaemon } from "../daemon.ts";
-import { headscale } from "../headscale.ts";
-import type { Lab, LabNode } from "../lab-types.ts";
-import { tailscaledStatus } from "../local-api.ts";
-import type { Pod } from "../pods.ts";
-import { run } from "../run-command.ts";
-import { killService, serviceProcess, startService } from "../services.ts";
-import { startProbe } from "../traffic/traffic.ts";
-import { waitUntil } from "../wait-until.ts";
-import { intoTailnet } from "../wire.ts";
-import type { Attack, Finding, Scene } from "./attack.ts";
-import { attackPods, reaches } from "./tools/attack-pods.ts";
+import { captureUnderlay } from "../../capture.ts";
+import { waitForDaemon } from "../../daemon.ts";
+import { headscale } from "../../headscale.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { tailscaledStatus } from "../../local-api.ts";
+import type { Pod } from "../../pods.ts";
+import { run } from "../../run-command.ts";
+import { killService, serviceProcess, startService } from "../../services.ts";
+import { startProbe } from "../../traffic/traffic.ts";
+import { waitUntil } from "../../wait-until.ts";
+import { intoTailnet } from "../../wire.ts";
+import type { Attack, Finding, Scene } from "../attack.ts";
+import { attackPods, reaches } from "../tools/attack-pods.ts";
 
 const probeIntervalMs = 10;
 /** How long a fault is listened to: some hundred packets. */

@@ -1,16 +1,16 @@
-import { captureUnderlay } from "../capture.ts";
-import { clusterOf } from "../kubernetes/cluster.ts";
-import { getJson } from "../kubernetes/kubectl.ts";
-import { LabError } from "../lab-error.ts";
-import { inNetns } from "../netns.ts";
-import { execInPod, type Pod } from "../pods.ts";
-import { run } from "../run-command.ts";
-import { killService, startService } from "../services.ts";
-import { waitUntil } from "../wait-until.ts";
-import type { Attack } from "./attack.ts";
-import { attackPods, honestPing, workloadName } from "./tools/attack-pods.ts";
-import { freshNumber, makeProbes, openers, sendProbes } from "./tools/probes.ts";
-import { waysBetween, withNeighbour } from "./tools/through-node.ts";
+import { captureUnderlay } from "../../capture.ts";
+import { clusterOf } from "../../kubernetes/cluster.ts";
+import { getJson } from "../../kubernetes/kubectl.ts";
+import { LabError } from "../../lab-error.ts";
+import { inNetns } from "../../netns.ts";
+import { execInPod, type Pod } from "../../pods.ts";
+import { run } from "../../run-command.ts";
+import { killService, startService } from "../../services.ts";
+import { waitUntil } from "../../wait-until.ts";
+import type { Attack } from "../attack.ts";
+import { attackPods, honestPing, workloadName } from "../tools/attack-pods.ts";
+import { freshNumber, makeProbes, openers, sendProbes } from "../tools/probes.ts";
+import { waysBetween, withNeighbour } from "../tools/through-node.ts";
 
 export const serviceInPlaintext: Attack = {
   name: "service-in-plaintext",
