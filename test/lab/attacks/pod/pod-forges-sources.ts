@@ -1,9 +1,9 @@
-import type { Attack } from "./attack.ts";
-import { attackPods, honestPing } from "./tools/attack-pods.ts";
-import { freshNumber, makeProbes, probeFilter, probesIn, sendProbes } from "./tools/probes.ts";
-import { arrivalFinding, waysBetween, withNeighbour } from "./tools/through-node.ts";
-import { linkIn, watchLinks } from "./tools/watch-links.ts";
-import { withSysctl } from "./tools/with-sysctls.ts";
+import type { Attack } from "../attack.ts";
+import { attackPods, honestPing } from "../tools/attack-pods.ts";
+import { freshNumber, makeProbes, probeFilter, probesIn, sendProbes } from "../tools/probes.ts";
+import { arrivalFinding, waysBetween, withNeighbour } from "../tools/through-node.ts";
+import { linkIn, watchLinks } from "../tools/watch-links.ts";
+import { withSysctl } from "../tools/with-sysctls.ts";
 
 export const podForgesSources: Attack = {
   name: "pod-forges-sources",

@@ -1,15 +1,15 @@
-import { attachmentLinkGroup } from "../../../src/domain/kernel/kernel-constants.ts";
-import { LabError } from "../lab-error.ts";
-import type { LabNode } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
-import { type RawPacket, redirect, routerAdvertisement } from "../raw-packet.ts";
-import { run, runResult } from "../run-command.ts";
-import { bridgeAddress } from "../underlay.ts";
-import type { Attack, Finding } from "./attack.ts";
-import { attackPods, honestPing } from "./tools/attack-pods.ts";
-import { sendPackets } from "./tools/probes.ts";
-import { withNeighbour } from "./tools/through-node.ts";
-import { withSysctl } from "./tools/with-sysctls.ts";
+import { attachmentLinkGroup } from "../../../../src/domain/kernel/kernel-constants.ts";
+import { LabError } from "../../lab-error.ts";
+import type { LabNode } from "../../lab-types.ts";
+import { inNetns } from "../../netns.ts";
+import { type RawPacket, redirect, routerAdvertisement } from "../../raw-packet.ts";
+import { run, runResult } from "../../run-command.ts";
+import { bridgeAddress } from "../../underlay.ts";
+import type { Attack, Finding } from "../attack.ts";
+import { attackPods, honestPing } from "../tools/attack-pods.ts";
+import { sendPackets } from "../tools/probes.ts";
+import { withNeighbour } from "../tools/through-node.ts";
+import { withSysctl } from "../tools/with-sysctls.ts";
 
 const prefix = "fd00:bad::";
 const allNodes = "ff02::1";
