@@ -4,7 +4,6 @@ import { fightTheGuard } from "./fight-the-guard.ts";
 import { foreignWebPage } from "./foreign-web-page.ts";
 import { idleConnections } from "./idle-connections.ts";
 import { localUserSockets } from "./local-user-sockets.ts";
-import { memberWithoutTag } from "./member-without-tag.ts";
 import { neighbourAsPodToNodePort } from "./neighbour/neighbour-as-pod-to-node-port.ts";
 import { neighbourAsRemotePod } from "./neighbour/neighbour-as-remote-pod.ts";
 import { neighbourOutOfState } from "./neighbour/neighbour-out-of-state.ts";
@@ -16,14 +15,15 @@ import { listenOnUnderlay } from "./plaintext/listen-on-underlay.ts";
 import { serviceInPlaintext } from "./plaintext/service-in-plaintext.ts";
 import { podAsRouter } from "./pod/pod-as-router.ts";
 import { podForgesSources } from "./pod/pod-forges-sources.ts";
-import { rogueAnnouncesLan } from "./rogue-announces-lan.ts";
-import { rogueAsAbsentNode } from "./rogue-as-absent-node.ts";
-import { rogueChanges } from "./rogue-changes.ts";
-import { rogueFloods } from "./rogue-floods.ts";
-import { rogueName } from "./rogue-name.ts";
-import { rogueSliceOfOtherPrefix } from "./rogue-slice-of-other-prefix.ts";
-import { rogueSliceOfOwnPrefix } from "./rogue-slice-of-own-prefix.ts";
-import { rogueStrayPrefix } from "./rogue-stray-prefix.ts";
+import { memberWithoutTag } from "./tailnet/member-without-tag.ts";
+import { rogueAnnouncesLan } from "./tailnet/rogue-announces-lan.ts";
+import { rogueAsAbsentNode } from "./tailnet/rogue-as-absent-node.ts";
+import { rogueChanges } from "./tailnet/rogue-changes.ts";
+import { rogueFloods } from "./tailnet/rogue-floods.ts";
+import { rogueName } from "./tailnet/rogue-name.ts";
+import { rogueSliceOfOtherPrefix } from "./tailnet/rogue-slice-of-other-prefix.ts";
+import { rogueSliceOfOwnPrefix } from "./tailnet/rogue-slice-of-own-prefix.ts";
+import { rogueStrayPrefix } from "./tailnet/rogue-stray-prefix.ts";
 
 /** Every attack of the kit; within a promise those that leave the lab longest for itself come last. */
 export const allAttacks: readonly Attack[] = [

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { floodPrefixes } from "../rogue-floods.ts";
-import { controlCharacters } from "../rogue-name.ts";
+import { floodPrefixes } from "../tailnet/rogue-floods.ts";
+import { controlCharacters } from "../tailnet/rogue-name.ts";
 import { sumOf } from "./daemon-numbers.ts";
 import { rulesNamed } from "./guard-rules.ts";
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { startProbe } from "../traffic/traffic.ts";
-import type { Attack } from "./attack.ts";
+import { startProbe } from "../../traffic/traffic.ts";
+import type { Attack } from "../attack.ts";
+import { attackPods, pathBetween } from "../tools/attack-pods.ts";
+import { counterSum, guardState } from "../tools/daemon-numbers.ts";
+import { untilServed, withMember } from "../tools/member.ts";
 import { toldOf } from "./told-of.ts";
-import { attackPods, pathBetween } from "./tools/attack-pods.ts";
-import { counterSum, guardState } from "./tools/daemon-numbers.ts";
-import { untilServed, withMember } from "./tools/member.ts";
 
 /** Twice what the guard takes for a fight. */
 const changes = 10;

@@ -1,15 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { liveMachines, readyPage } from "../daemon-pages.ts";
-import { inNetns } from "../netns.ts";
-import { run, runResult } from "../run-command.ts";
-import { startProbe } from "../traffic/traffic.ts";
-import { waitUntil } from "../wait-until.ts";
-import { intoTailnet } from "../wire.ts";
-import type { Attack, Finding, Scene } from "./attack.ts";
+import { liveMachines, readyPage } from "../../daemon-pages.ts";
+import { inNetns } from "../../netns.ts";
+import { run, runResult } from "../../run-command.ts";
+import { startProbe } from "../../traffic/traffic.ts";
+import { waitUntil } from "../../wait-until.ts";
+import { intoTailnet } from "../../wire.ts";
+import type { Attack, Finding, Scene } from "../attack.ts";
+import { attackPods, reaches } from "../tools/attack-pods.ts";
+import { daemonUsage } from "../tools/daemon-numbers.ts";
+import { untilServed, withMember } from "../tools/member.ts";
 import { toldOf } from "./told-of.ts";
-import { attackPods, reaches } from "./tools/attack-pods.ts";
-import { daemonUsage } from "./tools/daemon-numbers.ts";
-import { untilServed, withMember } from "./tools/member.ts";
 
 /** Many times what a node looks after one by one. Some thousand keep Headscale itself busy: then it takes nodes for offline. */
 const count = Number(process.env["HEADCNI_FLOOD_PREFIXES"] ?? 1_000);

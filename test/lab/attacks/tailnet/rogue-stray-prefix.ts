@@ -1,8 +1,8 @@
-import { pauseService, resumeService } from "../services.ts";
+import { pauseService, resumeService } from "../../services.ts";
+import type { Attack } from "../attack.ts";
+import { attackPods } from "../tools/attack-pods.ts";
+import { untilServed, withMember } from "../tools/member.ts";
 import { impersonate } from "./announce-slice.ts";
-import type { Attack } from "./attack.ts";
-import { attackPods } from "./tools/attack-pods.ts";
-import { untilServed, withMember } from "./tools/member.ts";
 
 /** Inside the supernets of a lab, and no node's: nodes are numbered from 1 to 99 without gaps. */
 const stray = {

@@ -1,9 +1,9 @@
-import { headscale } from "../headscale.ts";
-import { execInNode } from "../pods.ts";
-import { bridgeAddress } from "../underlay.ts";
-import type { Attack } from "./attack.ts";
-import { tailnetAddress, untilServed, withMember } from "./tools/member.ts";
-import { linkIn, watchLinks } from "./tools/watch-links.ts";
+import { headscale } from "../../headscale.ts";
+import { execInNode } from "../../pods.ts";
+import { bridgeAddress } from "../../underlay.ts";
+import type { Attack } from "../attack.ts";
+import { tailnetAddress, untilServed, withMember } from "../tools/member.ts";
+import { linkIn, watchLinks } from "../tools/watch-links.ts";
 
 /** Half of a lab's underlay, which is its nodes' LAN: narrower than the route of their links. */
 const lan = "10.99.0.0/25";

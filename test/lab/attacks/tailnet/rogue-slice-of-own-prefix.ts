@@ -1,5 +1,5 @@
+import type { Attack } from "../attack.ts";
 import { announceSlice } from "./announce-slice.ts";
-import type { Attack } from "./attack.ts";
 
 export const rogueSliceOfOwnPrefix: Attack = {
   name: "rogue-slice-of-own-prefix",

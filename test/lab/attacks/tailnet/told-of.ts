@@ -1,5 +1,5 @@
-import { tailscaledStatus } from "../local-api.ts";
-import type { Scene } from "./attack.ts";
+import { tailscaledStatus } from "../../local-api.ts";
+import type { Scene } from "../attack.ts";
 
 /** What the tailscaled of the attacked node has heard of the other node: "online, serves its prefix, direct". */
 export async function toldOf({ node, other }: Scene): Promise<string> {

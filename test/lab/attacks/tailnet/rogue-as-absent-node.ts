@@ -1,9 +1,9 @@
-import { killService, pauseService, resumeService } from "../services.ts";
+import { killService, pauseService, resumeService } from "../../services.ts";
+import type { Attack } from "../attack.ts";
+import { rejoined } from "../plaintext/listen-at-boot.ts";
+import { attackPods } from "../tools/attack-pods.ts";
+import { untilServed, withMember } from "../tools/member.ts";
 import { impersonate } from "./announce-slice.ts";
-import type { Attack } from "./attack.ts";
-import { rejoined } from "./plaintext/listen-at-boot.ts";
-import { attackPods } from "./tools/attack-pods.ts";
-import { untilServed, withMember } from "./tools/member.ts";
 
 export const rogueAsAbsentNode: Attack = {
   name: "rogue-as-absent-node",

@@ -1,12 +1,12 @@
-import { hostPrefix } from "../../../src/domain/addresses/prefix.ts";
-import type { LabNode } from "../lab-types.ts";
-import type { Pod } from "../pods.ts";
-import type { Finding, Scene } from "./attack.ts";
-import { attackPods, honestPingFromNode, reaches } from "./tools/attack-pods.ts";
-import { type Member, tailnetAddress, untilServed, withMember } from "./tools/member.ts";
-import { freshNumber, makeProbes, probeFilter, probesIn, sendProbes } from "./tools/probes.ts";
-import { arrivalFinding, waysBetween } from "./tools/through-node.ts";
-import { linkIn, type WatchedLink, watchLinks } from "./tools/watch-links.ts";
+import { hostPrefix } from "../../../../src/domain/addresses/prefix.ts";
+import type { LabNode } from "../../lab-types.ts";
+import type { Pod } from "../../pods.ts";
+import type { Finding, Scene } from "../attack.ts";
+import { attackPods, honestPingFromNode, reaches } from "../tools/attack-pods.ts";
+import { type Member, tailnetAddress, untilServed, withMember } from "../tools/member.ts";
+import { freshNumber, makeProbes, probeFilter, probesIn, sendProbes } from "../tools/probes.ts";
+import { arrivalFinding, waysBetween } from "../tools/through-node.ts";
+import { linkIn, type WatchedLink, watchLinks } from "../tools/watch-links.ts";
 
 /**
  * The rogue announces the addresses of one pod, which are inside the prefix of its node. tailscaled believes the more specific prefix,

@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
-import { actsOnTerminal } from "../../support/acts-on-terminal.ts";
-import { daemonGet } from "../daemon-pages.ts";
-import { LabError } from "../lab-error.ts";
-import type { Lab, LabNode } from "../lab-types.ts";
-import { tailscaledStatus } from "../local-api.ts";
-import { runCtl } from "../run-ctl.ts";
-import { waitUntil } from "../wait-until.ts";
-import type { Attack, Finding } from "./attack.ts";
-import { untilServed, withMember } from "./tools/member.ts";
+import { actsOnTerminal } from "../../../support/acts-on-terminal.ts";
+import { daemonGet } from "../../daemon-pages.ts";
+import { LabError } from "../../lab-error.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { tailscaledStatus } from "../../local-api.ts";
+import { runCtl } from "../../run-ctl.ts";
+import { waitUntil } from "../../wait-until.ts";
+import type { Attack, Finding } from "../attack.ts";
+import { untilServed, withMember } from "../tools/member.ts";
 
 /** Turns a terminal red, clears it, sets its title, and writes a line of its own; the last is one byte of C1 (ECMA-48). */
 const escapes = "\u001b[31m\u001b[2J\u001b]0;owned\u0007\nall is well\u009b32m";

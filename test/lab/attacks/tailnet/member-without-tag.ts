@@ -1,6 +1,6 @@
-import type { Attack } from "./attack.ts";
-import { attackPods, honestPing, honestPingFromNode } from "./tools/attack-pods.ts";
-import { tailnetAddress, withMember } from "./tools/member.ts";
+import type { Attack } from "../attack.ts";
+import { attackPods, honestPing, honestPingFromNode } from "../tools/attack-pods.ts";
+import { tailnetAddress, withMember } from "../tools/member.ts";
 import {
   freshNumber,
   makeProbes,
@@ -9,9 +9,9 @@ import {
   probeFilter,
   probesIn,
   sendProbes,
-} from "./tools/probes.ts";
-import { arrivalFinding, waysBetween, withNeighbour } from "./tools/through-node.ts";
-import { linkIn, watchLinks } from "./tools/watch-links.ts";
+} from "../tools/probes.ts";
+import { arrivalFinding, waysBetween, withNeighbour } from "../tools/through-node.ts";
+import { linkIn, watchLinks } from "../tools/watch-links.ts";
 
 export const memberWithoutTag: Attack = {
   name: "member-without-tag",
