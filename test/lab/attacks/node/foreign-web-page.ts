@@ -1,7 +1,7 @@
-import { LabError } from "../lab-error.ts";
-import { inNetns } from "../netns.ts";
-import { run } from "../run-command.ts";
-import type { Attack, Finding } from "./attack.ts";
+import { LabError } from "../../lab-error.ts";
+import { inNetns } from "../../netns.ts";
+import { run } from "../../run-command.ts";
+import type { Attack, Finding } from "../attack.ts";
 
 const foreignHost = "evil.example";
 /** What the daemon tells about itself; probes and metrics are for everybody. */

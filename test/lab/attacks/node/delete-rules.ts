@@ -1,11 +1,11 @@
-import { hostRulePriority, tailnetTable } from "../../../src/domain/kernel/kernel-constants.ts";
-import type { LabNode, Mode } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
-import { type CommandLine, run, runResult } from "../run-command.ts";
-import { waitUntil } from "../wait-until.ts";
-import { intoTailnet } from "../wire.ts";
-import type { Attack, Finding } from "./attack.ts";
-import { withForeignTable } from "./tools/through-node.ts";
+import { hostRulePriority, tailnetTable } from "../../../../src/domain/kernel/kernel-constants.ts";
+import type { LabNode, Mode } from "../../lab-types.ts";
+import { inNetns } from "../../netns.ts";
+import { type CommandLine, run, runResult } from "../../run-command.ts";
+import { waitUntil } from "../../wait-until.ts";
+import { intoTailnet } from "../../wire.ts";
+import type { Attack, Finding } from "../attack.ts";
+import { withForeignTable } from "../tools/through-node.ts";
 
 /** On a quiet machine a second is the bar (`npm run bench`). */
 const limitMs = 5_000;

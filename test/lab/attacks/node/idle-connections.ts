@@ -1,9 +1,9 @@
-import { LabError } from "../lab-error.ts";
-import type { LabNode } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
-import { run } from "../run-command.ts";
-import { serviceProcess } from "../services.ts";
-import type { Attack } from "./attack.ts";
+import { LabError } from "../../lab-error.ts";
+import type { LabNode } from "../../lab-types.ts";
+import { inNetns } from "../../netns.ts";
+import { run } from "../../run-command.ts";
+import { serviceProcess } from "../../services.ts";
+import type { Attack } from "../attack.ts";
 import { whileIdle } from "./local-user.ts";
 
 /** More than the daemon holds. */

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
-import { LabError } from "../lab-error.ts";
-import type { Attack } from "./attack.ts";
+import { LabError } from "../../lab-error.ts";
+import type { Attack } from "../attack.ts";
 import { reachedBy, users } from "./local-user.ts";
 
 export const localUserSockets: Attack = {

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { LabError } from "../lab-error.ts";
-import type { LabNode } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
-import { run } from "../run-command.ts";
+import { LabError } from "../../lab-error.ts";
+import type { LabNode } from "../../lab-types.ts";
+import { inNetns } from "../../netns.ts";
+import { run } from "../../run-command.ts";
 
 /** Users by their number: root, and one without rights (nobody of most systems). */
 export const users = { root: 0, nobody: 65_534 } as const;
@@ -34,7 +34,7 @@ export async function whileIdle<T>(
   { port, count }: { readonly port: string; readonly count: number },
   work: () => Promise<T>,
 ): Promise<T> {
-  const script = join(import.meta.dirname, "..", "..", "support", "idle-clients.ts");
+  const script = join(import.meta.dirname, "..", "..", "..", "support", "idle-clients.ts");
   const words = [process.execPath, script, port, String(count), String(users.nobody)] as const;
   const [program, ...args] = inNetns(node.netns, words);
   const clients = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });

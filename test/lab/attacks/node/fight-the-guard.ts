@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { readyPage } from "../daemon-pages.ts";
-import type { LabNode } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
-import { runResult } from "../run-command.ts";
-import { waitUntil } from "../wait-until.ts";
-import type { Attack } from "./attack.ts";
-import { guardState } from "./tools/daemon-numbers.ts";
+import { readyPage } from "../../daemon-pages.ts";
+import type { LabNode } from "../../lab-types.ts";
+import { inNetns } from "../../netns.ts";
+import { runResult } from "../../run-command.ts";
+import { waitUntil } from "../../wait-until.ts";
+import type { Attack } from "../attack.ts";
+import { guardState } from "../tools/daemon-numbers.ts";
 
 /** Five repairs, and looks that are gathered, take some seconds. */
 const namedWithinMs = 60_000;
