@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { clusterOf } from "../lab/kubernetes/cluster.ts";
-import { importImages } from "../lab/kubernetes/containerd.ts";
+import { importImages } from "../lab/kubernetes/node/containerd.ts";
 import { LabError } from "../lab/lab-error.ts";
 import type { Lab } from "../lab/lab-types.ts";
 import { tailOf } from "../lab/log-tail.ts";

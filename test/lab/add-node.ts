@@ -4,7 +4,7 @@ import { makeKubeletCertificate } from "./kubernetes/certificates.ts";
 import { clusterOf, nodeLogFile } from "./kubernetes/cluster.ts";
 import { controlPlaneLog } from "./kubernetes/control-plane.ts";
 import { getJson, kubectl } from "./kubernetes/kubectl.ts";
-import { powerOn } from "./kubernetes/node-power.ts";
+import { powerOn } from "./kubernetes/node/node-power.ts";
 import { routeToPods } from "./kubernetes/start-cluster.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf, saveLab } from "./lab-store.ts";

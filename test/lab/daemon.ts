@@ -6,7 +6,7 @@ import { readyPage } from "./daemon-pages.ts";
 import { daemonUser } from "./kubernetes/certificates.ts";
 import { clusterOf } from "./kubernetes/cluster.ts";
 import { writeKubeconfig } from "./kubernetes/kubeconfig.ts";
-import { onNode } from "./kubernetes/node-machine.ts";
+import { onNode } from "./kubernetes/node/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { tailOf } from "./log-tail.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { onNode } from "./kubernetes/node-machine.ts";
+import { onNode } from "./kubernetes/node/node-machine.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { tailscaledStatus } from "./local-api.ts";
 import { inNetns } from "./netns.ts";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import { findCgroups } from "./kubernetes/cgroups.ts";
+import { findCgroups } from "./kubernetes/node/cgroups.ts";
 import { labFolder, netnsPrefix } from "./layout.ts";
 import { listNetns, netnsPath } from "./netns.ts";
 import { identify, type ProcessIdentity } from "./processes.ts";

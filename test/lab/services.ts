@@ -2,15 +2,15 @@ import { startDaemon } from "./daemon.ts";
 import { startDerp } from "./derp.ts";
 import { startHeadscale, waitForHeadscale } from "./headscale.ts";
 import { hostTailscaledProcess, startHostTailscaled } from "./host-tailscaled.ts";
-import { startContainerd } from "./kubernetes/containerd.ts";
 import {
   controlPlanePrograms,
   startControlPlaneProgram,
   waitForApiServer,
 } from "./kubernetes/control-plane.ts";
 import { containerProcess } from "./kubernetes/install.ts";
-import { startKubeProxy } from "./kubernetes/kube-proxy.ts";
-import { startKubelet } from "./kubernetes/kubelet.ts";
+import { startContainerd } from "./kubernetes/node/containerd.ts";
+import { startKubeProxy } from "./kubernetes/node/kube-proxy.ts";
+import { startKubelet } from "./kubernetes/node/kubelet.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";

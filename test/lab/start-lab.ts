@@ -6,7 +6,7 @@ import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "./headscal
 import { joinHostTailscaled, runHostTailscaled } from "./host-tailscaled.ts";
 import { makeCertificates } from "./kubernetes/certificates.ts";
 import { clusterOf, firstTailnetAddress } from "./kubernetes/cluster.ts";
-import { bootNode } from "./kubernetes/node-machine.ts";
+import { bootNode } from "./kubernetes/node/node-machine.ts";
 import { provideReferenceNetwork } from "./kubernetes/reference-network.ts";
 import { startCluster } from "./kubernetes/start-cluster.ts";
 import { LabError } from "./lab-error.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { removeCgroup } from "./kubernetes/cgroups.ts";
+import { removeCgroup } from "./kubernetes/node/cgroups.ts";
 import { LabError } from "./lab-error.ts";
 import { labFolder } from "./layout.ts";
 import { describeLeftovers, findLeftovers } from "./leftovers.ts";

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { type FoundWire, findWire } from "../../src/adapters/wire/find-wire.ts";
-import { onNode } from "./kubernetes/node-machine.ts";
+import { onNode } from "./kubernetes/node/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { withOwnResolver } from "./loopback-resolver.ts";

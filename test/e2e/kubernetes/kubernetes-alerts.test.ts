@@ -5,7 +5,7 @@ import { tailnetNodeAnnotation } from "../../../src/domain/kubernetes/kubernetes
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { daemonRoleObjects, daemonRules } from "../../lab/kubernetes/daemon-role.ts";
 import { applyObjects, kubectl } from "../../lab/kubernetes/kubectl.ts";
-import { nodeObject } from "../../lab/kubernetes/kubelet.ts";
+import { nodeObject } from "../../lab/kubernetes/node/kubelet.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { netnsPrefix } from "../../lab/layout.ts";

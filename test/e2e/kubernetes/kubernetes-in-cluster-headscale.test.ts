@@ -3,7 +3,7 @@ import { waitForDaemon } from "../../lab/daemon.ts";
 import { headscaleInPod, startHeadscalePod } from "../../lab/kubernetes/headscale-pod.ts";
 import { installChart } from "../../lab/kubernetes/install.ts";
 import { applyObjects, kubectl } from "../../lab/kubernetes/kubectl.ts";
-import { cutPower, powerOn } from "../../lab/kubernetes/node-power.ts";
+import { cutPower, powerOn } from "../../lab/kubernetes/node/node-power.ts";
 import { waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";

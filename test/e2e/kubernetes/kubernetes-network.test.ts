@@ -8,8 +8,8 @@ import { sceneOf } from "../../lab/attacks/try-attack.ts";
 import { captureUnderlay } from "../../lab/capture.ts";
 import { clusterOf } from "../../lab/kubernetes/cluster.ts";
 import { applyObjects, getJson, kubectl, kubectlCommand } from "../../lab/kubernetes/kubectl.ts";
-import { inNode } from "../../lab/kubernetes/node-machine.ts";
-import { nodeTraces } from "../../lab/kubernetes/node-traces.ts";
+import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
+import { nodeTraces } from "../../lab/kubernetes/node/node-traces.ts";
 import { endCrowd, startCrowd } from "../../lab/kubernetes/pod-crowd.ts";
 import {
   type ClusterPod,

@@ -9,7 +9,7 @@ import { approveServing } from "../../lab/kubernetes/approve-serving.ts";
 import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/helm.ts";
 import { waitForRollout } from "../../lab/kubernetes/install.ts";
 import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/kubectl.ts";
-import { inNode } from "../../lab/kubernetes/node-machine.ts";
+import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
 import {
   type ClusterPod,
   execInClusterPod,

@@ -1,4 +1,4 @@
-import { inNode } from "../../lab/kubernetes/node-machine.ts";
+import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
 import { type ClusterPod, execInClusterPod, whoPath } from "../../lab/kubernetes/workload.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";

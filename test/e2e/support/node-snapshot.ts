@@ -1,4 +1,4 @@
-import { inNode } from "../../lab/kubernetes/node-machine.ts";
+import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { run } from "../../lab/run-command.ts";
 import { waitUntil } from "../../lab/wait-until.ts";

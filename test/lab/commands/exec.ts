@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { kubectlCommand } from "../kubernetes/kubectl.ts";
-import { inNode } from "../kubernetes/node-machine.ts";
+import { inNode } from "../kubernetes/node/node-machine.ts";
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
 import { inNetns } from "../netns.ts";

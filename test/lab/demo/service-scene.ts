@@ -1,5 +1,5 @@
 import { getJson } from "../kubernetes/kubectl.ts";
-import { inNode } from "../kubernetes/node-machine.ts";
+import { inNode } from "../kubernetes/node/node-machine.ts";
 import { type ClusterPod, whoPath, workloadPods } from "../kubernetes/workload.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { runResult } from "../run-command.ts";

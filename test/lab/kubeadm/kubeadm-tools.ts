@@ -30,7 +30,10 @@ export async function ensureKubeadmTools(progress: Progress): Promise<KubeadmToo
     { folder: "coredns", what: "CoreDNS 1.13.1", linkerFlags: "" },
     progress,
   );
-  const init = await compileC(join(import.meta.dirname, "..", "kubernetes", "init.c"), ["-static", "-s"]);
+  const init = await compileC(join(import.meta.dirname, "..", "kubernetes", "node", "init.c"), [
+    "-static",
+    "-s",
+  ]);
   const helm = await ensureHelm(progress);
   const programs = { kubernetes, coredns: join(coredns, "coredns"), init };
   const archives = [

@@ -49,7 +49,7 @@ export async function ensureClusterTools(
     { folder: "coredns", what: "CoreDNS 1.13.1", linkerFlags: "" },
     progress,
   );
-  const init = await compileC(join(import.meta.dirname, "init.c"), ["-static", "-s"]);
+  const init = await compileC(join(import.meta.dirname, "node", "init.c"), ["-static", "-s"]);
   const programs = { init, busybox: await onPath("busybox"), coredns: join(coredns, "coredns") };
   const images = await ensureLabImages(programs, progress);
   // Go names a program after its package's folder.

@@ -9,7 +9,7 @@ import { certificateOf, serviceAccountKey } from "./certificates.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { kubectl } from "./kubectl.ts";
-import { onNode } from "./node-machine.ts";
+import { onNode } from "./node/node-machine.ts";
 
 /** The programs of the control plane; each logs to `NAME.log` in the cluster's folder. */
 export const controlPlanePrograms = [

@@ -8,7 +8,7 @@ import { waitUntil } from "../wait-until.ts";
 import { clusterOf, containerdSocket } from "./cluster.ts";
 import { chartFolder, helm, type Release, release, releasesOf, writeValues } from "./helm.ts";
 import { getJson, kubectl, kubectlCommand } from "./kubectl.ts";
-import { processOnNode } from "./node-machine.ts";
+import { processOnNode } from "./node/node-machine.ts";
 
 const rolloutMs = 180_000;
 

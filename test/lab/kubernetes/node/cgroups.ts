@@ -1,7 +1,7 @@
 import { readdir, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { labFolderPrefix } from "../layout.ts";
-import { waitUntil } from "../wait-until.ts";
+import { labFolderPrefix } from "../../layout.ts";
+import { waitUntil } from "../../wait-until.ts";
 
 /** The cgroup, in each hierarchy of the machine, that is the root of all cgroups that a node sees. */
 export function nodeCgroup(labId: string, nodeName: string): string {

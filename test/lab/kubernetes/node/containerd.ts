@@ -1,14 +1,14 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Lab, LabNode } from "../lab-types.ts";
-import { tailOf } from "../log-tail.ts";
-import { requireAlive, startProcess } from "../processes.ts";
-import { run } from "../run-command.ts";
-import { waitUntil } from "../wait-until.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { tailOf } from "../../log-tail.ts";
+import { requireAlive, startProcess } from "../../processes.ts";
+import { run } from "../../run-command.ts";
+import { waitUntil } from "../../wait-until.ts";
+import { clusterOf, containerdSocket, nodeLogFile } from "../cluster.ts";
+import { copyImageStore } from "../image-store.ts";
+import { imageNames } from "../lab-images.ts";
 import { answersCri } from "./answers-cri.ts";
-import { clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
-import { copyImageStore } from "./image-store.ts";
-import { imageNames } from "./lab-images.ts";
 import { onNode } from "./node-machine.ts";
 
 /** Name of the record of a node's containerd. */

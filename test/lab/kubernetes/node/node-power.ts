@@ -1,21 +1,21 @@
 import { join } from "node:path";
-import { startDaemon } from "../daemon.ts";
-import { runHostTailscaled } from "../host-tailscaled.ts";
-import type { Lab, LabNode } from "../lab-types.ts";
-import { removeNetns } from "../netns.ts";
-import { endProcess } from "../processes.ts";
-import { runResult } from "../run-command.ts";
-import { runsSystemd } from "../systemd/systemd.ts";
-import { waitForSystemd } from "../systemd/systemd-node.ts";
-import { cableNode, portOf } from "../underlay.ts";
-import { startWire } from "../wire.ts";
+import { startDaemon } from "../../daemon.ts";
+import { runHostTailscaled } from "../../host-tailscaled.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { removeNetns } from "../../netns.ts";
+import { endProcess } from "../../processes.ts";
+import { runResult } from "../../run-command.ts";
+import { runsSystemd } from "../../systemd/systemd.ts";
+import { waitForSystemd } from "../../systemd/systemd-node.ts";
+import { cableNode, portOf } from "../../underlay.ts";
+import { startWire } from "../../wire.ts";
+import { clusterOf } from "../cluster.ts";
+import { startControlPlane } from "../control-plane.ts";
+import { provideReferenceNetwork } from "../reference-network.ts";
+import { startNodeServices } from "../start-cluster.ts";
 import { findCgroups, removeCgroup } from "./cgroups.ts";
-import { clusterOf } from "./cluster.ts";
 import { startContainerd } from "./containerd.ts";
-import { startControlPlane } from "./control-plane.ts";
 import { bootNode, nodeInit } from "./node-machine.ts";
-import { provideReferenceNetwork } from "./reference-network.ts";
-import { startNodeServices } from "./start-cluster.ts";
 
 /** Takes the power from a node that is a machine of its own: all its processes end at once, its namespaces and mounts are gone. */
 export async function cutPower(lab: Lab, node: LabNode): Promise<void> {

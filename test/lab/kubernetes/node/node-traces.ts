@@ -1,6 +1,6 @@
-import type { Lab, LabNode } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
-import { run } from "../run-command.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { inNetns } from "../../netns.ts";
+import { run } from "../../run-command.ts";
 import { ctr } from "./containerd.ts";
 import { inNode } from "./node-machine.ts";
 

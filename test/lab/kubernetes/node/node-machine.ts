@@ -1,11 +1,11 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { LabError } from "../lab-error.ts";
-import type { Lab, LabNode } from "../lab-types.ts";
-import { ownersRunFolder } from "../layout.ts";
-import { tailOf } from "../log-tail.ts";
-import { netnsPath } from "../netns.ts";
+import { LabError } from "../../lab-error.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { ownersRunFolder } from "../../layout.ts";
+import { tailOf } from "../../log-tail.ts";
+import { netnsPath } from "../../netns.ts";
 import {
   childOf,
   identify,
@@ -15,19 +15,19 @@ import {
   readProcess,
   requireAlive,
   startProcess,
-} from "../processes.ts";
-import type { CommandLine } from "../run-command.ts";
-import { onSystemd, runsSystemd, systemdProgram } from "../systemd/systemd.ts";
-import { waitUntil } from "../wait-until.ts";
+} from "../../processes.ts";
+import type { CommandLine } from "../../run-command.ts";
+import { onSystemd, runsSystemd, systemdProgram } from "../../systemd/systemd.ts";
+import { waitUntil } from "../../wait-until.ts";
+import { clusterOf, nodeLogFile } from "../cluster.ts";
 import { nodeCgroup } from "./cgroups.ts";
-import { clusterOf, nodeLogFile } from "./cluster.ts";
 
 /** The scripts and the programs that a node's first process is, one after another; it has booted when it is the last. */
 type Boot = { readonly initScript: string; readonly init: string };
 
 function bootOf(lab: Lab, node: LabNode): Boot {
   return runsSystemd(lab, node)
-    ? { initScript: join(import.meta.dirname, "..", "systemd", "node-init.sh"), init: systemdProgram }
+    ? { initScript: join(import.meta.dirname, "..", "..", "systemd", "node-init.sh"), init: systemdProgram }
     : { initScript: script("node-init.sh"), init: clusterOf(lab).tools.init };
 }
 

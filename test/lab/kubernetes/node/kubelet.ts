@@ -1,14 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { uninitializedTaint } from "../../../src/domain/kubernetes/node-address.ts";
-import type { Lab, LabNode } from "../lab-types.ts";
-import { tailnetAddresses } from "../local-api.ts";
-import { startProcess } from "../processes.ts";
-import { certificateOf } from "./certificates.ts";
-import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "./cluster.ts";
-import type { ClusterOptions } from "./cluster-types.ts";
-import { modeLabels } from "./helm.ts";
-import { writeKubeconfig } from "./kubeconfig.ts";
+import { uninitializedTaint } from "../../../../src/domain/kubernetes/node-address.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { tailnetAddresses } from "../../local-api.ts";
+import { startProcess } from "../../processes.ts";
+import { certificateOf } from "../certificates.ts";
+import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "../cluster.ts";
+import type { ClusterOptions } from "../cluster-types.ts";
+import { modeLabels } from "../helm.ts";
+import { writeKubeconfig } from "../kubeconfig.ts";
 import { onNode } from "./node-machine.ts";
 import { staticPodFolder } from "./static-pods.ts";
 
