@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { prepareNode, waitForDaemon } from "./daemon.ts";
-import { makeKubeletCertificate } from "./kubernetes/certificates.ts";
 import { clusterOf, nodeLogFile } from "./kubernetes/cluster.ts";
-import { controlPlaneLog } from "./kubernetes/control-plane.ts";
-import { getJson, kubectl } from "./kubernetes/kubectl.ts";
+import { makeKubeletCertificate } from "./kubernetes/control-plane/certificates.ts";
+import { controlPlaneLog } from "./kubernetes/control-plane/control-plane.ts";
+import { getJson, kubectl } from "./kubernetes/control-plane/kubectl.ts";
 import { powerOn } from "./kubernetes/node/node-power.ts";
 import { routeToPods } from "./kubernetes/start-cluster.ts";
 import { LabError } from "./lab-error.ts";

@@ -6,7 +6,7 @@ import {
   controlPlanePrograms,
   startControlPlaneProgram,
   waitForApiServer,
-} from "./kubernetes/control-plane.ts";
+} from "./kubernetes/control-plane/control-plane.ts";
 import { containerProcess } from "./kubernetes/install.ts";
 import { startContainerd } from "./kubernetes/node/containerd.ts";
 import { startKubeProxy } from "./kubernetes/node/kube-proxy.ts";

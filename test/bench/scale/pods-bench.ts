@@ -1,7 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { kubectl } from "../../lab/kubernetes/kubectl.ts";
+import { kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { nodeTraces } from "../../lab/kubernetes/node/node-traces.ts";
 import { type Crowd, endCrowd, startCrowd } from "../../lab/kubernetes/pod-crowd.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";

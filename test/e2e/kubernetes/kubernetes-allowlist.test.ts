@@ -7,7 +7,7 @@ import { followBus, readNetmapHint } from "../../../src/adapters/tailscale/ipn-b
 import { createLocalApi } from "../../../src/adapters/tailscale/local-api.ts";
 import { tailnetNodeAnnotation } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import { waitForDaemon } from "../../lab/daemon.ts";
-import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/kubectl.ts";
+import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload.ts";
 import { LabError } from "../../lab/lab-error.ts";
 import { nodeOf } from "../../lab/lab-store.ts";

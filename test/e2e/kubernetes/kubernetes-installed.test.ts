@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { readyPage } from "../../lab/daemon-pages.ts";
-import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/kubectl.ts";
+import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { addStaticPod, removeStaticPod } from "../../lab/kubernetes/node/static-pods.ts";
 import { openClusterPod } from "../../lab/kubernetes/open-cluster-pod.ts";
 import { waitForWorkload, workloadObjects, workloadPods } from "../../lab/kubernetes/workload.ts";

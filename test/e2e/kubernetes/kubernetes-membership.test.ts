@@ -5,7 +5,7 @@ import { clusterNodesLimits } from "../../../machines/cluster-nodes/cluster-node
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { headscale } from "../../lab/headscale.ts";
 import { nodeLogFile } from "../../lab/kubernetes/cluster.ts";
-import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/kubectl.ts";
+import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { nodeObject } from "../../lab/kubernetes/node/kubelet.ts";
 import { cutPower, powerOn } from "../../lab/kubernetes/node/node-power.ts";
 import { waitForWorkload, workloadObjects, workloadPods } from "../../lab/kubernetes/workload.ts";

@@ -7,7 +7,12 @@ import { withNeighbour } from "../../lab/attacks/tools/through-node.ts";
 import { sceneOf } from "../../lab/attacks/try-attack.ts";
 import { captureUnderlay } from "../../lab/capture.ts";
 import { clusterOf } from "../../lab/kubernetes/cluster.ts";
-import { applyObjects, getJson, kubectl, kubectlCommand } from "../../lab/kubernetes/kubectl.ts";
+import {
+  applyObjects,
+  getJson,
+  kubectl,
+  kubectlCommand,
+} from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
 import { nodeTraces } from "../../lab/kubernetes/node/node-traces.ts";
 import { endCrowd, startCrowd } from "../../lab/kubernetes/pod-crowd.ts";

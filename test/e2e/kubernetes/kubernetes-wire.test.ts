@@ -5,10 +5,10 @@ import {
   uninitializedTaint,
 } from "../../../src/domain/kubernetes/node-address.ts";
 import { waitForDaemon } from "../../lab/daemon.ts";
-import { approveServing } from "../../lab/kubernetes/approve-serving.ts";
+import { approveServing } from "../../lab/kubernetes/control-plane/approve-serving.ts";
+import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/helm.ts";
 import { waitForRollout } from "../../lab/kubernetes/install.ts";
-import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/kubectl.ts";
 import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
 import {
   type ClusterPod,

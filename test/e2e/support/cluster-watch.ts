@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { kubectlCommand } from "../../lab/kubernetes/kubectl.ts";
+import { kubectlCommand } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 

@@ -1,4 +1,4 @@
-import { applyObjects, kubectl } from "../../lab/kubernetes/kubectl.ts";
+import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { workloadObjects } from "../../lab/kubernetes/workload.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 

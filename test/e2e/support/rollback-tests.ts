@@ -4,9 +4,9 @@ import {
   previousReleaseMissing,
   type Release,
 } from "../../lab/build/previous-release.ts";
+import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/helm.ts";
 import { waitForRollout } from "../../lab/kubernetes/install.ts";
-import { applyObjects, kubectl } from "../../lab/kubernetes/kubectl.ts";
 import { importImages } from "../../lab/kubernetes/node/containerd.ts";
 import {
   execInClusterPod,

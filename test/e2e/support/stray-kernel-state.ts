@@ -1,4 +1,4 @@
-import { getJson } from "../../lab/kubernetes/kubectl.ts";
+import { getJson } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { podKernelState } from "./kernel-view.ts";
 

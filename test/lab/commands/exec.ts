@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { kubectlCommand } from "../kubernetes/kubectl.ts";
+import { kubectlCommand } from "../kubernetes/control-plane/kubectl.ts";
 import { inNode } from "../kubernetes/node/node-machine.ts";
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";

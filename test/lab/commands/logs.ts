@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { hostTailscaledLog } from "../host-tailscaled.ts";
 import { clusterOf, nodeLogFile } from "../kubernetes/cluster.ts";
-import { controlPlaneLog, controlPlanePrograms } from "../kubernetes/control-plane.ts";
+import { controlPlaneLog, controlPlanePrograms } from "../kubernetes/control-plane/control-plane.ts";
 import { podLogCommand } from "../kubernetes/install.ts";
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";

@@ -1,5 +1,5 @@
 import { clusterOf } from "../kubernetes/cluster.ts";
-import { getJson } from "../kubernetes/kubectl.ts";
+import { getJson } from "../kubernetes/control-plane/kubectl.ts";
 import type { Lab } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
 import { underlayAddress } from "../underlay.ts";

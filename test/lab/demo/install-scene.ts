@@ -1,5 +1,5 @@
+import { applyObjects, kubectl } from "../kubernetes/control-plane/kubectl.ts";
 import { installChart } from "../kubernetes/install.ts";
-import { applyObjects, kubectl } from "../kubernetes/kubectl.ts";
 import {
   type ClusterPod,
   execInClusterPod,

@@ -1,6 +1,6 @@
 import { daemonGet } from "../daemon-pages.ts";
 import { headscale } from "../headscale.ts";
-import { kubectl } from "../kubernetes/kubectl.ts";
+import { kubectl } from "../kubernetes/control-plane/kubectl.ts";
 import { cutPower } from "../kubernetes/node/node-power.ts";
 import { waitForWorkload } from "../kubernetes/workload.ts";
 import type { Lab, LabNode } from "../lab-types.ts";

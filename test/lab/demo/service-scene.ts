@@ -1,4 +1,4 @@
-import { getJson } from "../kubernetes/kubectl.ts";
+import { getJson } from "../kubernetes/control-plane/kubectl.ts";
 import { inNode } from "../kubernetes/node/node-machine.ts";
 import { type ClusterPod, whoPath, workloadPods } from "../kubernetes/workload.ts";
 import type { Lab, LabNode } from "../lab-types.ts";

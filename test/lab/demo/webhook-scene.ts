@@ -1,4 +1,4 @@
-import { kubectl } from "../kubernetes/kubectl.ts";
+import { kubectl } from "../kubernetes/control-plane/kubectl.ts";
 import { startWebhook, webhookRefusal } from "../kubernetes/webhook.ts";
 import type { Lab } from "../lab-types.ts";
 import { teller } from "./run-demo.ts";

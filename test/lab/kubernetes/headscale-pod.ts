@@ -2,7 +2,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:f
 import { join } from "node:path";
 import { headscaleConfig, headscalePolicy, nodeTag } from "../headscale.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
-import { applyObjects, kubectl } from "./kubectl.ts";
+import { applyObjects, kubectl } from "./control-plane/kubectl.ts";
 import { importImages } from "./node/containerd.ts";
 import { writeImageArchive } from "./oci-image.ts";
 

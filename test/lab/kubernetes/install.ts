@@ -6,8 +6,8 @@ import type { Progress } from "../progress.ts";
 import { type CommandLine, run } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 import { clusterOf, containerdSocket } from "./cluster.ts";
+import { getJson, kubectl, kubectlCommand } from "./control-plane/kubectl.ts";
 import { chartFolder, helm, type Release, release, releasesOf, writeValues } from "./helm.ts";
-import { getJson, kubectl, kubectlCommand } from "./kubectl.ts";
 import { processOnNode } from "./node/node-machine.ts";
 
 const rolloutMs = 180_000;

@@ -1,5 +1,5 @@
 import type { Lab, LabNode } from "../lab-types.ts";
-import { kubectl } from "./kubectl.ts";
+import { kubectl } from "./control-plane/kubectl.ts";
 import { imageNames } from "./lab-images.ts";
 
 /** Many small pods at once: `perNode` on each of `nodes`, put there without the scheduler. */

@@ -5,7 +5,7 @@ import type { Lab } from "../lab-types.ts";
 import { inNetns } from "../netns.ts";
 import { run } from "../run-command.ts";
 import { clusterOf } from "./cluster.ts";
-import { kubectlCommand } from "./kubectl.ts";
+import { kubectlCommand } from "./control-plane/kubectl.ts";
 import { type ClusterPod, whoPath } from "./workload.ts";
 
 const limitMs = 30_000;

@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import type { Lab } from "../lab-types.ts";
 import { runResult } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
-import { certificateOf, makeServerCertificate } from "./certificates.ts";
 import { clusterOf } from "./cluster.ts";
-import { applyObjects, kubectl, kubectlCommand } from "./kubectl.ts";
+import { certificateOf, makeServerCertificate } from "./control-plane/certificates.ts";
+import { applyObjects, kubectl, kubectlCommand } from "./control-plane/kubectl.ts";
 import { imageNames } from "./lab-images.ts";
 
 const name = "webhook";

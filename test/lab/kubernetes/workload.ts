@@ -1,6 +1,6 @@
 import type { Lab } from "../lab-types.ts";
 import { type CommandResult, runResult } from "../run-command.ts";
-import { getJson, kubectl, kubectlCommand } from "./kubectl.ts";
+import { getJson, kubectl, kubectlCommand } from "./control-plane/kubectl.ts";
 import { imageNames } from "./lab-images.ts";
 
 /** A running pod of the cluster. */

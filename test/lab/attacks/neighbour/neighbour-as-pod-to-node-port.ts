@@ -1,4 +1,4 @@
-import { applyObjects, kubectl } from "../../kubernetes/kubectl.ts";
+import { applyObjects, kubectl } from "../../kubernetes/control-plane/kubectl.ts";
 import { inNetns } from "../../netns.ts";
 import { tcpFlags } from "../../raw-packet.ts";
 import { runResult } from "../../run-command.ts";

@@ -1,5 +1,5 @@
 import { clusterOf } from "../../kubernetes/cluster.ts";
-import { getJson } from "../../kubernetes/kubectl.ts";
+import { getJson } from "../../kubernetes/control-plane/kubectl.ts";
 import { inNetns } from "../../netns.ts";
 import { runResult } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";

@@ -1,6 +1,6 @@
 import { captureUnderlay } from "../../capture.ts";
 import { waitForDaemon } from "../../daemon.ts";
-import { kubectl } from "../../kubernetes/kubectl.ts";
+import { kubectl } from "../../kubernetes/control-plane/kubectl.ts";
 import { cutPower, powerOn } from "../../kubernetes/node/node-power.ts";
 import { startProbe } from "../../traffic/traffic.ts";
 import type { Attack, Scene } from "../attack.ts";

@@ -1,6 +1,6 @@
 import { captureUnderlay } from "../../capture.ts";
 import { clusterOf } from "../../kubernetes/cluster.ts";
-import { getJson } from "../../kubernetes/kubectl.ts";
+import { getJson } from "../../kubernetes/control-plane/kubectl.ts";
 import { LabError } from "../../lab-error.ts";
 import { inNetns } from "../../netns.ts";
 import { execInPod, type Pod } from "../../pods.ts";

@@ -1,4 +1,4 @@
-import { applyObjects, kubectl } from "../../kubernetes/kubectl.ts";
+import { applyObjects, kubectl } from "../../kubernetes/control-plane/kubectl.ts";
 import { openClusterPod } from "../../kubernetes/open-cluster-pod.ts";
 import {
   type ClusterPod,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { startProcess } from "../../processes.ts";
 import { clusterOf, nodeLogFile } from "../cluster.ts";
-import { writeKubeconfig } from "../kubeconfig.ts";
+import { writeKubeconfig } from "../control-plane/kubeconfig.ts";
 import { onNode } from "./node-machine.ts";
 
 /** Starts a node's kube-proxy as a process beside kubelet. */

@@ -4,11 +4,11 @@ import { uninitializedTaint } from "../../../../src/domain/kubernetes/node-addre
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { tailnetAddresses } from "../../local-api.ts";
 import { startProcess } from "../../processes.ts";
-import { certificateOf } from "../certificates.ts";
 import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "../cluster.ts";
 import type { ClusterOptions } from "../cluster-types.ts";
+import { certificateOf } from "../control-plane/certificates.ts";
+import { writeKubeconfig } from "../control-plane/kubeconfig.ts";
 import { modeLabels } from "../helm.ts";
-import { writeKubeconfig } from "../kubeconfig.ts";
 import { onNode } from "./node-machine.ts";
 import { staticPodFolder } from "./static-pods.ts";
 

@@ -10,7 +10,7 @@ import { waitForSystemd } from "../../systemd/systemd-node.ts";
 import { cableNode, portOf } from "../../underlay.ts";
 import { startWire } from "../../wire.ts";
 import { clusterOf } from "../cluster.ts";
-import { startControlPlane } from "../control-plane.ts";
+import { startControlPlane } from "../control-plane/control-plane.ts";
 import { provideReferenceNetwork } from "../reference-network.ts";
 import { startNodeServices } from "../start-cluster.ts";
 import { findCgroups, removeCgroup } from "./cgroups.ts";

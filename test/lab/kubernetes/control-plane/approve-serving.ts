@@ -1,6 +1,6 @@
-import type { Lab, LabNode } from "../lab-types.ts";
-import { run } from "../run-command.ts";
-import { waitUntil } from "../wait-until.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { run } from "../../run-command.ts";
+import { waitUntil } from "../../wait-until.ts";
 import { getJson, kubectl } from "./kubectl.ts";
 
 type SigningRequest = {

@@ -1,15 +1,15 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Lab } from "../lab-types.ts";
-import { tailOf } from "../log-tail.ts";
-import { type ProcessStart, requireAlive, startProcess } from "../processes.ts";
-import type { CommandLine } from "../run-command.ts";
-import { waitUntil } from "../wait-until.ts";
+import type { Lab } from "../../lab-types.ts";
+import { tailOf } from "../../log-tail.ts";
+import { type ProcessStart, requireAlive, startProcess } from "../../processes.ts";
+import type { CommandLine } from "../../run-command.ts";
+import { waitUntil } from "../../wait-until.ts";
+import { type Cluster, clusterOf } from "../cluster.ts";
+import { onNode } from "../node/node-machine.ts";
 import { certificateOf, serviceAccountKey } from "./certificates.ts";
-import { type Cluster, clusterOf } from "./cluster.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { kubectl } from "./kubectl.ts";
-import { onNode } from "./node/node-machine.ts";
 
 /** The programs of the control plane; each logs to `NAME.log` in the cluster's folder. */
 export const controlPlanePrograms = [

@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Lab, LabNode } from "../lab-types.ts";
-import { run } from "../run-command.ts";
-import { type Cluster, clusterOf } from "./cluster.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { run } from "../../run-command.ts";
+import { type Cluster, clusterOf } from "../cluster.ts";
 
 /** Who a certificate is for: the subject is the user (CN) and the groups (O) that Kubernetes reads from it. */
 type Subject = {

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
+import type { Cluster } from "../cluster.ts";
 import { certificateOf } from "./certificates.ts";
-import type { Cluster } from "./cluster.ts";
 
 /** Writes a kubeconfig for the holder of a certificate (`admin`, `kubelet-n1`, ...) and returns its path. */
 export async function writeKubeconfig(cluster: Cluster, holder: string, file: string): Promise<string> {

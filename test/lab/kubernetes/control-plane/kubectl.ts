@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import type { Lab } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
-import { type CommandLine, type CommandOptions, run } from "../run-command.ts";
-import { clusterOf } from "./cluster.ts";
+import type { Lab } from "../../lab-types.ts";
+import { inNetns } from "../../netns.ts";
+import { type CommandLine, type CommandOptions, run } from "../../run-command.ts";
+import { clusterOf } from "../cluster.ts";
 
 /** The command line of kubectl as the cluster's administrator, from where the API server is reached. */
 export function kubectlCommand(lab: Lab, args: readonly string[]): CommandLine {
