@@ -5,7 +5,7 @@ import { podWatchLimits } from "../../../machines/pod-watch/pod-watch-setup.ts";
 import { startDaemon, waitForDaemon } from "../../lab/daemon.ts";
 import { liveMachines } from "../../lab/daemon-pages.ts";
 import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { imageNames } from "../../lab/kubernetes/lab-images.ts";
+import { imageNames } from "../../lab/kubernetes/images/lab-images.ts";
 import { nodeObject } from "../../lab/kubernetes/node/kubelet.ts";
 import { openClusterPod } from "../../lab/kubernetes/open-cluster-pod.ts";
 import { waitForWorkload, workloadObjects, workloadPods } from "../../lab/kubernetes/workload.ts";

@@ -8,8 +8,8 @@ import { ensureHelm } from "../build/helm-tool.ts";
 import { LabError } from "../lab-error.ts";
 import type { Progress } from "../progress.ts";
 import type { ClusterOptions, ClusterTools, InstallTools } from "./cluster-types.ts";
-import { ensureImageStore } from "./image-store.ts";
-import { ensureLabImages, imageNames } from "./lab-images.ts";
+import { ensureImageStore } from "./images/image-store.ts";
+import { ensureLabImages, imageNames } from "./images/lab-images.ts";
 
 const kubernetesVersion = "1.36.3";
 const versionStamp = "k8s.io/component-base/version";

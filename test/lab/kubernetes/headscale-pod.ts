@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { headscaleConfig, headscalePolicy, nodeTag } from "../headscale.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { applyObjects, kubectl } from "./control-plane/kubectl.ts";
+import { writeImageArchive } from "./images/oci-image.ts";
 import { importImages } from "./node/containerd.ts";
-import { writeImageArchive } from "./oci-image.ts";
 
 const name = "headscale";
 const image = "localhost/headcni/headscale:lab";

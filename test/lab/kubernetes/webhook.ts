@@ -5,7 +5,7 @@ import { waitUntil } from "../wait-until.ts";
 import { clusterOf } from "./cluster.ts";
 import { certificateOf, makeServerCertificate } from "./control-plane/certificates.ts";
 import { applyObjects, kubectl, kubectlCommand } from "./control-plane/kubectl.ts";
-import { imageNames } from "./lab-images.ts";
+import { imageNames } from "./images/lab-images.ts";
 
 const name = "webhook";
 const host = `${name}.default.svc`;

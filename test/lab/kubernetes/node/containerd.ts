@@ -6,8 +6,8 @@ import { requireAlive, startProcess } from "../../processes.ts";
 import { run } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";
 import { clusterOf, containerdSocket, nodeLogFile } from "../cluster.ts";
-import { copyImageStore } from "../image-store.ts";
-import { imageNames } from "../lab-images.ts";
+import { copyImageStore } from "../images/image-store.ts";
+import { imageNames } from "../images/lab-images.ts";
 import { answersCri } from "./answers-cri.ts";
 import { onNode } from "./node-machine.ts";
 

@@ -1,7 +1,7 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LabNode } from "../../lab-types.ts";
-import { imageNames } from "../lab-images.ts";
+import { imageNames } from "../images/lab-images.ts";
 
 /** Where a node's kubelet looks for pods of its own, which it runs without the API server. */
 export function staticPodFolder(node: LabNode): string {

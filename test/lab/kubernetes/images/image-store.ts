@@ -4,12 +4,12 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pruneCache } from "../../../deploy/image/prune-cache.ts";
-import { cacheFolder } from "../build/go-tools.ts";
-import { tailOf } from "../log-tail.ts";
-import type { Progress } from "../progress.ts";
-import { run, runResult } from "../run-command.ts";
-import { waitUntil } from "../wait-until.ts";
+import { pruneCache } from "../../../../deploy/image/prune-cache.ts";
+import { cacheFolder } from "../../build/go-tools.ts";
+import { tailOf } from "../../log-tail.ts";
+import type { Progress } from "../../progress.ts";
+import { run, runResult } from "../../run-command.ts";
+import { waitUntil } from "../../wait-until.ts";
 
 /** What containerd changes of a store; all else in it has its last content once it is written. */
 const databases = [

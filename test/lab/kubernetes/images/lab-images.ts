@@ -12,9 +12,9 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { cacheFolder } from "../build/go-tools.ts";
-import type { Progress } from "../progress.ts";
-import { run } from "../run-command.ts";
+import { cacheFolder } from "../../build/go-tools.ts";
+import type { Progress } from "../../progress.ts";
+import { run } from "../../run-command.ts";
 import { type ImageSource, writeImageArchive } from "./oci-image.ts";
 
 /** The images that every node of a cluster has. The tag is not `latest`, so that kubelet does not try to pull them. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { run } from "../run-command.ts";
+import { run } from "../../run-command.ts";
 import { type ImageSource, writeImageArchive } from "./oci-image.ts";
 
 const temporaryFolder = async () => {

@@ -1,6 +1,6 @@
 import { chmod, copyFile, mkdir, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { run } from "../run-command.ts";
+import { run } from "../../run-command.ts";
 
 /** Puts a program of this machine into an image's root, with the libraries that it looks for there. */
 export async function installWithLibraries(program: string, root: string, place: string): Promise<void> {

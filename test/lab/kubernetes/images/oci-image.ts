@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "../run-command.ts";
+import { run } from "../../run-command.ts";
 
 /** An image to make: the folder that becomes its only layer, and what runs by default. */
 export type ImageSource = {
