@@ -3,7 +3,7 @@ import { checkHostMode } from "../../src/config/check-host-mode.ts";
 import { daemonConfig } from "./daemon-config.ts";
 import { clusterOf } from "./kubernetes/cluster.ts";
 import type { ClusterTools } from "./kubernetes/cluster-types.ts";
-import { modeLabels, releasesOf } from "./kubernetes/helm.ts";
+import { modeLabels, releasesOf } from "./kubernetes/install/helm.ts";
 import type { Lab, LabOptions, Tools } from "./lab-types.ts";
 import { layOut, withNode } from "./layout.ts";
 

@@ -7,7 +7,7 @@ import {
   startControlPlaneProgram,
   waitForApiServer,
 } from "./kubernetes/control-plane/control-plane.ts";
-import { containerProcess } from "./kubernetes/install.ts";
+import { containerProcess } from "./kubernetes/install/install.ts";
 import { startContainerd } from "./kubernetes/node/containerd.ts";
 import { startKubeProxy } from "./kubernetes/node/kube-proxy.ts";
 import { startKubelet } from "./kubernetes/node/kubelet.ts";

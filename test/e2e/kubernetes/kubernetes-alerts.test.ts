@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { tailnetNodeAnnotation } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { daemonRoleObjects, daemonRules } from "../../lab/kubernetes/daemon-role.ts";
+import { daemonRoleObjects, daemonRules } from "../../lab/kubernetes/install/daemon-role.ts";
 import { nodeObject } from "../../lab/kubernetes/node/kubelet.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";

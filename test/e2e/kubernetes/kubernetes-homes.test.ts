@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import { applyObjects, getJson } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { helm, release } from "../../lab/kubernetes/helm.ts";
+import { helm, release } from "../../lab/kubernetes/install/helm.ts";
 import { podDeeds } from "../../lab/kubernetes/pod-deeds.ts";
 import { startWebhook, webhookRefusal } from "../../lab/kubernetes/webhook.ts";
 import {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { headscaleInPod, startHeadscalePod } from "../../lab/kubernetes/headscale-pod.ts";
-import { installChart } from "../../lab/kubernetes/install.ts";
+import { installChart } from "../../lab/kubernetes/install/install.ts";
 import { cutPower, powerOn } from "../../lab/kubernetes/node/node-power.ts";
 import { waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";

@@ -7,8 +7,8 @@ import {
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { approveServing } from "../../lab/kubernetes/control-plane/approve-serving.ts";
 import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/helm.ts";
-import { waitForRollout } from "../../lab/kubernetes/install.ts";
+import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/install/helm.ts";
+import { waitForRollout } from "../../lab/kubernetes/install/install.ts";
 import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
 import {
   type ClusterPod,

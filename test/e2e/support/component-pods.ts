@@ -1,5 +1,5 @@
 import { getJson } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { release } from "../../lab/kubernetes/helm.ts";
+import { release } from "../../lab/kubernetes/install/helm.ts";
 import { type ClusterPod, workloadPods } from "../../lab/kubernetes/workload.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 

@@ -5,8 +5,8 @@ import {
   type Release,
 } from "../../lab/build/previous-release.ts";
 import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/helm.ts";
-import { waitForRollout } from "../../lab/kubernetes/install.ts";
+import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/install/helm.ts";
+import { waitForRollout } from "../../lab/kubernetes/install/install.ts";
 import { importImages } from "../../lab/kubernetes/node/containerd.ts";
 import {
   execInClusterPod,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { hostTailscaledLog } from "../host-tailscaled.ts";
 import { clusterOf, nodeLogFile } from "../kubernetes/cluster.ts";
 import { controlPlaneLog, controlPlanePrograms } from "../kubernetes/control-plane/control-plane.ts";
-import { podLogCommand } from "../kubernetes/install.ts";
+import { podLogCommand } from "../kubernetes/install/install.ts";
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
 import type { Lab } from "../lab-types.ts";

@@ -1,5 +1,5 @@
 import { applyObjects, kubectl } from "../kubernetes/control-plane/kubectl.ts";
-import { installChart } from "../kubernetes/install.ts";
+import { installChart } from "../kubernetes/install/install.ts";
 import {
   type ClusterPod,
   execInClusterPod,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { getJson, kubectl } from "../kubernetes/control-plane/kubectl.ts";
-import { release } from "../kubernetes/helm.ts";
+import { release } from "../kubernetes/install/helm.ts";
 import { openClusterPod } from "../kubernetes/open-cluster-pod.ts";
 import { workloadPods } from "../kubernetes/workload.ts";
 import { LabError } from "../lab-error.ts";

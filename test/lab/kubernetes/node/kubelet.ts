@@ -8,7 +8,7 @@ import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "../clust
 import type { ClusterOptions } from "../cluster-types.ts";
 import { certificateOf } from "../control-plane/certificates.ts";
 import { writeKubeconfig } from "../control-plane/kubeconfig.ts";
-import { modeLabels } from "../helm.ts";
+import { modeLabels } from "../install/helm.ts";
 import { onNode } from "./node-machine.ts";
 import { staticPodFolder } from "./static-pods.ts";
 

@@ -1,14 +1,14 @@
 import { join } from "node:path";
-import { LabError } from "../lab-error.ts";
-import type { Lab, LabNode } from "../lab-types.ts";
-import type { ProcessIdentity } from "../processes.ts";
-import type { Progress } from "../progress.ts";
-import { type CommandLine, run } from "../run-command.ts";
-import { waitUntil } from "../wait-until.ts";
-import { clusterOf, containerdSocket } from "./cluster.ts";
-import { getJson, kubectl, kubectlCommand } from "./control-plane/kubectl.ts";
+import { LabError } from "../../lab-error.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import type { ProcessIdentity } from "../../processes.ts";
+import type { Progress } from "../../progress.ts";
+import { type CommandLine, run } from "../../run-command.ts";
+import { waitUntil } from "../../wait-until.ts";
+import { clusterOf, containerdSocket } from "../cluster.ts";
+import { getJson, kubectl, kubectlCommand } from "../control-plane/kubectl.ts";
+import { processOnNode } from "../node/node-machine.ts";
 import { chartFolder, helm, type Release, release, releasesOf, writeValues } from "./helm.ts";
-import { processOnNode } from "./node/node-machine.ts";
 
 const rolloutMs = 180_000;
 

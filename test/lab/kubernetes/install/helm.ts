@@ -1,13 +1,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { apiServerHosts, daemonConfig } from "../daemon-config.ts";
-import { LabError } from "../lab-error.ts";
-import type { Lab, LabNode, Mode } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
-import { type CommandLine, run } from "../run-command.ts";
-import { runsSystemd } from "../systemd/systemd.ts";
-import { type Cluster, clusterOf } from "./cluster.ts";
-import type { InstallTools } from "./cluster-types.ts";
+import { apiServerHosts, daemonConfig } from "../../daemon-config.ts";
+import { LabError } from "../../lab-error.ts";
+import type { Lab, LabNode, Mode } from "../../lab-types.ts";
+import { inNetns } from "../../netns.ts";
+import { type CommandLine, run } from "../../run-command.ts";
+import { runsSystemd } from "../../systemd/systemd.ts";
+import { type Cluster, clusterOf } from "../cluster.ts";
+import type { InstallTools } from "../cluster-types.ts";
 
 /** The release by which HeadCNI is installed in a lab; where nodes are in both modes, that of mode daemon. */
 export const release = { name: "headcni", namespace: "kube-system" } as const;
@@ -26,7 +26,7 @@ export function modeLabels({ nodes }: Lab, { mode }: LabNode): Readonly<Record<s
   return nodes.every((node) => node.mode === mode) ? {} : { "example.org/tailscale-mode": mode };
 }
 
-export const chartFolder = join(import.meta.dirname, "..", "..", "..", "deploy", "chart", "headcni");
+export const chartFolder = join(import.meta.dirname, "..", "..", "..", "..", "deploy", "chart", "headcni");
 
 /** The command line of helm as the cluster's administrator, from where the API server is reached. */
 function helmCommand(lab: Lab, args: readonly string[]): CommandLine {

@@ -1,4 +1,4 @@
-import { daemonUser } from "./control-plane/certificates.ts";
+import { daemonUser } from "../control-plane/certificates.ts";
 
 /** What HeadCNI's daemons may do in the API: exactly what they use. */
 export const daemonRules = [
