@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { nodeTraces } from "../../lab/kubernetes/node/node-traces.ts";
-import { type Crowd, endCrowd, startCrowd } from "../../lab/kubernetes/pod-crowd.ts";
+import { type Crowd, endCrowd, startCrowd } from "../../lab/kubernetes/workload/pod-crowd.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";
 import type { Progress } from "../../lab/progress.ts";

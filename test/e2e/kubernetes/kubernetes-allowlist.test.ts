@@ -8,7 +8,7 @@ import { createLocalApi } from "../../../src/adapters/tailscale/local-api.ts";
 import { tailnetNodeAnnotation } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload.ts";
+import { waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload/workload.ts";
 import { LabError } from "../../lab/lab-error.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";

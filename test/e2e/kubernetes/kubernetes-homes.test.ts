@@ -1,14 +1,14 @@
 import { beforeAll, expect, test } from "vitest";
 import { applyObjects, getJson } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { helm, release } from "../../lab/kubernetes/install/helm.ts";
-import { podDeeds } from "../../lab/kubernetes/pod-deeds.ts";
-import { startWebhook, webhookRefusal } from "../../lab/kubernetes/webhook.ts";
+import { podDeeds } from "../../lab/kubernetes/workload/pod-deeds.ts";
+import { startWebhook, webhookRefusal } from "../../lab/kubernetes/workload/webhook.ts";
 import {
   type ClusterPod,
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../../lab/kubernetes/workload.ts";
+} from "../../lab/kubernetes/workload/workload.ts";
 import { peerPaths, preferences, tailnetAddresses, tailscaledStatus } from "../../lab/local-api.ts";
 import { askFromPod } from "../support/ask-who.ts";
 import { useLab } from "../support/use-lab.ts";

@@ -4,7 +4,7 @@ import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubect
 import { headscaleInPod, startHeadscalePod } from "../../lab/kubernetes/headscale-pod.ts";
 import { installChart } from "../../lab/kubernetes/install/install.ts";
 import { cutPower, powerOn } from "../../lab/kubernetes/node/node-power.ts";
-import { waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload.ts";
+import { waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { stderrProgress } from "../../lab/progress.ts";

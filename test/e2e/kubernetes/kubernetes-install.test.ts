@@ -9,7 +9,11 @@ import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/in
 import { containerProcess, installChart, waitForRollout } from "../../lab/kubernetes/install/install.ts";
 import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
 import { cutPower, powerOn } from "../../lab/kubernetes/node/node-power.ts";
-import { execInClusterPod, waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload.ts";
+import {
+  execInClusterPod,
+  waitForWorkload,
+  workloadObjects,
+} from "../../lab/kubernetes/workload/workload.ts";
 import { LabError } from "../../lab/lab-error.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import { tailOf } from "../../lab/log-tail.ts";

@@ -8,7 +8,7 @@ import { nodeLogFile } from "../../lab/kubernetes/cluster.ts";
 import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { nodeObject } from "../../lab/kubernetes/node/kubelet.ts";
 import { cutPower, powerOn } from "../../lab/kubernetes/node/node-power.ts";
-import { waitForWorkload, workloadObjects, workloadPods } from "../../lab/kubernetes/workload.ts";
+import { waitForWorkload, workloadObjects, workloadPods } from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { tailOf } from "../../lab/log-tail.ts";

@@ -15,14 +15,14 @@ import {
 } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
 import { nodeTraces } from "../../lab/kubernetes/node/node-traces.ts";
-import { endCrowd, startCrowd } from "../../lab/kubernetes/pod-crowd.ts";
+import { endCrowd, startCrowd } from "../../lab/kubernetes/workload/pod-crowd.ts";
 import {
   type ClusterPod,
   execInClusterPod,
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../../lab/kubernetes/workload.ts";
+} from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";

@@ -16,7 +16,7 @@ import {
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../../lab/kubernetes/workload.ts";
+} from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { peerPaths } from "../../lab/local-api.ts";

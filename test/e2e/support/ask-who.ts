@@ -1,5 +1,5 @@
 import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
-import { type ClusterPod, execInClusterPod, whoPath } from "../../lab/kubernetes/workload.ts";
+import { type ClusterPod, execInClusterPod, whoPath } from "../../lab/kubernetes/workload/workload.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/netns.ts";
 import { type CommandLine, runResult } from "../../lab/run-command.ts";

@@ -1,6 +1,6 @@
 import { getJson } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { release } from "../../lab/kubernetes/install/helm.ts";
-import { type ClusterPod, workloadPods } from "../../lab/kubernetes/workload.ts";
+import { type ClusterPod, workloadPods } from "../../lab/kubernetes/workload/workload.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 
 export type ComponentPod = {

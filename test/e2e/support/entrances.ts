@@ -1,5 +1,5 @@
 import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { workloadObjects } from "../../lab/kubernetes/workload.ts";
+import { workloadObjects } from "../../lab/kubernetes/workload/workload.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 
 /** Workload of one pod, so that the other nodes have no endpoint of it. Its hostPort. */

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { addNode } from "../../lab/add-node.ts";
 import { kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { workloadPods } from "../../lab/kubernetes/workload.ts";
+import { workloadPods } from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { describeLeftovers, findLeftovers } from "../../lab/leftovers.ts";

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { type ClusterPod, execInClusterPod } from "../../lab/kubernetes/workload.ts";
+import { type ClusterPod, execInClusterPod } from "../../lab/kubernetes/workload/workload.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 
 /**

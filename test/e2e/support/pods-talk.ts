@@ -1,5 +1,5 @@
 import { kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { execInClusterPod, workloadPods } from "../../lab/kubernetes/workload.ts";
+import { execInClusterPod, workloadPods } from "../../lab/kubernetes/workload/workload.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 

@@ -13,7 +13,7 @@ import {
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../../lab/kubernetes/workload.ts";
+} from "../../lab/kubernetes/workload/workload.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { waitUntil } from "../../lab/wait-until.ts";

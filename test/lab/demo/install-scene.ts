@@ -6,7 +6,7 @@ import {
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../kubernetes/workload.ts";
+} from "../kubernetes/workload/workload.ts";
 import type { Lab } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
 import { waitUntil } from "../wait-until.ts";

@@ -1,11 +1,11 @@
 import { applyObjects, kubectl } from "../../kubernetes/control-plane/kubectl.ts";
-import { openClusterPod } from "../../kubernetes/open-cluster-pod.ts";
+import { openClusterPod } from "../../kubernetes/workload/open-cluster-pod.ts";
 import {
   type ClusterPod,
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../../kubernetes/workload.ts";
+} from "../../kubernetes/workload/workload.ts";
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { addPod, execInNode, execInPod, listPods, type Pod } from "../../pods.ts";

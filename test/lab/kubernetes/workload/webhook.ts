@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
-import type { Lab } from "../lab-types.ts";
-import { runResult } from "../run-command.ts";
-import { waitUntil } from "../wait-until.ts";
-import { clusterOf } from "./cluster.ts";
-import { certificateOf, makeServerCertificate } from "./control-plane/certificates.ts";
-import { applyObjects, kubectl, kubectlCommand } from "./control-plane/kubectl.ts";
-import { imageNames } from "./images/lab-images.ts";
+import type { Lab } from "../../lab-types.ts";
+import { runResult } from "../../run-command.ts";
+import { waitUntil } from "../../wait-until.ts";
+import { clusterOf } from "../cluster.ts";
+import { certificateOf, makeServerCertificate } from "../control-plane/certificates.ts";
+import { applyObjects, kubectl, kubectlCommand } from "../control-plane/kubectl.ts";
+import { imageNames } from "../images/lab-images.ts";
 
 const name = "webhook";
 const host = `${name}.default.svc`;

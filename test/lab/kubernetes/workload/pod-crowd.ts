@@ -1,6 +1,6 @@
-import type { Lab, LabNode } from "../lab-types.ts";
-import { kubectl } from "./control-plane/kubectl.ts";
-import { imageNames } from "./images/lab-images.ts";
+import type { Lab, LabNode } from "../../lab-types.ts";
+import { kubectl } from "../control-plane/kubectl.ts";
+import { imageNames } from "../images/lab-images.ts";
 
 /** Many small pods at once: `perNode` on each of `nodes`, put there without the scheduler. */
 export type Crowd = {

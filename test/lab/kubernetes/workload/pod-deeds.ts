@@ -1,5 +1,5 @@
-import type { Lab } from "../lab-types.ts";
-import { kubectl } from "./control-plane/kubectl.ts";
+import type { Lab } from "../../lab-types.ts";
+import { kubectl } from "../control-plane/kubectl.ts";
 import { fetchThroughForward } from "./port-forward.ts";
 import { type ClusterPod, execInClusterPod } from "./workload.ts";
 

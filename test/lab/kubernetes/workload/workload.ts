@@ -1,7 +1,7 @@
-import type { Lab } from "../lab-types.ts";
-import { type CommandResult, runResult } from "../run-command.ts";
-import { getJson, kubectl, kubectlCommand } from "./control-plane/kubectl.ts";
-import { imageNames } from "./images/lab-images.ts";
+import type { Lab } from "../../lab-types.ts";
+import { type CommandResult, runResult } from "../../run-command.ts";
+import { getJson, kubectl, kubectlCommand } from "../control-plane/kubectl.ts";
+import { imageNames } from "../images/lab-images.ts";
 
 /** A running pod of the cluster. */
 export type ClusterPod = {
