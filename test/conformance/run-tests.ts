@@ -6,7 +6,7 @@ import { importImages } from "../lab/kubernetes/node/containerd.ts";
 import { LabError } from "../lab/lab-error.ts";
 import type { Lab } from "../lab/lab-types.ts";
 import { tailOf } from "../lab/log-tail.ts";
-import { inNetns } from "../lab/netns.ts";
+import { inNetns } from "../lab/network/netns.ts";
 import type { Progress } from "../lab/progress.ts";
 import type { E2eTools } from "./e2e-tools.ts";
 import { readTally, type Tally } from "./tally.ts";

@@ -10,7 +10,7 @@ import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
 import { tailscaledStatus } from "../lab/local-api.ts";
-import { addNetns, netnsPath, removeNetns } from "../lab/netns.ts";
+import { addNetns, netnsPath, removeNetns } from "../lab/network/netns.ts";
 import { addPod, deletePod } from "../lab/pods.ts";
 import { endProcess, startProcess } from "../lab/processes.ts";
 import { run } from "../lab/run-command.ts";

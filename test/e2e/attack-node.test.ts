@@ -6,7 +6,7 @@ import { promises } from "../lab/attacks/attack.ts";
 import { daemonGet } from "../lab/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { inNetns } from "../lab/netns.ts";
+import { inNetns } from "../lab/network/netns.ts";
 import { run } from "../lab/run-command.ts";
 import { attackTests } from "./support/attack-tests.ts";
 import { openChromium } from "./support/chromium.ts";

@@ -6,7 +6,7 @@ import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
-import { addNetns, inNetns, netnsPath, removeNetns } from "../lab/netns.ts";
+import { addNetns, inNetns, netnsPath, removeNetns } from "../lab/network/netns.ts";
 import { run, runResult } from "../lab/run-command.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";

@@ -6,7 +6,7 @@ import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
-import { addNetns, netnsPath, removeNetns } from "../lab/netns.ts";
+import { addNetns, netnsPath, removeNetns } from "../lab/network/netns.ts";
 import { run } from "../lab/run-command.ts";
 import { killService, serviceProcess, startService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
-import { inNetns, netnsPath } from "../lab/netns.ts";
+import { inNetns, netnsPath } from "../lab/network/netns.ts";
 import { addPod, type Pod } from "../lab/pods.ts";
 import { identify, type ProcessIdentity, signalProcess } from "../lab/processes.ts";
 import { type CommandLine, run, runResult } from "../lab/run-command.ts";

@@ -6,7 +6,7 @@ import { relayDrops } from "../lab/derp.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { peerPaths, tailscaledCounters } from "../lab/local-api.ts";
-import { healNetwork, partitionNode } from "../lab/network-faults.ts";
+import { healNetwork, partitionNode } from "../lab/network/network-faults.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
 import { startPodServer, startProbe, startRead } from "../lab/traffic/traffic.ts";

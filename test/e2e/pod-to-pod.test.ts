@@ -1,11 +1,11 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { captureUnderlay } from "../lab/capture.ts";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { peerPaths, tailscaledStatus } from "../lab/local-api.ts";
-import { inNetns } from "../lab/netns.ts";
+import { captureUnderlay } from "../lab/network/capture.ts";
+import { inNetns } from "../lab/network/netns.ts";
 import { addPod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
 import { type CommandLine, run } from "../lab/run-command.ts";
 import { startService, stopService } from "../lab/services.ts";

@@ -10,10 +10,10 @@ import { LabError } from "./lab-error.ts";
 import { nodeOf, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { podAddresses, withNode } from "./layout.ts";
+import { cableNode } from "./network/underlay.ts";
 import { requireAlive } from "./processes.ts";
 import { type Progress, silent } from "./progress.ts";
 import { bringUpNode } from "./start-lab.ts";
-import { cableNode } from "./underlay.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** What `addNode` may be told of the node. */

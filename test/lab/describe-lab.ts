@@ -1,6 +1,6 @@
 import { clusterOf, containerdSocket } from "./kubernetes/cluster.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
-import { netnsPath } from "./netns.ts";
+import { netnsPath } from "./network/netns.ts";
 import { serviceProcess } from "./services.ts";
 import { runningWire } from "./wire.ts";
 

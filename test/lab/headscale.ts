@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import type { Lab } from "./lab-types.ts";
 import { tailOf } from "./log-tail.ts";
-import { inNetns } from "./netns.ts";
+import { inNetns } from "./network/netns.ts";
 import { requireAlive, startProcess } from "./processes.ts";
 import { run } from "./run-command.ts";
 import { waitUntil } from "./wait-until.ts";

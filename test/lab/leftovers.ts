@@ -3,7 +3,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { findCgroups } from "./kubernetes/node/cgroups.ts";
 import { labFolder, netnsPrefix } from "./layout.ts";
-import { listNetns, netnsPath } from "./netns.ts";
+import { listNetns, netnsPath } from "./network/netns.ts";
 import { identify, type ProcessIdentity } from "./processes.ts";
 
 /** What of a lab is still on the machine. */

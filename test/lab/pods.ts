@@ -5,7 +5,7 @@ import { LabError } from "./lab-error.ts";
 import { nodeOf } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { netnsPrefix } from "./layout.ts";
-import { addNetns, inNetns, netnsPath, removeNetns } from "./netns.ts";
+import { addNetns, inNetns, netnsPath, removeNetns } from "./network/netns.ts";
 import { type CommandLine, type CommandOptions, type CommandResult, run, runResult } from "./run-command.ts";
 import { runsSystemd, systemdCnitool } from "./systemd/systemd.ts";
 

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { LabError } from "./lab-error.ts";
 import { tailOf } from "./log-tail.ts";
-import { inNetns } from "./netns.ts";
+import { inNetns } from "./network/netns.ts";
 import type { CommandLine } from "./run-command.ts";
 import { waitUntil } from "./wait-until.ts";
 

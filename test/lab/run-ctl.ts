@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Lab, LabNode } from "./lab-types.ts";
-import { inNetns } from "./netns.ts";
+import { inNetns } from "./network/netns.ts";
 import { type CommandLine, type CommandResult, runResult } from "./run-command.ts";
 
 /** The command line of the bundled headcnictl of a lab's node, in the node's namespace. */

@@ -14,12 +14,12 @@ import { claimLab, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode, LabOptions } from "./lab-types.ts";
 import { labFolder, layOut, underlayFamilies } from "./layout.ts";
 import { tailnetAddresses } from "./local-api.ts";
+import { buildUnderlay, cableNode } from "./network/underlay.ts";
 import { type Progress, silent } from "./progress.ts";
 import { startStandIn } from "./stand-in.ts";
 import { stopLab } from "./stop-lab.ts";
 import { runsSystemd } from "./systemd/systemd.ts";
 import { startSystemdNode } from "./systemd/systemd-node.ts";
-import { buildUnderlay, cableNode } from "./underlay.ts";
 import { startWire } from "./wire.ts";
 
 const defaults: LabOptions = {

@@ -5,7 +5,7 @@ import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { loadTable, type NftTable } from "../../../src/domain/nftables/nft-table.ts";
 import type { Firewall } from "../../../src/ports/firewall.ts";
 import { anyPacket, everyPacket, type PacketWorld } from "../../domain/firewall/firewall-packets.ts";
-import { inNetns, netnsPath } from "../../lab/netns.ts";
+import { inNetns, netnsPath } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
 import type { FilterPacket } from "../../support/filter-packet.ts";
 import { passageOf } from "../../support/packet-filter.ts";

@@ -10,7 +10,7 @@ import { type CleanupOptions, type CleanupPorts, cleanupActors } from "../../../
 import { routeActors } from "../../../src/actors/route-actors.ts";
 import { type Kernel, openKernel } from "../../../src/adapters/netlink/open-kernel.ts";
 import { headscale as commandLine } from "../../lab/headscale.ts";
-import { inNetns, ipBatch, netnsPath } from "../../lab/netns.ts";
+import { inNetns, ipBatch, netnsPath } from "../../lab/network/netns.ts";
 import { runResult } from "../../lab/run-command.ts";
 import { cleanupEffects } from "../../support/cleanup-effects.ts";
 import { recorder } from "../../support/recorder.ts";

@@ -13,10 +13,10 @@ import { tailscaledEnvironment } from "../../lab/host-tailscaled.ts";
 import { claimLab } from "../../lab/lab-store.ts";
 import type { Lab, LabNode, LabOptions } from "../../lab/lab-types.ts";
 import { layOut } from "../../lab/layout.ts";
+import { buildUnderlay, cableNode } from "../../lab/network/underlay.ts";
 import { startProcess } from "../../lab/processes.ts";
 import { silent } from "../../lab/progress.ts";
 import { stopLab } from "../../lab/stop-lab.ts";
-import { buildUnderlay, cableNode } from "../../lab/underlay.ts";
 import { wireLog } from "../../lab/wire.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { BenchError } from "../bench-error.ts";

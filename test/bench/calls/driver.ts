@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import { compileC } from "../../lab/build/compile-c.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
 import { BenchError } from "../bench-error.ts";
 import type { Candidate } from "./candidate.ts";

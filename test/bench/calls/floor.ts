@@ -21,7 +21,7 @@ import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.
 import { attachmentLinkGroup, leavingLinkGroup } from "../../../src/domain/kernel/kernel-constants.ts";
 import { successReply } from "../../../src/protocol/reply.ts";
 import { compileC } from "../../lab/build/compile-c.ts";
-import { addNetns, inNetns, ipBatch, setSysctls } from "../../lab/netns.ts";
+import { addNetns, inNetns, ipBatch, setSysctls } from "../../lab/network/netns.ts";
 import { BenchError } from "../bench-error.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Sandbox } from "./sandboxes.ts";

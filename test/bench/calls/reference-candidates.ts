@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { addNetns, setSysctls } from "../../lab/netns.ts";
+import { addNetns, setSysctls } from "../../lab/network/netns.ts";
 import type { Candidate } from "./candidate.ts";
 
 /** Everything the reference plugins need: where they are, a folder for host-local's files, a prefix for their nodes' namespaces. */

@@ -1,4 +1,4 @@
-import { listNetns, netnsPath } from "../../lab/netns.ts";
+import { listNetns, netnsPath } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
 
 /** A network namespace as a container runtime makes it for a pod: empty. */

@@ -1,6 +1,6 @@
 import { tailnetTable } from "../../../src/domain/kernel/kernel-constants.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import type { Progress } from "../../lab/progress.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
 import { waitUntil } from "../../lab/wait-until.ts";

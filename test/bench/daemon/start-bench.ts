@@ -1,6 +1,6 @@
 import { startDaemon, waitForDaemon } from "../../lab/daemon.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import type { Progress } from "../../lab/progress.ts";
 import { BenchError } from "../bench-error.ts";
 import { attach, countVeths, detach, jobsFor, proveReachable, settled } from "../calls/attachments.ts";

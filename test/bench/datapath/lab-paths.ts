@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import type { Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
 import { intoTailnet } from "../../lab/wire.ts";

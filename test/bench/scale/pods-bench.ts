@@ -5,7 +5,7 @@ import { kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { nodeTraces } from "../../lab/kubernetes/node/node-traces.ts";
 import { type Crowd, endCrowd, startCrowd } from "../../lab/kubernetes/workload/pod-crowd.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import type { Progress } from "../../lab/progress.ts";
 import { run } from "../../lab/run-command.ts";
 import { BenchError } from "../bench-error.ts";

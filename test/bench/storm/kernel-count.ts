@@ -1,5 +1,5 @@
 import type { LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
 
 /** What a pod leaves behind in the kernel when it is not undone, counted in a node's namespace. */

@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { type Capture, captureLink, captureUnderlay } from "../../lab/capture.ts";
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { headscale } from "../../lab/headscale.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { tailscaledCounters } from "../../lab/local-api.ts";
-import { inNetns, netnsPath } from "../../lab/netns.ts";
+import { type Capture, captureLink, captureUnderlay } from "../../lab/network/capture.ts";
+import { inNetns, netnsPath } from "../../lab/network/netns.ts";
+import { bridgeAddress6 } from "../../lab/network/underlay.ts";
 import { addPod, deletePod, execInNode, execInPod, type Pod } from "../../lab/pods.ts";
 import { type CommandLine, run } from "../../lab/run-command.ts";
 import { ctlDocument, runCtl } from "../../lab/run-ctl.ts";
@@ -18,7 +19,6 @@ import {
   startProbe,
   startRead,
 } from "../../lab/traffic/traffic.ts";
-import { bridgeAddress6 } from "../../lab/underlay.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { cleanUp, expectCleanNode } from "../support/clean-node.ts";
 import { metric, samples } from "../support/daemon-view.ts";

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { readyPage } from "../../lab/daemon-pages.ts";
 import { headscale } from "../../lab/headscale.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { ctlCommand, ctlDocument, runCtl } from "../../lab/run-ctl.ts";
 import { startService, stopService } from "../../lab/services.ts";

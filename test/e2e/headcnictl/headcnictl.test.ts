@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { daemonGet } from "../../lab/daemon-pages.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { addPod, deletePod } from "../../lab/pods.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { startService, stopService } from "../../lab/services.ts";

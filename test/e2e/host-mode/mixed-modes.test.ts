@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
-import { captureLink, captureUnderlay } from "../../lab/capture.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
+import { captureLink, captureUnderlay } from "../../lab/network/capture.ts";
 import { addPod, type Pod } from "../../lab/pods.ts";
 import { fetchFrom, startPodServer } from "../../lab/traffic/traffic.ts";
 import { pings } from "../support/pings.ts";

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { waitForDaemon } from "../../lab/daemon.ts";
 import { hostTailscaledLog, joinHostTailscaled, startHostTailscaled } from "../../lab/host-tailscaled.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { addPod, type Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
 import { stopService } from "../../lab/services.ts";

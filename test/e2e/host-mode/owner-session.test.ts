@@ -6,7 +6,7 @@ import { startTailnetRig, type TailnetRig } from "../../adapters/tailscale/tailn
 import { headscale } from "../../lab/headscale.ts";
 import { hostTailscaledProcess, startHostTailscaled } from "../../lab/host-tailscaled.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { endProcess } from "../../lab/processes.ts";
 import { run } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";

@@ -5,7 +5,7 @@ import { headscale } from "../../lab/headscale.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { tailscaledStatus } from "../../lab/local-api.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { startService, stopService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";

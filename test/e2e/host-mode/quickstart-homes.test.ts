@@ -5,7 +5,7 @@ import { type GuideStep, guideSteps } from "../../lab/kubeadm/guide.ts";
 import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
 import { cutPower, powerOn } from "../../lab/kubernetes/node/node-power.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { useLab } from "../support/use-lab.ts";

@@ -9,7 +9,7 @@ import { nodeObject } from "../../lab/kubernetes/node/kubelet.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { netnsPrefix } from "../../lab/layout.ts";
-import { addNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
+import { addNetns, netnsPath, removeNetns } from "../../lab/network/netns.ts";
 import { killService, startService, stopService } from "../../lab/services.ts";
 import { passMinuteInDaemon } from "../support/daemon-debugger.ts";
 import { callPlugin } from "../support/plugin-call.ts";

@@ -9,7 +9,7 @@ import { waitForWorkload, workloadObjects, workloadPods } from "../../lab/kubern
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { peerPaths } from "../../lab/local-api.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { execInPod, type Pod } from "../../lab/pods.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { run } from "../../lab/run-command.ts";

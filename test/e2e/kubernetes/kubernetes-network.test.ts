@@ -5,7 +5,6 @@ import { beforeAll, expect, test } from "vitest";
 import { containsAddress, parsePrefix } from "../../../src/domain/addresses/prefix.ts";
 import { withNeighbour } from "../../lab/attacks/tools/through-node.ts";
 import { sceneOf } from "../../lab/attacks/try-attack.ts";
-import { captureUnderlay } from "../../lab/capture.ts";
 import { clusterOf } from "../../lab/kubernetes/cluster.ts";
 import {
   applyObjects,
@@ -25,10 +24,11 @@ import {
 } from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { captureUnderlay } from "../../lab/network/capture.ts";
+import { inNetns } from "../../lab/network/netns.ts";
+import { bridgeAddress, bridgeAddress6 } from "../../lab/network/underlay.ts";
 import { startProcess } from "../../lab/processes.ts";
 import { run, runResult } from "../../lab/run-command.ts";
-import { bridgeAddress, bridgeAddress6 } from "../../lab/underlay.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import {
   type Answer,

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { hostRulePriority } from "../../../src/domain/kernel/kernel-constants.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { preferences } from "../../lab/local-api.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { type CommandLine, type CommandResult, run, runResult } from "../../lab/run-command.ts";
 import { stopService } from "../../lab/services.ts";
 import { asProgram } from "../../lab/wire.ts";

@@ -1,5 +1,5 @@
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { signalProcess } from "../../lab/processes.ts";
 import { runResult } from "../../lab/run-command.ts";
 import { serviceProcess } from "../../lab/services.ts";

@@ -10,7 +10,7 @@ import { imageNames } from "../../lab/kubernetes/images/lab-images.ts";
 import { release } from "../../lab/kubernetes/install/helm.ts";
 import { waitForRollout } from "../../lab/kubernetes/install/install.ts";
 import type { Lab } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { waitUntil } from "../../lab/wait-until.ts";

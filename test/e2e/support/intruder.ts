@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { tailscaledEnvironment } from "../../lab/host-tailscaled.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { startProcess } from "../../lab/processes.ts";
 import { run } from "../../lab/run-command.ts";
 import { waitUntil } from "../../lab/wait-until.ts";

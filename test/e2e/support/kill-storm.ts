@@ -5,7 +5,7 @@ import { readyPage } from "../../lab/daemon-pages.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { netnsPrefix } from "../../lab/layout.ts";
 import { tailOf } from "../../lab/log-tail.ts";
-import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
+import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/network/netns.ts";
 import { runResult } from "../../lab/run-command.ts";
 import { killService, startService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";

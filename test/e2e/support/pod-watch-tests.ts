@@ -11,7 +11,7 @@ import { openClusterPod } from "../../lab/kubernetes/workload/open-cluster-pod.t
 import { waitForWorkload, workloadObjects, workloadPods } from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import type { Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
 import { ctlDocument } from "../../lab/run-ctl.ts";

@@ -1,5 +1,5 @@
 import type { Lab, LabNode } from "../lab-types.ts";
-import { ipBatch } from "../netns.ts";
+import { ipBatch } from "../network/netns.ts";
 import type { Progress } from "../progress.ts";
 import { clusterOf } from "./cluster.ts";
 import { startControlPlane } from "./control-plane/control-plane.ts";

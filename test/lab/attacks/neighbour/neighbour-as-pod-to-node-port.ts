@@ -1,6 +1,6 @@
 import { applyObjects, kubectl } from "../../kubernetes/control-plane/kubectl.ts";
-import { inNetns } from "../../netns.ts";
-import { tcpFlags } from "../../raw-packet.ts";
+import { inNetns } from "../../network/netns.ts";
+import { tcpFlags } from "../../network/raw-packet.ts";
 import { runResult } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";
 import type { Attack, Scene } from "../attack.ts";

@@ -1,6 +1,6 @@
 import { clusterOf } from "../../kubernetes/cluster.ts";
 import { getJson } from "../../kubernetes/control-plane/kubectl.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { runResult } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";
 import type { Attack } from "../attack.ts";

@@ -1,6 +1,6 @@
 import { hostRulePriority, tailnetTable } from "../../../../src/domain/kernel/kernel-constants.ts";
 import type { LabNode, Mode } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { type CommandLine, run, runResult } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";
 import { intoTailnet } from "../../wire.ts";

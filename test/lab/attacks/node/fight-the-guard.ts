@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { readyPage } from "../../daemon-pages.ts";
 import type { LabNode } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { runResult } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";
 import type { Attack } from "../attack.ts";

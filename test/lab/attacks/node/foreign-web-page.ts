@@ -1,5 +1,5 @@
 import { LabError } from "../../lab-error.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { run } from "../../run-command.ts";
 import type { Attack, Finding } from "../attack.ts";
 

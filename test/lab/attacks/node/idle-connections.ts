@@ -1,6 +1,6 @@
 import { LabError } from "../../lab-error.ts";
 import type { LabNode } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { run } from "../../run-command.ts";
 import { serviceProcess } from "../../services.ts";
 import type { Attack } from "../attack.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { LabError } from "../../lab-error.ts";
 import type { LabNode } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { run } from "../../run-command.ts";
 
 /** Users by their number: root, and one without rights (nobody of most systems). */

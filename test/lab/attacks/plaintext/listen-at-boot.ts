@@ -1,7 +1,7 @@
-import { captureUnderlay } from "../../capture.ts";
 import { waitForDaemon } from "../../daemon.ts";
 import { kubectl } from "../../kubernetes/control-plane/kubectl.ts";
 import { cutPower, powerOn } from "../../kubernetes/node/node-power.ts";
+import { captureUnderlay } from "../../network/capture.ts";
 import { startProbe } from "../../traffic/traffic.ts";
 import type { Attack, Scene } from "../attack.ts";
 import { attackPods } from "../tools/attack-pods.ts";

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { captureUnderlay } from "../../capture.ts";
 import { waitForDaemon } from "../../daemon.ts";
 import { headscale } from "../../headscale.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { tailscaledStatus } from "../../local-api.ts";
+import { captureUnderlay } from "../../network/capture.ts";
 import type { Pod } from "../../pods.ts";
 import { run } from "../../run-command.ts";
 import { killService, serviceProcess, startService } from "../../services.ts";

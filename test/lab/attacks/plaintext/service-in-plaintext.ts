@@ -1,8 +1,8 @@
-import { captureUnderlay } from "../../capture.ts";
 import { clusterOf } from "../../kubernetes/cluster.ts";
 import { getJson } from "../../kubernetes/control-plane/kubectl.ts";
 import { LabError } from "../../lab-error.ts";
-import { inNetns } from "../../netns.ts";
+import { captureUnderlay } from "../../network/capture.ts";
+import { inNetns } from "../../network/netns.ts";
 import { execInPod, type Pod } from "../../pods.ts";
 import { run } from "../../run-command.ts";
 import { killService, startService } from "../../services.ts";

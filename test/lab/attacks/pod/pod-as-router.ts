@@ -1,10 +1,10 @@
 import { attachmentLinkGroup } from "../../../../src/domain/kernel/kernel-constants.ts";
 import { LabError } from "../../lab-error.ts";
 import type { LabNode } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
-import { type RawPacket, redirect, routerAdvertisement } from "../../raw-packet.ts";
+import { inNetns } from "../../network/netns.ts";
+import { type RawPacket, redirect, routerAdvertisement } from "../../network/raw-packet.ts";
+import { bridgeAddress } from "../../network/underlay.ts";
 import { run, runResult } from "../../run-command.ts";
-import { bridgeAddress } from "../../underlay.ts";
 import type { Attack, Finding } from "../attack.ts";
 import { attackPods, honestPing } from "../tools/attack-pods.ts";
 import { sendPackets } from "../tools/probes.ts";

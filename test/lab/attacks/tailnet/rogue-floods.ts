@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { liveMachines, readyPage } from "../../daemon-pages.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { run, runResult } from "../../run-command.ts";
 import { startProbe } from "../../traffic/traffic.ts";
 import { waitUntil } from "../../wait-until.ts";

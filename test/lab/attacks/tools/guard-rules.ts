@@ -1,6 +1,6 @@
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { type CommandLine, run } from "../../run-command.ts";
 import { pauseService, resumeService } from "../../services.ts";
 import { waitUntil } from "../../wait-until.ts";

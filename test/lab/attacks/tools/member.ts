@@ -6,10 +6,10 @@ import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { editPreferences, type TailscaledStatus, tailscaledStatus } from "../../local-api.ts";
 import { tailOf } from "../../log-tail.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
+import { plugInHost, type UnderlayHost, unplugHost } from "../../network/underlay.ts";
 import { endProcess, isAlive, readProcess, startProcess } from "../../processes.ts";
 import { run, runResult } from "../../run-command.ts";
-import { plugInHost, type UnderlayHost, unplugHost } from "../../underlay.ts";
 import { waitUntil } from "../../wait-until.ts";
 
 /** A tailnet member that is no node of the cluster: a stock tailscaled on a host of its own. */

@@ -1,7 +1,7 @@
 import { parseAddress } from "../../../../src/domain/addresses/prefix.ts";
 import type { Lab } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
-import { echo, encodePacket, type RawPacket, tcpFlags } from "../../raw-packet.ts";
+import { inNetns } from "../../network/netns.ts";
+import { echo, encodePacket, type RawPacket, tcpFlags } from "../../network/raw-packet.ts";
 import { run } from "../../run-command.ts";
 
 /** A packet that is known wherever it comes by: its ports, or the identifier of its echo, are `number`. */

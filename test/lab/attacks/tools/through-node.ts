@@ -1,8 +1,8 @@
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
-import { inNetns, ipBatch } from "../../netns.ts";
+import { inNetns, ipBatch } from "../../network/netns.ts";
+import { plugInHost, type UnderlayHost, underlayAddress, unplugHost } from "../../network/underlay.ts";
 import { run, runResult } from "../../run-command.ts";
-import { plugInHost, type UnderlayHost, underlayAddress, unplugHost } from "../../underlay.ts";
 import type { Finding, Scene } from "../attack.ts";
 import { type Probe, type ProbeWay, probeFilter, probesIn, sendProbes } from "./probes.ts";
 import { linkIn, type WatchedLink, watchLinks } from "./watch-links.ts";

@@ -1,6 +1,6 @@
-import { type Capture, captureIn } from "../../capture.ts";
 import type { Lab } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
+import { type Capture, captureIn } from "../../network/capture.ts";
+import { inNetns } from "../../network/netns.ts";
 import type { CommandLine } from "../../run-command.ts";
 
 /** A link that is looked at while an attack goes on. */

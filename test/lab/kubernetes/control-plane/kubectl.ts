@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Lab } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { type CommandLine, type CommandOptions, run } from "../../run-command.ts";
 import { clusterOf } from "../cluster.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { apiServerHosts, daemonConfig } from "../../daemon-config.ts";
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode, Mode } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { type CommandLine, run } from "../../run-command.ts";
 import { runsSystemd } from "../../systemd/systemd.ts";
 import { type Cluster, clusterOf } from "../cluster.ts";

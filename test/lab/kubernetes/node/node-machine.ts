@@ -5,7 +5,7 @@ import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { ownersRunFolder } from "../../layout.ts";
 import { tailOf } from "../../log-tail.ts";
-import { netnsPath } from "../../netns.ts";
+import { netnsPath } from "../../network/netns.ts";
 import {
   childOf,
   identify,

@@ -1,5 +1,5 @@
 import type { Lab, LabNode } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { run } from "../../run-command.ts";
 import { ctr } from "./containerd.ts";
 import { inNode } from "./node-machine.ts";

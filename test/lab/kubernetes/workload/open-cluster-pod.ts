@@ -2,7 +2,7 @@ import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { LabError } from "../../lab-error.ts";
 import type { Lab } from "../../lab-types.ts";
 import { netnsPrefix } from "../../layout.ts";
-import { netnsPath, removeNetns } from "../../netns.ts";
+import { netnsPath, removeNetns } from "../../network/netns.ts";
 import type { Pod } from "../../pods.ts";
 import { run } from "../../run-command.ts";
 import { type ClusterPod, execInClusterPod } from "./workload.ts";

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { LabError } from "../../lab-error.ts";
 import type { Lab } from "../../lab-types.ts";
-import { inNetns } from "../../netns.ts";
+import { inNetns } from "../../network/netns.ts";
 import { run } from "../../run-command.ts";
 import { clusterOf } from "../cluster.ts";
 import { kubectlCommand } from "../control-plane/kubectl.ts";

@@ -1,7 +1,7 @@
-import type { Lab, LabNode } from "./lab-types.ts";
-import { netnsPrefix, underlayFamilies } from "./layout.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { netnsPrefix, underlayFamilies } from "../layout.ts";
+import { run, runResult } from "../run-command.ts";
 import { addNetns, inNetns, ipBatch, listNetns, removeNetns, setSysctls } from "./netns.ts";
-import { run, runResult } from "./run-command.ts";
 
 /** The underlay's bridge in the lab's own namespace; Headscale and DERP listen on its address. */
 export const bridgeName = "br0";

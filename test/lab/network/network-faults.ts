@@ -1,7 +1,7 @@
-import { LabError } from "./lab-error.ts";
-import type { Lab, LabNode } from "./lab-types.ts";
+import { LabError } from "../lab-error.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { run, runResult } from "../run-command.ts";
 import { inNetns } from "./netns.ts";
-import { run, runResult } from "./run-command.ts";
 import { portOf, underlayAddress } from "./underlay.ts";
 
 /** Bridge port states of the kernel (include/uapi/linux/if_bridge.h): a disabled port keeps its carrier and drops all. */

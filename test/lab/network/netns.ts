@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { type CommandLine, run, runResult } from "./run-command.ts";
+import { type CommandLine, run, runResult } from "../run-command.ts";
 
 const namesFolder = "/run/netns";
 

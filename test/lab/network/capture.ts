@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Lab } from "./lab-types.ts";
+import type { Lab } from "../lab-types.ts";
+import { type CommandLine, run } from "../run-command.ts";
 import { inNetns } from "./netns.ts";
-import { type CommandLine, run } from "./run-command.ts";
 import { bridgeName } from "./underlay.ts";
 
 /** A running capture of one link. */

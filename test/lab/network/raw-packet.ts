@@ -1,5 +1,5 @@
-import { internetChecksum } from "../../src/adapters/netlink/echo/icmp-echo.ts";
-import { parseAddress } from "../../src/domain/addresses/prefix.ts";
+import { internetChecksum } from "../../../src/adapters/netlink/echo/icmp-echo.ts";
+import { parseAddress } from "../../../src/domain/addresses/prefix.ts";
 
 /** One IP packet as nobody's stack would send it: any source, any flags, and on request a wrong checksum. */
 export interface RawPacket {
