@@ -1,14 +1,14 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
-import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { peerPaths, tailscaledStatus } from "../lab/local-api.ts";
 import { captureUnderlay } from "../lab/network/capture.ts";
 import { inNetns } from "../lab/network/netns.ts";
 import { addPod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
 import { type CommandLine, run } from "../lab/run-command.ts";
 import { startService, stopService } from "../lab/services.ts";
+import { headscale } from "../lab/tailnet/headscale.ts";
+import { peerPaths, tailscaledStatus } from "../lab/tailnet/local-api.ts";
 import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { metric } from "./support/daemon-view.ts";

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { waitForDaemon } from "../lab/daemon.ts";
 import { liveMachines, readyPage } from "../lab/daemon-pages.ts";
-import { headscale } from "../lab/headscale.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { tailscaledCounters } from "../lab/local-api.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
 import { isAlive } from "../lab/processes.ts";
 import { killService, serviceProcess, startService, stopService } from "../lab/services.ts";
+import { headscale } from "../lab/tailnet/headscale.ts";
+import { tailscaledCounters } from "../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { runningWire } from "../lab/wire.ts";
@@ -73,7 +73,7 @@ test.each([
   await startService(lab(), daemon);
   await ready();
   const report = await probe.stop();
-  // A tailscaled that opened its socket anew (`stunDelayMs` in lab/derp.ts) would explain a loss.
+  // A tailscaled that opened its socket anew (`stunDelayMs` in lab/tailnet/derp.ts) would explain a loss.
   const rebinds = lab().nodes.map((each) => tailscaledCounters(lab(), each, ["magicsock_rebind_calls"]));
   const explained = JSON.stringify(await Promise.all(rebinds));
   expect(report, explained).toEqual({ ...report, received: report.sent });

@@ -1,7 +1,4 @@
 import { startDaemon } from "./daemon.ts";
-import { startDerp } from "./derp.ts";
-import { startHeadscale, waitForHeadscale } from "./headscale.ts";
-import { hostTailscaledProcess, startHostTailscaled } from "./host-tailscaled.ts";
 import {
   controlPlanePrograms,
   startControlPlaneProgram,
@@ -17,6 +14,9 @@ import type { Lab, LabNode } from "./lab-types.ts";
 import { endProcess, isAlive, type ProcessIdentity, readProcess, signalProcess } from "./processes.ts";
 import { runsSystemd } from "./systemd/systemd.ts";
 import { unitProcess } from "./systemd/systemd-node.ts";
+import { startDerp } from "./tailnet/derp.ts";
+import { startHeadscale, waitForHeadscale } from "./tailnet/headscale.ts";
+import { hostTailscaledProcess, startHostTailscaled } from "./tailnet/host-tailscaled.ts";
 import { waitUntil } from "./wait-until.ts";
 import { runningWire, startWire } from "./wire.ts";
 

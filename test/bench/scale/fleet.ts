@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { headscale } from "../../lab/headscale.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import type { Progress } from "../../lab/progress.ts";
+import { headscale } from "../../lab/tailnet/headscale.ts";
 
 const user = "fleet";
 /** Headscale gathers changes for up to a second, so many at once cost little more than one. */

@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { waitForDaemon } from "../../lab/daemon.ts";
-import { headscale } from "../../lab/headscale.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { tailscaledCounters } from "../../lab/local-api.ts";
 import { type Capture, captureLink, captureUnderlay } from "../../lab/network/capture.ts";
 import { inNetns, netnsPath } from "../../lab/network/netns.ts";
 import { bridgeAddress6 } from "../../lab/network/underlay.ts";
@@ -12,6 +10,8 @@ import { addPod, deletePod, execInNode, execInPod, type Pod } from "../../lab/po
 import { type CommandLine, run } from "../../lab/run-command.ts";
 import { ctlDocument, runCtl } from "../../lab/run-ctl.ts";
 import { killService, startService } from "../../lab/services.ts";
+import { headscale } from "../../lab/tailnet/headscale.ts";
+import { tailscaledCounters } from "../../lab/tailnet/local-api.ts";
 import {
   answersZeroChecksum,
   fetchFrom,
@@ -120,7 +120,7 @@ test("a daemon that is killed and replaced costs IPv6 no packet", async () => {
   await waitForDaemon(lab(), node("n1"));
   at("ready");
   const report = await probe.stop();
-  // A tailscaled that opened its socket anew (`stunDelayMs` in lab/derp.ts) would explain a loss.
+  // A tailscaled that opened its socket anew (`stunDelayMs` in lab/tailnet/derp.ts) would explain a loss.
   const rebinds = lab().nodes.map((each) => tailscaledCounters(lab(), each, ["magicsock_rebind_calls"]));
   const explained = JSON.stringify({ steps, report, rebinds: await Promise.all(rebinds) });
   expect(report.received, explained).toBe(report.sent);

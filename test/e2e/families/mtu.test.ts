@@ -1,10 +1,10 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { nodeOf } from "../../lab/lab-store.ts";
-import { peerPaths } from "../../lab/local-api.ts";
 import { inNetns } from "../../lab/network/netns.ts";
 import { addPod, type Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
 import { ctlDocument, viaNodes } from "../../lab/run-ctl.ts";
+import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { runInX } from "../support/guard-view.ts";
 import { pings } from "../support/pings.ts";

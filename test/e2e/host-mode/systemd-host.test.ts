@@ -1,15 +1,15 @@
 import { expect, onTestFinished, test } from "vitest";
 import { untilServed, withMember } from "../../lab/attacks/tools/member.ts";
 import { waitForDaemon } from "../../lab/daemon.ts";
-import { headscale } from "../../lab/headscale.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { preferences } from "../../lab/local-api.ts";
 import { inNetns } from "../../lab/network/netns.ts";
 import { bridgeAddress } from "../../lab/network/underlay.ts";
 import { addPod, execInPod, type Pod } from "../../lab/pods.ts";
 import { type CommandLine, run } from "../../lab/run-command.ts";
 import { execOnSystemd, rebootSystemd, waitForSystemd } from "../../lab/systemd/systemd-node.ts";
+import { headscale } from "../../lab/tailnet/headscale.ts";
+import { preferences } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { expectCleanNode } from "../support/clean-node.ts";
 import { streamedProcess } from "../support/streamed-process.ts";

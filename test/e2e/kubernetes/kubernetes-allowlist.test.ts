@@ -12,10 +12,10 @@ import { waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload/
 import { LabError } from "../../lab/lab-error.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { tailscaledStatus } from "../../lab/local-api.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { killService, startService } from "../../lab/services.ts";
+import { tailscaledStatus } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { intoTailnet, wireLog } from "../../lab/wire.ts";
 import { metric, samples } from "../support/daemon-view.ts";

@@ -9,7 +9,7 @@ import {
   workloadObjects,
   workloadPods,
 } from "../../lab/kubernetes/workload/workload.ts";
-import { peerPaths, preferences, tailnetAddresses, tailscaledStatus } from "../../lab/local-api.ts";
+import { peerPaths, preferences, tailnetAddresses, tailscaledStatus } from "../../lab/tailnet/local-api.ts";
 import { askFromPod } from "../support/ask-who.ts";
 import { useLab } from "../support/use-lab.ts";
 

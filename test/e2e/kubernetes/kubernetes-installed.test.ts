@@ -8,12 +8,12 @@ import { openClusterPod } from "../../lab/kubernetes/workload/open-cluster-pod.t
 import { waitForWorkload, workloadObjects, workloadPods } from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { peerPaths } from "../../lab/local-api.ts";
 import { inNetns } from "../../lab/network/netns.ts";
 import { execInPod, type Pod } from "../../lab/pods.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { run } from "../../lab/run-command.ts";
 import { killService, startService } from "../../lab/services.ts";
+import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { metric } from "../support/daemon-view.ts";

@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from "node:util";
 import { beforeAll, expect, test } from "vitest";
 import { clusterNodesLimits } from "../../../machines/cluster-nodes/cluster-nodes-machine.ts";
 import { waitForDaemon } from "../../lab/daemon.ts";
-import { headscale } from "../../lab/headscale.ts";
 import { nodeLogFile } from "../../lab/kubernetes/cluster.ts";
 import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { nodeObject } from "../../lab/kubernetes/node/kubelet.ts";
@@ -12,6 +11,7 @@ import { waitForWorkload, workloadObjects, workloadPods } from "../../lab/kubern
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { tailOf } from "../../lab/log-tail.ts";
+import { headscale } from "../../lab/tailnet/headscale.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { evaluateInDaemon } from "../support/daemon-debugger.ts";
 import { samples } from "../support/daemon-view.ts";

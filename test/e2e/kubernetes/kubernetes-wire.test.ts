@@ -19,8 +19,8 @@ import {
 } from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { peerPaths } from "../../lab/local-api.ts";
 import { runResult } from "../../lab/run-command.ts";
+import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { metric } from "../support/daemon-view.ts";
 import { useLab } from "../support/use-lab.ts";

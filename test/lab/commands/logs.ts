@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { hostTailscaledLog } from "../host-tailscaled.ts";
 import { clusterOf, nodeLogFile } from "../kubernetes/cluster.ts";
 import { controlPlaneLog, controlPlanePrograms } from "../kubernetes/control-plane/control-plane.ts";
 import { podLogCommand } from "../kubernetes/install/install.ts";
@@ -8,6 +7,7 @@ import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
 import type { Lab } from "../lab-types.ts";
 import type { CommandLine } from "../run-command.ts";
+import { hostTailscaledLog } from "../tailnet/host-tailscaled.ts";
 import { wireLog } from "../wire.ts";
 import { type Command, type CommandArguments, flag, positionals, text } from "./command.ts";
 

@@ -1,5 +1,5 @@
 import type { LabNode } from "../../lab-types.ts";
-import { tailscaledStatus } from "../../local-api.ts";
+import { tailscaledStatus } from "../../tailnet/local-api.ts";
 import { intoTailnet } from "../../wire.ts";
 import type { Attack } from "../attack.ts";
 import { attackPods, honestPing } from "../tools/attack-pods.ts";

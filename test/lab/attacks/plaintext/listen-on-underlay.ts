@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { waitForDaemon } from "../../daemon.ts";
-import { headscale } from "../../headscale.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
-import { tailscaledStatus } from "../../local-api.ts";
 import { captureUnderlay } from "../../network/capture.ts";
 import type { Pod } from "../../pods.ts";
 import { run } from "../../run-command.ts";
 import { killService, serviceProcess, startService } from "../../services.ts";
+import { headscale } from "../../tailnet/headscale.ts";
+import { tailscaledStatus } from "../../tailnet/local-api.ts";
 import { startProbe } from "../../traffic/traffic.ts";
 import { waitUntil } from "../../wait-until.ts";
 import { intoTailnet } from "../../wire.ts";

@@ -1,6 +1,6 @@
-import { headscale } from "../../headscale.ts";
 import { bridgeAddress } from "../../network/underlay.ts";
 import { execInNode } from "../../pods.ts";
+import { headscale } from "../../tailnet/headscale.ts";
 import type { Attack } from "../attack.ts";
 import { tailnetAddress, untilServed, withMember } from "../tools/member.ts";
 import { linkIn, watchLinks } from "../tools/watch-links.ts";

@@ -1,4 +1,4 @@
-import { tailscaledStatus } from "../../local-api.ts";
+import { tailscaledStatus } from "../../tailnet/local-api.ts";
 import type { Scene } from "../attack.ts";
 
 /** What the tailscaled of the attacked node has heard of the other node: "online, serves its prefix, direct". */

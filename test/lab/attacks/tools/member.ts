@@ -1,15 +1,15 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { headscale } from "../../headscale.ts";
-import { tailscaledEnvironment } from "../../host-tailscaled.ts";
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
-import { editPreferences, type TailscaledStatus, tailscaledStatus } from "../../local-api.ts";
 import { tailOf } from "../../log-tail.ts";
 import { inNetns } from "../../network/netns.ts";
 import { plugInHost, type UnderlayHost, unplugHost } from "../../network/underlay.ts";
 import { endProcess, isAlive, readProcess, startProcess } from "../../processes.ts";
 import { run, runResult } from "../../run-command.ts";
+import { headscale } from "../../tailnet/headscale.ts";
+import { tailscaledEnvironment } from "../../tailnet/host-tailscaled.ts";
+import { editPreferences, type TailscaledStatus, tailscaledStatus } from "../../tailnet/local-api.ts";
 import { waitUntil } from "../../wait-until.ts";
 
 /** A tailnet member that is no node of the cluster: a stock tailscaled on a host of its own. */

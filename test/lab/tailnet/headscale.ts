@@ -1,12 +1,12 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import type { Lab } from "./lab-types.ts";
-import { tailOf } from "./log-tail.ts";
-import { inNetns } from "./network/netns.ts";
-import { requireAlive, startProcess } from "./processes.ts";
-import { run } from "./run-command.ts";
-import { waitUntil } from "./wait-until.ts";
+import type { Lab } from "../lab-types.ts";
+import { tailOf } from "../log-tail.ts";
+import { inNetns } from "../network/netns.ts";
+import { requireAlive, startProcess } from "../processes.ts";
+import { run } from "../run-command.ts";
+import { waitUntil } from "../wait-until.ts";
 
 /** The tag of HeadCNI's own tailnet nodes, and that of the nodes' own tailscaleds. */
 export const nodeTag = "tag:k8s-node";

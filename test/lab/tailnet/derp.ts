@@ -1,12 +1,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Lab } from "./lab-types.ts";
-import { underlayFamilies } from "./layout.ts";
+import type { Lab } from "../lab-types.ts";
+import { underlayFamilies } from "../layout.ts";
+import { inNetns } from "../network/netns.ts";
+import { bridgeAddress, bridgeAddress6 } from "../network/underlay.ts";
+import { startProcess } from "../processes.ts";
+import { run } from "../run-command.ts";
 import { tailscaledCounters } from "./local-api.ts";
-import { inNetns } from "./network/netns.ts";
-import { bridgeAddress, bridgeAddress6 } from "./network/underlay.ts";
-import { startProcess } from "./processes.ts";
-import { run } from "./run-command.ts";
 
 /** Writes the DERP map that Headscale hands to every tailscaled: one region, plain HTTP. YAML, for its numeric keys. */
 export async function writeDerpMap(lab: Lab): Promise<void> {

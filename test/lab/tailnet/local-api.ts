@@ -1,7 +1,7 @@
 import { request } from "node:http";
-import { LabError } from "./lab-error.ts";
-import type { Lab, LabNode } from "./lab-types.ts";
-import { run, runResult } from "./run-command.ts";
+import { LabError } from "../lab-error.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { run, runResult } from "../run-command.ts";
 
 /** What the lab reads of a tailscaled's status (ipn/ipnstate.Status of tailscale.com 1.102.3). */
 export type TailscaledStatus = {

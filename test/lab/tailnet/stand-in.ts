@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { addNetns, inNetns, ipBatch, setSysctls } from "../network/netns.ts";
+import { startProcess } from "../processes.ts";
+import { run } from "../run-command.ts";
+import { waitUntil } from "../wait-until.ts";
 import { tailscaledEnvironment } from "./host-tailscaled.ts";
-import type { Lab, LabNode } from "./lab-types.ts";
-import { addNetns, inNetns, ipBatch, setSysctls } from "./network/netns.ts";
-import { startProcess } from "./processes.ts";
-import { run } from "./run-command.ts";
-import { waitUntil } from "./wait-until.ts";
 
 /** A node's tailnet without the daemon: its tailscaled in X, joined by hand, and the reference ptp plugin. */
 export async function startStandIn(lab: Lab, node: LabNode): Promise<void> {

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { onNode } from "./kubernetes/node/node-machine.ts";
-import type { Lab, LabNode } from "./lab-types.ts";
+import { onNode } from "../kubernetes/node/node-machine.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { inNetns } from "../network/netns.ts";
+import { childOf, isAlive, type ProcessIdentity, readProcess, startProcess } from "../processes.ts";
+import { run } from "../run-command.ts";
+import { waitUntil } from "../wait-until.ts";
 import { tailscaledStatus } from "./local-api.ts";
-import { inNetns } from "./network/netns.ts";
-import { childOf, isAlive, type ProcessIdentity, readProcess, startProcess } from "./processes.ts";
-import { run } from "./run-command.ts";
-import { waitUntil } from "./wait-until.ts";
 
 /** The environment of every tailscaled of a lab: no uploads, plain HTTP to the relay, no port mapping, no tailscale.com. */
 export const tailscaledEnvironment: Readonly<Record<string, string>> = {
