@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { allAttacks } from "../lab/attacks/all-attacks.ts";
 import { promises } from "../lab/attacks/attack.ts";
-import { daemonGet } from "../lab/daemon-pages.ts";
+import { daemonGet } from "../lab/headcni/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { inNetns } from "../lab/network/netns.ts";

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
-import { waitForDaemon } from "../lab/daemon.ts";
-import { readyPage } from "../lab/daemon-pages.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
+import { readyPage } from "../lab/headcni/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { addPod, execInPod, type Pod } from "../lab/pods.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { killTailscaled, longestSilence, talkSteadily } from "../bench/outages/outages.ts";
-import { waitForDaemon } from "../lab/daemon.ts";
-import { readyPage } from "../lab/daemon-pages.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
+import { readyPage } from "../lab/headcni/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { healNetwork, partitionNode } from "../lab/network/network-faults.ts";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { prepareNode, waitForDaemon } from "./daemon.ts";
+import { prepareNode, waitForDaemon } from "./headcni/daemon.ts";
 import { clusterOf, nodeLogFile } from "./kubernetes/cluster.ts";
 import { makeKubeletCertificate } from "./kubernetes/control-plane/certificates.ts";
 import { controlPlaneLog } from "./kubernetes/control-plane/control-plane.ts";

@@ -1,4 +1,5 @@
-import { startDaemon } from "./daemon.ts";
+import { startDaemon } from "./headcni/daemon.ts";
+import { runningWire, startWire } from "./headcni/wire.ts";
 import {
   controlPlanePrograms,
   startControlPlaneProgram,
@@ -18,7 +19,6 @@ import { startDerp } from "./tailnet/derp.ts";
 import { startHeadscale, waitForHeadscale } from "./tailnet/headscale.ts";
 import { hostTailscaledProcess, startHostTailscaled } from "./tailnet/host-tailscaled.ts";
 import { waitUntil } from "./wait-until.ts";
-import { runningWire, startWire } from "./wire.ts";
 
 /** The programs of a lab that faults can hit and that exist once; those of the control plane only with a cluster. */
 export const labServiceNames = ["headscale", "derp", ...controlPlanePrograms] as const;

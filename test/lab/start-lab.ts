@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { ensureTools, provideDaemon } from "./build/tools.ts";
-import { prepareNode, startDaemon, waitForDaemon } from "./daemon.ts";
+import { prepareNode, startDaemon, waitForDaemon } from "./headcni/daemon.ts";
+import { startWire } from "./headcni/wire.ts";
 import { clusterOf, firstTailnetAddress } from "./kubernetes/cluster.ts";
 import { makeCertificates } from "./kubernetes/control-plane/certificates.ts";
 import { bootNode } from "./kubernetes/node/node-machine.ts";
@@ -20,7 +21,6 @@ import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "./tailnet/
 import { joinHostTailscaled, runHostTailscaled } from "./tailnet/host-tailscaled.ts";
 import { tailnetAddresses } from "./tailnet/local-api.ts";
 import { startStandIn } from "./tailnet/stand-in.ts";
-import { startWire } from "./wire.ts";
 
 const defaults: LabOptions = {
   nodes: 2,

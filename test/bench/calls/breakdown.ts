@@ -1,5 +1,5 @@
 import { type CallTrace, tracePageSchema } from "../../../src/observe/trace/call-trace.ts";
-import { daemonGet } from "../../lab/daemon-pages.ts";
+import { daemonGet } from "../../lab/headcni/daemon-pages.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { percentile } from "../report/statistics.ts";
 import { table } from "../report/table.ts";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { daemonProcess, startDaemon, waitForDaemon } from "../../lab/daemon.ts";
+import { daemonProcess, startDaemon, waitForDaemon } from "../../lab/headcni/daemon.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { endProcess, type ProcessRecord } from "../../lab/processes.ts";
 import { BenchError } from "../bench-error.ts";

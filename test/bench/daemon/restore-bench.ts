@@ -1,10 +1,10 @@
 import { tailnetTable } from "../../../src/domain/kernel/kernel-constants.ts";
+import { intoTailnet } from "../../lab/headcni/wire.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/network/netns.ts";
 import type { Progress } from "../../lab/progress.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { intoTailnet } from "../../lab/wire.ts";
 
 /** How long the guard took to bring back what was taken away, from the end of the command that took it. */
 export type RestoreSample = { readonly spoil: string; readonly round: number; readonly restoredMs: number };

@@ -1,4 +1,4 @@
-import { startDaemon, waitForDaemon } from "../../lab/daemon.ts";
+import { startDaemon, waitForDaemon } from "../../lab/headcni/daemon.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/network/netns.ts";
 import type { Progress } from "../../lab/progress.ts";

@@ -1,9 +1,9 @@
 import * as z from "zod";
+import { intoTailnet } from "../../lab/headcni/wire.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/network/netns.ts";
 import type { Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
-import { intoTailnet } from "../../lab/wire.ts";
 import { BenchError } from "../bench-error.ts";
 import type { Endpoint, Path } from "./datapath-bench.ts";
 

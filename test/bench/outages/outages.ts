@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
 import type { Lab } from "../../lab/lab-types.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../../lab/pods.ts";
 import type { Progress } from "../../lab/progress.ts";

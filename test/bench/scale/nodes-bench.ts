@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { daemonGet } from "../../lab/daemon-pages.ts";
+import { daemonGet } from "../../lab/headcni/daemon-pages.ts";
 import { kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import type { Progress } from "../../lab/progress.ts";

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { ctlDocument, runCtl } from "../../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { type Capture, captureLink, captureUnderlay } from "../../lab/network/capture.ts";
@@ -8,7 +9,6 @@ import { inNetns, netnsPath } from "../../lab/network/netns.ts";
 import { bridgeAddress6 } from "../../lab/network/underlay.ts";
 import { addPod, deletePod, execInNode, execInPod, type Pod } from "../../lab/pods.ts";
 import { type CommandLine, run } from "../../lab/run-command.ts";
-import { ctlDocument, runCtl } from "../../lab/run-ctl.ts";
 import { killService, startService } from "../../lab/services.ts";
 import { headscale } from "../../lab/tailnet/headscale.ts";
 import { tailscaledCounters } from "../../lab/tailnet/local-api.ts";

@@ -1,11 +1,11 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { ctlDocument, runCtl } from "../../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { captureUnderlay } from "../../lab/network/capture.ts";
 import { bridgeAddress6 } from "../../lab/network/underlay.ts";
 import { addPod, execInNode, type Pod } from "../../lab/pods.ts";
-import { ctlDocument, runCtl } from "../../lab/run-ctl.ts";
 import { killService, startService } from "../../lab/services.ts";
 import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { fetchFrom, startPodServer, startProbe } from "../../lab/traffic/traffic.ts";

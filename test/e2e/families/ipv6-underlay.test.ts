@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from "vitest";
+import { runCtl } from "../../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { blockDirectPath } from "../../lab/network/network-faults.ts";
 import { addPod, execInNode, type Pod } from "../../lab/pods.ts";
-import { runCtl } from "../../lab/run-ctl.ts";
 import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { runInX } from "../support/guard-view.ts";

@@ -1,9 +1,9 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { ctlDocument, viaNodes } from "../../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import { inNetns } from "../../lab/network/netns.ts";
 import { addPod, type Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
-import { ctlDocument, viaNodes } from "../../lab/run-ctl.ts";
 import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { runInX } from "../support/guard-view.ts";

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { WireActor, WireFrame } from "../../../src/observe/inspector/wire.ts";
 import { memoryOf, requireDaemon } from "../../bench/daemon/daemon-runs.ts";
 import { percentile } from "../../bench/report/statistics.ts";
-import { liveMachines } from "../../lab/daemon-pages.ts";
+import { liveMachines } from "../../lab/headcni/daemon-pages.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { netnsPrefix } from "../../lab/layout.ts";

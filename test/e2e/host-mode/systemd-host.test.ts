@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { untilServed, withMember } from "../../lab/attacks/tools/member.ts";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/network/netns.ts";

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { tailnetNodeAnnotation } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
 import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { daemonRoleObjects, daemonRules } from "../../lab/kubernetes/install/daemon-role.ts";
 import { nodeObject } from "../../lab/kubernetes/node/kubelet.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
 import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { headscaleInPod, startHeadscalePod } from "../../lab/kubernetes/headscale-pod.ts";
 import { installChart } from "../../lab/kubernetes/install/install.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { waitForDaemon } from "../../lab/daemon.ts";
-import { readyPage } from "../../lab/daemon-pages.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { readyPage } from "../../lab/headcni/daemon-pages.ts";
 import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { addStaticPod, removeStaticPod } from "../../lab/kubernetes/node/static-pods.ts";
 import { openClusterPod } from "../../lab/kubernetes/workload/open-cluster-pod.ts";

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { beforeAll, expect, test } from "vitest";
 import { clusterNodesLimits } from "../../../machines/cluster-nodes/cluster-nodes-machine.ts";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
 import { nodeLogFile } from "../../lab/kubernetes/cluster.ts";
 import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { nodeObject } from "../../lab/kubernetes/node/kubelet.ts";

@@ -4,7 +4,7 @@ import {
   replacedAddressesAnnotation,
   uninitializedTaint,
 } from "../../../src/domain/kubernetes/node-address.ts";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
 import { approveServing } from "../../lab/kubernetes/control-plane/approve-serving.ts";
 import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/install/helm.ts";

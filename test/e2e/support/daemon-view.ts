@@ -1,4 +1,4 @@
-import { daemonGet } from "../../lab/daemon-pages.ts";
+import { daemonGet } from "../../lab/headcni/daemon-pages.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 
 /** One sample of /metrics: `headcni_route_state{prefix="10.244.1.0/24",state="serving"} 1`. */

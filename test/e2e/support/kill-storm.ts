@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { waitForDaemon } from "../../lab/daemon.ts";
-import { readyPage } from "../../lab/daemon-pages.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { readyPage } from "../../lab/headcni/daemon-pages.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { netnsPrefix } from "../../lab/layout.ts";
 import { tailOf } from "../../lab/log-tail.ts";

@@ -1,11 +1,11 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { runningWire } from "../../lab/headcni/wire.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { type ProcessIdentity, startProcess } from "../../lab/processes.ts";
 import { run } from "../../lab/run-command.ts";
 import { killService, stopService } from "../../lab/services.ts";
 import { tailscaledEnvironment } from "../../lab/tailnet/host-tailscaled.ts";
-import { runningWire } from "../../lab/wire.ts";
 
 /** The end of the script by which the daemon of an earlier release became tailscaled: it kept a lock, and left its pid and start time. */
 const script = `

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { rulesText } from "../../../deploy/alerts/rules-file.ts";
 import { ensurePackages } from "../../lab/build/debian-packages.ts";
-import { daemonGet } from "../../lab/daemon-pages.ts";
+import { daemonGet } from "../../lab/headcni/daemon-pages.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { startProcess } from "../../lab/processes.ts";
 import { waitUntil } from "../../lab/wait-until.ts";

@@ -1,4 +1,4 @@
-import { readyPage } from "../daemon-pages.ts";
+import { readyPage } from "../headcni/daemon-pages.ts";
 import { openLab } from "../lab-store.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { networkFaults } from "../network/network-faults.ts";

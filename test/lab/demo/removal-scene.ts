@@ -1,4 +1,4 @@
-import { daemonGet } from "../daemon-pages.ts";
+import { daemonGet } from "../headcni/daemon-pages.ts";
 import { kubectl } from "../kubernetes/control-plane/kubectl.ts";
 import { cutPower } from "../kubernetes/node/node-power.ts";
 import { waitForWorkload } from "../kubernetes/workload/workload.ts";

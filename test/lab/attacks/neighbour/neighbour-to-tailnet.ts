@@ -1,6 +1,6 @@
+import { intoTailnet } from "../../headcni/wire.ts";
 import type { LabNode } from "../../lab-types.ts";
 import { tailscaledStatus } from "../../tailnet/local-api.ts";
-import { intoTailnet } from "../../wire.ts";
 import type { Attack } from "../attack.ts";
 import { attackPods, honestPing } from "../tools/attack-pods.ts";
 import { freshNumber, makeProbes, openers } from "../tools/probes.ts";

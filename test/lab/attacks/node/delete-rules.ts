@@ -1,9 +1,9 @@
 import { hostRulePriority, tailnetTable } from "../../../../src/domain/kernel/kernel-constants.ts";
+import { intoTailnet } from "../../headcni/wire.ts";
 import type { LabNode, Mode } from "../../lab-types.ts";
 import { inNetns } from "../../network/netns.ts";
 import { type CommandLine, run, runResult } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";
-import { intoTailnet } from "../../wire.ts";
 import type { Attack, Finding } from "../attack.ts";
 import { withForeignTable } from "../tools/through-node.ts";
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { readyPage } from "../../daemon-pages.ts";
+import { readyPage } from "../../headcni/daemon-pages.ts";
 import type { LabNode } from "../../lab-types.ts";
 import { inNetns } from "../../network/netns.ts";
 import { runResult } from "../../run-command.ts";

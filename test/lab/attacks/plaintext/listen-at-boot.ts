@@ -1,4 +1,4 @@
-import { waitForDaemon } from "../../daemon.ts";
+import { waitForDaemon } from "../../headcni/daemon.ts";
 import { kubectl } from "../../kubernetes/control-plane/kubectl.ts";
 import { cutPower, powerOn } from "../../kubernetes/node/node-power.ts";
 import { captureUnderlay } from "../../network/capture.ts";

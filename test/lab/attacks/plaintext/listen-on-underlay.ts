@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { waitForDaemon } from "../../daemon.ts";
+import { waitForDaemon } from "../../headcni/daemon.ts";
+import { intoTailnet } from "../../headcni/wire.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { captureUnderlay } from "../../network/capture.ts";
 import type { Pod } from "../../pods.ts";
@@ -9,7 +10,6 @@ import { headscale } from "../../tailnet/headscale.ts";
 import { tailscaledStatus } from "../../tailnet/local-api.ts";
 import { startProbe } from "../../traffic/traffic.ts";
 import { waitUntil } from "../../wait-until.ts";
-import { intoTailnet } from "../../wire.ts";
 import type { Attack, Finding, Scene } from "../attack.ts";
 import { attackPods, reaches } from "../tools/attack-pods.ts";
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { liveMachines, readyPage } from "../../daemon-pages.ts";
+import { liveMachines, readyPage } from "../../headcni/daemon-pages.ts";
+import { intoTailnet } from "../../headcni/wire.ts";
 import { inNetns } from "../../network/netns.ts";
 import { run, runResult } from "../../run-command.ts";
 import { startProbe } from "../../traffic/traffic.ts";
 import { waitUntil } from "../../wait-until.ts";
-import { intoTailnet } from "../../wire.ts";
 import type { Attack, Finding, Scene } from "../attack.ts";
 import { attackPods, reaches } from "../tools/attack-pods.ts";
 import { daemonUsage } from "../tools/daemon-numbers.ts";

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { actsOnTerminal } from "../../../support/acts-on-terminal.ts";
-import { daemonGet } from "../../daemon-pages.ts";
+import { daemonGet } from "../../headcni/daemon-pages.ts";
+import { runCtl } from "../../headcni/run-ctl.ts";
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
-import { runCtl } from "../../run-ctl.ts";
 import { tailscaledStatus } from "../../tailnet/local-api.ts";
 import { waitUntil } from "../../wait-until.ts";
 import type { Attack, Finding } from "../attack.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { daemonGet, liveMachines } from "../../daemon-pages.ts";
+import { daemonGet, liveMachines } from "../../headcni/daemon-pages.ts";
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { serviceProcess } from "../../services.ts";

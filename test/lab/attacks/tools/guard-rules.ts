@@ -1,10 +1,10 @@
+import { intoTailnet } from "../../headcni/wire.ts";
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { inNetns } from "../../network/netns.ts";
 import { type CommandLine, run } from "../../run-command.ts";
 import { pauseService, resumeService } from "../../services.ts";
 import { waitUntil } from "../../wait-until.ts";
-import { intoTailnet } from "../../wire.ts";
 import type { GuardRules } from "../attack.ts";
 
 /** What nft lists as JSON, as far as rules are looked for (libnftables-json(5)). */

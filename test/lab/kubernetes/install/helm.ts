@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { apiServerHosts, daemonConfig } from "../../daemon-config.ts";
+import { apiServerHosts, daemonConfig } from "../../headcni/daemon-config.ts";
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode, Mode } from "../../lab-types.ts";
 import { inNetns } from "../../network/netns.ts";

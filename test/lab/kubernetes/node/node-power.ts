@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { startDaemon } from "../../daemon.ts";
+import { startDaemon } from "../../headcni/daemon.ts";
+import { startWire } from "../../headcni/wire.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { removeNetns } from "../../network/netns.ts";
 import { cableNode, portOf } from "../../network/underlay.ts";
@@ -8,7 +9,6 @@ import { runResult } from "../../run-command.ts";
 import { runsSystemd } from "../../systemd/systemd.ts";
 import { waitForSystemd } from "../../systemd/systemd-node.ts";
 import { runHostTailscaled } from "../../tailnet/host-tailscaled.ts";
-import { startWire } from "../../wire.ts";
 import { clusterOf } from "../cluster.ts";
 import { startControlPlane } from "../control-plane/control-plane.ts";
 import { provideReferenceNetwork } from "../reference-network.ts";

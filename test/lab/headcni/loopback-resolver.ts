@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Lab, LabNode } from "./lab-types.ts";
-import { startProcess } from "./processes.ts";
-import { type CommandLine, run } from "./run-command.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { startProcess } from "../processes.ts";
+import { type CommandLine, run } from "../run-command.ts";
 
 /** A node's resolver on 127.0.0.1, if the lab wants one, and what `withOwnResolver` needs. */
 export async function startLoopbackResolver(lab: Lab, node: LabNode): Promise<void> {
@@ -12,7 +12,7 @@ export async function startLoopbackResolver(lab: Lab, node: LabNode): Promise<vo
   // The daemon's mounts are made in a mount namespace of its own, and seen outside as on any node.
   await run(["mount", "--bind", node.runtimeDir, node.runtimeDir]);
   await run(["mount", "--make-shared", node.runtimeDir]);
-  const program = join(import.meta.dirname, "traffic", "name-server.ts");
+  const program = join(import.meta.dirname, "..", "traffic", "name-server.ts");
   await startProcess(lab.processFolder, {
     name: `${node.name}-resolver`,
     netns: node.netns,

@@ -1,6 +1,6 @@
 import { request } from "node:http";
-import { LabError } from "./lab-error.ts";
-import type { LabNode } from "./lab-types.ts";
+import { LabError } from "../lab-error.ts";
+import type { LabNode } from "../lab-types.ts";
 
 /** `/ready`, as far as the lab reads it. */
 export type ReadyPage = {

@@ -1,12 +1,12 @@
 import { dirname, join } from "node:path";
-import { type FoundWire, findWire } from "../../src/adapters/wire/find-wire.ts";
-import { onNode } from "./kubernetes/node/node-machine.ts";
-import { LabError } from "./lab-error.ts";
-import type { Lab, LabNode } from "./lab-types.ts";
+import { type FoundWire, findWire } from "../../../src/adapters/wire/find-wire.ts";
+import { onNode } from "../kubernetes/node/node-machine.ts";
+import { LabError } from "../lab-error.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { inNetns } from "../network/netns.ts";
+import { startProcess } from "../processes.ts";
+import type { CommandLine } from "../run-command.ts";
 import { withOwnResolver } from "./loopback-resolver.ts";
-import { inNetns } from "./network/netns.ts";
-import { startProcess } from "./processes.ts";
-import type { CommandLine } from "./run-command.ts";
 
 /** All that the containers of the chart may do. */
 const capabilities = ["net_admin", "net_raw", "sys_admin"];

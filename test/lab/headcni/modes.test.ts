@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { checkHostMode } from "../../src/config/check-host-mode.ts";
+import { checkHostMode } from "../../../src/config/check-host-mode.ts";
+import { clusterOf } from "../kubernetes/cluster.ts";
+import type { ClusterTools } from "../kubernetes/cluster-types.ts";
+import { modeLabels, releasesOf } from "../kubernetes/install/helm.ts";
+import type { Lab, LabOptions, Tools } from "../lab-types.ts";
+import { layOut, withNode } from "../layout.ts";
 import { daemonConfig } from "./daemon-config.ts";
-import { clusterOf } from "./kubernetes/cluster.ts";
-import type { ClusterTools } from "./kubernetes/cluster-types.ts";
-import { modeLabels, releasesOf } from "./kubernetes/install/helm.ts";
-import type { Lab, LabOptions, Tools } from "./lab-types.ts";
-import { layOut, withNode } from "./layout.ts";
 
 const tools = { tailscaled: "/bin/tailscaled", cluster: {} as ClusterTools } as Tools;
 const kubernetes = { network: "chart", proxyMode: "nftables" } as const;

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Lab, LabNode } from "./lab-types.ts";
-import { inNetns } from "./network/netns.ts";
-import { type CommandLine, type CommandResult, runResult } from "./run-command.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { inNetns } from "../network/netns.ts";
+import { type CommandLine, type CommandResult, runResult } from "../run-command.ts";
 
 /** The command line of the bundled headcnictl of a lab's node, in the node's namespace. */
 export function ctlCommand(lab: Lab, node: LabNode, words: readonly string[]): CommandLine {

@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { hostPrefix } from "../../src/domain/addresses/prefix.ts";
-import { clusterOf } from "./kubernetes/cluster.ts";
-import type { Lab, LabNode } from "./lab-types.ts";
-import { underlayFamilies } from "./layout.ts";
-import { bridgeAddress, bridgeAddress6 } from "./network/underlay.ts";
-import { runsSystemd } from "./systemd/systemd.ts";
-import { nodeTag } from "./tailnet/headscale.ts";
-import { relayEnvironment, tailscaledEnvironment } from "./tailnet/host-tailscaled.ts";
+import { hostPrefix } from "../../../src/domain/addresses/prefix.ts";
+import { clusterOf } from "../kubernetes/cluster.ts";
+import type { Lab, LabNode } from "../lab-types.ts";
+import { underlayFamilies } from "../layout.ts";
+import { bridgeAddress, bridgeAddress6 } from "../network/underlay.ts";
+import { runsSystemd } from "../systemd/systemd.ts";
+import { nodeTag } from "../tailnet/headscale.ts";
+import { relayEnvironment, tailscaledEnvironment } from "../tailnet/host-tailscaled.ts";
 
 /** The config of a node's HeadCNI daemon, as an object (written as JSON, which is YAML). */
 export function daemonConfig(lab: Lab, node: LabNode): Record<string, unknown> {
