@@ -12,7 +12,7 @@ import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
 import { addNetns, netnsPath, removeNetns } from "../lab/network/netns.ts";
 import { addPod, deletePod } from "../lab/pods.ts";
-import { endProcess, startProcess } from "../lab/processes.ts";
+import { endProcess, startProcess } from "../lab/processes/processes.ts";
 import { run } from "../lab/run-command.ts";
 import { killService, pauseService, resumeService, startService, stopService } from "../lab/services.ts";
 import { headscale } from "../lab/tailnet/headscale.ts";

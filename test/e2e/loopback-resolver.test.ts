@@ -5,7 +5,7 @@ import { waitForDaemon } from "../lab/headcni/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import { inNetns, netnsPath } from "../lab/network/netns.ts";
 import { addPod, type Pod } from "../lab/pods.ts";
-import { identify, type ProcessIdentity, signalProcess } from "../lab/processes.ts";
+import { identify, type ProcessIdentity, signalProcess } from "../lab/processes/processes.ts";
 import { type CommandLine, run, runResult } from "../lab/run-command.ts";
 import { killService, serviceProcess, startService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";

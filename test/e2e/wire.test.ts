@@ -7,7 +7,7 @@ import { runningWire } from "../lab/headcni/wire.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
-import { isAlive } from "../lab/processes.ts";
+import { isAlive } from "../lab/processes/processes.ts";
 import { killService, serviceProcess, startService, stopService } from "../lab/services.ts";
 import { headscale } from "../lab/tailnet/headscale.ts";
 import { tailscaledCounters } from "../lab/tailnet/local-api.ts";

@@ -11,7 +11,7 @@ import { nodeOf, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { podAddresses, withNode } from "./layout.ts";
 import { cableNode } from "./network/underlay.ts";
-import { requireAlive } from "./processes.ts";
+import { requireAlive } from "./processes/processes.ts";
 import { type Progress, silent } from "./progress.ts";
 import { bringUpNode } from "./start-lab.ts";
 import { waitUntil } from "./wait-until.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { findCgroups } from "./kubernetes/node/cgroups.ts";
 import { labFolder, netnsPrefix } from "./layout.ts";
 import { listNetns, netnsPath } from "./network/netns.ts";
-import { identify, type ProcessIdentity } from "./processes.ts";
+import { identify, type ProcessIdentity } from "./processes/processes.ts";
 
 /** What of a lab is still on the machine. */
 export type Leftovers = {

@@ -12,7 +12,13 @@ import { startKubelet } from "./kubernetes/node/kubelet.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
-import { endProcess, isAlive, type ProcessIdentity, readProcess, signalProcess } from "./processes.ts";
+import {
+  endProcess,
+  isAlive,
+  type ProcessIdentity,
+  readProcess,
+  signalProcess,
+} from "./processes/processes.ts";
 import { runsSystemd } from "./systemd/systemd.ts";
 import { unitProcess } from "./systemd/systemd-node.ts";
 import { startDerp } from "./tailnet/derp.ts";

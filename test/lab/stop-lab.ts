@@ -6,7 +6,7 @@ import { LabError } from "./lab-error.ts";
 import { labFolder } from "./layout.ts";
 import { describeLeftovers, findLeftovers } from "./leftovers.ts";
 import { netnsPath, removeNetns } from "./network/netns.ts";
-import { endProcess, isAlive, listProcesses, type ProcessIdentity } from "./processes.ts";
+import { endProcess, isAlive, listProcesses, type ProcessIdentity } from "./processes/processes.ts";
 import { type Progress, silent } from "./progress.ts";
 import { runResult } from "./run-command.ts";
 

@@ -12,7 +12,7 @@ import { claimLab } from "../../lab/lab-store.ts";
 import type { Lab, LabNode, LabOptions } from "../../lab/lab-types.ts";
 import { layOut } from "../../lab/layout.ts";
 import { buildUnderlay, cableNode } from "../../lab/network/underlay.ts";
-import { startProcess } from "../../lab/processes.ts";
+import { startProcess } from "../../lab/processes/processes.ts";
 import { silent } from "../../lab/progress.ts";
 import { stopLab } from "../../lab/stop-lab.ts";
 import { startDerp, writeDerpMap } from "../../lab/tailnet/derp.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { launchTailscaled } from "../../../src/adapters/wire/launch-tailscaled.ts";
 import { inNetns } from "../../lab/network/netns.ts";
-import { endProcess, readProcess } from "../../lab/processes.ts";
+import { endProcess, readProcess } from "../../lab/processes/processes.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { headscale as commandLine, startHeadscale, waitForHeadscale } from "../../lab/tailnet/headscale.ts";
 import { until } from "../../support/until.ts";

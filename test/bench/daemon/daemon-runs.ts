@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { daemonProcess, startDaemon, waitForDaemon } from "../../lab/headcni/daemon.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { endProcess, type ProcessRecord } from "../../lab/processes.ts";
+import { endProcess, type ProcessRecord } from "../../lab/processes/processes.ts";
 import { BenchError } from "../bench-error.ts";
 
 /** The daemon of a node. Throws BenchError NOT_SETTLED if it does not run. */

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
-import { type ProcessRecord, signalProcess } from "../../lab/processes.ts";
+import { type ProcessRecord, signalProcess } from "../../lab/processes/processes.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 
 /** Options for Node that make a process write a heap snapshot into `folder` at each SIGUSR2 (nodejs.org/api/cli.html). */

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { startTailnetRig, type TailnetRig } from "../../adapters/tailscale/tailnet-rig.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/network/netns.ts";
-import { endProcess } from "../../lab/processes.ts";
+import { endProcess } from "../../lab/processes/processes.ts";
 import { run } from "../../lab/run-command.ts";
 import { headscale } from "../../lab/tailnet/headscale.ts";
 import { hostTailscaledProcess, startHostTailscaled } from "../../lab/tailnet/host-tailscaled.ts";

@@ -15,8 +15,8 @@ import {
 } from "../../lab/kubernetes/workload/workload.ts";
 import { LabError } from "../../lab/lab-error.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
-import { tailOf } from "../../lab/log-tail.ts";
-import { signalProcess } from "../../lab/processes.ts";
+import { tailOf } from "../../lab/processes/log-tail.ts";
+import { signalProcess } from "../../lab/processes/processes.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { run } from "../../lab/run-command.ts";
 import { headscale } from "../../lab/tailnet/headscale.ts";

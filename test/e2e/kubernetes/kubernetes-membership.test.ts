@@ -10,7 +10,7 @@ import { cutPower, powerOn } from "../../lab/kubernetes/node/node-power.ts";
 import { waitForWorkload, workloadObjects, workloadPods } from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { tailOf } from "../../lab/log-tail.ts";
+import { tailOf } from "../../lab/processes/log-tail.ts";
 import { headscale } from "../../lab/tailnet/headscale.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { evaluateInDaemon } from "../support/daemon-debugger.ts";

@@ -27,7 +27,7 @@ import type { LabNode } from "../../lab/lab-types.ts";
 import { captureUnderlay } from "../../lab/network/capture.ts";
 import { inNetns } from "../../lab/network/netns.ts";
 import { bridgeAddress, bridgeAddress6 } from "../../lab/network/underlay.ts";
-import { startProcess } from "../../lab/processes.ts";
+import { startProcess } from "../../lab/processes/processes.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import {

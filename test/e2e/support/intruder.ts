@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { inNetns } from "../../lab/network/netns.ts";
-import { startProcess } from "../../lab/processes.ts";
+import { startProcess } from "../../lab/processes/processes.ts";
 import { run } from "../../lab/run-command.ts";
 import { tailscaledEnvironment } from "../../lab/tailnet/host-tailscaled.ts";
 import { waitUntil } from "../../lab/wait-until.ts";

@@ -2,7 +2,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runningWire } from "../../lab/headcni/wire.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { type ProcessIdentity, startProcess } from "../../lab/processes.ts";
+import { type ProcessIdentity, startProcess } from "../../lab/processes/processes.ts";
 import { run } from "../../lab/run-command.ts";
 import { killService, stopService } from "../../lab/services.ts";
 import { tailscaledEnvironment } from "../../lab/tailnet/host-tailscaled.ts";

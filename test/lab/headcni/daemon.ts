@@ -7,8 +7,14 @@ import { writeKubeconfig } from "../kubernetes/control-plane/kubeconfig.ts";
 import { onNode } from "../kubernetes/node/node-machine.ts";
 import { LabError } from "../lab-error.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
-import { tailOf } from "../log-tail.ts";
-import { isAlive, type ProcessRecord, readProcess, requireAlive, startProcess } from "../processes.ts";
+import { tailOf } from "../processes/log-tail.ts";
+import {
+  isAlive,
+  type ProcessRecord,
+  readProcess,
+  requireAlive,
+  startProcess,
+} from "../processes/processes.ts";
 import { runsSystemd } from "../systemd/systemd.ts";
 import { waitUntil } from "../wait-until.ts";
 import { daemonConfig, daemonKubeconfig } from "./daemon-config.ts";

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab, LabNode } from "../lab-types.ts";
-import { startProcess } from "../processes.ts";
+import { startProcess } from "../processes/processes.ts";
 import { type CommandLine, run } from "../run-command.ts";
 
 /** A node's resolver on 127.0.0.1, if the lab wants one, and what `withOwnResolver` needs. */

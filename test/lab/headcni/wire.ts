@@ -4,7 +4,7 @@ import { onNode } from "../kubernetes/node/node-machine.ts";
 import { LabError } from "../lab-error.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { inNetns } from "../network/netns.ts";
-import { startProcess } from "../processes.ts";
+import { startProcess } from "../processes/processes.ts";
 import type { CommandLine } from "../run-command.ts";
 import { withOwnResolver } from "./loopback-resolver.ts";
 

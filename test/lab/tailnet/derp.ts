@@ -4,7 +4,7 @@ import type { Lab } from "../lab-types.ts";
 import { underlayFamilies } from "../layout.ts";
 import { inNetns } from "../network/netns.ts";
 import { bridgeAddress, bridgeAddress6 } from "../network/underlay.ts";
-import { startProcess } from "../processes.ts";
+import { startProcess } from "../processes/processes.ts";
 import { run } from "../run-command.ts";
 import { tailscaledCounters } from "./local-api.ts";
 

@@ -2,9 +2,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { Lab } from "../lab-types.ts";
-import { tailOf } from "../log-tail.ts";
 import { inNetns } from "../network/netns.ts";
-import { requireAlive, startProcess } from "../processes.ts";
+import { tailOf } from "../processes/log-tail.ts";
+import { requireAlive, startProcess } from "../processes/processes.ts";
 import { run } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 

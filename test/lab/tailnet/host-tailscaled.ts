@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { onNode } from "../kubernetes/node/node-machine.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { inNetns } from "../network/netns.ts";
-import { childOf, isAlive, type ProcessIdentity, readProcess, startProcess } from "../processes.ts";
+import { childOf, isAlive, type ProcessIdentity, readProcess, startProcess } from "../processes/processes.ts";
 import { run } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 import { tailscaledStatus } from "./local-api.ts";

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { addNetns, inNetns, ipBatch, setSysctls } from "../network/netns.ts";
-import { startProcess } from "../processes.ts";
+import { startProcess } from "../processes/processes.ts";
 import { run } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 import { tailscaledEnvironment } from "./host-tailscaled.ts";

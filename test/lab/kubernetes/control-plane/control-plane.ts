@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab } from "../../lab-types.ts";
-import { tailOf } from "../../log-tail.ts";
-import { type ProcessStart, requireAlive, startProcess } from "../../processes.ts";
+import { tailOf } from "../../processes/log-tail.ts";
+import { type ProcessStart, requireAlive, startProcess } from "../../processes/processes.ts";
 import type { CommandLine } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";
 import { type Cluster, clusterOf } from "../cluster.ts";

@@ -6,7 +6,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } fro
 import { join } from "node:path";
 import { pruneCache } from "../../../../deploy/image/prune-cache.ts";
 import { cacheFolder } from "../../build/go-tools.ts";
-import { tailOf } from "../../log-tail.ts";
+import { tailOf } from "../../processes/log-tail.ts";
 import type { Progress } from "../../progress.ts";
 import { run, runResult } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";

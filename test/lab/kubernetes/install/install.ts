@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
-import type { ProcessIdentity } from "../../processes.ts";
+import type { ProcessIdentity } from "../../processes/processes.ts";
 import type { Progress } from "../../progress.ts";
 import { type CommandLine, run } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";

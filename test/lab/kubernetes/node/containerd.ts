@@ -1,8 +1,8 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab, LabNode } from "../../lab-types.ts";
-import { tailOf } from "../../log-tail.ts";
-import { requireAlive, startProcess } from "../../processes.ts";
+import { tailOf } from "../../processes/log-tail.ts";
+import { requireAlive, startProcess } from "../../processes/processes.ts";
 import { run } from "../../run-command.ts";
 import { waitUntil } from "../../wait-until.ts";
 import { clusterOf, containerdSocket, nodeLogFile } from "../cluster.ts";

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab, LabNode } from "../../lab-types.ts";
-import { startProcess } from "../../processes.ts";
+import { startProcess } from "../../processes/processes.ts";
 import { clusterOf, nodeLogFile } from "../cluster.ts";
 import { writeKubeconfig } from "../control-plane/kubeconfig.ts";
 import { onNode } from "./node-machine.ts";

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { uninitializedTaint } from "../../../../src/domain/kubernetes/node-address.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
-import { startProcess } from "../../processes.ts";
+import { startProcess } from "../../processes/processes.ts";
 import { tailnetAddresses } from "../../tailnet/local-api.ts";
 import { type Cluster, clusterOf, containerdSocket, nodeLogFile } from "../cluster.ts";
 import type { ClusterOptions } from "../cluster-types.ts";

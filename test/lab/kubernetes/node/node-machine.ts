@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { LabError } from "../../lab-error.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { ownersRunFolder } from "../../layout.ts";
-import { tailOf } from "../../log-tail.ts";
 import { netnsPath } from "../../network/netns.ts";
+import { tailOf } from "../../processes/log-tail.ts";
 import {
   childOf,
   identify,
@@ -15,7 +15,7 @@ import {
   readProcess,
   requireAlive,
   startProcess,
-} from "../../processes.ts";
+} from "../../processes/processes.ts";
 import type { CommandLine } from "../../run-command.ts";
 import { onSystemd, runsSystemd, systemdProgram } from "../../systemd/systemd.ts";
 import { waitUntil } from "../../wait-until.ts";

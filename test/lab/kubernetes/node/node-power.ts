@@ -4,7 +4,7 @@ import { startWire } from "../../headcni/wire.ts";
 import type { Lab, LabNode } from "../../lab-types.ts";
 import { removeNetns } from "../../network/netns.ts";
 import { cableNode, portOf } from "../../network/underlay.ts";
-import { endProcess } from "../../processes.ts";
+import { endProcess } from "../../processes/processes.ts";
 import { runResult } from "../../run-command.ts";
 import { runsSystemd } from "../../systemd/systemd.ts";
 import { waitForSystemd } from "../../systemd/systemd-node.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { addNetns, removeNetns } from "./network/netns.ts";
+import { addNetns, removeNetns } from "../network/netns.ts";
 import {
   endProcess,
   identify,

@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { LabError } from "./lab-error.ts";
+import { LabError } from "../lab-error.ts";
+import { inNetns } from "../network/netns.ts";
+import type { CommandLine } from "../run-command.ts";
+import { waitUntil } from "../wait-until.ts";
 import { tailOf } from "./log-tail.ts";
-import { inNetns } from "./network/netns.ts";
-import type { CommandLine } from "./run-command.ts";
-import { waitUntil } from "./wait-until.ts";
 
 /** One process, beyond doubt: a pid alone may since belong to another. `startTime` is field 22 of /proc/PID/stat (proc(5)). */
 export type ProcessIdentity = { readonly pid: number; readonly startTime: string };
