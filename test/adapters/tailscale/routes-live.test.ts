@@ -13,7 +13,7 @@ import { inNetns, ipBatch, netnsPath } from "../../lab/network/netns.ts";
 import { runResult } from "../../lab/run-command.ts";
 import { headscale as commandLine } from "../../lab/tailnet/headscale.ts";
 import { cleanupEffects } from "../../support/cleanup-effects.ts";
-import { recorder } from "../../support/recorder.ts";
+import { recorder } from "../../support/machines/recorder.ts";
 import { until } from "../../support/until.ts";
 import { liveTailscale } from "./live-tailscale.ts";
 import { startTailnetRig, type TailnetRig } from "./tailnet-rig.ts";

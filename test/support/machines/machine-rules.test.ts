@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createMachine, setup, stopChild } from "xstate";
-import { notProvided, notProvidedSource } from "../../machines/support/not-provided.ts";
+import { notProvided, notProvidedSource } from "../../../machines/support/not-provided.ts";
 import { brokenRules } from "./machine-rules.ts";
 
 const forEver = { limit: "none", because: "a toy waits as long as it is let" };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { assign, setup } from "xstate";
-import { notProvided } from "../../machines/support/not-provided.ts";
+import { notProvided } from "../../../machines/support/not-provided.ts";
 import { walkAllTransitions } from "./walk-all-transitions.ts";
 
 /** A door that opens with an effect, may fail twice, and closes by itself. */

@@ -1,5 +1,5 @@
 import { sendTo, setup } from "xstate";
-import type { Recipient } from "../../machines/support/recipient.ts";
+import type { Recipient } from "../../../machines/support/recipient.ts";
 
 type AnswererEvent =
   | { readonly type: "example.asked" }
