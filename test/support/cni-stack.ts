@@ -4,7 +4,7 @@ import type { CniFact, CniReport } from "../../machines/cni/cni-events.ts";
 import { cniMachine } from "../../machines/cni/cni-machine.ts";
 import { cniActors } from "../../src/actors/cni-socket-actor.ts";
 import { createCniExchanges } from "../../src/adapters/unix-socket/cni-exchanges.ts";
-import type { fakePodNetwork } from "./fake-pod-network.ts";
+import type { fakePodNetwork } from "./kernel/fake-pod-network.ts";
 import { recorder } from "./machines/recorder.ts";
 import { startPods } from "./pods-desk.ts";
 import { until } from "./until.ts";

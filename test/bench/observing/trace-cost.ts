@@ -10,7 +10,7 @@ import { createCallTraces } from "../../../src/observe/trace/call-traces.ts";
 import { tracedPodNetwork } from "../../../src/observe/trace/traced-pod-network.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { startCniStack } from "../../support/cni-stack.ts";
-import { fakePodNetwork } from "../../support/fake-pod-network.ts";
+import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
 import { exchange } from "../../support/wire-client.ts";
 
 /**

@@ -1,5 +1,5 @@
-import type { NftStatement } from "../../src/domain/nftables/nft-statements.ts";
-import type { NftChain, NftRule, NftTable } from "../../src/domain/nftables/nft-table.ts";
+import type { NftStatement } from "../../../src/domain/nftables/nft-statements.ts";
+import type { NftChain, NftRule, NftTable } from "../../../src/domain/nftables/nft-table.ts";
 import type { FilterPacket, Hook, Moving } from "./filter-packet.ts";
 import { type Match, matches } from "./packet-reading.ts";
 

@@ -1,4 +1,4 @@
-import type { NftChain, NftSet } from "../../src/domain/nftables/nft-table.ts";
+import type { NftChain, NftSet } from "../../../src/domain/nftables/nft-table.ts";
 
 /** A link as nft's `meta` sees it. */
 export interface FilterLink {

@@ -1,4 +1,4 @@
-import type { KernelRoute, KernelRouteRequest, KernelRule } from "../../src/domain/kernel/kernel-state.ts";
+import type { KernelRoute, KernelRouteRequest, KernelRule } from "../../../src/domain/kernel/kernel-state.ts";
 import { addressInside } from "./address-bits.ts";
 
 /** What routing knows of a namespace; a route names its link. */

@@ -1,5 +1,5 @@
-import type { NftElement, NftStatement } from "../../src/domain/nftables/nft-statements.ts";
-import type { NftSet } from "../../src/domain/nftables/nft-table.ts";
+import type { NftElement, NftStatement } from "../../../src/domain/nftables/nft-statements.ts";
+import type { NftSet } from "../../../src/domain/nftables/nft-table.ts";
 import { addressInside, bitsOf } from "./address-bits.ts";
 import type { Moving } from "./filter-packet.ts";
 

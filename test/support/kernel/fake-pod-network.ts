@@ -3,9 +3,9 @@ import type {
   AttachmentPlan,
   Mismatch,
   ObservedAttachment,
-} from "../../src/domain/attachment/attachment.ts";
-import { HeadcniError } from "../../src/domain/failure.ts";
-import type { PodNetwork, PodNetworkFailure } from "../../src/ports/pod-network.ts";
+} from "../../../src/domain/attachment/attachment.ts";
+import { HeadcniError } from "../../../src/domain/failure.ts";
+import type { PodNetwork, PodNetworkFailure } from "../../../src/ports/pod-network.ts";
 
 class FakeError extends HeadcniError<PodNetworkFailure> {}
 
