@@ -21,9 +21,9 @@ import { waitUntil } from "../lab/wait-until.ts";
 import { evaluateInDaemon, passMinuteInDaemon } from "./support/daemon-debugger.ts";
 import { intruder } from "./support/intruder.ts";
 import { callPlugin } from "./support/plugin-call.ts";
-import { startPrometheus, untilQuiet, untilRings, untilSilent } from "./support/prometheus.ts";
 import { repeat } from "./support/repeat.ts";
 import { useLab } from "./support/use-lab.ts";
+import { startPrometheus, untilQuiet, untilRings, untilSilent } from "./support/views/prometheus.ts";
 
 /**
  * Every fault is real, and so are Prometheus and the rules; only how long a condition must hold is shorter. What a rule counts over

@@ -10,11 +10,11 @@ import { addNetns, inNetns, netnsPath, removeNetns } from "../lab/network/netns.
 import { run, runResult } from "../lab/run-command.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { metric } from "./support/daemon-view.ts";
 import { eachMode } from "./support/each-mode.ts";
-import { podKernelState } from "./support/kernel-view.ts";
 import { killStorm, waitUntilNothingIsLeft } from "./support/kill-storm.ts";
 import { addressIn, callPlugin, errorCodeIn, type PluginCall } from "./support/plugin-call.ts";
+import { metric } from "./support/views/daemon-view.ts";
+import { podKernelState } from "./support/views/kernel-view.ts";
 
 eachMode({ nodes: 1 }, (lab) => {
   const node = (): LabNode => nodeOf(lab(), "n1");

@@ -12,9 +12,9 @@ import { run } from "../lab/run-command.ts";
 import { killService, serviceProcess, startService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { cleanUp } from "./support/clean-node.ts";
-import { podKernelState } from "./support/kernel-view.ts";
 import { addressIn, callPlugin } from "./support/plugin-call.ts";
 import { useLab } from "./support/use-lab.ts";
+import { podKernelState } from "./support/views/kernel-view.ts";
 
 /** A node whose runtime directory is a file system of half a megabyte. */
 const lab = useLab({ nodes: 1 });

@@ -14,8 +14,8 @@ import { bootstrapHeadscale, headscale } from "../lab/tailnet/headscale.ts";
 import { tailscaledStatus } from "../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { metric } from "./support/daemon-view.ts";
 import { useLab } from "./support/use-lab.ts";
+import { metric } from "./support/views/daemon-view.ts";
 
 /** Headscale that comes back without what it knew: no node is in its database, and no key of before is valid. */
 const lab = useLab({ nodes: 2 });

@@ -11,8 +11,8 @@ import { relayDrops } from "../lab/tailnet/derp.ts";
 import { peerPaths, tailscaledCounters } from "../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe, startRead } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { metric } from "./support/daemon-view.ts";
 import { eachMode } from "./support/each-mode.ts";
+import { metric } from "./support/views/daemon-view.ts";
 
 /** n1 and n2 reach each other directly, n3 only through the relay. Headscale's own, slow tuning: as in production. */
 eachMode({ nodes: 3, relayOnly: ["n3"], tuning: "default" }, (lab) => {

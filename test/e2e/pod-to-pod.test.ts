@@ -11,10 +11,10 @@ import { headscale } from "../lab/tailnet/headscale.ts";
 import { peerPaths, tailscaledStatus } from "../lab/tailnet/local-api.ts";
 import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { metric } from "./support/daemon-view.ts";
 import { eachMode } from "./support/each-mode.ts";
-import { heldByGuard, runInX } from "./support/guard-view.ts";
 import { pings } from "./support/pings.ts";
+import { metric } from "./support/views/daemon-view.ts";
+import { heldByGuard, runInX } from "./support/views/guard-view.ts";
 
 /** What must never cross the underlay in clear: any packet with a pod's address. */
 const podPackets = "net 10.244.0.0/16";

@@ -14,10 +14,10 @@ import { tailscaledCounters } from "../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { expectCleanNode, runCleanup } from "./support/clean-node.ts";
-import { metric } from "./support/daemon-view.ts";
-import { podKernelState } from "./support/kernel-view.ts";
 import { leaveOldTailscaled } from "./support/old-tailscaled.ts";
 import { useLab } from "./support/use-lab.ts";
+import { metric } from "./support/views/daemon-view.ts";
+import { podKernelState } from "./support/views/kernel-view.ts";
 
 /** headcni-wire and the daemon as separate processes, each with the three capabilities of the chart's containers. */
 const lab = useLab({ nodes: 2 });

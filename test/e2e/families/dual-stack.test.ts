@@ -21,12 +21,12 @@ import {
 } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { cleanUp, expectCleanNode } from "../support/clean-node.ts";
-import { metric, samples } from "../support/daemon-view.ts";
-import { heldByGuard, runInX } from "../support/guard-view.ts";
-import { podKernelState } from "../support/kernel-view.ts";
 import { pings } from "../support/pings.ts";
 import { callPlugin } from "../support/plugin-call.ts";
 import { useLab } from "../support/use-lab.ts";
+import { metric, samples } from "../support/views/daemon-view.ts";
+import { heldByGuard, runInX } from "../support/views/guard-view.ts";
+import { podKernelState } from "../support/views/kernel-view.ts";
 
 /** What must never cross the underlay in clear. */
 const podPackets = "net 10.244.0.0/16 or net fd00:10:244::/48";

@@ -6,9 +6,9 @@ import { blockDirectPath } from "../../lab/network/network-faults.ts";
 import { addPod, execInNode, type Pod } from "../../lab/pods.ts";
 import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { runInX } from "../support/guard-view.ts";
 import { pings } from "../support/pings.ts";
 import { useLab } from "../support/use-lab.ts";
+import { runInX } from "../support/views/guard-view.ts";
 
 /** Two homes behind routers that translate IPv4 and pass native IPv6 that was asked for; pods have IPv4 alone. */
 const lab = useLab({ nodes: 2, underlay: [4, 6], behindNat: ["n1", "n2"] });

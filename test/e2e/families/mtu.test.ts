@@ -6,9 +6,9 @@ import { addPod, type Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
 import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { runInX } from "../support/guard-view.ts";
 import { pings } from "../support/pings.ts";
 import { useLab } from "../support/use-lab.ts";
+import { runInX } from "../support/views/guard-view.ts";
 
 /** More than tailscaled's own default, and with its headers no more than the underlay's 1500. */
 const mtu = 1400;

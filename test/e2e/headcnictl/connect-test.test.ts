@@ -12,8 +12,8 @@ import { run } from "../../lab/run-command.ts";
 import { pauseService, resumeService, startService, stopService } from "../../lab/services.ts";
 import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { podKernelState } from "../support/kernel-view.ts";
 import { useLab } from "../support/use-lab.ts";
+import { podKernelState } from "../support/views/kernel-view.ts";
 
 interface Document {
   readonly fullBytes: number;

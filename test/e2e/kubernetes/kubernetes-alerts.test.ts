@@ -14,9 +14,9 @@ import { killService, startService, stopService } from "../../lab/services.ts";
 import { passMinuteInDaemon } from "../support/daemon-debugger.ts";
 import { callPlugin } from "../support/plugin-call.ts";
 import { podWatchTests } from "../support/pod-watch-tests.ts";
-import { startPrometheus, untilQuiet, untilRings, untilSilent } from "../support/prometheus.ts";
 import { repeat } from "../support/repeat.ts";
 import { useLab } from "../support/use-lab.ts";
+import { startPrometheus, untilQuiet, untilRings, untilSilent } from "../support/views/prometheus.ts";
 
 /** As in alerts.test.ts: real faults, a real Prometheus, shorter rules. */
 const minutes = (count: number) => count * 60_000;

@@ -18,11 +18,11 @@ import { run, runResult } from "../../lab/run-command.ts";
 import { killService, startService } from "../../lab/services.ts";
 import { tailscaledStatus } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { metric, samples } from "../support/daemon-view.ts";
-import { runInX } from "../support/guard-view.ts";
 import { intruder } from "../support/intruder.ts";
 import { allTalk } from "../support/pods-talk.ts";
 import { useLab } from "../support/use-lab.ts";
+import { metric, samples } from "../support/views/daemon-view.ts";
+import { runInX } from "../support/views/guard-view.ts";
 
 const lab = useLab({ nodes: 3, kubernetes: { network: "headcni", proxyMode: "nftables" } });
 const node = (name: string): LabNode => nodeOf(lab(), name);

@@ -11,8 +11,8 @@ import { stderrProgress } from "../../lab/progress.ts";
 import { killService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { allTalk } from "../support/pods-talk.ts";
-import { nothingStray, strayKernelState } from "../support/stray-kernel-state.ts";
 import { useLab } from "../support/use-lab.ts";
+import { nothingStray, strayKernelState } from "../support/views/stray-kernel-state.ts";
 
 /** Headscale is a pod on n1, and nodes become Ready by HeadCNI, which needs Headscale: neither may wait for the other. */
 const lab = useLab({

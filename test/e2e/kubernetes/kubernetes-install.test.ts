@@ -21,12 +21,12 @@ import { stderrProgress } from "../../lab/progress.ts";
 import { run } from "../../lab/run-command.ts";
 import { headscale } from "../../lab/tailnet/headscale.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { watchCluster } from "../support/cluster-watch.ts";
-import { acrossNodes, componentPods, componentUids } from "../support/component-pods.ts";
-import { type NodeSnapshot, nodeSnapshot, untilNodeSettled } from "../support/node-snapshot.ts";
 import { pingMeanwhile } from "../support/ping-meanwhile.ts";
 import { rollbackTests } from "../support/rollback-tests.ts";
 import { useLab } from "../support/use-lab.ts";
+import { watchCluster } from "../support/views/cluster-watch.ts";
+import { acrossNodes, componentPods, componentUids } from "../support/views/component-pods.ts";
+import { type NodeSnapshot, nodeSnapshot, untilNodeSettled } from "../support/views/node-snapshot.ts";
 
 const lab = useLab({ nodes: 3, kubernetes: { network: "none", proxyMode: "nftables" } });
 const node = (name: string) => nodeOf(lab(), name);

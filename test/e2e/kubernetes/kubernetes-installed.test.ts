@@ -16,12 +16,12 @@ import { killService, startService } from "../../lab/services.ts";
 import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { metric } from "../support/daemon-view.ts";
 import { headcnictlTests } from "../support/headcnictl-tests.ts";
-import { podKernelState } from "../support/kernel-view.ts";
 import { newNodeTests } from "../support/new-node-tests.ts";
 import { allTalk } from "../support/pods-talk.ts";
 import { useLab } from "../support/use-lab.ts";
+import { metric } from "../support/views/daemon-view.ts";
+import { podKernelState } from "../support/views/kernel-view.ts";
 
 /** How long the API server is away at least, beyond what the test does meanwhile: `HEADCNI_API_OUTAGE_SECONDS=600`. */
 const { HEADCNI_API_OUTAGE_SECONDS = "0" } = process.env;

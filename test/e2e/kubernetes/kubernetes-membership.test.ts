@@ -14,10 +14,10 @@ import { tailOf } from "../../lab/processes/log-tail.ts";
 import { headscale } from "../../lab/tailnet/headscale.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { evaluateInDaemon } from "../support/daemon-debugger.ts";
-import { samples } from "../support/daemon-view.ts";
 import { allTalk } from "../support/pods-talk.ts";
-import { nothingStray, strayKernelState } from "../support/stray-kernel-state.ts";
 import { useLab } from "../support/use-lab.ts";
+import { samples } from "../support/views/daemon-view.ts";
+import { nothingStray, strayKernelState } from "../support/views/stray-kernel-state.ts";
 
 /** Installed by the chart, and with an API key on each node: then peers clear the place of a node that left. */
 const lab = useLab({ nodes: 3, approval: "api", kubernetes: { network: "chart", proxyMode: "iptables" } });

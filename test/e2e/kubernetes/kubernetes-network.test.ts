@@ -38,9 +38,9 @@ import {
   askFromOutside,
   askFromPod,
 } from "../support/ask-who.ts";
-import { metric } from "../support/daemon-view.ts";
 import { applyInner, type Entrance, entrancesBy, inner, outerPrefixes } from "../support/entrances.ts";
 import { useLab } from "../support/use-lab.ts";
+import { metric } from "../support/views/daemon-view.ts";
 
 const nodePort = 30080;
 const hostPort = 8080;

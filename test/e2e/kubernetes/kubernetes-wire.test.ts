@@ -22,8 +22,8 @@ import type { LabNode } from "../../lab/lab-types.ts";
 import { runResult } from "../../lab/run-command.ts";
 import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { metric } from "../support/daemon-view.ts";
 import { useLab } from "../support/use-lab.ts";
+import { metric } from "../support/views/daemon-view.ts";
 
 /** n2 is behind a router that masquerades: the API server opens connections to its kubelet over the tailnet alone. */
 const lab = useLab({

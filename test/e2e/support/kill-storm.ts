@@ -9,8 +9,8 @@ import { tailOf } from "../../lab/processes/log-tail.ts";
 import { runResult } from "../../lab/run-command.ts";
 import { killService, startService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { podKernelState } from "./kernel-view.ts";
 import { addressIn, callPlugin } from "./plugin-call.ts";
+import { podKernelState } from "./views/kernel-view.ts";
 
 /** What a storm came to; each list names what must never happen. */
 export type StormReport = {

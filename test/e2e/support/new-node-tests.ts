@@ -12,8 +12,8 @@ import { serviceProcess, startService, stopService } from "../../lab/services.ts
 import { stopLab } from "../../lab/stop-lab.ts";
 import { startProbe } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { watchCluster } from "./cluster-watch.ts";
 import { allTalk } from "./pods-talk.ts";
+import { watchCluster } from "./views/cluster-watch.ts";
 
 /**
  * Nodes that join a cluster of two with the chart, whose workload `who` has two pods on each; `old` are one on each. The last test takes

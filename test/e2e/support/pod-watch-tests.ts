@@ -17,7 +17,7 @@ import type { Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
 import { killService, startService, stopService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { podKernelState } from "./kernel-view.ts";
+import { podKernelState } from "./views/kernel-view.ts";
 
 /** In ms. That the grace period is two minutes is proven in test/machines/pod-watch/pod-watch.test.ts. */
 const shortGrace = 8_000;

@@ -17,9 +17,9 @@ import {
 import type { Lab } from "../../lab/lab-types.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { watchCluster } from "./cluster-watch.ts";
-import { acrossNodes, componentPods, componentUids } from "./component-pods.ts";
 import { pingMeanwhile } from "./ping-meanwhile.ts";
+import { watchCluster } from "./views/cluster-watch.ts";
+import { acrossNodes, componentPods, componentUids } from "./views/component-pods.ts";
 
 const missing = await previousReleaseMissing();
 

@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { rulesText } from "../../../deploy/alerts/rules-file.ts";
-import { ensurePackages } from "../../lab/build/debian-packages.ts";
-import { daemonGet } from "../../lab/headcni/daemon-pages.ts";
-import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { startProcess } from "../../lab/processes/processes.ts";
-import { waitUntil } from "../../lab/wait-until.ts";
+import { rulesText } from "../../../../deploy/alerts/rules-file.ts";
+import { ensurePackages } from "../../../lab/build/debian-packages.ts";
+import { daemonGet } from "../../../lab/headcni/daemon-pages.ts";
+import type { Lab, LabNode } from "../../../lab/lab-types.ts";
+import { startProcess } from "../../../lab/processes/processes.ts";
+import { waitUntil } from "../../../lab/wait-until.ts";
 
 /** An alert as Prometheus' API tells it. */
 interface FiringAlert {

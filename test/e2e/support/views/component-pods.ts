@@ -1,7 +1,7 @@
-import { getJson } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { release } from "../../lab/kubernetes/install/helm.ts";
-import { type ClusterPod, workloadPods } from "../../lab/kubernetes/workload/workload.ts";
-import type { Lab } from "../../lab/lab-types.ts";
+import { getJson } from "../../../lab/kubernetes/control-plane/kubectl.ts";
+import { release } from "../../../lab/kubernetes/install/helm.ts";
+import { type ClusterPod, workloadPods } from "../../../lab/kubernetes/workload/workload.ts";
+import type { Lab } from "../../../lab/lab-types.ts";
 
 export type ComponentPod = {
   readonly metadata: { readonly uid: string; readonly name: string };

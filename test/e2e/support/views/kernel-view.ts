@@ -1,8 +1,8 @@
-import { containsPrefix, parsePrefix } from "../../../src/domain/addresses/prefix.ts";
-import { attachmentLinkGroup, leavingLinkGroup } from "../../../src/domain/kernel/kernel-constants.ts";
-import type { LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/network/netns.ts";
-import { run } from "../../lab/run-command.ts";
+import { containsPrefix, parsePrefix } from "../../../../src/domain/addresses/prefix.ts";
+import { attachmentLinkGroup, leavingLinkGroup } from "../../../../src/domain/kernel/kernel-constants.ts";
+import type { LabNode } from "../../../lab/lab-types.ts";
+import { inNetns } from "../../../lab/network/netns.ts";
+import { run } from "../../../lab/run-command.ts";
 
 /** What the kernel of a node has for pods, seen with iproute2, not with our own netlink code. */
 export type PodKernelState = {

@@ -1,7 +1,7 @@
-import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
-import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { run } from "../../lab/run-command.ts";
-import { waitUntil } from "../../lab/wait-until.ts";
+import { inNode } from "../../../lab/kubernetes/node/node-machine.ts";
+import type { Lab, LabNode } from "../../../lab/lab-types.ts";
+import { run } from "../../../lab/run-command.ts";
+import { waitUntil } from "../../../lab/wait-until.ts";
 
 /** What a node's kernel and disk have, as text by topic: equal before an installation and after its end. */
 export type NodeSnapshot = Readonly<Record<string, readonly string[]>>;

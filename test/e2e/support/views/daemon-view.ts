@@ -1,5 +1,5 @@
-import { daemonGet } from "../../lab/headcni/daemon-pages.ts";
-import type { LabNode } from "../../lab/lab-types.ts";
+import { daemonGet } from "../../../lab/headcni/daemon-pages.ts";
+import type { LabNode } from "../../../lab/lab-types.ts";
 
 /** One sample of /metrics: `headcni_route_state{prefix="10.244.1.0/24",state="serving"} 1`. */
 export type Sample = {

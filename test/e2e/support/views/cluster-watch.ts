@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { kubectlCommand } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import type { Lab } from "../../lab/lab-types.ts";
-import { waitUntil } from "../../lab/wait-until.ts";
+import { kubectlCommand } from "../../../lab/kubernetes/control-plane/kubectl.ts";
+import type { Lab } from "../../../lab/lab-types.ts";
+import { waitUntil } from "../../../lab/wait-until.ts";
 
 /** Everything that the API server tells of some objects until `end`: `lines` has a line for each version of each. */
 export type ClusterWatch = { readonly lines: () => readonly string[]; readonly end: () => void };

@@ -1,5 +1,5 @@
-import { getJson } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import { getJson } from "../../../lab/kubernetes/control-plane/kubectl.ts";
+import type { Lab, LabNode } from "../../../lab/lab-types.ts";
 import { podKernelState } from "./kernel-view.ts";
 
 /** What a node's kernel has for pods beyond those that the API server knows, and what it lacks. */

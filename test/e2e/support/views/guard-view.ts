@@ -1,8 +1,8 @@
-import { tailnetTable } from "../../../src/domain/kernel/kernel-constants.ts";
-import { intoTailnet } from "../../lab/headcni/wire.ts";
-import type { LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/network/netns.ts";
-import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
+import { tailnetTable } from "../../../../src/domain/kernel/kernel-constants.ts";
+import { intoTailnet } from "../../../lab/headcni/wire.ts";
+import type { LabNode } from "../../../lab/lab-types.ts";
+import { inNetns } from "../../../lab/network/netns.ts";
+import { type CommandLine, run, runResult } from "../../../lab/run-command.ts";
 
 /** Runs a command in X, the namespace of a node's tailscaled. */
 export async function runInX(node: LabNode, command: CommandLine): Promise<string> {
