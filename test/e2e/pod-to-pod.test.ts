@@ -12,7 +12,7 @@ import { peerPaths, tailscaledStatus } from "../lab/tailnet/local-api.ts";
 import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { eachMode } from "./support/each-mode.ts";
-import { pings } from "./support/pings.ts";
+import { pings } from "./support/traffic/pings.ts";
 import { metric } from "./support/views/daemon-view.ts";
 import { heldByGuard, runInX } from "./support/views/guard-view.ts";
 

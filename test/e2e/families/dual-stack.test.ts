@@ -21,8 +21,8 @@ import {
 } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { cleanUp, expectCleanNode } from "../support/clean-node.ts";
-import { pings } from "../support/pings.ts";
 import { callPlugin } from "../support/plugin-call.ts";
+import { pings } from "../support/traffic/pings.ts";
 import { useLab } from "../support/use-lab.ts";
 import { metric, samples } from "../support/views/daemon-view.ts";
 import { heldByGuard, runInX } from "../support/views/guard-view.ts";

@@ -11,7 +11,7 @@ import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { fetchFrom, startPodServer, startProbe } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { cleanUp, expectCleanNode } from "../support/clean-node.ts";
-import { pings } from "../support/pings.ts";
+import { pings } from "../support/traffic/pings.ts";
 import { useLab } from "../support/use-lab.ts";
 
 /** IPv6 alone: pods, nodes between each other, and to Headscale and the relay. */

@@ -6,7 +6,7 @@ import { addPod, type Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
 import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { pings } from "../support/pings.ts";
+import { pings } from "../support/traffic/pings.ts";
 import { useLab } from "../support/use-lab.ts";
 import { runInX } from "../support/views/guard-view.ts";
 

@@ -19,7 +19,7 @@ import { killService, startService } from "../../lab/services.ts";
 import { tailscaledStatus } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { intruder } from "../support/intruder.ts";
-import { allTalk } from "../support/pods-talk.ts";
+import { allTalk } from "../support/traffic/pods-talk.ts";
 import { useLab } from "../support/use-lab.ts";
 import { metric, samples } from "../support/views/daemon-view.ts";
 import { runInX } from "../support/views/guard-view.ts";

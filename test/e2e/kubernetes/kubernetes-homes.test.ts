@@ -10,7 +10,7 @@ import {
   workloadPods,
 } from "../../lab/kubernetes/workload/workload.ts";
 import { peerPaths, preferences, tailnetAddresses, tailscaledStatus } from "../../lab/tailnet/local-api.ts";
-import { askFromPod } from "../support/ask-who.ts";
+import { askFromPod } from "../support/traffic/ask-who.ts";
 import { useLab } from "../support/use-lab.ts";
 
 /** docs/quickstart-homes.md: a control plane and two workers in mode host, each behind a router that lets nothing in; n3 by the relay alone. */

@@ -10,7 +10,7 @@ import type { LabNode } from "../../lab/lab-types.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { killService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { allTalk } from "../support/pods-talk.ts";
+import { allTalk } from "../support/traffic/pods-talk.ts";
 import { useLab } from "../support/use-lab.ts";
 import { nothingStray, strayKernelState } from "../support/views/stray-kernel-state.ts";
 

@@ -18,7 +18,7 @@ import { startPodServer, startProbe } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { headcnictlTests } from "../support/headcnictl-tests.ts";
 import { newNodeTests } from "../support/new-node-tests.ts";
-import { allTalk } from "../support/pods-talk.ts";
+import { allTalk } from "../support/traffic/pods-talk.ts";
 import { useLab } from "../support/use-lab.ts";
 import { metric } from "../support/views/daemon-view.ts";
 import { podKernelState } from "../support/views/kernel-view.ts";

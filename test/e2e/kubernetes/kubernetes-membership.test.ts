@@ -14,7 +14,7 @@ import { tailOf } from "../../lab/processes/log-tail.ts";
 import { headscale } from "../../lab/tailnet/headscale.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { evaluateInDaemon } from "../support/daemon-debugger.ts";
-import { allTalk } from "../support/pods-talk.ts";
+import { allTalk } from "../support/traffic/pods-talk.ts";
 import { useLab } from "../support/use-lab.ts";
 import { samples } from "../support/views/daemon-view.ts";
 import { nothingStray, strayKernelState } from "../support/views/stray-kernel-state.ts";

@@ -37,8 +37,14 @@ import {
   askFromNode,
   askFromOutside,
   askFromPod,
-} from "../support/ask-who.ts";
-import { applyInner, type Entrance, entrancesBy, inner, outerPrefixes } from "../support/entrances.ts";
+} from "../support/traffic/ask-who.ts";
+import {
+  applyInner,
+  type Entrance,
+  entrancesBy,
+  inner,
+  outerPrefixes,
+} from "../support/traffic/entrances.ts";
 import { useLab } from "../support/use-lab.ts";
 import { metric } from "../support/views/daemon-view.ts";
 

@@ -12,7 +12,7 @@ import { serviceProcess, startService, stopService } from "../../lab/services.ts
 import { stopLab } from "../../lab/stop-lab.ts";
 import { startProbe } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { allTalk } from "./pods-talk.ts";
+import { allTalk } from "./traffic/pods-talk.ts";
 import { watchCluster } from "./views/cluster-watch.ts";
 
 /**

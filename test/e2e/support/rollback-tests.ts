@@ -17,7 +17,7 @@ import {
 import type { Lab } from "../../lab/lab-types.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { pingMeanwhile } from "./ping-meanwhile.ts";
+import { pingMeanwhile } from "./traffic/ping-meanwhile.ts";
 import { watchCluster } from "./views/cluster-watch.ts";
 import { acrossNodes, componentPods, componentUids } from "./views/component-pods.ts";
 

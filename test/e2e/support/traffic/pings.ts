@@ -1,5 +1,5 @@
-import type { LabNode } from "../../lab/lab-types.ts";
-import { execInNode, execInPod, type Pod } from "../../lab/pods.ts";
+import type { LabNode } from "../../../lab/lab-types.ts";
+import { execInNode, execInPod, type Pod } from "../../../lab/pods.ts";
 
 /** Whether ping, with these words, gets an answer to one of three echoes. */
 export async function pings(from: Pod | LabNode, ...target: readonly string[]): Promise<boolean> {

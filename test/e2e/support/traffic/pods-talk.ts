@@ -1,7 +1,7 @@
-import { kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { execInClusterPod, workloadPods } from "../../lab/kubernetes/workload/workload.ts";
-import type { Lab } from "../../lab/lab-types.ts";
-import { waitUntil } from "../../lab/wait-until.ts";
+import { kubectl } from "../../../lab/kubernetes/control-plane/kubectl.ts";
+import { execInClusterPod, workloadPods } from "../../../lab/kubernetes/workload/workload.ts";
+import type { Lab } from "../../../lab/lab-types.ts";
+import { waitUntil } from "../../../lab/wait-until.ts";
 
 /** One process for all of a pod's pings: to start kubectl for each would cost much more than the pings. */
 const pingAll = 'for address in "$@"; do ping -c 1 -W 2 "$address" || exit 1; done';

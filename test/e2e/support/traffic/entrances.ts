@@ -1,6 +1,6 @@
-import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { workloadObjects } from "../../lab/kubernetes/workload/workload.ts";
-import type { Lab, LabNode } from "../../lab/lab-types.ts";
+import { applyObjects, kubectl } from "../../../lab/kubernetes/control-plane/kubectl.ts";
+import { workloadObjects } from "../../../lab/kubernetes/workload/workload.ts";
+import type { Lab, LabNode } from "../../../lab/lab-types.ts";
 
 /** Workload of one pod, so that the other nodes have no endpoint of it. Its hostPort. */
 export const inner = { name: "inner", hostPort: 8090 } as const;

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { type ClusterPod, execInClusterPod } from "../../lab/kubernetes/workload/workload.ts";
-import type { Lab } from "../../lab/lab-types.ts";
+import { type ClusterPod, execInClusterPod } from "../../../lab/kubernetes/workload/workload.ts";
+import type { Lab } from "../../../lab/lab-types.ts";
 
 /**
  * Sends a packet each 50 ms until the returned function is called, which tells how many came back and which did not. ping writes into a

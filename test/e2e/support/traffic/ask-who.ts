@@ -1,8 +1,8 @@
-import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
-import { type ClusterPod, execInClusterPod, whoPath } from "../../lab/kubernetes/workload/workload.ts";
-import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/network/netns.ts";
-import { type CommandLine, runResult } from "../../lab/run-command.ts";
+import { inNode } from "../../../lab/kubernetes/node/node-machine.ts";
+import { type ClusterPod, execInClusterPod, whoPath } from "../../../lab/kubernetes/workload/workload.ts";
+import type { Lab, LabNode } from "../../../lab/lab-types.ts";
+import { inNetns } from "../../../lab/network/netns.ts";
+import { type CommandLine, runResult } from "../../../lab/run-command.ts";
 
 /** Who answered at a URL, and the address it saw; undefined without an answer. */
 export type Answer = { readonly pod: string; readonly source: string } | undefined;
