@@ -8,10 +8,10 @@ import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { inNetns } from "../lab/network/netns.ts";
 import { run } from "../lab/run-command.ts";
-import { attackTests } from "./support/attack-tests.ts";
 import { openChromium } from "./support/chromium.ts";
 import { eachMode } from "./support/each-mode.ts";
 import { tcpToSocket } from "./support/tcp-to-socket.ts";
+import { attackTests } from "./support/test-groups/attack-tests.ts";
 
 /** What a neighbour, a pod, a member of the tailnet and a local user can do to a node; `npm run lab -- attack` does the same by hand. */
 eachMode(

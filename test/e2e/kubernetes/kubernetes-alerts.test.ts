@@ -13,8 +13,8 @@ import { addNetns, netnsPath, removeNetns } from "../../lab/network/netns.ts";
 import { killService, startService, stopService } from "../../lab/services.ts";
 import { passMinuteInDaemon } from "../support/daemon-debugger.ts";
 import { callPlugin } from "../support/plugin-call.ts";
-import { podWatchTests } from "../support/pod-watch-tests.ts";
 import { repeat } from "../support/repeat.ts";
+import { podWatchTests } from "../support/test-groups/pod-watch-tests.ts";
 import { useLab } from "../support/use-lab.ts";
 import { startPrometheus, untilQuiet, untilRings, untilSilent } from "../support/views/prometheus.ts";
 

@@ -21,7 +21,7 @@ import { stderrProgress } from "../../lab/progress.ts";
 import { run } from "../../lab/run-command.ts";
 import { headscale } from "../../lab/tailnet/headscale.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { rollbackTests } from "../support/rollback-tests.ts";
+import { rollbackTests } from "../support/test-groups/rollback-tests.ts";
 import { pingMeanwhile } from "../support/traffic/ping-meanwhile.ts";
 import { useLab } from "../support/use-lab.ts";
 import { watchCluster } from "../support/views/cluster-watch.ts";

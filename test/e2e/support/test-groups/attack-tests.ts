@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { type Attack, type PromiseName, promises, sawLine, verdictOf } from "../../lab/attacks/attack.ts";
-import { attackPods } from "../../lab/attacks/tools/attack-pods.ts";
-import { withoutRules } from "../../lab/attacks/tools/guard-rules.ts";
-import { type Outcome, sceneOf, tryAttack } from "../../lab/attacks/try-attack.ts";
-import type { Lab } from "../../lab/lab-types.ts";
+import { type Attack, type PromiseName, promises, sawLine, verdictOf } from "../../../lab/attacks/attack.ts";
+import { attackPods } from "../../../lab/attacks/tools/attack-pods.ts";
+import { withoutRules } from "../../../lab/attacks/tools/guard-rules.ts";
+import { type Outcome, sceneOf, tryAttack } from "../../../lab/attacks/try-attack.ts";
+import type { Lab } from "../../../lab/lab-types.ts";
 
 const attackedNode = "n1";
 

@@ -2,19 +2,19 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import type { WireFrame } from "../../../src/observe/inspector/wire.ts";
-import { provideCtl } from "../../lab/build/tools.ts";
-import { clusterOf } from "../../lab/kubernetes/cluster.ts";
-import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { imageNames } from "../../lab/kubernetes/images/lab-images.ts";
-import { release } from "../../lab/kubernetes/install/helm.ts";
-import { waitForRollout } from "../../lab/kubernetes/install/install.ts";
-import type { Lab } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/network/netns.ts";
-import { stderrProgress } from "../../lab/progress.ts";
-import { run, runResult } from "../../lab/run-command.ts";
-import { waitUntil } from "../../lab/wait-until.ts";
-import { type StreamedProcess, streamedProcess } from "./streamed-process.ts";
+import type { WireFrame } from "../../../../src/observe/inspector/wire.ts";
+import { provideCtl } from "../../../lab/build/tools.ts";
+import { clusterOf } from "../../../lab/kubernetes/cluster.ts";
+import { applyObjects, kubectl } from "../../../lab/kubernetes/control-plane/kubectl.ts";
+import { imageNames } from "../../../lab/kubernetes/images/lab-images.ts";
+import { release } from "../../../lab/kubernetes/install/helm.ts";
+import { waitForRollout } from "../../../lab/kubernetes/install/install.ts";
+import type { Lab } from "../../../lab/lab-types.ts";
+import { inNetns } from "../../../lab/network/netns.ts";
+import { stderrProgress } from "../../../lab/progress.ts";
+import { run, runResult } from "../../../lab/run-command.ts";
+import { waitUntil } from "../../../lab/wait-until.ts";
+import { type StreamedProcess, streamedProcess } from "../streamed-process.ts";
 
 /** headcnictl beside a cluster with two nodes: it reaches HeadCNI's pods, as the chart installs them, through the API server alone. */
 export function headcnictlTests(lab: () => Lab): void {

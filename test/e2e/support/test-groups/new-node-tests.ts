@@ -1,19 +1,19 @@
 import { readdir, readFile } from "node:fs/promises";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { addNode } from "../../lab/add-node.ts";
-import { kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { workloadPods } from "../../lab/kubernetes/workload/workload.ts";
-import { nodeOf } from "../../lab/lab-store.ts";
-import type { Lab } from "../../lab/lab-types.ts";
-import { describeLeftovers, findLeftovers } from "../../lab/leftovers.ts";
-import { execInPod, type Pod } from "../../lab/pods.ts";
-import { stderrProgress } from "../../lab/progress.ts";
-import { serviceProcess, startService, stopService } from "../../lab/services.ts";
-import { stopLab } from "../../lab/stop-lab.ts";
-import { startProbe } from "../../lab/traffic/traffic.ts";
-import { waitUntil } from "../../lab/wait-until.ts";
-import { allTalk } from "./traffic/pods-talk.ts";
-import { watchCluster } from "./views/cluster-watch.ts";
+import { addNode } from "../../../lab/add-node.ts";
+import { kubectl } from "../../../lab/kubernetes/control-plane/kubectl.ts";
+import { workloadPods } from "../../../lab/kubernetes/workload/workload.ts";
+import { nodeOf } from "../../../lab/lab-store.ts";
+import type { Lab } from "../../../lab/lab-types.ts";
+import { describeLeftovers, findLeftovers } from "../../../lab/leftovers.ts";
+import { execInPod, type Pod } from "../../../lab/pods.ts";
+import { stderrProgress } from "../../../lab/progress.ts";
+import { serviceProcess, startService, stopService } from "../../../lab/services.ts";
+import { stopLab } from "../../../lab/stop-lab.ts";
+import { startProbe } from "../../../lab/traffic/traffic.ts";
+import { waitUntil } from "../../../lab/wait-until.ts";
+import { allTalk } from "../traffic/pods-talk.ts";
+import { watchCluster } from "../views/cluster-watch.ts";
 
 /**
  * Nodes that join a cluster of two with the chart, whose workload `who` has two pods on each; `old` are one on each. The last test takes

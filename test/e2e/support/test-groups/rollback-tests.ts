@@ -3,23 +3,23 @@ import {
   ensurePreviousRelease,
   previousReleaseMissing,
   type Release,
-} from "../../lab/build/previous-release.ts";
-import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
-import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/install/helm.ts";
-import { waitForRollout } from "../../lab/kubernetes/install/install.ts";
-import { importImages } from "../../lab/kubernetes/node/containerd.ts";
+} from "../../../lab/build/previous-release.ts";
+import { applyObjects, kubectl } from "../../../lab/kubernetes/control-plane/kubectl.ts";
+import { chartFolder, helm, release, writeValues } from "../../../lab/kubernetes/install/helm.ts";
+import { waitForRollout } from "../../../lab/kubernetes/install/install.ts";
+import { importImages } from "../../../lab/kubernetes/node/containerd.ts";
 import {
   execInClusterPod,
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../../lab/kubernetes/workload/workload.ts";
-import type { Lab } from "../../lab/lab-types.ts";
-import { stderrProgress } from "../../lab/progress.ts";
-import { waitUntil } from "../../lab/wait-until.ts";
-import { pingMeanwhile } from "./traffic/ping-meanwhile.ts";
-import { watchCluster } from "./views/cluster-watch.ts";
-import { acrossNodes, componentPods, componentUids } from "./views/component-pods.ts";
+} from "../../../lab/kubernetes/workload/workload.ts";
+import type { Lab } from "../../../lab/lab-types.ts";
+import { stderrProgress } from "../../../lab/progress.ts";
+import { waitUntil } from "../../../lab/wait-until.ts";
+import { pingMeanwhile } from "../traffic/ping-meanwhile.ts";
+import { watchCluster } from "../views/cluster-watch.ts";
+import { acrossNodes, componentPods, componentUids } from "../views/component-pods.ts";
 
 const missing = await previousReleaseMissing();
 
