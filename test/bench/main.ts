@@ -23,6 +23,7 @@ import {
   profileAddAndDel,
 } from "./parts.ts";
 import { podsCommand } from "./pods-command.ts";
+import { recorderCommand } from "./recorder-command.ts";
 import { asJson, asText, exitCodeOf, type Findings } from "./report.ts";
 import { stormCommand } from "./storm-command.ts";
 
@@ -34,6 +35,7 @@ const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<num
   nodes: nodesCommand,
   pods: podsCommand,
   inspector: inspectorCommand,
+  recorder: recorderCommand,
 };
 
 const nothing: Findings = { metrics: {}, plugins: [], raw: {}, hints: [], failures: {} };
