@@ -89,8 +89,8 @@ export interface WireRecording extends Pick<WireBaseline, "daemon"> {
   /** Numbers of the first and the last entry. */
   readonly firstSeq: number;
   readonly lastSeq: number;
-  /** Where something failed, oldest first: of those close to each other the first. */
-  readonly failures: readonly { readonly seq: number; readonly at: number }[];
+  /** Where something failed, and the machine that heard of it or is it; oldest first; of very many in a row the first. */
+  readonly failures: readonly { readonly seq: number; readonly at: number; readonly key: string }[];
 }
 
 /** Answer of `/inspect/actor?key=`. */

@@ -3,8 +3,8 @@ import type { RecordedPart, RecordedStep, Recording } from "./read-recording.ts"
 
 /** Entries that the page gets with a moment. */
 const entriesOfMoment = 1000;
-/** Failures that the slider marks. */
-const mostFailures = 500;
+/** Failures that the slider marks one by one. */
+const mostFailures = 1000;
 const mostMoves = 60;
 
 /** When it is: a time in milliseconds since the epoch, or right after the entry of that number. */
@@ -17,7 +17,9 @@ export function spanOf({ daemon, at, parts }: Recording): WireRecording {
   const from = first?.startedAt ?? at;
   const firstSeq = first?.firstSeq ?? 0;
   const to = Math.max(from, at, last?.at ?? 0);
-  const failures = steps.filter(({ failed }) => failed).map(({ seq, at: when }) => ({ seq, at: when }));
+  const failures = steps
+    .filter(({ failed }) => failed)
+    .map(({ seq, at: when, entry, actor }) => ({ seq, at: when, key: keyOf(entry) ?? actor?.key ?? "" }));
   return {
     type: "recording",
     daemon,
@@ -29,11 +31,16 @@ export function spanOf({ daemon, at, parts }: Recording): WireRecording {
   };
 }
 
-/** One of those that are nearer to each other than the slider can show. */
+function keyOf(entry: WireEntry | null): string | undefined {
+  return entry?.kind === "message" ? entry.target : entry?.key;
+}
+
+/** All, or of too many one of those that are nearer to each other than the slider can show. */
 function spread<Failure extends { readonly at: number }>(
   failures: readonly Failure[],
   ms: number,
 ): readonly Failure[] {
+  if (failures.length <= mostFailures) return failures;
   let next = Number.NEGATIVE_INFINITY;
   return failures.filter(({ at }) => {
     if (at < next) return false;

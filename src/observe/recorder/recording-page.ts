@@ -22,8 +22,8 @@ export const recordKinds = {
 } as const;
 
 /**
- * Body of `/debug/recording` and of `recording.json` in an archive of diagnostics: what the flight recorder holds. Texts are without
- * secrets; numbers name them by their place in `texts`, from 1 on.
+ * Body of `/debug/recording`, and a file of its own in an archive of diagnostics: what the flight recorder holds. Texts are without secrets;
+ * numbers name them by their place in `texts`, from 1 on.
  */
 export const recordingPageSchema = z.looseObject({
   format: z.literal(recordingFormat),
