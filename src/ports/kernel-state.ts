@@ -4,6 +4,7 @@ import type {
   KernelSnapshot,
   NamespaceName,
 } from "../domain/kernel/kernel-state.ts";
+import type { ElementChange } from "../domain/policy/table-change.ts";
 
 /** The kernel said no. `errno` names are Linux's ("EEXIST"), `text` is the kernel's own. */
 export interface KernelRefused {
@@ -33,6 +34,11 @@ export interface KernelState {
   observe(namespace: NamespaceName): Promise<KernelSnapshot>;
   /** In order; stops at the first refusal with a HeadcniError of KernelStateFailure. Adding what is there and removing what is absent succeed. */
   apply(namespace: NamespaceName, operations: readonly KernelOperation[]): Promise<void>;
+  /**
+   * Changes elements of an nftables table of ours in the node's namespace, all at once or not at all, with no program started. Throws a
+   * HeadcniError of KernelStateFailure.
+   */
+  changeElements(table: string, changes: readonly ElementChange[]): Promise<void>;
   /** Names without `/proc/sys/`, dots or slashes kept as in the file system: "net/ipv4/ip_forward". */
   readSysctls(namespace: NamespaceName, names: readonly string[]): Promise<Readonly<Record<string, string>>>;
   writeSysctls(namespace: NamespaceName, values: Readonly<Record<string, string>>): Promise<void>;

@@ -47,7 +47,7 @@ const podSchema = z.object({
 const serviceCidrSchema = z.object({ metadata, spec: z.object({ cidrs: goList(z.string()) }) });
 
 /** A static pod's mirror carries here the UID under which the kubelet runs the pod (pkg/kubelet/types, ConfigMirrorAnnotationKey). */
-const mirrorOf = "kubernetes.io/config.mirror";
+export const mirrorOf = "kubernetes.io/config.mirror";
 
 /** Cuts an object down to what is kept; undefined when it is not what the API promises. */
 export const trim: { readonly [Source in WatchSource]: (value: unknown) => Watched[Source] | undefined } = {

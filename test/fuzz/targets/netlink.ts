@@ -56,9 +56,10 @@ export const netlink: FuzzTargetSource = {
       const messages = () => decodeMessages(input);
       return [
         wordsOf(() => openNetlinkSocket(kernelThatSays(input)).transact([getLink()]), declared),
+        wordsOf(() => openNetlinkSocket(kernelThatSays(input)).batch(10, [getLink()]), declared),
         wordsOf(() => openNetlinkSocket(kernelThatSays(input)).query(getLink()).length > 0, declared),
         wordsOf(() => readRefusal(messages()), declared),
-        wordsOf(() => nftablesChanges("node")(messages()), declared),
+        wordsOf(() => nftablesChanges("node", 7)(messages()), declared),
         wordsOf(() => tableChanges("headcni_allowlist")(messages()), declared),
         ...new Set(
           [

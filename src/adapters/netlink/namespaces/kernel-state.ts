@@ -16,6 +16,7 @@ export function kernelState({ command }: WorkerClient, listeners: ChangeListener
     removeNamespace: command("removeNamespace"),
     observe: command("observe"),
     apply: command("apply"),
+    changeElements: command("changeElements"),
     readSysctls: command("readSysctls"),
     writeSysctls: command("writeSysctls"),
     watch: (listener) => {

@@ -3,7 +3,7 @@ import { readString } from "../wire-format/attribute-values.ts";
 import { decodeAttributes, type ReceivedMessage } from "../wire-format/netlink-message.ts";
 
 /** NFNL_SUBSYS_NFTABLES of linux/netfilter/nfnetlink.h. */
-const nftablesSubsystem = 10;
+export const nftablesSubsystem = 10;
 /** NFT_MSG_* of linux/netfilter/nf_tables.h. */
 const newGeneration = 15;
 const deletions: ReadonlySet<number> = new Set([2, 5, 8, 11, 14, 20, 24]);
@@ -16,10 +16,12 @@ const headerLength = 4;
 
 /**
  * Reads the notifications of one nfnetlink socket, transaction by transaction: the kernel ends each with a generation
- * message, and only that becomes a change, removing if anything in the transaction was deleted.
+ * message, and only that becomes a change, removing if anything in the transaction was deleted. Not of transactions by the socket
+ * with `ownPortId`.
  */
 export function nftablesChanges(
   namespace: NamespaceName,
+  ownPortId: number,
 ): (messages: readonly ReceivedMessage[]) => readonly KernelChange[] {
   let removed = false;
   return (messages) => {
@@ -30,7 +32,7 @@ export function nftablesChanges(
       if (deletions.has(type)) removed = true;
       if (type !== newGeneration) continue;
       const subject = readString(decodeAttributes(message.payload, headerLength).get(processName));
-      changes.push({ namespace, what: "nftables", removed, subject });
+      if (message.portId !== ownPortId) changes.push({ namespace, what: "nftables", removed, subject });
       removed = false;
     }
     return changes;

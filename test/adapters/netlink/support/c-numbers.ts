@@ -35,7 +35,7 @@ const headers = [
     "linux/nsfs",
     "linux/rtnetlink",
   ],
-  ...["linux/netfilter/nfnetlink", "linux/netfilter/nf_tables"],
+  ...["linux/netfilter", "linux/netfilter/nfnetlink", "linux/netfilter/nf_tables"],
 ];
 
 /**

@@ -1,0 +1,54 @@
+import type { NftTable } from "../nftables/nft-table.ts";
+import { type AddressOwners, addressOwners } from "./address-owners.ts";
+import type { PolicyWorld } from "./network-policy.ts";
+import { type NamespaceLabels, namespaceLabels } from "./pod-term.ts";
+import {
+  type PolicyLimits,
+  type PolicyProblem,
+  policiesOfSet,
+  policyLimits,
+  withoutGrants,
+} from "./policy-limits.ts";
+import { type PolicyPlan, policyPlan } from "./policy-plan.ts";
+import { fillSets } from "./set-members.ts";
+
+/** All that a table follows from: enough to tell what leads to the next one. */
+export interface PolicyState {
+  readonly plan: PolicyPlan;
+  readonly owners: AddressOwners;
+  readonly namespaces: NamespaceLabels;
+  /** What is refused, by the policies' names. */
+  readonly problems: readonly PolicyProblem[];
+}
+
+export function policyState(world: PolicyWorld, limits: PolicyLimits = policyLimits): PolicyState {
+  const plan = policyPlan(world, limits);
+  const namespaces = namespaceLabels(world.namespaces);
+  const owners = addressOwners(world);
+  const names = tooMany(limits, plan, owners, namespaces);
+  const tooLarge = plan.memberSets.filter(({ name }) => names.has(name));
+  if (tooLarge.length === 0) return { plan, owners, namespaces, problems: plan.problems };
+  const policies = [...new Set(tooLarge.flatMap((set) => policiesOfSet(set, world.policies)))];
+  const rest = policyState({ ...world, policies: withoutGrants(world.policies, new Set(policies)) }, limits);
+  const problem = { code: "TOO_MANY_ELEMENTS", policies, limit: limits.elements } as const;
+  return { ...rest, problems: [problem, ...rest.problems] };
+}
+
+/** The whole table, as it is loaded. */
+export function policyTable({ plan: { frame, memberSets }, owners, namespaces }: PolicyState): NftTable {
+  return { ...frame, sets: [...(frame.sets ?? []), ...fillSets(memberSets, namespaces, owners)] };
+}
+
+/** Names of sets with more elements than they may have. They are counted only where pods could have so many addresses and ports. */
+function tooMany(
+  limits: PolicyLimits,
+  { memberSets }: PolicyPlan,
+  owners: AddressOwners,
+  namespaces: NamespaceLabels,
+): ReadonlySet<string> {
+  let most = 0;
+  for (const pod of owners.values()) most += Math.max(1, pod.ports.length);
+  if (most <= limits.elements) return new Set();
+  const filled = fillSets(memberSets, namespaces, owners);
+  return new Set(filled.filter(({ elements }) => elements.length > limits.elements).map(({ name }) => name));
+}
