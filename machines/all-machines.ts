@@ -19,6 +19,7 @@ import { podMachine } from "./pod/pod-machine.ts";
 import { podReportsMachine } from "./pod-watch/pod-reports-machine.ts";
 import { podWatchMachine } from "./pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "./pods/pods-machine.ts";
+import { policyMachine } from "./policy/policy-machine.ts";
 import { readinessMachine } from "./readiness/readiness-machine.ts";
 import { requestMachine } from "./request/request-machine.ts";
 import { ownRouteMachine } from "./route/own-route-machine.ts";
@@ -68,6 +69,7 @@ export const allMachines: readonly AnyStateMachine[] = [
   nodeListMachine,
   serviceCidrsMachine,
   serviceProxyMachine,
+  policyMachine,
   podWatchMachine,
   podReportsMachine,
   watchMachine,

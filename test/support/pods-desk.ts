@@ -45,7 +45,7 @@ export function startPods(
     },
   });
   const pods = createActor(machine, {
-    input: { settings: { ...podsSettings, ...settings }, parent: root.ref },
+    input: { settings: { ...podsSettings, ...settings }, policy: null, parent: root.ref },
     ...(inspect && { inspect }),
   });
   pods.start();

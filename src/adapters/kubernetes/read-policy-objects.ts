@@ -6,6 +6,7 @@ import {
   parseAddress,
   parsePrefix,
 } from "../../domain/addresses/prefix.ts";
+import { mirrorOf } from "../../domain/kubernetes/kubernetes-objects.ts";
 import type { LabelRequirement, LabelSelector } from "../../domain/policy/label-selector.ts";
 import type {
   ContainerPort,
@@ -19,7 +20,6 @@ import type {
 import type { ObjectProblem, Reading } from "../../domain/policy/policy-book.ts";
 import { visibleLine } from "../../protocol/visible-text.ts";
 import { goList } from "../json/go-list.ts";
-import { mirrorOf } from "./trim-objects.ts";
 
 /** Go's omitempty and null alike. */
 const labels = z

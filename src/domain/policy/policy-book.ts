@@ -1,4 +1,4 @@
-import { type NetworkPolicy, nameOf } from "./network-policy.ts";
+import type { NetworkPolicy } from "./network-policy.ts";
 
 /** An object of the API server that is not what its API promises, or says what this release does not know. */
 export interface ObjectProblem {
@@ -29,17 +29,17 @@ export interface KeptPolicy {
 }
 
 /** A policy came or changed. One that cannot be read leaves what it said before in force, and is named. */
-export function keepPolicy(book: PolicyBook, { item, problem }: Reading<NetworkPolicy>): PolicyBook {
-  if (problem === undefined) return { ...book, [nameOf(item)]: { policy: item } };
-  const name = nameOf(problem);
-  return { ...book, [name]: { ...book[name], problem } };
-}
-
-export function dropPolicy(book: PolicyBook, name: string): PolicyBook {
-  const { [name]: _gone, ...rest } = book;
-  return rest;
+export function keptPolicy(
+  before: KeptPolicy | undefined,
+  { item, problem }: Reading<NetworkPolicy>,
+): KeptPolicy {
+  return problem === undefined ? { policy: item } : { ...before, problem };
 }
 
 export function policiesIn(book: PolicyBook): readonly NetworkPolicy[] {
   return Object.values(book).flatMap(({ policy }) => (policy === undefined ? [] : [policy]));
+}
+
+export function unreadablePolicies(book: PolicyBook): readonly ObjectProblem[] {
+  return Object.values(book).flatMap(({ problem }) => (problem === undefined ? [] : [problem]));
 }

@@ -21,8 +21,14 @@ export interface PolicyState {
   readonly problems: readonly PolicyProblem[];
 }
 
-export function policyState(world: PolicyWorld, limits: PolicyLimits = policyLimits): PolicyState {
-  const plan = policyPlan(world, limits);
+/** `before`: a world and its state, whose plan stands where it follows from the same. */
+export function policyState(
+  world: PolicyWorld,
+  limits: PolicyLimits = policyLimits,
+  before?: { readonly world: PolicyWorld; readonly state: PolicyState },
+): PolicyState {
+  const plan =
+    before !== undefined && samePlan(before, world) ? before.state.plan : policyPlan(world, limits);
   const namespaces = namespaceLabels(world.namespaces);
   const owners = addressOwners(world);
   const names = tooMany(limits, plan, owners, namespaces);
@@ -37,6 +43,20 @@ export function policyState(world: PolicyWorld, limits: PolicyLimits = policyLim
 /** The whole table, as it is loaded. */
 export function policyTable({ plan: { frame, memberSets }, owners, namespaces }: PolicyState): NftTable {
   return { ...frame, sets: [...(frame.sets ?? []), ...fillSets(memberSets, namespaces, owners)] };
+}
+
+/** Planning takes longer than all the rest, and what happens elsewhere changes no plan. What was refused is judged anew. */
+function samePlan(
+  { world: before, state }: { readonly world: PolicyWorld; readonly state: PolicyState },
+  world: PolicyWorld,
+): boolean {
+  if (state.problems.length > 0 || before.policies !== world.policies || before.attached !== world.attached)
+    return false;
+  if (before.pods === world.pods) return true;
+  const uids = new Set(world.attached.map(({ podUid }) => podUid));
+  const own = ({ pods }: PolicyWorld) => pods.filter(({ runtimeUid }) => uids.has(runtimeUid));
+  const [were, are] = [own(before), own(world)];
+  return were.length === are.length && were.every((pod) => are.includes(pod));
 }
 
 /** Names of sets with more elements than they may have. They are counted only where pods could have so many addresses and ports. */

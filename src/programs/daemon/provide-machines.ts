@@ -15,6 +15,7 @@ import { podMachine } from "../../../machines/pod/pod-machine.ts";
 import { podReportsMachine } from "../../../machines/pod-watch/pod-reports-machine.ts";
 import { podWatchMachine } from "../../../machines/pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../../../machines/pods/pods-machine.ts";
+import { policyMachine } from "../../../machines/policy/policy-machine.ts";
 import { readinessMachine } from "../../../machines/readiness/readiness-machine.ts";
 import { ownRouteMachine } from "../../../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../../../machines/route/peer-route-machine.ts";
@@ -38,6 +39,7 @@ import { ownNodeActors } from "../../actors/own-node-actors.ts";
 import { ownerActors } from "../../actors/owner-actors.ts";
 import { podActors, podsActors } from "../../actors/pod-actors.ts";
 import { podWatchActors } from "../../actors/pod-watch-actors.ts";
+import { policyActors } from "../../actors/policy-actors.ts";
 import { readinessActors } from "../../actors/readiness-actors.ts";
 import { routeActors } from "../../actors/route-actors.ts";
 import { serviceCidrsActors } from "../../actors/service-cidrs-actors.ts";
@@ -114,6 +116,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
           pod: podMachine.provide({ actors: podActors(ports.podNetwork, now) }),
         },
       }),
+      policy: policyMachine.provide({ actors: { watch, ...policyActors(ports, ports.policyMemory) } }),
       readiness: readinessMachine.provide({
         actors: readinessActors(ports.conflist, ports.proof, wiring.conflistPublished),
       }),

@@ -24,6 +24,7 @@ function metricNames(): ReadonlySet<string> {
     routes: () => [],
     strangers: () => 0,
     nodeAddressPublished: () => true,
+    policies: () => ({ policies: { enforced: 2, unreadable: 1, refused: 0 }, isolated: 3, elements: 40 }),
     peerPaths: () => [],
     guardRepairs: () => [],
     readiness: () => ({ serving: true, state: "proven", reasons: [] }),

@@ -1,0 +1,224 @@
+import { assign, enqueueActions, setup } from "xstate";
+import { backoffDelay } from "../../src/domain/backoff.ts";
+import type { Failure } from "../../src/domain/failure.ts";
+import type { AttachedPod } from "../../src/domain/policy/network-policy.ts";
+import { unreadablePolicies } from "../../src/domain/policy/policy-book.ts";
+import {
+  awaitsLabels,
+  emptyPolicyLedger,
+  hearPolicyNews,
+  nodesOf,
+  type PolicyLedger,
+  type PolicyMemory,
+  type PolicyNews,
+  type PolicySource,
+  policySources,
+  withAttached,
+  withoutAttached,
+} from "../../src/domain/policy/policy-ledger.ts";
+import { problemFailure, refusalFailure } from "../../src/domain/policy/policy-problems.ts";
+import type { ClusterNodesReport } from "../cluster-nodes/cluster-nodes-machine.ts";
+import { keep } from "../support/keep-failure.ts";
+import type { MachineTypes } from "../support/machine-types.ts";
+import { notProvided } from "../support/not-provided.ts";
+import type { Recipient } from "../support/recipient.ts";
+import { watchMachine } from "../watch/watch-machine.ts";
+import type { Enforced, PoliciesInForce, PolicyContext, PolicyEvent, PolicyInput } from "./policy-events.ts";
+
+/** Limits of the states, in ms: for `meta` and for `after` alike. */
+export const policyLimits = {
+  recalling: 5_000,
+  listing: 60_000,
+  stale: 60_000,
+  /** An API server that does not answer for so long is away: what the state directory has counts. */
+  trust: 4_000,
+  enforce: 10_000,
+  /** Between two changes of the table, but for a pod that waits. */
+  spacing: 50,
+  /** For the watch to tell of a pod that its node's kubelet knows already. */
+  labels: 2_000,
+  problem: 60_000,
+  gathering: 5_000,
+  writing: 5_000,
+  crashed: 5_000,
+} as const;
+const reload = { firstMs: 200, mostMs: 10_000 };
+const rewrite = { firstMs: 1_000, mostMs: 60_000 };
+export const policyPauses = { reload: reload.mostMs, rewrite: rewrite.mostMs } as const;
+
+export function initialPolicy({ seed }: PolicyInput): PolicyContext {
+  return {
+    seed,
+    ledger: emptyPolicyLedger,
+    heard: [],
+    lost: [],
+    nodesKnown: false,
+    recovered: false,
+    kept: null,
+    asked: emptyPolicyLedger,
+    inForce: null,
+    enforced: null,
+    waiting: {},
+    insisted: [],
+    failures: 0,
+    attempt: 0,
+    failure: null,
+  };
+}
+
+/** Vocabulary of the policy machine: what its chart in policy-machine.ts is written with. */
+export const policySetup = setup({
+  types: {} as MachineTypes & {
+    input: PolicyInput;
+    context: PolicyContext;
+    events: PolicyEvent;
+    children: { policies: "watch"; namespaces: "watch"; pods: "watch" };
+  },
+  actors: {
+    watch: watchMachine,
+    /** What an earlier daemon wrote down; null where there is nothing. */
+    recall: notProvided<PolicyMemory | null, void>("policy.recall"),
+    /** Gives back what it wrote. */
+    remember: notProvided<PolicyMemory, { readonly memory: PolicyMemory }>("policy.remember"),
+    /** Has what follows from the ledger be in force, all at once or not at all. */
+    enforce: notProvided<Enforced, { readonly ledger: PolicyLedger }>("policy.enforce"),
+  },
+  actions: {
+    keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
+    forgetFailure: assign({ failure: null }),
+    hear: enqueueActions(({ context, enqueue }, news: PolicyNews) => {
+      const { ledger, problems } = hearPolicyNews(context.ledger, news);
+      enqueue.assign({ ledger });
+      if (news.type === "watch.listed")
+        enqueue.assign({
+          heard: withOne(context.heard, news.source),
+          lost: without(context.lost, news.source),
+        });
+      for (const problem of problems) keep(enqueue, problemFailure(problem));
+    }),
+    doubt: assign({
+      lost: ({ context }, { source }: { readonly source: PolicySource }) => withOne(context.lost, source),
+    }),
+    /** Until it is listed again. */
+    doubtAll: assign({ lost: policySources }),
+    trustAgain: assign({
+      lost: ({ context }, { source }: { readonly source: PolicySource }) => without(context.lost, source),
+    }),
+    keepNodes: assign(({ context: { ledger } }, { bindings }: ClusterNodesReport) => ({
+      ledger: { ...ledger, nodes: nodesOf(bindings) },
+      nodesKnown: true,
+    })),
+    noteRecovered: assign({ recovered: true }),
+    keepRecalled: assign(({ context: { ledger } }, kept: PolicyMemory | null) => ({
+      kept,
+      ledger: { ...ledger, ...kept },
+    })),
+    keepRemembered: assign({ kept: (_, kept: PolicyMemory) => kept, attempt: 0 }),
+    countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
+    want: assign(
+      (
+        { context },
+        {
+          key,
+          pod,
+          replyTo,
+        }: {
+          readonly key: string;
+          readonly pod: AttachedPod;
+          readonly replyTo: Recipient<PoliciesInForce> | null;
+        },
+      ) => ({
+        ledger: withAttached(context.ledger, key, pod),
+        waiting: replyTo === null ? context.waiting : { ...context.waiting, [key]: replyTo },
+        insisted: without(context.insisted, key),
+      }),
+    ),
+    release: assign(({ context }, { key }: { readonly key: string }) => {
+      const { [key]: _gone, ...waiting } = context.waiting;
+      return {
+        ledger: withoutAttached(context.ledger, key),
+        waiting,
+        insisted: without(context.insisted, key),
+      };
+    }),
+    insist: assign({ insisted: ({ context }) => Object.keys(context.waiting) }),
+    answer: enqueueActions(({ context, enqueue }) => {
+      const ready = readyIn(context);
+      for (const key of ready) {
+        const replyTo = context.waiting[key];
+        if (replyTo !== undefined) enqueue.sendTo(replyTo, { type: "policies.inForce" });
+      }
+      enqueue.assign({
+        waiting: Object.fromEntries(Object.entries(context.waiting).filter(([key]) => !ready.includes(key))),
+        insisted: context.insisted.filter((key) => !ready.includes(key)),
+      });
+    }),
+    ask: assign({ asked: ({ context }) => context.ledger }),
+    keepInForce: assign(({ context }, enforced: Enforced) => ({
+      ...{ inForce: context.asked, enforced, failures: 0 },
+    })),
+    countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
+    keepProblem: enqueueActions(({ context, enqueue }) => {
+      for (const failure of problemsIn(context)) keep(enqueue, failure);
+    }),
+  },
+  guards: {
+    isCurrent: ({ context: { heard, lost } }) => heard.length === policySources.length && lost.length === 0,
+    isLost: ({ context }) => context.lost.length > 0,
+    canPlan: ({ context: { recovered, nodesKnown, heard } }) =>
+      recovered && nodesKnown && heard.length === policySources.length,
+    canPlanByMemory: ({ context: { recovered, nodesKnown, kept } }) =>
+      recovered && nodesKnown && kept !== null,
+    differs: ({ context: { ledger, inForce } }) => ledger !== inForce,
+    /** Somebody waits for what is not in force yet. */
+    isAwaited: ({ context }) => judgedBy(context, context.ledger).length > readyIn(context).length,
+    isReady: ({ context }) => readyIn(context).length > 0,
+    lacksLabels: ({ context }) =>
+      judgedBy(context, context.ledger).length < Object.keys(context.waiting).length,
+    hasProblem: ({ context }) => problemsIn(context).length > 0,
+    /** What was never heard as a whole is not worth keeping. */
+    isNews: ({ context: { kept, ledger, heard } }) =>
+      heard.length === policySources.length &&
+      (kept?.policies !== ledger.policies ||
+        kept.namespaces !== ledger.namespaces ||
+        kept.pods !== ledger.pods),
+  },
+  delays: {
+    ...policyLimits,
+    reload: ({ context }) => backoffDelay(context.failures - 1, reload, context.seed),
+    rewrite: ({ context }) => backoffDelay(context.attempt - 1, rewrite, context.seed),
+  },
+});
+
+/** Whose policies are in force, by key. */
+function readyIn(context: PolicyContext): readonly string[] {
+  return judgedBy(context, context.inForce);
+}
+
+/** Who waits and is judged by a ledger as it is now, labels included where they are waited for. */
+function judgedBy(
+  { ledger: now, waiting, insisted, lost }: PolicyContext,
+  ledger: PolicyLedger | null,
+): readonly string[] {
+  return Object.keys(waiting).filter((key) => {
+    const pod = ledger?.attached[key];
+    if (ledger === null || pod === undefined || pod !== now.attached[key]) return false;
+    return lost.length > 0 || insisted.includes(key) || !awaitsLabels(ledger, pod);
+  });
+}
+
+/** What is not enforced as it is written. */
+function problemsIn({ ledger, enforced }: PolicyContext): readonly Failure[] {
+  return [
+    ...unreadablePolicies(ledger.policies).map(problemFailure),
+    ...(enforced?.problems ?? []).map(refusalFailure),
+  ];
+}
+
+function withOne<Item>(list: readonly Item[], item: Item): readonly Item[] {
+  return list.includes(item) ? list : [...list, item];
+}
+
+function without<Item>(list: readonly Item[], item: Item): readonly Item[] {
+  return list.filter((other) => other !== item);
+}

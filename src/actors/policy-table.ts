@@ -1,0 +1,93 @@
+import type { Enforced, PolicyNumbers } from "../../machines/policy/policy-events.ts";
+import { loadTable, type NftTable } from "../domain/nftables/nft-table.ts";
+import type { PolicyWorld } from "../domain/policy/network-policy.ts";
+import { policyChange } from "../domain/policy/policy-change.ts";
+import { type PolicyLedger, worldOf } from "../domain/policy/policy-ledger.ts";
+import { policyLimits } from "../domain/policy/policy-limits.ts";
+import { policyTableName } from "../domain/policy/policy-plan.ts";
+import { type PolicyState, policyState, policyTable } from "../domain/policy/policy-table.ts";
+import { changeDocument, type TableChange } from "../domain/policy/table-change.ts";
+import type { Firewall } from "../ports/firewall.ts";
+import type { KernelState } from "../ports/kernel-state.ts";
+
+export interface PolicyPorts {
+  readonly kernel: Pick<KernelState, "changeElements">;
+  readonly firewall: Pick<Firewall, "apply">;
+}
+
+interface InForce {
+  readonly ledger: PolicyLedger;
+  readonly world: PolicyWorld;
+  readonly state: PolicyState;
+  /** Elements of each set, by its name. */
+  readonly sizes: ReadonlyMap<string, number>;
+}
+
+/** What keeps the table of policies in the node's namespace. */
+export interface PolicyTableKeeper {
+  /**
+   * Has what follows from the ledger be in force, all at once or not at all: the whole table the first time and after an error, else what is
+   * different, for elements alone with no program started. One at a time. Throws the ports' errors.
+   */
+  enforce(ledger: PolicyLedger, signal: AbortSignal): Promise<Enforced>;
+}
+
+export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTableKeeper {
+  let inForce: InForce | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const load = (document: unknown, signal: AbortSignal) =>
+    firewall.apply("node", [{ tool: "nft", document }], signal);
+
+  async function enforce(ledger: PolicyLedger, signal: AbortSignal): Promise<Enforced> {
+    signal.throwIfAborted();
+    const before = inForce;
+    const world = worldOf(ledger, before);
+    const state = policyState(world, policyLimits, before);
+    // Whatever becomes of the change: nobody knows until it is done.
+    inForce = undefined;
+    let sizes: ReadonlyMap<string, number>;
+    if (before === undefined) {
+      const table = policyTable(state);
+      await load(loadTable(table), signal);
+      sizes = sizesOf(table);
+    } else {
+      const change = policyChange(before.state, state);
+      if (change.rules !== undefined)
+        await load(changeDocument(policyTableName, { ...change, rules: change.rules }), signal);
+      else if (change.elements.length > 0) await kernel.changeElements(policyTableName, change.elements);
+      sizes = sizesAfter(before.sizes, change);
+    }
+    inForce = { ledger, world, state, sizes };
+    return { numbers: numbersOf(state, sizes), problems: state.problems };
+  }
+
+  return {
+    enforce: (ledger, signal) => {
+      const next = last.then(() => enforce(ledger, signal));
+      last = next.catch(() => undefined);
+      return next;
+    },
+  };
+}
+
+function sizesOf({ sets = [] }: NftTable): ReadonlyMap<string, number> {
+  return new Map(sets.map(({ name, elements }) => [name, elements.length]));
+}
+
+function sizesAfter(before: ReadonlyMap<string, number>, { rules, elements }: TableChange) {
+  const sizes = new Map(before);
+  for (const { name, elements: added } of rules?.newSets ?? []) sizes.set(name, added.length);
+  for (const name of rules?.goneSets ?? []) sizes.delete(name);
+  for (const { kind, name, add, remove } of elements)
+    if (kind === "set") sizes.set(name, (sizes.get(name) ?? 0) + add.length - remove.length);
+  return sizes;
+}
+
+function numbersOf({ plan }: PolicyState, sizes: ReadonlyMap<string, number>): PolicyNumbers {
+  const jumps = (plan.frame.maps ?? []).filter(({ name }) => name.startsWith("ingress"));
+  return {
+    isolated: jumps.reduce((sum, { elements }) => sum + elements.length, 0),
+    elements: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+  };
+}
