@@ -34,7 +34,16 @@ export type PolicyEvent =
   /** From the root: all pods that earlier daemons left have told of themselves. */
   | { readonly type: "pods.recovered"; readonly count: number }
   /** From the root: the cluster's Nodes. */
-  | ClusterNodesReport;
+  | ClusterNodesReport
+  /** From the watch of the table: somebody else changed it; the failure names who. */
+  | { readonly type: "table.changed"; readonly failure: Failure };
+
+/** What the effect `enforce` gets. */
+export interface PolicyOrder {
+  readonly ledger: PolicyLedger;
+  /** Nobody knows what is in the kernel: the whole table is loaded. */
+  readonly whole: boolean;
+}
 
 /** What the effect `enforce` made be in force. */
 export interface Enforced {
@@ -61,10 +70,12 @@ export interface PolicyContext extends PolicyInput {
   /** What the state directory has; null where that is nothing. */
   readonly kept: PolicyMemory | null;
   /** What is being made be in force, or was last. */
-  readonly asked: PolicyLedger;
+  readonly order: PolicyOrder;
   /** What is in force, and what came of it; null before the first time. */
   readonly inForce: PolicyLedger | null;
   readonly enforced: Enforced | null;
+  /** Who changed the table since the last order. */
+  readonly changed: Failure | null;
   /** Who waits for an answer, by key. */
   readonly waiting: Readonly<Record<string, Recipient<PoliciesInForce>>>;
   /** Of these, whose labels are waited for no longer. */

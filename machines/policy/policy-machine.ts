@@ -25,6 +25,7 @@ export const policyMachine = policySetup.createMachine({
     "policies.released": { actions: { type: "release", params: ({ event }) => event } },
     "pods.recovered": { actions: "noteRecovered" },
     "nodes.changed": { actions: { type: "keepNodes", params: ({ event }) => event } },
+    "table.changed": { actions: { type: "suspect", params: ({ event }) => event.failure } },
     "watch.lost": { actions: { type: "doubt", params: ({ event }) => event } },
     "watch.restored": { actions: { type: "trustAgain", params: ({ event }) => event } },
   },
@@ -45,6 +46,8 @@ export const policyMachine = policySetup.createMachine({
     working: {
       type: "parallel",
       invoke: [
+        // Without it the table is loaded anew by a restart alone.
+        { src: "watchTable", id: "watchTable", onError: { actions: keepError } },
         {
           id: "policies",
           src: "watch",
@@ -118,10 +121,10 @@ export const policyMachine = policySetup.createMachine({
             },
             enforcing: {
               meta: stuckAfter(limits.enforce, "the kernel or nft does not answer"),
-              entry: "ask",
+              entry: "orderNext",
               invoke: {
                 src: "enforce",
-                input: ({ context: { asked } }) => ({ ledger: asked }),
+                input: ({ context }) => context.order,
                 onDone: {
                   target: "spacing",
                   actions: { type: "keepInForce", params: ({ event }) => event.output },
@@ -145,7 +148,16 @@ export const policyMachine = policySetup.createMachine({
             },
             inForce: {
               meta: mayLast("what policies forbid this node's pods is refused"),
-              always: { guard: "differs", target: "enforcing" },
+              always: [
+                { guard: "isChanged", target: "undone" },
+                { guard: "differs", target: "enforcing" },
+              ],
+            },
+            // Left at once.
+            undone: {
+              meta: mayLast("another program changed the table of policies", "warn"),
+              entry: "keepChange",
+              always: "enforcing",
             },
             backingOff: {
               meta: stuckAfter(

@@ -20,10 +20,17 @@ import { problemFailure, refusalFailure } from "../../src/domain/policy/policy-p
 import type { ClusterNodesReport } from "../cluster-nodes/cluster-nodes-machine.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
-import { notProvided } from "../support/not-provided.ts";
+import { notProvided, notProvidedSource } from "../support/not-provided.ts";
 import type { Recipient } from "../support/recipient.ts";
 import { watchMachine } from "../watch/watch-machine.ts";
-import type { Enforced, PoliciesInForce, PolicyContext, PolicyEvent, PolicyInput } from "./policy-events.ts";
+import type {
+  Enforced,
+  PoliciesInForce,
+  PolicyContext,
+  PolicyEvent,
+  PolicyInput,
+  PolicyOrder,
+} from "./policy-events.ts";
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
 export const policyLimits = {
@@ -55,9 +62,10 @@ export function initialPolicy({ seed }: PolicyInput): PolicyContext {
     nodesKnown: false,
     recovered: false,
     kept: null,
-    asked: emptyPolicyLedger,
+    order: { ledger: emptyPolicyLedger, whole: true },
     inForce: null,
     enforced: null,
+    changed: null,
     waiting: {},
     insisted: [],
     failures: 0,
@@ -81,7 +89,9 @@ export const policySetup = setup({
     /** Gives back what it wrote. */
     remember: notProvided<PolicyMemory, { readonly memory: PolicyMemory }>("policy.remember"),
     /** Has what follows from the ledger be in force, all at once or not at all. */
-    enforce: notProvided<Enforced, { readonly ledger: PolicyLedger }>("policy.enforce"),
+    enforce: notProvided<Enforced, PolicyOrder>("policy.enforce"),
+    /** Sends `table.changed` for what is no change of `enforce`. */
+    watchTable: notProvidedSource<PolicyEvent, undefined>("policy.watchTable"),
   },
   actions: {
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
@@ -153,10 +163,17 @@ export const policySetup = setup({
         insisted: context.insisted.filter((key) => !ready.includes(key)),
       });
     }),
-    ask: assign({ asked: ({ context }) => context.ledger }),
-    keepInForce: assign(({ context }, enforced: Enforced) => ({
-      ...{ inForce: context.asked, enforced, failures: 0 },
+    orderNext: assign(({ context: { ledger, changed } }) => ({
+      order: { ledger, whole: changed !== null },
+      changed: null,
     })),
+    keepInForce: assign(({ context }, enforced: Enforced) => ({
+      ...{ inForce: context.order.ledger, enforced, failures: 0 },
+    })),
+    suspect: assign((_, changed: Failure) => ({ changed })),
+    keepChange: enqueueActions(({ context, enqueue }) => {
+      if (context.changed !== null) keep(enqueue, context.changed);
+    }),
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
     keepProblem: enqueueActions(({ context, enqueue }) => {
       for (const failure of problemsIn(context)) keep(enqueue, failure);
@@ -170,6 +187,7 @@ export const policySetup = setup({
     canPlanByMemory: ({ context: { recovered, nodesKnown, kept } }) =>
       recovered && nodesKnown && kept !== null,
     differs: ({ context: { ledger, inForce } }) => ledger !== inForce,
+    isChanged: ({ context }) => context.changed !== null,
     /** Somebody waits for what is not in force yet. */
     isAwaited: ({ context }) => judgedBy(context, context.ledger).length > readyIn(context).length,
     isReady: ({ context }) => readyIn(context).length > 0,

@@ -1,6 +1,8 @@
-import { fromPromise } from "xstate";
-import type { Enforced } from "../../machines/policy/policy-events.ts";
-import type { PolicyLedger, PolicyMemory } from "../domain/policy/policy-ledger.ts";
+import { fromCallback, fromPromise } from "xstate";
+import type { Enforced, PolicyEvent, PolicyOrder } from "../../machines/policy/policy-events.ts";
+import type { Failure } from "../domain/failure.ts";
+import type { PolicyMemory } from "../domain/policy/policy-ledger.ts";
+import { policyTableName } from "../domain/policy/policy-plan.ts";
 import type { PolicyMemoryStore } from "../ports/policy-memory.ts";
 import { type PolicyPorts, policyTableKeeper } from "./policy-table.ts";
 
@@ -15,8 +17,13 @@ export function policyActors(ports: PolicyPorts, memory: PolicyMemoryStore) {
         return wanted;
       },
     ),
-    enforce: fromPromise<Enforced, { readonly ledger: PolicyLedger }>(({ input: { ledger }, signal }) =>
-      table.enforce(ledger, signal),
+    enforce: fromPromise<Enforced, PolicyOrder>(({ input, signal }) => table.enforce(input, signal)),
+    watchTable: fromCallback<PolicyEvent, undefined>(({ sendBack }) =>
+      table.watch((process) => sendBack({ type: "table.changed", failure: tableChanged(process) })),
     ),
   };
+}
+
+function tableChanged(process: string): Failure {
+  return { code: "TABLE_CHANGED", message: `${process} changed the table ${policyTableName}` };
 }

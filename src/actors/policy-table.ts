@@ -1,4 +1,4 @@
-import type { Enforced, PolicyNumbers } from "../../machines/policy/policy-events.ts";
+import type { Enforced, PolicyNumbers, PolicyOrder } from "../../machines/policy/policy-events.ts";
 import { loadTable, type NftTable } from "../domain/nftables/nft-table.ts";
 import type { PolicyWorld } from "../domain/policy/network-policy.ts";
 import { policyChange } from "../domain/policy/policy-change.ts";
@@ -9,9 +9,10 @@ import { type PolicyState, policyState, policyTable } from "../domain/policy/pol
 import { changeDocument, type TableChange } from "../domain/policy/table-change.ts";
 import type { Firewall } from "../ports/firewall.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
+import { visibleLine } from "../protocol/visible-text.ts";
 
 export interface PolicyPorts {
-  readonly kernel: Pick<KernelState, "changeElements">;
+  readonly kernel: Pick<KernelState, "changeElements" | "watch">;
   readonly firewall: Pick<Firewall, "apply">;
 }
 
@@ -23,23 +24,39 @@ interface InForce {
   readonly sizes: ReadonlyMap<string, number>;
 }
 
+/** Whose name our own loads have in what the kernel tells of them. */
+const ourProgram = "nft";
+const unknown = "an unknown program";
+
 /** What keeps the table of policies in the node's namespace. */
 export interface PolicyTableKeeper {
   /**
-   * Has what follows from the ledger be in force, all at once or not at all: the whole table the first time and after an error, else what is
+   * Has what follows from the ledger be in force, all at once or not at all: the whole table where that is ordered, the first time and after an error, else what is
    * different, for elements alone with no program started. One at a time. Throws the ports' errors.
    */
-  enforce(ledger: PolicyLedger, signal: AbortSignal): Promise<Enforced>;
+  enforce(order: PolicyOrder, signal: AbortSignal): Promise<Enforced>;
+  /** Calls back with the name of each other program that changed the table; gives the way to stop. */
+  watch(changed: (process: string) => void): () => void;
 }
 
 export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTableKeeper {
   let inForce: InForce | undefined;
   let last: Promise<unknown> = Promise.resolve();
+  /** Loads of ours of which the kernel has not told yet. */
+  let own = 0;
 
-  const load = (document: unknown, signal: AbortSignal) =>
-    firewall.apply("node", [{ tool: "nft", document }], signal);
+  async function load(document: unknown, signal: AbortSignal): Promise<void> {
+    own += 1;
+    try {
+      await firewall.apply("node", [{ tool: "nft", document }], signal);
+    } catch (error) {
+      own = 0;
+      throw error;
+    }
+  }
 
-  async function enforce(ledger: PolicyLedger, signal: AbortSignal): Promise<Enforced> {
+  async function enforce({ ledger, whole }: PolicyOrder, signal: AbortSignal): Promise<Enforced> {
+    if (whole) inForce = undefined;
     signal.throwIfAborted();
     const before = inForce;
     const world = worldOf(ledger, before);
@@ -63,11 +80,22 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
   }
 
   return {
-    enforce: (ledger, signal) => {
-      const next = last.then(() => enforce(ledger, signal));
+    enforce: (order, signal) => {
+      const next = last.then(() => enforce(order, signal));
       last = next.catch(() => undefined);
       return next;
     },
+    watch: (changed) =>
+      kernel.watch(({ namespace, what, subject, policies }) => {
+        if (namespace !== "node") return;
+        if (what === "overrun") {
+          own = 0;
+          changed(unknown);
+        }
+        if (what !== "nftables" || policies === undefined) return;
+        if (subject === ourProgram && own > 0) own -= 1;
+        else changed(visibleLine(subject));
+      }),
   };
 }
 

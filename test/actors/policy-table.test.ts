@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { policyTableKeeper } from "../../src/actors/policy-table.ts";
+import type { KernelChange } from "../../src/domain/kernel/kernel-state.ts";
 import { loadTable } from "../../src/domain/nftables/nft-table.ts";
 import type { NetworkPolicy, PolicyPod } from "../../src/domain/policy/network-policy.ts";
 import { emptyPolicyLedger, type PolicyLedger, worldOf } from "../../src/domain/policy/policy-ledger.ts";
@@ -38,6 +39,7 @@ const withWeb: PolicyLedger = { ...ledger, pods: { ...ledger.pods, "shop/web": w
 function keeper() {
   const done: { readonly document?: unknown; readonly elements?: readonly ElementChange[] }[] = [];
   const answers: Error[] = [];
+  let tell: (change: KernelChange) => void = () => undefined;
   const answer = async () => {
     const error = answers.shift();
     if (error !== undefined) throw error;
@@ -56,10 +58,20 @@ function keeper() {
         done.push({ elements });
         await answer();
       },
+      watch: (listener) => {
+        tell = listener;
+        return () => undefined;
+      },
     },
   });
+  const changed: string[] = [];
+  table.watch((process) => changed.push(process));
   return {
-    enforce: (next: PolicyLedger) => table.enforce(next, signal),
+    enforce: (next: PolicyLedger, whole = false) => table.enforce({ ledger: next, whole }, signal),
+    /** The kernel tells of a change of nftables. */
+    tell: (subject: string, more: Partial<KernelChange> = { policies: true }) =>
+      tell({ namespace: "node", what: "nftables", removed: false, subject, ...more }),
+    changed: () => changed.splice(0),
     failNext: () => answers.push(new Error("refused")),
     done: () => done.splice(0),
   };
@@ -110,4 +122,26 @@ test("changes are made one after another", async () => {
   expect(first).toEqual(whole(ledger));
   expect(second?.elements).toHaveLength(1);
   expect(more).toEqual([]);
+});
+
+test("the whole table is loaded where that is ordered", async () => {
+  const { enforce, done } = keeper();
+  await enforce(ledger);
+  done();
+  await enforce(ledger, true);
+  expect(done()).toEqual([whole(ledger)]);
+});
+
+test("who else changes the table is told, and own loads are not", async () => {
+  const { enforce, tell, changed } = keeper();
+  await enforce(ledger);
+  tell("nft");
+  tell("nft", {});
+  tell("nft", { policies: true, namespace: "tailnet" });
+  tell("", { what: "route" });
+  expect(changed()).toEqual([]);
+  tell("nft");
+  tell("evil\u001b[2J");
+  tell("", { what: "overrun" });
+  expect(changed()).toEqual(["nft", expect.not.stringContaining("\u001b"), "an unknown program"]);
 });

@@ -138,7 +138,7 @@ describe("elements over nfnetlink", () => {
   test("are no news of somebody else's doing", async () => {
     await load(loadTable(before));
     await until(
-      () => kernel.changes.some(({ what, subject }) => what === "nftables" && subject === "nft"),
+      () => kernel.changes.some(({ subject, policies }) => subject === "nft" && policies === true),
       "nft's",
     );
     const known = kernel.changes.length;

@@ -65,10 +65,13 @@ const watches = (
     ["pods", "clusterPods"],
   ] as const
 ).map(([start, source]) => ({ start, input: { source, seed: "n1", parent: "<policy>" } }));
-const enforce = (ledger: Partial<PolicyLedger>) => ({
+const begins = [{ start: "watchTable" }, ...watches];
+const enforce = (ledger: Partial<PolicyLedger>, whole = false) => ({
   start: "enforce",
-  input: { ledger: expect.objectContaining(ledger) },
+  input: { ledger: expect.objectContaining(ledger), whole },
 });
+const byNft = { code: "TABLE_CHANGED", message: "nft changed the table headcni_policy" };
+const changed: PolicyEvent = { type: "table.changed", failure: byNft };
 const told = { to: "pod:0", type: "policies.inForce" };
 const numbers = { isolated: 0, elements: 0 };
 const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, mostMs: 10_000 }, "n1");
@@ -108,7 +111,7 @@ describe("the table of policies", () => {
   it("is made once policies, namespaces, pods, Nodes and the pods of earlier daemons are known", () => {
     const { first, send, done, at, enforced, fire, timers } = started();
     expect(first).toEqual([{ start: "recall" }]);
-    expect(done("recall", null)).toEqual(watches);
+    expect(done("recall", null)).toEqual(begins);
     expect(send(wanted(null))).toEqual([]);
     expect(send(policies({ item: policy }))).toEqual([]);
     expect(send(namespaces)).toEqual([]);
@@ -170,6 +173,19 @@ describe("the table of policies", () => {
     expect(context()).toMatchObject({ failures: 0 });
   });
 
+  it("is loaded as a whole where another program changed it, who is named", () => {
+    const { send, enforced, fire, table, context } = inForce(pods(web));
+    expect(send(changed)).toEqual([enforce({ pods: { "shop/web": web } }, true), counted(byNft)]);
+    expect(enforced()).toEqual([]);
+    expect(fire(50)).toEqual([]);
+    expect(table()).toBe("inForce");
+    expect(context().changed).toBe(null);
+    send(podPut({ ...web, ended: true }));
+    expect(send(changed)).toEqual([]);
+    enforced();
+    expect(fire(50)).toEqual([enforce({}, true), counted(byNft)]);
+  });
+
   it("is made of what the state directory has where the API server does not answer for 4 s", () => {
     const memory = { policies: { "shop/db": { policy } }, namespaces: {}, pods: { "shop/web": web } };
     const { send, fire, table } = working(memory);
@@ -185,9 +201,9 @@ describe("the table of policies", () => {
 
   it("is made of what the API server says where the state directory cannot be read", () => {
     const one = started();
-    expect(one.fail("recall", broken)).toEqual([...watches, counted()]);
+    expect(one.fail("recall", broken)).toEqual([...begins, counted()]);
     const other = started();
-    expect(other.fire(5_000)).toEqual([...watches, { stop: "recall" }]);
+    expect(other.fire(5_000)).toEqual([...begins, { stop: "recall" }]);
   });
 });
 
@@ -263,7 +279,7 @@ describe("what is known", () => {
     expect(at()).toBe("crashed");
     expect(send(wanted())).toEqual([]);
     const again = fire(5_000);
-    expect(again).toEqual([...watches, enforce({ attached: { [key]: attached } })]);
+    expect(again).toEqual([...begins, enforce({ attached: { [key]: attached } })]);
     expect(at().working.knowledge).toBe("unknown");
     for (const event of [policies(), namespaces, pods(web)]) send(event);
     expect(at().working.knowledge).toBe("current");
@@ -329,9 +345,11 @@ it("takes every transition of its machine", async () => {
       released,
       lost,
       restored,
+      changed,
     ],
     outcomes: {
       watch: { done: [] },
+      watchTable: { done: [] },
       recall: { done: [null, memory] },
       remember: { done: [memory] },
       enforce: { done: [{ numbers, problems: [] }] },
@@ -343,6 +361,7 @@ it("takes every transition of its machine", async () => {
       context.nodesKnown,
       context.recovered,
       context.ledger === context.inForce,
+      context.changed === null,
       context.kept === null,
       Object.keys(context.waiting).length,
     ],

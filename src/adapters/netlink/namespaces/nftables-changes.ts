@@ -1,4 +1,5 @@
 import type { KernelChange, NamespaceName } from "../../../domain/kernel/kernel-state.ts";
+import { policyTableName } from "../../../domain/policy/policy-plan.ts";
 import { readString } from "../wire-format/attribute-values.ts";
 import { decodeAttributes, type ReceivedMessage } from "../wire-format/netlink-message.ts";
 
@@ -24,16 +25,24 @@ export function nftablesChanges(
   ownPortId: number,
 ): (messages: readonly ReceivedMessage[]) => readonly KernelChange[] {
   let removed = false;
+  let policies = false;
   return (messages) => {
     const changes: KernelChange[] = [];
     for (const message of messages) {
       if (message.type >> 8 !== nftablesSubsystem) continue;
       const type = message.type & 0xff;
       if (deletions.has(type)) removed = true;
-      if (type !== newGeneration) continue;
-      const subject = readString(decodeAttributes(message.payload, headerLength).get(processName));
-      if (message.portId !== ownPortId) changes.push({ namespace, what: "nftables", removed, subject });
+      const attributes = decodeAttributes(message.payload, headerLength);
+      if (type !== newGeneration) {
+        policies ||= readString(attributes.get(tableName)) === policyTableName;
+        continue;
+      }
+      const subject = readString(attributes.get(processName));
+      const of = policies ? { policies } : {};
+      if (message.portId !== ownPortId)
+        changes.push({ namespace, what: "nftables", removed, subject, ...of });
       removed = false;
+      policies = false;
     }
     return changes;
   };
