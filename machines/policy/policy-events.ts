@@ -50,6 +50,8 @@ export interface Enforced {
   readonly numbers: PolicyNumbers;
   /** Policies that are refused. */
   readonly problems: readonly PolicyProblem[];
+  /** Flows of before may be forbidden now. */
+  readonly narrows: boolean;
 }
 
 export interface PolicyNumbers {
@@ -82,7 +84,5 @@ export interface PolicyContext extends PolicyInput {
   readonly insisted: readonly string[];
   /** Changes of the table that failed in a row. */
   readonly failures: number;
-  /** Writes of the memory that failed in a row. */
-  readonly attempt: number;
   readonly failure: Failure | null;
 }

@@ -1,5 +1,4 @@
 import { not } from "xstate";
-import { memoryOf } from "../../src/domain/policy/policy-ledger.ts";
 import { keepError } from "../support/keep-failure.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import { timeout } from "../support/timeout.ts";
@@ -45,7 +44,15 @@ export const policyMachine = policySetup.createMachine({
     },
     working: {
       type: "parallel",
+      entry: ["tellMemory", "tellFlows"],
       invoke: [
+        {
+          id: "memory",
+          src: "memory",
+          input: ({ context: { seed } }) => ({ seed }),
+          onError: crashes,
+        },
+        { id: "flows", src: "flows", onError: crashes },
         // Without it the table is loaded anew by a restart alone.
         { src: "watchTable", id: "watchTable", onError: { actions: keepError } },
         {
@@ -199,39 +206,6 @@ export const policyMachine = policySetup.createMachine({
               ),
               entry: "keepProblem",
               always: { guard: not("hasProblem"), target: "readable" },
-            },
-          },
-        },
-        memory: {
-          initial: "kept",
-          states: {
-            kept: {
-              meta: mayLast("the state directory says what the API server said last"),
-              always: { guard: "isNews", target: "gathering" },
-            },
-            gathering: {
-              meta: stuckAfter(limits.gathering, "what changes is written down a little later"),
-              after: { gathering: "writing" },
-            },
-            writing: {
-              meta: stuckAfter(limits.writing, "the state directory takes no writes"),
-              invoke: {
-                src: "remember",
-                input: ({ context }) => ({ memory: memoryOf(context.ledger) }),
-                onDone: {
-                  target: "kept",
-                  actions: { type: "keepRemembered", params: ({ event }) => event.output },
-                },
-                onError: { target: "unwritten", actions: [keepError, "countAttempt"] },
-              },
-            },
-            unwritten: {
-              meta: stuckAfter(
-                policyPauses.rewrite,
-                "the state directory takes no writes: a start without the API server goes by older policies",
-                "warn",
-              ),
-              after: { rewrite: "writing" },
             },
           },
         },

@@ -7,6 +7,7 @@ import {
   awaitsLabels,
   emptyPolicyLedger,
   hearPolicyNews,
+  memoryOf,
   nodesOf,
   type PolicyLedger,
   type PolicyMemory,
@@ -31,6 +32,8 @@ import type {
   PolicyInput,
   PolicyOrder,
 } from "./policy-events.ts";
+import { policyFlowsMachine } from "./policy-flows-machine.ts";
+import { policyMemoryMachine } from "./policy-memory-machine.ts";
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
 export const policyLimits = {
@@ -45,13 +48,10 @@ export const policyLimits = {
   /** For the watch to tell of a pod that its node's kubelet knows already. */
   labels: 2_000,
   problem: 60_000,
-  gathering: 5_000,
-  writing: 5_000,
   crashed: 5_000,
 } as const;
 const reload = { firstMs: 200, mostMs: 10_000 };
-const rewrite = { firstMs: 1_000, mostMs: 60_000 };
-export const policyPauses = { reload: reload.mostMs, rewrite: rewrite.mostMs } as const;
+export const policyPauses = { reload: reload.mostMs } as const;
 
 export function initialPolicy({ seed }: PolicyInput): PolicyContext {
   return {
@@ -69,7 +69,6 @@ export function initialPolicy({ seed }: PolicyInput): PolicyContext {
     waiting: {},
     insisted: [],
     failures: 0,
-    attempt: 0,
     failure: null,
   };
 }
@@ -80,14 +79,20 @@ export const policySetup = setup({
     input: PolicyInput;
     context: PolicyContext;
     events: PolicyEvent;
-    children: { policies: "watch"; namespaces: "watch"; pods: "watch" };
+    children: {
+      policies: "watch";
+      namespaces: "watch";
+      pods: "watch";
+      memory: "memory";
+      flows: "flows";
+    };
   },
   actors: {
     watch: watchMachine,
+    memory: policyMemoryMachine,
+    flows: policyFlowsMachine,
     /** What an earlier daemon wrote down; null where there is nothing. */
     recall: notProvided<PolicyMemory | null, void>("policy.recall"),
-    /** Gives back what it wrote. */
-    remember: notProvided<PolicyMemory, { readonly memory: PolicyMemory }>("policy.remember"),
     /** Has what follows from the ledger be in force, all at once or not at all. */
     enforce: notProvided<Enforced, PolicyOrder>("policy.enforce"),
     /** Sends `table.changed` for what is no change of `enforce`. */
@@ -98,12 +103,12 @@ export const policySetup = setup({
     forgetFailure: assign({ failure: null }),
     hear: enqueueActions(({ context, enqueue }, news: PolicyNews) => {
       const { ledger, problems } = hearPolicyNews(context.ledger, news);
-      enqueue.assign({ ledger });
-      if (news.type === "watch.listed")
-        enqueue.assign({
-          heard: withOne(context.heard, news.source),
-          lost: without(context.lost, news.source),
-        });
+      const heard = news.type === "watch.listed" ? withOne(context.heard, news.source) : context.heard;
+      enqueue.assign({ ledger, heard });
+      if (news.type === "watch.listed") enqueue.assign({ lost: without(context.lost, news.source) });
+      // What was never heard as a whole is not worth keeping.
+      if (isWhole(heard) && (ledger !== context.ledger || !isWhole(context.heard)))
+        enqueue.sendTo("memory", { type: "memory.wanted", memory: memoryOf(ledger) });
       for (const problem of problems) keep(enqueue, problemFailure(problem));
     }),
     doubt: assign({
@@ -123,8 +128,6 @@ export const policySetup = setup({
       kept,
       ledger: { ...ledger, ...kept },
     })),
-    keepRemembered: assign({ kept: (_, kept: PolicyMemory) => kept, attempt: 0 }),
-    countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     want: assign(
       (
         { context },
@@ -167,9 +170,17 @@ export const policySetup = setup({
       order: { ledger, whole: changed !== null },
       changed: null,
     })),
-    keepInForce: assign(({ context }, enforced: Enforced) => ({
-      ...{ inForce: context.order.ledger, enforced, failures: 0 },
-    })),
+    keepInForce: enqueueActions(({ context, enqueue }, enforced: Enforced) => {
+      enqueue.assign({ inForce: context.order.ledger, enforced, failures: 0 });
+      if (enforced.narrows) enqueue.sendTo("flows", { type: "flows.narrowed" });
+    }),
+    /** A child that was started anew knows nothing. */
+    tellFlows: enqueueActions(({ context, enqueue }) => {
+      if (context.inForce !== null) enqueue.sendTo("flows", { type: "flows.narrowed" });
+    }),
+    tellMemory: enqueueActions(({ context: { ledger, heard }, enqueue }) => {
+      if (isWhole(heard)) enqueue.sendTo("memory", { type: "memory.wanted", memory: memoryOf(ledger) });
+    }),
     suspect: assign((_, changed: Failure) => ({ changed })),
     keepChange: enqueueActions(({ context, enqueue }) => {
       if (context.changed !== null) keep(enqueue, context.changed);
@@ -180,10 +191,9 @@ export const policySetup = setup({
     }),
   },
   guards: {
-    isCurrent: ({ context: { heard, lost } }) => heard.length === policySources.length && lost.length === 0,
+    isCurrent: ({ context: { heard, lost } }) => isWhole(heard) && lost.length === 0,
     isLost: ({ context }) => context.lost.length > 0,
-    canPlan: ({ context: { recovered, nodesKnown, heard } }) =>
-      recovered && nodesKnown && heard.length === policySources.length,
+    canPlan: ({ context: { recovered, nodesKnown, heard } }) => recovered && nodesKnown && isWhole(heard),
     canPlanByMemory: ({ context: { recovered, nodesKnown, kept } }) =>
       recovered && nodesKnown && kept !== null,
     differs: ({ context: { ledger, inForce } }) => ledger !== inForce,
@@ -194,19 +204,16 @@ export const policySetup = setup({
     lacksLabels: ({ context }) =>
       judgedBy(context, context.ledger).length < Object.keys(context.waiting).length,
     hasProblem: ({ context }) => problemsIn(context).length > 0,
-    /** What was never heard as a whole is not worth keeping. */
-    isNews: ({ context: { kept, ledger, heard } }) =>
-      heard.length === policySources.length &&
-      (kept?.policies !== ledger.policies ||
-        kept.namespaces !== ledger.namespaces ||
-        kept.pods !== ledger.pods),
   },
   delays: {
     ...policyLimits,
     reload: ({ context }) => backoffDelay(context.failures - 1, reload, context.seed),
-    rewrite: ({ context }) => backoffDelay(context.attempt - 1, rewrite, context.seed),
   },
 });
+
+function isWhole(heard: readonly PolicySource[]): boolean {
+  return heard.length === policySources.length;
+}
 
 /** Whose policies are in force, by key. */
 function readyIn(context: PolicyContext): readonly string[] {

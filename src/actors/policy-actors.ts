@@ -6,21 +6,26 @@ import { policyTableName } from "../domain/policy/policy-plan.ts";
 import type { PolicyMemoryStore } from "../ports/policy-memory.ts";
 import { type PolicyPorts, policyTableKeeper } from "./policy-table.ts";
 
-/** Effects of the policy machine. */
-export function policyActors(ports: PolicyPorts, memory: PolicyMemoryStore) {
+/** Effects of the policy machine, and under the names of its children those of them. */
+export function policyActors(ports: PolicyPorts, store: PolicyMemoryStore) {
   const table = policyTableKeeper(ports);
   return {
-    recall: fromPromise<PolicyMemory | null, void>(() => memory.read()),
-    remember: fromPromise<PolicyMemory, { readonly memory: PolicyMemory }>(
-      async ({ input: { memory: wanted }, signal }) => {
-        await memory.write(wanted, signal);
-        return wanted;
-      },
-    ),
-    enforce: fromPromise<Enforced, PolicyOrder>(({ input, signal }) => table.enforce(input, signal)),
-    watchTable: fromCallback<PolicyEvent, undefined>(({ sendBack }) =>
-      table.watch((process) => sendBack({ type: "table.changed", failure: tableChanged(process) })),
-    ),
+    policy: {
+      recall: fromPromise<PolicyMemory | null, void>(() => store.read()),
+      enforce: fromPromise<Enforced, PolicyOrder>(({ input, signal }) => table.enforce(input, signal)),
+      watchTable: fromCallback<PolicyEvent, undefined>(({ sendBack }) =>
+        table.watch((process) => sendBack({ type: "table.changed", failure: tableChanged(process) })),
+      ),
+    },
+    memory: {
+      remember: fromPromise<PolicyMemory, { readonly memory: PolicyMemory }>(
+        async ({ input: { memory }, signal }) => {
+          await store.write(memory, signal);
+          return memory;
+        },
+      ),
+    },
+    flows: { endForbidden: fromPromise<number, void>(({ signal }) => table.endForbidden(signal)) },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Enforced, PolicyNumbers, PolicyOrder } from "../../machines/policy/policy-events.ts";
 import { loadTable, type NftTable } from "../domain/nftables/nft-table.ts";
+import { flowJudge } from "../domain/policy/flow-judge.ts";
 import type { PolicyWorld } from "../domain/policy/network-policy.ts";
 import { policyChange } from "../domain/policy/policy-change.ts";
 import { type PolicyLedger, worldOf } from "../domain/policy/policy-ledger.ts";
@@ -12,7 +13,7 @@ import type { KernelState } from "../ports/kernel-state.ts";
 import { visibleLine } from "../protocol/visible-text.ts";
 
 export interface PolicyPorts {
-  readonly kernel: Pick<KernelState, "changeElements" | "watch">;
+  readonly kernel: Pick<KernelState, "changeElements" | "watch" | "listFlows" | "endFlows">;
   readonly firewall: Pick<Firewall, "apply">;
 }
 
@@ -35,12 +36,16 @@ export interface PolicyTableKeeper {
    * different, for elements alone with no program started. One at a time. Throws the ports' errors.
    */
   enforce(order: PolicyOrder, signal: AbortSignal): Promise<Enforced>;
+  /** Ends flows of before that what is in force forbids; gives how many. Throws the port's errors. */
+  endForbidden(signal: AbortSignal): Promise<number>;
   /** Calls back with the name of each other program that changed the table; gives the way to stop. */
   watch(changed: (process: string) => void): () => void;
 }
 
 export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTableKeeper {
   let inForce: InForce | undefined;
+  /** What was in force for sure, last. */
+  let judged: InForce | undefined;
   let last: Promise<unknown> = Promise.resolve();
   /** Loads of ours of which the kernel has not told yet. */
   let own = 0;
@@ -64,6 +69,7 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
     // Whatever becomes of the change: nobody knows until it is done.
     inForce = undefined;
     let sizes: ReadonlyMap<string, number>;
+    let narrows = true;
     if (before === undefined) {
       const table = policyTable(state);
       await load(loadTable(table), signal);
@@ -74,9 +80,11 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
         await load(changeDocument(policyTableName, { ...change, rules: change.rules }), signal);
       else if (change.elements.length > 0) await kernel.changeElements(policyTableName, change.elements);
       sizes = sizesAfter(before.sizes, change);
+      narrows = mayForbid(change);
     }
     inForce = { ledger, world, state, sizes };
-    return { numbers: numbersOf(state, sizes), problems: state.problems };
+    judged = inForce;
+    return { numbers: numbersOf(state, sizes), problems: state.problems, narrows };
   }
 
   return {
@@ -84,6 +92,18 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
       const next = last.then(() => enforce(order, signal));
       last = next.catch(() => undefined);
       return next;
+    },
+    endForbidden: async (signal) => {
+      if (judged === undefined) return 0;
+      const { world, state } = judged;
+      const isolated = (state.plan.frame.maps ?? []).flatMap(({ elements }) =>
+        elements.map(([address]) => address),
+      );
+      const flows = await kernel.listFlows([...new Set(isolated)]);
+      signal.throwIfAborted();
+      const forbidden = flows.filter(flowJudge(world, state.owners));
+      if (forbidden.length > 0) await kernel.endFlows(forbidden);
+      return forbidden.length;
     },
     watch: (changed) =>
       kernel.watch(({ namespace, what, subject, policies }) => {
@@ -97,6 +117,14 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
         else changed(visibleLine(subject));
       }),
   };
+}
+
+/** Whether a flow of before may be one that is refused now: not where sets only grew and pods only went. */
+function mayForbid({ rules, elements }: TableChange): boolean {
+  return (
+    rules !== undefined ||
+    elements.some(({ kind, add, remove }) => (kind === "set" ? remove : add).length > 0)
+  );
 }
 
 function sizesOf({ sets = [] }: NftTable): ReadonlyMap<string, number> {

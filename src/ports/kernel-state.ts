@@ -1,3 +1,4 @@
+import type { KernelFlow } from "../domain/kernel/kernel-flow.ts";
 import type {
   KernelChange,
   KernelOperation,
@@ -39,6 +40,10 @@ export interface KernelState {
    * HeadcniError of KernelStateFailure.
    */
   changeElements(table: string, changes: readonly ElementChange[]): Promise<void>;
+  /** Flows that conntrack knows in the node's namespace and that are forwarded there, opened or answered by one of the addresses. */
+  listFlows(addresses: readonly string[]): Promise<readonly KernelFlow[]>;
+  /** Has conntrack forget flows; those that are gone are fine. Throws a HeadcniError of KernelStateFailure. */
+  endFlows(flows: readonly KernelFlow[]): Promise<void>;
   /** Names without `/proc/sys/`, dots or slashes kept as in the file system: "net/ipv4/ip_forward". */
   readSysctls(namespace: NamespaceName, names: readonly string[]): Promise<Readonly<Record<string, string>>>;
   writeSysctls(namespace: NamespaceName, values: Readonly<Record<string, string>>): Promise<void>;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { policyTableKeeper } from "../../src/actors/policy-table.ts";
+import type { KernelFlow } from "../../src/domain/kernel/kernel-flow.ts";
 import type { KernelChange } from "../../src/domain/kernel/kernel-state.ts";
 import { loadTable } from "../../src/domain/nftables/nft-table.ts";
 import type { NetworkPolicy, PolicyPod } from "../../src/domain/policy/network-policy.ts";
@@ -37,8 +38,13 @@ const withWeb: PolicyLedger = { ...ledger, pods: { ...ledger.pods, "shop/web": w
 
 /** A keeper, and what it had done: whole tables and rules by nft, elements by the kernel worker. */
 function keeper() {
-  const done: { readonly document?: unknown; readonly elements?: readonly ElementChange[] }[] = [];
+  const done: {
+    readonly document?: unknown;
+    readonly elements?: readonly ElementChange[];
+    readonly ended?: readonly string[];
+  }[] = [];
   const answers: Error[] = [];
+  const flows: KernelFlow[] = [];
   let tell: (change: KernelChange) => void = () => undefined;
   const answer = async () => {
     const error = answers.shift();
@@ -58,6 +64,15 @@ function keeper() {
         done.push({ elements });
         await answer();
       },
+      listFlows: async (addresses) => {
+        expect(addresses).toEqual(["10.244.1.7"]);
+        return flows.splice(0);
+      },
+      endFlows: async (ended) => {
+        done.push({
+          ended: ended.map(({ source, destination, port }) => `${source} ${destination} ${port}`),
+        });
+      },
       watch: (listener) => {
         tell = listener;
         return () => undefined;
@@ -72,6 +87,8 @@ function keeper() {
     tell: (subject: string, more: Partial<KernelChange> = { policies: true }) =>
       tell({ namespace: "node", what: "nftables", removed: false, subject, ...more }),
     changed: () => changed.splice(0),
+    flows,
+    endForbidden: () => table.endForbidden(signal),
     failNext: () => answers.push(new Error("refused")),
     done: () => done.splice(0),
   };
@@ -80,9 +97,17 @@ const whole = (of: PolicyLedger) => ({ document: loadTable(policyTable(policySta
 
 test("the first table is loaded as a whole, and what changes elsewhere is elements alone", async () => {
   const { enforce, done } = keeper();
-  expect(await enforce(ledger)).toEqual({ numbers: { isolated: 1, elements: 1 }, problems: [] });
+  expect(await enforce(ledger)).toEqual({
+    numbers: { isolated: 1, elements: 1 },
+    problems: [],
+    narrows: true,
+  });
   expect(done()).toEqual([whole(ledger)]);
-  expect(await enforce(withWeb)).toEqual({ numbers: { isolated: 1, elements: 2 }, problems: [] });
+  expect(await enforce(withWeb)).toEqual({
+    numbers: { isolated: 1, elements: 2 },
+    problems: [],
+    narrows: false,
+  });
   expect(done()).toEqual([
     { elements: [expect.objectContaining({ kind: "set", add: ["10.244.2.8"], remove: [] })] },
   ]);
@@ -144,4 +169,36 @@ test("who else changes the table is told, and own loads are not", async () => {
   tell("evil\u001b[2J");
   tell("", { what: "overrun" });
   expect(changed()).toEqual(["nft", expect.not.stringContaining("\u001b"), "an unknown program"]);
+});
+
+test("flows that what is in force forbids end, and no other", async () => {
+  const { enforce, flows, endForbidden, done } = keeper();
+  const flow = (source: string, destination: string, port: number): KernelFlow => ({
+    ...{ family: 2, source, destination, protocol: "TCP", port },
+    ...{ original: new Uint8Array(), id: new Uint8Array() },
+  });
+  expect(await endForbidden()).toBe(0);
+  await enforce(withWeb);
+  done();
+  flows.push(
+    flow("10.244.2.8", "10.244.1.7", 80),
+    flow("10.244.2.9", "10.244.1.7", 80),
+    flow("10.244.1.7", "10.244.2.9", 80),
+    flow("10.244.1.1", "10.244.1.7", 80),
+    flow("10.244.1.7", "10.244.1.7", 80),
+  );
+  expect(await endForbidden()).toBe(1);
+  expect(done()).toEqual([{ ended: ["10.244.2.9 10.244.1.7 80"] }]);
+  expect(await endForbidden()).toBe(0);
+  expect(done()).toEqual([]);
+});
+
+test("flows are looked through where a policy or a peer went, or a pod came, and not where peers came", async () => {
+  const { enforce } = keeper();
+  await enforce(ledger);
+  const narrows = async (next: PolicyLedger) => (await enforce(next)).narrows;
+  expect(await narrows(withWeb)).toBe(false);
+  expect(await narrows(ledger)).toBe(true);
+  expect(await narrows({ ...ledger, attached: {} })).toBe(true);
+  expect(await narrows(ledger)).toBe(true);
 });

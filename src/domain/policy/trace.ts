@@ -94,6 +94,30 @@ export function traceFlow(world: PolicyWorld, question: TraceQuestion): TraceAns
   return { code: "TRACED", trace };
 }
 
+/** Tells of flows between addresses whether this node lets them through, by what it enforces itself. */
+export function judgesHere(known: Omit<TraceContext, "question">): (question: TraceQuestion) => boolean {
+  const selecting = new Map<string, PolicyWorld["policies"]>();
+  // Of a thousand policies few select a pod, and a flow is judged by those alone.
+  const worldOf = (address: string): PolicyWorld => {
+    const attached = known.world.attached.find(({ addresses }) => addresses.includes(address));
+    const namespace = attached && (attachedPod(known.world, attached)?.namespace ?? attached.namespace);
+    const policies =
+      selecting.get(address) ??
+      known.world.policies.filter((policy) => namespace === "" || policy.namespace === namespace);
+    selecting.set(address, policies);
+    return { ...known.world, policies };
+  };
+  return (question) => {
+    const [source, destination] = [question.from, question.to].map((address) => endOf(address, known.owners));
+    if (source === undefined || destination === undefined) return true;
+    const half = (direction: Direction, subject: TracedEnd, other: TracedEnd) =>
+      traceHalf(direction, subject, other, { ...known, world: worldOf(subject.address), question });
+    return [half("egress", source, destination), half("ingress", destination, source)].every(
+      ({ allowed, here }) => allowed || !here,
+    );
+  };
+}
+
 interface TraceContext {
   readonly world: PolicyWorld;
   readonly owners: AddressOwners;

@@ -40,7 +40,9 @@ export function daemonView(root: Root) {
     },
     policies: () => {
       const policy = children().policy?.getSnapshot();
-      return policy === undefined ? undefined : policyCounts(policy.context);
+      return policy === undefined
+        ? undefined
+        : policyCounts(policy.context, policy.children.flows?.getSnapshot().context.ended ?? 0);
     },
     /** Body of `/ready`. */
     readiness: (): Readiness => {
@@ -52,13 +54,14 @@ export function daemonView(root: Root) {
   } satisfies LiveSources;
 }
 
-function policyCounts({ ledger, enforced }: PolicyContext): PolicyCounts {
+function policyCounts({ ledger, enforced }: PolicyContext, ended: number): PolicyCounts {
   const unreadable = unreadablePolicies(ledger.policies).length;
   const refused = new Set((enforced?.problems ?? []).flatMap(({ policies }) => policies)).size;
   const all = Object.keys(ledger.policies).length;
   return {
     policies: { enforced: Math.max(all - unreadable - refused, 0), unreadable, refused },
     ...(enforced?.numbers ?? { isolated: 0, elements: 0 }),
+    ended,
   };
 }
 

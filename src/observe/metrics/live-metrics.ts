@@ -25,6 +25,8 @@ export interface PolicyCounts {
   readonly policies: Readonly<Record<"enforced" | "unreadable" | "refused", number>>;
   readonly isolated: number;
   readonly elements: number;
+  /** Flows that policies ended so far. */
+  readonly ended: number;
 }
 
 export function registerLiveMetrics(registry: Registry, sources: LiveSources): void {
@@ -91,6 +93,12 @@ export function registerLiveMetrics(registry: Registry, sources: LiveSources): v
     help: "Elements of all sets of the nftables table of NetworkPolicies.",
     labelNames: [],
     read: () => some(sources.policies()?.elements),
+  });
+  counterOf(registry, {
+    name: "headcni_policy_flows_ended_total",
+    help: "Flows that were open when a NetworkPolicy began to forbid them, and were ended.",
+    labelNames: [],
+    read: () => some(sources.policies()?.ended),
   });
   gaugeOf(registry, {
     name: "headcni_serving",

@@ -10,6 +10,7 @@ import { worldOf } from "../../domain/policy/compiled.ts";
 import { inNetns } from "../../lab/netns.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";
+import { startRemoteKernel } from "../netlink/support/remote-kernel.ts";
 import { type PolicyRig, policyRig } from "./policy-rig.ts";
 
 const [server, neighbour] = [
@@ -182,7 +183,14 @@ test("a flow that a policy forbids ends with its entry of conntrack, though both
       await load({ policyTypes: ["Ingress"] });
       const before = got;
       await until(() => got > before + 20, "an established flow goes on while its entry stands");
-      await run(inNetns(rig.netns, ["conntrack", "-D", "-p", "tcp", "--dport", "7000"]));
+      const kernel = await startRemoteKernel(rig.netns);
+      const flows = await kernel.state.listFlows([server[0]]);
+      const own = flows.filter(({ port: of }) => of === 7000);
+      expect(own).toMatchObject([{ source: remote[0], destination: server[0], protocol: "TCP" }]);
+      await kernel.state.endFlows(own);
+      // What is gone is fine.
+      await kernel.state.endFlows(own);
+      await kernel.close();
       // Both ends repeat what was not acknowledged, later and later.
       await until(async () => (await refusals("no-opener")) >= 4, "what both ends send is refused");
       const ended = got;

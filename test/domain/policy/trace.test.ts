@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { flowJudge } from "../../../src/domain/policy/flow-judge.ts";
 import { type TraceQuestion, traceFlow } from "../../../src/domain/policy/trace.ts";
 import { anyCluster, anyOpener, clusterNodes } from "./any-cluster.ts";
 import type { ApiCluster, ApiPod, Opener } from "./api-objects.ts";
@@ -18,6 +19,7 @@ test("it says of a flow what Kubernetes' words say, where this node enforces it"
   fc.assert(
     fc.property(anyCluster, fc.array(anyOpener, { minLength: 20, maxLength: 20 }), (cluster, openers) => {
       const world = worldOf(cluster);
+      const judge = flowJudge(world);
       for (const opener of openers) {
         // Its own node's are never judged, and another node's become its router address.
         if ([opener.source, opener.destination].some((address) => nodeAddresses.includes(address))) continue;
@@ -27,6 +29,11 @@ test("it says of a flow what Kubernetes' words say, where this node enforces it"
         const enforced = [egress, ingress].filter(({ here }) => here);
         const allowed = enforced.every((half) => half.allowed);
         expect({ opener, allowed }).toEqual({ opener, allowed: isAllowed(cluster, opener) });
+        const { from: source, to: destination, protocol, port } = askedFor(opener);
+        expect({ opener, ends: judge({ source, destination, protocol, port }) }).toEqual({
+          opener,
+          ends: !allowed,
+        });
         seen[`${allowed}`]++;
       }
     }),

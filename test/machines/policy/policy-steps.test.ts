@@ -5,7 +5,7 @@ import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { NetworkPolicy, PolicyPod } from "../../../src/domain/policy/network-policy.ts";
 import type { ObjectProblem, Reading } from "../../../src/domain/policy/policy-book.ts";
 import type { PolicyLedger, PolicyMemory } from "../../../src/domain/policy/policy-ledger.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
 import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const policy: NetworkPolicy = { namespace: "shop", name: "db", pods: [], ingress: [] };
@@ -65,7 +65,13 @@ const watches = (
     ["pods", "clusterPods"],
   ] as const
 ).map(([start, source]) => ({ start, input: { source, seed: "n1", parent: "<policy>" } }));
-const begins = [{ start: "watchTable" }, ...watches];
+const begins = [
+  { start: "memory", input: { seed: "n1" } },
+  { start: "flows" },
+  { start: "watchTable" },
+  ...watches,
+];
+const isForMemory = (deed: Deed) => "to" in deed && deed.to === "memory";
 const enforce = (ledger: Partial<PolicyLedger>, whole = false) => ({
   start: "enforce",
   input: { ledger: expect.objectContaining(ledger), whole },
@@ -75,15 +81,19 @@ const changed: PolicyEvent = { type: "table.changed", failure: byNft };
 const told = { to: "pod:0", type: "policies.inForce" };
 const numbers = { isolated: 0, elements: 0 };
 const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, mostMs: 10_000 }, "n1");
-const rewrite = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, mostMs: 60_000 }, "n1");
 
 function started() {
   const machine = drive(policyMachine, { seed: "n1" });
   return {
     ...machine,
     first: machine.start(),
+    send: (event: PolicyEvent) => machine.send(event).filter((deed) => !isForMemory(deed)),
+    fire: (delayMs: number) => machine.fire(delayMs).filter((deed) => !isForMemory(deed)),
+    /** What the memory's child is told. */
+    remembers: (event: PolicyEvent) => machine.send(event).filter(isForMemory),
     /** What is asked for now is in force. */
-    enforced: (problems: Enforced["problems"] = []) => machine.done("enforce", { numbers, problems }),
+    enforced: (problems: Enforced["problems"] = [], narrows = false) =>
+      machine.done("enforce", { numbers, problems, narrows }),
     table: () => machine.at().working.table,
   };
 }
@@ -94,7 +104,7 @@ function working(memory: PolicyMemory | null = null) {
   return policyDesk;
 }
 
-/** All is known and in force; the memory waits to be written. */
+/** All is known and in force. */
 function inForce(...listed: readonly PolicyEvent[]) {
   const desk = working();
   for (const event of [policies(), namespaces, pods(), nodes, recovered, ...listed]) desk.send(event);
@@ -263,6 +273,22 @@ describe("a pod that asks", () => {
   });
 });
 
+describe("flows of before", () => {
+  const narrowed = { to: "flows", type: "flows.narrowed" };
+
+  it("are looked through once what may forbid them is in force", () => {
+    const { send, enforced } = inForce();
+    send(podPut(web));
+    expect(enforced([], true)).toEqual([narrowed]);
+  });
+
+  it("are looked through again after a watch failed, for their child began anew", () => {
+    const { fail, fire } = inForce();
+    fail("pods", broken);
+    expect(fire(5_000)).toContainEqual(narrowed);
+  });
+});
+
 describe("what is known", () => {
   it("is stale while any watch is lost", () => {
     const { send, at } = inForce();
@@ -278,29 +304,31 @@ describe("what is known", () => {
     expect(fail("pods", broken)).toContainEqual(counted());
     expect(at()).toBe("crashed");
     expect(send(wanted())).toEqual([]);
-    const again = fire(5_000);
-    expect(again).toEqual([...begins, enforce({ attached: { [key]: attached } })]);
+    expect(fire(5_000)).toEqual([
+      ...begins,
+      enforce({ attached: { [key]: attached } }),
+      { to: "flows", type: "flows.narrowed" },
+    ]);
     expect(at().working.knowledge).toBe("unknown");
     for (const event of [policies(), namespaces, pods(web)]) send(event);
     expect(at().working.knowledge).toBe("current");
   });
 
-  it("is written down 5 s after it changed, once it was heard as a whole, ever more slowly while that fails", () => {
-    const { send, fire, fail, done, at, context } = inForce(pods(web));
-    const write = {
-      start: "remember",
-      input: { memory: { policies: {}, namespaces: {}, pods: { "shop/web": web } } },
-    };
-    expect(fire(5_000)).toEqual([write]);
-    expect(fail("remember", broken)).toEqual([counted()]);
-    expect(fire(rewrite(0))).toEqual([write]);
-    const { policies: known, namespaces: names, pods: all } = context().ledger;
-    done("remember", { policies: known, namespaces: names, pods: all });
-    expect(at().working.memory).toBe("kept");
-    expect(context().attempt).toBe(0);
-    send(podPut({ ...web, ended: true }));
-    expect(at().working.memory).toBe("gathering");
-    expect(working().at().working.memory).toBe("kept");
+  it("is kept in the state directory whenever it changes, once it was heard as a whole", () => {
+    const wanted = (all: readonly PolicyPod[]) => ({
+      ...{ to: "memory", type: "memory.wanted" },
+      memory: {
+        ...{ policies: {}, namespaces: {} },
+        pods: Object.fromEntries(all.map((pod) => [`shop/${pod.name}`, pod])),
+      },
+    });
+    const { remembers } = working();
+    expect(remembers(pods(web))).toEqual([]);
+    expect(remembers(podPut({ ...web, ended: true }))).toEqual([]);
+    expect(remembers(policies())).toEqual([]);
+    expect(remembers(namespaces)).toEqual([wanted([{ ...web, ended: true }])]);
+    expect(remembers(namespaces)).toEqual([]);
+    expect(remembers(podPut(web))).toEqual([wanted([web])]);
   });
 });
 
@@ -351,8 +379,9 @@ it("takes every transition of its machine", async () => {
       watch: { done: [] },
       watchTable: { done: [] },
       recall: { done: [null, memory] },
-      remember: { done: [memory] },
-      enforce: { done: [{ numbers, problems: [] }] },
+      enforce: { done: [true, false].map((narrows) => ({ numbers, problems: [], narrows })) },
+      memory: { done: [] },
+      flows: { done: [] },
     },
     keepsFailures: "of parts that go on side by side",
     stateKey: ({ context }) => [

@@ -17,6 +17,8 @@ export function kernelState({ command }: WorkerClient, listeners: ChangeListener
     observe: command("observe"),
     apply: command("apply"),
     changeElements: command("changeElements"),
+    listFlows: command("listFlows"),
+    endFlows: command("endFlows"),
     readSysctls: command("readSysctls"),
     writeSysctls: command("writeSysctls"),
     watch: (listener) => {

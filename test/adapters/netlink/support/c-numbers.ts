@@ -35,7 +35,12 @@ const headers = [
     "linux/nsfs",
     "linux/rtnetlink",
   ],
-  ...["linux/netfilter", "linux/netfilter/nfnetlink", "linux/netfilter/nf_tables"],
+  ...[
+    "linux/netfilter",
+    "linux/netfilter/nfnetlink",
+    "linux/netfilter/nf_tables",
+    "linux/netfilter/nfnetlink_conntrack",
+  ],
 ];
 
 /**
