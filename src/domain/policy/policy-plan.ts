@@ -42,14 +42,17 @@ export function policyPlan(
   const problems: PolicyProblem[] = [];
   const combinationOf = combinations(limits, (problem) => problems.push(problem));
   const podsByUid = new Map(world.pods.map((pod) => [pod.runtimeUid, pod]));
+  const byNamespace = Map.groupBy(world.policies, ({ namespace }) => namespace);
   const jumps = new Map<string, Map<string, string>>();
   const isolated = new Set<string>();
 
   for (const attached of world.attached) {
     const pod = podsByUid.get(attached.podUid);
+    const namespace = pod?.namespace ?? attached.namespace;
+    const policies = namespace === "" ? world.policies : (byNamespace.get(namespace) ?? []);
     const isolations = directions.map((direction) => ({
       direction,
-      isolation: isolationOf(attached, pod, direction, world.policies),
+      isolation: isolationOf(attached, pod, direction, policies),
     }));
     if (isolations.every(({ isolation }) => isolation.kind === "none")) continue;
     // In both directions, whichever is isolated: a flow that ended must not begin again from its other end.

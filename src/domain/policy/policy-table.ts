@@ -30,7 +30,10 @@ export function policyState(
   const plan =
     before !== undefined && samePlan(before, world) ? before.state.plan : policyPlan(world, limits);
   const namespaces = namespaceLabels(world.namespaces);
-  const owners = addressOwners(world);
+  const owners = addressOwners(
+    world,
+    before === undefined ? undefined : { world: before.world, owners: before.state.owners },
+  );
   const names = tooMany(limits, plan, owners, namespaces);
   const tooLarge = plan.memberSets.filter(({ name }) => names.has(name));
   if (tooLarge.length === 0) return { plan, owners, namespaces, problems: plan.problems };

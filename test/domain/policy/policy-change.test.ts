@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { policyChange } from "../../../src/domain/policy/policy-change.ts";
+import { policyLimits } from "../../../src/domain/policy/policy-limits.ts";
 import { policyState, policyTable } from "../../../src/domain/policy/policy-table.ts";
 import { applyTableChange, sorted } from "../../support/apply-table-change.ts";
 import { anyChange, anyRemoteChange } from "./any-cluster.ts";
@@ -20,6 +21,8 @@ test.each([
         (pod) => world.pods.find((one) => JSON.stringify(one) === JSON.stringify(pod)) ?? pod,
       );
       const [before, after] = [policyState(world), policyState({ ...next, pods })];
+      const { owners } = policyState({ ...next, pods }, policyLimits, { world, state: before });
+      expect(new Map([...owners].sort())).toEqual(new Map([...after.owners].sort()));
       const change = policyChange(before, after);
       if (change.elements.length > 0 || change.rules !== undefined) changed++;
       expect(sorted(applyTableChange(policyTable(before), change))).toEqual(sorted(policyTable(after)));
