@@ -105,8 +105,10 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
       if (forbidden.length > 0) await kernel.endFlows(forbidden);
       return forbidden.length;
     },
-    watch: (changed) =>
-      kernel.watch(({ namespace, what, subject, policies }) => {
+    watch: (changed) => {
+      // Of loads before nothing may be told any more; one that is told all the same costs a load.
+      own = 0;
+      return kernel.watch(({ namespace, what, subject, policies }) => {
         if (namespace !== "node") return;
         if (what === "overrun") {
           own = 0;
@@ -115,7 +117,8 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
         if (what !== "nftables" || policies === undefined) return;
         if (subject === ourProgram && own > 0) own -= 1;
         else changed(visibleLine(subject));
-      }),
+      });
+    },
   };
 }
 
