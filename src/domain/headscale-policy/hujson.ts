@@ -1,0 +1,104 @@
+import { parse, type ValueNode } from "@humanwhocodes/momoa";
+import { type Place, PolicyTextError } from "./policy-text-error.ts";
+
+/** A value of a HuJSON text, and where it begins. */
+export type Hujson = { readonly at: Place } & (
+  | { readonly kind: "text"; readonly value: string }
+  | { readonly kind: "list"; readonly items: readonly Hujson[] }
+  | { readonly kind: "object"; readonly members: readonly HujsonMember[] }
+  /** A number or a boolean, which a policy has nowhere that counts here. */
+  | { readonly kind: "other"; readonly value: number | boolean }
+  | { readonly kind: "null" }
+);
+
+export interface HujsonMember {
+  readonly name: string;
+  /** Of the name. */
+  readonly at: Place;
+  readonly value: Hujson;
+}
+
+/** A policy has six levels; the parser calls itself for each. */
+const mostLevels = 100;
+
+/**
+ * JSON with comments and trailing commas (HuJSON), as Headscale's policy is written. Refuses what Headscale refuses in it
+ * (github.com/tailscale/hujson, go-json-experiment): a name twice in one object, control characters in texts. Throws PolicyTextError
+ * NO_HUJSON.
+ */
+export function readHujson(text: string): Hujson {
+  try {
+    return treeOf(parse(text, { mode: "jsonc", allowTrailingCommas: true }).body, text, 1);
+  } catch (error) {
+    if (error instanceof PolicyTextError) throw error;
+    if (error instanceof RangeError) throw refusal({ line: 1, column: 1 }, tooDeep);
+    const at = placeOf(error);
+    throw at === undefined ? error : refusal(at, `finds ${foundAt(text, at.offset)}`);
+  }
+}
+
+const tooDeep = `finds more than ${mostLevels} levels of brackets`;
+
+function refusal({ line, column }: Place, fault: string): PolicyTextError {
+  return new PolicyTextError("NO_HUJSON", { line, column }, fault);
+}
+
+/** The parser's errors are told by what they carry. */
+function placeOf(error: unknown): (Place & { readonly offset: number }) | undefined {
+  const { line, column, offset } = error as Record<string, unknown>;
+  const told = typeof line === "number" && typeof column === "number" && typeof offset === "number";
+  return told ? { line, column, offset } : undefined;
+}
+
+function foundAt(text: string, offset: number): string {
+  const [character] = text.slice(offset, offset + 2);
+  return character === undefined
+    ? "the end of the text too early"
+    : `${JSON.stringify(character)} out of place`;
+}
+
+function treeOf(node: ValueNode, text: string, level: number): Hujson {
+  const { line, column, offset } = node.loc.start;
+  const at = { line, column };
+  if (level > mostLevels) throw refusal(at, tooDeep);
+  switch (node.type) {
+    case "String":
+      refuseControls(text.slice(offset, node.loc.end.offset), at);
+      return { at, kind: "text", value: node.value };
+    case "Array":
+      return { at, kind: "list", items: node.elements.map(({ value }) => treeOf(value, text, level + 1)) };
+    case "Object": {
+      const members = node.members.map(({ name, value }): HujsonMember => {
+        const named = treeOf(name as ValueNode, text, level + 1);
+        // An identifier as a name is JSON5's alone.
+        return {
+          name: named.kind === "text" ? named.value : "",
+          at: named.at,
+          value: treeOf(value, text, level + 1),
+        };
+      });
+      refuseTwice(members);
+      return { at, kind: "object", members };
+    }
+    case "Null":
+      return { at, kind: "null" };
+    case "Number":
+    case "Boolean":
+      return { at, kind: "other", value: node.value };
+    default:
+      throw refusal(at, `finds ${node.type}, which JSON has not`);
+  }
+}
+
+function refuseControls(quoted: string, at: Place): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  if (/[\u0000-\u001f]/.test(quoted)) throw refusal(at, "finds a control character in a text");
+}
+
+function refuseTwice(members: readonly HujsonMember[]): void {
+  const names = new Set<string>();
+  for (const { name, at } of members) {
+    if (names.has(name)) throw refusal(at, `finds ${JSON.stringify(name)} a second time`);
+    names.add(name);
+  }
+}

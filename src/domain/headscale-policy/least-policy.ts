@@ -1,0 +1,67 @@
+import { magicDnsAddress, tailnetRange } from "../kernel-constants.ts";
+import { addressAt, parsePrefix, prefixSize } from "../prefix.ts";
+import { addressAlias, memberNames, memberTags, type PolicyNeeds } from "./policy-needs.ts";
+
+/** The attribute by which tailscaled keeps the network map on disk: it then starts while Headscale is away. */
+export const cachedMaps = "cache-network-maps";
+
+/** A policy as it is written; its parts are in the order of the file. */
+export interface LeastPolicy {
+  readonly tagOwners: Readonly<Record<string, readonly string[]>>;
+  readonly autoApprovers?: { readonly routes: Readonly<Record<string, readonly string[]>> };
+  readonly grants: readonly Grant[];
+  readonly nodeAttrs: readonly { readonly target: readonly string[]; readonly attr: readonly string[] }[];
+  readonly tests: readonly PolicyTest[];
+}
+
+interface Grant {
+  readonly src: readonly string[];
+  readonly dst: readonly string[];
+  readonly ip: readonly string[];
+}
+
+/** Headscale takes no policy that fails one (hscontrol/policy/v2/test.go). */
+interface PolicyTest {
+  readonly src: string;
+  readonly proto?: "tcp" | "udp";
+  readonly accept?: readonly string[];
+  readonly deny?: readonly string[];
+}
+
+/** The policy that gives the cluster what it needs, and nobody anything else. */
+export function leastPolicy(needs: PolicyNeeds): LeastPolicy {
+  const { supernets, nodePorts, elsewhere, approves } = needs;
+  const names = memberNames(needs);
+  const routes = Object.fromEntries(supernets.map((supernet) => [supernet, names]));
+  return {
+    tagOwners: Object.fromEntries(memberTags(needs).map((tag) => [tag, []])),
+    ...(approves ? { autoApprovers: { routes } } : {}),
+    grants: [
+      // One for each family: no packet goes from one to the other.
+      ...supernets.map((supernet) => ({ src: [supernet], dst: [supernet], ip: ["*"] })),
+      ...(nodePorts.length === 0
+        ? []
+        : [{ src: names, dst: names, ip: nodePorts.map((port) => `tcp:${port}`) }]),
+      ...elsewhere.map((place) => ({ src: names, dst: [addressAlias(place)], ip: [`tcp:${place.port}`] })),
+    ],
+    nodeAttrs: [{ target: names, attr: [cachedMaps] }],
+    tests: supernets.flatMap(testsOf),
+  };
+}
+
+/**
+ * Of addresses alone: a test that names a tag or a user fails while nobody has it. Pods reach pods from one end of the supernet to the
+ * other, and neither do pods reach members of the tailnet nor these them; tailscaled's resolver stands for an address of a member.
+ */
+function testsOf(supernet: string): readonly PolicyTest[] {
+  const prefix = parsePrefix(supernet);
+  const low = addressAt(prefix, 1n);
+  const high = addressAt(prefix, prefixSize(prefix) - 2n);
+  const at = (address: string, port: number) => `${address.includes(":") ? `[${address}]` : address}:${port}`;
+  return [
+    { src: low, proto: "tcp", accept: [at(high, 443)] },
+    { src: high, proto: "udp", accept: [at(low, 53)] },
+    { src: low, deny: [at(magicDnsAddress[prefix.family], 443)] },
+    { src: tailnetRange[prefix.family], deny: [at(low, 443), at(high, 443)] },
+  ];
+}
