@@ -1,5 +1,5 @@
-import { magicDnsAddress, tailnetRange } from "../kernel-constants.ts";
-import { addressAt, parsePrefix, prefixSize } from "../prefix.ts";
+import { magicDnsAddress, tailnetRange } from "../kernel/kernel-constants.ts";
+import { addressAt, parsePrefix, prefixSize } from "../addresses/prefix.ts";
 import { addressAlias, memberNames, memberTags, type PolicyNeeds } from "./policy-needs.ts";
 
 /** The attribute by which tailscaled keeps the network map on disk: it then starts while Headscale is away. */

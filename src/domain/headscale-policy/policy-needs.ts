@@ -1,5 +1,5 @@
-import { tailnetRange } from "../kernel-constants.ts";
-import { containsPrefix, hostPrefix, parsePrefix } from "../prefix.ts";
+import { tailnetRange } from "../kernel/kernel-constants.ts";
+import { containsPrefix, hostPrefix, parsePrefix } from "../addresses/prefix.ts";
 import { type Member, readAddresses } from "./aliases.ts";
 
 /** What the configuration says. */

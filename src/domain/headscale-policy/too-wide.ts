@@ -1,4 +1,4 @@
-import { containsPrefix, overlaps, parsePrefix } from "../prefix.ts";
+import { containsPrefix, overlaps, parsePrefix } from "../addresses/prefix.ts";
 import { meansMember, prefixesOf, readAddresses } from "./aliases.ts";
 import type { HeadscalePolicy, Owned, PlacedText, RuleTarget } from "./policy.ts";
 import type { PolicyFinding } from "./policy-finding.ts";

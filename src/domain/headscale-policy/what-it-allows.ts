@@ -1,4 +1,4 @@
-import { containsPrefix, overlaps, type Prefix, parsePrefix } from "../prefix.ts";
+import { containsPrefix, overlaps, type Prefix, parsePrefix } from "../addresses/prefix.ts";
 import { coverTogether, type Member, meansMember, prefixesOf, readAddresses } from "./aliases.ts";
 import type { HeadscalePolicy, PolicyRule, PortRange, RuleTarget } from "./policy.ts";
 
