@@ -1,5 +1,12 @@
+import {
+  containsPrefix,
+  hostPrefix,
+  overlaps,
+  type Prefix,
+  PrefixError,
+  parsePrefix,
+} from "../addresses/prefix.ts";
 import { tailnetRange } from "../kernel/kernel-constants.ts";
-import { containsPrefix, hostPrefix, overlaps, type Prefix, PrefixError, parsePrefix } from "../addresses/prefix.ts";
 import type { HeadscalePolicy } from "./policy.ts";
 
 /** As whom a policy knows a machine: by each of its tags, or, without one, by its user. */

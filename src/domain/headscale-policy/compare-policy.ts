@@ -10,7 +10,7 @@ import { tooWide } from "./too-wide.ts";
  * Throws PolicyTextError.
  */
 export function comparePolicy(text: string, needs: PolicyNeeds): readonly PolicyFinding[] {
-  const policy = text.trim() === "" ? noPolicy : readPolicy(text);
+  const policy = text === "" ? noPolicy : readPolicy(text);
   return [...missing(policy, needs), ...tooWide(policy, needs)];
 }
 
@@ -23,4 +23,5 @@ const noPolicy: HeadscalePolicy = {
   exitNode: [],
   rules: undefined,
   nodeAttrs: [],
+  tests: [],
 };

@@ -1,5 +1,5 @@
-import { magicDnsAddress, tailnetRange } from "../kernel/kernel-constants.ts";
 import { addressAt, parsePrefix, prefixSize } from "../addresses/prefix.ts";
+import { magicDnsAddress, tailnetRange } from "../kernel/kernel-constants.ts";
 import { addressAlias, memberNames, memberTags, type PolicyNeeds } from "./policy-needs.ts";
 
 /** The attribute by which tailscaled keeps the network map on disk: it then starts while Headscale is away. */
@@ -21,7 +21,7 @@ interface Grant {
 }
 
 /** Headscale takes no policy that fails one (hscontrol/policy/v2/test.go). */
-interface PolicyTest {
+export interface PolicyTest {
   readonly src: string;
   readonly proto?: "tcp" | "udp";
   readonly accept?: readonly string[];
@@ -30,7 +30,7 @@ interface PolicyTest {
 
 /** The policy that gives the cluster what it needs, and nobody anything else. */
 export function leastPolicy(needs: PolicyNeeds): LeastPolicy {
-  const { supernets, nodePorts, elsewhere, approves } = needs;
+  const { supernets, nodePorts, kubeletPorts, elsewhere, approves } = needs;
   const names = memberNames(needs);
   const routes = Object.fromEntries(supernets.map((supernet) => [supernet, names]));
   return {
@@ -39,14 +39,20 @@ export function leastPolicy(needs: PolicyNeeds): LeastPolicy {
     grants: [
       // One for each family: no packet goes from one to the other.
       ...supernets.map((supernet) => ({ src: [supernet], dst: [supernet], ip: ["*"] })),
-      ...(nodePorts.length === 0
-        ? []
-        : [{ src: names, dst: names, ip: nodePorts.map((port) => `tcp:${port}`) }]),
-      ...elsewhere.map((place) => ({ src: names, dst: [addressAlias(place)], ip: [`tcp:${place.port}`] })),
+      ...(nodePorts.length === 0 ? [] : [{ src: names, dst: names, ip: tcp(nodePorts) }]),
+      ...elsewhere.flatMap((place) => [
+        { src: names, dst: [addressAlias(place)], ip: tcp([place.port]) },
+        { src: [addressAlias(place)], dst: names, ip: tcp(kubeletPorts) },
+      ]),
     ],
     nodeAttrs: [{ target: names, attr: [cachedMaps] }],
     tests: supernets.flatMap(testsOf),
   };
+}
+
+/** As a grant has them. */
+export function tcp(ports: readonly number[]): readonly string[] {
+  return ports.map((port) => `tcp:${port}`);
 }
 
 /**

@@ -1,8 +1,9 @@
-import { cachedMaps } from "./least-policy.ts";
-import type { HeadscalePolicy } from "./policy.ts";
+import { cachedMaps, leastPolicy, type PolicyTest, tcp } from "./least-policy.ts";
+import type { HeadscalePolicy, PolicyAssertion } from "./policy.ts";
 import type { PolicyFinding } from "./policy-finding.ts";
 import { addressAlias, memberNames, memberTags, type PolicyNeeds } from "./policy-needs.ts";
-import { approves, hasAttribute, joinsNodes, leadsTo, silentProtocols } from "./what-it-allows.ts";
+import { readProtocol } from "./read-ports.ts";
+import { approves, hasAttribute, joinsNodes, leadsFrom, leadsTo, silentProtocols } from "./what-it-allows.ts";
 
 type Lack = Omit<PolicyFinding, "kind" | "at">;
 
@@ -14,6 +15,7 @@ export function missing(policy: HeadscalePolicy, needs: PolicyNeeds): readonly P
     ...pods(policy, needs),
     ...nodes(policy, needs),
     ...attributes(policy, needs),
+    ...tests(policy, needs),
   ];
   return lacks.map((lack) => ({ kind: "missing", at: undefined, ...lack }));
 }
@@ -40,7 +42,7 @@ function approvers(policy: HeadscalePolicy, needs: PolicyNeeds): readonly Lack[]
     return [
       {
         part: "autoApprovers" as const,
-        found: `autoApprovers.routes approve not all of ${supernet} for ${names.join(", ")}`,
+        found: `autoApprovers.routes do not approve all of ${supernet} for ${names.join(", ")}`,
         why: "Routes of nodes wait for approval for ever, and their pods stay unreachable from others.",
         todo: `Add ${JSON.stringify(supernet)}: ${JSON.stringify(names)} to autoApprovers.routes.`,
       },
@@ -55,7 +57,7 @@ function pods(policy: HeadscalePolicy, { supernets }: PolicyNeeds): readonly Lac
     return [
       {
         part: "rules" as const,
-        found: `no rule lets all of ${supernet} reach all of it on all ports by ${silent.join(", ")}`,
+        found: `no rule lets all of ${supernet} reach all of ${supernet} on every port (${silent.join(", ")})`,
         why: "Packets keep their pods' addresses in the tailnet; tags and autogroups stand for members' own addresses.",
         todo: `Add ${grantText([supernet], [supernet], ["*"])} to grants.`,
       },
@@ -69,14 +71,20 @@ function nodes(policy: HeadscalePolicy, needs: PolicyNeeds): readonly Lack[] {
     "Nodes have tailnet addresses as their InternalIP: kubelets and the API server are reached by them.";
   const closed = needs.nodePorts.filter((port) => !joinsNodes(policy, needs.members, port));
   const away = needs.elsewhere.filter((place) => !leadsTo(policy, needs.members, place));
+  const back = needs.elsewhere.flatMap((place) =>
+    needs.kubeletPorts
+      .filter((port) => !leadsFrom(policy, place, needs.members, port))
+      .map((port) => ({ place, port })),
+  );
   return [
-    ...closed.map((port) => ({ dst: names, port })),
-    ...away.map((place) => ({ dst: [addressAlias(place)], port: place.port })),
-  ].map(({ dst, port }) => ({
+    ...closed.map((port) => ({ src: names, dst: names, port })),
+    ...away.map((place) => ({ src: names, dst: [addressAlias(place)], port: place.port })),
+    ...back.map(({ place, port }) => ({ src: [addressAlias(place)], dst: names, port })),
+  ].map(({ src, dst, port }) => ({
     part: "rules",
-    found: `no rule lets ${names.join(", ")} reach ${dst.join(", ")} on TCP port ${port}`,
+    found: `no rule lets ${src.join(", ")} reach ${dst.join(", ")} on TCP port ${port}`,
     why,
-    todo: `Add ${grantText(names, dst, [`tcp:${port}`])} to grants.`,
+    todo: `Add ${grantText(src, dst, tcp([port]))} to grants.`,
   }));
 }
 
@@ -92,6 +100,34 @@ function attributes(policy: HeadscalePolicy, needs: PolicyNeeds): readonly Lack[
       todo: `Add ${JSON.stringify({ target: names, attr: [cachedMaps] })} to nodeAttrs.`,
     },
   ];
+}
+
+function tests(policy: HeadscalePolicy, needs: PolicyNeeds): readonly Lack[] {
+  const lacking = leastPolicy(needs).tests.filter((wanted) => !tries(policy.tests, wanted));
+  if (lacking.length === 0) return [];
+  const texts = lacking.map((test) => JSON.stringify(test));
+  return [
+    {
+      part: "tests",
+      found: `tests lack ${texts.length === 1 ? "an entry" : `${texts.length} entries`} that headcnictl policy prints`,
+      why: "By its tests alone Headscale refuses a change of the policy that cuts pods off or opens them.",
+      todo: `Add to tests: ${texts.join(", ")}`,
+    },
+  ];
+}
+
+/** Whether the policy's tests, all together, try what one is to try. */
+function tries(
+  given: readonly PolicyAssertion[],
+  { src, proto, accept = [], deny = [] }: PolicyTest,
+): boolean {
+  const near = given.filter(
+    (one) => one.src === src && readProtocol(one.proto) === readProtocol(proto ?? ""),
+  );
+  return (
+    accept.every((place) => near.some((one) => one.accept.includes(place))) &&
+    deny.every((place) => near.some((one) => one.deny.includes(place)))
+  );
 }
 
 function grantText(src: readonly string[], dst: readonly string[], ip: readonly string[]): string {

@@ -5,7 +5,7 @@ export interface PolicyFinding {
   /** `wide`: it allows more than the cluster needs. */
   readonly kind: "missing" | "wide";
   /** Of the policy; `rules` are `acls` and `grants`. */
-  readonly part: "tagOwners" | "autoApprovers" | "rules" | "nodeAttrs";
+  readonly part: "tagOwners" | "autoApprovers" | "rules" | "nodeAttrs" | "tests";
   /** Where it stands; undefined for what is not there. */
   readonly at: Place | undefined;
   readonly found: string;

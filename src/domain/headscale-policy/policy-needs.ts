@@ -1,5 +1,5 @@
-import { tailnetRange } from "../kernel/kernel-constants.ts";
 import { containsPrefix, hostPrefix, parsePrefix } from "../addresses/prefix.ts";
+import { tailnetRange } from "../kernel/kernel-constants.ts";
 import { type Member, readAddresses } from "./aliases.ts";
 
 /** What the configuration says. */
@@ -25,6 +25,8 @@ export interface PolicyNode {
 export interface ApiServerPlace {
   readonly address: string;
   readonly port: number;
+  /** As whom Headscale knows the machine that has the address; empty where nobody asked it. */
+  readonly names: Member["names"];
 }
 
 export interface ClusterFacts {
@@ -43,8 +45,10 @@ export interface PolicyNeeds {
   readonly tags: readonly string[];
   /** What nodes reach of nodes at their tailnet addresses, over TCP; in order. */
   readonly nodePorts: readonly number[];
-  /** What nodes reach of machines that are none. */
+  /** API servers at tailnet addresses of machines that are no Nodes: nodes reach them, and they the kubelets. */
   readonly elsewhere: readonly ApiServerPlace[];
+  /** Of the nodes at tailnet addresses; among `nodePorts`, in order. */
+  readonly kubeletPorts: readonly number[];
   /** Whether the policy approves pods' routes. */
   readonly approves: boolean;
   /** Whether nodes are their owners' machines, which do other things in the tailnet as well. */
@@ -72,7 +76,7 @@ export function policyNeeds(
     supernets,
     members,
     tags,
-    ...(onTailnet ? wayBetweenNodes(nodes, facts) : { nodePorts: [], elsewhere: [] }),
+    ...(onTailnet ? wayBetweenNodes(nodes, facts) : { nodePorts: [], elsewhere: [], kubeletPorts: [] }),
     approves: approval === "policy",
     owned: mode === "host" || onTailnet,
   };
@@ -81,16 +85,21 @@ export function policyNeeds(
 function wayBetweenNodes(
   nodes: readonly PolicyNode[],
   facts: ClusterFacts | undefined,
-): Pick<PolicyNeeds, "nodePorts" | "elsewhere"> {
+): Pick<PolicyNeeds, "nodePorts" | "elsewhere" | "kubeletPorts"> {
   const own = new Set(nodes.flatMap(({ addresses }) => addresses));
   const places = facts?.apiServer?.filter(({ address }) => isTailnetAddress(address));
   const kubelets = nodes.length > 0 ? nodes.map((node) => node.kubeletPort) : [kubeletPort];
   const servers =
     places?.filter(({ address }) => own.has(address)).map(({ port }) => port) ?? ([apiServerPort] as const);
   return {
-    nodePorts: [...new Set([...servers, ...kubelets])].toSorted((one, other) => one - other),
+    nodePorts: inOrder([...servers, ...kubelets]),
     elsewhere: places?.filter(({ address }) => !own.has(address)) ?? [],
+    kubeletPorts: inOrder(kubelets),
   };
+}
+
+function inOrder(ports: readonly number[]): readonly number[] {
+  return [...new Set(ports)].toSorted((one, other) => one - other);
 }
 
 function isTailnetAddress(text: string): boolean {
@@ -114,6 +123,6 @@ export function memberTags({ members }: Pick<PolicyNeeds, "members">): readonly 
 }
 
 /** An address as an alias. */
-export function addressAlias({ address }: ApiServerPlace): string {
+export function addressAlias({ address }: Pick<ApiServerPlace, "address">): string {
   return hostPrefix(address);
 }

@@ -1,8 +1,8 @@
 import type { Place } from "./policy-text-error.ts";
 
 /**
- * A policy of Headscale as far as it decides about pods and nodes (hscontrol/policy/v2/types.go, 0.29). Names of others, `ssh`, `tests`
- * and the rest are its operator's.
+ * A policy of Headscale as far as it decides about pods and nodes (hscontrol/policy/v2/types.go, 0.29). Names of others, `ssh` and the
+ * rest are its operator's.
  */
 export interface HeadscalePolicy {
   /** Users by group. */
@@ -17,6 +17,7 @@ export interface HeadscalePolicy {
   /** Those of `acls` and of `grants`; undefined where it has neither: then everybody reaches everybody. */
   readonly rules: readonly PolicyRule[] | undefined;
   readonly nodeAttrs: readonly AttributeRule[];
+  readonly tests: readonly PolicyAssertion[];
 }
 
 /** A text of the policy, and where it stands. */
@@ -49,6 +50,16 @@ export interface PortRange {
   readonly protocol: string;
   readonly first: number;
   readonly last: number;
+}
+
+/** What Headscale tries before it takes the policy (hscontrol/policy/v2/test.go). */
+export interface PolicyAssertion {
+  readonly src: string;
+  /** "" for all that is meant without one. */
+  readonly proto: string;
+  /** Destinations with ports. */
+  readonly accept: readonly string[];
+  readonly deny: readonly string[];
 }
 
 export interface AttributeRule {

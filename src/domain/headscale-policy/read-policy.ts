@@ -1,5 +1,12 @@
 import { type Hujson, type HujsonMember, readHujson } from "./hujson.ts";
-import type { AttributeRule, HeadscalePolicy, Owned, PlacedText, PolicyRule } from "./policy.ts";
+import type {
+  AttributeRule,
+  HeadscalePolicy,
+  Owned,
+  PlacedText,
+  PolicyAssertion,
+  PolicyRule,
+} from "./policy.ts";
 import { type Place, PolicyTextError } from "./policy-text-error.ts";
 import { readAclTarget, readGrantPorts } from "./read-ports.ts";
 
@@ -8,8 +15,15 @@ import { readAclTarget, readGrantPorts } from "./read-ports.ts";
  * whatever they hold: `headscale policy check` judges those. Throws PolicyTextError.
  */
 export function readPolicy(text: string): HeadscalePolicy {
-  return policyOf(fieldsOf(readHujson(text), "a policy"));
+  const tree = readHujson(text);
+  const members = membersOf(tree, "a policy");
+  if (members.length > 0 && !members.some(({ name }) => parts.includes(name.toLowerCase())))
+    throw wrongShape(tree.at, "finds no part of a policy, such as tagOwners, autoApprovers or grants");
+  return policyOf(fieldsOf(tree, "a policy"));
 }
+
+/** In small letters. `ssh` alone is a policy, too. */
+const parts = "groups hosts tagowners autoapprovers acls grants nodeattrs tests ssh sshtests".split(" ");
 
 function wrongShape(at: Place, fault: string): PolicyTextError {
   return new PolicyTextError("NO_POLICY", at, fault);
@@ -36,6 +50,7 @@ function policyOf(field: Fields): HeadscalePolicy {
       ? undefined
       : [...itemsOf(acls, "acls").map(aclOf), ...itemsOf(grants, "grants").map(grantOf)],
     nodeAttrs: itemsOf(field("nodeAttrs"), "nodeAttrs").map(attributesOf),
+    tests: itemsOf(field("tests"), "tests").map(assertionOf),
   };
 }
 
@@ -80,6 +95,16 @@ function grantOf(item: Hujson): PolicyRule {
 function attributesOf(item: Hujson): AttributeRule {
   const field = fieldsOf(item, "an entry of nodeAttrs");
   return { targets: aliasesOf(field("target"), "target"), attributes: textsOf(field("attr"), "attr") };
+}
+
+function assertionOf(item: Hujson): PolicyAssertion {
+  const field = fieldsOf(item, "a test");
+  const one = (name: string) => {
+    const value = field(name);
+    return value === undefined ? "" : textOf(value, `a test's ${name}`).text.trim();
+  };
+  const many = (name: string) => textsOf(field(name), name).map(({ text }) => text.trim());
+  return { src: one("src"), proto: one("proto"), accept: many("accept"), deny: many("deny") };
 }
 
 /** Headscale takes blanks around these (AliasEnc). */

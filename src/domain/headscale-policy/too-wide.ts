@@ -45,10 +45,10 @@ function strangers(policy: HeadscalePolicy, needs: PolicyNeeds): readonly Excess
     .map(({ entry, approver }) => ({
       part: "autoApprovers",
       at: approver.at,
-      found: `routes of ${approver.text} in ${entry.text} are approved unasked, and pods' addresses are among them`,
+      found: `routes of ${approver.text} in ${entry.text} are approved automatically, and pods' addresses are among them`,
       why: needs.approves
         ? "Who serves a node's prefix gets the packets for its pods."
-        : "Not the policy is to approve the routes of nodes, and what it approves comes back whoever withdraws it.",
+        : "With approval: api the policy is not to approve routes of nodes: what it approves comes back whoever withdraws it.",
       todo: `Name ${needs.supernets.join(" and ")} for ${needs.approves ? memberNames(needs).join(", ") : "nobody"} alone.`,
     }));
 }
@@ -63,7 +63,7 @@ function announcements(policy: HeadscalePolicy, needs: PolicyNeeds): readonly Ex
     .map(({ entry, approver }) => ({
       part: "autoApprovers",
       at: approver.at,
-      found: `routes of ${approver.text} in ${entry.text} are approved unasked, beyond ${needs.supernets.join(" and ")}`,
+      found: `routes of ${approver.text} in ${entry.text} are approved automatically, beyond ${needs.supernets.join(" and ")}`,
       why: "A node could announce a network of somebody else, and get its packets.",
       todo: `Approve ${needs.supernets.join(" and ")} for ${approver.text}, and other networks for other tags.`,
     }));
@@ -75,7 +75,7 @@ function exitNodes({ exitNode }: HeadscalePolicy, { owned, tags }: PolicyNeeds):
     .map(({ text, at }) => ({
       part: "autoApprovers",
       at,
-      found: `${text} may be an exit node, approved unasked`,
+      found: `${text} may be an exit node, approved automatically`,
       why: "A node could become the way to the internet of members who take any exit node.",
       todo: `Take ${text} out of autoApprovers.exitNode.`,
     }));
@@ -134,32 +134,43 @@ function excessOf(
   return nodeExcess(policy, needs, source, target).map((excess) => ({ ...place, ...excess }));
 }
 
-/** Of the cluster's own tags: to members in mode daemon, and among themselves where nodes meet at tailnet addresses. */
+/** Of the cluster's own tags: from and to members in mode daemon, and among themselves where nodes meet at tailnet addresses. */
 function nodeExcess(
   policy: HeadscalePolicy,
   { tags, owned, nodePorts }: PolicyNeeds,
   source: PlacedText,
   target: RuleTarget,
 ): readonly Omit<Excess, "part" | "at">[] {
+  const both = `${source.text} reach ${target.text}`;
   const means = (alias: string) => tags.find((tag) => meansMember(alias, { names: [tag] }, policy));
   const from = means(source.text);
-  if (from === undefined) return [];
+  const to = means(target.text);
+  if (from === undefined)
+    return owned || to === undefined
+      ? []
+      : [
+          {
+            found: `a rule lets ${both}: members may send to nodes' tailnet addresses`,
+            why: "Nothing of the cluster listens at nodes' tailnet addresses; only nodes' own rules keep members from what does.",
+            todo: `Leave ${to} out of the destinations.`,
+          },
+        ];
   if (!owned)
     return [
       {
-        found: `a rule lets ${source.text} reach ${target.text}, ${from} among the first`,
-        why: "Nodes send with pods' addresses; who has stolen a key of theirs could reach that.",
+        found: `a rule lets ${both}: nodes may send from their tailnet addresses`,
+        why: "Nodes send with pods' addresses; whoever has stolen a node's key could reach that.",
         todo: `Leave ${from} out of the sources.`,
       },
     ];
   const closed = ({ first, last }: { readonly first: number; readonly last: number }) =>
     first !== last || !nodePorts.includes(first);
-  if (means(target.text) === undefined || !target.ports.some(closed)) return [];
+  if (to === undefined || !target.ports.some(closed)) return [];
   const needed = nodePorts.length === 0 ? "no port" : `TCP ports ${nodePorts.join(" and ")} alone`;
   return [
     {
-      found: `a rule lets nodes reach each other (${source.text} to ${target.text}) on more ports than they need`,
-      why: "Who has stolen a key of theirs could reach whatever runs on the nodes, SSH among it.",
+      found: `a rule lets ${both}: nodes reach each other on more ports than they need`,
+      why: "Whoever has stolen a node's key could reach whatever runs on the others, SSH among it.",
       todo: `Let ${from} reach ${needed} of ${from}.`,
     },
   ];

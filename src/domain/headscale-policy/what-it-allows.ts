@@ -1,6 +1,7 @@
 import { containsPrefix, overlaps, type Prefix, parsePrefix } from "../addresses/prefix.ts";
 import { coverTogether, type Member, meansMember, prefixesOf, readAddresses } from "./aliases.ts";
-import type { HeadscalePolicy, PolicyRule, PortRange, RuleTarget } from "./policy.ts";
+import type { HeadscalePolicy, PolicyRule, PortRange } from "./policy.ts";
+import type { ApiServerPlace } from "./policy-needs.ts";
 
 /** What pods send each other, beside SCTP, which tailscaled lets pass by no rule without a protocol (wgengine/filter, defaultProtos). */
 export type Protocol = "tcp" | "udp" | "icmp" | "ipv6-icmp";
@@ -24,38 +25,60 @@ export function silentProtocols({ rules, ...named }: HeadscalePolicy, supernet: 
 export function joinsNodes(policy: HeadscalePolicy, members: readonly Member[], port: number): boolean {
   const pairs = members.flatMap((from) => members.map((to) => ({ from, to })));
   return pairs.every(({ from, to }) =>
-    someRule(policy, from, port, ({ text }) => {
-      if (text === "autogroup:self")
-        return from === to && !from.names.some((name) => name.startsWith("tag:"));
-      return meansMember(text, to, policy);
+    someRule(policy, port, {
+      isSource: (text) => meansMember(text, from, policy),
+      isTarget: (text) => {
+        if (text === "autogroup:self")
+          return from === to && !from.names.some((name) => name.startsWith("tag:"));
+        return meansMember(text, to, policy);
+      },
     }),
   );
 }
 
-/** Whether it lets every node reach an address. */
-export function leadsTo(
+/** Whether it lets every node reach an API server that is none. */
+export function leadsTo(policy: HeadscalePolicy, members: readonly Member[], place: ApiServerPlace): boolean {
+  return members.every((from) =>
+    someRule(policy, place.port, {
+      isSource: (text) => meansMember(text, from, policy),
+      isTarget: (text) => meansPlace(text, place, policy),
+    }),
+  );
+}
+
+/** Whether it lets an API server that is no node reach a port of every node. */
+export function leadsFrom(
   policy: HeadscalePolicy,
+  place: ApiServerPlace,
   members: readonly Member[],
-  { address, port }: { readonly address: string; readonly port: number },
+  port: number,
 ): boolean {
+  return members.every((to) =>
+    someRule(policy, port, {
+      isSource: (text) => meansPlace(text, place, policy),
+      isTarget: (text) => meansMember(text, to, policy),
+    }),
+  );
+}
+
+function meansPlace(alias: string, { address, names }: ApiServerPlace, policy: HeadscalePolicy): boolean {
   const wanted = readAddresses(address);
-  const holds = ({ text }: RuleTarget) =>
-    wanted !== undefined && prefixesOf(text, policy).some((prefix) => containsPrefix(prefix, wanted));
-  return members.every((from) => someRule(policy, from, port, holds));
+  const holds =
+    wanted !== undefined && prefixesOf(alias, policy).some((prefix) => containsPrefix(prefix, wanted));
+  return holds || (names.length > 0 && meansMember(alias, { names }, policy));
 }
 
 function someRule(
-  policy: HeadscalePolicy,
-  from: Member,
+  { rules }: HeadscalePolicy,
   port: number,
-  isTarget: (target: RuleTarget) => boolean,
+  { isSource, isTarget }: Record<"isSource" | "isTarget", (alias: string) => boolean>,
 ): boolean {
-  if (policy.rules === undefined) return true;
-  return policy.rules.some(
+  if (rules === undefined) return true;
+  return rules.some(
     ({ sources, targets, isPartial }) =>
       !isPartial &&
-      sources.some(({ text }) => meansMember(text, from, policy)) &&
-      targets.some((target) => isTarget(target) && covers(target.ports, "tcp", [port, port])),
+      sources.some(({ text }) => isSource(text)) &&
+      targets.some(({ text, ports }) => isTarget(text) && covers(ports, "tcp", [port, port])),
   );
 }
 

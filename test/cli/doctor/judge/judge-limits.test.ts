@@ -410,4 +410,3 @@ test("a policy that cannot be seen says nothing of cached maps", () => {
   expect(of("headscale.cachedMaps", admin({ policy: { unknown: "403" } }))).toEqual([]);
   expect(of("headscale.cachedMaps", policy("{"))).toEqual([]);
 });
-
