@@ -27,27 +27,42 @@ const mostLevels = 100;
  * NO_HUJSON.
  */
 export function readHujson(text: string): Hujson {
+  const source = { text, placeAt: placesIn(text) };
   try {
-    return treeOf(parse(text, { mode: "jsonc", allowTrailingCommas: true }).body, text, 1);
+    return treeOf(parse(text, { mode: "jsonc", allowTrailingCommas: true }).body, source, 1);
   } catch (error) {
     if (error instanceof PolicyTextError) throw error;
     if (error instanceof RangeError) throw refusal({ line: 1, column: 1 }, tooDeep);
-    const at = placeOf(error);
-    throw at === undefined ? error : refusal(at, `finds ${foundAt(text, at.offset)}`);
+    // The parser's errors are told by what they carry.
+    const { offset } = error as { readonly offset?: unknown };
+    if (typeof offset !== "number") throw error;
+    throw refusal(source.placeAt(offset), `finds ${foundAt(text, offset)}`);
   }
+}
+
+interface Source {
+  readonly text: string;
+  readonly placeAt: (offset: number) => Place;
+}
+
+/** The parser takes a carriage return alone for the end of a line, which Headscale and editors do not. */
+function placesIn(text: string): Source["placeAt"] {
+  const starts = [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)];
+  return (offset) => {
+    let [low, high] = [0, starts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle;
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+  };
 }
 
 const tooDeep = `finds more than ${mostLevels} levels of brackets`;
 
-function refusal({ line, column }: Place, fault: string): PolicyTextError {
-  return new PolicyTextError("NO_HUJSON", { line, column }, fault);
-}
-
-/** The parser's errors are told by what they carry. */
-function placeOf(error: unknown): (Place & { readonly offset: number }) | undefined {
-  const { line, column, offset } = error as Record<string, unknown>;
-  const told = typeof line === "number" && typeof column === "number" && typeof offset === "number";
-  return told ? { line, column, offset } : undefined;
+function refusal(at: Place, fault: string): PolicyTextError {
+  return new PolicyTextError("NO_HUJSON", at, fault);
 }
 
 function foundAt(text: string, offset: number): string {
@@ -57,24 +72,24 @@ function foundAt(text: string, offset: number): string {
     : `${JSON.stringify(character)} out of place`;
 }
 
-function treeOf(node: ValueNode, text: string, level: number): Hujson {
-  const { line, column, offset } = node.loc.start;
-  const at = { line, column };
+function treeOf(node: ValueNode, source: Source, level: number): Hujson {
+  const { offset } = node.loc.start;
+  const at = source.placeAt(offset);
   if (level > mostLevels) throw refusal(at, tooDeep);
   switch (node.type) {
     case "String":
-      refuseControls(text.slice(offset, node.loc.end.offset), at);
+      refuseControls(source.text.slice(offset, node.loc.end.offset), at);
       return { at, kind: "text", value: node.value };
     case "Array":
-      return { at, kind: "list", items: node.elements.map(({ value }) => treeOf(value, text, level + 1)) };
+      return { at, kind: "list", items: node.elements.map(({ value }) => treeOf(value, source, level + 1)) };
     case "Object": {
       const members = node.members.map(({ name, value }): HujsonMember => {
-        const named = treeOf(name as ValueNode, text, level + 1);
+        const named = treeOf(name as ValueNode, source, level + 1);
         // An identifier as a name is JSON5's alone.
         return {
           name: named.kind === "text" ? named.value : "",
           at: named.at,
-          value: treeOf(value, text, level + 1),
+          value: treeOf(value, source, level + 1),
         };
       });
       refuseTwice(members);

@@ -21,9 +21,7 @@ export function missing(policy: HeadscalePolicy, needs: PolicyNeeds): readonly P
 }
 
 function tags(policy: HeadscalePolicy, needs: PolicyNeeds): readonly Lack[] {
-  const names = memberNames(needs);
   return memberTags(needs)
-    .filter((tag) => names.includes(tag) || needs.tags.includes(tag))
     .filter((tag) => policy.tagOwners.every(({ text }) => text !== tag))
     .map((tag) => ({
       part: "tagOwners",

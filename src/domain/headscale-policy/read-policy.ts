@@ -103,7 +103,7 @@ function assertionOf(item: Hujson): PolicyAssertion {
     const value = field(name);
     return value === undefined ? "" : textOf(value, `a test's ${name}`).text.trim();
   };
-  const many = (name: string) => textsOf(field(name), name).map(({ text }) => text.trim());
+  const many = (name: string) => textsOf(field(name), name).map(({ text }) => text);
   return { src: one("src"), proto: one("proto"), accept: many("accept"), deny: many("deny") };
 }
 
