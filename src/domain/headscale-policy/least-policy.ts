@@ -61,8 +61,11 @@ export function tcp(ports: readonly number[]): readonly string[] {
  */
 function testsOf(supernet: string): readonly PolicyTest[] {
   const prefix = parsePrefix(supernet);
-  const low = addressAt(prefix, 1n);
-  const high = addressAt(prefix, prefixSize(prefix) - 2n);
+  const size = prefixSize(prefix);
+  // Where there is room, no address that a reader takes for the network's own.
+  const edge = size > 2n ? 1n : 0n;
+  const low = addressAt(prefix, edge);
+  const high = addressAt(prefix, size - 1n - edge);
   const at = (address: string, port: number) => `${address.includes(":") ? `[${address}]` : address}:${port}`;
   return [
     { src: low, proto: "tcp", accept: [at(high, 443)] },
