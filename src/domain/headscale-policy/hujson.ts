@@ -33,10 +33,7 @@ export function readHujson(text: string): Hujson {
   } catch (error) {
     if (error instanceof PolicyTextError) throw error;
     if (error instanceof RangeError) throw refusal({ line: 1, column: 1 }, tooDeep);
-    // The parser's errors are told by what they carry.
-    const { offset } = error as { readonly offset?: unknown };
-    if (typeof offset !== "number") throw error;
-    throw refusal(source.placeAt(offset), `finds ${foundAt(text, offset)}`);
+    throw refusalOf(error, source);
   }
 }
 
@@ -65,11 +62,18 @@ function refusal(at: Place, fault: string): PolicyTextError {
   return new PolicyTextError("NO_HUJSON", at, fault);
 }
 
-function foundAt(text: string, offset: number): string {
-  const [character] = text.slice(offset, offset + 2);
-  return character === undefined
-    ? "the end of the text too early"
-    : `${JSON.stringify(character)} out of place`;
+/** The parser's errors are told by what they carry; of a text that ends too early most name the last token. */
+function refusalOf(error: unknown, { text, placeAt }: Source): unknown {
+  const { offset, message } = error as { readonly offset?: unknown; readonly message?: unknown };
+  if (typeof offset !== "number") return error;
+  const rest = text.slice(offset);
+  const lastToken = /^(?:[[{,:]|"(?:[^"\\]|\\.)*"?|-?\d[\d.eE+-]*|true|false|null|\/\/.*|\/\*[\s\S]*)\s*$/;
+  if (lastToken.test(rest) || /^Unexpected end/.test(String(message)))
+    return refusal(placeAt(text.trimEnd().length), "finds the end of the text too early");
+  return refusal(
+    placeAt(offset),
+    `finds ${JSON.stringify(String.fromCodePoint(rest.codePointAt(0) ?? 0))} out of place`,
+  );
 }
 
 function treeOf(node: ValueNode, source: Source, level: number): Hujson {

@@ -16,6 +16,12 @@ test.each([
   ["grants: []", 'NO_HUJSON line 1, column 1: finds "g" out of place'],
   ['{\n  "grants": [}\n', 'NO_HUJSON line 2, column 14: finds "}" out of place'],
   ['{"grants": []', "NO_HUJSON line 1, column 14: finds the end of the text too early"],
+  ...["[", '{"acls":', '{"acls": [1, ', '{"acls": [ /* x ', '{"acls": [ // x'].map((text) => [
+    text,
+    `NO_HUJSON line 1, column ${text.trimEnd().length + 1}: finds the end of the text too early`,
+  ]),
+  ['{"acls": []}}', 'NO_HUJSON line 1, column 13: finds "}" out of place'],
+  ["{} x", 'NO_HUJSON line 1, column 4: finds "x" out of place'],
   ["", "NO_HUJSON line 1, column 1: finds the end of the text too early"],
   ['{\r\n "acls": [],\r\n "acls": []}', 'NO_HUJSON line 3, column 2: finds "acls" a second time'],
   ['{"a": "\t"}', "NO_HUJSON line 1, column 7: finds a control character in a text"],
