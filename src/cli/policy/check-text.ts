@@ -1,6 +1,6 @@
 import type { Paper } from "../output/style.ts";
 import { labelledText, wrapText } from "../output/table.ts";
-import type { PolicyCheckDocument } from "./policy-check-command.ts";
+import type { PolicyCheckDocument } from "./policy-check-document.ts";
 
 const marks = { missing: "MISSING", wide: "WIDE" } as const;
 const indent = "          ";

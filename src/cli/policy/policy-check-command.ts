@@ -1,6 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
 import { comparePolicy } from "../../domain/headscale-policy/compare-policy.ts";
-import type { PolicyFinding } from "../../domain/headscale-policy/policy-finding.ts";
 import { PolicyTextError } from "../../domain/headscale-policy/policy-text-error.ts";
 import { CliError } from "../cli-error.ts";
 import type { RunnableCommand } from "../command.ts";
@@ -8,17 +7,8 @@ import { exitCodes } from "../exit-codes.ts";
 import { textOf } from "../options/option-values.ts";
 import { documentCommand } from "../output/document-command.ts";
 import { checkText } from "./check-text.ts";
+import type { PolicyCheckDocument } from "./policy-check-document.ts";
 import { inputOptions, type PolicyInputs, readInputs } from "./policy-inputs.ts";
-
-/** What `policy check` answers. */
-export interface PolicyCheckDocument {
-  /** The file, or Headscale's URL. */
-  readonly source: string;
-  readonly findings: readonly (Omit<PolicyFinding, "at"> & {
-    readonly line: number | null;
-    readonly column: number | null;
-  })[];
-}
 
 export const policyCheckCommand: RunnableCommand = documentCommand({
   kind: "PolicyCheck",

@@ -16,7 +16,7 @@ export function readProtocol(text: string): string {
 }
 
 /** "*", "443", "80,443", "8000-8100"; undefined for anything else. */
-export function readPorts(protocol: string, text: string): readonly PortRange[] | undefined {
+function readPorts(protocol: string, text: string): readonly PortRange[] | undefined {
   if (text === "*") return [{ protocol, first: 0, last: 65_535 }];
   const ranges = text.split(",").map((part) => {
     const [, from = "", to = from] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part) ?? [];
