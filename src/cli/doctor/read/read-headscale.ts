@@ -158,8 +158,9 @@ async function readAdmin(
       },
     };
   } catch (error) {
-    const refused =
-      error instanceof HeadscaleRequestError && ["UNAUTHORIZED", "FORBIDDEN"].includes(error.detail.code);
-    return { unknown: refused ? "Headscale refuses the API key" : toFailure(error).message };
+    const code = error instanceof HeadscaleRequestError ? error.detail.code : undefined;
+    const { message } = toFailure(error);
+    if (code === "UNAUTHORIZED") return { unknown: "Headscale refuses the API key" };
+    return { unknown: code === "FORBIDDEN" ? `the API key lacks a right: ${message}` : message };
   }
 }
