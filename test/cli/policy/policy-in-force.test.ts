@@ -10,13 +10,14 @@ import { run, runResult } from "../../lab/run-command.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { runWords } from "../run-words.ts";
+import { clusterWords } from "./scripted-servers.ts";
 
 const { signal } = new AbortController();
 let rig: TailnetRig;
 let tunnel: Awaited<ReturnType<typeof openTunnel>>;
 
 beforeAll(async () => {
-  rig = await startTailnetRig({ nodes: 2, approval: "policy", families: [4, 6] });
+  rig = await startTailnetRig({ nodes: 3, approval: "policy", families: [4, 6] });
   const folder = join(rig.lab.folder, "cli");
   await mkdir(folder);
   tunnel = await openTunnel(rig.lab.netns, folder, new URL(rig.headscaleUrl));
@@ -38,13 +39,13 @@ async function setPolicy(text: string): Promise<void> {
 }
 
 /** A tailnet node with an address in its pod CIDRs, as pods have. */
-async function joinTailnet(index: number): Promise<LabNode> {
+async function joinTailnet(index: number, key?: string): Promise<LabNode> {
   const node = rig.node(index);
   for (const address of node.routerAddresses)
     await run(inNetns(node.netns, ["ip", "address", "add", address, "dev", "lo"]));
   const tailnet = rig.tailnet(index);
   await waitUntil(() => tailnet.findProcess(), { what: "tailscaled", timeoutMs: 20_000 });
-  const authKey = (await readFile(rig.lab.headscale.authKeyFile, "utf8")).trim();
+  const authKey = key ?? (await readFile(rig.lab.headscale.authKeyFile, "utf8")).trim();
   await tailnet.login(
     { controlUrl: rig.headscaleUrl, authKey, hostname: node.name, advertiseRoutes: node.podCIDRs },
     signal,
@@ -104,6 +105,38 @@ test("what the policy in force lacks and where it is too wide is named, with its
     "missing tests null",
     "wide rules 3",
   ]);
+});
+
+test("a node that its owner logged in is known by its user, which Headscale tells", async () => {
+  const users = await headscale(rig.lab, ["users", "create", "alice", "-o", "json"]);
+  const { id } = JSON.parse(users);
+  const key = await headscale(rig.lab, ["preauthkeys", "create", "--user", String(id), "--expiration", "1h"]);
+  const [near, owned] = [rig.node(0), await joinTailnet(2, key.trim())];
+  const tailnetId = (index: number) =>
+    waitUntil(async () => (await rig.tailnet(index).status(signal)).self.nodeId || undefined, {
+      what: "the node's ID",
+      timeoutMs: 20_000,
+    });
+  const cluster = await clusterWords([
+    { name: near.name, address: "192.0.2.1", tailnetId: await tailnetId(0) },
+    { name: owned.name, address: "192.0.2.3", tailnetId: await tailnetId(2) },
+  ]);
+  const config = join(temporaryDirectory(), "config.yaml");
+  await writeFile(config, "tailscale: {tags: [tag:of-nobody]}\n");
+  const inputs = [
+    ...["--config", config, "--pod-cidr", rig.lab.supernets.join(), ...cluster],
+    ...["--headscale-url", tunnel.url, "--api-key-file", rig.lab.headscale.apiKeyFile],
+  ];
+  const { stdout } = await runWords(["policy", ...inputs]);
+  const [four] = rig.lab.supernets;
+  expect(stdout).toContain(`"${four}": ["alice@", "tag:k8s-node"]`);
+  await setPolicy(stdout);
+  const [source = "", destination = ""] = [near.routerAddress, owned.routerAddress];
+  await waitUntil(() => answers(near.netns, source, destination), {
+    what: `${source} reaches ${destination}`,
+    timeoutMs: 30_000,
+  });
+  expect(await runWords(["policy", "check", ...inputs])).toMatchObject({ exitCode: 0 });
 });
 
 test("a key that Headscale does not know is named by its file", async () => {
