@@ -20,8 +20,9 @@ export const policyCheckCommand: RunnableCommand = documentCommand({
     ...inputOptions,
   ],
   notes: [
-    "The policy in force is asked from Headscale, with --api-key-file. Rules between members that are neither pods",
-    "nor nodes are not judged; headscale policy check --file says whether Headscale takes it.",
+    "Asks Headscale for the policy in force, with --api-key-file. Rules between members that are",
+    "neither pods nor nodes are not judged. Whether Headscale accepts a policy says",
+    "headscale policy check --file.",
     "Exit code 1 if something is missing or too wide.",
   ].join("\n"),
   collect: async (call): Promise<PolicyCheckDocument> => {

@@ -20,9 +20,9 @@ export const policyCommand: CliCommand = {
     synonyms: ["acl", "acls", "grants"],
     options: inputOptions,
     notes: [
-      "Prints HuJSON for headscale policy set. It has nothing for other members of the tailnet: with rules, they",
-      "reach each other by rules of yours only. Put these in beside, and ask policy check.",
-      "Nodes are read as kubectl does, or by the daemon's own account.",
+      "Prints HuJSON for headscale policy set. It closes what it does not name, also between other",
+      "members of the tailnet: add rules for those, then ask headcnictl policy check.",
+      "The Nodes are read as kubectl reads them, or by the daemon's own account.",
       "Before there is a cluster: headcnictl policy --without-nodes --pod-cidr 10.244.0.0/16 --mode host",
     ].join("\n"),
     collect: async (call): Promise<PolicyDocument> => {

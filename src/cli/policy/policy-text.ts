@@ -3,10 +3,9 @@ import type { LeastPolicy } from "../../domain/headscale-policy/least-policy.ts"
 const comments: Readonly<Record<keyof LeastPolicy, string>> = {
   tagOwners: "Nobody owns the nodes' tag: pre-auth keys alone give it to a machine.",
   autoApprovers: "Headscale approves the pods' prefixes that nodes announce.",
-  grants: "Pods reach pods. Everything else is closed, also between other members: add rules for these here.",
+  grants: "Pods reach pods. All else is closed, also between other members: add their rules here.",
   nodeAttrs: "Nodes keep the network map on disk, and can boot while Headscale is away.",
-  tests:
-    "Headscale refuses a policy that fails these: pods reach pods and no other member, and no other member reaches pods.",
+  tests: "Headscale refuses a change that cuts pods off, or that joins pods and other members.",
 };
 
 /** As HuJSON, for people and for Headscale: an entry a line, each part with what it is for. */

@@ -25,7 +25,7 @@ test("the least policy is printed with what each part is for, and as JSON", asyn
   // Headscale approves the pods' prefixes that nodes announce.
   "autoApprovers": {"routes": {"10.244.0.0/16": ["tag:k8s-node"]}},
 
-  // Pods reach pods. Everything else is closed, also between other members: add rules for these here.
+  // Pods reach pods. All else is closed, also between other members: add their rules here.
   "grants": [
     {"src": ["10.244.0.0/16"], "dst": ["10.244.0.0/16"], "ip": ["*"]}
   ],
@@ -35,7 +35,7 @@ test("the least policy is printed with what each part is for, and as JSON", asyn
     {"target": ["tag:k8s-node"], "attr": ["cache-network-maps"]}
   ],
 
-  // Headscale refuses a policy that fails these: pods reach pods and no other member, and no other member reaches pods.
+  // Headscale refuses a change that cuts pods off, or that joins pods and other members.
   "tests": [
     {"src": "10.244.0.1", "proto": "tcp", "accept": ["10.244.255.254:443"]},
     {"src": "10.244.255.254", "proto": "udp", "accept": ["10.244.0.1:53"]},
