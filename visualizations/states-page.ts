@@ -37,7 +37,7 @@ const purposes: Readonly<Record<string, string>> = {
   nodeList: "Keeps the list of Nodes in the state directory, by which headcni-wire lets peers in.",
   serviceProxy: "What translates Services' addresses on this node: what HeadCNI does not support is named.",
   serviceCidrs:
-    "The ServiceCIDR objects of the cluster, kept in the state directory: what the guard keeps from leaving in clear.",
+    "The ServiceCIDR objects of the cluster, kept in the state directory: what the guard keeps from leaving unencrypted.",
   nodeCondition: "Keeps the Node's NetworkUnavailable condition true.",
   nodeIdentity: "Keeps the Node's word of which tailnet node this is.",
   nodeAddress: "Keeps this node's tailnet address as its Node's InternalIP, where that is wanted.",
@@ -110,7 +110,7 @@ function meaning({ kind, about, invokes, initial }: ChartState): string {
     case "final":
       return "the machine's end";
     case "parallel":
-      return `its parts run side by side${runs}`;
+      return `its regions run in parallel${runs}`;
     case "compound":
       return `begins with \`${initial ?? ""}\`${runs}`;
     case "history":

@@ -1,4 +1,4 @@
-import type { WireActor, WireEntry, WireFrame } from "../../src/observe/inspector/wire.ts";
+import type { FeedActor, FeedEntry, FeedFrame } from "../../src/observe/inspector/feed-messages.ts";
 
 /** Entries that the page keeps to scroll back in. */
 const entriesKept = 4000;
@@ -10,11 +10,11 @@ const lingerMs = 4000;
 /** What the views draw: as it is now, or as it was when the page was paused. */
 export interface View {
   readonly daemon: { readonly node: string; readonly version: string; readonly pid: number } | null;
-  readonly actors: ReadonlyMap<string, WireActor>;
+  readonly actors: ReadonlyMap<string, FeedActor>;
   /** Oldest first. */
-  readonly entries: readonly WireEntry[];
+  readonly entries: readonly FeedEntry[];
   /** The last state of machines that ended, oldest first. */
-  readonly finals: ReadonlyMap<string, WireActor>;
+  readonly finals: ReadonlyMap<string, FeedActor>;
   /** Entries that the daemon left out or this page missed. */
   readonly missing: number;
   /** The daemon's clock. */
@@ -23,7 +23,7 @@ export interface View {
 
 export interface Model {
   view(): View;
-  apply(frame: WireFrame): void;
+  apply(frame: FeedFrame): void;
   /** Forgets machines that ended a while ago. True if there were any. */
   sweep(): boolean;
   paused(): boolean;
@@ -35,9 +35,9 @@ export interface Model {
 
 /** What the page knows. Bounded however long it runs: the last entries, the last ended machines, the machines that run. */
 export function createModel(clock: () => number = Date.now): Model {
-  let actors = new Map<string, WireActor>();
-  let entries: WireEntry[] = [];
-  const finals = new Map<string, WireActor>();
+  let actors = new Map<string, FeedActor>();
+  let entries: FeedEntry[] = [];
+  const finals = new Map<string, FeedActor>();
   const endedAt = new Map<string, number>();
   let daemon: View["daemon"] = null;
   let lastSeq = 0;
@@ -62,7 +62,7 @@ export function createModel(clock: () => number = Date.now): Model {
     now: () => clock() + offsetMs,
   };
 
-  function addEntries(added: readonly WireEntry[]): void {
+  function addEntries(added: readonly FeedEntry[]): void {
     for (const entry of added) {
       if (entry.seq <= lastSeq) continue;
       entries.push(entry);
@@ -72,7 +72,7 @@ export function createModel(clock: () => number = Date.now): Model {
     if (entries.length > entriesKept + 1000) entries = entries.slice(-entriesKept);
   }
 
-  function addActor(actor: WireActor): void {
+  function addActor(actor: FeedActor): void {
     actors.set(actor.key, actor);
     if (actor.ended !== true) return;
     endedAt.set(actor.key, clock());
@@ -84,7 +84,7 @@ export function createModel(clock: () => number = Date.now): Model {
     }
   }
 
-  function begin(frame: Extract<WireFrame, { type: "baseline" }>): void {
+  function begin(frame: Extract<FeedFrame, { type: "baseline" }>): void {
     const restarted = daemon !== null && (daemon.pid !== frame.daemon.pid || frame.seq < lastSeq);
     daemon = frame.daemon;
     if (restarted) {

@@ -12,7 +12,7 @@ import {
   peer,
   read,
   startTailnet,
-} from "../../support/tailnet-desk.ts";
+} from "../../support/tailnet-harness.ts";
 import { until } from "../../support/until.ts";
 import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
