@@ -5,7 +5,7 @@ import { spoolDirectory, spoolFileName } from "../../src/protocol/runtime-files.
 import { cniClient, exchange } from "../support/cni-client.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { startCniStack } from "../support/cni-stack.ts";
-import { fakePodNetwork } from "../support/fake-pod-network.ts";
+import { fakePodNetwork } from "../support/kernel/fake-pod-network.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
