@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { renderManifests } from "../../deploy/manifests/render.ts";
-import { restoreAddresses } from "../../src/actors/restore-addresses.ts";
+import { restoreAddresses } from "../../src/actors/kubernetes/restore-addresses.ts";
 import { type ApiCall, createApiTransport } from "../../src/adapters/kubernetes/api-transport.ts";
 import { nodeConfigReader } from "../../src/adapters/kubernetes/kube-config.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes/kubernetes-client.ts";

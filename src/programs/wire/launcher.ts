@@ -1,6 +1,6 @@
 import { createActor, toPromise } from "xstate";
 import { wireMachine } from "../../../machines/wire/wire-machine.ts";
-import { wireActors } from "../../actors/wire-actors.ts";
+import { wireActors } from "../../actors/tailnet/wire-actors.ts";
 import { makePrivateFolders } from "../../adapters/files/private-folder.ts";
 import { holdsOurs } from "../../adapters/state-files/owner-records-file.ts";
 import { tailscaledSocket } from "../../adapters/tailscale/tailscaled-command.ts";

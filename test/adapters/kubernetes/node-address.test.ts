@@ -7,8 +7,8 @@ import type { OwnNodeFact, OwnNodeReport } from "../../../machines/own-node/own-
 import { ownNodeMachine } from "../../../machines/own-node/own-node-machine.ts";
 import type { PodsCommand } from "../../../machines/pods/pods-events.ts";
 import { watchMachine } from "../../../machines/watch/watch-machine.ts";
-import { ownNodeActors } from "../../../src/actors/own-node-actors.ts";
-import { watchActors } from "../../../src/actors/watch-actors.ts";
+import { ownNodeActors } from "../../../src/actors/kubernetes/own-node-actors.ts";
+import { watchActors } from "../../../src/actors/kubernetes/watch-actors.ts";
 import { createKubernetes } from "../../../src/adapters/kubernetes/kubernetes-client.ts";
 import {
   replacedAddressesAnnotation,

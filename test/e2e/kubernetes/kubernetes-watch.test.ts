@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createActor } from "xstate";
 import type { WatchReport } from "../../../machines/watch/watch-events.ts";
 import { watchMachine } from "../../../machines/watch/watch-machine.ts";
-import { watchActors } from "../../../src/actors/watch-actors.ts";
+import { watchActors } from "../../../src/actors/kubernetes/watch-actors.ts";
 import { createKubernetes } from "../../../src/adapters/kubernetes/kubernetes-client.ts";
 import { tailnetNodeAnnotation } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import type { Watched, WatchNews, WatchSource } from "../../../src/domain/kubernetes/kubernetes-watch.ts";

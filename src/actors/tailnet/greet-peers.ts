@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import type { GreeterEvent } from "../../machines/tailnet/tailnet-events.ts";
-import type { Tailnet } from "../ports/tailnet.ts";
+import type { GreeterEvent } from "../../../machines/tailnet/tailnet-events.ts";
+import type { Tailnet } from "../../ports/tailnet.ts";
 
 /** Peers greeted at once. */
 const width = 32;

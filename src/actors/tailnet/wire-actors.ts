@@ -1,10 +1,10 @@
 import { fromCallback, fromPromise } from "xstate";
-import { type ResolverEvent, wireResolverMachine } from "../../machines/wire/resolver-machine.ts";
-import type { LaunchCommand, WireEvent } from "../../machines/wire/wire-machine.ts";
-import type { Failure } from "../domain/failure.ts";
-import type { AllowlistHost } from "../ports/allowlist.ts";
-import type { TailscaledProcess } from "../ports/tailnet.ts";
-import type { WireHost } from "../ports/wire.ts";
+import { type ResolverEvent, wireResolverMachine } from "../../../machines/wire/resolver-machine.ts";
+import type { LaunchCommand, WireEvent } from "../../../machines/wire/wire-machine.ts";
+import type { Failure } from "../../domain/failure.ts";
+import type { AllowlistHost } from "../../ports/allowlist.ts";
+import type { TailscaledProcess } from "../../ports/tailnet.ts";
+import type { WireHost } from "../../ports/wire.ts";
 import { allowlistKeeper } from "./allowlist-actors.ts";
 
 /** Effects of the wire machine. `failed` hears of every end of tailscaled, for the log. */

@@ -5,12 +5,12 @@ import type {
   TailnetEvent,
   TailscaledIdentity,
   WantedTailnet,
-} from "../../machines/tailnet/tailnet-events.ts";
-import type { ReadTailnet } from "../../machines/tailnet/tailnet-feed-machine.ts";
-import type { FoundTailscaled } from "../../machines/tailscaled/tailscaled-machine.ts";
-import type { Headscale } from "../ports/headscale.ts";
-import type { Tailnet } from "../ports/tailnet.ts";
-import type { Wire } from "../ports/wire.ts";
+} from "../../../machines/tailnet/tailnet-events.ts";
+import type { ReadTailnet } from "../../../machines/tailnet/tailnet-feed-machine.ts";
+import type { FoundTailscaled } from "../../../machines/tailscaled/tailscaled-machine.ts";
+import type { Headscale } from "../../ports/headscale.ts";
+import type { Tailnet } from "../../ports/tailnet.ts";
+import type { Wire } from "../../ports/wire.ts";
 import { greetPeers } from "./greet-peers.ts";
 
 /** Effects of `tailscaled`, of the session that it invokes, and under their names those of the machines that this invokes. */

@@ -1,12 +1,12 @@
 import { fromCallback, fromPromise } from "xstate";
-import type { OwnerFeedEvent, OwnerLook } from "../../machines/owner/owner-feed-machine.ts";
-import type { TailscaledIdentity } from "../../machines/tailnet/tailnet-events.ts";
-import type { FoundTailscaled } from "../../machines/tailscaled/tailscaled-machine.ts";
-import type { OwnerFacts } from "../domain/owner/owner-facts.ts";
-import type { OwnerTerms } from "../domain/owner/owner-terms.ts";
-import type { KernelState } from "../ports/kernel-state.ts";
-import type { Owner } from "../ports/owner.ts";
-import type { Tailnet } from "../ports/tailnet.ts";
+import type { OwnerFeedEvent, OwnerLook } from "../../../machines/owner/owner-feed-machine.ts";
+import type { TailscaledIdentity } from "../../../machines/tailnet/tailnet-events.ts";
+import type { FoundTailscaled } from "../../../machines/tailscaled/tailscaled-machine.ts";
+import type { OwnerFacts } from "../../domain/owner/owner-facts.ts";
+import type { OwnerTerms } from "../../domain/owner/owner-terms.ts";
+import type { KernelState } from "../../ports/kernel-state.ts";
+import type { Owner } from "../../ports/owner.ts";
+import type { Tailnet } from "../../ports/tailnet.ts";
 
 /** Effects of the owner machine, and of the feed that it invokes. */
 export function ownerActors(

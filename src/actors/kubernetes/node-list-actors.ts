@@ -1,6 +1,6 @@
 import { fromPromise } from "xstate";
-import type { NodeBinding } from "../domain/kubernetes/node-bindings.ts";
-import type { NodeList } from "../ports/node-list.ts";
+import type { NodeBinding } from "../../domain/kubernetes/node-bindings.ts";
+import type { NodeList } from "../../ports/node-list.ts";
 
 /** Effects of the machine that keeps the list of Nodes. */
 export function nodeListActors(list: NodeList) {

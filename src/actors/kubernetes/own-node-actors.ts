@@ -1,8 +1,8 @@
 import { fromPromise } from "xstate";
-import type { NetworkCondition } from "../domain/kubernetes/kubernetes-objects.ts";
-import type { NodeAddressing, WrittenAddresses } from "../domain/kubernetes/node-address.ts";
-import type { Kubernetes } from "../ports/kubernetes.ts";
-import type { PrefixMemory } from "../ports/prefix-memory.ts";
+import type { NetworkCondition } from "../../domain/kubernetes/kubernetes-objects.ts";
+import type { NodeAddressing, WrittenAddresses } from "../../domain/kubernetes/node-address.ts";
+import type { Kubernetes } from "../../ports/kubernetes.ts";
+import type { PrefixMemory } from "../../ports/prefix-memory.ts";
 
 /** Effects of the machine of the own Node, and under `condition`, `identity` and `address` those of its children. */
 export function ownNodeActors(

@@ -1,5 +1,5 @@
 import { fromPromise } from "xstate";
-import type { PrefixMemory } from "../ports/prefix-memory.ts";
+import type { PrefixMemory } from "../../ports/prefix-memory.ts";
 
 /** Effects of the machine of the ServiceCIDR objects. */
 export function serviceCidrsActors(memory: PrefixMemory) {

@@ -1,10 +1,10 @@
 import { fromPromise } from "xstate";
-import type { PostOrder } from "../../machines/pod-watch/pod-reports-machine.ts";
-import type { Examination, ExaminationOrder } from "../../machines/pod-watch/pod-watch-events.ts";
-import { HeadcniError } from "../domain/failure.ts";
-import type { PostedReport } from "../domain/kubernetes/kubernetes-objects.ts";
-import type { Kubernetes } from "../ports/kubernetes.ts";
-import type { SandboxUsers } from "../ports/sandbox-users.ts";
+import type { PostOrder } from "../../../machines/pod-watch/pod-reports-machine.ts";
+import type { Examination, ExaminationOrder } from "../../../machines/pod-watch/pod-watch-events.ts";
+import { HeadcniError } from "../../domain/failure.ts";
+import type { PostedReport } from "../../domain/kubernetes/kubernetes-objects.ts";
+import type { Kubernetes } from "../../ports/kubernetes.ts";
+import type { SandboxUsers } from "../../ports/sandbox-users.ts";
 
 /** Effects of the pod-watch machine, and under `reports` those of its child. `now` in ms since the epoch. */
 export function podWatchActors(

@@ -1,6 +1,6 @@
-import type { OwnNode } from "../domain/kubernetes/kubernetes-objects.ts";
-import { withoutRouterAddresses } from "../domain/kubernetes/node-address.ts";
-import type { Kubernetes } from "../ports/kubernetes.ts";
+import type { OwnNode } from "../../domain/kubernetes/kubernetes-objects.ts";
+import { withoutRouterAddresses } from "../../domain/kubernetes/node-address.ts";
+import type { Kubernetes } from "../../ports/kubernetes.ts";
 
 /** Gives this node's Node the addresses back that its daemon replaced; false where there is nothing to give back. */
 export async function restoreAddresses(

@@ -1,8 +1,8 @@
 import { fromCallback } from "xstate";
-import type { WatchEvent } from "../../machines/watch/watch-events.ts";
-import { HeadcniError, toFailure } from "../domain/failure.ts";
-import type { WatchSource } from "../domain/kubernetes/kubernetes-watch.ts";
-import type { Kubernetes } from "../ports/kubernetes.ts";
+import type { WatchEvent } from "../../../machines/watch/watch-events.ts";
+import { HeadcniError, toFailure } from "../../domain/failure.ts";
+import type { WatchSource } from "../../domain/kubernetes/kubernetes-watch.ts";
+import type { Kubernetes } from "../../ports/kubernetes.ts";
 
 /** Effects of the watch machine. */
 export function watchActors(kubernetes: Pick<Kubernetes, "follow">) {

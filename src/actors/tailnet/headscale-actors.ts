@@ -1,6 +1,6 @@
 import { fromPromise } from "xstate";
-import type { HeadscaleResult, HeadscaleTask } from "../../machines/headscale/headscale-jobs.ts";
-import type { Headscale } from "../ports/headscale.ts";
+import type { HeadscaleResult, HeadscaleTask } from "../../../machines/headscale/headscale-jobs.ts";
+import type { Headscale } from "../../ports/headscale.ts";
 
 /** Effects of the headscale machine. */
 export function headscaleActors(headscale: Headscale) {

@@ -1,9 +1,9 @@
 import { fromCallback, fromPromise } from "xstate";
-import type { RoutesEvent } from "../../machines/routes/routes-events.ts";
-import { parsePrefix } from "../domain/addresses/prefix.ts";
-import { routeProtocol, tailscaleTable } from "../domain/kernel/kernel-constants.ts";
-import type { KernelState } from "../ports/kernel-state.ts";
-import type { Tailnet } from "../ports/tailnet.ts";
+import type { RoutesEvent } from "../../../machines/routes/routes-events.ts";
+import { parsePrefix } from "../../domain/addresses/prefix.ts";
+import { routeProtocol, tailscaleTable } from "../../domain/kernel/kernel-constants.ts";
+import type { KernelState } from "../../ports/kernel-state.ts";
+import type { Tailnet } from "../../ports/tailnet.ts";
 import { pingPatiently } from "./greet-peers.ts";
 
 const echoMs = 1000;

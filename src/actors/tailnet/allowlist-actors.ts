@@ -1,12 +1,12 @@
 import { fromCallback, fromPromise } from "xstate";
-import type { AllowlistEvent } from "../../machines/wire/allowlist-events.ts";
-import { allowlistKeeperMachine } from "../../machines/wire/allowlist-keeper-machine.ts";
-import { allowlistMachine } from "../../machines/wire/allowlist-machine.ts";
-import { type Failure, toFailure } from "../domain/failure.ts";
-import type { NodeBinding } from "../domain/kubernetes/node-bindings.ts";
-import { allowlistTableName } from "../domain/nftables/nft-allowlist-table.ts";
-import type { Believed, Netmap } from "../domain/tailnet/believed-prefixes.ts";
-import type { AllowlistHost } from "../ports/allowlist.ts";
+import type { AllowlistEvent } from "../../../machines/wire/allowlist-events.ts";
+import { allowlistKeeperMachine } from "../../../machines/wire/allowlist-keeper-machine.ts";
+import { allowlistMachine } from "../../../machines/wire/allowlist-machine.ts";
+import { type Failure, toFailure } from "../../domain/failure.ts";
+import type { NodeBinding } from "../../domain/kubernetes/node-bindings.ts";
+import { allowlistTableName } from "../../domain/nftables/nft-allowlist-table.ts";
+import type { Believed, Netmap } from "../../domain/tailnet/believed-prefixes.ts";
+import type { AllowlistHost } from "../../ports/allowlist.ts";
 
 /** The keeper of the allowlist, in headcni-wire or the daemon. */
 export function allowlistKeeper(host: AllowlistHost) {
