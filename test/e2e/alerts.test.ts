@@ -255,7 +255,7 @@ test(
       { summary: /has been in open\.looking for / },
     );
     await resumeService(lab(), tailscaled);
-    expect(conflict.annotations["summary"]).toContain(`the prefix ${slice} is announced by somebody`);
+    expect(conflict.annotations["summary"]).toContain(`the wrong machine announces the prefix ${slice}`);
     expect(errors.annotations["summary"]).toContain("IFNAME_TAKEN on 127.0.0.1");
     expect(stuck.annotations["summary"]).toMatch(
       /tailnetFeed on 127\.0\.0\.1:\d+ has been in open\.looking for /,
