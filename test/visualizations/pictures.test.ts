@@ -79,6 +79,15 @@ it("the trees of actors hold every machine, and the picture of the daemon's ever
   for (const { name, effects } of actors) for (const text of [name, ...effects]) expect(svg).toContain(text);
 });
 
+it("the pictures that one begins with fit one screen", async () => {
+  for (const name of ["actor-tree", "headcni", "pods", "tailnet"]) {
+    const svg = await readFile(new URL(`../../visualizations/generated/${name}.svg`, import.meta.url), "utf8");
+    const [, width, height] = / width="(\d+)" height="(\d+)"/.exec(svg) ?? [];
+    expect(Number(width), name).toBeLessThanOrEqual(1920);
+    expect(Number(height), name).toBeLessThanOrEqual(1080);
+  }
+});
+
 it("the page of pictures shows every machine", async () => {
   const page = await readFile(new URL("../../visualizations/README.md", import.meta.url), "utf8");
   for (const { id } of allMachines) expect(page).toContain(`](generated/${id}.svg)`);

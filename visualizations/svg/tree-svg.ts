@@ -15,26 +15,64 @@ interface PlacedActor {
 
 const margin = 20;
 const columnGap = 44;
-const rowGap = 14;
-const lineLength = 34;
+const rowGap = 10;
+const lineLength = 24;
 
-/** Who runs whom, from left to right, as an SVG that stands by itself. */
+/** Who runs whom, as an SVG that stands by itself: the root in the middle, its children on both sides, so that one screen holds them. */
 export function treeSvg(tree: ActorTree): string {
-  const columns = columnStarts(tree);
-  const root = place(tree, 0, margin, columns);
-  const all = flatten(root);
-  const width = Math.max(...all.map((box) => box.x + box.width)) + margin;
-  const height = bottomOf(root) + margin + 20;
+  const [onLeft, onRight] = halves(tree);
+  const right = place(
+    { ...tree, children: onRight },
+    0,
+    margin,
+    columnStarts({ ...tree, children: onRight }),
+  );
+  const left = place({ ...tree, children: onLeft }, 0, margin, columnStarts({ ...tree, children: onLeft }));
+  const [leftWidth, rightWidth] = [left, right].map(
+    (side) => Math.max(...flatten(side).map((box) => box.x + box.width)) - margin - side.width,
+  ) as [number, number];
+  const root = { ...right, x: margin + leftWidth, y: Math.round((left.y + right.y) / 2) };
+  const mirror = (box: PlacedActor): PlacedActor => ({
+    ...box,
+    x: root.x + root.width - (box.x - margin) - box.width,
+    children: box.children.map(mirror),
+  });
+  const shift = (box: PlacedActor): PlacedActor => ({
+    ...box,
+    x: box.x + leftWidth,
+    children: box.children.map(shift),
+  });
+  const children = [...left.children.map(mirror), ...right.children.map(shift)];
+  const all = flatten({ ...root, children });
+  const width = leftWidth + root.width + rightWidth + 2 * margin;
+  const height = Math.max(bottomOf(left), bottomOf(right)) + margin + 20;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="The actors of the daemon">`,
     `<style>${svgStyle}</style>`,
     `<rect class="ground" width="${width}" height="${height}" rx="10"/>`,
-    ...all.flatMap((box) => box.children.map((child) => drawLine(box, child))),
+    ...children.map((child) => drawLine(root, child)),
+    ...children.flatMap(flatten).flatMap((box) => box.children.map((child) => drawLine(box, child))),
     ...all.map(drawActor),
     `<text class="line" x="${margin}" y="${height - 12}">solid: lives as long as a state of its parent · dashed: spawned, one or many · runs: effects without states</text>`,
     "</svg>",
     "",
   ].join("\n");
+}
+
+/** The children for the left and the right side, in their order: as many on the left as make both sides about as high. */
+function halves({ children }: ActorTree): readonly [readonly ActorTree[], readonly ActorTree[]] {
+  const heights = children.map(heightOf);
+  const sum = (from: number, to?: number) => heights.slice(from, to).reduce((total, each) => total + each, 0);
+  const higherSide = (cut: number) => Math.max(sum(0, cut), sum(cut));
+  const cuts = [...heights.keys(), heights.length];
+  const best = cuts.reduce((found, cut) => (higherSide(cut) < higherSide(found) ? cut : found), 0);
+  return [children.slice(0, best), children.slice(best)];
+}
+
+/** Of an actor with all below it, and the gap to the next. */
+function heightOf(actor: ActorTree): number {
+  const below = actor.children.reduce((total, child) => total + heightOf(child), 0);
+  return Math.max(sizeOf(actor).height + rowGap, below);
 }
 
 function linesOf({ name, machine, effects }: ActorTree): readonly string[] {
@@ -105,8 +143,9 @@ function drawActor({ actor, lines, x, y, width, height }: PlacedActor): string {
 }
 
 function drawLine(parent: PlacedActor, child: PlacedActor): string {
-  const from = { x: parent.x + parent.width, y: parent.y + parent.height / 2 };
-  const to = { x: child.x, y: child.y + child.height / 2 };
-  const turn = child.x - columnGap / 2;
+  const leftward = child.x < parent.x;
+  const from = { x: leftward ? parent.x : parent.x + parent.width, y: parent.y + parent.height / 2 };
+  const to = { x: leftward ? child.x + child.width : child.x, y: child.y + child.height / 2 };
+  const turn = leftward ? to.x + columnGap / 2 : to.x - columnGap / 2;
   return `<path class="route" d="${roundedPath([from, { x: turn, y: from.y }, { x: turn, y: to.y }, to])}"/>`;
 }
