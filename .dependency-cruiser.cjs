@@ -51,6 +51,13 @@ module.exports = {
       to: { path: "^(machines|src/actors|src/observe|src/programs|src/cli)|node_modules/xstate" },
     },
     {
+      name: "wire-format-stands-alone",
+      comment: "Netlink messages as a library: its README.md says what others would find in the package.",
+      severity: "error",
+      from: { path: "^src/adapters/netlink/wire-format/" },
+      to: { pathNot: "^src/adapters/netlink/wire-format/|node_modules/ipaddr\\.js" },
+    },
+    {
       name: "actors-know-no-adapters",
       severity: "error",
       from: { path: "^src/actors/" },

@@ -3,7 +3,7 @@ import {
   type CniResult,
   type CniVersion,
   supportedCniVersions,
-} from "../src/protocol/cni-protocol.ts";
+} from "../src/protocol/wire-types.ts";
 import type { Loose } from "./network-config.ts";
 
 /** What the process prints and how it ends. */

@@ -110,7 +110,7 @@ function meaning({ kind, about, invokes, initial }: ChartState): string {
     case "final":
       return "the machine's end";
     case "parallel":
-      return `its regions run in parallel${runs}`;
+      return `its parts run side by side${runs}`;
     case "compound":
       return `begins with \`${initial ?? ""}\`${runs}`;
     case "history":

@@ -59,15 +59,15 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniTailnetDown",
     severity: "critical",
-    matter: "the tailnet is down",
+    matter: "the tailnet does not stand",
     states: {
       // A tailscaled that ends again and again goes round through all of these.
-      tailscaled: ["away", "entering", "awaitingGuard", "attending.awaitingTailnet"],
+      tailscaled: ["away", "entering", "awaitingGuard", "attending.settling"],
       owner: [
         "away",
         "found.examining",
         "found.hindered",
-        "found.attending.session.awaitingTailnet",
+        "found.attending.session.settling",
         "found.attending.preferences.awaitingInterface",
         "found.attending.preferences.awaitingGuard",
       ],
@@ -90,7 +90,7 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniAllowlistStale",
     severity: "critical",
-    matter: "this node refuses nodes that join or change, or they refuse it",
+    matter: "nodes that join or change are refused by this one, or this one by them",
     states: {
       wire: ["enclosing"],
       // Each life of a machine that fails again and again is short.
@@ -100,11 +100,11 @@ export const stateAlerts: readonly StateAlert[] = [
         "list.unlisted",
         "list.unreadable",
         "netmap.following.reading",
-        "netmap.following.backingOff",
+        "netmap.following.pausing",
         "netmap.away",
         "watch.deaf",
         "table.applying",
-        "table.rateLimited",
+        "table.spacing",
         "table.backingOff",
       ],
       nodeList: ["recalling", "writing", "backingOff"],
@@ -123,26 +123,26 @@ export const stateAlerts: readonly StateAlert[] = [
         "asking",
         "loggingIn",
         "registering",
-        "disconnectingControl",
-        "backingOff",
+        "hushing",
+        "waiting",
         "awaitingOwner",
       ],
     },
   },
   {
-    alert: "HeadcniHeadscaleUnreachable",
+    alert: "HeadcniHeadscaleAway",
     severity: "warning",
-    matter: "Headscale does not answer; running pods keep working",
+    matter: "Headscale does not answer; what runs keeps running",
     states: {
       headscale: ["probing", "backingOff", "connected.working"],
       tailnet: ["degraded"],
-      rejoin: ["readingClock", "awaitingTick", "probing", "aligning", "asking", "backingOff"],
+      rejoin: ["readingClock", "awaitingTick", "probing", "aligning", "asking", "pausing"],
     },
   },
   {
     alert: "HeadcniHeadscaleRefused",
     severity: "critical",
-    matter: "Headscale rejects the API key",
+    matter: "Headscale does not take the API key",
     states: { headscale: ["refused"] },
     certain: true,
   },
@@ -162,13 +162,13 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniGuardFighting",
     severity: "critical",
-    matter: "the node's rules and routes do not stay in the desired state",
+    matter: "the node's rules and routes do not stay as they must be",
     states: { guard: ["checking", "repairing", "fighting", "backingOff"] },
   },
   {
     alert: "HeadcniPodNotRemoved",
     severity: "warning",
-    matter: "what a deleted pod left cannot be removed",
+    matter: "what a pod left cannot be removed",
     states: { pod: ["detaching"] },
   },
   {
@@ -178,11 +178,11 @@ export const stateAlerts: readonly StateAlert[] = [
     states: { config: ["following.validating", "following.applying", "backingOff"] },
   },
   {
-    alert: "HeadcniApiServerUnreachable",
+    alert: "HeadcniApiServerAway",
     severity: "warning",
-    matter: "the Kubernetes API server does not answer; running pods keep working",
+    matter: "the Kubernetes API server does not answer; what runs keeps running",
     states: {
-      watch: ["following.listing", "following.resuming", "endedEarly", "backingOff"],
+      watch: ["following.listing", "following.resuming", "pausing", "backingOff"],
       ownNode: ["working.holding.unconfirmed"],
       clusterNodes: ["working.unknown"],
       nodeCondition: ["doubting", "setting", "backingOff"],

@@ -38,7 +38,7 @@ export type HeadscaleTask =
   | { readonly kind: "departure"; readonly hostname: string; readonly prefixes: readonly string[] };
 
 /** What `serve` brings back: a key, or the prefixes the node serves after an approval. */
-export type HeadscaleResult = { readonly authKey?: string; readonly serving?: readonly string[] };
+export type HeadscaleYield = { readonly authKey?: string; readonly serving?: readonly string[] };
 
 /**
  * The queue with one more job. A job that waits already for the same asker, or about the same node, is replaced by the

@@ -45,31 +45,28 @@ interface NodeAddressContext extends NodeAddressInput, KnownAddresses {
 
 /** kubelet writes within ten seconds, a cloud's controller every five minutes: who stands for longer is alone. */
 const limits = {
-  awaitingNetwork: 300_000,
+  waiting: 300_000,
   changing: 120_000,
   writing: 12_000,
   confirming: 5_000,
   young: 600_000,
   overruled: 60_000,
 };
-const retry = { firstMs: 500, maxMs: 60_000 };
-const yielding = { firstMs: 10_000, maxMs: 3_600_000 };
+const retry = { firstMs: 500, mostMs: 60_000 };
+const yielding = { firstMs: 10_000, mostMs: 3_600_000 };
 
 const nothing: NodeAddressing = { addresses: [], replaced: null, annotated: false, uninitializedAt: -1 };
 
 const toWays = {
   off: { guard: { type: "is", params: "off" }, target: "#nodeAddress.off" },
-  awaitingNetwork: {
-    guard: { type: "is", params: "awaitingNetwork" },
-    target: "#nodeAddress.awaitingNetwork",
-  },
+  waiting: { guard: { type: "is", params: "waiting" }, target: "#nodeAddress.waiting" },
   overruled: { guard: { type: "is", params: "overruled" }, target: "#nodeAddress.overruled" },
   published: { guard: { type: "is", params: "published" }, target: "#nodeAddress.published" },
   publish: { guard: { type: "is", params: "publish" }, target: "#nodeAddress.changing.publishing" },
   initialize: { guard: { type: "is", params: "initialize" }, target: "#nodeAddress.changing.initializing" },
   withdraw: { guard: { type: "is", params: "withdraw" }, target: "#nodeAddress.changing.withdrawing" },
 } as const;
-const { off, awaitingNetwork, overruled, published, publish, initialize, withdraw } = toWays;
+const { off, waiting, overruled, published, publish, initialize, withdraw } = toWays;
 
 const written = {
   onDone: "confirming",
@@ -141,15 +138,15 @@ export const nodeAddressMachine = setup({
     "address.known": { actions: { type: "keepKnown", params: ({ event }) => event } },
   },
   states: {
-    judging: { always: [off, overruled, published, { target: "awaitingNetwork" }] },
+    judging: { always: [off, overruled, published, { target: "waiting" }] },
     off: {
-      meta: mayLast("kubernetes.publishNodeAddress is off, and the Node has no tailnet address"),
+      meta: mayLast("kubernetes.publishNodeAddress is off, and the Node has nothing of it"),
       always: [withdraw],
     },
-    awaitingNetwork: {
+    waiting: {
       meta: stuckAfter(
-        limits.awaitingNetwork,
-        "waits for the Node and for this node's network before it publishes the tailnet address",
+        limits.waiting,
+        "the Node gets its tailnet address once it is there and this node's network is whole",
       ),
       always: [published, overruled, publish, initialize],
     },
@@ -160,30 +157,30 @@ export const nodeAddressMachine = setup({
         "warn",
       ),
       entry: "countOverruled",
-      always: [awaitingNetwork, published, publish, initialize],
+      always: [waiting, published, publish, initialize],
       after: { yielding: "changing" },
     },
     published: {
       meta: mayLast("the Node's InternalIP is its tailnet address", "info"),
-      always: [awaitingNetwork, overruled, publish, initialize],
+      always: [waiting, overruled, publish, initialize],
       initial: "young",
       states: {
         young: {
-          meta: mayLast("waits to see whether others overwrite it"),
+          meta: mayLast("whether others write over it shows within minutes"),
           after: { young: "steady" },
         },
         steady: {
-          meta: mayLast("no other writer changes the Node's addresses"),
+          meta: mayLast("nobody else writes the Node's addresses"),
           entry: "forgetOverruled",
         },
       },
     },
     changing: {
-      meta: stuckAfter(limits.changing, "the API server does not accept the Node's addresses", "warn"),
+      meta: stuckAfter(limits.changing, "the API server does not take the Node's addresses", "warn"),
       initial: "publishing",
       states: {
         publishing: {
-          meta: stuckAfter(limits.writing, "the API server does not accept the Node's tailnet address"),
+          meta: stuckAfter(limits.writing, "the API server does not take the Node's tailnet address"),
           entry: "keepFrom",
           invoke: {
             src: "write",
@@ -206,7 +203,7 @@ export const nodeAddressMachine = setup({
           after: late,
         },
         withdrawing: {
-          meta: stuckAfter(limits.writing, "the API server does not restore the Node's own addresses"),
+          meta: stuckAfter(limits.writing, "the API server does not give the Node its own addresses back"),
           entry: "keepFrom",
           invoke: {
             src: "write",
@@ -219,16 +216,13 @@ export const nodeAddressMachine = setup({
           after: late,
         },
         confirming: {
-          meta: stuckAfter(
-            limits.confirming,
-            "the API server accepted the change, but its watch does not show it",
-          ),
+          meta: stuckAfter(limits.confirming, "the API server took it, and its watch does not show it"),
           entry: "forgetFailure",
           always: { guard: "isShown", target: "choosing" },
           after: { confirming: "choosing" },
         },
         backingOff: {
-          meta: stuckAfter(retry.maxMs, "the API server did not accept the Node's addresses; retrying"),
+          meta: stuckAfter(retry.mostMs, "the Node's addresses were not taken and are tried again"),
           after: { backoff: "choosing" },
         },
         choosing: { always: [publish, initialize, withdraw, { target: "#nodeAddress.judging" }] },

@@ -23,7 +23,7 @@ interface NodeIdentityContext {
 }
 
 const limits = { publishing: 12_000 };
-const retry = { firstMs: 500, maxMs: 60_000 };
+const retry = { firstMs: 500, mostMs: 60_000 };
 
 /**
  * Keeps the Node's word of which tailnet node this is: only by it other nodes believe this node's prefixes. It is said at once and
@@ -64,11 +64,11 @@ export const nodeIdentityMachine = setup({
   },
   states: {
     resting: {
-      meta: mayLast("the Node names its tailnet node, or there is no Node or no login yet"),
+      meta: mayLast("the Node says which tailnet node this is, or there is no Node or no login yet"),
       always: { guard: not("isAsWanted"), target: "publishing" },
     },
     publishing: {
-      meta: stuckAfter(limits.publishing, "the API server does not accept the Node's tailnet node"),
+      meta: stuckAfter(limits.publishing, "the API server does not take the Node's tailnet node"),
       invoke: {
         src: "publish",
         input: ({ context: { wanted } }) => ({ nodeId: wanted }),
@@ -93,7 +93,7 @@ export const nodeIdentityMachine = setup({
     },
     backingOff: {
       meta: stuckAfter(
-        retry.maxMs,
+        retry.mostMs,
         "the API server refuses this node's tailnet node: other nodes refuse this one's pods",
         "warn",
       ),

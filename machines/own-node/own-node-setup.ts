@@ -25,7 +25,7 @@ export const ownNodeLimits = {
   recalling: 2_000,
   /** With something remembered the API server gets this long: the first ADD must not wait longer. */
   awaitingApiServer: 500,
-  awaitingPodCidr: 60_000,
+  waiting: 60_000,
   remembering: 5_000,
   unconfirmed: 60_000,
   absent: 60_000,

@@ -46,10 +46,7 @@ export const ownerMachine = ownerSetup.createMachine({
   initial: "away",
   states: {
     away: {
-      meta: stuckAfter(
-        limits.away,
-        "nothing answers on tailscale.socket: the node's tailscaled does not run",
-      ),
+      meta: stuckAfter(limits.away, "nobody answers on tailscale.socket: the node's tailscaled does not run"),
       initial: "seeking",
       states: {
         seeking: {
@@ -66,7 +63,7 @@ export const ownerMachine = ownerSetup.createMachine({
                 target: "missing",
                 actions: { type: "noteMissed", params: ({ event }) => toFailure(event.error) },
               },
-              { target: "awaitingPoll" },
+              { target: "pausing" },
             ],
           },
         },
@@ -74,12 +71,12 @@ export const ownerMachine = ownerSetup.createMachine({
           meta: stuckAfter(limits.pause, "the node's tailscaled does not run", "warn"),
           after: { pause: "seeking" },
         },
-        awaitingPoll: {
+        pausing: {
           meta: stuckAfter(limits.pause, "the node's tailscaled still does not run"),
           after: { pause: "seeking" },
         },
         backingOff: {
-          meta: stuckAfter(ownerRestart.maxMs, "the node's tailscaled does not stay up", "warn"),
+          meta: stuckAfter(ownerRestart.mostMs, "the node's tailscaled does not stay up", "warn"),
           entry: "countFailure",
           after: { restart: "seeking" },
         },
@@ -120,7 +117,11 @@ export const ownerMachine = ownerSetup.createMachine({
         },
         // Nothing is known of it, so nothing of it is used.
         unread: {
-          meta: stuckAfter(limits.owner, "the node's tailscaled cannot be read: /ready says why", "warn"),
+          meta: stuckAfter(
+            limits.owner,
+            "the node's tailscaled cannot be looked at: /ready says why",
+            "warn",
+          ),
           entry: "reportUnread",
           always: { guard: "isKnown", target: "judging" },
         },
@@ -148,7 +149,7 @@ export const ownerMachine = ownerSetup.createMachine({
             appConnector: hindered("APP_CONNECTOR", "the node's tailscaled is an app connector"),
             // Another profile has routes and an exit node of its own, which rules made for the former one would keep from the node.
             telling: {
-              meta: stuckAfter(limits.enter, "what the guard needs to know cannot be stored"),
+              meta: stuckAfter(limits.enter, "what the guard must know cannot be written down"),
               invoke: {
                 src: "enter",
                 input: ({ context }) => ({ terms: termsOf(context) }),
@@ -160,7 +161,7 @@ export const ownerMachine = ownerSetup.createMachine({
               },
             },
             untold: {
-              meta: stuckAfter(limits.again, "what the guard needs to know cannot be stored", "warn"),
+              meta: stuckAfter(limits.again, "what the guard must know cannot be written down", "warn"),
               always: { guard: not("isHindered"), target: "#owner.found.judging" },
               after: { again: "#owner.found.judging" },
             },
@@ -190,16 +191,16 @@ export const ownerMachine = ownerSetup.createMachine({
           on: { "credentials.replaced": { actions: "offerCredentials" } },
           states: {
             session: {
-              initial: "awaitingTailnet",
+              initial: "settling",
               on: { "session.settled": { target: ".steady", actions: "forgetFailures" } },
               states: {
-                awaitingTailnet: {
+                settling: {
                   meta: stuckAfter(
                     limits.settle,
-                    "the node's tailscaled runs, but the tailnet is down: see the machine tailnet",
+                    "the node's tailscaled runs and the tailnet does not stand: see tailnet",
                   ),
                 },
-                steady: { meta: mayLast("the machine tailnet has the details") },
+                steady: { meta: mayLast("how the tailnet is, the machine tailnet says") },
               },
             },
             preferences: {
@@ -213,7 +214,7 @@ export const ownerMachine = ownerSetup.createMachine({
                   always: { guard: "hasTerms", target: "kept" },
                 },
                 entering: {
-                  meta: stuckAfter(limits.enter, "what the guard needs to know cannot be stored"),
+                  meta: stuckAfter(limits.enter, "what the guard must know cannot be written down"),
                   invoke: {
                     src: "enter",
                     input: ({ context }) => ({ terms: termsOf(context) }),
@@ -226,13 +227,13 @@ export const ownerMachine = ownerSetup.createMachine({
                 },
                 // What peers send must find the guard in its place, and so must what others announce.
                 awaitingGuard: {
-                  meta: stuckAfter(limits.guard, "the node's rules are not in the desired state: see guard"),
+                  meta: stuckAfter(limits.guard, "the node's rules are not as they must be: see guard"),
                   entry: "offerTerms",
                   on: { "tailnetNamespace.held": { target: "kept", actions: "noteHeld" } },
                   always: { guard: "termsDiffer", target: "entering" },
                 },
                 editing: {
-                  meta: stuckAfter(limits.edit, "the node's tailscaled does not accept our prefixes"),
+                  meta: stuckAfter(limits.edit, "the node's tailscaled does not take our prefixes"),
                   // Also where it fails once it is made.
                   entry: "noteUnasked",
                   invoke: {
@@ -262,10 +263,7 @@ export const ownerMachine = ownerSetup.createMachine({
                 },
                 // Headscale 0.29 tells everybody but this node itself what it serves, until it is asked anew.
                 asking: {
-                  meta: stuckAfter(
-                    limits.ask,
-                    "the node's tailscaled does not ask Headscale which routes it serves",
-                  ),
+                  meta: stuckAfter(limits.ask, "the node's tailscaled does not ask Headscale what it serves"),
                   invoke: {
                     src: "recheck",
                     onDone: { target: "resting", actions: "noteAsked" },
@@ -274,7 +272,7 @@ export const ownerMachine = ownerSetup.createMachine({
                 },
                 // Whoever undoes it each time gets no more than one edit a second.
                 resting: {
-                  meta: stuckAfter(limits.rest, "the preferences were just edited"),
+                  meta: stuckAfter(limits.rest, "the preferences were edited a moment ago"),
                   after: { rest: "kept" },
                 },
                 kept: {
@@ -290,7 +288,7 @@ export const ownerMachine = ownerSetup.createMachine({
                 backingOff: {
                   meta: stuckAfter(
                     limits.again,
-                    "the node's tailscaled does not accept our prefixes, or does not ask Headscale which routes it serves",
+                    "the node's tailscaled does not take our prefixes, or does not ask Headscale what it serves",
                     "warn",
                   ),
                   after: { again: "kept" },

@@ -60,10 +60,10 @@ export const podWatchMachine = podWatchSetup.createMachine({
           on: { "watch.listed": { target: ".current", actions: keepPods } },
           states: {
             unknown: {
-              meta: stuckAfter(limits.listing, "this node's pods are not known: orphans stay"),
+              meta: stuckAfter(limits.listing, "this node's pods are not known: orphans stay where they are"),
             },
             current: {
-              meta: mayLast("the watch reports each change of this node's pods"),
+              meta: mayLast("each change of this node's pods is told"),
               entry: ["isCurrent", "forgetFailure"],
               on: {
                 "watch.changed": { actions: keepPods },
@@ -71,7 +71,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
               },
             },
             stale: {
-              meta: stuckAfter(limits.stale, "the API server is unreachable: orphans stay"),
+              meta: stuckAfter(limits.stale, "the API server is away: orphans stay where they are"),
               on: {
                 "watch.restored": "current",
                 "watch.changed": { target: "current", actions: keepPods },
@@ -113,14 +113,14 @@ export const podWatchMachine = podWatchSetup.createMachine({
               ],
             },
             examining: {
-              meta: stuckAfter(limits.examining, "the node's processes cannot be listed"),
+              meta: stuckAfter(limits.examining, "the node's processes cannot be looked through"),
               invoke: {
                 src: "examine",
                 input: ({ context }) => ({ attachment: orphanOf(context) ?? nobody }),
                 onDone: [
                   {
                     guard: { type: "isInUse", params: ({ event }) => event.output },
-                    target: "rateLimited",
+                    target: "pacing",
                     actions: ["forgetFailure", "spare"],
                   },
                   {
@@ -128,36 +128,36 @@ export const podWatchMachine = podWatchSetup.createMachine({
                     actions: ["forgetFailure", { type: "askToDetach", params: ({ event }) => event.output }],
                   },
                 ],
-                onError: { target: "rateLimited", actions: [keepError, "spare"] },
+                onError: { target: "pacing", actions: [keepError, "spare"] },
               },
-              after: { examining: { target: "rateLimited", actions: "spare" } },
+              after: { examining: { target: "pacing", actions: "spare" } },
             },
             detaching: {
               meta: stuckAfter(limits.detaching, "an orphan cannot be removed: see its pod machine", "info"),
               on: {
                 "pod.detached": {
                   guard: { type: "isAnswer", params: ({ event }) => event },
-                  target: "rateLimited",
+                  target: "pacing",
                   actions: "countReclaimed",
                 },
                 "pod.failed": {
                   guard: { type: "isAnswer", params: ({ event }) => event },
-                  target: "rateLimited",
+                  target: "pacing",
                   actions: "spare",
                 },
               },
-              after: { detaching: { target: "rateLimited", actions: "spare" } },
+              after: { detaching: { target: "pacing", actions: "spare" } },
             },
-            rateLimited: {
-              meta: stuckAfter(limits.rateLimited, "waits before it removes the next orphan"),
-              after: { rateLimited: "resting" },
+            pacing: {
+              meta: stuckAfter(limits.pacing, "the next orphan waits its turn"),
+              after: { pacing: "resting" },
             },
           },
         },
       },
     },
     crashed: {
-      meta: stuckAfter(limits.crashed, "a part of this machine failed and is being restarted", "error"),
+      meta: stuckAfter(limits.crashed, "a part of this machine failed and is started again", "error"),
       entry: "doubt",
       after: { crashed: "working" },
     },

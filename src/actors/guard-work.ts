@@ -5,13 +5,13 @@ import type { GuardInvariant } from "../domain/guard/guard-invariants.ts";
 import type {
   GuardObservation,
   GuardScope,
+  Mend,
   NamespaceObservation,
-  Repair,
 } from "../domain/guard/guard-observation.ts";
 import { findBroken } from "../domain/guard/guard-plan.ts";
 import type { GuardSettings, HostCarrier, HostGuard } from "../domain/guard/guard-settings.ts";
-import { desiredSysctls, type Sysctls, sysctlsToRemember } from "../domain/guard/guard-sysctls.ts";
-import { bootRepairs } from "../domain/host-guard/boot-guard.ts";
+import { type Sysctls, sysctlsToRemember, wishedSysctls } from "../domain/guard/guard-sysctls.ts";
+import { bootMends } from "../domain/host-guard/boot-guard.ts";
 import type { NamespaceName } from "../domain/kernel/kernel-state.ts";
 import type { Firewall } from "../ports/firewall.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
@@ -37,8 +37,8 @@ export async function checkInvariants(
 }
 
 /**
- * Looks again and repairs what is broken now: what healed since the check was a change in progress. An invariant that
- * cannot be repaired does not keep the others from being repaired.
+ * Looks again and mends what is broken now: what healed since the check was a change in progress. An invariant that
+ * cannot be mended does not keep the others from being mended.
  */
 export async function repairInvariants(
   ports: GuardPorts,
@@ -47,23 +47,23 @@ export async function repairInvariants(
   signal?: AbortSignal,
 ): Promise<Omit<RepairResult, "at">> {
   const observation = await look(ports, settings, order, signal);
-  const repaired = new Set<GuardInvariant>();
+  const mended = new Set<GuardInvariant>();
   const refused: { invariant: GuardInvariant; failure: Failure }[] = [];
-  for (const { invariant, repairs } of findBroken(settings, observation)) {
+  for (const { invariant, mends } of findBroken(settings, observation)) {
     if (order.leave.includes(invariant)) continue;
-    for (const repair of repairs) {
+    for (const mend of mends) {
       signal?.throwIfAborted();
       try {
-        await rememberSysctls(ports, observation, repair);
-        await applyRepair(ports, repair, signal);
-        repaired.add(invariant);
+        await rememberSysctls(ports, observation, mend);
+        await applyMend(ports, mend, signal);
+        mended.add(invariant);
       } catch (error) {
         refused.push({ invariant, failure: toFailure(error) });
       }
     }
   }
   return {
-    repaired: [...repaired].filter((name) => !refused.some((entry) => entry.invariant === name)),
+    mended: [...mended].filter((name) => !refused.some((entry) => entry.invariant === name)),
     refused,
   };
 }
@@ -78,12 +78,12 @@ export async function loadBootGuard(
   remembered: Omit<HostCarrier, "kind">,
   allowlist: boolean,
 ): Promise<void> {
-  await applyAll(ports, bootRepairs(shared, remembered, await observe(ports, "node", "all"), allowlist));
+  await applyAll(ports, bootMends(shared, remembered, await observe(ports, "node", "all"), allowlist));
 }
 
 /**
- * Takes everything of the guard out of the node; what the guard held is then open. What it made in the tailnet namespace goes
- * with that. Does all it can, then throws the first of the ports' errors; repeatable.
+ * Takes everything of the guard out of the node; what the guard held is then open. What it made in X goes with X. Does all it can,
+ * then throws the first of the ports' errors; repeatable.
  */
 export async function cleanUpGuard(ports: GuardPorts): Promise<void> {
   const node = await observe(ports, "node", "all");
@@ -93,11 +93,10 @@ export async function cleanUpGuard(ports: GuardPorts): Promise<void> {
 
 async function applyAll(
   ports: Pick<GuardPorts, "kernel" | "firewall">,
-  repairs: readonly Repair[],
+  mends: readonly Mend[],
 ): Promise<void> {
   const errors: unknown[] = [];
-  for (const repair of repairs)
-    await applyRepair(ports, repair).catch((error: unknown) => errors.push(error));
+  for (const mend of mends) await applyMend(ports, mend).catch((error: unknown) => errors.push(error));
   if (errors.length > 0) throw errors[0];
 }
 
@@ -109,7 +108,7 @@ async function look(
 ): Promise<GuardObservation> {
   const see = async (namespace: NamespaceName): Promise<NamespaceObservation> => {
     const seen = await observe(ports, namespace, scope, signal);
-    const names = desiredSysctls(settings, namespace, seen.kernel).map(({ name }) => name);
+    const names = wishedSysctls(settings, namespace, seen.kernel).map(({ name }) => name);
     return { ...seen, sysctls: await readSysctls(ports.kernel, namespace, names) };
   };
   // The node's own tailscaled stands in the node's namespace.
@@ -151,28 +150,28 @@ async function readSysctls(
 async function rememberSysctls(
   { kernel, sysctlMemory }: GuardPorts,
   observation: GuardObservation,
-  repair: Repair,
+  mend: Mend,
 ): Promise<void> {
-  if (repair.kind !== "sysctls" || repair.namespace !== "node") return;
+  if (mend.kind !== "sysctls" || mend.namespace !== "node") return;
   for (const names of sysctlsToRemember(observation.node.kernel))
-    if (Object.keys(repair.values).some((name) => names.includes(name)))
+    if (Object.keys(mend.values).some((name) => names.includes(name)))
       await sysctlMemory.remember(await readSysctls(kernel, "node", names));
 }
 
-async function applyRepair(
+async function applyMend(
   { kernel, firewall }: Pick<GuardPorts, "kernel" | "firewall">,
-  repair: Repair,
+  mend: Mend,
   signal?: AbortSignal,
 ): Promise<void> {
-  switch (repair.kind) {
+  switch (mend.kind) {
     case "kernel":
-      return kernel.apply(repair.namespace, repair.operations);
+      return kernel.apply(mend.namespace, mend.operations);
     case "sysctls":
-      return kernel.writeSysctls(repair.namespace, repair.values);
+      return kernel.writeSysctls(mend.namespace, mend.values);
     case "firewall":
-      return firewall.apply(repair.namespace, repair.changes, signal);
+      return firewall.apply(mend.namespace, mend.changes, signal);
     default: {
-      const unhandled: never = repair;
+      const unhandled: never = mend;
       return unhandled;
     }
   }

@@ -1,5 +1,5 @@
 import { fromPromise } from "xstate";
-import type { HeadscaleResult, HeadscaleTask } from "../../machines/headscale/headscale-jobs.ts";
+import type { HeadscaleTask, HeadscaleYield } from "../../machines/headscale/headscale-jobs.ts";
 import type { Headscale } from "../ports/headscale.ts";
 
 /** Effects of the headscale machine. */
@@ -10,7 +10,7 @@ export function headscaleActors(headscale: Headscale) {
       await headscale.probe(signal);
       if (input.authenticates) await headscale.authenticate(signal);
     }),
-    serve: fromPromise<HeadscaleResult, { readonly task: HeadscaleTask }>(
+    serve: fromPromise<HeadscaleYield, { readonly task: HeadscaleTask }>(
       async ({ input: { task }, signal }) => {
         if (task.kind === "authKey") return { authKey: await headscale.createAuthKey(task.tags, signal) };
         if (task.kind === "departure") {

@@ -74,7 +74,7 @@ export function tailnetActors(
     },
     login: {
       hasNodeKey: fromPromise<boolean, void>(({ signal }) => tailnet.hasNodeKey(signal)),
-      disconnectControl: fromPromise<void, void>(({ signal }) => tailnet.disconnectControl(signal)),
+      hush: fromPromise<void, void>(({ signal }) => tailnet.disconnectControl(signal)),
       login: fromPromise<void, { readonly wanted: WantedTailnet; readonly authKey?: string }>(
         async ({ input: { wanted, authKey }, signal }) =>
           tailnet.login({ ...wanted, authKey: authKey ?? (await readAuthKey()) }, signal),

@@ -15,7 +15,7 @@ export function watchActors(kubernetes: Pick<Kubernetes, "follow">) {
         };
         kubernetes.follow(source, cursor, tell, abort.signal).then(
           () => tell({ type: "watch.ended" }),
-          (error: unknown) => tell({ type: "watch.failed", ...toWatchFailure(error) }),
+          (error: unknown) => tell({ type: "watch.failed", ...failureOf(error) }),
         );
         return () => abort.abort();
       },
@@ -23,7 +23,7 @@ export function watchActors(kubernetes: Pick<Kubernetes, "follow">) {
   };
 }
 
-function toWatchFailure(
+function failureOf(
   error: unknown,
 ): Pick<Extract<WatchEvent, { type: "watch.failed" }>, "failure" | "retryAfterMs"> {
   const failure = toFailure(error);

@@ -4,7 +4,7 @@ import type { TailscaledOptions } from "../adapters/tailscale/tailscaled-command
 import type { Config } from "../config/config-schema.ts";
 import type { AllowedFromUnderlay, GuardSettings, NamespaceCarrier } from "../domain/guard/guard-settings.ts";
 import type { Believed } from "../domain/tailnet/believed-prefixes.ts";
-import type { AuthKeySource } from "../domain/tailnet/login-problem.ts";
+import type { AuthKeySource } from "../domain/tailnet/login-trouble.ts";
 
 /** What the guard keeps true, out of the configuration. */
 export function guardSettings({

@@ -301,7 +301,7 @@ test.each([
   ["http", true],
   ["https", false],
 ])(
-  "whoever installs with approval api is warned of an unencrypted admin key: %s, %s",
+  "whoever installs with approval api is warned of an admin key in clear: %s, %s",
   async (scheme, warned) => {
     const values = {
       "headscale.url": `${scheme}://h.example`,
@@ -318,6 +318,6 @@ test.each([
       ...Object.entries(values).map(([path, value]) => `--set-string=${path}=${value}`),
     ]);
     expect(notes).toContain("HeadCNI is being installed");
-    expect(notes.includes("a full admin key of Headscale unencrypted")).toBe(warned);
+    expect(notes.includes("a full admin key of Headscale in clear")).toBe(warned);
   },
 );

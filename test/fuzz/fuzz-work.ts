@@ -1,4 +1,4 @@
-import { maxInputBytes } from "./mutate-input.ts";
+import { mostInputBytes } from "./mutate-input.ts";
 
 /** What the worker is started with. */
 export interface FuzzWork {
@@ -11,4 +11,4 @@ export interface FuzzWork {
   readonly shared: SharedArrayBuffer;
 }
 
-export const sharedBytes = 8 + 2 * maxInputBytes;
+export const sharedBytes = 8 + 2 * mostInputBytes;

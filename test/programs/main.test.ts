@@ -188,7 +188,7 @@ test.each([
   await writeFile(authKeyFile, "hskey-auth-none-none");
   const url = `${scheme}://10.99.0.1:8080`;
   const { log } = await startLoneDaemon({ headscale: { url, approval: "api", apiKeyFile, authKeyFile } });
-  expect(log().includes("an admin key of Headscale crosses the network unencrypted")).toBe(warned);
+  expect(log().includes("an admin key of Headscale crosses the network in clear")).toBe(warned);
   expect(log()).not.toContain("none-none");
 });
 

@@ -1,8 +1,8 @@
-import type { CniOperation, CniRequest } from "../../src/protocol/cni-protocol.ts";
+import type { CniRequest, WireCommand } from "../../src/protocol/wire-types.ts";
 
 /** A valid call for container `containerId`; further fields replace these. */
 export function cniRequest(
-  command: CniOperation,
+  command: WireCommand,
   containerId: string,
   more: Partial<CniRequest> = {},
 ): CniRequest {

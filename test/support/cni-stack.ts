@@ -5,7 +5,7 @@ import { cniMachine } from "../../machines/cni/cni-machine.ts";
 import { cniActors } from "../../src/actors/cni-socket-actor.ts";
 import { createCniExchanges } from "../../src/adapters/unix-socket/cni-exchanges.ts";
 import type { fakePodNetwork } from "./fake-pod-network.ts";
-import { startPods } from "./pods-harness.ts";
+import { startPods } from "./pods-desk.ts";
 import { recorder } from "./recorder.ts";
 import { until } from "./until.ts";
 
@@ -15,19 +15,19 @@ export async function startCniStack(
   kernel: ReturnType<typeof fakePodNetwork>,
   settings: Parameters<typeof startPods>[1] = {},
 ) {
-  const harness = startPods(kernel, settings);
+  const desk = startPods(kernel, settings);
   const root = recorder<CniFact | CniReport>();
   const exchanges = createCniExchanges({ runtimeDir, rejected: () => undefined });
   const machine = cniMachine.provide({ actors: cniActors(exchanges, Date.now) });
   const { inspect } = settings;
   const cni = createActor(machine, {
-    input: { pods: harness.pods, health: root.ref, parent: root.ref },
+    input: { pods: desk.pods, health: root.ref, parent: root.ref },
     ...(inspect && { inspect }),
   });
   cni.start();
   await until(() => root.types().includes("cni.serving"), "the socket to listen");
   return {
-    ...harness,
+    ...desk,
     cni,
     reports: root,
     path: join(runtimeDir, "cni.sock"),

@@ -1,5 +1,5 @@
 import type { ChartEdge } from "../../machines/chart/machine-chart.ts";
-import type { FeedDetails } from "../../src/observe/inspector/feed-messages.ts";
+import type { WireDetails } from "../../src/observe/inspector/wire.ts";
 import type { InspectorChart } from "../inspector-charts.ts";
 import { edgeText } from "../layout/edge-text.ts";
 import { element, part } from "./dom.ts";
@@ -33,7 +33,7 @@ export function createDetailsView(redraw: () => void): DetailsView {
   const folded = new Map<string, boolean>();
   let tab: Tab = "context";
   let drawn = "";
-  let details: { readonly answer: FeedDetails | { readonly error: string }; readonly text: string } | null =
+  let details: { readonly answer: WireDetails | { readonly error: string }; readonly text: string } | null =
     null;
   let asked = { key: "", since: 0, at: 0, running: false };
 
@@ -42,7 +42,7 @@ export function createDetailsView(redraw: () => void): DetailsView {
     try {
       const response = await fetch(`inspect/actor?key=${encodeURIComponent(key)}`);
       const text = await response.text();
-      const answer = response.ok ? (JSON.parse(text) as FeedDetails) : { error: errorIn(text, response) };
+      const answer = response.ok ? (JSON.parse(text) as WireDetails) : { error: errorIn(text, response) };
       if (asked.key === key) details = { answer, text };
     } catch {
       if (asked.key === key) details = { answer: { error: "the daemon does not answer" }, text: "away" };
@@ -180,7 +180,7 @@ function edgeRow(edge: ChartEdge): HTMLElement {
   );
 }
 
-type Move = FeedDetails["moves"][number];
+type Move = WireDetails["moves"][number];
 
 /** Newest first: what the page has seen, and before that what the daemon still knows. */
 function historyOf(view: View, key: string, told: readonly Move[]): readonly Move[] {

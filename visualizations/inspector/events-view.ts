@@ -1,4 +1,4 @@
-import type { FeedEntry, FeedMessage, FeedMove } from "../../src/observe/inspector/feed-messages.ts";
+import type { WireEntry, WireMessage, WireMove } from "../../src/observe/inspector/wire.ts";
 import { element, part, setAttributes, setText } from "./dom.ts";
 import { fittingEntries, lanesOf } from "./lanes.ts";
 import type { View } from "./model.ts";
@@ -20,7 +20,7 @@ export interface EventsView {
 /** The events between machines as a sequence diagram: a lane per machine, time goes down, the newest is followed. */
 export function createEventsView(
   order: readonly string[],
-  choose: (entry: FeedEntry) => void,
+  choose: (entry: WireEntry) => void,
   redraw: () => void,
 ): EventsView {
   const box = part("events", HTMLElement);
@@ -30,7 +30,7 @@ export function createEventsView(
   const follow = part("follow", HTMLButtonElement);
   const shown = part("shown", HTMLElement);
   const empty = part("events-empty", HTMLElement);
-  let entries: readonly FeedEntry[] = [];
+  let entries: readonly WireEntry[] = [];
   let lanes: readonly string[] = [];
   let subjects: View["actors"] = new Map();
   let selection: Selection = { key: "", entry: null };
@@ -72,7 +72,7 @@ export function createEventsView(
     else fillMessage(arrow, what, entry);
   }
 
-  function fillMove(arrow: HTMLElement, what: HTMLElement, entry: FeedMove): void {
+  function fillMove(arrow: HTMLElement, what: HTMLElement, entry: WireMove): void {
     const x = middle(entry.machine);
     place(arrow, { left: x - 5, width: 10, kind: "move" });
     beside(what, x - 5, x + 5);
@@ -82,7 +82,7 @@ export function createEventsView(
     setText(what, `${change}${entry.subject === "" ? "" : `   ${shortSubject(entry.subject)}`}`);
   }
 
-  function fillMessage(arrow: HTMLElement, what: HTMLElement, entry: FeedMessage): void {
+  function fillMessage(arrow: HTMLElement, what: HTMLElement, entry: WireMessage): void {
     const [from, to] = [middle(entry.sourceMachine), middle(entry.targetMachine)];
     const self = from === to;
     const ends = { left: Math.min(from, to), width: Math.max(12, Math.abs(to - from)) };
@@ -127,7 +127,7 @@ export function createEventsView(
   }
 
   /** The entry at the upper edge while somebody reads further up. */
-  function anchorOf(drawn: readonly FeedEntry[]): { readonly seq: number; readonly offset: number } {
+  function anchorOf(drawn: readonly WireEntry[]): { readonly seq: number; readonly offset: number } {
     const top = list.top();
     return { seq: drawn[Math.floor(top)]?.seq ?? 0, offset: top % 1 };
   }
@@ -236,6 +236,6 @@ function place(
   arrow.dataset["arrow"] = kind;
 }
 
-function isAbout(entry: FeedEntry, key: string): boolean {
+function isAbout(entry: WireEntry, key: string): boolean {
   return entry.kind === "move" ? entry.key === key : entry.target === key || entry.source === key;
 }

@@ -37,12 +37,12 @@ export function createHeaderView(model: Model, redraw: () => void): HeaderView {
     );
   }
 
-  function showDaemon({ node: name, version, pid }: NonNullable<View["daemon"]>, problems: number): void {
+  function showDaemon({ node: name, version, pid }: NonNullable<View["daemon"]>, troubles: number): void {
     if (node.dataset["pid"] !== String(pid)) {
       node.dataset["pid"] = String(pid);
       node.replaceChildren(element("strong", {}, name), ` ${version}, pid ${pid}`);
     }
-    const title = `${problems > 0 ? `(${problems}) ` : ""}${name} · HeadCNI inspector`;
+    const title = `${troubles > 0 ? `(${troubles}) ` : ""}${name} · HeadCNI inspector`;
     if (document.title !== title) document.title = title;
   }
 

@@ -1,4 +1,4 @@
-import type { FeedEntry } from "../../src/observe/inspector/feed-messages.ts";
+import type { WireEntry } from "../../src/observe/inspector/wire.ts";
 
 /** What of the entries is shown. */
 export interface EntryFilter {
@@ -10,7 +10,7 @@ export interface EntryFilter {
 }
 
 /** The entries that fit, in their order. */
-export function fittingEntries(entries: readonly FeedEntry[], filter: EntryFilter): readonly FeedEntry[] {
+export function fittingEntries(entries: readonly WireEntry[], filter: EntryFilter): readonly WireEntry[] {
   const words = filter.text
     .toLowerCase()
     .split(/\s+/)
@@ -23,11 +23,11 @@ export function fittingEntries(entries: readonly FeedEntry[], filter: EntryFilte
   );
 }
 
-function concerns(entry: FeedEntry, key: string): boolean {
+function concerns(entry: WireEntry, key: string): boolean {
   return entry.kind === "move" ? entry.key === key : entry.source === key || entry.target === key;
 }
 
-function textOf(entry: FeedEntry): string {
+function textOf(entry: WireEntry): string {
   return entry.kind === "move"
     ? `${entry.machine} ${entry.subject} ${entry.from} ${entry.to} ${entry.event}`.toLowerCase()
     : `${entry.sourceMachine} ${entry.targetMachine} ${entry.type} ${entry.effect}`.toLowerCase();
@@ -37,7 +37,7 @@ function textOf(entry: FeedEntry): string {
 const looked = 1500;
 
 /** The machines that take part, one lane each, in the given order; those it does not name come last. */
-export function lanesOf(entries: readonly FeedEntry[], order: readonly string[]): readonly string[] {
+export function lanesOf(entries: readonly WireEntry[], order: readonly string[]): readonly string[] {
   const found = new Set<string>();
   for (const entry of entries.slice(-looked)) {
     if (entry.kind === "move") found.add(entry.machine);

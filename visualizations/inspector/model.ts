@@ -1,4 +1,4 @@
-import type { FeedActor, FeedEntry, FeedFrame } from "../../src/observe/inspector/feed-messages.ts";
+import type { WireActor, WireEntry, WireFrame } from "../../src/observe/inspector/wire.ts";
 
 /** Entries that the page keeps to scroll back in. */
 const entriesKept = 4000;
@@ -10,11 +10,11 @@ const lingerMs = 4000;
 /** What the views draw: as it is now, or as it was when the page was paused. */
 export interface View {
   readonly daemon: { readonly node: string; readonly version: string; readonly pid: number } | null;
-  readonly actors: ReadonlyMap<string, FeedActor>;
+  readonly actors: ReadonlyMap<string, WireActor>;
   /** Oldest first. */
-  readonly entries: readonly FeedEntry[];
+  readonly entries: readonly WireEntry[];
   /** The last state of machines that ended, oldest first. */
-  readonly finals: ReadonlyMap<string, FeedActor>;
+  readonly finals: ReadonlyMap<string, WireActor>;
   /** Entries that the daemon left out or this page missed. */
   readonly missing: number;
   /** The daemon's clock. */
@@ -23,7 +23,7 @@ export interface View {
 
 export interface Model {
   view(): View;
-  apply(frame: FeedFrame): void;
+  apply(frame: WireFrame): void;
   /** Forgets machines that ended a while ago. True if there were any. */
   sweep(): boolean;
   paused(): boolean;
@@ -35,9 +35,9 @@ export interface Model {
 
 /** What the page knows. Bounded however long it runs: the last entries, the last ended machines, the machines that run. */
 export function createModel(clock: () => number = Date.now): Model {
-  let actors = new Map<string, FeedActor>();
-  let entries: FeedEntry[] = [];
-  const finals = new Map<string, FeedActor>();
+  let actors = new Map<string, WireActor>();
+  let entries: WireEntry[] = [];
+  const finals = new Map<string, WireActor>();
   const endedAt = new Map<string, number>();
   let daemon: View["daemon"] = null;
   let lastSeq = 0;
@@ -62,7 +62,7 @@ export function createModel(clock: () => number = Date.now): Model {
     now: () => clock() + offsetMs,
   };
 
-  function addEntries(added: readonly FeedEntry[]): void {
+  function addEntries(added: readonly WireEntry[]): void {
     for (const entry of added) {
       if (entry.seq <= lastSeq) continue;
       entries.push(entry);
@@ -72,7 +72,7 @@ export function createModel(clock: () => number = Date.now): Model {
     if (entries.length > entriesKept + 1000) entries = entries.slice(-entriesKept);
   }
 
-  function addActor(actor: FeedActor): void {
+  function addActor(actor: WireActor): void {
     actors.set(actor.key, actor);
     if (actor.ended !== true) return;
     endedAt.set(actor.key, clock());
@@ -84,7 +84,7 @@ export function createModel(clock: () => number = Date.now): Model {
     }
   }
 
-  function begin(frame: Extract<FeedFrame, { type: "baseline" }>): void {
+  function begin(frame: Extract<WireFrame, { type: "baseline" }>): void {
     const restarted = daemon !== null && (daemon.pid !== frame.daemon.pid || frame.seq < lastSeq);
     daemon = frame.daemon;
     if (restarted) {

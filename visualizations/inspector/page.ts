@@ -1,4 +1,4 @@
-import type { FeedActor, FeedFrame } from "../../src/observe/inspector/feed-messages.ts";
+import type { WireActor, WireFrame } from "../../src/observe/inspector/wire.ts";
 import type { InspectorChart } from "../inspector-charts.ts";
 import { createChartView } from "./chart-view.ts";
 import { createDetailsView } from "./details-view.ts";
@@ -97,7 +97,7 @@ async function start(): Promise<void> {
     button.addEventListener("click", () => showPane(button.dataset["pane"] ?? "chart"));
   showPane("chart");
   details.show("context");
-  followStream((frame: FeedFrame) => {
+  followStream((frame: WireFrame) => {
     model.apply(frame);
     redraw();
   }, header.streamChanged);
@@ -106,7 +106,7 @@ async function start(): Promise<void> {
 }
 
 /** What a newcomer sees first: the machine at the top. */
-function firstChoice(actors: ReadonlyMap<string, FeedActor>): FeedActor | undefined {
+function firstChoice(actors: ReadonlyMap<string, WireActor>): WireActor | undefined {
   return [...actors.values()].find(({ parent }) => parent === null);
 }
 

@@ -1,4 +1,4 @@
-import type { FeedActor, FeedEntry, FeedMove } from "../../src/observe/inspector/feed-messages.ts";
+import type { WireActor, WireEntry, WireMove } from "../../src/observe/inspector/wire.ts";
 import type { View } from "./model.ts";
 
 /** What the person looks at. */
@@ -6,21 +6,21 @@ export interface Selection {
   /** Key of the machine; empty before the first choice. */
   readonly key: string;
   /** An entry of the event list; null while looking at what is now. */
-  readonly entry: FeedEntry | null;
+  readonly entry: WireEntry | null;
 }
 
 /** A machine's state at the moment the person looks at. */
 export interface Seen {
-  readonly actor: FeedActor;
+  readonly actor: WireActor;
   readonly paths: readonly string[];
   readonly edges: readonly number[];
   readonly state: string;
   /** The move that led there, when it is not the present. */
-  readonly past: FeedMove | null;
+  readonly past: WireMove | null;
 }
 
 /** The machine that an entry is about: for a message the one that got it. */
-export function keyOf(entry: FeedEntry): string {
+export function keyOf(entry: WireEntry): string {
   return entry.kind === "move" ? entry.key : entry.target;
 }
 
@@ -40,12 +40,12 @@ export function seen(view: View, { key, entry }: Selection): Seen | null {
     : { ...seenIn(past), actor, past };
 }
 
-function seenIn({ paths, edges, to }: FeedMove) {
+function seenIn({ paths, edges, to }: WireMove) {
   return { paths, edges, state: to };
 }
 
 /** The last move of a machine up to an entry. */
-function stateAt(entries: readonly FeedEntry[], key: string, seq: number): FeedMove | null {
+function stateAt(entries: readonly WireEntry[], key: string, seq: number): WireMove | null {
   for (let index = entries.length - 1; index >= 0; index -= 1) {
     const entry = entries[index];
     if (entry !== undefined && entry.seq <= seq && entry.kind === "move" && entry.key === key) return entry;
@@ -54,7 +54,7 @@ function stateAt(entries: readonly FeedEntry[], key: string, seq: number): FeedM
 }
 
 /** A machine that ended so long ago that only its moves are known. */
-function ghost({ key, machine, actor, subject, to, paths, edges, at }: FeedMove): FeedActor {
+function ghost({ key, machine, actor, subject, to, paths, edges, at }: WireMove): WireActor {
   return {
     key,
     parent: null,

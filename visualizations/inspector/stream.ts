@@ -1,4 +1,4 @@
-import type { FeedFrame } from "../../src/observe/inspector/feed-messages.ts";
+import type { WireFrame } from "../../src/observe/inspector/wire.ts";
 
 export type StreamState =
   | { readonly kind: "live" }
@@ -10,7 +10,7 @@ const silenceMs = 12_000;
 const retryMs = 1500;
 
 /** Follows the daemon's frames for as long as the page lives; connects again by itself. */
-export function followStream(told: (frame: FeedFrame) => void, changed: (state: StreamState) => void): void {
+export function followStream(told: (frame: WireFrame) => void, changed: (state: StreamState) => void): void {
   async function follow(): Promise<string> {
     const abort = new AbortController();
     let timer = setTimeout(() => abort.abort(), silenceMs);
@@ -21,7 +21,7 @@ export function followStream(told: (frame: FeedFrame) => void, changed: (state: 
       for await (const data of events(response.body)) {
         clearTimeout(timer);
         timer = setTimeout(() => abort.abort(), silenceMs);
-        told(JSON.parse(data) as FeedFrame);
+        told(JSON.parse(data) as WireFrame);
       }
       return "the daemon ended";
     } catch {

@@ -1,8 +1,8 @@
-import type { FeedActor } from "../../src/observe/inspector/feed-messages.ts";
+import type { WireActor } from "../../src/observe/inspector/wire.ts";
 
 /** A line of the tree of machines. */
 export interface TreeRow {
-  readonly actor: FeedActor;
+  readonly actor: WireActor;
   /** 1 for a machine without a parent. */
   readonly level: number;
   readonly hasChildren: boolean;
@@ -19,7 +19,7 @@ export type Pressure = "none" | "fine" | "near" | "over" | "failed";
 /** From half of its limit on a machine is worth a look. */
 const nearFrom = 0.5;
 
-export function pressureOf(actor: FeedActor, now: number): Pressure {
+export function pressureOf(actor: WireActor, now: number): Pressure {
   if (actor.error !== undefined) return "failed";
   if (actor.limit === null || actor.ended === true) return "none";
   const used = (now - actor.limit.since) / actor.limit.ms;
@@ -28,7 +28,7 @@ export function pressureOf(actor: FeedActor, now: number): Pressure {
 
 /** The rows to show, parents before children. A search or a narrower choice opens everything on the way to what fits. */
 export function treeRows(
-  actors: ReadonlyMap<string, FeedActor>,
+  actors: ReadonlyMap<string, WireActor>,
   options: {
     readonly search: string;
     readonly show: Show;
@@ -42,7 +42,7 @@ export function treeRows(
   const fitting = narrowed ? fits(actors, options) : null;
   const rows: TreeRow[] = [];
 
-  function add(actor: FeedActor, level: number): void {
+  function add(actor: WireActor, level: number): void {
     const below = (children.get(actor.key) ?? []).filter(({ key }) => fitting === null || fitting.has(key));
     const open = below.length > 0 && (narrowed || !closed.has(actor.key));
     rows.push({
@@ -59,8 +59,8 @@ export function treeRows(
   return rows;
 }
 
-function childrenOf(actors: ReadonlyMap<string, FeedActor>): Map<string | null, FeedActor[]> {
-  const children = new Map<string | null, FeedActor[]>();
+function childrenOf(actors: ReadonlyMap<string, WireActor>): Map<string | null, WireActor[]> {
+  const children = new Map<string | null, WireActor[]>();
   for (const actor of actors.values()) {
     const parent = actor.parent !== null && actors.has(actor.parent) ? actor.parent : null;
     const siblings = children.get(parent);
@@ -72,7 +72,7 @@ function childrenOf(actors: ReadonlyMap<string, FeedActor>): Map<string | null, 
 
 /** Machines that fit, and those above them. */
 function fits(
-  actors: ReadonlyMap<string, FeedActor>,
+  actors: ReadonlyMap<string, WireActor>,
   { search, show, now }: { readonly search: string; readonly show: Show; readonly now: number },
 ): Map<string, "fits" | "beside"> {
   const words = search
@@ -92,7 +92,7 @@ function fits(
   return found;
 }
 
-function shown(actor: FeedActor, show: Show, now: number): boolean {
+function shown(actor: WireActor, show: Show, now: number): boolean {
   if (show === "all") return true;
   const pressure = pressureOf(actor, now);
   return show === "over" ? pressure === "over" || pressure === "near" : pressure === "failed";

@@ -3,7 +3,7 @@ import type { KernelRefused, KernelStateFailure } from "../../ports/kernel-state
 import type { PodNetworkFailure } from "../../ports/pod-network.ts";
 import { NamespaceError } from "./namespaces/namespaces.ts";
 import { NetlinkError, type Refusal } from "./netlink-socket.ts";
-import { NetlinkDecodeError } from "./wire-format/netlink-message.ts";
+import { NetlinkDecodeError } from "./wire-format/netlink-decode-error.ts";
 
 /** What both ports throw; `detail.code` tells what happened. */
 export class KernelRefusal extends HeadcniError<PodNetworkFailure | KernelStateFailure> {}
@@ -23,7 +23,7 @@ export function describeRefusal(failure: KernelRefused): string {
 }
 
 /** What a failed system call means to the callers of the ports; undefined for everything that is a bug. */
-export function toKernelRefused(error: unknown): KernelRefused | undefined {
+export function failureOf(error: unknown): KernelRefused | undefined {
   if (error instanceof NetlinkError) return netlinkFailure(error);
   if (error instanceof NetlinkDecodeError)
     return { code: "KERNEL_REFUSED", errno: "EBADMSG", operation: "netlink", text: error.message };

@@ -1,13 +1,11 @@
 import { HeadcniError } from "../../domain/failure.ts";
 import { errnoName } from "./errno.ts";
 import type { Libc } from "./libc.ts";
+import { NLM_F, NLMSG } from "./wire-format/include/linux/netlink.ts";
 import {
-  controlType,
-  decodeAttributes,
+  decodeError,
   decodeMessages,
   encodeMessages,
-  fixedHeader,
-  messageFlags,
   type NetlinkMessage,
   type ReceivedMessage,
 } from "./wire-format/netlink-message.ts";
@@ -139,8 +137,8 @@ function netlinkSocket(
     const { first, last } = send(messages);
     const refusals: Refusal[] = [];
     for (const message of answers(first, last)) {
-      if (message.type !== controlType.error) continue;
-      if (errorNumber(message) !== 0) refusals.push(refusal(message, message.sequence - first));
+      if (message.type !== NLMSG.ERROR) continue;
+      refusals.push(...refusal(message, message.sequence - first));
       if (message.sequence === last) break;
     }
     return refusals;
@@ -151,15 +149,15 @@ function netlinkSocket(
     const payloads: Buffer[] = [];
     let interrupted = false;
     for (const answer of answers(first, last)) {
-      if ((answer.flags & dumpInterrupted) !== 0 && (answer.flags & messageFlags.multi) !== 0)
-        interrupted = true;
-      if (answer.type === controlType.done) break;
-      if (answer.type !== controlType.error) {
+      if ((answer.flags & NLM_F.DUMP_INTR) !== 0 && (answer.flags & NLM_F.MULTI) !== 0) interrupted = true;
+      if (answer.type === NLMSG.DONE) break;
+      if (answer.type !== NLMSG.ERROR) {
         payloads.push(answer.payload);
         continue;
       }
-      if (errorNumber(answer) === 0) break;
-      throw refused(refusal(answer, 0));
+      const [found] = refusal(answer, 0);
+      if (found === undefined) break;
+      throw refused(found);
     }
     return interrupted ? "interrupted" : payloads;
   };
@@ -175,9 +173,6 @@ function netlinkSocket(
   return { fd, portId, transact, query, receive, close: () => libc.close(fd) };
 }
 
-/** NLM_F_DUMP_INTR: the table changed while it was dumped, ask again. */
-const dumpInterrupted = 0x10;
-
 function refused(refusal: Refusal): NetlinkError {
   const { errno, text } = refusal;
   return new NetlinkError(text === "" ? errno : `${errno}: ${text}`, { code: "REFUSED", errno, text });
@@ -185,23 +180,14 @@ function refused(refusal: Refusal): NetlinkError {
 
 /** The refusal among the answers to a single message, if there is one. */
 export function readRefusal(messages: readonly ReceivedMessage[]): Refusal | undefined {
-  const message = messages.find(({ type }) => type === controlType.error);
-  return message === undefined || errorNumber(message) === 0 ? undefined : refusal(message, 0);
+  const message = messages.find(({ type }) => type === NLMSG.ERROR);
+  return message === undefined ? undefined : refusal(message, 0)[0];
 }
 
-/** 0 of an acknowledgement. Throws NetlinkDecodeError. */
-function errorNumber({ payload }: ReceivedMessage): number {
-  return fixedHeader(payload, 4).readInt32LE(0);
-}
-
-/** NLMSG_ERROR: an int, the request's header (capped), then attributes when NLM_F_ACK_TLVS is set. Throws NetlinkDecodeError. */
-function refusal(message: ReceivedMessage, index: number): Refusal {
-  const errno = errnoName(errorNumber(message));
-  if ((message.flags & messageFlags.ackTlvs) === 0) return { index, errno, text: "" };
-  const capped = (message.flags & messageFlags.capped) !== 0;
-  const offset = 4 + (capped ? 16 : fixedHeader(message.payload, 8).readUInt32LE(4));
-  const words = decodeAttributes(message.payload, offset).get(1);
-  return { index, errno, text: words === undefined ? "" : words.toString("utf8").replace(/\0.*$/s, "") };
+/** None in an acknowledgement. Throws NetlinkDecodeError. */
+function refusal(message: ReceivedMessage, index: number): readonly Refusal[] {
+  const { errno, text } = decodeError(message);
+  return errno === 0 ? [] : [{ index, errno: errnoName(errno), text }];
 }
 
 function syscallFailed(libc: Libc, call: string, errno = errnoName(libc.errno())): NetlinkError {

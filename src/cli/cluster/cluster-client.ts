@@ -87,7 +87,7 @@ export function openCluster({ target, environment, signal }: CliContext): Cluste
       } catch (error) {
         // Those who may are told that such a request must be an upgrade.
         return error instanceof HeadcniError && error.detail.code === "FORBIDDEN"
-          ? clusterError(error, `cannot reach pod ${namespace}/${pod} on ${node}`)
+          ? clusterError(error, `no way to pod ${namespace}/${pod} on ${node}`)
           : undefined;
       }
     },

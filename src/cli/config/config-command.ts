@@ -5,7 +5,7 @@ import { configValidate } from "./config-validate.ts";
 
 export const configCommand: CliCommand = {
   name: "config",
-  summary: "show, validate and explain the daemon's configuration",
+  summary: "the daemon's configuration: show, validate, explain",
   synonyms: ["configuration", "settings"],
   subcommands: [configShow, configValidate, configExplain],
 };

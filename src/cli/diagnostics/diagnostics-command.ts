@@ -29,7 +29,7 @@ const options: readonly CliWord[] = [
 
 export const diagnosticsCommand: CliCommand = {
   name: "diagnostics",
-  summary: "collect all that helps to find a fault in one archive, without secrets",
+  summary: "one archive of all that helps to find a fault, without secrets",
   synonyms: ["bundle", "support", "dump", "sosreport", "support-bundle"],
   options,
   notes: [
@@ -87,7 +87,7 @@ function bundleLines({ node, files, missing }: NodeBundle, { style }: Paper): re
   ];
 }
 
-/** One part after another: a node with a problem needs no further load. */
+/** One part after another: a node in trouble needs no further load. */
 async function gather(call: CliCall): Promise<NodeBundle> {
   const { context } = call;
   const examined = examineConfig({
@@ -130,6 +130,6 @@ function bundleOf({ node, document, error }: NodeAnswer): NodeBundle {
   return {
     node,
     files: [],
-    missing: [{ path: "everything", why: error?.message ?? "the answer cannot be parsed" }],
+    missing: [{ path: "everything", why: error?.message ?? "the answer is not understood" }],
   };
 }

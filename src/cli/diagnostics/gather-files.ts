@@ -78,7 +78,7 @@ async function versions() {
   };
 }
 
-/** Where the tailnet namespace can be entered. Throws WireError while headcni-wire does not run. */
+/** Where X can be entered. Throws WireError while headcni-wire does not run. */
 async function tailnetNetns({ context }: CliCall): Promise<string> {
   const { launcher } = await findWire(wireRecordPath(dirname(context.target.socketPath)));
   return `/proc/${launcher.pid}/ns/net`;

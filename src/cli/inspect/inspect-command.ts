@@ -11,22 +11,22 @@ import { wholeNumber } from "../options/option-values.ts";
 import { printDocument } from "../output/document.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { inspectNode } from "./inspect-node.ts";
-import { maxConnections, openListener } from "./local-listener.ts";
+import { mostConnections, openListener } from "./local-listener.ts";
 
-const { min, max, usual } = stayMinutes;
+const { least, most, usual } = stayMinutes;
 const options: NonNullable<CliCommand["options"]> = [
   { flags: "--port <port>", summary: "local port (default: any free one)" },
   {
     flags: "--minutes <count>",
-    summary: `how long the inspector stays on at most, ${min} to ${max} (default ${usual})`,
+    summary: `how long the inspector stays on at most, ${least} to ${most} (default ${usual})`,
   },
-  { flags: "--wire", summary: "inspect headcni-wire on this node instead of the daemon" },
-  { flags: "--on", summary: "switch it on, print until when, and exit" },
+  { flags: "--wire", summary: "of headcni-wire on this node instead of the daemon" },
+  { flags: "--on", summary: "only switches it on, says until when, and ends" },
 ];
 
 export const inspectCommand: CliCommand = {
   name: "inspect",
-  summary: "open the daemon's inspector page and print its address",
+  summary: "opens a way to the daemon's inspector page and prints its address",
   synonyms: ["inspector", "open", "ui", "web"],
   options,
   notes: [
@@ -41,8 +41,8 @@ export const inspectCommand: CliCommand = {
 async function runInspect(call: CliCall): Promise<ExitCode> {
   const { context, options: given } = call;
   const port = wholeNumber("--port", given["port"] ?? 0, [0, 65_535]);
-  wholeNumber("--minutes", given["minutes"] ?? usual, [min, max]);
-  const refused = warnOnce(context, `more than ${maxConnections} connections at once: one was refused`);
+  wholeNumber("--minutes", given["minutes"] ?? usual, [least, most]);
+  const refused = warnOnce(context, `more than ${mostConnections} connections at once: one was refused`);
   const print = (about: {
     readonly url?: string;
     readonly until?: string | null;

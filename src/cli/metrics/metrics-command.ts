@@ -7,9 +7,9 @@ import { type MetricFamily, parseMetrics } from "./parse-metrics.ts";
 export const metricsCommand: CliCommand = documentCommand({
   kind: "Metrics",
   name: "metrics",
-  summary: "print the daemon's metrics",
+  summary: "the daemon's metrics, readable",
   arguments: [{ flags: "[pattern]", summary: "only metrics whose name contains this" }],
-  options: [{ flags: "--raw", summary: "in the text format of Prometheus" }],
+  options: [{ flags: "--raw", summary: "as Prometheus reads them" }],
   collect: async ({ context, words }) => {
     const { body } = await context.daemon.get("/metrics");
     const pattern = words[0] ?? "";

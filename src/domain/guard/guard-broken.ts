@@ -1,39 +1,37 @@
 import { containsAddress, parsePrefix } from "../addresses/prefix.ts";
 import { tailnetLink } from "../kernel/kernel-constants.ts";
 import type { KernelOperation, KernelSnapshot, NamespaceName } from "../kernel/kernel-state.ts";
-import { repairForeignChain } from "../nftables/nft-foreign.ts";
+import { mendForeignChain } from "../nftables/nft-foreign.ts";
 import { loadTable, type NftTable, tableHolds } from "../nftables/nft-table.ts";
-import type { DesiredObject } from "./desired-state.ts";
 import { holds } from "./guard-holds.ts";
 import { removeLeftovers } from "./guard-leftovers.ts";
-import type { BrokenInvariant, NamespaceObservation, Repair } from "./guard-observation.ts";
+import type { BrokenInvariant, Mend, NamespaceObservation } from "./guard-observation.ts";
 import type { GuardSettings } from "./guard-settings.ts";
-import { brokenSysctls, desiredSysctls } from "./guard-sysctls.ts";
+import { brokenSysctls, wishedSysctls } from "./guard-sysctls.ts";
+import type { KernelWish } from "./guard-wishes.ts";
 
-/** What of the desired state does not hold, grouped by invariant in the order of the first of each. */
-export function brokenObjects(
+/** Unmet wishes, grouped by invariant in the order of the first of each. */
+export function brokenWishes(
   namespace: NamespaceName,
-  desired: readonly DesiredObject[],
+  wishes: readonly KernelWish[],
   snapshot: KernelSnapshot,
 ): readonly BrokenInvariant[] {
-  const unmet = desired.filter(({ operation }) => !holds(operation, snapshot));
+  const unmet = wishes.filter(({ operation }) => !holds(operation, snapshot));
   const names = [...new Set(unmet.map(({ invariant }) => invariant))];
   return names.map((invariant) => {
-    const operations = unmet
-      .filter((object) => object.invariant === invariant)
-      .map((object) => object.operation);
-    return { invariant, repairs: [{ kind: "kernel", namespace, operations }] };
+    const operations = unmet.filter((wish) => wish.invariant === invariant).map((wish) => wish.operation);
+    return { invariant, mends: [{ kind: "kernel", namespace, operations }] };
   });
 }
 
 export function leftovers(
   namespace: NamespaceName,
-  desired: readonly DesiredObject[],
+  wishes: readonly KernelWish[],
   snapshot: KernelSnapshot,
 ): readonly BrokenInvariant[] {
-  const operations: readonly KernelOperation[] = removeLeftovers(snapshot, desired, tailnetLink[namespace]);
+  const operations: readonly KernelOperation[] = removeLeftovers(snapshot, wishes, tailnetLink[namespace]);
   if (operations.length === 0) return [];
-  return [{ invariant: `${namespace}.leftovers`, repairs: [{ kind: "kernel", namespace, operations }] }];
+  return [{ invariant: `${namespace}.leftovers`, mends: [{ kind: "kernel", namespace, operations }] }];
 }
 
 export function sysctls(
@@ -41,9 +39,9 @@ export function sysctls(
   settings: GuardSettings,
   observed: NamespaceObservation,
 ): readonly BrokenInvariant[] {
-  const values = brokenSysctls(desiredSysctls(settings, namespace, observed.kernel), observed.sysctls);
+  const values = brokenSysctls(wishedSysctls(settings, namespace, observed.kernel), observed.sysctls);
   if (Object.keys(values).length === 0) return [];
-  return [{ invariant: `${namespace}.sysctls`, repairs: [{ kind: "sysctls", namespace, values }] }];
+  return [{ invariant: `${namespace}.sysctls`, mends: [{ kind: "sysctls", namespace, values }] }];
 }
 
 /**
@@ -68,7 +66,7 @@ export function brokenTable(
 ): readonly BrokenInvariant[] {
   if (firewall === undefined || tableHolds(table, firewall.own)) return [];
   const changes = [{ tool: "nft" as const, document: loadTable(table) }];
-  return [{ invariant: `${namespace}.firewall`, repairs: [{ kind: "firewall", namespace, changes }] }];
+  return [{ invariant: `${namespace}.firewall`, mends: [{ kind: "firewall", namespace, changes }] }];
 }
 
 /** Chain by chain: one that cannot be changed must not keep the others closed. */
@@ -76,9 +74,9 @@ export function foreign(
   settings: GuardSettings,
   { firewall }: NamespaceObservation,
 ): readonly BrokenInvariant[] {
-  const repairs = (firewall?.foreign ?? [])
-    .map((chain) => repairForeignChain(settings, chain))
+  const mends = (firewall?.foreign ?? [])
+    .map((chain) => mendForeignChain(settings, chain))
     .filter((changes) => changes.length > 0)
-    .map((changes): Repair => ({ kind: "firewall", namespace: "node", changes }));
-  return repairs.length === 0 ? [] : [{ invariant: "node.foreignFirewall", repairs }];
+    .map((changes): Mend => ({ kind: "firewall", namespace: "node", changes }));
+  return mends.length === 0 ? [] : [{ invariant: "node.foreignFirewall", mends }];
 }

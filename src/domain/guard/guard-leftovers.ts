@@ -6,25 +6,22 @@ import type {
   KernelRouteRequest,
   KernelSnapshot,
 } from "../kernel/kernel-state.ts";
-import type { DesiredObject } from "./desired-state.ts";
 import { holds, sameRule } from "./guard-holds.ts";
+import type { KernelWish } from "./guard-wishes.ts";
 
 /**
- * Removes what carries our protocol number, or stands on our end of the veth, and is not desired: the remains of an
+ * Removes what carries our protocol number, or stands on our end of the veth, and is not wished for: the remains of an
  * earlier configuration. Pods' host routes are not looked at, nor what the routes machine put back into tailscaled's table.
  */
 export function removeLeftovers(
   snapshot: KernelSnapshot,
-  desired: readonly DesiredObject[],
+  wishes: readonly KernelWish[],
   linkName: string,
 ): readonly KernelOperation[] {
-  const operations = desired.map(({ operation }) => operation);
+  const operations = wishes.map((wish) => wish.operation);
   const rules = snapshot.rules
     .filter((rule) => rule.protocol === routeProtocol)
-    .filter(
-      (rule) =>
-        !operations.some((operation) => operation.op === "rule.add" && sameRule(operation.rule, rule)),
-    )
+    .filter((rule) => !operations.some((wish) => wish.op === "rule.add" && sameRule(wish.rule, rule)))
     // The others lead to tailscaled's table what a `goto` leads past it.
     .toSorted((a, b) => Number(b.goto !== undefined) - Number(a.goto !== undefined))
     .map((rule): KernelOperation => ({ op: "rule.remove", rule }));
@@ -33,10 +30,7 @@ export function removeLeftovers(
       (route) => route.protocol === routeProtocol && route.table !== tailscaleTable && !isPodRoute(route),
     )
     .filter(
-      (route) =>
-        !operations.some(
-          (operation) => operation.op === "route.replace" && takesPlaceOf(operation.route, route),
-        ),
+      (route) => !operations.some((wish) => wish.op === "route.replace" && takesPlaceOf(wish.route, route)),
     )
     .map((route): KernelOperation => ({ op: "route.remove", route: routeRequest(route, snapshot) }));
   return [
@@ -51,7 +45,7 @@ export function removeLeftovers(
 function removeRouters(
   snapshot: KernelSnapshot,
   removals: readonly KernelOperation[],
-  operations: readonly KernelOperation[],
+  wished: readonly KernelOperation[],
 ): readonly KernelOperation[] {
   return removals.flatMap((removal): readonly KernelOperation[] => {
     if (removal.op !== "rule.remove" || removal.rule.priority !== hostRulePriority.ownPrefixToMain) return [];
@@ -60,21 +54,19 @@ function removeRouters(
     const address = routerAddress(parsePrefix(destination));
     const place = { link: "lo", address, prefixLength: family === 4 ? 32 : 128 };
     const stays =
-      operations.some(
-        (operation) =>
-          operation.op === "address.add" && operation.link === "lo" && operation.address === address,
-      ) || holds({ op: "address.remove", ...place }, snapshot);
+      wished.some((wish) => wish.op === "address.add" && wish.link === "lo" && wish.address === address) ||
+      holds({ op: "address.remove", ...place }, snapshot);
     return stays ? [] : [{ op: "address.remove", ...place }];
   });
 }
 
 /** Replacing goes by destination and metric (RTM_NEWROUTE with NLM_F_REPLACE), whatever else differs. */
-function takesPlaceOf(wanted: KernelRouteRequest, route: KernelRoute): boolean {
+function takesPlaceOf(wish: KernelRouteRequest, route: KernelRoute): boolean {
   return (
-    wanted.family === route.family &&
-    wanted.destination === route.destination &&
-    wanted.table === route.table &&
-    wanted.metric === route.metric
+    wish.family === route.family &&
+    wish.destination === route.destination &&
+    wish.table === route.table &&
+    wish.metric === route.metric
   );
 }
 
@@ -107,11 +99,11 @@ function removeAddresses(
     .filter(
       ({ address, prefixLength }) =>
         !operations.some(
-          (operation) =>
-            operation.op === "address.add" &&
-            operation.link === linkName &&
-            operation.address === address &&
-            operation.prefixLength === prefixLength,
+          (wish) =>
+            wish.op === "address.add" &&
+            wish.link === linkName &&
+            wish.address === address &&
+            wish.prefixLength === prefixLength,
         ),
     )
     .map(({ address, prefixLength }) => ({ op: "address.remove", link: linkName, address, prefixLength }));

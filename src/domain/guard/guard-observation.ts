@@ -15,12 +15,12 @@ export interface NamespaceObservation {
 
 export interface GuardObservation {
   readonly node: NamespaceObservation;
-  /** Absent until the tailnet namespace is open. */
+  /** Absent until X is open. */
   readonly tailnet?: NamespaceObservation;
 }
 
 /** Work of one kind in one namespace. */
-export type Repair =
+export type Mend =
   | {
       readonly kind: "kernel";
       readonly namespace: NamespaceName;
@@ -36,5 +36,5 @@ export type Repair =
 /** An invariant that does not hold, with the work that makes it hold, in order. */
 export interface BrokenInvariant {
   readonly invariant: GuardInvariant;
-  readonly repairs: readonly Repair[];
+  readonly mends: readonly Mend[];
 }

@@ -1,4 +1,4 @@
-import type { PodReference } from "../../protocol/cni-protocol.ts";
+import type { PodReference } from "../../protocol/wire-types.ts";
 import type { NodeAddressing } from "./node-address.ts";
 
 /** Kubernetes objects as we keep them: trimmed where they are read, plain, comparable. */

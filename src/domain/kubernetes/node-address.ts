@@ -58,7 +58,7 @@ interface AddressQuestion {
 export type AddressWay =
   | "off"
   | "withdraw"
-  | "awaitingNetwork"
+  | "waiting"
   | "publish"
   | "initialize"
   | "published"
@@ -66,10 +66,10 @@ export type AddressWay =
 
 export function addressWay({ publishes, supernets, routers, reachable, node }: AddressQuestion): AddressWay {
   if (!publishes) return node === null || node.replaced === null ? "off" : "withdraw";
-  if (node === null || routers.length === 0) return "awaitingNetwork";
+  if (node === null || routers.length === 0) return "waiting";
   if (isPublished(node, routers)) return node.uninitializedAt < 0 ? "published" : "initialize";
   if (isOverruled(node, supernets)) return "overruled";
-  return reachable ? "publish" : "awaitingNetwork";
+  return reachable ? "publish" : "waiting";
 }
 
 /** Whether the Node's InternalIPs are these, as HeadCNI writes them. */

@@ -2,19 +2,19 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AnyActorRef, AnyMachineSnapshot, InspectionEvent } from "xstate";
 import type { MachineListener } from "../machines/live-machine.ts";
 import { jsonAnswer, sendAnswer } from "../pages/http-routes.ts";
-import type { RequestHandler } from "../pages/http-server.ts";
+import type { RequestTaker } from "../pages/http-server.ts";
 import { boundedCopy } from "./bounded-copy.ts";
 import { createFeed, type FeedOptions } from "./feed.ts";
-import type { FeedDetails } from "./feed-messages.ts";
 import type { PageFile, PageFiles } from "./page-files.ts";
 import { createViewers, usualLimits } from "./viewers.ts";
+import type { WireDetails } from "./wire.ts";
 
 /** The inspector's parts, for those who feed it and who serve it. */
 export interface Inspector {
   readonly listener: MachineListener;
   readonly inspect: (event: InspectionEvent) => void;
   /** Serves /inspect and what is below it. */
-  readonly handler: RequestHandler;
+  readonly taker: RequestTaker;
   close(): void;
 }
 
@@ -53,7 +53,7 @@ export function createInspector(
     const machine = [...options.machines.live()].find(({ ref }) => ref.sessionId === key);
     if (machine === undefined) return undefined;
     const { context, children } = machine.ref.getSnapshot() as AnyMachineSnapshot;
-    const answer: FeedDetails = {
+    const answer: WireDetails = {
       key: machine.ref.sessionId,
       context: boundedCopy(context, contextBounds, options.redact),
       moves: machine.last.entries().map(({ at, from, to, event }) => ({ at, from, to, event })),
@@ -78,7 +78,7 @@ export function createInspector(
   return {
     listener: feed.listener,
     inspect: feed.inspect,
-    handler: (request, response, url) => {
+    taker: (request, response, url) => {
       if (url.pathname !== "/inspect" && !url.pathname.startsWith("/inspect/")) return false;
       try {
         answer(request, response, url);

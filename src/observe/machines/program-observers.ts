@@ -4,9 +4,9 @@ import type { InspectionEvent } from "xstate";
 import { createDevtools } from "../../adapters/devtools/devtools.ts";
 import { openInspector } from "../inspector/open-inspector.ts";
 import { registerMachineMetrics } from "../metrics/machine-metrics.ts";
-import type { HttpServerOptions, RequestHandler } from "../pages/http-server.ts";
-import { createPprofPages, firstHandler } from "../pprof/pprof-pages.ts";
-import { createProfilers, type RunDevtools } from "../pprof/profilers.ts";
+import type { HttpServerOptions, RequestTaker } from "../pages/http-server.ts";
+import { createPprofPages, firstTaker } from "../pprof/pprof-pages.ts";
+import { profileTakers, type RunDevtools } from "../pprof/profilers.ts";
 import { createStatelyBridge } from "../stately/stately-bridge.ts";
 import type { MachineListener } from "./live-machine.ts";
 import { createMachineObserver, type MachineObserver } from "./machine-observer.ts";
@@ -18,7 +18,7 @@ export interface ProgramObservers {
   /** For XState's `inspect`. */
   inspect(event: InspectionEvent): void;
   /** Answers the pages that are more than one text: the inspector's and the profiles. */
-  readonly handler: RequestHandler;
+  readonly taker: RequestTaker;
   readonly commands: NonNullable<HttpServerOptions["commands"]>;
   close(): void;
 }
@@ -64,7 +64,7 @@ export async function openProgramObservers(options: ProgramObserverOptions): Pro
   registerMachineMetrics(registry, machines);
   const own = createDevtools();
   const threads = { main: async (...given: Parameters<RunDevtools>) => own(...given), ...options.threads };
-  const profiles = Object.entries(threads).map(([thread, run]) => [thread, createProfilers(run)] as const);
+  const profiles = Object.entries(threads).map(([thread, run]) => [thread, profileTakers(run)] as const);
   return {
     machines,
     inspect: (event) => {
@@ -72,7 +72,7 @@ export async function openProgramObservers(options: ProgramObserverOptions): Pro
       inspector.inspect(event);
       bridge?.inspect(event);
     },
-    handler: firstHandler(inspector.handler, createPprofPages(Object.fromEntries(profiles))),
+    taker: firstTaker(inspector.taker, createPprofPages(Object.fromEntries(profiles))),
     commands: { "/inspect": inspector.switchOn },
     close: () => {
       inspector.close();

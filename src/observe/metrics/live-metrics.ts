@@ -20,13 +20,13 @@ export interface LiveSources {
 export function registerLiveMetrics(registry: Registry, sources: LiveSources): void {
   gaugeOf(registry, {
     name: "headcni_ip_pool_size",
-    help: "Pod addresses this node can assign.",
+    help: "Pod addresses this node can give out.",
     labelNames: ["prefix"],
     read: () => sources.pools().map(({ prefix, size }) => [{ prefix }, size]),
   });
   gaugeOf(registry, {
     name: "headcni_ip_pool_used",
-    help: "Pod addresses in use; released addresses do not count.",
+    help: "Pod addresses in use; those that rest can be given out and do not count.",
     labelNames: ["prefix"],
     read: () => sources.pools().map(({ prefix, used }) => [{ prefix }, used]),
   });
@@ -44,13 +44,13 @@ export function registerLiveMetrics(registry: Registry, sources: LiveSources): v
   });
   gaugeOf(registry, {
     name: "headcni_peer_path",
-    help: "1 for the current path to each peer.",
+    help: "1 for the way packets take to each peer now.",
     labelNames: ["peer", "path"],
     read: () => sources.peerPaths().map(({ peer, path }) => [{ peer, path }, 1]),
   });
   counterOf(registry, {
     name: "headcni_guard_repairs_total",
-    help: "Repairs by the guard of what others changed.",
+    help: "Times the guard put back what somebody had changed.",
     labelNames: ["invariant"],
     read: () => sources.guardRepairs().map(({ invariant, count }) => [{ invariant }, count]),
   });

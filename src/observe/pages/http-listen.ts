@@ -38,7 +38,7 @@ async function listen(server: Server, options: ListenOptions, where: string): Pr
     const detail = { code: "ADDRESS_UNUSABLE", address: where, reason } as const;
     throw new HttpServerError(`cannot listen on ${where}: ${reason}`, detail, { cause });
   });
-  // accept() can fail later (EMFILE); the daemon continues without that connection.
+  // accept() can fail later (EMFILE); the daemon goes on without that connection.
   server.on("error", () => undefined);
 }
 

@@ -44,7 +44,7 @@ export async function runDaemon(
   if (approval === "api" && url.startsWith("http:"))
     log.warn(
       { url },
-      "an admin key of Headscale crosses the network unencrypted: use https, or approval: policy",
+      "an admin key of Headscale crosses the network in clear: use https, or approval: policy",
     );
 
   await requireCapabilities("headcni");
@@ -71,8 +71,8 @@ export async function runDaemon(
     {
       failed: kernelWatch.failed,
       warned: (error) => log.warn({ err: error }, "non-fatal kernel or tailscaled error"),
-      rejected: (where, failure) => log.warn({ where, failure }, "rejected a request that is no CNI request"),
-      unreadable: (source) => log.warn({ source }, "skipped an unreadable Kubernetes object"),
+      rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
+      unreadable: (source) => log.warn({ source }, "left out a Kubernetes object that could not be read"),
     },
     configSource.current,
   );
@@ -90,10 +90,7 @@ export async function runDaemon(
     conflistPublished: ({ path, changed, shadowedBy }) => {
       if (changed) log.info({ path }, "conflist written");
       if (shadowedBy.length > 0)
-        log.warn(
-          { path, shadowedBy },
-          "the container runtime uses another CNI configuration before HeadCNI's",
-        );
+        log.warn({ path, shadowedBy }, "the container runtime takes another configuration before ours");
     },
   });
   const root = createActor(machine, {
@@ -135,7 +132,7 @@ export async function runDaemon(
       address: config.monitoring.address,
       port: config.monitoring.port,
       socketPath: paths.httpSocket,
-      handler: observers.handler,
+      taker: observers.taker,
       commands: observers.commands,
     },
   );

@@ -25,7 +25,7 @@ import { refuseNewer } from "../refuse-newer.ts";
 import { refuseOtherMode } from "../refuse-other-mode.ts";
 import { tailscaledOptions } from "../settings.ts";
 
-/** Holds the tailnet namespace and runs tailscaled in it until SIGTERM or SIGINT. Gives the process's exit code. */
+/** Holds X and runs tailscaled in it until SIGTERM or SIGINT. Gives the process's exit code. */
 export async function runLauncher(config: Config, retired: readonly ConfigProblem[]): Promise<number> {
   const { nodeName, network, tailscale, monitoring } = config;
   const logRing = createLogRing();
@@ -91,7 +91,7 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
     },
     {
       socketPath: runtimePaths(config).wireHttpSocket,
-      handler: observers.handler,
+      taker: observers.taker,
       commands: observers.commands,
     },
     // The tailnet matters more than being watched.

@@ -114,7 +114,7 @@ test("the Node gets the tailnet address, loses it to others, gets it when it is 
   await untilAddresses(byUs);
 
   await api.call("DELETE", "/api/v1/nodes/n1");
-  await daemon.reaches("awaitingNetwork");
+  await daemon.reaches("waiting");
   await register();
   await untilAddresses([internal("10.244.1.1")]);
   await daemon.reaches("published");

@@ -1,28 +1,43 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, expectTypeOf, test } from "vitest";
 import { decodeEchoReply } from "../../../src/adapters/netlink/echo/icmp-echo.ts";
 import { nftablesChanges, tableChanges } from "../../../src/adapters/netlink/namespaces/nftables-changes.ts";
 import { routeChange } from "../../../src/adapters/netlink/namespaces/route-changes.ts";
 import {
+  type Address,
   decodeAddress,
   deleteAddress,
   newAddress,
 } from "../../../src/adapters/netlink/wire-format/address-messages.ts";
-import { decodeLink, newVeth, setLink } from "../../../src/adapters/netlink/wire-format/link-messages.ts";
+import {
+  decodeLink,
+  type Link,
+  newVeth,
+  setLink,
+} from "../../../src/adapters/netlink/wire-format/link-messages.ts";
 import {
   decodeNeighbour,
   permanentNeighbour,
 } from "../../../src/adapters/netlink/wire-format/neighbour-messages.ts";
+import { NetlinkDecodeError } from "../../../src/adapters/netlink/wire-format/netlink-decode-error.ts";
 import {
   decodeMessages,
   encodeMessages,
-  NetlinkDecodeError,
   type NetlinkMessage,
 } from "../../../src/adapters/netlink/wire-format/netlink-message.ts";
-import { decodeRoute, newRoute } from "../../../src/adapters/netlink/wire-format/route-messages.ts";
-import { decodeRule, newRule } from "../../../src/adapters/netlink/wire-format/rule-messages.ts";
+import {
+  decodeRoute,
+  newRoute,
+  type Route,
+} from "../../../src/adapters/netlink/wire-format/route-messages.ts";
+import { decodeRule, newRule, type Rule } from "../../../src/adapters/netlink/wire-format/rule-messages.ts";
 import { formatAddress, formatPrefix } from "../../../src/domain/addresses/prefix.ts";
-import type { KernelRoute, KernelRule } from "../../../src/domain/kernel/kernel-state.ts";
+import type {
+  KernelAddress,
+  KernelLink,
+  KernelRoute,
+  KernelRule,
+} from "../../../src/domain/kernel/kernel-state.ts";
 
 const family = fc.constantFrom(4 as const, 6 as const);
 const index = fc.integer({ min: 1, max: 2 ** 31 - 1 });
@@ -107,6 +122,13 @@ const rule: fc.Arbitrary<KernelRule> = family.chain((kind) =>
 function payload(message: NetlinkMessage): Buffer {
   return decodeMessages(encodeMessages([message], 1))[0]?.payload ?? Buffer.alloc(0);
 }
+
+test("the decisions and the wire format describe objects alike", () => {
+  expectTypeOf<Link>().toEqualTypeOf<KernelLink>();
+  expectTypeOf<Address>().toEqualTypeOf<KernelAddress>();
+  expectTypeOf<Route>().toEqualTypeOf<KernelRoute>();
+  expectTypeOf<Rule>().toEqualTypeOf<KernelRule>();
+});
 
 describe("what is encoded for the kernel decodes to the same", () => {
   test("routes", () => {

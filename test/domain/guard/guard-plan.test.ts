@@ -28,18 +28,18 @@ const settings: NamespaceGuard = {
 const broken = (seen: GuardObservation) => findBroken(settings, seen);
 const names = (seen: GuardObservation) => broken(seen).map(({ invariant }) => invariant);
 
-/** Repairs until nothing is left, at most three times: what depends on a new link shows only once it is there. */
-function repaired(seen: GuardObservation): GuardObservation {
+/** Mends until nothing is left, at most three times: what depends on a new link shows only once it is there. */
+function mended(seen: GuardObservation): GuardObservation {
   let next = seen;
   for (let round = 0; round < 3; round += 1)
     next = applied(
       next,
-      broken(next).flatMap(({ repairs }) => repairs),
+      broken(next).flatMap(({ mends }) => mends),
     );
   return next;
 }
 
-const whole = repaired(withPod(freshObservation));
+const whole = mended(withPod(freshObservation));
 
 function withPod(seen: GuardObservation): GuardObservation {
   const pod = {
@@ -142,13 +142,13 @@ test("each invariant that metrics count from zero is broken by a test here, and 
   );
 });
 
-test.each(breaks)("$invariant alone is broken and its repair makes all whole", ({ invariant, seen }) => {
+test.each(breaks)("$invariant alone is broken and its mend makes all whole", ({ invariant, seen }) => {
   expect(names(seen)).toEqual([invariant]);
   expect(
     broken(
       applied(
         seen,
-        broken(seen).flatMap(({ repairs }) => repairs),
+        broken(seen).flatMap(({ mends }) => mends),
       ),
     ),
   ).toEqual([]);
@@ -172,7 +172,7 @@ test.each(["node", "tailnet"] as const)("half a veth pair in %s is made anew on 
   }));
   const [first] = broken(seen);
   expect(first?.invariant).toBe("node.link");
-  expect(broken(repaired(seen))).toEqual([]);
+  expect(broken(mended(seen))).toEqual([]);
 });
 
 test.each([
@@ -190,7 +190,7 @@ test.each([
     const operations = [{ op: "link.remove", link: half }];
     expect(first).toEqual({
       invariant: "node.link",
-      repairs: [{ kind: "kernel", namespace: there, operations }],
+      mends: [{ kind: "kernel", namespace: there, operations }],
     });
     expect(rest.map(({ invariant }) => invariant)).toEqual(
       expect.arrayContaining([
@@ -216,7 +216,7 @@ const withStale = (name: NamespaceName) =>
 test("what an earlier configuration left goes from either namespace, on the node also before X is open", () => {
   const removal = (namespace: NamespaceName) => ({
     invariant: `${namespace}.leftovers`,
-    repairs: [{ kind: "kernel", namespace, operations: [{ op: "rule.remove", rule: stale }] }],
+    mends: [{ kind: "kernel", namespace, operations: [{ op: "rule.remove", rule: stale }] }],
   });
   expect(broken(withStale("tailnet"))).toEqual([removal("tailnet")]);
   expect(broken(withStale("node"))).toEqual([removal("node")]);
@@ -238,10 +238,10 @@ test("before X is open a link that is down is not touched", () => {
   expect(names({ node: linkDown("node", "headcni0").node })).toEqual([]);
 });
 
-test("each invariant is repaired by its own operations alone", () => {
-  for (const { invariant, repairs } of broken({ node: freshObservation.node }))
+test("each invariant is mended by its own operations alone", () => {
+  for (const { invariant, mends } of broken({ node: freshObservation.node }))
     if (/unreachable|Rule$/i.test(invariant))
-      expect(repairs).toEqual([expect.objectContaining({ operations: [expect.anything()] })]);
+      expect(mends).toEqual([expect.objectContaining({ operations: [expect.anything()] })]);
 });
 
 test("before X is open, pod packets are refused already and nothing asks for the veth", () => {
@@ -270,7 +270,7 @@ test("a changed pod CIDR takes the old one out", () => {
   expect(JSON.stringify(left)).toContain('"address":"10.244.1.1"');
   const after = applied(
     whole,
-    found.flatMap(({ repairs }) => repairs),
+    found.flatMap(({ mends }) => mends),
   );
   expect(findBroken(renumbered, after).filter(({ invariant }) => invariant !== "node.podRoutes")).toEqual([]);
 });
@@ -306,10 +306,10 @@ describe("whatever is missing", () => {
       : inPlace(tables, "tailnet", (place) => ({ ...place, firewall: { foreign: [] } }));
   });
 
-  test("the repairs make it whole, and then there is nothing more to do", () => {
+  test("the mends make it whole, and then there is nothing more to do", () => {
     fc.assert(
       fc.property(damaged, (seen) => {
-        expect(broken(repaired(seen))).toEqual([]);
+        expect(broken(mended(seen))).toEqual([]);
       }),
       { numRuns: 300 },
     );
@@ -399,7 +399,7 @@ describe("other programs' chains", () => {
     expect(names(seen)).toEqual(["node.foreignFirewall"]);
     const after = applied(
       seen,
-      broken(seen).flatMap(({ repairs }) => repairs),
+      broken(seen).flatMap(({ mends }) => mends),
     );
     expect(broken(after)).toEqual([]);
     expect(after.node.firewall?.foreign[0]?.rules[0]?.comment).toMatch(
@@ -411,7 +411,7 @@ describe("other programs' chains", () => {
   test("an accept behind the reject counts for nothing", () => {
     const after = applied(
       seenWith(chain({ rules: [reject] })),
-      broken(seenWith(chain({ rules: [reject] }))).flatMap(({ repairs }) => repairs),
+      broken(seenWith(chain({ rules: [reject] }))).flatMap(({ mends }) => mends),
     );
     const [first] = after.node.firewall?.foreign ?? [];
     const behind = chain({ rules: [reject, ...(first?.rules ?? []).filter((rule) => rule !== reject)] });
@@ -424,7 +424,7 @@ describe("other programs' chains", () => {
     expect(
       applied(
         seen,
-        broken(seen).flatMap(({ repairs }) => repairs),
+        broken(seen).flatMap(({ mends }) => mends),
       ).node.firewall?.foreign[0]?.rules,
     ).toEqual([plain]);
   });
@@ -440,7 +440,7 @@ describe("with X not open", () => {
   test("pods get their router address and routes on the veth that a new headcni-wire made", () => {
     const { node: operations } = wireOperations({ ...settings, ...settings.carrier });
     const bare = applied(withPod(freshObservation), [{ kind: "kernel", namespace: "node", operations }]);
-    const seen = node(repaired(node(bare)));
+    const seen = node(mended(node(bare)));
     expect(names(seen)).toEqual([]);
     const { addresses, routes } = seen.node.kernel;
     expect(addresses.map(({ address }) => address)).toEqual(
@@ -450,8 +450,8 @@ describe("with X not open", () => {
   });
 
   test("without a veth none is made", () => {
-    const repairs = broken(node(freshObservation)).flatMap((entry) => entry.repairs);
-    expect(JSON.stringify(repairs)).not.toContain("addVeth");
+    const mends = broken(node(freshObservation)).flatMap((entry) => entry.mends);
+    expect(JSON.stringify(mends)).not.toContain("addVeth");
     expect(names(node(freshObservation))).not.toContain("node.link");
   });
 });

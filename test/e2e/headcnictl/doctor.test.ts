@@ -79,8 +79,8 @@ test("faults of the network and the container runtime are named, all in one run"
   await writeFile(join(node().cniConfDir, "00-other.conflist"), "{}");
   await writeFile(join(node().stateDir, "later.json"), '{"version":2}');
   const found = await findings();
-  const problems = found.filter(ofTheLab).filter(({ result }) => result === "warn" || result === "fail");
-  expect(problems).toEqual([
+  const troubles = found.filter(ofTheLab).filter(({ result }) => result === "warn" || result === "fail");
+  expect(troubles).toEqual([
     expect.objectContaining({
       id: "node.formats",
       result: "fail",
@@ -146,18 +146,18 @@ test("a Headscale that is down is named, and what runs is told apart from it", a
   onTestFinished(() => startService(lab(), { name: "headscale" }));
   await stopService(lab(), { name: "headscale" });
   const isMissed = async () =>
-    (await readyPage(node()))?.reasons.some((reason) => reason.includes("Headscale is unreachable"));
+    (await readyPage(node()))?.reasons.some((reason) => reason.includes("Headscale is away"));
   await waitUntil(isMissed, { what: "the daemon misses Headscale", timeoutMs: 60_000 });
   const found = await waitUntil(
     async () => {
       const all = await findings();
       return all.some(({ id, result }) => id === "tailnet.login" && result === "warn") && all;
     },
-    { what: "tailscaled knows that Headscale is unreachable", timeoutMs: 120_000 },
+    { what: "tailscaled knows that Headscale is away", timeoutMs: 120_000 },
   );
   expect(found.find(({ id }) => id === "headscale.reachable")).toMatchObject({
     result: "fail",
-    found: expect.stringContaining("nothing listens"),
+    found: expect.stringContaining("nobody listens"),
   });
   expect(found.find(({ id }) => id === "tailnet.routes")?.result).toBe("ok");
 });

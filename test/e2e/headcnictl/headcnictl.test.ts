@@ -133,7 +133,7 @@ test("a degraded node says why, with exit code 1", async () => {
     everyMs: 500,
   });
   const human = await headcnictl(["status"]);
-  expect(human.stdout).toContain("Headscale is unreachable; running pods keep working");
+  expect(human.stdout).toContain("Headscale is away; what runs keeps running");
   await startService(lab(), { name: "headscale" });
   await untilWell();
 });
@@ -150,7 +150,7 @@ test("a daemon that is down is told from one that is ill, and comes back", async
   expect(json).toMatchObject({ exitCode: 3, kind: "Error", error: { code: "DAEMON_UNREACHABLE" } });
   await startService(lab(), daemon);
   await waitForDaemon(lab(), node());
-  // Proven is not yet well: on a busy machine a new daemon may have a machine past its limit, or repair what it finds, for a moment.
+  // Proven is not yet well: on a busy machine a new daemon may have a machine past its limit, or mend what it finds, for a moment.
   await untilWell();
 });
 

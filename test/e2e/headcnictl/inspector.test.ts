@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { FeedActor, FeedFrame } from "../../../src/observe/inspector/feed-messages.ts";
+import type { WireActor, WireFrame } from "../../../src/observe/inspector/wire.ts";
 import { memoryOf, requireDaemon } from "../../bench/daemon-runs.ts";
 import { percentile } from "../../bench/statistics.ts";
 import { liveMachines } from "../../lab/daemon-pages.ts";
@@ -38,7 +38,7 @@ afterAll(async () => {
   await opened.waves?.close();
 }, 120_000);
 
-const named = ({ machine, subject, state }: Pick<FeedActor, "machine" | "subject" | "state">): string =>
+const named = ({ machine, subject, state }: Pick<WireActor, "machine" | "subject" | "state">): string =>
   `${machine} ${subject} ${state}`;
 
 /** The daemon's table also has the machines of headcni-wire, which has a page of its own. */
@@ -198,8 +198,8 @@ function unreadStream(): Promise<IncomingMessage> {
 }
 
 /** Wakes the reader, which from now on keeps what it is told: the machines by their keys. */
-function wakeUp(stream: IncomingMessage): ReadonlyMap<string, FeedActor> {
-  const actors = new Map<string, FeedActor>();
+function wakeUp(stream: IncomingMessage): ReadonlyMap<string, WireActor> {
+  const actors = new Map<string, WireActor>();
   let rest = "";
   stream.setEncoding("utf8").on("data", (chunk: string) => {
     const lines = `${rest}${chunk}`.split("\n");
@@ -210,7 +210,7 @@ function wakeUp(stream: IncomingMessage): ReadonlyMap<string, FeedActor> {
   // It was told to pause, and listening alone does not end that.
   stream.resume();
 
-  function take(frame: FeedFrame): void {
+  function take(frame: WireFrame): void {
     if (frame.type === "beat") return;
     if (frame.type === "baseline") actors.clear();
     for (const actor of frame.type === "baseline" ? frame.actors : frame.changed)

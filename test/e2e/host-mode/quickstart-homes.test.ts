@@ -28,6 +28,17 @@ const workers = ["n2", "n3"];
 /** What one step prints and a later one needs. */
 const printed = { key: "", join: "", exports: "" };
 
+/** What tells a path that fails from a name that the cluster's DNS does not know: where it runs, its log, and what it answered. */
+const nameService = `
+  date --utc
+  kubectl -n kube-system get pods -o wide
+  kubectl get services,endpointslices -A
+  for pod in $(kubectl -n kube-system get pods -l k8s-app=kube-dns -o name); do
+    kubectl -n kube-system logs --timestamps --tail=30 $pod
+    kubectl get --raw /api/v1/namespaces/kube-system/pods/\${pod#pod/}:9153/proxy/metrics | grep coredns_dns_responses_total || true
+  done
+  kubectl exec deployment/web -- /agnhost connect web:80 --timeout=5s && echo again: answered || true`;
+
 /** What a reader puts in the place of the guide's names. */
 const named = (text: string) =>
   text
@@ -99,7 +110,9 @@ describe("the guide's steps, one after another", () => {
   });
 
   test("7: logs, exec and a Service reach every home", async () => {
-    const said = await onMachine(control, blocksOf(7));
+    const said = await onMachine(control, blocksOf(7)).catch(async (error: unknown) => {
+      throw new Error(`${String(error)}\n${await onMachine(control, nameService)}`);
+    });
     for (const name of [control, ...workers])
       expect(said).toMatch(new RegExp(`^${name} +Ready .* 100\\.64\\.\\d+\\.\\d+ `, "m"));
     expect(said).toMatch(/^Peers +2 online: .*relayed/m);

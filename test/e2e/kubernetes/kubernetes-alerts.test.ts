@@ -38,13 +38,11 @@ describe("alerts", () => {
     async () => {
       onTestFinished(() => startService(lab(), apiServer));
       await killService(lab(), apiServer);
-      const away = await untilRings(node(), "HeadcniApiServerUnreachable", {
+      const away = await untilRings(node(), "HeadcniApiServerAway", {
         machine: "watch",
         severity: "warning",
       });
-      expect(away.annotations["description"]).toContain(
-        "the API server is unreachable; running pods keep working",
-      );
+      expect(away.annotations["description"]).toContain("the API server is away; what runs keeps running");
 
       await stopService(lab(), daemon);
       await rm(join(node().stateDir, "node.json"));
@@ -67,7 +65,7 @@ describe("alerts", () => {
       await passMinuteInDaemon(lab(), node());
       const [notServing] = await Promise.all([
         untilRings(node(), "HeadcniNotServing", { machine: "headcni", severity: "critical" }),
-        untilRings(node(), "HeadcniApiServerUnreachable", { machine: "watch" }),
+        untilRings(node(), "HeadcniApiServerAway", { machine: "watch" }),
         untilRings(node(), "HeadcniCniCallsSlow", { command: "ADD", severity: "warning" }),
       ]);
       expect(noCidr.annotations["summary"]).toContain("the node has no pod CIDR: ownNode on 127.0.0.1");
@@ -77,7 +75,7 @@ describe("alerts", () => {
 
       await startService(lab(), apiServer);
       await waitForDaemon(lab(), node(), minutes(2));
-      await untilSilent(node(), ["HeadcniApiServerUnreachable", "HeadcniNoPodCidr", "HeadcniNotServing"]);
+      await untilSilent(node(), ["HeadcniApiServerAway", "HeadcniNoPodCidr", "HeadcniNotServing"]);
     },
     minutes(8),
   );
@@ -119,7 +117,7 @@ describe("alerts", () => {
         machine: "nodeIdentity",
         severity: "critical",
       });
-      expect(stale.annotations["summary"]).toContain("refuses nodes that join or change, or they refuse it");
+      expect(stale.annotations["summary"]).toContain("are refused by this one, or this one by them");
       await applyObjects(lab(), daemonRoleObjects());
       await untilSilent(node(), ["HeadcniAllowlistStale"], { timeoutMs: minutes(3) });
     },

@@ -97,7 +97,7 @@ async function untilReached(pod: Pod, wanted: boolean): Promise<void> {
   });
 }
 
-test("what a ServiceCIDR object holds leaves no node unencrypted", async () => {
+test("what a ServiceCIDR object holds leaves no node in clear", async () => {
   await run(inNetns(lab().netns, ["ip", "address", "add", `${outside.address}/32`, "dev", "lo"]));
   for (const pod of [pods.a, pods.b]) await untilReached(pod, true);
   await applyObjects(lab(), [

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import type { FeedFrame } from "../../../src/observe/inspector/feed-messages.ts";
+import type { WireFrame } from "../../../src/observe/inspector/wire.ts";
 import { provideCtl } from "../../lab/build/tools.ts";
 import { clusterOf } from "../../lab/kubernetes/cluster.ts";
 import { release } from "../../lab/kubernetes/helm.ts";
@@ -102,9 +102,9 @@ export function headcnictlTests(lab: () => Lab): void {
   }
 
   /** The frames of a stream of events, as far as they have come. */
-  function framesOf(text: string): readonly FeedFrame[] {
+  function framesOf(text: string): readonly WireFrame[] {
     const whole = text.slice(0, text.lastIndexOf("\n\n") + 1);
-    return [...whole.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as FeedFrame);
+    return [...whole.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as WireFrame);
   }
 
   test("inspect leads to another node's page and passes its events on as they happen", async () => {

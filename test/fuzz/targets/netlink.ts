@@ -9,10 +9,8 @@ import {
 import { decodeAddress } from "../../../src/adapters/netlink/wire-format/address-messages.ts";
 import { decodeLink, getLink } from "../../../src/adapters/netlink/wire-format/link-messages.ts";
 import { decodeNeighbour } from "../../../src/adapters/netlink/wire-format/neighbour-messages.ts";
-import {
-  decodeMessages,
-  NetlinkDecodeError,
-} from "../../../src/adapters/netlink/wire-format/netlink-message.ts";
+import { NetlinkDecodeError } from "../../../src/adapters/netlink/wire-format/netlink-decode-error.ts";
+import { decodeMessages } from "../../../src/adapters/netlink/wire-format/netlink-message.ts";
 import { decodeRoute } from "../../../src/adapters/netlink/wire-format/route-messages.ts";
 import { decodeRule } from "../../../src/adapters/netlink/wire-format/rule-messages.ts";
 import { type FuzzTargetSource, wordsOf } from "../fuzz-target.ts";

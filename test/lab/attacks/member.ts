@@ -11,6 +11,7 @@ import { endProcess, isAlive, readProcess, startProcess } from "../processes.ts"
 import { run, runResult } from "../run-command.ts";
 import { plugInHost, type UnderlayHost, unplugHost } from "../underlay.ts";
 import { waitUntil } from "../wait-until.ts";
+import { intoTailnet } from "../wire.ts";
 
 /** A tailnet member that is no node of the cluster: a stock tailscaled on a host of its own. */
 export interface Member {
@@ -22,7 +23,11 @@ export interface Member {
   readonly announce: (prefixes: readonly string[]) => Promise<void>;
   /** Takes any name, also one that no host may have. */
   readonly rename: (hostName: string) => Promise<void>;
-  /** Waits until a packet of tailscaled's own went to an address of the tailnet and back. */
+  /**
+   * Waits until a packet of tailscaled's own went through WireGuard to an address of the tailnet and back. An ordinary `tailscale ping`
+   * goes beside WireGuard: the handshake came with the first probe then, and one lost is repeated after 5 s (REKEY_TIMEOUT) only,
+   * when all probes have passed.
+   */
   readonly reach: (tailnetAddress: string) => Promise<void>;
   /** Leaves the tailnet for good: Headscale forgets it, and its host is gone. */
   readonly leave: () => Promise<void>;
@@ -73,7 +78,7 @@ async function joinMember(lab: Lab, name: MemberName): Promise<Member> {
     announce: (prefixes) => editPreferences(socket, { AdvertiseRoutes: prefixes, AdvertiseRoutesSet: true }),
     rename: (hostName) => editPreferences(socket, { Hostname: hostName, HostnameSet: true }),
     reach: async (tailnetAddress) => {
-      const ping = [...cli, "ping", "--until-direct=false", "--c=1", "--timeout=1s", tailnetAddress] as const;
+      const ping = [...cli, "ping", "--tsmp", "--c=1", "--timeout=6s", tailnetAddress] as const;
       const answered = async () => (await runResult(inNetns(host.netns, ping))).exitCode === 0;
       await waitUntil(answered, { what: `${name} reaches ${tailnetAddress}`, timeoutMs: 60_000 });
     },
@@ -99,7 +104,13 @@ export async function withMember<T>(
   }
 }
 
-/** Waits until a node's tailscaled has heard that a peer other than the nodes serves a prefix. */
+/** The table of tailscaled's routes (wgengine/router/osrouter/router_linux.go of Tailscale). */
+const tailscaleTable = "52";
+
+/**
+ * Waits until a node's tailscaled has heard that a peer other than the nodes serves a prefix, and acts on it: its tunnel is configured
+ * before its routes, so the prefix's route is the last to come. A probe before that says nothing.
+ */
 export async function untilServed(lab: Lab, by: Member, of: LabNode, prefix: string): Promise<void> {
   const { ID } = (await by.status()).Self;
   const isServed = async () => {
@@ -114,6 +125,16 @@ export async function untilServed(lab: Lab, by: Member, of: LabNode, prefix: str
     timeoutMs: 120_000,
     everyMs: 200,
     explain: async () => (await headscale(lab, ["nodes", "list-routes"])).slice(0, 2_000),
+  });
+  const enter = await intoTailnet(of);
+  const family = prefix.includes(":") ? "-6" : "-4";
+  const find = enter(["ip", family, "route", "show", "table", tailscaleTable, "exact", prefix]);
+  const routes = async () => (await run(find)).trim();
+  await waitUntil(async () => (await routes()) !== "", {
+    what: `the tailscaled of ${of.name} routes ${prefix}`,
+    timeoutMs: 30_000,
+    explain: async () =>
+      (await run(enter(["ip", family, "route", "show", "table", tailscaleTable]))).slice(0, 2_000),
   });
 }
 

@@ -18,13 +18,13 @@ export async function showKubectl(screen: Screen, lab: Lab, nodes: readonly LabN
       continue;
     }
     for (const { words, isAnswered } of podDeeds) {
-      const problem = await isAnswered(lab, pod).then(
+      const trouble = await isAnswered(lab, pod).then(
         (answered) => (answered ? undefined : "the answer is another's"),
         String,
       );
-      const how = problem === undefined ? screen.good("ok") : screen.bad(problem);
+      const how = trouble === undefined ? screen.good("ok") : screen.bad(trouble);
       tell(`kubectl ${words} ${pod.name} on ${node.name}: ${how}`);
-      worked &&= problem === undefined;
+      worked &&= trouble === undefined;
     }
   }
   return worked;

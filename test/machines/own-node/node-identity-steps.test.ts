@@ -10,7 +10,7 @@ import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 const wanted = (nodeId: string): NodeIdentityEvent => ({ type: "identity.wanted", nodeId });
 const seen = (nodeId: string | null): NodeIdentityEvent => ({ type: "identity.seen", nodeId });
 const publish = (nodeId: string) => ({ start: "publish", input: { nodeId } });
-const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 500, maxMs: 60_000 }, "n1");
+const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 500, mostMs: 60_000 }, "n1");
 
 function started(...events: NodeIdentityEvent[]) {
   const identity = drive(nodeIdentityMachine, { seed: "n1" });

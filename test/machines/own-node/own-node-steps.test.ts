@@ -137,7 +137,7 @@ describe("the own Node", () => {
   it("is waited for, and each news says why", () => {
     const { fire, send, at } = learning();
     expect(fire(500)).toEqual([waiting(unheard)]);
-    expect(at()).toEqual({ working: { learning: "awaitingPodCidr" } });
+    expect(at()).toEqual({ working: { learning: "waiting" } });
     expect(send(lost)).toEqual([counted(failure), waiting(`${unheard}: away`)]);
     const none = "there is no Node of this name yet: does the kubelet run?";
     expect(send(listed())).toEqual([...seen("absent"), waiting(none)]);
@@ -185,7 +185,7 @@ describe("the own Node", () => {
       expect(node.send(lost)).toEqual([counted(failure)]);
       expect(node.at()).toEqual({ working: { learning: "awaitingApiServer" } });
       node.fire(500);
-      expect(node.at()).toEqual({ working: { learning: "awaitingPodCidr" } });
+      expect(node.at()).toEqual({ working: { learning: "waiting" } });
     }
   });
 

@@ -170,7 +170,7 @@ describe("the machine of the own Node", () => {
   it.each([
     ["at once when the API server is away", (at: ReturnType<typeof start>) => at.send(lost)],
     ["after a moment when it does not answer", (at: ReturnType<typeof start>) => at.clock.fire(500)],
-  ])("continues with what it remembers: %s", async (_, happen) => {
+  ])("goes on with what it remembers: %s", async (_, happen) => {
     const at = start({ memory: ["10.244.1.0/24"] });
     await at.reaches("awaitingApiServer");
     happen(at);

@@ -1,7 +1,7 @@
 import { test } from "vitest";
 import type { OwnerRead, OwnerUnread } from "../../../machines/owner/owner-events.ts";
 import { ownerFeedMachine } from "../../../machines/owner/owner-feed-machine.ts";
-import { facts } from "../../support/owner-harness.ts";
+import { facts } from "../../support/owner-desk.ts";
 import { recorder } from "../../support/recorder.ts";
 import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 

@@ -7,9 +7,9 @@ import type { StatusChanged, TailnetFact } from "../../../machines/tailnet/tailn
 import { OwnerError } from "../../../src/adapters/owner/owner-error.ts";
 import type { OwnerFacts } from "../../../src/domain/owner/owner-facts.ts";
 import { ownerHindrance, ownerProblems } from "../../../src/domain/owner/owner-problem.ts";
-import { facts, required, terms } from "../../support/owner-harness.ts";
+import { facts, terms, wishes } from "../../support/owner-desk.ts";
 import { recorder } from "../../support/recorder.ts";
-import { wanted } from "../../support/tailnet-harness.ts";
+import { wanted } from "../../support/tailnet-desk.ts";
 import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 type Told = GuardEvent | OwnerJudged | StatusChanged | TailnetFact;
@@ -61,7 +61,7 @@ test("every transition of the owner machine can be taken", async () => {
     },
     limit: 100_000,
     stateKey: ({ context: { facts: seen, unread, offered, held, asked, missed, failures, judged } }) => [
-      seen && (ownerHindrance(seen, required)?.code ?? ownerProblems(seen, required).length),
+      seen && (ownerHindrance(seen, wishes)?.code ?? ownerProblems(seen, wishes).length),
       seen?.preferences.acceptsRoutes,
       seen?.terms?.confineTable52,
       seen === null && unread,

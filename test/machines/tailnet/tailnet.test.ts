@@ -12,7 +12,7 @@ import {
   peer,
   read,
   startTailnet,
-} from "../../support/tailnet-harness.ts";
+} from "../../support/tailnet-desk.ts";
 import { until } from "../../support/until.ts";
 import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 

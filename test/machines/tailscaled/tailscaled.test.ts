@@ -6,7 +6,7 @@ import type { FoundTailscaled, TailscaledInput } from "../../../machines/tailsca
 import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machine.ts";
 import { WireError } from "../../../src/adapters/wire/wire-error.ts";
 import { recorder } from "../../support/recorder.ts";
-import { wanted } from "../../support/tailnet-harness.ts";
+import { wanted } from "../../support/tailnet-desk.ts";
 import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const found: FoundTailscaled = { pid: 42, startTime: "1000", attended: true };

@@ -27,7 +27,7 @@ async function served(idleMs?: number) {
       metrics: async () => ({ contentType: "text/plain", body: "" }),
       machines: () => ({ machines: [], recentTransitions: [] }),
     },
-    { port: 0, socketPath: `${temporaryDirectory()}/http.sock`, handler: inspector.handler },
+    { port: 0, socketPath: `${temporaryDirectory()}/http.sock`, taker: inspector.taker },
   );
   onTestFinished(async () => {
     inspector.close();

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import type { FeedEntry } from "../../../src/observe/inspector/feed-messages.ts";
+import type { WireEntry } from "../../../src/observe/inspector/wire.ts";
 import { fittingEntries, lanesOf } from "../../../visualizations/inspector/lanes.ts";
 import { eventText, shortSpan, shortSubject, span } from "../../../visualizations/inspector/text.ts";
 
-const message: FeedEntry = {
+const message: WireEntry = {
   kind: "message",
   seq: 1,
   at: 0,
@@ -14,7 +14,7 @@ const message: FeedEntry = {
   targetMachine: "pods",
   effect: "",
 };
-const move: FeedEntry = {
+const move: WireEntry = {
   kind: "move",
   seq: 2,
   at: 0,

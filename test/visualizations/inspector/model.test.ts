@@ -1,13 +1,8 @@
 import { expect, test } from "vitest";
-import type {
-  FeedActor,
-  FeedBaseline,
-  FeedDelta,
-  FeedEntry,
-} from "../../../src/observe/inspector/feed-messages.ts";
+import type { WireActor, WireBaseline, WireDelta, WireEntry } from "../../../src/observe/inspector/wire.ts";
 import { createModel } from "../../../visualizations/inspector/model.ts";
 
-const actor = (key: string, more: Partial<FeedActor> = {}): FeedActor => ({
+const actor = (key: string, more: Partial<WireActor> = {}): WireActor => ({
   key,
   parent: null,
   machine: "pod",
@@ -21,7 +16,7 @@ const actor = (key: string, more: Partial<FeedActor> = {}): FeedActor => ({
   ...more,
 });
 
-const entry = (seq: number): FeedEntry => ({
+const entry = (seq: number): WireEntry => ({
   kind: "message",
   seq,
   at: seq,
@@ -36,7 +31,7 @@ const entry = (seq: number): FeedEntry => ({
 const entries = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => entry(from + index));
 
-const baseline = (more: Partial<FeedBaseline> = {}): FeedBaseline => ({
+const baseline = (more: Partial<WireBaseline> = {}): WireBaseline => ({
   type: "baseline",
   daemon: { node: "n1", version: "0", pid: 1 },
   now: 1000,
@@ -47,7 +42,7 @@ const baseline = (more: Partial<FeedBaseline> = {}): FeedBaseline => ({
   ...more,
 });
 
-const delta = (more: Partial<FeedDelta>): FeedDelta => ({
+const delta = (more: Partial<WireDelta>): WireDelta => ({
   type: "delta",
   now: 1000,
   seq: 0,
@@ -82,7 +77,7 @@ test("a daemon that was restarted begins anew", () => {
   expect(model.view().missing).toBe(0);
 });
 
-test("paused, the view stands still, and continues with all that happened", () => {
+test("paused, the view stands still, and goes on with all that happened", () => {
   const model = createModel();
   model.apply(baseline({ seq: 1, entries: entries(1, 1), actors: [actor("a")] }));
   model.pause(true);

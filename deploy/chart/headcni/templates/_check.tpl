@@ -2,7 +2,7 @@
 {{- define "headcni.check" -}}
 {{- $host := eq (include "headcni.mode" .) "host" }}
 {{- if dig "headscale" "authKey" "" .Values.config }}
-{{- fail "config.headscale.authKey would be stored in a ConfigMap: give headscale.authKey or headscale.existingSecret" }}
+{{- fail "config.headscale.authKey would stand in a ConfigMap: give headscale.authKey or headscale.existingSecret" }}
 {{- end }}
 {{- if not (or $host .Values.headscale.authKey .Values.headscale.existingSecret (eq .Values.headscale.approval "api")) }}
 {{- fail "headscale.authKey or headscale.existingSecret must give a pre-auth key (or headscale.approval must be api)" }}

@@ -7,10 +7,10 @@ import type {
   KernelRule,
   KernelSnapshot,
 } from "../../../domain/kernel/kernel-state.ts";
-import { observe } from "../namespaces/observe.ts";
+import { observe, observeNeighbours } from "../namespaces/observe.ts";
 import type { NetlinkSocket } from "../netlink-socket.ts";
 import { familyOf } from "../wire-format/attribute-values.ts";
-import { type KernelNeighbour, readNeighbours } from "../wire-format/neighbour-messages.ts";
+import type { Neighbour } from "../wire-format/neighbour-messages.ts";
 import { decodeRoute, dumpRoutes } from "../wire-format/route-messages.ts";
 import type { WorkerKernel } from "../worker/worker-kernel.ts";
 import { openPodNamespace, withPodSocket } from "./attach.ts";
@@ -34,7 +34,7 @@ function hostMismatches(socket: NetlinkSocket, plan: AttachmentPlan): readonly M
   const link = findAnyLink(socket, plan.hostLink);
   if (link === undefined) return [mismatch("link", plan.hostLink, "absent")];
   const routes = socket.query(dumpRoutes(routeProtocol)).flatMap((payload) => decodeRoute(payload) ?? []);
-  const neighbours = readNeighbours(socket);
+  const neighbours = observeNeighbours(socket);
   const state = parseLinkAlias(link.alias)?.state ?? "unreadable";
   return [
     ...linkMismatches(link, { name: plan.hostLink, mac: plan.hostMac, mtu: plan.mtu }),
@@ -55,7 +55,7 @@ function podMismatches(socket: NetlinkSocket, plan: AttachmentPlan): readonly Mi
   const snapshot = observe(socket);
   const link = snapshot.links.find(({ name }) => name === plan.ifname);
   if (link === undefined) return [mismatch("link", plan.ifname, "absent")];
-  const neighbours = readNeighbours(socket);
+  const neighbours = observeNeighbours(socket);
   return [
     ...linkMismatches(link, { name: plan.ifname, mac: plan.podMac, mtu: plan.mtu }),
     ...plan.addresses.flatMap((address) => [
@@ -118,8 +118,8 @@ function ruleMismatch(rules: readonly KernelRule[], wanted: KernelRule | undefin
 }
 
 function neighbourMismatch(
-  neighbours: readonly KernelNeighbour[],
-  wanted: Omit<KernelNeighbour, "permanent">,
+  neighbours: readonly Neighbour[],
+  wanted: Omit<Neighbour, "permanent">,
 ): readonly Mismatch[] {
   const found = neighbours.find(
     ({ linkIndex, address }) => linkIndex === wanted.linkIndex && address === wanted.address,

@@ -2,9 +2,9 @@ import type { AttachmentPlan, ObservedAttachment } from "../../../domain/attachm
 import { planOfObserved } from "../../../domain/attachment/pod-network-plan.ts";
 import { attachmentLinkGroup, leavingLinkGroup } from "../../../domain/kernel/kernel-constants.ts";
 import type { KernelRoute } from "../../../domain/kernel/kernel-state.ts";
+import { observeNeighbours } from "../namespaces/observe.ts";
 import { runSteps, type Step, stepRefused } from "../steps.ts";
 import { deleteLinkGroup, setLink } from "../wire-format/link-messages.ts";
-import { readNeighbours } from "../wire-format/neighbour-messages.ts";
 import type { WorkerKernel } from "../worker/worker-kernel.ts";
 import { hostNeighbourStep, hostRoute, hostRouteStep } from "./attachment-steps.ts";
 import { leavingSteps, list } from "./detach.ts";
@@ -59,7 +59,7 @@ function lackingSteps(
 ): (found: FoundLink) => readonly Step[] {
   const routesByLink = findPodRoutes(kernel.node.requests);
   const neighbours = new Set(
-    readNeighbours(kernel.node.requests).map(({ linkIndex, address }) => `${linkIndex} ${address}`),
+    observeNeighbours(kernel.node.requests).map(({ linkIndex, address }) => `${linkIndex} ${address}`),
   );
   return (found) => {
     const { index } = found.link;

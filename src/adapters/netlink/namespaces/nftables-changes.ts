@@ -1,18 +1,6 @@
 import type { KernelChange, NamespaceName } from "../../../domain/kernel/kernel-state.ts";
-import { readString } from "../wire-format/attribute-values.ts";
-import { decodeAttributes, type ReceivedMessage } from "../wire-format/netlink-message.ts";
-
-/** NFNL_SUBSYS_NFTABLES of linux/netfilter/nfnetlink.h. */
-const nftablesSubsystem = 10;
-/** NFT_MSG_* of linux/netfilter/nf_tables.h. */
-const newGeneration = 15;
-const deletions: ReadonlySet<number> = new Set([2, 5, 8, 11, 14, 20, 24]);
-/** NFTA_GEN_PROC_NAME: who made the transaction. */
-const processName = 3;
-/** NFTA_TABLE_NAME, and the table of a chain, a rule, a set, a set's elements, an object and a flow table alike. */
-const tableName = 1;
-/** struct nfgenmsg. */
-const headerLength = 4;
+import type { ReceivedMessage } from "../wire-format/netlink-message.ts";
+import { decodeNftables } from "../wire-format/nftables-messages.ts";
 
 /**
  * Reads the notifications of one nfnetlink socket, transaction by transaction: the kernel ends each with a generation
@@ -25,12 +13,11 @@ export function nftablesChanges(
   return (messages) => {
     const changes: KernelChange[] = [];
     for (const message of messages) {
-      if (message.type >> 8 !== nftablesSubsystem) continue;
-      const type = message.type & 0xff;
-      if (deletions.has(type)) removed = true;
-      if (type !== newGeneration) continue;
-      const subject = readString(decodeAttributes(message.payload, headerLength).get(processName));
-      changes.push({ namespace, what: "nftables", removed, subject });
+      const change = decodeNftables(message);
+      if (change === undefined) continue;
+      removed ||= change.removes;
+      if (change.madeBy === undefined) continue;
+      changes.push({ namespace, what: "nftables", removed, subject: change.madeBy });
       removed = false;
     }
     return changes;
@@ -42,14 +29,12 @@ export function tableChanges(table: string): (messages: readonly ReceivedMessage
   let touched = false;
   return (messages) => {
     const processes: string[] = [];
-    for (const { type, payload } of messages) {
-      if (type >> 8 !== nftablesSubsystem) continue;
-      const attributes = decodeAttributes(payload, headerLength);
-      if ((type & 0xff) !== newGeneration) {
-        touched ||= readString(attributes.get(tableName)) === table;
-        continue;
-      }
-      if (touched) processes.push(readString(attributes.get(processName)));
+    for (const message of messages) {
+      const change = decodeNftables(message);
+      if (change === undefined) continue;
+      touched ||= change.table === table;
+      if (change.madeBy === undefined) continue;
+      if (touched) processes.push(change.madeBy);
       touched = false;
     }
     return processes;

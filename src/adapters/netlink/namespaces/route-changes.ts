@@ -2,16 +2,13 @@ import { parseLinkAlias } from "../../../domain/attachment/link-alias.ts";
 import { attachmentLinkGroup, routeProtocol } from "../../../domain/kernel/kernel-constants.ts";
 import type { KernelChange, NamespaceName } from "../../../domain/kernel/kernel-state.ts";
 import { isOurs } from "../attachment/find-attachments.ts";
-import { addressType, decodeAddress } from "../wire-format/address-messages.ts";
-import { readU32 } from "../wire-format/attribute-values.ts";
-import { decodeLink, linkType } from "../wire-format/link-messages.ts";
-import { decodeAttributes, type ReceivedMessage } from "../wire-format/netlink-message.ts";
-import { decodeRoute, routeType } from "../wire-format/route-messages.ts";
-import { decodeRule, ruleType } from "../wire-format/rule-messages.ts";
-
-const localTable = 255;
-/** RTM_NEWNETCONF; NETCONFA_IFINDEX with NETCONFA_IFINDEX_ALL as u32, after struct netconfmsg (linux/netconf.h). */
-const netconf = { type: 80, headerLength: 4, ifindex: 1, all: 0xffffffff } as const;
+import { decodeAddress } from "../wire-format/address-messages.ts";
+import { RT_TABLE, RTM } from "../wire-format/include/linux/rtnetlink.ts";
+import { decodeLink } from "../wire-format/link-messages.ts";
+import { isAboutAllLinks } from "../wire-format/netconf-messages.ts";
+import type { ReceivedMessage } from "../wire-format/netlink-message.ts";
+import { decodeRoute } from "../wire-format/route-messages.ts";
+import { decodeRule } from "../wire-format/rule-messages.ts";
 
 /**
  * What an rtnetlink notification means to the daemon; undefined for what is certainly its own doing. `ownPortId` is the
@@ -30,19 +27,19 @@ type Change = Omit<KernelChange, "namespace">;
 
 function subject(message: ReceivedMessage, ownPortId: number): Change | undefined {
   switch (message.type) {
-    case linkType.new:
-    case linkType.delete:
+    case RTM.NEWLINK:
+    case RTM.DELLINK:
       return linkChange(message);
-    case addressType.new:
-    case addressType.delete:
+    case RTM.NEWADDR:
+    case RTM.DELADDR:
       return addressChange(message);
-    case routeType.new:
-    case routeType.delete:
+    case RTM.NEWROUTE:
+    case RTM.DELROUTE:
       return message.portId === ownPortId ? undefined : routeTableChange(message);
-    case ruleType.new:
-    case ruleType.delete:
+    case RTM.NEWRULE:
+    case RTM.DELRULE:
       return message.portId === ownPortId ? undefined : ruleChange(message);
-    case netconf.type:
+    case RTM.NEWNETCONF:
       return sysctlChange(message);
     default:
       return undefined;
@@ -54,7 +51,7 @@ function subject(message: ReceivedMessage, ownPortId: number): Change | undefine
  * ones are in another group; new ones have no alias that says `ready`.)
  */
 function linkChange(message: ReceivedMessage): Change | undefined {
-  const removed = message.type === linkType.delete;
+  const removed = message.type === RTM.DELLINK;
   const link = decodeLink(message.payload);
   const change: Change = { what: "link", removed, subject: link.name };
   if (!isOurs(link)) return change;
@@ -67,14 +64,14 @@ function addressChange(message: ReceivedMessage): Change | undefined {
   if (address === undefined) return undefined;
   const { linkIndex, prefixLength } = address;
   const text = `${address.address}/${prefixLength} on link ${linkIndex}`;
-  return { what: "address", removed: message.type === addressType.delete, subject: text };
+  return { what: "address", removed: message.type === RTM.DELADDR, subject: text };
 }
 
 /** The `local` table follows the addresses, which have their own notifications. */
 function routeTableChange(message: ReceivedMessage): Change | undefined {
   const route = decodeRoute(message.payload);
-  if (route === undefined || route.table === localTable) return undefined;
-  const removed = message.type === routeType.delete;
+  if (route === undefined || route.table === RT_TABLE.LOCAL) return undefined;
+  const removed = message.type === RTM.DELROUTE;
   if (!removed && route.protocol === routeProtocol) return undefined;
   return { what: "route", removed, subject: `${route.destination} in table ${route.table}` };
 }
@@ -82,12 +79,11 @@ function routeTableChange(message: ReceivedMessage): Change | undefined {
 function ruleChange(message: ReceivedMessage): Change | undefined {
   const rule = decodeRule(message.payload);
   if (rule === undefined) return undefined;
-  return { what: "rule", removed: message.type === ruleType.delete, subject: String(rule.priority) };
+  return { what: "rule", removed: message.type === RTM.DELRULE, subject: String(rule.priority) };
 }
 
 /** Forwarding or reverse path filtering for all links; the same of one link comes with each new pod and is no news. */
 function sysctlChange(message: ReceivedMessage): Change | undefined {
-  const ifindex = decodeAttributes(message.payload, netconf.headerLength).get(netconf.ifindex);
-  if (readU32(ifindex) !== netconf.all) return undefined;
+  if (!isAboutAllLinks(message.payload)) return undefined;
   return { what: "sysctl", removed: false, subject: "all" };
 }

@@ -1,61 +1,59 @@
-import type { KernelAddress } from "../../../domain/kernel/kernel-state.ts";
 import { addressBytes, addressFamily, familyNumber, familyOf, readAddress, u32 } from "./attribute-values.ts";
-import {
-  decodeAttributes,
-  dumpOf,
-  fixedHeader,
-  messageFlags,
-  type NetlinkMessage,
-} from "./netlink-message.ts";
+import { IFA, IFA_F, ifaddrmsg } from "./include/linux/if_addr.ts";
+import { NLM_F } from "./include/linux/netlink.ts";
+import { RTM } from "./include/linux/rtnetlink.ts";
+import { decodeAttributes, dumpOf, type NetlinkMessage } from "./netlink-message.ts";
+import { decodeStruct, encodeStruct } from "./struct.ts";
 
-/** RTM_*ADDR of linux/rtnetlink.h. */
-export const addressType = { new: 20, delete: 21, get: 22 } as const;
-
-/** IFA_* of linux/if_addr.h. */
-const attribute = { address: 1, local: 2, flags: 8 } as const;
-/** IFA_F_NODAD: usable at once; nobody else can have an address on a point-to-point veth. */
-const noDuplicateDetection = 0x02;
-const headerLength = 8;
-
-/** Adds the address; one that is there already is fine. */
-export function newAddress(address: KernelAddress): NetlinkMessage {
-  return message(addressType.new, messageFlags.create | messageFlags.replace, address);
+/** An address of a link. */
+export interface Address {
+  readonly linkIndex: number;
+  /** In text, without the prefix length. */
+  readonly address: string;
+  readonly prefixLength: number;
 }
 
-export function deleteAddress(address: KernelAddress): NetlinkMessage {
-  return message(addressType.delete, 0, address);
+/** RTM_NEWADDR: adds the address; one that is there already is fine. An IPv6 address is not looked for among the neighbours (IFA_F_NODAD). */
+export function newAddress(address: Address): NetlinkMessage {
+  return message(RTM.NEWADDR, NLM_F.CREATE | NLM_F.REPLACE, address);
 }
 
-/** Every address of the namespace (both families). */
+/** RTM_DELADDR; EADDRNOTAVAIL when it is not there. */
+export function deleteAddress(address: Address): NetlinkMessage {
+  return message(RTM.DELADDR, 0, address);
+}
+
+/** RTM_GETADDR: every address of the namespace, both families. */
 export function dumpAddresses(): NetlinkMessage {
-  return dumpOf(addressType.get, Buffer.alloc(headerLength));
+  return dumpOf(RTM.GETADDR, encodeStruct(ifaddrmsg, {}));
 }
 
 /** Payload of RTM_NEWADDR and RTM_DELADDR; undefined for families other than IP. Throws NetlinkDecodeError. */
-export function decodeAddress(payload: Buffer): KernelAddress | undefined {
-  const header = fixedHeader(payload, headerLength);
-  if (familyNumber(header.readUInt8(0)) === undefined) return undefined;
-  const attributes = decodeAttributes(payload, headerLength);
-  const address = readAddress(attributes.get(attribute.local) ?? attributes.get(attribute.address));
+export function decodeAddress(payload: Buffer): Address | undefined {
+  const header = decodeStruct(ifaddrmsg, payload);
+  if (familyNumber(header.ifa_family) === undefined) return undefined;
+  const attributes = decodeAttributes(payload, ifaddrmsg.size);
+  const address = readAddress(attributes.get(IFA.LOCAL) ?? attributes.get(IFA.ADDRESS));
   if (address === undefined) return undefined;
-  return { linkIndex: header.readUInt32LE(4), address, prefixLength: header.readUInt8(1) };
+  return { linkIndex: header.ifa_index, address, prefixLength: header.ifa_prefixlen };
 }
 
-function message(type: number, flags: number, address: KernelAddress): NetlinkMessage {
+function message(type: number, flags: number, address: Address): NetlinkMessage {
   const family = familyOf(address.address);
-  const header = Buffer.alloc(headerLength);
-  header.writeUInt8(addressFamily(family), 0);
-  header.writeUInt8(address.prefixLength, 1);
-  header.writeUInt32LE(address.linkIndex, 4);
   const bytes = addressBytes(address.address);
   return {
     type,
     flags,
-    header,
+    header: encodeStruct(ifaddrmsg, {
+      ifa_family: addressFamily(family),
+      ifa_prefixlen: address.prefixLength,
+      ifa_index: address.linkIndex,
+    }),
     attributes: [
-      { type: attribute.local, value: bytes },
-      { type: attribute.address, value: bytes },
-      ...(family === 6 ? [{ type: attribute.flags, value: u32(noDuplicateDetection) }] : []),
+      { type: IFA.LOCAL, value: bytes },
+      { type: IFA.ADDRESS, value: bytes },
+      // Usable at once: nobody else can have an address on a point-to-point veth.
+      ...(family === 6 ? [{ type: IFA.FLAGS, value: u32(IFA_F.NODAD) }] : []),
     ],
   };
 }

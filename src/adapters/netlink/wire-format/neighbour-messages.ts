@@ -1,4 +1,3 @@
-import type { NetlinkSocket } from "../netlink-socket.ts";
 import {
   addressBytes,
   addressFamily,
@@ -8,66 +7,53 @@ import {
   readAddress,
   readMac,
 } from "./attribute-values.ts";
-import {
-  decodeAttributes,
-  dumpOf,
-  fixedHeader,
-  messageFlags,
-  type NetlinkMessage,
-} from "./netlink-message.ts";
-
-/** RTM_*NEIGH of linux/rtnetlink.h. */
-const neighbourType = { new: 28, get: 30 } as const;
-
-/** NDA_* of linux/neighbour.h. */
-const attribute = { destination: 1, mac: 2 } as const;
-const permanentState = 0x80;
-const headerLength = 12;
+import { NDA, NUD, ndmsg } from "./include/linux/neighbour.ts";
+import { NLM_F } from "./include/linux/netlink.ts";
+import { RTM } from "./include/linux/rtnetlink.ts";
+import { decodeAttributes, dumpOf, type NetlinkMessage } from "./netlink-message.ts";
+import { decodeStruct, encodeStruct } from "./struct.ts";
 
 /** A neighbour table entry: no ARP or neighbour discovery is needed to reach `address`. */
-export interface KernelNeighbour {
+export interface Neighbour {
   readonly linkIndex: number;
   readonly address: string;
   readonly mac: string;
   readonly permanent: boolean;
 }
 
-/** Adds or overwrites a permanent entry. */
-export function permanentNeighbour(neighbour: Omit<KernelNeighbour, "permanent">): NetlinkMessage {
-  const header = Buffer.alloc(headerLength);
-  header.writeUInt8(addressFamily(familyOf(neighbour.address)), 0);
-  header.writeInt32LE(neighbour.linkIndex, 4);
-  header.writeUInt16LE(permanentState, 8);
+/** RTM_NEWNEIGH: adds or overwrites a permanent entry. */
+export function permanentNeighbour(neighbour: Omit<Neighbour, "permanent">): NetlinkMessage {
   return {
-    type: neighbourType.new,
-    flags: messageFlags.create | messageFlags.replace,
-    header,
+    type: RTM.NEWNEIGH,
+    flags: NLM_F.CREATE | NLM_F.REPLACE,
+    header: encodeStruct(ndmsg, {
+      ndm_family: addressFamily(familyOf(neighbour.address)),
+      ndm_ifindex: neighbour.linkIndex,
+      ndm_state: NUD.PERMANENT,
+    }),
     attributes: [
-      { type: attribute.destination, value: addressBytes(neighbour.address) },
-      { type: attribute.mac, value: macBytes(neighbour.mac) },
+      { type: NDA.DST, value: addressBytes(neighbour.address) },
+      { type: NDA.LLADDR, value: macBytes(neighbour.mac) },
     ],
   };
 }
 
-/** Payload of RTM_NEWNEIGH; undefined for families other than IP. Throws NetlinkDecodeError. */
-export function decodeNeighbour(payload: Buffer): KernelNeighbour | undefined {
-  const header = fixedHeader(payload, headerLength);
-  if (familyNumber(header.readUInt8(0)) === undefined) return undefined;
-  const attributes = decodeAttributes(payload, headerLength);
-  const address = readAddress(attributes.get(attribute.destination));
-  if (address === undefined) return undefined;
-  return {
-    linkIndex: header.readInt32LE(4),
-    address,
-    mac: readMac(attributes.get(attribute.mac)),
-    permanent: (header.readUInt16LE(8) & permanentState) !== 0,
-  };
+/** RTM_GETNEIGH: every entry of the neighbour table. */
+export function dumpNeighbours(): NetlinkMessage {
+  return dumpOf(RTM.GETNEIGH, encodeStruct(ndmsg, {}));
 }
 
-/** The whole neighbour table of the socket's namespace, without the entries of other families. */
-export function readNeighbours(socket: NetlinkSocket): readonly KernelNeighbour[] {
-  return socket
-    .query(dumpOf(neighbourType.get, Buffer.alloc(headerLength)))
-    .map(decodeNeighbour)
-    .filter((neighbour) => neighbour !== undefined);
+/** Payload of RTM_NEWNEIGH; undefined for families other than IP. Throws NetlinkDecodeError. */
+export function decodeNeighbour(payload: Buffer): Neighbour | undefined {
+  const header = decodeStruct(ndmsg, payload);
+  if (familyNumber(header.ndm_family) === undefined) return undefined;
+  const attributes = decodeAttributes(payload, ndmsg.size);
+  const address = readAddress(attributes.get(NDA.DST));
+  if (address === undefined) return undefined;
+  return {
+    linkIndex: header.ndm_ifindex,
+    address,
+    mac: readMac(attributes.get(NDA.LLADDR)),
+    permanent: (header.ndm_state & NUD.PERMANENT) !== 0,
+  };
 }

@@ -1,10 +1,7 @@
-import { HeadcniError } from "../../../domain/failure.ts";
-
-/** Bytes from the kernel that do not have the shape of linux/netlink.h. */
-export class NetlinkDecodeError extends HeadcniError<{
-  readonly code: "TRUNCATED" | "BAD_LENGTH";
-  readonly offset: number;
-}> {}
+import { readString } from "./attribute-values.ts";
+import { NLA, NLM_F, NLMSGERR_ATTR, nlattr, nlmsgerr, nlmsghdr } from "./include/linux/netlink.ts";
+import { badLength, truncated } from "./netlink-decode-error.ts";
+import { decodeStruct, writeStruct } from "./struct.ts";
 
 /** One attribute to send; nested when its value is a list. */
 export interface NetlinkAttribute {
@@ -12,7 +9,7 @@ export interface NetlinkAttribute {
   readonly value: Uint8Array | readonly NetlinkAttribute[];
 }
 
-/** One message to send: `header` is the family's fixed struct (ifinfomsg, rtmsg, …). */
+/** One message to send: `header` is the fixed struct of its type (ifinfomsg, rtmsg, …). */
 export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
@@ -20,12 +17,15 @@ export interface NetlinkMessage {
   readonly attributes: readonly NetlinkAttribute[];
 }
 
-/** Asks for all objects of a kind: `type` is its RTM_GET*, `header` the family's struct, empty but for what narrows the answer. */
+/**
+ * Asks for all objects of a kind: `type` is its RTM_GET*, `header` the kind's struct, empty but for what narrows the answer. One
+ * message for each object follows, then NLMSG_DONE. Where one of them has NLM_F_DUMP_INTR the table changed meanwhile: ask again.
+ */
 export function dumpOf(type: number, header: Uint8Array): NetlinkMessage {
-  return { type, flags: messageFlags.dump, header, attributes: [] };
+  return { type, flags: NLM_F.DUMP, header, attributes: [] };
 }
 
-/** A message as received: `payload` is what follows nlmsghdr. */
+/** A message as received: `payload` is what follows nlmsghdr, a view of the bytes that were decoded. */
 export interface ReceivedMessage {
   readonly type: number;
   readonly flags: number;
@@ -34,41 +34,26 @@ export interface ReceivedMessage {
   readonly payload: Buffer;
 }
 
-/** NLM_F_* of linux/netlink.h. */
-export const messageFlags = {
-  request: 0x1,
-  multi: 0x2,
-  ack: 0x4,
-  dump: 0x300,
-  replace: 0x100,
-  excl: 0x200,
-  create: 0x400,
-  ackTlvs: 0x200,
-  capped: 0x100,
-} as const;
-
-/** Control message types of linux/netlink.h. */
-export const controlType = { noop: 1, error: 2, done: 3, overrun: 4 } as const;
-
-const headerLength = 16;
-const attributeHeaderLength = 4;
-const nestedFlag = 0x8000;
-const attributeTypeMask = 0x3fff;
-
-/** Lays the messages one after the other, numbered from `firstSequence`; only the last asks for an acknowledgement. */
+/**
+ * Lays the messages one after the other for one `send`, numbered from `firstSequence` (modulo 2^32). Each gets NLM_F_REQUEST and
+ * the last NLM_F_ACK: the kernel answers with an NLMSG_ERROR for each message that it refuses, and for the last. Throws RangeError
+ * for an attribute of more than 65,535 bytes.
+ */
 export function encodeMessages(messages: readonly NetlinkMessage[], firstSequence: number): Buffer {
   const lengths = messages.map(messageLength);
   const buffer = Buffer.alloc(lengths.reduce((sum, length) => sum + align(length), 0));
   let offset = 0;
   messages.forEach((message, index) => {
     const length = lengths[index] ?? 0;
-    const ack = index === messages.length - 1 ? messageFlags.ack : 0;
-    buffer.writeUInt32LE(length, offset);
-    buffer.writeUInt16LE(message.type, offset + 4);
-    buffer.writeUInt16LE(message.flags | messageFlags.request | ack, offset + 6);
-    buffer.writeUInt32LE((firstSequence + index) >>> 0, offset + 8);
-    buffer.set(message.header, offset + headerLength);
-    writeAttributes(buffer, offset + headerLength + align(message.header.length), message.attributes);
+    const ack = index === messages.length - 1 ? NLM_F.ACK : 0;
+    writeStruct(buffer, offset, nlmsghdr, {
+      nlmsg_len: length,
+      nlmsg_type: message.type,
+      nlmsg_flags: message.flags | NLM_F.REQUEST | ack,
+      nlmsg_seq: (firstSequence + index) >>> 0,
+    });
+    buffer.set(message.header, offset + nlmsghdr.size);
+    writeAttributes(buffer, offset + nlmsghdr.size + align(message.header.length), message.attributes);
     offset += align(length);
   });
   return buffer;
@@ -79,21 +64,40 @@ export function decodeMessages(data: Buffer): ReceivedMessage[] {
   const messages: ReceivedMessage[] = [];
   let offset = 0;
   while (offset < data.length) {
-    if (data.length - offset < headerLength) throw truncated(offset);
-    const length = data.readUInt32LE(offset);
-    if (length < headerLength) throw badLength(offset);
+    const header = decodeStruct(nlmsghdr, data, offset);
+    const length = header.nlmsg_len;
+    if (length < nlmsghdr.size) throw badLength(offset);
     if (offset + length > data.length) throw truncated(offset);
     messages.push({
-      type: data.readUInt16LE(offset + 4),
-      flags: data.readUInt16LE(offset + 6),
-      sequence: data.readUInt32LE(offset + 8),
-      portId: data.readUInt32LE(offset + 12),
-      payload: data.subarray(offset + headerLength, offset + length),
+      type: header.nlmsg_type,
+      flags: header.nlmsg_flags,
+      sequence: header.nlmsg_seq,
+      portId: header.nlmsg_pid,
+      payload: data.subarray(offset + nlmsghdr.size, offset + length),
     });
     offset += align(length);
   }
   return messages;
 }
+
+/**
+ * What an NLMSG_ERROR says: `errno` is 0 for an acknowledgement, and a positive number for a refusal. `text` is the kernel's own
+ * words, which it gives to sockets with NETLINK_EXT_ACK (netlink(7)); empty when there are none. Throws NetlinkDecodeError.
+ */
+export function decodeError({ flags, payload }: ReceivedMessage): {
+  readonly errno: number;
+  readonly text: string;
+} {
+  const errno = Math.abs(decodeStruct(nlmsgerr, payload).error | 0);
+  if ((flags & NLM_F.ACK_TLVS) === 0) return { errno, text: "" };
+  const capped = (flags & NLM_F.CAPPED) !== 0;
+  const request = decodeStruct(nlmsghdr, payload, nlmsgerr.size - nlmsghdr.size);
+  const attributes = nlmsgerr.size + (capped ? 0 : request.nlmsg_len - nlmsghdr.size);
+  return { errno, text: readString(decodeAttributes(payload, attributes).get(NLMSGERR_ATTR.MSG)) };
+}
+
+const [lengthOffset] = nlattr.fields.nla_len;
+const [typeOffset] = nlattr.fields.nla_type;
 
 /** The attributes of a payload from `offset` on, found when asked for: of a link's fifty few are ever wanted. */
 export interface Attributes {
@@ -101,15 +105,18 @@ export interface Attributes {
   get(type: number): Buffer | undefined;
 }
 
-/** Throws NetlinkDecodeError when the attributes do not fill the payload as they say. */
+/**
+ * The attributes of a payload, or of a nested attribute's value; `offset` is the size of the struct before them. Throws
+ * NetlinkDecodeError when the attributes do not fill the payload as they say.
+ */
 export function decodeAttributes(payload: Buffer, offset = 0): Attributes {
   // Before it is aligned: that makes a negative number of one that needs 32 bits.
   if (offset > payload.length) throw truncated(offset);
   const start = align(offset);
   if (start > payload.length) throw truncated(start);
-  for (let position = start; payload.length - position >= attributeHeaderLength; ) {
-    const length = readU16(payload, position);
-    if (length < attributeHeaderLength) throw badLength(position);
+  for (let position = start; payload.length - position >= nlattr.size; ) {
+    const length = readU16(payload, position + lengthOffset);
+    if (length < nlattr.size) throw badLength(position);
     if (position + length > payload.length) throw truncated(position);
     position += align(length);
   }
@@ -117,10 +124,10 @@ export function decodeAttributes(payload: Buffer, offset = 0): Attributes {
 }
 
 function findAttribute(payload: Buffer, start: number, type: number): Buffer | undefined {
-  for (let position = start; payload.length - position >= attributeHeaderLength; ) {
-    const length = readU16(payload, position);
-    if ((readU16(payload, position + 2) & attributeTypeMask) === type)
-      return payload.subarray(position + attributeHeaderLength, position + length);
+  for (let position = start; payload.length - position >= nlattr.size; ) {
+    const length = readU16(payload, position + lengthOffset);
+    if ((readU16(payload, position + typeOffset) & NLA.TYPE_MASK) === type)
+      return payload.subarray(position + nlattr.size, position + length);
     position += align(length);
   }
   return undefined;
@@ -129,12 +136,6 @@ function findAttribute(payload: Buffer, start: number, type: number): Buffer | u
 /** Several times faster than Buffer's own, and this runs for each attribute of each notification. */
 function readU16(data: Uint8Array, position: number): number {
   return (data[position] ?? 0) | ((data[position + 1] ?? 0) << 8);
-}
-
-/** The fixed struct in front of the attributes, or NetlinkDecodeError TRUNCATED when the payload is shorter. */
-export function fixedHeader(payload: Buffer, length: number): Buffer {
-  if (payload.length < length) throw truncated(0);
-  return payload.subarray(0, length);
 }
 
 /** Attributes for inside a value that has more than attributes. */
@@ -148,20 +149,16 @@ function writeAttributes(buffer: Buffer, start: number, attributes: readonly Net
   let offset = start;
   for (const { type, value } of attributes) {
     const length = attributeLength(value);
-    buffer.writeUInt16LE(length, offset);
-    if (value instanceof Uint8Array) {
-      buffer.writeUInt16LE(type, offset + 2);
-      buffer.set(value, offset + attributeHeaderLength);
-    } else {
-      buffer.writeUInt16LE(type | nestedFlag, offset + 2);
-      writeAttributes(buffer, offset + attributeHeaderLength, value);
-    }
+    const nested = !(value instanceof Uint8Array);
+    writeStruct(buffer, offset, nlattr, { nla_len: length, nla_type: nested ? type | NLA.F_NESTED : type });
+    if (nested) writeAttributes(buffer, offset + nlattr.size, value);
+    else buffer.set(value, offset + nlattr.size);
     offset += align(length);
   }
 }
 
 function messageLength(message: NetlinkMessage): number {
-  return headerLength + align(message.header.length) + attributesLength(message.attributes);
+  return nlmsghdr.size + align(message.header.length) + attributesLength(message.attributes);
 }
 
 function attributesLength(attributes: readonly NetlinkAttribute[]): number {
@@ -169,20 +166,9 @@ function attributesLength(attributes: readonly NetlinkAttribute[]): number {
 }
 
 function attributeLength(value: NetlinkAttribute["value"]): number {
-  return attributeHeaderLength + (value instanceof Uint8Array ? value.length : attributesLength(value));
+  return nlattr.size + (value instanceof Uint8Array ? value.length : attributesLength(value));
 }
 
 function align(length: number): number {
-  return (length + 3) & ~3;
-}
-
-function truncated(offset: number): NetlinkDecodeError {
-  return new NetlinkDecodeError(`netlink data ends early at byte ${offset}`, { code: "TRUNCATED", offset });
-}
-
-function badLength(offset: number): NetlinkDecodeError {
-  return new NetlinkDecodeError(`netlink length field at byte ${offset} is too small`, {
-    code: "BAD_LENGTH",
-    offset,
-  });
+  return (length + NLA.ALIGNTO - 1) & -NLA.ALIGNTO;
 }

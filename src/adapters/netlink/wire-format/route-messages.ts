@@ -1,4 +1,3 @@
-import type { KernelRoute, KernelRouteType } from "../../../domain/kernel/kernel-state.ts";
 import {
   addressBytes,
   addressFamily,
@@ -8,132 +7,141 @@ import {
   readU32,
   u32,
 } from "./attribute-values.ts";
-import {
-  decodeAttributes,
-  dumpOf,
-  fixedHeader,
-  messageFlags,
-  type NetlinkAttribute,
-  type NetlinkMessage,
-} from "./netlink-message.ts";
+import { NLM_F } from "./include/linux/netlink.ts";
+import { RT_SCOPE, RTA, RTM, RTM_F, RTN, RTNH_F, rta_cacheinfo, rtmsg } from "./include/linux/rtnetlink.ts";
+import { decodeAttributes, dumpOf, type NetlinkAttribute, type NetlinkMessage } from "./netlink-message.ts";
+import { decodeStruct, encodeStruct } from "./struct.ts";
 
-/** RTM_*ROUTE of linux/rtnetlink.h. */
-export const routeType = { new: 24, delete: 25, get: 26 } as const;
-
-/** RTA_* of linux/rtnetlink.h. */
-const attribute = {
-  destination: 1,
-  linkIndex: 4,
-  gateway: 5,
-  priority: 6,
-  preferredSource: 7,
-  cacheInfo: 12,
-  table: 15,
+const typeNumbers = {
+  unicast: RTN.UNICAST,
+  local: RTN.LOCAL,
+  broadcast: RTN.BROADCAST,
+  multicast: RTN.MULTICAST,
+  blackhole: RTN.BLACKHOLE,
+  unreachable: RTN.UNREACHABLE,
+  prohibit: RTN.PROHIBIT,
+  throw: RTN.THROW,
 } as const;
-const typeNumbers: Readonly<Record<KernelRouteType, number>> = {
-  unicast: 1,
-  local: 2,
-  broadcast: 3,
-  multicast: 5,
-  blackhole: 6,
-  unreachable: 7,
-  prohibit: 8,
-  throw: 9,
-};
 const typeNames: ReadonlyMap<number, string> = new Map(
   Object.entries(typeNumbers).map(([name, number]) => [number, name]),
 );
-const scopeNumbers = { universe: 0, link: 253, host: 254 } as const;
-const onlinkFlag = 4;
-/** RTM_F_CLONED: cached exceptions (path MTU, redirects), which are no configuration. */
-const clonedFlag = 0x200;
-/** Of rta_expires in struct rta_cacheinfo. */
-const expiresOffset = 8;
-const headerLength = 12;
+const scopeNumbers = { universe: RT_SCOPE.UNIVERSE, link: RT_SCOPE.LINK, host: RT_SCOPE.HOST } as const;
 
-/** `exclusive` refuses a second route for the same destination, table and metric (EEXIST); otherwise it is replaced. */
-export function newRoute(route: KernelRoute, mode: "exclusive" | "replace"): NetlinkMessage {
-  const flag = mode === "exclusive" ? messageFlags.excl : messageFlags.replace;
-  return message(routeType.new, messageFlags.create | flag, route);
+/** What becomes of a packet. */
+export type RouteType = keyof typeof typeNumbers;
+
+/** A route of either family. */
+export interface Route {
+  readonly family: 4 | 6;
+  readonly type: RouteType;
+  /** "10.0.0.0/8"; the default route is "0.0.0.0/0" or "::/0". */
+  readonly destination: string;
+  readonly table: number;
+  /** 0 when none. */
+  readonly metric: number;
+  /** Who made it (rtm_protocol). */
+  readonly protocol: number;
+  readonly linkIndex?: number;
+  readonly gateway?: string;
+  readonly preferredSource?: string;
+  /** Gateway reachable though no route covers it (RTNH_F_ONLINK). */
+  readonly onlink?: boolean;
+  /** It ends by itself, as what a router advertised does (RTA_CACHEINFO, rta_expires). Read only. */
+  readonly expires?: true;
+  /** "link" for directly attached destinations; "universe" when absent. */
+  readonly scope?: keyof typeof scopeNumbers;
 }
 
-/** Matches on everything given; a route that is not there gives ESRCH. */
-export function deleteRoute(route: KernelRoute): NetlinkMessage {
-  return message(routeType.delete, 0, route);
+/** RTM_NEWROUTE: `exclusive` refuses a second route for the same destination, table and metric (EEXIST); otherwise it is replaced. */
+export function newRoute(route: Route, mode: "exclusive" | "replace"): NetlinkMessage {
+  const flag = mode === "exclusive" ? NLM_F.EXCL : NLM_F.REPLACE;
+  return message(RTM.NEWROUTE, NLM_F.CREATE | flag, route);
 }
 
-/** All routes of all tables and both families, or those of one protocol where the socket asks for strict checks. */
+/** RTM_DELROUTE: matches on everything given; a route that is not there gives ESRCH. */
+export function deleteRoute(route: Route): NetlinkMessage {
+  return message(RTM.DELROUTE, 0, route);
+}
+
+/**
+ * RTM_GETROUTE: all routes of all tables and both families, or those of one protocol on a socket with NETLINK_GET_STRICT_CHK
+ * (netlink(7)).
+ */
 export function dumpRoutes(protocol = 0): NetlinkMessage {
-  const header = Buffer.alloc(headerLength);
-  header.writeUInt8(protocol, 5);
-  return dumpOf(routeType.get, header);
+  return dumpOf(RTM.GETROUTE, encodeStruct(rtmsg, { rtm_protocol: protocol }));
 }
 
-/** Asks which route a packet to `address` would take; the answer's type is "local" where it would be delivered. */
+/** RTM_GETROUTE: asks which route a packet to `address` would take; the answer's type is "local" where it would be delivered. */
 export function lookUpRoute(address: string): NetlinkMessage {
-  const header = Buffer.alloc(headerLength);
   const value = addressBytes(address);
-  header.writeUInt8(addressFamily(familyOf(address)), 0);
-  header.writeUInt8(value.length * 8, 1);
-  return { type: routeType.get, flags: 0, header, attributes: [{ type: attribute.destination, value }] };
-}
-
-/** Payload of RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no IP route of a known type. Throws NetlinkDecodeError. */
-export function decodeRoute(payload: Buffer): KernelRoute | undefined {
-  const header = fixedHeader(payload, headerLength);
-  const family = familyNumber(header.readUInt8(0));
-  const type = routeTypeName(header.readUInt8(7));
-  const flags = header.readUInt32LE(8);
-  if (family === undefined || type === undefined || (flags & clonedFlag) !== 0) return undefined;
-  const attributes = decodeAttributes(payload, headerLength);
-  const destination = readAddress(attributes.get(attribute.destination)) ?? (family === 4 ? "0.0.0.0" : "::");
-  const linkIndex = readU32(attributes.get(attribute.linkIndex));
-  const gateway = readAddress(attributes.get(attribute.gateway));
-  const preferredSource = readAddress(attributes.get(attribute.preferredSource));
-  const expires = readU32(attributes.get(attribute.cacheInfo)?.subarray(expiresOffset)) ?? 0;
   return {
-    family,
-    type,
-    destination: `${destination}/${header.readUInt8(1)}`,
-    table: readU32(attributes.get(attribute.table)) ?? header.readUInt8(4),
-    metric: readU32(attributes.get(attribute.priority)) ?? 0,
-    protocol: header.readUInt8(5),
-    ...(linkIndex === undefined ? {} : { linkIndex }),
-    ...(gateway === undefined ? {} : { gateway }),
-    ...(preferredSource === undefined ? {} : { preferredSource }),
-    ...((flags & onlinkFlag) === 0 ? {} : { onlink: true }),
-    ...(expires === 0 ? {} : { expires: true }),
-    scope: scopeName(header.readUInt8(6)),
+    type: RTM.GETROUTE,
+    flags: 0,
+    header: encodeStruct(rtmsg, {
+      rtm_family: addressFamily(familyOf(address)),
+      rtm_dst_len: value.length * 8,
+    }),
+    attributes: [{ type: RTA.DST, value }],
   };
 }
 
-function message(type: number, flags: number, route: KernelRoute): NetlinkMessage {
+/** Payload of RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no IP route of a known type. Throws NetlinkDecodeError. */
+export function decodeRoute(payload: Buffer): Route | undefined {
+  const header = decodeStruct(rtmsg, payload);
+  const family = familyNumber(header.rtm_family);
+  const type = routeTypeName(header.rtm_type);
+  // Cached exceptions (path MTU, redirects) are no configuration.
+  const cached = (header.rtm_flags & RTM_F.CLONED) !== 0;
+  if (family === undefined || type === undefined || cached) return undefined;
+  const attributes = decodeAttributes(payload, rtmsg.size);
+  const destination = readAddress(attributes.get(RTA.DST)) ?? (family === 4 ? "0.0.0.0" : "::");
+  const linkIndex = readU32(attributes.get(RTA.OIF));
+  const gateway = readAddress(attributes.get(RTA.GATEWAY));
+  const preferredSource = readAddress(attributes.get(RTA.PREFSRC));
+  const cacheInfo = attributes.get(RTA.CACHEINFO);
+  const expires = cacheInfo === undefined ? 0 : decodeStruct(rta_cacheinfo, cacheInfo).rta_expires;
+  return {
+    family,
+    type,
+    destination: `${destination}/${header.rtm_dst_len}`,
+    table: readU32(attributes.get(RTA.TABLE)) ?? header.rtm_table,
+    metric: readU32(attributes.get(RTA.PRIORITY)) ?? 0,
+    protocol: header.rtm_protocol,
+    ...(linkIndex === undefined ? {} : { linkIndex }),
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(preferredSource === undefined ? {} : { preferredSource }),
+    ...((header.rtm_flags & RTNH_F.ONLINK) === 0 ? {} : { onlink: true }),
+    ...(expires === 0 ? {} : { expires: true }),
+    scope: scopeName(header.rtm_scope),
+  };
+}
+
+function message(type: number, flags: number, route: Route): NetlinkMessage {
   const [address = "", length = "0"] = route.destination.split("/");
-  const header = Buffer.alloc(headerLength);
-  header.writeUInt8(addressFamily(route.family), 0);
-  header.writeUInt8(Number(length), 1);
-  header.writeUInt8(route.table < 256 ? route.table : 0, 4);
-  header.writeUInt8(route.protocol, 5);
-  header.writeUInt8(scopeNumbers[route.scope ?? "universe"], 6);
-  header.writeUInt8(typeNumbers[route.type], 7);
-  header.writeUInt32LE(route.onlink === true ? onlinkFlag : 0, 8);
-  const attributes: NetlinkAttribute[] = [{ type: attribute.table, value: u32(route.table) }];
-  if (length !== "0") attributes.push({ type: attribute.destination, value: addressBytes(address) });
-  if (route.metric !== 0) attributes.push({ type: attribute.priority, value: u32(route.metric) });
-  if (route.linkIndex !== undefined)
-    attributes.push({ type: attribute.linkIndex, value: u32(route.linkIndex) });
-  if (route.gateway !== undefined)
-    attributes.push({ type: attribute.gateway, value: addressBytes(route.gateway) });
+  const header = encodeStruct(rtmsg, {
+    rtm_family: addressFamily(route.family),
+    rtm_dst_len: Number(length),
+    rtm_table: route.table < 256 ? route.table : 0,
+    rtm_protocol: route.protocol,
+    rtm_scope: scopeNumbers[route.scope ?? "universe"],
+    rtm_type: typeNumbers[route.type],
+    rtm_flags: route.onlink === true ? RTNH_F.ONLINK : 0,
+  });
+  const attributes: NetlinkAttribute[] = [{ type: RTA.TABLE, value: u32(route.table) }];
+  if (length !== "0") attributes.push({ type: RTA.DST, value: addressBytes(address) });
+  if (route.metric !== 0) attributes.push({ type: RTA.PRIORITY, value: u32(route.metric) });
+  if (route.linkIndex !== undefined) attributes.push({ type: RTA.OIF, value: u32(route.linkIndex) });
+  if (route.gateway !== undefined) attributes.push({ type: RTA.GATEWAY, value: addressBytes(route.gateway) });
   if (route.preferredSource !== undefined)
-    attributes.push({ type: attribute.preferredSource, value: addressBytes(route.preferredSource) });
+    attributes.push({ type: RTA.PREFSRC, value: addressBytes(route.preferredSource) });
   return { type, flags, header, attributes };
 }
 
-function routeTypeName(number: number): KernelRouteType | undefined {
-  return typeNames.get(number) as KernelRouteType | undefined;
+function routeTypeName(number: number): RouteType | undefined {
+  return typeNames.get(number) as RouteType | undefined;
 }
 
-function scopeName(number: number): "universe" | "link" | "host" {
+function scopeName(number: number): keyof typeof scopeNumbers {
   if (number === scopeNumbers.link) return "link";
   return number === scopeNumbers.host ? "host" : "universe";
 }

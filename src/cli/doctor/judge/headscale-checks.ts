@@ -20,7 +20,7 @@ const tlsFaults: Readonly<Record<string, string>> = {
   EPROTO: "what answers there does not speak TLS",
 };
 const networkFaults: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there",
+  ECONNREFUSED: "nobody listens there",
   EHOSTUNREACH: "there is no way to that host",
   ENETUNREACH: "there is no route to that network",
   ENOTFOUND: "the name is unknown",
@@ -81,7 +81,7 @@ export const headscaleChecks: Checks = {
     if (approval !== "api") return ok(found);
     return warn({
       found,
-      why: "With approval: api the API key, which is an admin's, crosses the network unencrypted.",
+      why: "With approval: api the API key, which is an admin's, crosses the network in clear.",
       todo: "Give Headscale TLS, or use approval: policy.",
     });
   }),
@@ -97,13 +97,13 @@ export const headscaleChecks: Checks = {
     if (Number.isNaN(major) || /dev/.test(version.value))
       return warn({
         found: `version "${version.value}"`,
-        why: "This is not a release, so its behaviour is unknown.",
+        why: "That is no release, so nobody knows how it behaves.",
         todo: `Use Headscale 0.${oldestMinor}.`,
       });
     if (major === 0 && minor < oldestMinor)
       return fail({
         found: `version ${version.value}`,
-        why: "Older versions have another API for routes and treat pod addresses differently.",
+        why: "Older versions have another API for routes and decide about pod addresses in another way.",
         todo: `Upgrade to Headscale 0.${oldestMinor}, one minor version after the other.`,
       });
     if (major > 0 || minor > newestMinor)
@@ -121,12 +121,12 @@ export const headscaleChecks: Checks = {
     // The Date header counts whole seconds.
     if (seconds < skewWarnSeconds)
       return ok(seconds <= 2 ? "no difference" : `${Math.round(seconds)} s apart`);
-    const problem = {
+    const trouble = {
       found: `this node's clock is ${Math.round(seconds)} s ${fact.value > 0 ? "behind" : "ahead of"} Headscale's`,
-      why: "With a wrong clock, certificates and keys seem expired or not yet valid.",
+      why: "Certificates and keys are valid by the clock; with a wrong one they seem expired, or not valid yet.",
       todo: "Synchronise both clocks (chrony, systemd-timesyncd).",
     };
-    return seconds < skewFailSeconds ? warn(problem) : fail(problem);
+    return seconds < skewFailSeconds ? warn(trouble) : fail(trouble);
   }),
 
   "headscale.authKey": onceReached(({ headscale, tailnet }, { approval, tags, ownerSocket }) => {
@@ -146,8 +146,8 @@ export const headscaleChecks: Checks = {
     const prefix = fact.value;
     if (prefix.startsWith("hskey-api-"))
       return fail({
-        found: "headscale.authKeyFile holds an API key",
-        why: "Headscale accepts only a pre-auth key (hskey-auth-...) for a login.",
+        found: "what stands in headscale.authKeyFile is an API key",
+        why: "Headscale takes only a pre-auth key (hskey-auth-...) for a login.",
         todo: `Make one: headscale preauthkeys create --tags ${tags.join(",")} --expiration 24h.`,
       });
     if ("unknown" in admin)
@@ -189,9 +189,9 @@ export const headscaleChecks: Checks = {
   /** While Headscale is away relayed paths break with it, unless the relays stand elsewhere. */
   "headscale.relays": onceReached(({ headscale: { embeddedDerp }, tailnet }, { headscaleUrl }) => {
     const { hostname } = new URL(headscaleUrl);
-    const problem = {
+    const trouble = {
       found: "the only relay (DERP) is Headscale itself",
-      why: "While Headscale is down, nodes without a direct path cannot reach each other, and no tailscaled can restart.",
+      why: "While Headscale is down, pairs without a direct path lose each other, and no tailscaled can restart.",
       todo: "Run derper apart from Headscale and name it in Headscale's derp.paths.",
     };
     if ("value" in tailnet && tailnet.value.relayHosts.length > 0) {
@@ -201,12 +201,12 @@ export const headscaleChecks: Checks = {
       // The same host may still run a derper of its own, which lives on when Headscale stops.
       if ("value" in embeddedDerp && !embeddedDerp.value)
         return ok(`a relay on Headscale's host, as a program of its own: ${listed(relayHosts)}`);
-      return warn(problem);
+      return warn(trouble);
     }
     if ("unknown" in embeddedDerp) return skipped(embeddedDerp.unknown);
     if (!embeddedDerp.value) return ok("Headscale is no relay itself");
     return warn({
-      ...problem,
+      ...trouble,
       found: "Headscale is a relay (DERP) itself; whether there are others shows once a node runs",
     });
   }),

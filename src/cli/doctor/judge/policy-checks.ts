@@ -15,7 +15,7 @@ export const policyChecks: Checks = {
     if (policy === "absent")
       return fail({
         found: "Headscale has no policy",
-        why: "With approval: policy nothing approves this node's routes, so no other node can reach its pods.",
+        why: "With approval: policy nobody approves this node's routes, so no other node can reach its pods.",
         todo: `headscale policy set -f FILE, with ${example(facts, settings)}`,
       });
     if (typeof policy === "string") return undefined;
@@ -25,7 +25,7 @@ export const policyChecks: Checks = {
     if (undeclared.length > 0)
       return fail({
         found: `the policy's tagOwners lacks ${listed(undeclared)}`,
-        why: "Headscale gives no node a tag without an owner.",
+        why: "Headscale lets no node have a tag that nobody owns.",
         todo: `Add "${undeclared[0]}": [] to tagOwners.`,
       });
     if (settings.approval === "api") return ok("the API key approves routes");
@@ -41,7 +41,7 @@ export const policyChecks: Checks = {
     if (missing.length > 0)
       return fail({
         found: `the policy's autoApprovers do not approve ${listed(missing)} for ${names.join(", ")}`,
-        why: "The routes of this node would wait forever for approval, and its pods stay unreachable from others.",
+        why: "The routes of this node would wait for approval for ever, and its pods stay unreachable from others.",
         todo: `Put into the policy: ${example(facts, settings)}`,
       });
     return ok(`autoApprovers approve ${wanted.join(" and ")} for ${names.join(", ")}`);
@@ -66,7 +66,7 @@ export const policyChecks: Checks = {
     if (blocked.length === 0) return ok(`a rule lets ${supernets.join(" and ")} talk to itself`);
     return fail({
       found: `no rule of the policy lets all of ${blocked.join(" and ")} talk to itself on all ports`,
-      why: "Packets keep their pods' addresses in the tailnet; tags and autogroups mean nodes' addresses, not pods'.",
+      why: "Packets keep their pods' addresses in the tailnet; tags and autogroups stand for nodes' addresses, not for pods.",
       todo: `Add {"action":"accept","src":["${blocked[0]}"],"dst":["${blocked[0]}:*"]} to acls.`,
     });
   }),

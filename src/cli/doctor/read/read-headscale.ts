@@ -102,9 +102,7 @@ function versionIn({ status, text }: { readonly status: number; readonly text: s
 
 function skewIn(date: string | string[] | undefined): Fact<number> {
   const server = Date.parse(String(date ?? ""));
-  return Number.isNaN(server)
-    ? { unknown: "its answer has no Date header" }
-    : { value: (server - Date.now()) / 1000 };
+  return Number.isNaN(server) ? { unknown: "it tells no time" } : { value: (server - Date.now()) / 1000 };
 }
 
 function publicPart(read: ReturnType<KeyReader>): Fact<string> {

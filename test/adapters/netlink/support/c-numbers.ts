@@ -6,18 +6,8 @@ import { compileC } from "../../../lab/build/compile-c.ts";
 import { run } from "../../../lab/run-command.ts";
 
 /** libc's first: the kernel's leave out what those have (linux/libc-compat.h). */
-const headers = [
-  ...[
-    "stddef",
-    "stdio",
-    "poll",
-    "sched",
-    "sys/eventfd",
-    "sys/mount",
-    "sys/socket",
-    "netinet/in",
-    "netinet/ip",
-  ],
+const allHeaders = [
+  ...["poll", "sched", "sys/eventfd", "sys/mount", "sys/socket", "netinet/in", "netinet/ip"],
   ...[
     "netinet/ip6",
     "netinet/icmp6",
@@ -39,14 +29,17 @@ const headers = [
 ];
 
 /**
- * The values of C's constant expressions, by the headers of this machine (libc and linux-libc-dev). Needs gcc. Throws
+ * The values of C's constant expressions, by the headers of this machine (libc and linux-libc-dev): those named, without ".h". Needs gcc. Throws
  * LabError COMMAND_FAILED with gcc's messages for what is no such expression.
  */
-export async function cNumbers(expressions: Iterable<string>): Promise<ReadonlyMap<string, number>> {
+export async function cNumbers(
+  expressions: Iterable<string>,
+  headers: readonly string[] = allHeaders,
+): Promise<ReadonlyMap<string, number>> {
   const wanted = [...new Set(expressions)].sort();
   const lines = [
     "#define _GNU_SOURCE",
-    ...headers.map((header) => `#include <${header}.h>`),
+    ...["stddef", "stdio", ...headers].map((header) => `#include <${header}.h>`),
     "int main(void) {",
     ...wanted.map((expression) => `printf("%lld\\n", (long long)(${expression}));`),
     "return 0; }",

@@ -8,10 +8,13 @@ const declaration = /^(?:export )?const (\w+)(?:: [^=]+)? =\s+([^;]+);$/gm;
 
 /**
  * Every number that a file of the netlink adapter names at its top level, exported or not: "file name", "file name.key"
- * for objects, "file name.0" and so on for sets. What is computed from other names is left out.
+ * for objects, "file name.0" and so on for sets. What is computed from other names is left out, as are the kernel headers of the
+ * wire format (header-numbers.ts).
  */
 export async function sourceConstants(): Promise<ReadonlyMap<string, number>> {
-  const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith(".ts")).sort();
+  const files = (await readdir(folder, { recursive: true }))
+    .filter((file) => file.endsWith(".ts") && !file.startsWith("wire-format/include/"))
+    .sort();
   const found = await Promise.all(
     files.map(async (file) => {
       const text = await readFile(join(folder, file), "utf8");

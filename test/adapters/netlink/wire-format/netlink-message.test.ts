@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { NetlinkDecodeError } from "../../../../src/adapters/netlink/wire-format/netlink-decode-error.ts";
 import {
   decodeAttributes,
   decodeMessages,
   encodeMessages,
   type NetlinkAttribute,
-  NetlinkDecodeError,
   type NetlinkMessage,
 } from "../../../../src/adapters/netlink/wire-format/netlink-message.ts";
 

@@ -32,7 +32,7 @@ judgeCases([
     "headscale.reachable",
     "fail",
     headscale({ unreachable: "ECONNREFUSED" }),
-    "nothing listens",
+    "nobody listens",
   ],
   [
     "an expired certificate",
@@ -42,7 +42,7 @@ judgeCases([
     "expired",
   ],
   [
-    "an unencrypted admin key",
+    "an admin key in clear",
     "headscale.tls",
     "warn",
     healthy,
@@ -183,7 +183,7 @@ judgeCases([
     "tailnet.announcements",
     "ok",
     tailnet({ peers: [{ id: "4", name: "exit", online: true, routes: ["0.0.0.0/0"] }] }),
-    "no other machine",
+    "nobody else",
   ],
   ["a dead daemon", "tailnet.daemon", "fail", { ...healthy, daemon: { unknown: "no socket" } }, "no socket"],
   [

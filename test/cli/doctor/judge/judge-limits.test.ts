@@ -271,7 +271,7 @@ judgeCases([
       ...admin({ nodes: [{ id: "7", name: "n1", online: false, routes: ["10.244.1.0/24"] }] }),
       ...notInstalled,
     },
-    "no other machine",
+    "nobody else",
   ],
   [
     "another node before the login",
@@ -295,7 +295,7 @@ judgeCases([
     "tailnet.announcements",
     "ok",
     headscale({ admin: { unknown: "no API key" } }),
-    "no other machine",
+    "nobody else",
   ],
   [
     "a clash in one of two families",
@@ -318,7 +318,7 @@ judgeCases([
     "tailnet.announcements",
     "ok",
     { ...peer(["10.244.128.0/17"]), kubernetes: undefined },
-    "no other machine",
+    "nobody else",
     { ownPrefixes: [] },
   ],
   ["a phone that is away", "tailnet.peers", "ok", peer([], false), "1 other node"],

@@ -1,7 +1,7 @@
 import type { CniErrorCode } from "./cni-error-codes.ts";
 
 /** Version of the exchange between stub and daemon; a mismatch is answered with code 1. */
-export const cniProtocolVersion = 1;
+export const wireVersion = 1;
 
 /** A frame is one line of JSON ended by "\n". Longer ones are refused with code 6 and the connection is closed. */
 export const maxFrameBytes = 1_048_576;
@@ -11,11 +11,11 @@ export const supportedCniVersions = ["1.0.0", "1.1.0"] as const;
 export type CniVersion = (typeof supportedCniVersions)[number];
 
 /** Commands that cross the socket. VERSION is answered by the stub alone. */
-export const cniOperations = ["ADD", "DEL", "CHECK", "GC", "STATUS"] as const;
-export type CniOperation = (typeof cniOperations)[number];
+export const wireCommands = ["ADD", "DEL", "CHECK", "GC", "STATUS"] as const;
+export type WireCommand = (typeof wireCommands)[number];
 
 /** Longest time the stub waits for the daemon's answer, in milliseconds. */
-export const deadlineMs: Readonly<Record<CniOperation, number>> = {
+export const deadlineMs: Readonly<Record<WireCommand, number>> = {
   ADD: 10_000,
   DEL: 10_000,
   CHECK: 5_000,
@@ -38,8 +38,8 @@ export interface AttachmentReference {
 
 /** What the stub sends: the CNI call, parsed but not judged. */
 export interface CniRequest {
-  readonly wire: typeof cniProtocolVersion;
-  readonly command: CniOperation;
+  readonly wire: typeof wireVersion;
+  readonly command: WireCommand;
   readonly cniVersion: CniVersion;
   /** `name` of the network configuration. */
   readonly network: string;
@@ -100,5 +100,5 @@ export interface CniDns {
 
 /** What the daemon answers; `result` is present for ADD only. */
 export type CniReply =
-  | { readonly wire: typeof cniProtocolVersion; readonly ok: true; readonly result?: CniResult }
-  | { readonly wire: typeof cniProtocolVersion; readonly ok: false; readonly error: CniFailure };
+  | { readonly wire: typeof wireVersion; readonly ok: true; readonly result?: CniResult }
+  | { readonly wire: typeof wireVersion; readonly ok: false; readonly error: CniFailure };

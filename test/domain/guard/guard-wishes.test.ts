@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import {
-  type DesiredObject,
-  desiredNodeState,
-  desiredTailnetState,
-  vethOperation,
-} from "../../../src/domain/guard/desired-state.ts";
 import { planCleanup } from "../../../src/domain/guard/guard-cleanup.ts";
 import { removeLeftovers } from "../../../src/domain/guard/guard-leftovers.ts";
-import { desiredPodRoutes } from "../../../src/domain/guard/guard-pod-routes.ts";
+import { podRouteWishes } from "../../../src/domain/guard/guard-pod-routes.ts";
 import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
+import {
+  type KernelWish,
+  nodeWishes,
+  tailnetWishes,
+  vethOperation,
+} from "../../../src/domain/guard/guard-wishes.ts";
 import type {
   KernelOperation,
   KernelRoute,
@@ -63,8 +63,8 @@ function said(operation: KernelOperation): string {
       return `${operation.op} ${operation.link}`;
   }
 }
-const lines = (desired: readonly DesiredObject[]) =>
-  desired.map(({ invariant, operation }) => `${invariant}: ${said(operation)}`);
+const lines = (wishes: readonly KernelWish[]) =>
+  wishes.map(({ invariant, operation }) => `${invariant}: ${said(operation)}`);
 
 // 18499 is 0x4843, "HC": our table; 72 is 0x48: our protocol; 2147483464 is 0x7fffff48: loses against every route.
 const refusals = (family: number, supernet: string, anywhere: string) => [
@@ -81,7 +81,7 @@ const [four, six] = [
 ] as const;
 
 test("the node refuses before it forwards, has a source before the route that prefers it, and rules last", () => {
-  expect(lines(desiredNodeState(settings, true))).toEqual([
+  expect(lines(nodeWishes(settings, true))).toEqual([
     ...refusals(4, four[1], "0.0.0.0/0"),
     ...refusals(6, six[1], "::/0"),
     "node.link: add veth headcni0 peer eth0 in tailnet mtu 1500",
@@ -98,7 +98,7 @@ test("the node refuses before it forwards, has a source before the route that pr
 });
 
 test("without the veth the node refuses, and has its rules", () => {
-  expect(lines(desiredNodeState(ipv4, false))).toEqual([
+  expect(lines(nodeWishes(ipv4, false))).toEqual([
     ...refusals(4, four[1], "0.0.0.0/0"),
     ...rules(4, ...four),
   ]);
@@ -107,7 +107,7 @@ test("without the veth the node refuses, and has its rules", () => {
 test("the veth has the addresses of tailscaled's underlay beside the next hops, once each", () => {
   const both = { carrier: { ...settings.carrier, linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] } };
   const addresses = (asked: NamespaceGuard) =>
-    lines([...desiredNodeState(asked, true), ...desiredTailnetState(asked)]).filter((line) =>
+    lines([...nodeWishes(asked, true), ...tailnetWishes(asked)]).filter((line) =>
       line.includes("linkAddress"),
     );
   const expected = [
@@ -135,14 +135,14 @@ const inward = [
 ];
 
 test("X refuses, then has its way out, then leads this node's pods to the node", () => {
-  expect(lines(desiredTailnetState(ipv4))).toEqual([
+  expect(lines(tailnetWishes(ipv4))).toEqual([
     "tailnet.link: link.up lo",
     "tailnet.link: link.up eth0",
     "tailnet.unreachable: route.replace -4 unreachable 10.244.0.0/16 table 254 metric 2147483464 proto 72",
     ...ways,
     ...inward,
   ]);
-  expect(lines(desiredTailnetState(settings)).slice(-4)).toEqual([
+  expect(lines(tailnetWishes(settings)).slice(-4)).toEqual([
     ...inward,
     "tailnet.ownRoute: route.replace -6 unicast fd00:244:0:1::/64 via fe80::4843:1 dev eth0 table 254 metric 1024 proto 72",
     "tailnet.ownRule: rule.add -6 5180: to fd00:244:0:1::/64 table 254 proto 72",
@@ -182,7 +182,7 @@ const snapshot = (changes: Partial<KernelSnapshot>): KernelSnapshot => ({
   ...changes,
 });
 const podRoutes = (asked: NamespaceGuard, ...links: KernelSnapshot["links"]) =>
-  lines(desiredPodRoutes(asked, snapshot({ links })));
+  lines(podRouteWishes(asked, snapshot({ links })));
 const route4 =
   "node.podRoutes: route.replace -4 unicast 10.244.1.5/32 dev hc1 src 10.244.1.1 table 254 metric 72 proto 72 scope link";
 
@@ -204,16 +204,16 @@ test.each([
 });
 
 const ours = { family: 4, table: 254, metric: 0, protocol: 0x48 } as const;
-const left = (changes: Partial<KernelSnapshot>, desired: readonly DesiredObject[] = []) =>
+const left = (changes: Partial<KernelSnapshot>, wishes: readonly KernelWish[] = []) =>
   removeLeftovers(
     snapshot({ links: [link(3, "headcni0"), link(4, "eth9")], ...changes }),
-    desired,
+    wishes,
     "headcni0",
   ).map(said);
 const unicast: KernelRoute = { ...ours, type: "unicast", destination: "10.9.0.0/16", linkIndex: 3 };
 const refused: KernelRoute = { ...ours, type: "unreachable", destination: "10.8.0.0/16", linkIndex: 3 };
 
-test("rules, routes and addresses that are not desired go, in this order", () => {
+test("rules, routes and addresses that nobody wishes for go, in this order", () => {
   const rule = { family: 4, priority: 5180, table: 254, destination: "10.9.0.0/16", protocol: 0x48 } as const;
   const address = { linkIndex: 3, address: "10.9.0.1", prefixLength: 32 };
   expect(
@@ -244,8 +244,8 @@ test("a pod's host route stays: one address of its family, in main, through a li
   ).toHaveLength(3);
 });
 
-test("what is desired stays, whatever else of a route differs, as replacing goes by destination and metric", () => {
-  const desired = desiredNodeState(ipv4, true);
+test("what is wished for stays, whatever else of a route differs, as replacing goes by destination and metric", () => {
+  const wishes = nodeWishes(ipv4, true);
   const through: KernelRoute = {
     ...ours,
     type: "unicast",
@@ -261,7 +261,7 @@ test("what is desired stays, whatever else of a route differs, as replacing goes
     protocol: 0x48,
   } as const;
   const linkAddress = { linkIndex: 3, address: "198.18.0.1", prefixLength: 30 };
-  expect(left({ routes: [through], rules: [rule], addresses: [linkAddress] }, desired)).toEqual([]);
+  expect(left({ routes: [through], rules: [rule], addresses: [linkAddress] }, wishes)).toEqual([]);
   expect(
     left(
       {
@@ -277,14 +277,14 @@ test("what is desired stays, whatever else of a route differs, as replacing goes
           { ...linkAddress, prefixLength: 29 },
         ],
       },
-      desired,
+      wishes,
     ),
   ).toHaveLength(7);
   const otherLink = {
-    ...desired[3],
+    ...wishes[3],
     operation: { op: "address.add", link: "eth9", address: "198.18.0.1", prefixLength: 30 },
   };
-  expect(left({ addresses: [linkAddress] }, [otherLink as DesiredObject])).toHaveLength(1);
+  expect(left({ addresses: [linkAddress] }, [otherLink as KernelWish])).toHaveLength(1);
 });
 
 test("without the link there are no addresses on it", () => {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { loginProblem } from "../../../src/domain/tailnet/login-problem.ts";
+import { loginTrouble } from "../../../src/domain/tailnet/login-trouble.ts";
 
-test("a first login that takes its time is no problem", () => {
-  expect(loginProblem({ forgotten: false, refusal: "" }, "credentials")).toBe("");
+test("a first login that takes its time is no trouble", () => {
+  expect(loginTrouble({ forgotten: false, refusal: "" }, "credentials")).toBe("");
 });
 
 test.each([
@@ -19,7 +19,7 @@ test.each([
     wanted: { forgotten: true, refusal: "" },
     source: "credentials" as const,
     says: [
-      /no longer knows this node/,
+      /does not know this node any more/,
       /its database is lost/,
       /running pods talk/,
       /headscale\.authKeyFile/,
@@ -30,7 +30,7 @@ test.each([
     wanted: { forgotten: true, refusal: "invalid pre auth key" },
     source: "credentials" as const,
     says: [
-      /no longer knows this node/,
+      /does not know this node any more/,
       /refuses another login \(invalid pre auth key\): put a new pre-auth key/,
     ],
   },
@@ -44,8 +44,8 @@ test.each([
     what: "one whose owner logs it in",
     wanted: { forgotten: true, refusal: "" },
     source: "owner" as const,
-    says: [/no longer knows this node.*; log it in again: `tailscale up --force-reauth`$/],
+    says: [/does not know this node any more.*; log it in again: `tailscale up --force-reauth`$/],
   },
 ])("the cause and what to do: $what", ({ wanted, source, says }) => {
-  for (const part of says) expect(loginProblem(wanted, source)).toMatch(part);
+  for (const part of says) expect(loginTrouble(wanted, source)).toMatch(part);
 });

@@ -2,7 +2,7 @@ import type { AnyActorRef, InspectedEventEvent } from "xstate";
 import type { LiveMachine, LiveMachines } from "../machines/live-machine.ts";
 import { nearestLimit } from "../machines/live-machine.ts";
 import { machineOf } from "../machines/machine-of.ts";
-import type { FeedActor, FeedMessage } from "./feed-messages.ts";
+import type { WireActor, WireMessage } from "./wire.ts";
 
 /** Event types and names longer than this are cut: some carry ids of children. */
 const longestType = 160;
@@ -21,11 +21,11 @@ export interface Moment {
 }
 
 /** A machine as viewers see it. */
-export function feedActor(
+export function wireActor(
   machine: LiveMachine,
   edges: readonly number[],
   { wallMs, monotonicMs }: Moment,
-): FeedActor {
+): WireActor {
   const limit = nearestLimit(machine, monotonicMs);
   return {
     key: machine.ref.sessionId,
@@ -43,12 +43,12 @@ export function feedActor(
 }
 
 /** An event between actors without its fields; undefined for what is told as a move or is no news. */
-export function feedMessage(
+export function wireMessage(
   { event, actorRef, sourceRef }: InspectedEventEvent,
   seq: number,
   at: number,
   machines: LiveMachines,
-): FeedMessage | undefined {
+): WireMessage | undefined {
   if (event.type === "xstate.init" || event.type === "xstate.stop") return undefined;
   const target = placeOf(actorRef as AnyActorRef, machines);
   // What a promise tells itself is XState's own business; its machine is told, too.

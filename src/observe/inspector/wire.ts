@@ -1,7 +1,7 @@
 /** What the inspector's page and the daemon say to each other: types alone, shared by both. Times are wall-clock milliseconds of the daemon. */
 
 /** A machine that runs, or one that has just ended. */
-export interface FeedActor {
+export interface WireActor {
   /** Unique while the daemon lives: XState's session id. */
   readonly key: string;
   readonly parent: string | null;
@@ -23,8 +23,8 @@ export interface FeedActor {
 }
 
 /** A machine went to another state, began or ended. */
-export interface FeedMove
-  extends Pick<FeedActor, "key" | "machine" | "actor" | "subject" | "paths" | "edges"> {
+export interface WireMove
+  extends Pick<WireActor, "key" | "machine" | "actor" | "subject" | "paths" | "edges"> {
   readonly kind: "move";
   readonly seq: number;
   readonly at: number;
@@ -36,7 +36,7 @@ export interface FeedMove
 }
 
 /** An event went from one actor to another. Effects (promises, callbacks) count as part of the machine that runs them. */
-export interface FeedMessage {
+export interface WireMessage {
   readonly kind: "message";
   readonly seq: number;
   readonly at: number;
@@ -52,41 +52,41 @@ export interface FeedMessage {
   readonly data?: unknown;
 }
 
-export type FeedEntry = FeedMove | FeedMessage;
+export type WireEntry = WireMove | WireMessage;
 
 /** Everything a viewer needs to begin with, or to go on with after it fell behind. */
-export interface FeedBaseline {
+export interface WireBaseline {
   readonly type: "baseline";
   readonly daemon: { readonly node: string; readonly version: string; readonly pid: number };
   readonly now: number;
   readonly seq: number;
-  readonly actors: readonly FeedActor[];
+  readonly actors: readonly WireActor[];
   /** The last entries, oldest first. */
-  readonly entries: readonly FeedEntry[];
+  readonly entries: readonly WireEntry[];
   /** Entries that this viewer did not get because it was slow. */
   readonly missed: number;
 }
 
 /** What changed since the last frame. An actor that changed several times is told once, as it is now. */
-export interface FeedDelta {
+export interface WireDelta {
   readonly type: "delta";
   readonly now: number;
   /** Number of the newest entry so far, sent or left out. */
   readonly seq: number;
-  readonly changed: readonly FeedActor[];
-  readonly entries: readonly FeedEntry[];
+  readonly changed: readonly WireActor[];
+  readonly entries: readonly WireEntry[];
   /** Entries left out of this frame because there were too many. */
   readonly left: number;
 }
 
-export type FeedFrame = FeedBaseline | FeedDelta | { readonly type: "beat"; readonly now: number };
+export type WireFrame = WireBaseline | WireDelta | { readonly type: "beat"; readonly now: number };
 
 /** Answer of `/inspect/actor?key=`. */
-export interface FeedDetails {
+export interface WireDetails {
   readonly key: string;
   readonly context: unknown;
   /** Names of the effects that run now. */
   readonly effects: readonly string[];
   /** Its last moves, oldest first: they may be older than what a viewer keeps. */
-  readonly moves: readonly Pick<FeedMove, "at" | "from" | "to" | "event">[];
+  readonly moves: readonly Pick<WireMove, "at" | "from" | "to" | "event">[];
 }

@@ -19,7 +19,7 @@ import {
 } from "./guard-settings.ts";
 
 /** One thing that must be so, as the operation that makes it so. */
-export interface DesiredObject {
+export interface KernelWish {
   readonly invariant: GuardInvariant;
   readonly operation: KernelOperation;
 }
@@ -30,25 +30,25 @@ export interface DesiredObject {
  */
 export const wireGuardOverhead = 80;
 /** MTU of the veth: it carries tailscaled's UDP packets, not only pods'. */
-const minLinkMtu = 1500;
+const leastLinkMtu = 1500;
 
 /**
  * The node's namespace in the order of making: what refuses comes before what forwards, a source address before the
- * route that prefers it. Without `linked` (the tailnet namespace is not open yet) only what needs no veth.
+ * route that prefers it. Without `linked` (X is not open yet) only what needs no veth.
  */
-export function desiredNodeState(settings: NamespaceGuard, linked: boolean): readonly DesiredObject[] {
+export function nodeWishes(settings: NamespaceGuard, linked: boolean): readonly KernelWish[] {
   const families = familySettings(settings);
   const link = tailnetLink.node;
   const refusals = families.flatMap((of) => [
     ...refusedInMain(of),
-    // As wide as the route through the tailnet namespace: a narrower prefix would win against it whatever its metric.
+    // As wide as the route through X: a narrower prefix would win against it whatever its metric.
     route("node.tailnetUnreachable", unreachable(of.family, anywhere[of.family], tailnetTable)),
   ]);
-  const through: readonly DesiredObject[] = [
+  const through: readonly KernelWish[] = [
     { invariant: "node.link", operation: vethOperation(settings.carrier.tunnel) },
     { invariant: "node.link", operation: { op: "link.up", link } },
     ...linkAddresses(settings).map(
-      ({ node, prefixLength }): DesiredObject => ({
+      ({ node, prefixLength }): KernelWish => ({
         invariant: "node.linkAddress",
         operation: address(link, node, prefixLength),
       }),
@@ -83,8 +83,8 @@ export function desiredNodeState(settings: NamespaceGuard, linked: boolean): rea
   return [...refusals, ...(linked ? through : []), ...rules];
 }
 
-/** The tailnet namespace in the order of making. The veth itself is desired on the node's side. */
-export function desiredTailnetState(settings: NamespaceGuard): readonly DesiredObject[] {
+/** X in the order of making. The veth itself is wished for on the node's side. */
+export function tailnetWishes(settings: NamespaceGuard): readonly KernelWish[] {
   const families = familySettings(settings);
   const link = tailnetLink.tailnet;
   return [
@@ -94,7 +94,7 @@ export function desiredTailnetState(settings: NamespaceGuard): readonly DesiredO
       supernets.map((supernet) => route("tailnet.unreachable", unreachable(family, supernet, mainTable))),
     ),
     ...linkAddresses(settings).map(
-      ({ tailnet, prefixLength }): DesiredObject => ({
+      ({ tailnet, prefixLength }): KernelWish => ({
         invariant: "tailnet.linkAddress",
         operation: address(link, tailnet, prefixLength),
       }),
@@ -113,10 +113,10 @@ export function desiredTailnetState(settings: NamespaceGuard): readonly DesiredO
   ];
 }
 
-/** The veth pair of the node and the tailnet namespace; `tunnel.mtu` is that of tailscaled's interface. */
+/** The veth pair of the node and X; `tunnel.mtu` is that of tailscaled's interface. */
 export function vethOperation(tunnel: { readonly mtu: number }): KernelOperation {
   const { node: link, tailnet: peer } = tailnetLink;
-  const mtu = Math.max(minLinkMtu, tunnel.mtu + wireGuardOverhead);
+  const mtu = Math.max(leastLinkMtu, tunnel.mtu + wireGuardOverhead);
   return { op: "link.addVeth", link, peer, peerNamespace: "tailnet", mtu };
 }
 
@@ -124,7 +124,7 @@ export function address(link: string, text: string, prefixLength: number): Kerne
   return { op: "address.add", link, address: text, prefixLength };
 }
 
-export function route(invariant: GuardInvariant, request: KernelRouteRequest): DesiredObject {
+export function route(invariant: GuardInvariant, request: KernelRouteRequest): KernelWish {
   return { invariant, operation: { op: "route.replace", route: request } };
 }
 
@@ -134,7 +134,7 @@ export function unreachable(family: 4 | 6, destination: string, table: number): 
   return { family, destination, table, ...fixed };
 }
 
-/** A route of the tailnet namespace to the node. */
+/** A route of X to the node. */
 export function viaNode(family: 4 | 6, destination: string, gateway: string): KernelRouteRequest {
   const fixed = { type: "unicast", table: mainTable, protocol: routeProtocol } as const;
   const metric = plainMetric(family);
@@ -146,16 +146,16 @@ function plainMetric(family: 4 | 6): number {
   return family === 4 ? 0 : 1024;
 }
 
-export function rule(invariant: GuardInvariant, wanted: Omit<KernelRule, "protocol">): DesiredObject {
+export function rule(invariant: GuardInvariant, wanted: Omit<KernelRule, "protocol">): KernelWish {
   return { invariant, operation: { op: "rule.add", rule: { ...wanted, protocol: routeProtocol } } };
 }
 
-/** Main sends no pod packet unencrypted. */
-export function refusedInMain({ family, supernets }: FamilySettings): readonly DesiredObject[] {
+/** Main sends no pod packet in clear. */
+export function refusedInMain({ family, supernets }: FamilySettings): readonly KernelWish[] {
   return supernets.map((supernet) => route("node.unreachable", unreachable(family, supernet, mainTable)));
 }
 
-export function routersOn(link: string, { family, routers }: FamilySettings): readonly DesiredObject[] {
+export function routersOn(link: string, { family, routers }: FamilySettings): readonly KernelWish[] {
   const prefixLength = family === 4 ? 32 : 128;
   return routers.map((router) => ({
     invariant: "node.routerAddress",

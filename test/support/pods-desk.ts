@@ -5,7 +5,7 @@ import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import { usedSlots } from "../../machines/support/slots.ts";
 import { podActors, podsActors } from "../../src/actors/pod-actors.ts";
 import type { AddressHints } from "../../src/ports/address-hints.ts";
-import type { CniRequest } from "../../src/protocol/cni-protocol.ts";
+import type { CniRequest } from "../../src/protocol/wire-types.ts";
 import { fakePodNetwork } from "./fake-pod-network.ts";
 import { recorder } from "./recorder.ts";
 import { until } from "./until.ts";
@@ -98,7 +98,7 @@ export function startPods(
 
 /** A registry that has recovered and serves everything. */
 export async function openPods(settings: Parameters<typeof startPods>[1] = {}, kernel = fakePodNetwork()) {
-  const harness = startPods(kernel, settings);
-  await harness.open();
-  return { ...harness, kernel };
+  const desk = startPods(kernel, settings);
+  await desk.open();
+  return { ...desk, kernel };
 }

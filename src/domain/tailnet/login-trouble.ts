@@ -1,6 +1,6 @@
 /** A login that Headscale wants of this node. */
 export interface LoginWanted {
-  /** tailscaled continues with the last network map; otherwise nothing crosses the tailnet until the login. */
+  /** tailscaled goes on with the last network map; otherwise nothing crosses the tailnet until the login. */
   readonly forgotten: boolean;
   /** Why Headscale refused the last try, in its words; empty while it has not. */
   readonly refusal: string;
@@ -13,12 +13,12 @@ export interface LoginWanted {
 export type AuthKeySource = "credentials" | "headscale" | "owner";
 
 /** What /ready says of it: the cause and what to do. Empty for a login that simply takes its time. */
-export function loginProblem({ forgotten, refusal }: LoginWanted, source: AuthKeySource): string {
+export function loginTrouble({ forgotten, refusal }: LoginWanted, source: AuthKeySource): string {
   if (!forgotten)
     return refusal === "" ? "" : `Headscale refuses this node's login (${refusal}): ${remedy[source]}`;
   const tried =
     refusal === "" ? again[source] : `Headscale refuses another login (${refusal}): ${remedy[source]}`;
-  return `Headscale no longer knows this node (deleted there, or its database is lost); running pods talk as far as other nodes still know it; ${tried}`;
+  return `Headscale does not know this node any more (deleted there, or its database is lost); running pods talk as far as other nodes still know it; ${tried}`;
 }
 
 const remedy: Readonly<Record<AuthKeySource, string>> = {

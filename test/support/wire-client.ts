@@ -1,8 +1,8 @@
 import { connect } from "node:net";
-import type { CniReply, CniRequest } from "../../src/protocol/cni-protocol.ts";
+import type { CniReply, CniRequest } from "../../src/protocol/wire-types.ts";
 
 /** A plugin by hand: what it sends as it is, what comes back until the server ends the connection. */
-export function cniClient(socketPath: string) {
+export function wireClient(socketPath: string) {
   const socket = connect(socketPath);
   const chunks: Buffer[] = [];
   socket.on("data", (chunk) => chunks.push(chunk));
@@ -26,7 +26,7 @@ export function cniClient(socketPath: string) {
 
 /** One exchange. */
 export async function exchange(socketPath: string, request: CniRequest | unknown): Promise<CniReply> {
-  const client = cniClient(socketPath);
+  const client = wireClient(socketPath);
   client.send(`${JSON.stringify(request)}\n`);
   return client.reply();
 }

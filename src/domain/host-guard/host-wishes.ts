@@ -1,13 +1,13 @@
 import { parsePrefix } from "../addresses/prefix.ts";
-import { type DesiredObject, refusedInMain, routersOn, rule } from "../guard/desired-state.ts";
 import { familySettings, type HostCarrier, type HostGuard } from "../guard/guard-settings.ts";
+import { type KernelWish, refusedInMain, routersOn, rule } from "../guard/guard-wishes.ts";
 import { hostRulePriority, mainTable, tailnetRange, tailscaleTable } from "../kernel/kernel-constants.ts";
 
 /**
  * The node's namespace beside its own tailscaled, in the order of making: what refuses comes before what leads to tailscaled's table.
  * Router addresses stand on loopback: on another link tailscaled would tell peers to send to them. `routed`: families of the kernel.
  */
-export function desiredHostState(settings: HostGuard, routed: readonly (4 | 6)[]): readonly DesiredObject[] {
+export function hostWishes(settings: HostGuard, routed: readonly (4 | 6)[]): readonly KernelWish[] {
   const families = familySettings(settings);
   return [
     ...families.flatMap(refusedInMain),
@@ -34,7 +34,7 @@ function supernetRules(
   family: 4 | 6,
   destination: string,
   { elsewhere }: HostCarrier,
-): readonly DesiredObject[] {
+): readonly KernelWish[] {
   const unreachable = rule("node.supernetRule", {
     ...{ family, destination, table: 0, priority: hostRulePriority.supernetUnreachable },
     action: "unreachable",
@@ -50,7 +50,7 @@ function supernetRules(
 }
 
 /** In both families, whatever pods have: RouteAll takes routes of both. The `goto` does nothing before its target is there. */
-function confinement(family: 4 | 6, { confineTable52 }: HostCarrier): readonly DesiredObject[] {
+function confinement(family: 4 | 6, { confineTable52 }: HostCarrier): readonly KernelWish[] {
   switch (confineTable52) {
     case "none":
       return [];

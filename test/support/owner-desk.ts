@@ -1,6 +1,6 @@
 import type { OwnerFacts } from "../../src/domain/owner/owner-facts.ts";
 import { nothingOurs } from "../../src/domain/owner/owner-preferences.ts";
-import type { OwnerRequirements } from "../../src/domain/owner/owner-problem.ts";
+import type { OwnerWishes } from "../../src/domain/owner/owner-problem.ts";
 import type { OwnerTerms, SeenTerms } from "../../src/domain/owner/owner-terms.ts";
 
 const seenTerms: SeenTerms = {
@@ -12,7 +12,7 @@ const seenTerms: SeenTerms = {
 };
 export const terms: OwnerTerms = { ...seenTerms, elsewhere: false };
 
-export const required: OwnerRequirements = {
+export const wishes: OwnerWishes = {
   controlUrl: "http://10.99.0.1:8080",
   prefixes: ["10.244.1.0/24"],
   mtu: 1280,
