@@ -12,25 +12,18 @@ import { allMachines } from "../machines/all-machines.ts";
 import { machineChart } from "../machines/chart/machine-chart.ts";
 import { headcniMachine } from "../machines/headcni/headcni-machine.ts";
 import { actorTree } from "./actor-tree.ts";
-import { graphJson } from "./graph-json.ts";
 import type { InspectorChart } from "./inspector-charts.ts";
 import { layoutChart } from "./layout/layout-chart.ts";
-import { mermaid } from "./mermaid.ts";
 import { statelyConfig } from "./stately-config.ts";
 import { statesPage } from "./states-page.ts";
 import { chartSvg } from "./svg/chart-svg.ts";
 import { treeSvg } from "./svg/tree-svg.ts";
-import { treeMermaid } from "./tree-mermaid.ts";
 
 const folder = join(import.meta.dirname, "generated");
 const statesFile = join(import.meta.dirname, "..", "docs", "states.md");
 
 async function pictures(): Promise<ReadonlyMap<string, string>> {
-  const tree = actorTree(headcniMachine);
-  const files: (readonly [string, string])[] = [
-    ["actor-tree.mmd", treeMermaid(tree)],
-    ["actor-tree.svg", treeSvg(tree)],
-  ];
+  const files: (readonly [string, string])[] = [["actor-tree.svg", treeSvg(actorTree(headcniMachine))]];
   const charts: string[] = [];
   for (const machine of allMachines) {
     const chart = machineChart(machine);
@@ -48,10 +41,7 @@ function picturesOf(
   { chart, layout }: InspectorChart,
 ): (readonly [string, string])[] {
   return [
-    [`${chart.machine}.mmd`, mermaid(chart)],
-    [`${chart.machine}.json`, json(chart)],
     [`${chart.machine}.svg`, chartSvg(chart, layout)],
-    [`graph/${chart.machine}.json`, json(graphJson(chart, layout))],
     [`stately/${chart.machine}.json`, json(statelyConfig(machine))],
   ];
 }

@@ -2,13 +2,7 @@ import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from "xst
 import { causeOf, guardName } from "../machines/chart/machine-chart.ts";
 
 /** Plain JSON. */
-export type Json =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly Json[]
-  | { readonly [key: string]: Json | undefined };
+type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /**
  * The machine as a configuration without code, which XState's `createMachine` and Stately Studio take: states, transitions,

@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ensurePackages } from "../../test/lab/build/debian-packages.ts";
 import { cacheFolder } from "../../test/lab/build/go-tools.ts";
-import { writeImageArchive } from "../../test/lab/kubernetes/oci-image.ts";
+import { writeImageArchive } from "../../test/lab/kubernetes/images/oci-image.ts";
 import { LabError } from "../../test/lab/lab-error.ts";
 import type { Progress } from "../../test/lab/progress.ts";
 import { run, runResult } from "../../test/lab/run-command.ts";

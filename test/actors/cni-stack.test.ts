@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { spoolDirectory, spoolFileName } from "../../src/protocol/runtime-files.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { startCniStack } from "../support/cni-stack.ts";
-import { fakePodNetwork } from "../support/fake-pod-network.ts";
+import { fakePodNetwork } from "../support/kernel/fake-pod-network.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 import { exchange, wireClient } from "../support/wire-client.ts";

@@ -5,7 +5,7 @@ import type { AddressHint } from "../../src/domain/addresses/address-hints.ts";
 import { createPool } from "../../src/domain/addresses/address-pool.ts";
 import { planAttachment } from "../../src/domain/attachment/pod-network-plan.ts";
 import { cniRequest } from "../support/cni-requests.ts";
-import { fakePodNetwork } from "../support/fake-pod-network.ts";
+import { fakePodNetwork } from "../support/kernel/fake-pod-network.ts";
 
 const node = { routerAddresses: ["10.244.1.1"], mtu: 1280 };
 const plan = planAttachment(cniRequest("ADD", "c1"), node, { addresses: ["10.244.1.7"], order: 0 });

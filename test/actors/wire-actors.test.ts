@@ -5,8 +5,8 @@ import type { ServedRoutes } from "../../src/domain/tailnet/believed-prefixes.ts
 import { nobodyBelieved } from "../../src/domain/tailnet/believed-prefixes.ts";
 import type { AllowlistHost } from "../../src/ports/allowlist.ts";
 import type { WireHost } from "../../src/ports/wire.ts";
-import { recipient } from "../support/drive.ts";
-import { manualClock } from "../support/manual-clock.ts";
+import { recipient } from "../support/machines/drive.ts";
+import { manualClock } from "../support/machines/manual-clock.ts";
 import { until } from "../support/until.ts";
 
 const prefix = "10.244.2.0/24";

@@ -3,13 +3,11 @@ import { type Progress, stderrProgress } from "../lab/progress.ts";
 import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
-import { missedBars } from "./bars.ts";
 import { BenchError } from "./bench-error.ts";
-import { inspectorCommand } from "./inspector-command.ts";
-import { killsCommand } from "./kills-command.ts";
-import { nodesCommand } from "./nodes-command.ts";
+import { inspectorCommand } from "./observing/inspector-command.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
-import { outagesCommand } from "./outages-command.ts";
+import { killsCommand } from "./outages/kills-command.ts";
+import { outagesCommand } from "./outages/outages-command.ts";
 import {
   addFleet,
   type Bench,
@@ -22,9 +20,11 @@ import {
   type PartFindings,
   profileAddAndDel,
 } from "./parts.ts";
-import { podsCommand } from "./pods-command.ts";
-import { asJson, asText, exitCodeOf, type Findings } from "./report.ts";
-import { stormCommand } from "./storm-command.ts";
+import { missedBars } from "./report/bars.ts";
+import { asJson, asText, exitCodeOf, type Findings } from "./report/report.ts";
+import { nodesCommand } from "./scale/nodes-command.ts";
+import { podsCommand } from "./scale/pods-command.ts";
+import { stormCommand } from "./storm/storm-command.ts";
 
 /** Benchmarks with a lab of their own kind, by their first word. */
 const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {

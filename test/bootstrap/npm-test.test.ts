@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { identify } from "../lab/processes.ts";
+import { identify } from "../lab/processes/processes.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { root } from "./checks.ts";

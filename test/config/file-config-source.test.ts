@@ -19,7 +19,7 @@ import { createFileConfigSource } from "../../src/config/file-config-source.ts";
 import { createKeyReaders } from "../../src/config/keys/key-reader.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { watchFiles } from "../../src/config/watch-files.ts";
-import { recorder } from "../support/recorder.ts";
+import { recorder } from "../support/machines/recorder.ts";
 import { until } from "../support/until.ts";
 
 let directory: string;

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { access, chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../lab/build/go-tools.ts";
-import { installFile, installWithLibraries } from "../lab/kubernetes/image-files.ts";
-import { writeImageArchive } from "../lab/kubernetes/oci-image.ts";
+import { installFile, installWithLibraries } from "../lab/kubernetes/images/image-files.ts";
+import { writeImageArchive } from "../lab/kubernetes/images/oci-image.ts";
 import type { Progress } from "../lab/progress.ts";
 
 /** Programs that the tests run in their pods by name, beside agnhost itself, and the Debian packages that have them. */

@@ -5,7 +5,7 @@ import { parseAllDocuments } from "yaml";
 import { renderManifests } from "../../deploy/manifests/render.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { ensureHelm } from "../lab/build/helm-tool.ts";
-import { daemonRules } from "../lab/kubernetes/daemon-role.ts";
+import { daemonRules } from "../lab/kubernetes/install/daemon-role.ts";
 import { stderrProgress } from "../lab/progress.ts";
 import { runResult } from "../lab/run-command.ts";
 import { temporaryFile } from "./temporary-file.ts";

@@ -3,27 +3,27 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { leavingLinkGroup } from "../../src/domain/kernel/kernel-constants.ts";
-import { startDaemon, waitForDaemon } from "../lab/daemon.ts";
-import { liveMachines, type MachineRow, readyPage } from "../lab/daemon-pages.ts";
-import { headscale } from "../lab/headscale.ts";
+import { startDaemon, waitForDaemon } from "../lab/headcni/daemon.ts";
+import { liveMachines, type MachineRow, readyPage } from "../lab/headcni/daemon-pages.ts";
+import { runCtl } from "../lab/headcni/run-ctl.ts";
+import { startWire } from "../lab/headcni/wire.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
-import { tailscaledStatus } from "../lab/local-api.ts";
-import { addNetns, netnsPath, removeNetns } from "../lab/netns.ts";
+import { addNetns, netnsPath, removeNetns } from "../lab/network/netns.ts";
 import { addPod, deletePod } from "../lab/pods.ts";
-import { endProcess, startProcess } from "../lab/processes.ts";
+import { endProcess, startProcess } from "../lab/processes/processes.ts";
 import { run } from "../lab/run-command.ts";
-import { runCtl } from "../lab/run-ctl.ts";
 import { killService, pauseService, resumeService, startService, stopService } from "../lab/services.ts";
+import { headscale } from "../lab/tailnet/headscale.ts";
+import { tailscaledStatus } from "../lab/tailnet/local-api.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { startWire } from "../lab/wire.ts";
 import { evaluateInDaemon, passMinuteInDaemon } from "./support/daemon-debugger.ts";
 import { intruder } from "./support/intruder.ts";
 import { callPlugin } from "./support/plugin-call.ts";
-import { startPrometheus, untilQuiet, untilRings, untilSilent } from "./support/prometheus.ts";
 import { repeat } from "./support/repeat.ts";
 import { useLab } from "./support/use-lab.ts";
+import { startPrometheus, untilQuiet, untilRings, untilSilent } from "./support/views/prometheus.ts";
 
 /**
  * Every fault is real, and so are Prometheus and the rules; only how long a condition must hold is shorter. What a rule counts over

@@ -3,15 +3,15 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { allAttacks } from "../lab/attacks/all-attacks.ts";
 import { promises } from "../lab/attacks/attack.ts";
-import { daemonGet } from "../lab/daemon-pages.ts";
+import { daemonGet } from "../lab/headcni/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { inNetns } from "../lab/netns.ts";
+import { inNetns } from "../lab/network/netns.ts";
 import { run } from "../lab/run-command.ts";
-import { attackTests } from "./support/attack-tests.ts";
 import { openChromium } from "./support/chromium.ts";
 import { eachMode } from "./support/each-mode.ts";
 import { tcpToSocket } from "./support/tcp-to-socket.ts";
+import { attackTests } from "./support/test-groups/attack-tests.ts";
 
 /** What a neighbour, a pod, a member of the tailnet and a local user can do to a node; `npm run lab -- attack` does the same by hand. */
 eachMode(

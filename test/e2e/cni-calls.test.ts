@@ -2,19 +2,19 @@ import { randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { parseAddress } from "../../src/domain/addresses/prefix.ts";
-import { waitForDaemon } from "../lab/daemon.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
-import { addNetns, inNetns, netnsPath, removeNetns } from "../lab/netns.ts";
+import { addNetns, inNetns, netnsPath, removeNetns } from "../lab/network/netns.ts";
 import { run, runResult } from "../lab/run-command.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { metric } from "./support/daemon-view.ts";
 import { eachMode } from "./support/each-mode.ts";
-import { podKernelState } from "./support/kernel-view.ts";
 import { killStorm, waitUntilNothingIsLeft } from "./support/kill-storm.ts";
 import { addressIn, callPlugin, errorCodeIn, type PluginCall } from "./support/plugin-call.ts";
+import { metric } from "./support/views/daemon-view.ts";
+import { podKernelState } from "./support/views/kernel-view.ts";
 
 eachMode({ nodes: 1 }, (lab) => {
   const node = (): LabNode => nodeOf(lab(), "n1");

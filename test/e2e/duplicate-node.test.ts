@@ -1,15 +1,15 @@
 import { beforeAll, expect, test } from "vitest";
-import { waitForDaemon } from "../lab/daemon.ts";
-import { readyPage } from "../lab/daemon-pages.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
+import { readyPage } from "../lab/headcni/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { tailscaledStatus } from "../lab/local-api.ts";
 import { addPod, execInPod, type Pod } from "../lab/pods.ts";
 import { killService, startService } from "../lab/services.ts";
+import { tailscaledStatus } from "../lab/tailnet/local-api.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { samples } from "./support/daemon-view.ts";
 import { intruder } from "./support/intruder.ts";
 import { useLab } from "./support/use-lab.ts";
+import { samples } from "./support/views/daemon-view.ts";
 
 /** n3 has no pods: its namespace is where an intruder runs a tailscaled that announces what is n1's. */
 const lab = useLab({ nodes: 3 });

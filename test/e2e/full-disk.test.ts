@@ -2,19 +2,19 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { waitForDaemon } from "../lab/daemon.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
+import { wireLog } from "../lab/headcni/wire.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { netnsPrefix } from "../lab/layout.ts";
-import { addNetns, netnsPath, removeNetns } from "../lab/netns.ts";
+import { addNetns, netnsPath, removeNetns } from "../lab/network/netns.ts";
 import { run } from "../lab/run-command.ts";
 import { killService, serviceProcess, startService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { wireLog } from "../lab/wire.ts";
 import { cleanUp } from "./support/clean-node.ts";
-import { podKernelState } from "./support/kernel-view.ts";
 import { addressIn, callPlugin } from "./support/plugin-call.ts";
 import { useLab } from "./support/use-lab.ts";
+import { podKernelState } from "./support/views/kernel-view.ts";
 
 /** A node whose runtime directory is a file system of half a megabyte. */
 const lab = useLab({ nodes: 1 });

@@ -1,21 +1,21 @@
 import { cp, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { longestSilence } from "../bench/outages.ts";
-import { waitForDaemon } from "../lab/daemon.ts";
-import { readyPage } from "../lab/daemon-pages.ts";
-import { bootstrapHeadscale, headscale } from "../lab/headscale.ts";
+import { longestSilence } from "../bench/outages/outages.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
+import { readyPage } from "../lab/headcni/daemon-pages.ts";
+import { ctlDocument, runCtl } from "../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { tailscaledStatus } from "../lab/local-api.ts";
-import { tailOf } from "../lab/log-tail.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
-import { ctlDocument, runCtl } from "../lab/run-ctl.ts";
+import { tailOf } from "../lab/processes/log-tail.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
+import { bootstrapHeadscale, headscale } from "../lab/tailnet/headscale.ts";
+import { tailscaledStatus } from "../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { metric } from "./support/daemon-view.ts";
 import { useLab } from "./support/use-lab.ts";
+import { metric } from "./support/views/daemon-view.ts";
 
 /** Headscale that comes back without what it knew: no node is in its database, and no key of before is valid. */
 const lab = useLab({ nodes: 2 });

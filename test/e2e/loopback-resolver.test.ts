@@ -1,11 +1,11 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { waitForDaemon } from "../lab/daemon.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
-import { inNetns, netnsPath } from "../lab/netns.ts";
+import { inNetns, netnsPath } from "../lab/network/netns.ts";
 import { addPod, type Pod } from "../lab/pods.ts";
-import { identify, type ProcessIdentity, signalProcess } from "../lab/processes.ts";
+import { identify, type ProcessIdentity, signalProcess } from "../lab/processes/processes.ts";
 import { type CommandLine, run, runResult } from "../lab/run-command.ts";
 import { killService, serviceProcess, startService } from "../lab/services.ts";
 import { waitUntil } from "../lab/wait-until.ts";

@@ -1,18 +1,18 @@
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { killTailscaled, longestSilence, talkSteadily } from "../bench/outages.ts";
-import { waitForDaemon } from "../lab/daemon.ts";
-import { readyPage } from "../lab/daemon-pages.ts";
-import { relayDrops } from "../lab/derp.ts";
+import { killTailscaled, longestSilence, talkSteadily } from "../bench/outages/outages.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
+import { readyPage } from "../lab/headcni/daemon-pages.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { peerPaths, tailscaledCounters } from "../lab/local-api.ts";
-import { healNetwork, partitionNode } from "../lab/network-faults.ts";
+import { healNetwork, partitionNode } from "../lab/network/network-faults.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
 import { killService, startService, stopService } from "../lab/services.ts";
+import { relayDrops } from "../lab/tailnet/derp.ts";
+import { peerPaths, tailscaledCounters } from "../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe, startRead } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { metric } from "./support/daemon-view.ts";
 import { eachMode } from "./support/each-mode.ts";
+import { metric } from "./support/views/daemon-view.ts";
 
 /** n1 and n2 reach each other directly, n3 only through the relay. Headscale's own, slow tuning: as in production. */
 eachMode({ nodes: 3, relayOnly: ["n3"], tuning: "default" }, (lab) => {

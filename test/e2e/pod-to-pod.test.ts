@@ -1,20 +1,20 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { captureUnderlay } from "../lab/capture.ts";
-import { waitForDaemon } from "../lab/daemon.ts";
-import { headscale } from "../lab/headscale.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { peerPaths, tailscaledStatus } from "../lab/local-api.ts";
-import { inNetns } from "../lab/netns.ts";
+import { captureUnderlay } from "../lab/network/capture.ts";
+import { inNetns } from "../lab/network/netns.ts";
 import { addPod, execInNode, execInPod, type Pod } from "../lab/pods.ts";
 import { type CommandLine, run } from "../lab/run-command.ts";
 import { startService, stopService } from "../lab/services.ts";
+import { headscale } from "../lab/tailnet/headscale.ts";
+import { peerPaths, tailscaledStatus } from "../lab/tailnet/local-api.ts";
 import { fetchFrom, startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { metric } from "./support/daemon-view.ts";
 import { eachMode } from "./support/each-mode.ts";
-import { heldByGuard, runInX } from "./support/guard-view.ts";
-import { pings } from "./support/pings.ts";
+import { pings } from "./support/traffic/pings.ts";
+import { metric } from "./support/views/daemon-view.ts";
+import { heldByGuard, runInX } from "./support/views/guard-view.ts";
 
 /** What must never cross the underlay in clear: any packet with a pod's address. */
 const podPackets = "net 10.244.0.0/16";

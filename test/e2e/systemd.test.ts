@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { waitForDaemon } from "../lab/daemon.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";

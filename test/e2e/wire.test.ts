@@ -1,23 +1,23 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { waitForDaemon } from "../lab/daemon.ts";
-import { liveMachines, readyPage } from "../lab/daemon-pages.ts";
-import { headscale } from "../lab/headscale.ts";
+import { waitForDaemon } from "../lab/headcni/daemon.ts";
+import { liveMachines, readyPage } from "../lab/headcni/daemon-pages.ts";
+import { runningWire } from "../lab/headcni/wire.ts";
 import { nodeOf } from "../lab/lab-store.ts";
 import type { LabNode } from "../lab/lab-types.ts";
-import { tailscaledCounters } from "../lab/local-api.ts";
 import { addPod, deletePod, execInPod, type Pod } from "../lab/pods.ts";
-import { isAlive } from "../lab/processes.ts";
+import { isAlive } from "../lab/processes/processes.ts";
 import { killService, serviceProcess, startService, stopService } from "../lab/services.ts";
+import { headscale } from "../lab/tailnet/headscale.ts";
+import { tailscaledCounters } from "../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe } from "../lab/traffic/traffic.ts";
 import { waitUntil } from "../lab/wait-until.ts";
-import { runningWire } from "../lab/wire.ts";
 import { expectCleanNode, runCleanup } from "./support/clean-node.ts";
-import { metric } from "./support/daemon-view.ts";
-import { podKernelState } from "./support/kernel-view.ts";
 import { leaveOldTailscaled } from "./support/old-tailscaled.ts";
 import { useLab } from "./support/use-lab.ts";
+import { metric } from "./support/views/daemon-view.ts";
+import { podKernelState } from "./support/views/kernel-view.ts";
 
 /** headcni-wire and the daemon as separate processes, each with the three capabilities of the chart's containers. */
 const lab = useLab({ nodes: 2 });
@@ -73,7 +73,7 @@ test.each([
   await startService(lab(), daemon);
   await ready();
   const report = await probe.stop();
-  // A tailscaled that opened its socket anew (`stunDelayMs` in lab/derp.ts) would explain a loss.
+  // A tailscaled that opened its socket anew (`stunDelayMs` in lab/tailnet/derp.ts) would explain a loss.
   const rebinds = lab().nodes.map((each) => tailscaledCounters(lab(), each, ["magicsock_rebind_calls"]));
   const explained = JSON.stringify(await Promise.all(rebinds));
   expect(report, explained).toEqual({ ...report, received: report.sent });

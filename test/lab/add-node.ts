@@ -1,19 +1,19 @@
 import { readFile } from "node:fs/promises";
-import { prepareNode, waitForDaemon } from "./daemon.ts";
-import { makeKubeletCertificate } from "./kubernetes/certificates.ts";
+import { prepareNode, waitForDaemon } from "./headcni/daemon.ts";
 import { clusterOf, nodeLogFile } from "./kubernetes/cluster.ts";
-import { controlPlaneLog } from "./kubernetes/control-plane.ts";
-import { getJson, kubectl } from "./kubernetes/kubectl.ts";
-import { powerOn } from "./kubernetes/node-power.ts";
+import { makeKubeletCertificate } from "./kubernetes/control-plane/certificates.ts";
+import { controlPlaneLog } from "./kubernetes/control-plane/control-plane.ts";
+import { getJson, kubectl } from "./kubernetes/control-plane/kubectl.ts";
+import { powerOn } from "./kubernetes/node/node-power.ts";
 import { routeToPods } from "./kubernetes/start-cluster.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { podAddresses, withNode } from "./layout.ts";
-import { requireAlive } from "./processes.ts";
+import { cableNode } from "./network/underlay.ts";
+import { requireAlive } from "./processes/processes.ts";
 import { type Progress, silent } from "./progress.ts";
 import { bringUpNode } from "./start-lab.ts";
-import { cableNode } from "./underlay.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** What `addNode` may be told of the node. */

@@ -1,8 +1,8 @@
+import { runningWire } from "./headcni/wire.ts";
 import { clusterOf, containerdSocket } from "./kubernetes/cluster.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
-import { netnsPath } from "./netns.ts";
+import { netnsPath } from "./network/netns.ts";
 import { serviceProcess } from "./services.ts";
-import { runningWire } from "./wire.ts";
 
 /** What `up --json` prints: everything another program needs to use the lab. Paths are absolute, pids are those of now. */
 export async function describeLab(lab: Lab): Promise<Record<string, unknown>> {

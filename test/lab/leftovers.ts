@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import { findCgroups } from "./kubernetes/cgroups.ts";
+import { findCgroups } from "./kubernetes/node/cgroups.ts";
 import { labFolder, netnsPrefix } from "./layout.ts";
-import { listNetns, netnsPath } from "./netns.ts";
-import { identify, type ProcessIdentity } from "./processes.ts";
+import { listNetns, netnsPath } from "./network/netns.ts";
+import { identify, type ProcessIdentity } from "./processes/processes.ts";
 
 /** What of a lab is still on the machine. */
 export type Leftovers = {

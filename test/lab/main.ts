@@ -7,12 +7,12 @@ import { exec, kubectl, nodeExec, tailscale } from "./commands/exec.ts";
 import { faults } from "./commands/fault.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
+import { nearest } from "./commands/nearest.ts";
 import { podAdd, podDel, podList } from "./commands/pod.ts";
 import { nodeOff, nodeOn } from "./commands/power.ts";
 import { status } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
 import { LabError } from "./lab-error.ts";
-import { nearest } from "./nearest.ts";
 
 const commands: readonly Command[] = [
   up,

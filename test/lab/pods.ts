@@ -1,11 +1,11 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { inNode } from "./kubernetes/node-machine.ts";
+import { inNode } from "./kubernetes/node/node-machine.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
 import { netnsPrefix } from "./layout.ts";
-import { addNetns, inNetns, netnsPath, removeNetns } from "./netns.ts";
+import { addNetns, inNetns, netnsPath, removeNetns } from "./network/netns.ts";
 import { type CommandLine, type CommandOptions, type CommandResult, run, runResult } from "./run-command.ts";
 import { runsSystemd, systemdCnitool } from "./systemd/systemd.ts";
 

@@ -1,24 +1,30 @@
-import { startDaemon } from "./daemon.ts";
-import { startDerp } from "./derp.ts";
-import { startHeadscale, waitForHeadscale } from "./headscale.ts";
-import { hostTailscaledProcess, startHostTailscaled } from "./host-tailscaled.ts";
-import { startContainerd } from "./kubernetes/containerd.ts";
+import { startDaemon } from "./headcni/daemon.ts";
+import { runningWire, startWire } from "./headcni/wire.ts";
 import {
   controlPlanePrograms,
   startControlPlaneProgram,
   waitForApiServer,
-} from "./kubernetes/control-plane.ts";
-import { containerProcess } from "./kubernetes/install.ts";
-import { startKubeProxy } from "./kubernetes/kube-proxy.ts";
-import { startKubelet } from "./kubernetes/kubelet.ts";
+} from "./kubernetes/control-plane/control-plane.ts";
+import { containerProcess } from "./kubernetes/install/install.ts";
+import { startContainerd } from "./kubernetes/node/containerd.ts";
+import { startKubeProxy } from "./kubernetes/node/kube-proxy.ts";
+import { startKubelet } from "./kubernetes/node/kubelet.ts";
 import { LabError } from "./lab-error.ts";
 import { nodeOf } from "./lab-store.ts";
 import type { Lab, LabNode } from "./lab-types.ts";
-import { endProcess, isAlive, type ProcessIdentity, readProcess, signalProcess } from "./processes.ts";
+import {
+  endProcess,
+  isAlive,
+  type ProcessIdentity,
+  readProcess,
+  signalProcess,
+} from "./processes/processes.ts";
 import { runsSystemd } from "./systemd/systemd.ts";
 import { unitProcess } from "./systemd/systemd-node.ts";
+import { startDerp } from "./tailnet/derp.ts";
+import { startHeadscale, waitForHeadscale } from "./tailnet/headscale.ts";
+import { hostTailscaledProcess, startHostTailscaled } from "./tailnet/host-tailscaled.ts";
 import { waitUntil } from "./wait-until.ts";
-import { runningWire, startWire } from "./wire.ts";
 
 /** The programs of a lab that faults can hit and that exist once; those of the control plane only with a cluster. */
 export const labServiceNames = ["headscale", "derp", ...controlPlanePrograms] as const;

@@ -1,26 +1,26 @@
 import { randomBytes } from "node:crypto";
 import { ensureTools, provideDaemon } from "./build/tools.ts";
-import { prepareNode, startDaemon, waitForDaemon } from "./daemon.ts";
-import { startDerp, writeDerpMap } from "./derp.ts";
-import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "./headscale.ts";
-import { joinHostTailscaled, runHostTailscaled } from "./host-tailscaled.ts";
-import { makeCertificates } from "./kubernetes/certificates.ts";
+import { prepareNode, startDaemon, waitForDaemon } from "./headcni/daemon.ts";
+import { startWire } from "./headcni/wire.ts";
 import { clusterOf, firstTailnetAddress } from "./kubernetes/cluster.ts";
-import { bootNode } from "./kubernetes/node-machine.ts";
+import { makeCertificates } from "./kubernetes/control-plane/certificates.ts";
+import { bootNode } from "./kubernetes/node/node-machine.ts";
 import { provideReferenceNetwork } from "./kubernetes/reference-network.ts";
 import { startCluster } from "./kubernetes/start-cluster.ts";
 import { LabError } from "./lab-error.ts";
 import { claimLab, saveLab } from "./lab-store.ts";
 import type { Lab, LabNode, LabOptions } from "./lab-types.ts";
 import { labFolder, layOut, underlayFamilies } from "./layout.ts";
-import { tailnetAddresses } from "./local-api.ts";
+import { buildUnderlay, cableNode } from "./network/underlay.ts";
 import { type Progress, silent } from "./progress.ts";
-import { startStandIn } from "./stand-in.ts";
 import { stopLab } from "./stop-lab.ts";
 import { runsSystemd } from "./systemd/systemd.ts";
 import { startSystemdNode } from "./systemd/systemd-node.ts";
-import { buildUnderlay, cableNode } from "./underlay.ts";
-import { startWire } from "./wire.ts";
+import { startDerp, writeDerpMap } from "./tailnet/derp.ts";
+import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "./tailnet/headscale.ts";
+import { joinHostTailscaled, runHostTailscaled } from "./tailnet/host-tailscaled.ts";
+import { tailnetAddresses } from "./tailnet/local-api.ts";
+import { startStandIn } from "./tailnet/stand-in.ts";
 
 const defaults: LabOptions = {
   nodes: 2,

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { removeCgroup } from "./kubernetes/cgroups.ts";
+import { removeCgroup } from "./kubernetes/node/cgroups.ts";
 import { LabError } from "./lab-error.ts";
 import { labFolder } from "./layout.ts";
 import { describeLeftovers, findLeftovers } from "./leftovers.ts";
-import { netnsPath, removeNetns } from "./netns.ts";
-import { endProcess, isAlive, listProcesses, type ProcessIdentity } from "./processes.ts";
+import { netnsPath, removeNetns } from "./network/netns.ts";
+import { endProcess, isAlive, listProcesses, type ProcessIdentity } from "./processes/processes.ts";
 import { type Progress, silent } from "./progress.ts";
 import { runResult } from "./run-command.ts";
 

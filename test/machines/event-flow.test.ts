@@ -2,10 +2,10 @@ import { globSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { allMachines } from "../../machines/all-machines.ts";
-import { eventFlow } from "../support/event-flow.ts";
-import { answererMachine, askerMachine } from "../support/event-flow-example.ts";
+import { eventFlow } from "../support/machines/event-flow.ts";
+import { answererMachine, askerMachine } from "../support/machines/event-flow-example.ts";
 
-const example = "test/support/event-flow-example.ts";
+const example = "test/support/machines/event-flow-example.ts";
 
 /**
  * Every event that a machine takes is sent by the product, and every event sent is taken. What it proves is that some state of

@@ -1,8 +1,8 @@
 import { globSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { allMachines } from "../../machines/all-machines.ts";
-import { brokenRules } from "../support/machine-rules.ts";
-import { stateNodes } from "../support/state-nodes.ts";
+import { brokenRules } from "../support/machines/machine-rules.ts";
+import { stateNodes } from "../support/machines/state-nodes.ts";
 
 describe("every machine", () => {
   test("is listed once, under an id of its own", () => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { Profile } from "pprof-format";
 import { expect, onTestFinished, test } from "vitest";
-import { addNetns, inNetns, ipBatch, removeNetns } from "../lab/netns.ts";
+import { addNetns, inNetns, ipBatch, removeNetns } from "../lab/network/netns.ts";
 import { runResult } from "../lab/run-command.ts";
 import { loneConfig, startLoneDaemon } from "../support/lone-daemon.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";

@@ -4,9 +4,9 @@ import type { CniFact, CniReport } from "../../machines/cni/cni-events.ts";
 import { cniMachine } from "../../machines/cni/cni-machine.ts";
 import { cniActors } from "../../src/actors/cni-socket-actor.ts";
 import { createCniExchanges } from "../../src/adapters/unix-socket/cni-exchanges.ts";
-import type { fakePodNetwork } from "./fake-pod-network.ts";
+import type { fakePodNetwork } from "./kernel/fake-pod-network.ts";
+import { recorder } from "./machines/recorder.ts";
 import { startPods } from "./pods-desk.ts";
-import { recorder } from "./recorder.ts";
 import { until } from "./until.ts";
 
 /** The whole way of a CNI call over a real socket: cni, request, pods and pod machines, with a fake kernel behind them. */

@@ -5,7 +5,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { somebodyAnswers } from "../../src/adapters/unix-socket/somebody-answers.ts";
-import { addNetns, inNetns, removeNetns } from "../lab/netns.ts";
+import { addNetns, inNetns, removeNetns } from "../lab/network/netns.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 import { until } from "./until.ts";
 

@@ -6,8 +6,8 @@ import { usedSlots } from "../../machines/support/slots.ts";
 import { podActors, podsActors } from "../../src/actors/pod-actors.ts";
 import type { AddressHints } from "../../src/ports/address-hints.ts";
 import type { CniRequest } from "../../src/protocol/wire-types.ts";
-import { fakePodNetwork } from "./fake-pod-network.ts";
-import { recorder } from "./recorder.ts";
+import { fakePodNetwork } from "./kernel/fake-pod-network.ts";
+import { recorder } from "./machines/recorder.ts";
 import { until } from "./until.ts";
 
 export const podsSettings: PodsSettings = {

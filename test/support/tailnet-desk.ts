@@ -13,9 +13,9 @@ import type {
 import { tailnetMachine } from "../../machines/tailnet/tailnet-machine.ts";
 import { noTailnet } from "../../src/domain/tailnet/tailnet-phase.ts";
 import type { TailnetPeer, TailnetStatus } from "../../src/domain/tailnet/tailnet-status.ts";
-import { manualClock } from "./manual-clock.ts";
-import { recorder } from "./recorder.ts";
-import { settledOnCommand } from "./settled-on-command.ts";
+import { manualClock } from "./machines/manual-clock.ts";
+import { recorder } from "./machines/recorder.ts";
+import { settledOnCommand } from "./machines/settled-on-command.ts";
 import { until } from "./until.ts";
 
 const process: TailscaledIdentity = { pid: 42, startTime: "1000" };

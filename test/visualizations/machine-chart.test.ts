@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { fromPromise, setup } from "xstate";
 import { machineChart } from "../../machines/chart/machine-chart.ts";
 import { driftedPictures } from "../../visualizations/generate.ts";
-import { mermaid } from "../../visualizations/mermaid.ts";
 
 const lamp = setup({
   types: { events: {} as { type: "lamp.press" } },
@@ -59,14 +58,6 @@ describe("a machine's chart", () => {
       ["done", "warm"],
       ["failed", "warm"],
     ]);
-  });
-
-  it("becomes a Mermaid diagram with nesting, guards and limits", () => {
-    const text = mermaid(machineChart(lamp));
-    expect(text).toContain('state "on" as on {');
-    expect(text).toContain("    on_warming : warming\\nlimit 1.5 s\\nruns warm");
-    expect(text).toContain("off --> on : lamp.press [hasPower]");
-    expect(text).toContain("on_warming --> off : after cooling (1.5 s)");
   });
 });
 

@@ -7,7 +7,6 @@ import { cleanupMachine } from "../../machines/cleanup/cleanup-machine.ts";
 import { headcniMachine } from "../../machines/headcni/headcni-machine.ts";
 import { wireMachine } from "../../machines/wire/wire-machine.ts";
 import { type ActorTree, actorTree } from "../../visualizations/actor-tree.ts";
-import { graphJson } from "../../visualizations/graph-json.ts";
 import { layoutChart } from "../../visualizations/layout/layout-chart.ts";
 import { statelyConfig } from "../../visualizations/stately-config.ts";
 import { chartSvg } from "../../visualizations/svg/chart-svg.ts";
@@ -35,35 +34,6 @@ describe.each(allMachines.map((machine) => [machine.id, machine] as const))(
         if (moves && kind === "event") expect(svg).toContain(cause);
       expect(svg.match(/<g>/g)?.length).toBe(svg.match(/<\/g>/g)?.length);
     });
-
-    it("as a graph it has ends for each edge and a parent for each node but the machine", async () => {
-      const graph = graphJson(chart, await layoutChart(chart)) as {
-        readonly nodes: readonly {
-          readonly id: string;
-          readonly parentId?: string;
-          readonly initialNodeId?: string;
-        }[];
-        readonly edges: readonly {
-          readonly id: string;
-          readonly sourceId: string;
-          readonly targetId: string;
-        }[];
-      };
-      const ids = new Set(graph.nodes.map(({ id }) => id));
-      expect(ids.size).toBe(graph.nodes.length);
-      expect(graph.nodes.filter(({ parentId }) => parentId === undefined).map(({ id }) => id)).toEqual([
-        machine.id,
-      ]);
-      for (const node of graph.nodes) {
-        if (node.parentId !== undefined) expect(ids).toContain(node.parentId);
-        if (node.initialNodeId !== undefined) expect(ids).toContain(node.initialNodeId);
-      }
-      for (const edge of graph.edges) {
-        expect(ids).toContain(edge.sourceId);
-        expect(ids).toContain(edge.targetId);
-      }
-      expect(new Set(graph.edges.map(({ id }) => id)).size).toBe(graph.edges.length);
-    });
   },
 );
 
@@ -81,7 +51,10 @@ it("the trees of actors hold every machine, and the picture of the daemon's ever
 
 it("the pictures that one begins with fit one screen", async () => {
   for (const name of ["actor-tree", "headcni", "pods", "tailnet"]) {
-    const svg = await readFile(new URL(`../../visualizations/generated/${name}.svg`, import.meta.url), "utf8");
+    const svg = await readFile(
+      new URL(`../../visualizations/generated/${name}.svg`, import.meta.url),
+      "utf8",
+    );
     const [, width, height] = / width="(\d+)" height="(\d+)"/.exec(svg) ?? [];
     expect(Number(width), name).toBeLessThanOrEqual(1920);
     expect(Number(height), name).toBeLessThanOrEqual(1080);

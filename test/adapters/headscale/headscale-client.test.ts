@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHeadscale } from "../../../src/adapters/headscale/headscale-client.ts";
 import type { HeadscaleFailure } from "../../../src/ports/headscale.ts";
-import { headscale as commandLine } from "../../lab/headscale.ts";
+import { headscale as commandLine } from "../../lab/tailnet/headscale.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { startTailnetRig, type TailnetRig } from "../tailscale/tailnet-rig.ts";
 

@@ -17,7 +17,7 @@ import {
 import { ensureGoModule } from "../../lab/build/go-tools.ts";
 import { kubernetesModule } from "../../lab/kubernetes/cluster-tools.ts";
 import { stderrProgress } from "../../lab/progress.ts";
-import { recorder } from "../../support/recorder.ts";
+import { recorder } from "../../support/machines/recorder.ts";
 import { until } from "../../support/until.ts";
 import { type ApiServer, startApiServer } from "./support/api-server.ts";
 

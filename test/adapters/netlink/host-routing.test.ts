@@ -9,7 +9,7 @@ import {
   ours,
   ownersMain,
 } from "../../domain/host-guard/routed-nodes.ts";
-import { type Way, wayOf } from "../../support/policy-routing.ts";
+import { type Way, wayOf } from "../../support/kernel/policy-routing.ts";
 import { type RemoteKernel, startRemoteKernel } from "./support/remote-kernel.ts";
 import { runWithInput } from "./support/run.ts";
 import { testNamespaces } from "./support/test-namespaces.ts";

@@ -14,7 +14,7 @@ import { nodeTable } from "../../../src/domain/nftables/nft-node-table.ts";
 import type { FirewallChange, FirewallObservation } from "../../../src/domain/nftables/nft-observation.ts";
 import { loadTable } from "../../../src/domain/nftables/nft-table.ts";
 import { nobodyBelieved } from "../../../src/domain/tailnet/believed-prefixes.ts";
-import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
+import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
 import { sampleSettings } from "../tailnet-namespace/sample-settings.ts";
 

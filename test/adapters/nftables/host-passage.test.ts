@@ -5,7 +5,7 @@ import { inAny } from "../../domain/firewall/firewall-words.ts";
 import { hostLinks, hostNodes, onNode } from "../../domain/host-guard/host-nodes.ts";
 import { type OwnerFirewall, ownerTables } from "../../domain/host-guard/owner-firewall.ts";
 import { iptablesLines, nftText } from "../../domain/host-guard/owner-firewall-text.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
 import type { PacketRig } from "./packet-rig.ts";
 import { bothVerdicts, compare, loaded, type PassageWorld } from "./passage-trials.ts";

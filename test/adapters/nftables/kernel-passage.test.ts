@@ -8,9 +8,9 @@ import { tailnetTable } from "../../../src/domain/nftables/nft-tailnet-table.ts"
 import { dualStack } from "../../domain/firewall/firewall-nodes.ts";
 import { seenInX } from "../../domain/firewall/firewall-packets.ts";
 import { nodeLinks, tailnetLinks } from "../../domain/firewall/firewall-words.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
-import type { FilterPacket } from "../../support/filter-packet.ts";
+import type { FilterPacket } from "../../support/kernel/filter-packet.ts";
 import type { PacketRig } from "./packet-rig.ts";
 import { answered, bothVerdicts, compare, loaded, type PassageWorld } from "./passage-trials.ts";
 

@@ -1,5 +1,5 @@
 import { formatAddress } from "../../../src/domain/addresses/prefix.ts";
-import { echo, encodePacket, type RawBody } from "../../lab/raw-packet.ts";
+import { echo, encodePacket, type RawBody } from "../../lab/network/raw-packet.ts";
 
 /** An Ethernet frame with one IP packet; its last four bytes are `mark`, by which it is known wherever it comes out. */
 export interface Frame {

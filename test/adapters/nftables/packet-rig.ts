@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { addNetns, inNetns, ipBatch, removeNetns, setSysctls } from "../../lab/netns.ts";
+import { addNetns, inNetns, ipBatch, removeNetns, setSysctls } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
-import type { FilterLink, FilterPacket } from "../../support/filter-packet.ts";
+import type { FilterLink, FilterPacket } from "../../support/kernel/filter-packet.ts";
 import { encodeFrame, readFrame, type SeenFrame } from "./packet-frames.ts";
 
 /** A namespace that forwards between links, and the far ends of them, where packets are made and seen. */

@@ -5,10 +5,10 @@ import { openFirewall } from "../../../src/adapters/nftables/open-firewall.ts";
 import { loadTable, type NftTable } from "../../../src/domain/nftables/nft-table.ts";
 import type { Firewall } from "../../../src/ports/firewall.ts";
 import { anyPacket, everyPacket, type PacketWorld } from "../../domain/firewall/firewall-packets.ts";
-import { inNetns, netnsPath } from "../../lab/netns.ts";
+import { inNetns, netnsPath } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
-import type { FilterPacket } from "../../support/filter-packet.ts";
-import { passageOf } from "../../support/packet-filter.ts";
+import type { FilterPacket } from "../../support/kernel/filter-packet.ts";
+import { passageOf } from "../../support/kernel/packet-filter.ts";
 import { type Emerged, type PacketRig, packetRig } from "./packet-rig.ts";
 
 /** A namespace whose packets are compared. */

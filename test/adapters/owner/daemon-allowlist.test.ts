@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { addNetns, inNetns, removeNetns } from "../../lab/netns.ts";
+import { addNetns, inNetns, removeNetns } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
 import type { AllowlistStep } from "./daemon-allowlist-process.ts";
 

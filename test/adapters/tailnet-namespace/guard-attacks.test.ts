@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { internetChecksum } from "../../../src/adapters/netlink/echo/icmp-echo.ts";
 import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
-import { inNetns, setSysctls } from "../../lab/netns.ts";
+import { inNetns, setSysctls } from "../../lab/network/netns.ts";
 import { type CommandLine, run } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";
 import { encodeFrame, type Frame } from "../nftables/packet-frames.ts";

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { until } from "../../support/until.ts";
 import { type GuardedNode, guardedNode, uplinkAddress } from "./guarded-node.ts";
 import { addPod } from "./pod-in-namespace.ts";

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
-import { inNetns } from "../../lab/netns.ts";
-import { encodePacket, routerAdvertisement } from "../../lab/raw-packet.ts";
+import { inNetns } from "../../lab/network/netns.ts";
+import { encodePacket, routerAdvertisement } from "../../lab/network/raw-packet.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";
 import { capture } from "./capture.ts";

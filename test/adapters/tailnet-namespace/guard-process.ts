@@ -15,7 +15,7 @@ import { sysctlMemory } from "../../../src/adapters/state-files/sysctl-memory.ts
 import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
 import { tailnetLink } from "../../../src/domain/kernel/kernel-constants.ts";
 import { wireOperations } from "../../../src/domain/tailnet/wire-operations.ts";
-import { recorder } from "../../support/recorder.ts";
+import { recorder } from "../../support/machines/recorder.ts";
 
 const [settingsText = "{}", runtimeDir = ""] = process.argv.slice(2);
 const settings = JSON.parse(settingsText) as NamespaceGuard;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { GuardInvariant } from "../../../src/domain/guard/guard-invariants.ts";
-import { addNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
+import { addNetns, netnsPath, removeNetns } from "../../lab/network/netns.ts";
 import type { CommandLine } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";
 import { type GuardedNode, guardedNode } from "./guarded-node.ts";

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { runResult } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";
 import { capture } from "./capture.ts";

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { GuardInvariant } from "../../../src/domain/guard/guard-invariants.ts";
 import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
-import { addNetns, inNetns, ipBatch, netnsPath, removeNetns, setSysctls } from "../../lab/netns.ts";
+import { addNetns, inNetns, ipBatch, netnsPath, removeNetns, setSysctls } from "../../lab/network/netns.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
 import { until } from "../../support/until.ts";
 

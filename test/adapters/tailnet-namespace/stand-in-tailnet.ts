@@ -1,4 +1,4 @@
-import { addNetns, inNetns, ipBatch, netnsPath, removeNetns } from "../../lab/netns.ts";
+import { addNetns, inNetns, ipBatch, netnsPath, removeNetns } from "../../lab/network/netns.ts";
 import { type CommandLine, run, runResult } from "../../lab/run-command.ts";
 import type { GuardedNode } from "./guarded-node.ts";
 

@@ -12,7 +12,7 @@ import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machi
 import { headscaleActors } from "../../../src/actors/headscale-actors.ts";
 import { tailnetActors } from "../../../src/actors/tailnet-actors.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
-import { recorder } from "../../support/recorder.ts";
+import { recorder } from "../../support/machines/recorder.ts";
 import type { TailnetRig } from "./tailnet-rig.ts";
 
 /** The tailscale machine of one node on the real thing, wired as the daemon wires it, with what it told its parent. */

@@ -7,17 +7,17 @@ import { createTailnet } from "../../../src/adapters/tailscale/tailnet-client.ts
 import type { TailscaledOptions } from "../../../src/adapters/tailscale/tailscaled-command.ts";
 import { createWireClient } from "../../../src/adapters/wire/wire-client.ts";
 import { ensureTools } from "../../lab/build/tools.ts";
-import { startDerp, writeDerpMap } from "../../lab/derp.ts";
-import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "../../lab/headscale.ts";
-import { tailscaledEnvironment } from "../../lab/host-tailscaled.ts";
+import { wireLog } from "../../lab/headcni/wire.ts";
 import { claimLab } from "../../lab/lab-store.ts";
 import type { Lab, LabNode, LabOptions } from "../../lab/lab-types.ts";
 import { layOut } from "../../lab/layout.ts";
-import { startProcess } from "../../lab/processes.ts";
+import { buildUnderlay, cableNode } from "../../lab/network/underlay.ts";
+import { startProcess } from "../../lab/processes/processes.ts";
 import { silent } from "../../lab/progress.ts";
 import { stopLab } from "../../lab/stop-lab.ts";
-import { buildUnderlay, cableNode } from "../../lab/underlay.ts";
-import { wireLog } from "../../lab/wire.ts";
+import { startDerp, writeDerpMap } from "../../lab/tailnet/derp.ts";
+import { bootstrapHeadscale, startHeadscale, waitForHeadscale } from "../../lab/tailnet/headscale.ts";
+import { tailscaledEnvironment } from "../../lab/tailnet/host-tailscaled.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
 
 /** The real control plane (Headscale, DERP) with node namespaces on its underlay, and our adapters on them. */

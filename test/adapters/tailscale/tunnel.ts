@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { connect as connectTo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 
 /** A TCP port on loopback here that leads to a server inside a network namespace. */

@@ -11,7 +11,7 @@ import { registerMachineMetrics } from "../../../src/observe/metrics/machine-met
 import { createRegistry } from "../../../src/observe/metrics/metrics.ts";
 import { ensurePackages } from "../../lab/build/debian-packages.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
-import { recorder } from "../../support/recorder.ts";
+import { recorder } from "../../support/machines/recorder.ts";
 import { promtoolFindings } from "./promtool.ts";
 
 const node = { routerAddresses: ["10.244.1.1"], mtu: 1280 };

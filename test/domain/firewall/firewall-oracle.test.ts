@@ -2,7 +2,7 @@ import { allowlistTable } from "../../../src/domain/nftables/nft-allowlist-table
 import { forwardAccepts, inputAccepts } from "../../../src/domain/nftables/nft-foreign-accepts.ts";
 import type { NftTable } from "../../../src/domain/nftables/nft-table.ts";
 import { believedPrefixes } from "../../../src/domain/tailnet/believed-prefixes.ts";
-import type { FilterPacket } from "../../support/filter-packet.ts";
+import type { FilterPacket } from "../../support/kernel/filter-packet.ts";
 import { anyNode, dualStack, keptAddresses, onlyIpv4, type TestNode } from "./firewall-nodes.ts";
 import { seenInX } from "./firewall-packets.ts";
 import { foreignTable, type Namespace, plannedTable, prove, type Subject } from "./firewall-proof.ts";

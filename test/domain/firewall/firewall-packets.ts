@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { FilterLink, FilterPacket } from "../../support/filter-packet.ts";
+import type { FilterLink, FilterPacket } from "../../support/kernel/filter-packet.ts";
 import type { Place, Places } from "./firewall-nodes.ts";
 import { nodeLinks } from "./firewall-words.ts";
 

@@ -5,8 +5,8 @@ import { familySettings, type GuardSettings } from "../../../src/domain/guard/gu
 import type { NamespaceName } from "../../../src/domain/kernel/kernel-state.ts";
 import { acceptStatements, type ForeignAccept } from "../../../src/domain/nftables/nft-foreign-accepts.ts";
 import type { NftChain, NftRule, NftTable } from "../../../src/domain/nftables/nft-table.ts";
-import type { FilterPacket } from "../../support/filter-packet.ts";
-import { passagesThrough } from "../../support/packet-filter.ts";
+import type { FilterPacket } from "../../support/kernel/filter-packet.ts";
+import { passagesThrough } from "../../support/kernel/packet-filter.ts";
 import { freshObservation } from "../guard/model-kernel.ts";
 import { mutantsOf } from "./firewall-mutants.ts";
 import type { Places } from "./firewall-nodes.ts";

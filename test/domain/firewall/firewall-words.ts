@@ -1,7 +1,7 @@
 import { attachmentLinkGroup, leavingLinkGroup } from "../../../src/domain/kernel/kernel-constants.ts";
-import { addressInside } from "../../support/address-bits.ts";
-import type { FilterLink, FilterPacket } from "../../support/filter-packet.ts";
-import type { Passage } from "../../support/packet-filter.ts";
+import { addressInside } from "../../support/kernel/address-bits.ts";
+import type { FilterLink, FilterPacket } from "../../support/kernel/filter-packet.ts";
+import type { Passage } from "../../support/kernel/packet-filter.ts";
 
 /** What every sentence needs to know of a node, told apart by family. */
 export interface CommonTerms {

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { hostAllowlist } from "../../../src/domain/host-guard/host-allowlist.ts";
 import type { NftTable } from "../../../src/domain/nftables/nft-table.ts";
-import type { FilterPacket } from "../../support/filter-packet.ts";
-import { type Passage, passageOf } from "../../support/packet-filter.ts";
+import type { FilterPacket } from "../../support/kernel/filter-packet.ts";
+import { type Passage, passageOf } from "../../support/kernel/packet-filter.ts";
 import { anyPacket, everyPacket, type PacketWorld } from "../firewall/firewall-packets.ts";
 import { plannedTable } from "../firewall/firewall-proof.ts";
 import {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { hostForwardAccepts, hostInputAccepts } from "../../../src/domain/host-guard/host-accepts.ts";
 import { hostAllowlist } from "../../../src/domain/host-guard/host-allowlist.ts";
 import { nobodyBelieved } from "../../../src/domain/tailnet/believed-prefixes.ts";
-import type { FilterPacket } from "../../support/filter-packet.ts";
+import type { FilterPacket } from "../../support/kernel/filter-packet.ts";
 import { foreignTable, plannedTable, prove, proveKept, type Subject } from "../firewall/firewall-proof.ts";
 import { verdicts } from "../firewall/firewall-words.ts";
 import { type HostNode, hostNodes, nodesElsewhere, onNode } from "./host-nodes.ts";

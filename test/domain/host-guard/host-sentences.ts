@@ -1,5 +1,5 @@
-import type { FilterLink, FilterPacket } from "../../support/filter-packet.ts";
-import type { Passage } from "../../support/packet-filter.ts";
+import type { FilterLink, FilterPacket } from "../../support/kernel/filter-packet.ts";
+import type { Passage } from "../../support/kernel/packet-filter.ts";
 import {
   inAny,
   isAllowed,

@@ -7,8 +7,8 @@ import type {
   KernelRouteRequest,
   KernelRule,
 } from "../../../src/domain/kernel/kernel-state.ts";
-import { addressInside } from "../../support/address-bits.ts";
-import type { RoutedNamespace } from "../../support/policy-routing.ts";
+import { addressInside } from "../../support/kernel/address-bits.ts";
+import type { RoutedNamespace } from "../../support/kernel/policy-routing.ts";
 import { elsewhere, type HostNode, hostNodes, nodesElsewhere } from "./host-nodes.ts";
 import { type OwnerRouting, table52, tailscaledRules } from "./owner-tailscaled.ts";
 

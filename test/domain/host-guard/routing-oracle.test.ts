@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { removeLeftovers } from "../../../src/domain/guard/guard-leftovers.ts";
 import type { KernelOperation } from "../../../src/domain/kernel/kernel-state.ts";
-import { addressInside } from "../../support/address-bits.ts";
-import { type Way, wayOf } from "../../support/policy-routing.ts";
+import { addressInside } from "../../support/kernel/address-bits.ts";
+import { type Way, wayOf } from "../../support/kernel/policy-routing.ts";
 import { tailscaledRules } from "./owner-tailscaled.ts";
 import {
   after,

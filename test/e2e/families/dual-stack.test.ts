@@ -1,16 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { type Capture, captureLink, captureUnderlay } from "../../lab/capture.ts";
-import { waitForDaemon } from "../../lab/daemon.ts";
-import { headscale } from "../../lab/headscale.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { ctlDocument, runCtl } from "../../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { tailscaledCounters } from "../../lab/local-api.ts";
-import { inNetns, netnsPath } from "../../lab/netns.ts";
+import { type Capture, captureLink, captureUnderlay } from "../../lab/network/capture.ts";
+import { inNetns, netnsPath } from "../../lab/network/netns.ts";
+import { bridgeAddress6 } from "../../lab/network/underlay.ts";
 import { addPod, deletePod, execInNode, execInPod, type Pod } from "../../lab/pods.ts";
 import { type CommandLine, run } from "../../lab/run-command.ts";
-import { ctlDocument, runCtl } from "../../lab/run-ctl.ts";
 import { killService, startService } from "../../lab/services.ts";
+import { headscale } from "../../lab/tailnet/headscale.ts";
+import { tailscaledCounters } from "../../lab/tailnet/local-api.ts";
 import {
   answersZeroChecksum,
   fetchFrom,
@@ -18,15 +19,14 @@ import {
   startProbe,
   startRead,
 } from "../../lab/traffic/traffic.ts";
-import { bridgeAddress6 } from "../../lab/underlay.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { cleanUp, expectCleanNode } from "../support/clean-node.ts";
-import { metric, samples } from "../support/daemon-view.ts";
-import { heldByGuard, runInX } from "../support/guard-view.ts";
-import { podKernelState } from "../support/kernel-view.ts";
-import { pings } from "../support/pings.ts";
 import { callPlugin } from "../support/plugin-call.ts";
+import { pings } from "../support/traffic/pings.ts";
 import { useLab } from "../support/use-lab.ts";
+import { metric, samples } from "../support/views/daemon-view.ts";
+import { heldByGuard, runInX } from "../support/views/guard-view.ts";
+import { podKernelState } from "../support/views/kernel-view.ts";
 
 /** What must never cross the underlay in clear. */
 const podPackets = "net 10.244.0.0/16 or net fd00:10:244::/48";
@@ -120,7 +120,7 @@ test("a daemon that is killed and replaced costs IPv6 no packet", async () => {
   await waitForDaemon(lab(), node("n1"));
   at("ready");
   const report = await probe.stop();
-  // A tailscaled that opened its socket anew (`stunDelayMs` in lab/derp.ts) would explain a loss.
+  // A tailscaled that opened its socket anew (`stunDelayMs` in lab/tailnet/derp.ts) would explain a loss.
   const rebinds = lab().nodes.map((each) => tailscaledCounters(lab(), each, ["magicsock_rebind_calls"]));
   const explained = JSON.stringify({ steps, report, rebinds: await Promise.all(rebinds) });
   expect(report.received, explained).toBe(report.sent);

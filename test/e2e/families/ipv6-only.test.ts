@@ -1,17 +1,17 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { captureUnderlay } from "../../lab/capture.ts";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { ctlDocument, runCtl } from "../../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { peerPaths } from "../../lab/local-api.ts";
+import { captureUnderlay } from "../../lab/network/capture.ts";
+import { bridgeAddress6 } from "../../lab/network/underlay.ts";
 import { addPod, execInNode, type Pod } from "../../lab/pods.ts";
-import { ctlDocument, runCtl } from "../../lab/run-ctl.ts";
 import { killService, startService } from "../../lab/services.ts";
+import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { fetchFrom, startPodServer, startProbe } from "../../lab/traffic/traffic.ts";
-import { bridgeAddress6 } from "../../lab/underlay.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { cleanUp, expectCleanNode } from "../support/clean-node.ts";
-import { pings } from "../support/pings.ts";
+import { pings } from "../support/traffic/pings.ts";
 import { useLab } from "../support/use-lab.ts";
 
 /** IPv6 alone: pods, nodes between each other, and to Headscale and the relay. */

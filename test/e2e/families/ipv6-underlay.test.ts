@@ -1,14 +1,14 @@
 import { beforeAll, expect, test } from "vitest";
+import { runCtl } from "../../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { peerPaths } from "../../lab/local-api.ts";
-import { blockDirectPath } from "../../lab/network-faults.ts";
+import { blockDirectPath } from "../../lab/network/network-faults.ts";
 import { addPod, execInNode, type Pod } from "../../lab/pods.ts";
-import { runCtl } from "../../lab/run-ctl.ts";
+import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { runInX } from "../support/guard-view.ts";
-import { pings } from "../support/pings.ts";
+import { pings } from "../support/traffic/pings.ts";
 import { useLab } from "../support/use-lab.ts";
+import { runInX } from "../support/views/guard-view.ts";
 
 /** Two homes behind routers that translate IPv4 and pass native IPv6 that was asked for; pods have IPv4 alone. */
 const lab = useLab({ nodes: 2, underlay: [4, 6], behindNat: ["n1", "n2"] });

@@ -1,14 +1,14 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { ctlDocument, viaNodes } from "../../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
-import { peerPaths } from "../../lab/local-api.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { addPod, type Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
-import { ctlDocument, viaNodes } from "../../lab/run-ctl.ts";
+import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { runInX } from "../support/guard-view.ts";
-import { pings } from "../support/pings.ts";
+import { pings } from "../support/traffic/pings.ts";
 import { useLab } from "../support/use-lab.ts";
+import { runInX } from "../support/views/guard-view.ts";
 
 /** More than tailscaled's own default, and with its headers no more than the underlay's 1500. */
 const mtu = 1400;

@@ -2,18 +2,18 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { ctlCommand, ctlDocument, runCtl, viaNodes } from "../../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { peerPaths } from "../../lab/local-api.ts";
-import { inNetns } from "../../lab/netns.ts";
-import { blockDirectPath, healNetwork, partitionNode } from "../../lab/network-faults.ts";
+import { inNetns } from "../../lab/network/netns.ts";
+import { blockDirectPath, healNetwork, partitionNode } from "../../lab/network/network-faults.ts";
 import { run } from "../../lab/run-command.ts";
-import { ctlCommand, ctlDocument, runCtl, viaNodes } from "../../lab/run-ctl.ts";
 import { pauseService, resumeService, startService, stopService } from "../../lab/services.ts";
+import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { podKernelState } from "../support/kernel-view.ts";
 import { useLab } from "../support/use-lab.ts";
+import { podKernelState } from "../support/views/kernel-view.ts";
 
 interface Document {
   readonly fullBytes: number;

@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { readyPage } from "../../lab/daemon-pages.ts";
-import { headscale } from "../../lab/headscale.ts";
+import { readyPage } from "../../lab/headcni/daemon-pages.ts";
+import { ctlCommand, ctlDocument, runCtl } from "../../lab/headcni/run-ctl.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { run, runResult } from "../../lab/run-command.ts";
-import { ctlCommand, ctlDocument, runCtl } from "../../lab/run-ctl.ts";
 import { startService, stopService } from "../../lab/services.ts";
+import { headscale } from "../../lab/tailnet/headscale.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { useLab } from "../support/use-lab.ts";
 

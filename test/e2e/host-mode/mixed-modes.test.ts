@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from "vitest";
-import { captureLink, captureUnderlay } from "../../lab/capture.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
+import { captureLink, captureUnderlay } from "../../lab/network/capture.ts";
 import { addPod, type Pod } from "../../lab/pods.ts";
 import { fetchFrom, startPodServer } from "../../lab/traffic/traffic.ts";
-import { pings } from "../support/pings.ts";
+import { pings } from "../support/traffic/pings.ts";
 import { useLab } from "../support/use-lab.ts";
 
 /** n1 has HeadCNI's tailscaled in a namespace of its own, n2 that of its owner. */

@@ -1,12 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { waitForDaemon } from "../../lab/daemon.ts";
-import { hostTailscaledLog, joinHostTailscaled, startHostTailscaled } from "../../lab/host-tailscaled.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { addPod, type Pod } from "../../lab/pods.ts";
 import { run } from "../../lab/run-command.ts";
 import { stopService } from "../../lab/services.ts";
+import {
+  hostTailscaledLog,
+  joinHostTailscaled,
+  startHostTailscaled,
+} from "../../lab/tailnet/host-tailscaled.ts";
 import { fetchFrom, startPodServer } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { useLab } from "../support/use-lab.ts";

@@ -3,12 +3,12 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startTailnetRig, type TailnetRig } from "../../adapters/tailscale/tailnet-rig.ts";
-import { headscale } from "../../lab/headscale.ts";
-import { hostTailscaledProcess, startHostTailscaled } from "../../lab/host-tailscaled.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
-import { endProcess } from "../../lab/processes.ts";
+import { inNetns } from "../../lab/network/netns.ts";
+import { endProcess } from "../../lab/processes/processes.ts";
 import { run } from "../../lab/run-command.ts";
+import { headscale } from "../../lab/tailnet/headscale.ts";
+import { hostTailscaledProcess, startHostTailscaled } from "../../lab/tailnet/host-tailscaled.ts";
 import { until } from "../../support/until.ts";
 import { liveOwner } from "../support/live-owner.ts";
 

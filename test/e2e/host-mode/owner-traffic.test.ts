@@ -1,13 +1,13 @@
 import { expect, onTestFinished, test } from "vitest";
-import { type Member, tailnetAddress, withMember } from "../../lab/attacks/member.ts";
-import { waitForDaemon } from "../../lab/daemon.ts";
-import { headscale } from "../../lab/headscale.ts";
+import { type Member, tailnetAddress, withMember } from "../../lab/attacks/tools/member.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { tailscaledStatus } from "../../lab/local-api.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { startService, stopService } from "../../lab/services.ts";
+import { headscale } from "../../lab/tailnet/headscale.ts";
+import { tailscaledStatus } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { cleanUp } from "../support/clean-node.ts";
 import { streamedProcess } from "../support/streamed-process.ts";

@@ -1,5 +1,5 @@
 import { allAttacks } from "../../lab/attacks/all-attacks.ts";
-import { attackTests } from "../support/attack-tests.ts";
+import { attackTests } from "../support/test-groups/attack-tests.ts";
 import { useLab } from "../support/use-lab.ts";
 
 const ofCluster = allAttacks.filter(({ kubernetes }) => kubernetes === true).map(({ name }) => name);

@@ -2,21 +2,21 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { tailnetNodeAnnotation } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
-import { waitForDaemon } from "../../lab/daemon.ts";
-import { daemonRoleObjects, daemonRules } from "../../lab/kubernetes/daemon-role.ts";
-import { applyObjects, kubectl } from "../../lab/kubernetes/kubectl.ts";
-import { nodeObject } from "../../lab/kubernetes/kubelet.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
+import { daemonRoleObjects, daemonRules } from "../../lab/kubernetes/install/daemon-role.ts";
+import { nodeObject } from "../../lab/kubernetes/node/kubelet.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { netnsPrefix } from "../../lab/layout.ts";
-import { addNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
+import { addNetns, netnsPath, removeNetns } from "../../lab/network/netns.ts";
 import { killService, startService, stopService } from "../../lab/services.ts";
 import { passMinuteInDaemon } from "../support/daemon-debugger.ts";
 import { callPlugin } from "../support/plugin-call.ts";
-import { podWatchTests } from "../support/pod-watch-tests.ts";
-import { startPrometheus, untilQuiet, untilRings, untilSilent } from "../support/prometheus.ts";
 import { repeat } from "../support/repeat.ts";
+import { podWatchTests } from "../support/test-groups/pod-watch-tests.ts";
 import { useLab } from "../support/use-lab.ts";
+import { startPrometheus, untilQuiet, untilRings, untilSilent } from "../support/views/prometheus.ts";
 
 /** As in alerts.test.ts: real faults, a real Prometheus, shorter rules. */
 const minutes = (count: number) => count * 60_000;

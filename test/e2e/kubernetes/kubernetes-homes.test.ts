@@ -1,16 +1,16 @@
 import { beforeAll, expect, test } from "vitest";
-import { helm, release } from "../../lab/kubernetes/helm.ts";
-import { applyObjects, getJson } from "../../lab/kubernetes/kubectl.ts";
-import { podDeeds } from "../../lab/kubernetes/pod-deeds.ts";
-import { startWebhook, webhookRefusal } from "../../lab/kubernetes/webhook.ts";
+import { applyObjects, getJson } from "../../lab/kubernetes/control-plane/kubectl.ts";
+import { helm, release } from "../../lab/kubernetes/install/helm.ts";
+import { podDeeds } from "../../lab/kubernetes/workload/pod-deeds.ts";
+import { startWebhook, webhookRefusal } from "../../lab/kubernetes/workload/webhook.ts";
 import {
   type ClusterPod,
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../../lab/kubernetes/workload.ts";
-import { peerPaths, preferences, tailnetAddresses, tailscaledStatus } from "../../lab/local-api.ts";
-import { askFromPod } from "../support/ask-who.ts";
+} from "../../lab/kubernetes/workload/workload.ts";
+import { peerPaths, preferences, tailnetAddresses, tailscaledStatus } from "../../lab/tailnet/local-api.ts";
+import { askFromPod } from "../support/traffic/ask-who.ts";
 import { useLab } from "../support/use-lab.ts";
 
 /** docs/quickstart-homes.md: a control plane and two workers in mode host, each behind a router that lets nothing in; n3 by the relay alone. */

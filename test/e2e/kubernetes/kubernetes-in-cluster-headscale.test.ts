@@ -1,18 +1,18 @@
 import { expect, test } from "vitest";
-import { waitForDaemon } from "../../lab/daemon.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { headscaleInPod, startHeadscalePod } from "../../lab/kubernetes/headscale-pod.ts";
-import { installChart } from "../../lab/kubernetes/install.ts";
-import { applyObjects, kubectl } from "../../lab/kubernetes/kubectl.ts";
-import { cutPower, powerOn } from "../../lab/kubernetes/node-power.ts";
-import { waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload.ts";
+import { installChart } from "../../lab/kubernetes/install/install.ts";
+import { cutPower, powerOn } from "../../lab/kubernetes/node/node-power.ts";
+import { waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { killService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { allTalk } from "../support/pods-talk.ts";
-import { nothingStray, strayKernelState } from "../support/stray-kernel-state.ts";
+import { allTalk } from "../support/traffic/pods-talk.ts";
 import { useLab } from "../support/use-lab.ts";
+import { nothingStray, strayKernelState } from "../support/views/stray-kernel-state.ts";
 
 /** Headscale is a pod on n1, and nodes become Ready by HeadCNI, which needs Headscale: neither may wait for the other. */
 const lab = useLab({

@@ -2,27 +2,31 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { headscale } from "../../lab/headscale.ts";
 import { nodeLogFile } from "../../lab/kubernetes/cluster.ts";
-import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/helm.ts";
-import { containerProcess, installChart, waitForRollout } from "../../lab/kubernetes/install.ts";
-import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/kubectl.ts";
-import { inNode } from "../../lab/kubernetes/node-machine.ts";
-import { cutPower, powerOn } from "../../lab/kubernetes/node-power.ts";
-import { execInClusterPod, waitForWorkload, workloadObjects } from "../../lab/kubernetes/workload.ts";
+import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
+import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/install/helm.ts";
+import { containerProcess, installChart, waitForRollout } from "../../lab/kubernetes/install/install.ts";
+import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
+import { cutPower, powerOn } from "../../lab/kubernetes/node/node-power.ts";
+import {
+  execInClusterPod,
+  waitForWorkload,
+  workloadObjects,
+} from "../../lab/kubernetes/workload/workload.ts";
 import { LabError } from "../../lab/lab-error.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
-import { tailOf } from "../../lab/log-tail.ts";
-import { signalProcess } from "../../lab/processes.ts";
+import { tailOf } from "../../lab/processes/log-tail.ts";
+import { signalProcess } from "../../lab/processes/processes.ts";
 import { stderrProgress } from "../../lab/progress.ts";
 import { run } from "../../lab/run-command.ts";
+import { headscale } from "../../lab/tailnet/headscale.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { watchCluster } from "../support/cluster-watch.ts";
-import { acrossNodes, componentPods, componentUids } from "../support/component-pods.ts";
-import { type NodeSnapshot, nodeSnapshot, untilNodeSettled } from "../support/node-snapshot.ts";
-import { pingMeanwhile } from "../support/ping-meanwhile.ts";
-import { rollbackTests } from "../support/rollback-tests.ts";
+import { rollbackTests } from "../support/test-groups/rollback-tests.ts";
+import { pingMeanwhile } from "../support/traffic/ping-meanwhile.ts";
 import { useLab } from "../support/use-lab.ts";
+import { watchCluster } from "../support/views/cluster-watch.ts";
+import { acrossNodes, componentPods, componentUids } from "../support/views/component-pods.ts";
+import { type NodeSnapshot, nodeSnapshot, untilNodeSettled } from "../support/views/node-snapshot.ts";
 
 const lab = useLab({ nodes: 3, kubernetes: { network: "none", proxyMode: "nftables" } });
 const node = (name: string) => nodeOf(lab(), name);

@@ -3,27 +3,32 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { containsAddress, parsePrefix } from "../../../src/domain/addresses/prefix.ts";
-import { withNeighbour } from "../../lab/attacks/through-node.ts";
+import { withNeighbour } from "../../lab/attacks/tools/through-node.ts";
 import { sceneOf } from "../../lab/attacks/try-attack.ts";
-import { captureUnderlay } from "../../lab/capture.ts";
 import { clusterOf } from "../../lab/kubernetes/cluster.ts";
-import { applyObjects, getJson, kubectl, kubectlCommand } from "../../lab/kubernetes/kubectl.ts";
-import { inNode } from "../../lab/kubernetes/node-machine.ts";
-import { nodeTraces } from "../../lab/kubernetes/node-traces.ts";
-import { endCrowd, startCrowd } from "../../lab/kubernetes/pod-crowd.ts";
+import {
+  applyObjects,
+  getJson,
+  kubectl,
+  kubectlCommand,
+} from "../../lab/kubernetes/control-plane/kubectl.ts";
+import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
+import { nodeTraces } from "../../lab/kubernetes/node/node-traces.ts";
+import { endCrowd, startCrowd } from "../../lab/kubernetes/workload/pod-crowd.ts";
 import {
   type ClusterPod,
   execInClusterPod,
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../../lab/kubernetes/workload.ts";
+} from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
-import { startProcess } from "../../lab/processes.ts";
+import { captureUnderlay } from "../../lab/network/capture.ts";
+import { inNetns } from "../../lab/network/netns.ts";
+import { bridgeAddress, bridgeAddress6 } from "../../lab/network/underlay.ts";
+import { startProcess } from "../../lab/processes/processes.ts";
 import { run, runResult } from "../../lab/run-command.ts";
-import { bridgeAddress, bridgeAddress6 } from "../../lab/underlay.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import {
   type Answer,
@@ -32,10 +37,16 @@ import {
   askFromNode,
   askFromOutside,
   askFromPod,
-} from "../support/ask-who.ts";
-import { metric } from "../support/daemon-view.ts";
-import { applyInner, type Entrance, entrancesBy, inner, outerPrefixes } from "../support/entrances.ts";
+} from "../support/traffic/ask-who.ts";
+import {
+  applyInner,
+  type Entrance,
+  entrancesBy,
+  inner,
+  outerPrefixes,
+} from "../support/traffic/entrances.ts";
 import { useLab } from "../support/use-lab.ts";
+import { metric } from "../support/views/daemon-view.ts";
 
 const nodePort = 30080;
 const hostPort = 8080;

@@ -10,7 +10,7 @@ import { type ApiServer, startApiServer } from "../../adapters/kubernetes/suppor
 import { ensureGoModule } from "../../lab/build/go-tools.ts";
 import { kubernetesModule } from "../../lab/kubernetes/cluster-tools.ts";
 import { stderrProgress } from "../../lab/progress.ts";
-import { recorder } from "../../support/recorder.ts";
+import { recorder } from "../../support/machines/recorder.ts";
 import { until } from "../../support/until.ts";
 
 /** All that the daemon's role allows: what it uses, and nothing else. */

@@ -4,26 +4,26 @@ import {
   replacedAddressesAnnotation,
   uninitializedTaint,
 } from "../../../src/domain/kubernetes/node-address.ts";
-import { waitForDaemon } from "../../lab/daemon.ts";
-import { approveServing } from "../../lab/kubernetes/approve-serving.ts";
-import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/helm.ts";
-import { waitForRollout } from "../../lab/kubernetes/install.ts";
-import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/kubectl.ts";
-import { inNode } from "../../lab/kubernetes/node-machine.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { approveServing } from "../../lab/kubernetes/control-plane/approve-serving.ts";
+import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
+import { chartFolder, helm, release, writeValues } from "../../lab/kubernetes/install/helm.ts";
+import { waitForRollout } from "../../lab/kubernetes/install/install.ts";
+import { inNode } from "../../lab/kubernetes/node/node-machine.ts";
 import {
   type ClusterPod,
   execInClusterPod,
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../../lab/kubernetes/workload.ts";
+} from "../../lab/kubernetes/workload/workload.ts";
 import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { peerPaths } from "../../lab/local-api.ts";
 import { runResult } from "../../lab/run-command.ts";
+import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { metric } from "../support/daemon-view.ts";
 import { useLab } from "../support/use-lab.ts";
+import { metric } from "../support/views/daemon-view.ts";
 
 /** n2 is behind a router that masquerades: the API server opens connections to its kubelet over the tailnet alone. */
 const lab = useLab({

@@ -1,12 +1,12 @@
 import { readdir } from "node:fs/promises";
 import { expect } from "vitest";
 import { hostRulePriority } from "../../../src/domain/kernel/kernel-constants.ts";
+import { asProgram } from "../../lab/headcni/wire.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { preferences } from "../../lab/local-api.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { type CommandLine, type CommandResult, run, runResult } from "../../lab/run-command.ts";
 import { stopService } from "../../lab/services.ts";
-import { asProgram } from "../../lab/wire.ts";
+import { preferences } from "../../lab/tailnet/local-api.ts";
 
 /** Ends the daemon of a node, and has `headcni --cleanup` take away the rest. */
 export async function cleanUp(lab: Lab, node: LabNode): Promise<void> {

@@ -1,10 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { tailscaledEnvironment } from "../../lab/host-tailscaled.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
-import { startProcess } from "../../lab/processes.ts";
+import { inNetns } from "../../lab/network/netns.ts";
+import { startProcess } from "../../lab/processes/processes.ts";
 import { run } from "../../lab/run-command.ts";
+import { tailscaledEnvironment } from "../../lab/tailnet/host-tailscaled.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 
 /** Runs a tailscaled with a node's tag, in the namespace of node `at`, that announces `prefix` until `leave` is called. */

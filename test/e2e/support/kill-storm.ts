@@ -1,16 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { waitForDaemon } from "../../lab/daemon.ts";
-import { readyPage } from "../../lab/daemon-pages.ts";
+import { waitForDaemon } from "../../lab/headcni/daemon.ts";
+import { readyPage } from "../../lab/headcni/daemon-pages.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
 import { netnsPrefix } from "../../lab/layout.ts";
-import { tailOf } from "../../lab/log-tail.ts";
-import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/netns.ts";
+import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/network/netns.ts";
+import { tailOf } from "../../lab/processes/log-tail.ts";
 import { runResult } from "../../lab/run-command.ts";
 import { killService, startService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { podKernelState } from "./kernel-view.ts";
 import { addressIn, callPlugin } from "./plugin-call.ts";
+import { podKernelState } from "./views/kernel-view.ts";
 
 /** What a storm came to; each list names what must never happen. */
 export type StormReport = {

@@ -19,7 +19,7 @@ import { runtimePaths } from "../../../src/config/runtime-paths.ts";
 import type { Wire } from "../../../src/ports/wire.ts";
 import type { TailnetRig } from "../../adapters/tailscale/tailnet-rig.ts";
 import { run } from "../../lab/run-command.ts";
-import { recorder } from "../../support/recorder.ts";
+import { recorder } from "../../support/machines/recorder.ts";
 
 /** What `ip -json address` says of a link. */
 interface Link {

@@ -1,11 +1,11 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { tailscaledEnvironment } from "../../lab/host-tailscaled.ts";
+import { runningWire } from "../../lab/headcni/wire.ts";
 import type { Lab, LabNode } from "../../lab/lab-types.ts";
-import { type ProcessIdentity, startProcess } from "../../lab/processes.ts";
+import { type ProcessIdentity, startProcess } from "../../lab/processes/processes.ts";
 import { run } from "../../lab/run-command.ts";
 import { killService, stopService } from "../../lab/services.ts";
-import { runningWire } from "../../lab/wire.ts";
+import { tailscaledEnvironment } from "../../lab/tailnet/host-tailscaled.ts";
 
 /** The end of the script by which the daemon of an earlier release became tailscaled: it kept a lock, and left its pid and start time. */
 const script = `

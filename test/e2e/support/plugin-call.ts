@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { LabNode } from "../../lab/lab-types.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { runResult } from "../../lab/run-command.ts";
 
 /** One call of the HeadCNI plugin as a runtime makes it, without cnitool in between. */

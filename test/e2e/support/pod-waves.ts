@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { makeSandboxes, removeSandboxes, type Sandbox } from "../../bench/sandboxes.ts";
+import { makeSandboxes, removeSandboxes, type Sandbox } from "../../bench/calls/sandboxes.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { callPlugin } from "./plugin-call.ts";

@@ -1,7 +1,7 @@
+import { nearest } from "../commands/nearest.ts";
 import { LabError } from "../lab-error.ts";
 import { nodeOf } from "../lab-store.ts";
 import type { Lab } from "../lab-types.ts";
-import { nearest } from "../nearest.ts";
 import { allAttacks } from "./all-attacks.ts";
 import { type Attack, type Finding, type Scene, verdictOf } from "./attack.ts";
 

@@ -24,8 +24,8 @@ export async function ensureTools(
   return {
     headscale: join(go.headscale, "headscale"),
     derper: join(go.tailscale, "derper"),
-    farStun: await compileC(join(import.meta.dirname, "..", "far-stun.c"), ["-static", "-s"]),
-    attacker: await compileC(join(import.meta.dirname, "..", "attacker.c"), ["-static", "-s"]),
+    farStun: await compileC(join(import.meta.dirname, "..", "tailnet", "far-stun.c"), ["-static", "-s"]),
+    attacker: await compileC(join(import.meta.dirname, "..", "network", "attacker.c"), ["-static", "-s"]),
     tailscale: join(go.tailscale, "tailscale"),
     tailscaled: join(go.tailscale, "tailscaled"),
     cnitool: join(go.plugins, "cnitool"),

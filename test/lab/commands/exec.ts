@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { kubectlCommand } from "../kubernetes/kubectl.ts";
-import { inNode } from "../kubernetes/node-machine.ts";
+import { kubectlCommand } from "../kubernetes/control-plane/kubectl.ts";
+import { inNode } from "../kubernetes/node/node-machine.ts";
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
-import { inNetns } from "../netns.ts";
+import { inNetns } from "../network/netns.ts";
 import { podOf } from "../pods.ts";
 import type { CommandLine } from "../run-command.ts";
 import { type Command, type CommandArguments, positionals, text } from "./command.ts";

@@ -1,6 +1,6 @@
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
-import { blockDirectPath, healNetwork, partitionNode, slowDown } from "../network-faults.ts";
+import { blockDirectPath, healNetwork, partitionNode, slowDown } from "../network/network-faults.ts";
 import {
   killService,
   labServiceNames,

@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { hostTailscaledLog } from "../host-tailscaled.ts";
+import { wireLog } from "../headcni/wire.ts";
 import { clusterOf, nodeLogFile } from "../kubernetes/cluster.ts";
-import { controlPlaneLog, controlPlanePrograms } from "../kubernetes/control-plane.ts";
-import { podLogCommand } from "../kubernetes/install.ts";
+import { controlPlaneLog, controlPlanePrograms } from "../kubernetes/control-plane/control-plane.ts";
+import { podLogCommand } from "../kubernetes/install/install.ts";
 import { LabError } from "../lab-error.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
 import type { Lab } from "../lab-types.ts";
 import type { CommandLine } from "../run-command.ts";
-import { wireLog } from "../wire.ts";
+import { hostTailscaledLog } from "../tailnet/host-tailscaled.ts";
 import { type Command, type CommandArguments, flag, positionals, text } from "./command.ts";
 
 const usage =

@@ -1,4 +1,4 @@
-import { cutPower, powerOn } from "../kubernetes/node-power.ts";
+import { cutPower, powerOn } from "../kubernetes/node/node-power.ts";
 import { nodeOf, openLab } from "../lab-store.ts";
 import { type Command, positionals, text } from "./command.ts";
 

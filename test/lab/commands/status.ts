@@ -1,7 +1,7 @@
-import { readyPage } from "../daemon-pages.ts";
+import { readyPage } from "../headcni/daemon-pages.ts";
 import { openLab } from "../lab-store.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
-import { networkFaults } from "../network-faults.ts";
+import { networkFaults } from "../network/network-faults.ts";
 import { listPods } from "../pods.ts";
 import { type Service, serviceProcess } from "../services.ts";
 import { type Command, commonOptions, flag, positionals, print, printJson, text } from "./command.ts";

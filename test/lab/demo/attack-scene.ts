@@ -1,5 +1,5 @@
 import { sawLine } from "../attacks/attack.ts";
-import { neighbourToRemotePods } from "../attacks/neighbour-to-pods.ts";
+import { neighbourToRemotePods } from "../attacks/neighbour/neighbour-to-pods.ts";
 import { sceneOf, tryAttack } from "../attacks/try-attack.ts";
 import type { Lab } from "../lab-types.ts";
 import type { Screen } from "./screen.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { waitForDaemon } from "../daemon.ts";
+import { waitForDaemon } from "../headcni/daemon.ts";
 import { nodeOf } from "../lab-store.ts";
 import type { Lab } from "../lab-types.ts";
 import { addPod, type Pod } from "../pods.ts";

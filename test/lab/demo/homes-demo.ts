@@ -1,8 +1,8 @@
 import { clusterOf } from "../kubernetes/cluster.ts";
-import { getJson } from "../kubernetes/kubectl.ts";
+import { getJson } from "../kubernetes/control-plane/kubectl.ts";
 import type { Lab } from "../lab-types.ts";
+import { underlayAddress } from "../network/underlay.ts";
 import type { Progress } from "../progress.ts";
-import { underlayAddress } from "../underlay.ts";
 import { showInstall } from "./install-scene.ts";
 import { showKubectl } from "./kubectl-scene.ts";
 import { showPaths } from "./paths-scene.ts";

@@ -1,12 +1,12 @@
-import { installChart } from "../kubernetes/install.ts";
-import { applyObjects, kubectl } from "../kubernetes/kubectl.ts";
+import { applyObjects, kubectl } from "../kubernetes/control-plane/kubectl.ts";
+import { installChart } from "../kubernetes/install/install.ts";
 import {
   type ClusterPod,
   execInClusterPod,
   waitForWorkload,
   workloadObjects,
   workloadPods,
-} from "../kubernetes/workload.ts";
+} from "../kubernetes/workload/workload.ts";
 import type { Lab } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";
 import { waitUntil } from "../wait-until.ts";

@@ -1,5 +1,5 @@
-import { podDeeds } from "../kubernetes/pod-deeds.ts";
-import { workloadPods } from "../kubernetes/workload.ts";
+import { podDeeds } from "../kubernetes/workload/pod-deeds.ts";
+import { workloadPods } from "../kubernetes/workload/workload.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { workload } from "./install-scene.ts";
 import { teller } from "./run-demo.ts";

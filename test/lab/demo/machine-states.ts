@@ -1,4 +1,4 @@
-import { liveMachines } from "../daemon-pages.ts";
+import { liveMachines } from "../headcni/daemon-pages.ts";
 import type { Lab } from "../lab-types.ts";
 import { type Screen, tableLines } from "./screen.ts";
 

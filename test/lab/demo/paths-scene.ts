@@ -1,5 +1,5 @@
 import type { Lab } from "../lab-types.ts";
-import { peerPaths } from "../local-api.ts";
+import { peerPaths } from "../tailnet/local-api.ts";
 import { type Screen, tableLines } from "./screen.ts";
 
 /** Prints by which path each node reaches each other one. True if there is one everywhere. */

@@ -1,9 +1,9 @@
-import { daemonGet } from "../daemon-pages.ts";
-import { headscale } from "../headscale.ts";
-import { kubectl } from "../kubernetes/kubectl.ts";
-import { cutPower } from "../kubernetes/node-power.ts";
-import { waitForWorkload } from "../kubernetes/workload.ts";
+import { daemonGet } from "../headcni/daemon-pages.ts";
+import { kubectl } from "../kubernetes/control-plane/kubectl.ts";
+import { cutPower } from "../kubernetes/node/node-power.ts";
+import { waitForWorkload } from "../kubernetes/workload/workload.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
+import { headscale } from "../tailnet/headscale.ts";
 import { waitUntil } from "../wait-until.ts";
 import { workload } from "./install-scene.ts";
 import { teller } from "./run-demo.ts";

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { release } from "../kubernetes/helm.ts";
-import { getJson, kubectl } from "../kubernetes/kubectl.ts";
-import { openClusterPod } from "../kubernetes/open-cluster-pod.ts";
-import { workloadPods } from "../kubernetes/workload.ts";
+import { getJson, kubectl } from "../kubernetes/control-plane/kubectl.ts";
+import { release } from "../kubernetes/install/helm.ts";
+import { openClusterPod } from "../kubernetes/workload/open-cluster-pod.ts";
+import { workloadPods } from "../kubernetes/workload/workload.ts";
 import { LabError } from "../lab-error.ts";
 import type { Lab } from "../lab-types.ts";
 import { startPodServer, startProbe, startRead } from "../traffic/traffic.ts";

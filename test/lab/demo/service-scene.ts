@@ -1,6 +1,6 @@
-import { getJson } from "../kubernetes/kubectl.ts";
-import { inNode } from "../kubernetes/node-machine.ts";
-import { type ClusterPod, whoPath, workloadPods } from "../kubernetes/workload.ts";
+import { getJson } from "../kubernetes/control-plane/kubectl.ts";
+import { inNode } from "../kubernetes/node/node-machine.ts";
+import { type ClusterPod, whoPath, workloadPods } from "../kubernetes/workload/workload.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { runResult } from "../run-command.ts";
 import { workload } from "./install-scene.ts";

@@ -1,4 +1,4 @@
-import { daemonGet } from "../daemon-pages.ts";
+import { daemonGet } from "../headcni/daemon-pages.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { type Screen, tableLines } from "./screen.ts";
 

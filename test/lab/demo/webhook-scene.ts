@@ -1,5 +1,5 @@
-import { kubectl } from "../kubernetes/kubectl.ts";
-import { startWebhook, webhookRefusal } from "../kubernetes/webhook.ts";
+import { kubectl } from "../kubernetes/control-plane/kubectl.ts";
+import { startWebhook, webhookRefusal } from "../kubernetes/workload/webhook.ts";
 import type { Lab } from "../lab-types.ts";
 import { teller } from "./run-demo.ts";
 import type { Screen } from "./screen.ts";

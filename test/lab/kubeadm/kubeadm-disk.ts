@@ -1,7 +1,7 @@
 import { copyFile, cp, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { chartFolder } from "../kubernetes/helm.ts";
-import { copyImageStore } from "../kubernetes/image-store.ts";
+import { copyImageStore } from "../kubernetes/images/image-store.ts";
+import { chartFolder } from "../kubernetes/install/helm.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import type { KubeadmTools } from "./kubeadm-types.ts";
 

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { access, mkdtemp, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheFolder } from "../build/go-tools.ts";
-import { installFile, installWithLibraries } from "../kubernetes/image-files.ts";
-import { type ImageSource, writeImageArchive } from "../kubernetes/oci-image.ts";
+import { installFile, installWithLibraries } from "../kubernetes/images/image-files.ts";
+import { type ImageSource, writeImageArchive } from "../kubernetes/images/oci-image.ts";
 import type { Progress } from "../progress.ts";
 import { run } from "../run-command.ts";
 

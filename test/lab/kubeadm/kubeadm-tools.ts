@@ -6,8 +6,8 @@ import { ensurePackages } from "../build/debian-packages.ts";
 import { ensureGoModule } from "../build/go-tools.ts";
 import { ensureHelm } from "../build/helm-tool.ts";
 import { kubernetesModule } from "../kubernetes/cluster-tools.ts";
-import { ensureImageStore } from "../kubernetes/image-store.ts";
-import { imageNames } from "../kubernetes/lab-images.ts";
+import { ensureImageStore } from "../kubernetes/images/image-store.ts";
+import { imageNames } from "../kubernetes/images/lab-images.ts";
 import type { Progress } from "../progress.ts";
 import { ensureKubeadmImages, pauseImageOf } from "./kubeadm-images.ts";
 import type { KubeadmTools } from "./kubeadm-types.ts";
@@ -30,7 +30,10 @@ export async function ensureKubeadmTools(progress: Progress): Promise<KubeadmToo
     { folder: "coredns", what: "CoreDNS 1.13.1", linkerFlags: "" },
     progress,
   );
-  const init = await compileC(join(import.meta.dirname, "..", "kubernetes", "init.c"), ["-static", "-s"]);
+  const init = await compileC(join(import.meta.dirname, "..", "kubernetes", "node", "init.c"), [
+    "-static",
+    "-s",
+  ]);
   const helm = await ensureHelm(progress);
   const programs = { kubernetes, coredns: join(coredns, "coredns"), init };
   const archives = [

@@ -8,8 +8,8 @@ import { ensureHelm } from "../build/helm-tool.ts";
 import { LabError } from "../lab-error.ts";
 import type { Progress } from "../progress.ts";
 import type { ClusterOptions, ClusterTools, InstallTools } from "./cluster-types.ts";
-import { ensureImageStore } from "./image-store.ts";
-import { ensureLabImages, imageNames } from "./lab-images.ts";
+import { ensureImageStore } from "./images/image-store.ts";
+import { ensureLabImages, imageNames } from "./images/lab-images.ts";
 
 const kubernetesVersion = "1.36.3";
 const versionStamp = "k8s.io/component-base/version";
@@ -49,7 +49,7 @@ export async function ensureClusterTools(
     { folder: "coredns", what: "CoreDNS 1.13.1", linkerFlags: "" },
     progress,
   );
-  const init = await compileC(join(import.meta.dirname, "init.c"), ["-static", "-s"]);
+  const init = await compileC(join(import.meta.dirname, "node", "init.c"), ["-static", "-s"]);
   const programs = { init, busybox: await onPath("busybox"), coredns: join(coredns, "coredns") };
   const images = await ensureLabImages(programs, progress);
   // Go names a program after its package's folder.

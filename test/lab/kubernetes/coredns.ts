@@ -1,5 +1,5 @@
 import type { Cluster } from "./cluster.ts";
-import { imageNames } from "./lab-images.ts";
+import { imageNames } from "./images/lab-images.ts";
 
 const namespace = "kube-system";
 const name = "coredns";

@@ -1,10 +1,10 @@
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { headscaleConfig, headscalePolicy, nodeTag } from "../headscale.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
-import { importImages } from "./containerd.ts";
-import { applyObjects, kubectl } from "./kubectl.ts";
-import { writeImageArchive } from "./oci-image.ts";
+import { headscaleConfig, headscalePolicy, nodeTag } from "../tailnet/headscale.ts";
+import { applyObjects, kubectl } from "./control-plane/kubectl.ts";
+import { writeImageArchive } from "./images/oci-image.ts";
+import { importImages } from "./node/containerd.ts";
 
 const name = "headscale";
 const image = "localhost/headcni/headscale:lab";

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lab, LabNode } from "../lab-types.ts";
-import { inNetns, ipBatch, setSysctls } from "../netns.ts";
+import { inNetns, ipBatch, setSysctls } from "../network/netns.ts";
 import { run } from "../run-command.ts";
 
 /**

@@ -1,16 +1,16 @@
 import type { Lab, LabNode } from "../lab-types.ts";
-import { ipBatch } from "../netns.ts";
+import { ipBatch } from "../network/netns.ts";
 import type { Progress } from "../progress.ts";
 import { clusterOf } from "./cluster.ts";
-import { startContainerd } from "./containerd.ts";
-import { startControlPlane } from "./control-plane.ts";
+import { startControlPlane } from "./control-plane/control-plane.ts";
+import { applyObjects, kubectl } from "./control-plane/kubectl.ts";
 import { corednsObjects } from "./coredns.ts";
-import { daemonRoleObjects } from "./daemon-role.ts";
-import { modeLabels } from "./helm.ts";
-import { installChart } from "./install.ts";
-import { startKubeProxy } from "./kube-proxy.ts";
-import { applyObjects, kubectl } from "./kubectl.ts";
-import { nodeObject, startKubelet } from "./kubelet.ts";
+import { daemonRoleObjects } from "./install/daemon-role.ts";
+import { modeLabels } from "./install/helm.ts";
+import { installChart } from "./install/install.ts";
+import { startContainerd } from "./node/containerd.ts";
+import { startKubeProxy } from "./node/kube-proxy.ts";
+import { nodeObject, startKubelet } from "./node/kubelet.ts";
 
 /**
  * Starts Kubernetes on a lab that has its certificates, whose nodes have booted and whose pod network is up or coming up; `tailnet`

@@ -71,7 +71,7 @@ mount -t tmpfs -o mode=1777 "$NODE_NAME-shm" "$root/dev/shm"
 if [ -n "$NODE_PACKAGES" ]; then
   # kubelet reads the kernel's log, which is the machine's: an empty one.
   ln -s null "$root/dev/kmsg"
-  . "$(dirname "$0")/../kubernetes/kubelet-sysctls.sh"
+  . "$(dirname "$0")/../kubernetes/node/kubelet-sysctls.sh"
 fi
 
 bind "$NODE_CNI_BIN" "$root/opt/cni/bin"

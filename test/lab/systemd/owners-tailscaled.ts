@@ -1,7 +1,7 @@
 import { copyFile, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { relayEnvironment, tailscaledEnvironment } from "../host-tailscaled.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
+import { relayEnvironment, tailscaledEnvironment } from "../tailnet/host-tailscaled.ts";
 
 /** That of tailscaled's package (cmd/tailscaled/tailscaled.service of tailscale.com 1.102.3), which has it in /usr/sbin. */
 const unit = `[Unit]

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { copyFile, cp, lstat, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { makeContext } from "../../../deploy/image/image-context.ts";
-import { daemonConfig } from "../daemon-config.ts";
+import { daemonConfig } from "../headcni/daemon-config.ts";
 import { placeKubeadm } from "../kubeadm/kubeadm-disk.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import type { Progress } from "../progress.ts";

@@ -1,8 +1,8 @@
 import { ensurePackages } from "../build/debian-packages.ts";
-import { bootNode, inNode, nodeInit, processOnNode } from "../kubernetes/node-machine.ts";
-import { cutPower, powerOn } from "../kubernetes/node-power.ts";
+import { bootNode, inNode, nodeInit, processOnNode } from "../kubernetes/node/node-machine.ts";
+import { cutPower, powerOn } from "../kubernetes/node/node-power.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
-import type { ProcessIdentity } from "../processes.ts";
+import type { ProcessIdentity } from "../processes/processes.ts";
 import type { Progress } from "../progress.ts";
 import { type CommandLine, type CommandResult, runResult } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";

@@ -3,9 +3,9 @@ import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import { LabError } from "../lab-error.ts";
 import type { Lab } from "../lab-types.ts";
-import { inNetns } from "../netns.ts";
+import { inNetns } from "../network/netns.ts";
 import type { Pod } from "../pods.ts";
-import { startProcess } from "../processes.ts";
+import { startProcess } from "../processes/processes.ts";
 import { type CommandLine, run, runResult } from "../run-command.ts";
 import { waitUntil } from "../wait-until.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { cleanupMachine } from "../../../machines/cleanup/cleanup-machine.ts";
-import { broken, brokenFailure, type Deed, drive } from "../../support/drive.ts";
+import { broken, brokenFailure, type Deed, drive } from "../../support/machines/drive.ts";
 
 const prefixes = ["10.244.1.0/24"];
 const confirm: Deed = { start: "confirm", input: { prefixes } };

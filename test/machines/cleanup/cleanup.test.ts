@@ -3,9 +3,9 @@ import { createActor } from "xstate";
 import { cleanupMachine } from "../../../machines/cleanup/cleanup-machine.ts";
 import { leftLines } from "../../../src/domain/cleanup-report.ts";
 import { type CleanupEffect, cleanupEffects, cleanupOrder } from "../../support/cleanup-effects.ts";
-import { manualClock } from "../../support/manual-clock.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 test("every transition of the cleanup machine can be taken", async () => {
   await walkAllTransitions(cleanupMachine, {

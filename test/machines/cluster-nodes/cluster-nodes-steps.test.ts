@@ -3,7 +3,7 @@ import { clusterNodesMachine } from "../../../machines/cluster-nodes/cluster-nod
 import type { WatchReport } from "../../../machines/watch/watch-events.ts";
 import type { ClusterNode } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import { clusterNode } from "../../support/cluster-node.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const node = (index: number, more: Partial<ClusterNode> = {}): ClusterNode =>
   clusterNode(`n${index}`, [`10.244.${index}.0/24`], more);

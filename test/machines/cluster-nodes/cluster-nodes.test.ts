@@ -10,9 +10,9 @@ import type { WatchReport } from "../../../machines/watch/watch-events.ts";
 import { watchMachine } from "../../../machines/watch/watch-machine.ts";
 import type { NodeBinding } from "../../../src/domain/kubernetes/node-bindings.ts";
 import { clusterNode } from "../../support/cluster-node.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const peer = clusterNode("n2", ["10.244.2.0/24"]);
 const nodes = (...items: (typeof peer)[]): WatchReport<"nodes"> => ({

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { nodeListMachine } from "../../../machines/cluster-nodes/node-list-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { NodeBinding } from "../../../src/domain/kubernetes/node-bindings.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const bind = (index: number): NodeBinding => ({
   ...{ prefix: `10.244.${index}.0/24`, nodeId: `${index}`, node: `n${index}`, uid: `u${index}` },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { CniEvent } from "../../../machines/cni/cni-events.ts";
 import { cniMachine } from "../../../machines/cni/cni-machine.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const failure = { code: "EADDRINUSE", message: "another daemon answers on the socket" };
 const received = (exchangeId: string): CniEvent => ({

@@ -10,9 +10,9 @@ import { cniMachine } from "../../../machines/cni/cni-machine.ts";
 import type { PodsCall } from "../../../machines/pods/pods-events.ts";
 import type { ExchangeReply } from "../../../machines/request/request-events.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const failure = { code: "EADDRINUSE", message: "another daemon answers on the socket" };
 const received = (exchangeId: string, command: "ADD" | "STATUS" = "ADD") =>

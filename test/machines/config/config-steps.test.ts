@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { configMachine } from "../../../machines/config/config-machine.ts";
 import type { ConfigReview } from "../../../src/domain/config-change.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const change = { path: "logging.level", from: '"info"', to: '"debug"' };
 const same: ConfigReview = { changes: [], refused: [], problems: [] };

@@ -2,8 +2,8 @@ import { test } from "vitest";
 import type { ConfigReport } from "../../../machines/config/config-machine.ts";
 import { configMachine } from "../../../machines/config/config-machine.ts";
 import type { ConfigReview } from "../../../src/domain/config-change.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const nothing: ConfigReview = { changes: [], refused: [], problems: [] };
 const change = { path: "logging.level", from: '"info"', to: '"debug"' };

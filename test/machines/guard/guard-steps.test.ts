@@ -3,7 +3,7 @@ import type { GuardEvent } from "../../../machines/guard/guard-events.ts";
 import { guardMachine } from "../../../machines/guard/guard-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { GuardInvariant } from "../../../src/domain/guard/guard-invariants.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const ownPrefixes = ["10.244.1.0/24"];
 const services = ["10.97.0.0/24"];

@@ -11,10 +11,10 @@ import type {
 } from "../../../machines/guard/guard-events.ts";
 import { guardMachine } from "../../../machines/guard/guard-machine.ts";
 import type { GuardInvariant } from "../../../src/domain/guard/guard-invariants.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const ownPrefixes = ["10.244.1.0/24"];
 const services = ["10.97.0.0/24"];

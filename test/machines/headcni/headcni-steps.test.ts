@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { HeadcniEvent, HeadcniSettings } from "../../../machines/headcni/headcni-events.ts";
 import { headcniMachine } from "../../../machines/headcni/headcni-machine.ts";
-import { drive } from "../../support/drive.ts";
 import { kubernetes, settings } from "../../support/headcni-settings.ts";
+import { drive } from "../../support/machines/drive.ts";
 
 const prefixes = ["10.244.1.0/24"];
 const failure = { code: "WORKER_DIED", message: "the kernel worker died" };

@@ -9,10 +9,10 @@ import { readinessMachine } from "../../../machines/readiness/readiness-machine.
 import { ownNode } from "../../support/cluster-node.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { kubernetes, settings } from "../../support/headcni-settings.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const own = ownNode("n1", []);
 const failure = { code: "WORKER_DIED", message: "the kernel worker died" };

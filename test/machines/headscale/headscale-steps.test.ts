@@ -3,7 +3,7 @@ import type { HeadscaleEvent } from "../../../machines/headscale/headscale-jobs.
 import { headscaleMachine } from "../../../machines/headscale/headscale-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import { HeadcniError } from "../../../src/domain/failure.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const input = { authenticates: true, tags: ["tag:k8s-node"], hostnamePrefix: "x-", seed: "n1" };
 const probe = { start: "probe", input: { authenticates: true } };

@@ -2,8 +2,8 @@ import { test } from "vitest";
 import type { ApprovalReply, AuthKeyReply } from "../../../machines/headscale/headscale-jobs.ts";
 import { headscaleMachine } from "../../../machines/headscale/headscale-machine.ts";
 import { HeadscaleRequestError } from "../../../src/adapters/headscale/headscale-error.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const refused = new HeadscaleRequestError("401", { code: "UNAUTHORIZED" });
 const away = new HeadscaleRequestError("away", { code: "UNREACHABLE", reason: "ECONNREFUSED" });

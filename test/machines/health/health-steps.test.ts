@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { HealthFact, HealthInput } from "../../../machines/health/health-events.ts";
 import { healthMachine } from "../../../machines/health/health-machine.ts";
-import { type Deed, drive, recipient } from "../../support/drive.ts";
+import { type Deed, drive, recipient } from "../../support/machines/drive.ts";
 
 const failure = { code: "EADDRINUSE", message: "in use" };
 const allWell: readonly HealthFact[] = [

@@ -7,8 +7,8 @@ import { healthMachine } from "../../../machines/health/health-machine.ts";
 import { levelOf } from "../../../machines/health/health-setup.ts";
 import type { OwnNodeEvent } from "../../../machines/own-node/own-node-events.ts";
 import type { ReadinessEvent } from "../../../machines/readiness/readiness-events.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const failure = { code: "EADDRINUSE", message: "listen EADDRINUSE /run/headcni/cni.sock" };
 const input: HealthInput = { authKeyFrom: "credentials", kubernetes: true, provenBefore: false };

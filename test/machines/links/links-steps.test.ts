@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { linksMachine } from "../../../machines/links/links-machine.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 test("links gather, go with one deletion, and each pod is told once", () => {
   const links = drive(linksMachine, undefined);

@@ -1,7 +1,7 @@
 import { test } from "vitest";
 import { type LinkGone, linksMachine } from "../../../machines/links/links-machine.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 test("walks all its transitions", async () => {
   const pod = recorder<LinkGone>();

@@ -5,8 +5,8 @@ import {
 } from "../../../machines/own-node/node-address-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { NodeAddressing } from "../../../src/domain/kubernetes/node-address.ts";
-import { broken, brokenFailure, counted, drive } from "../../support/drive.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { broken, brokenFailure, counted, drive } from "../../support/machines/drive.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const hostname = { type: "Hostname", address: "n1" };
 const having = (address: string, more: Partial<NodeAddressing> = {}): NodeAddressing => ({

@@ -5,7 +5,7 @@ import {
 } from "../../../machines/own-node/node-condition-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { NetworkCondition } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
-import { broken, brokenFailure, counted, drive } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive } from "../../support/machines/drive.ts";
 
 const good: NetworkCondition = { status: "False", reason: "HeadcniServes", message: "well" };
 const bad: NetworkCondition = { status: "True", reason: "TailnetDown", message: "down" };

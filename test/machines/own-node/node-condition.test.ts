@@ -5,9 +5,9 @@ import {
   nodeConditionMachine,
 } from "../../../machines/own-node/node-condition-machine.ts";
 import type { NetworkCondition } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
-import { manualClock } from "../../support/manual-clock.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const good: NetworkCondition = { status: "False", reason: "HeadcniServes", message: "fine" };
 const bad: NetworkCondition = { status: "True", reason: "TailnetDown", message: "no peer" };

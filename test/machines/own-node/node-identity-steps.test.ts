@@ -4,8 +4,8 @@ import {
   nodeIdentityMachine,
 } from "../../../machines/own-node/node-identity-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
-import { broken, brokenFailure, counted, drive } from "../../support/drive.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { broken, brokenFailure, counted, drive } from "../../support/machines/drive.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const wanted = (nodeId: string): NodeIdentityEvent => ({ type: "identity.wanted", nodeId });
 const seen = (nodeId: string | null): NodeIdentityEvent => ({ type: "identity.seen", nodeId });

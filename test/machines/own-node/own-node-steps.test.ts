@@ -3,7 +3,7 @@ import type { OwnNodeEvent } from "../../../machines/own-node/own-node-events.ts
 import { ownNodeMachine } from "../../../machines/own-node/own-node-machine.ts";
 import type { NetworkCondition, OwnNode } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import { ownNode } from "../../support/cluster-node.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
 
 const prefixes = ["10.244.1.0/24"];
 const own = ownNode("n1", prefixes);

@@ -11,10 +11,10 @@ import type { PodsCommand } from "../../../machines/pods/pods-events.ts";
 import { watchMachine } from "../../../machines/watch/watch-machine.ts";
 import type { OwnNode } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import { ownNode } from "../../support/cluster-node.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const own = ownNode("n1", ["10.244.1.0/24"]);
 const moved: OwnNode = { ...own, podCidrs: ["10.244.7.0/24"] };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ownerFeedMachine } from "../../../machines/owner/owner-feed-machine.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 import { facts } from "../../support/owner-desk.ts";
 
 const process = { pid: 42, startTime: "1000" };

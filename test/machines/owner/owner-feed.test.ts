@@ -1,9 +1,9 @@
 import { test } from "vitest";
 import type { OwnerRead, OwnerUnread } from "../../../machines/owner/owner-events.ts";
 import { ownerFeedMachine } from "../../../machines/owner/owner-feed-machine.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { facts } from "../../support/owner-desk.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const process = { pid: 42, startTime: "1000" };
 

@@ -4,7 +4,7 @@ import { backoffDelay } from "../../../src/domain/backoff.ts";
 import { HeadcniError } from "../../../src/domain/failure.ts";
 import type { OwnerFacts } from "../../../src/domain/owner/owner-facts.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 import { facts, terms } from "../../support/owner-desk.ts";
 
 const wanted = { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseRoutes: ["10.244.1.0/24"] };

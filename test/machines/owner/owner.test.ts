@@ -7,10 +7,10 @@ import type { StatusChanged, TailnetFact } from "../../../machines/tailnet/tailn
 import { OwnerError } from "../../../src/adapters/owner/owner-error.ts";
 import type { OwnerFacts } from "../../../src/domain/owner/owner-facts.ts";
 import { ownerHindrance, ownerProblems } from "../../../src/domain/owner/owner-problem.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { facts, terms, wishes } from "../../support/owner-desk.ts";
-import { recorder } from "../../support/recorder.ts";
 import { wanted } from "../../support/tailnet-desk.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 type Told = GuardEvent | OwnerJudged | StatusChanged | TailnetFact;
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { podReportsMachine } from "../../../machines/pod-watch/pod-reports-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import { HeadcniError } from "../../../src/domain/failure.ts";
-import { broken, brokenFailure, counted, drive } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive } from "../../support/machines/drive.ts";
 
 const report = (uid: string) => ({
   pod: { namespace: "default", name: uid, uid },

@@ -7,9 +7,9 @@ import {
 } from "../../../machines/pod-watch/pod-reports-machine.ts";
 import { KubernetesRequestError } from "../../../src/adapters/kubernetes/kubernetes-error.ts";
 import type { PodReport, PostedReport } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
-import { manualClock } from "../../support/manual-clock.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const away = new KubernetesRequestError("away", { code: "UNREACHABLE", reason: "ECONNREFUSED" });
 const forbidden = new KubernetesRequestError("no", { code: "FORBIDDEN", text: "no" });

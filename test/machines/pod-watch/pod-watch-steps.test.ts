@@ -4,7 +4,7 @@ import { podWatchMachine } from "../../../machines/pod-watch/pod-watch-machine.t
 import { detachRequest } from "../../../src/domain/attachment/attachment.ts";
 import type { NodePod } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import type { KnownAttachment } from "../../../src/domain/kubernetes/pod-watch-join.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const graceMs = 120_000;
 const pod = (uid: string): NodePod => ({ uid, runtimeUid: uid, namespace: "default", name: `pod-${uid}` });

@@ -11,10 +11,10 @@ import type { PodsCall } from "../../../machines/pods/pods-events.ts";
 import { watchMachine } from "../../../machines/watch/watch-machine.ts";
 import type { NodePod } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import type { KnownAttachment } from "../../../src/domain/kubernetes/pod-watch-join.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const graceMs = 120_000;
 const pod = (uid: string, more: Partial<NodePod> = {}): NodePod => ({

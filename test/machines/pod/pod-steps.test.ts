@@ -6,7 +6,7 @@ import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import { HeadcniError } from "../../../src/domain/failure.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
 
 const planWith = (address: string) =>
   planAttachment(

@@ -13,9 +13,9 @@ import type { AttachedLinks, AttachmentPlan, Mismatch } from "../../../src/domai
 import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.ts";
 import { type Failure, HeadcniError } from "../../../src/domain/failure.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const node = { routerAddresses: ["10.244.1.1"], mtu: 1280 };
 const plan = planAttachment(cniRequest("ADD", "c1"), node, { addresses: ["10.244.1.7"], order: 0 });

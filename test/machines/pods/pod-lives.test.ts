@@ -9,9 +9,9 @@ import { requestMachine } from "../../../machines/request/request-machine.ts";
 import type { Recipient } from "../../../machines/support/recipient.ts";
 import type { AttachedLinks, AttachmentPlan } from "../../../src/domain/attachment/attachment.ts";
 import { add, cniRequest, del } from "../../support/cni-requests.ts";
-import { fakePodNetwork } from "../../support/fake-pod-network.ts";
+import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
+import { recorder } from "../../support/machines/recorder.ts";
 import { openPods, podsSettings, startPods } from "../../support/pods-desk.ts";
-import { recorder } from "../../support/recorder.ts";
 import { until } from "../../support/until.ts";
 
 const lives = 5_000;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { aliasNetwork } from "../../../src/domain/attachment/link-alias.ts";
 import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.ts";
 import { add, cniRequest, del } from "../../support/cni-requests.ts";
-import { fakePodNetwork } from "../../support/fake-pod-network.ts";
+import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
 import { openPods, startPods } from "../../support/pods-desk.ts";
 import { until } from "../../support/until.ts";
 

@@ -4,7 +4,7 @@ import type { ObservedAttachment } from "../../../src/domain/attachment/attachme
 import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.ts";
 import type { AddressHints } from "../../../src/ports/address-hints.ts";
 import { add, cniRequest, del } from "../../support/cni-requests.ts";
-import { fakePodNetwork } from "../../support/fake-pod-network.ts";
+import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
 import { openPods, startPods } from "../../support/pods-desk.ts";
 import { until } from "../../support/until.ts";
 

@@ -6,7 +6,7 @@ import type { ObservedAttachment } from "../../../src/domain/attachment/attachme
 import { planAttachment, planOfObserved } from "../../../src/domain/attachment/pod-network-plan.ts";
 import type { CniRequest } from "../../../src/protocol/wire-types.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
 
 const prefixes = ["10.244.1.0/24"];
 const settings: PodsSettings = { mtu: 1280, strategy: "sequential", restMs: 30_000, seed: 1 };

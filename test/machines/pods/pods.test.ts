@@ -3,10 +3,10 @@ import type { Attachment } from "../../../machines/pods/pods-context.ts";
 import type { PodAnswer, PodsReport } from "../../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../../machines/pods/pods-machine.ts";
 import { add, cniRequest, del } from "../../support/cni-requests.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { openPods, podsSettings } from "../../support/pods-desk.ts";
-import { recorder } from "../../support/recorder.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 describe("ADD", () => {
   test("answers with the attachment's address, interfaces and routes", async () => {

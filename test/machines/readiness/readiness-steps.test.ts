@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ReadinessSettings } from "../../../machines/readiness/readiness-events.ts";
 import { readinessMachine } from "../../../machines/readiness/readiness-machine.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const prefixes = ["10.244.1.0/24"];
 const record = { start: "recordProof", input: { podCidrs: prefixes } };

@@ -1,7 +1,7 @@
 import { test } from "vitest";
 import { readinessMachine } from "../../../machines/readiness/readiness-machine.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 test("the readiness machine takes every transition", async () => {
   await walkAllTransitions(readinessMachine, {

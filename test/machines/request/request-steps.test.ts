@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { requestMachine } from "../../../machines/request/request-machine.ts";
 import type { WireCommand } from "../../../src/protocol/wire-types.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
-import { drive, recipient } from "../../support/drive.ts";
+import { drive, recipient } from "../../support/machines/drive.ts";
 
 const ready = { ready: true, reason: "" };
 const validAttachments = [{ containerId: "c1", ifname: "eth0" }];

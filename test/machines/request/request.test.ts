@@ -5,9 +5,9 @@ import type { ExchangeReply } from "../../../machines/request/request-events.ts"
 import { requestMachine } from "../../../machines/request/request-machine.ts";
 import { type WireCommand, wireCommands } from "../../../src/protocol/wire-types.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const ready = { ready: true, reason: "" };
 const result = { cniVersion: "1.1.0", interfaces: [], ips: [], routes: [], dns: {} } as const;

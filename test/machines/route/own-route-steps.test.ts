@@ -3,7 +3,7 @@ import { ownRouteMachine } from "../../../machines/route/own-route-machine.ts";
 import { unknownRoute } from "../../../machines/route/own-route-setup.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { OwnRouteFacts } from "../../../src/domain/tailnet/route-facts.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const prefix = "10.244.1.0/24";
 const ready: OwnRouteFacts = {

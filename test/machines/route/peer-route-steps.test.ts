@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { peerRouteMachine } from "../../../machines/route/peer-route-machine.ts";
 import type { PeerRouteFacts } from "../../../src/domain/tailnet/route-facts.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const prefix = "10.244.2.0/24";
 const announced: PeerRouteFacts = {

@@ -7,10 +7,10 @@ import { peerRouteMachine } from "../../../machines/route/peer-route-machine.ts"
 import type { RouteReport } from "../../../machines/route/route-events.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { OwnRouteFacts, PeerRouteFacts } from "../../../src/domain/tailnet/route-facts.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const down: OwnRouteFacts = {
   ready: false,

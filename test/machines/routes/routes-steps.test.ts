@@ -5,7 +5,7 @@ import { routesMachine } from "../../../machines/routes/routes-machine.ts";
 import type { PeerRouteFacts } from "../../../src/domain/tailnet/route-facts.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
 import type { TailnetPeer, TailnetStatus } from "../../../src/domain/tailnet/tailnet-status.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
 
 const own = "10.244.1.0/24";
 const theirs = "10.244.2.0/24";

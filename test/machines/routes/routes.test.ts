@@ -8,9 +8,9 @@ import type { RoutesEvent, RoutesFact } from "../../../machines/routes/routes-ev
 import { routesMachine } from "../../../machines/routes/routes-machine.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
 import type { TailnetPeer, TailnetStatus } from "../../../src/domain/tailnet/tailnet-status.ts";
-import { recorder } from "../../support/recorder.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const own = "10.244.1.0/24";
 const self = {

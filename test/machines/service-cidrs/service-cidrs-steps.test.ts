@@ -3,8 +3,8 @@ import { serviceCidrsMachine } from "../../../machines/service-cidrs/service-cid
 import type { WatchReport } from "../../../machines/watch/watch-events.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { ServiceCidr } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const source = "serviceCidrs";
 const cidr = (name: string, ...prefixes: string[]): ServiceCidr => ({ name, prefixes });

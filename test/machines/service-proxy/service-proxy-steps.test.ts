@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { serviceProxyMachine } from "../../../machines/service-proxy/service-proxy-machine.ts";
 import type { ServiceProxy } from "../../../src/domain/kubernetes/service-proxy.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const look = { start: "look" };
 const told = (proxy: ServiceProxy) => ({ to: "health", type: "serviceProxy.found", proxy });

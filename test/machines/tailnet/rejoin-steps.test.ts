@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { rejoinMachine } from "../../../machines/tailnet/rejoin-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
-import { broken, brokenFailure, counted, drive } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive } from "../../support/machines/drive.ts";
 
 const readClock = { start: "readClock" };
 const probe = { start: "probe", input: { limitMs: 500 } };

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { createActor, fromPromise } from "xstate";
 import { rejoinMachine } from "../../../machines/tailnet/rejoin-machine.ts";
-import { manualClock } from "../../support/manual-clock.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 test("every transition of the rejoin machine can be taken", async () => {
   await walkAllTransitions(rejoinMachine, {

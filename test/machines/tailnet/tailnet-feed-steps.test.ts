@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { tailnetFeedMachine } from "../../../machines/tailnet/tailnet-feed-machine.ts";
 import { pulseOf } from "../../../src/domain/tailnet/tailnet-status.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 import { online } from "../../support/tailnet-desk.ts";
 
 const process = { pid: 42, startTime: "1000" };

@@ -11,10 +11,10 @@ import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
 import { pulseOf } from "../../../src/domain/tailnet/tailnet-status.ts";
 import { createLogger } from "../../../src/observe/logs/logger.ts";
 import { createMachineObserver } from "../../../src/observe/machines/machine-observer.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const process: TailscaledIdentity = { pid: 42, startTime: "1000" };
 const wanted: WantedTailnet = { controlUrl: "http://hs", hostname: "n1", advertiseRoutes: [] };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { tailnetLoginMachine } from "../../../machines/tailnet/tailnet-login-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const wanted = { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseRoutes: ["10.244.1.0/24"] };
 const examine = { start: "hasNodeKey" };

@@ -3,10 +3,10 @@ import { createActor, fromPromise } from "xstate";
 import type { HeadscaleEvent } from "../../../machines/headscale/headscale-jobs.ts";
 import type { TailnetEvent, WantedTailnet } from "../../../machines/tailnet/tailnet-events.ts";
 import { tailnetLoginMachine } from "../../../machines/tailnet/tailnet-login-machine.ts";
-import { manualClock } from "../../support/manual-clock.ts";
-import { recorder } from "../../support/recorder.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const wanted: WantedTailnet = { controlUrl: "http://hs", hostname: "n1", advertiseRoutes: [] };
 const refusal = { type: "login.refused", text: "authkey expired" } as const;

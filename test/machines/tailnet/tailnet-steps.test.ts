@@ -3,7 +3,7 @@ import type { TailnetEvent, TailnetInput } from "../../../machines/tailnet/tailn
 import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
 import type { TailnetStatus } from "../../../src/domain/tailnet/tailnet-status.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
 import { loggedOut, offline, online, peer, read, wanted } from "../../support/tailnet-desk.ts";
 
 const process = { pid: 42, startTime: "1000" };

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { StatusChanged, TailnetFact } from "../../../machines/tailnet/tailnet-events.ts";
 import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
-import { recorder } from "../../support/recorder.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import {
   alone,
   inputOf,
@@ -14,7 +15,6 @@ import {
   startTailnet,
 } from "../../support/tailnet-desk.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 test("every transition of the tailnet machine can be taken", async () => {
   await walkAllTransitions(tailnetMachine, {

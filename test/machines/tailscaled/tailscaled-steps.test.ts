@@ -3,7 +3,7 @@ import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machi
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import { HeadcniError } from "../../../src/domain/failure.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const wanted = { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseRoutes: ["10.244.1.0/24"] };
 const found = { pid: 42, startTime: "1000", attended: true };

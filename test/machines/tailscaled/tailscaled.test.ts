@@ -5,9 +5,9 @@ import type { StatusChanged, TailnetFact } from "../../../machines/tailnet/tailn
 import type { FoundTailscaled, TailscaledInput } from "../../../machines/tailscaled/tailscaled-machine.ts";
 import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machine.ts";
 import { WireError } from "../../../src/adapters/wire/wire-error.ts";
-import { recorder } from "../../support/recorder.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { wanted } from "../../support/tailnet-desk.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const found: FoundTailscaled = { pid: 42, startTime: "1000", attended: true };
 const gone = new WireError("headcni-wire is gone", { code: "WIRE_GONE", pid: 1 });

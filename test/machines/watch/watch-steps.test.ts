@@ -3,7 +3,7 @@ import type { WatchEvent } from "../../../machines/watch/watch-events.ts";
 import { watchMachine } from "../../../machines/watch/watch-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import { clusterNode } from "../../support/cluster-node.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const node = clusterNode("n2", ["10.244.2.0/24"]);
 const listed: WatchEvent = { type: "watch.listed", source: "nodes", items: [node], cursor: "10" };

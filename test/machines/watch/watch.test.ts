@@ -1,8 +1,8 @@
 import { test } from "vitest";
 import type { WatchEvent, WatchReport } from "../../../machines/watch/watch-events.ts";
 import { watchMachine } from "../../../machines/watch/watch-machine.ts";
-import { recorder } from "../../support/recorder.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { recorder } from "../../support/machines/recorder.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const item = { name: "a", prefixes: ["10.97.0.0/24"] };
 const listed: WatchEvent = { type: "watch.listed", source: "serviceCidrs", items: [item], cursor: "10" };

@@ -5,8 +5,8 @@ import { allowlistMachine } from "../../../machines/wire/allowlist-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { NodeBinding } from "../../../src/domain/kubernetes/node-bindings.ts";
 import type { Believed, Netmap, ServedRoutes } from "../../../src/domain/tailnet/believed-prefixes.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/drive.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
+import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const prefix = "10.244.2.0/24";
 const bindings: readonly NodeBinding[] = [{ prefix, nodeId: "2", node: "n2", uid: "u2" }];

@@ -4,7 +4,7 @@ import { wireResolverMachine } from "../../../machines/wire/resolver-machine.ts"
 import { wireMachine } from "../../../machines/wire/wire-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import { nobodyBelieved } from "../../../src/domain/tailnet/believed-prefixes.ts";
-import { broken, brokenFailure, counted, drive, recipient } from "../../support/drive.ts";
+import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
 
 const process = { pid: 42, startTime: "1000" };
 const failure = { code: "EXITED", message: "tailscaled ended by SIGKILL" };

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { createActor, fromCallback, fromPromise } from "xstate";
 import { type ResolverEvent, wireResolverMachine } from "../../../machines/wire/resolver-machine.ts";
 import { type LaunchCommand, type WireEvent, wireMachine } from "../../../machines/wire/wire-machine.ts";
-import { manualClock } from "../../support/manual-clock.ts";
+import { manualClock } from "../../support/machines/manual-clock.ts";
+import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 import { until } from "../../support/until.ts";
-import { walkAllTransitions } from "../../support/walk-all-transitions.ts";
 
 const process = { pid: 42, startTime: "1000" };
 const failure = { code: "EXITED", message: "tailscaled ended by SIGKILL" };

@@ -7,7 +7,7 @@ import { openObservers } from "../../../src/programs/daemon/observers.ts";
 import { openConfigDirectory } from "../../config/config-fixture.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { startCniStack } from "../../support/cni-stack.ts";
-import { fakePodNetwork } from "../../support/fake-pod-network.ts";
+import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 import { exchange, wireClient } from "../../support/wire-client.ts";

@@ -6,7 +6,7 @@ import type { StatelyInspectionEvent } from "@statelyai/inspect";
 import { expect, onTestFinished, test } from "vitest";
 import { type AnyMachineSnapshot, type AnyStateMachine, createMachine } from "xstate";
 import { stateName } from "../../../src/observe/machines/state-name.ts";
-import { inNetns } from "../../lab/netns.ts";
+import { inNetns } from "../../lab/network/netns.ts";
 import { del } from "../../support/cni-requests.ts";
 import { loneConfig, startLoneDaemon } from "../../support/lone-daemon.ts";
 import { until } from "../../support/until.ts";

@@ -7,7 +7,7 @@ import { subjectOf } from "../../../src/observe/machines/subject-of.ts";
 import { type CallTracesOptions, createCallTraces } from "../../../src/observe/trace/call-traces.ts";
 import { tracedPodNetwork } from "../../../src/observe/trace/traced-pod-network.ts";
 import { startCniStack } from "../../support/cni-stack.ts";
-import { fakePodNetwork } from "../../support/fake-pod-network.ts";
+import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 /** The way of CNI calls over a real socket with the observer and the traces beside it, as the daemon has them. */

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { addNetns, inNetns, removeNetns } from "../../lab/netns.ts";
+import { addNetns, inNetns, removeNetns } from "../../lab/network/netns.ts";
 import { run, runResult } from "../../lab/run-command.ts";
 import { loneConfig } from "../../support/lone-daemon.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
