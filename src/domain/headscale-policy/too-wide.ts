@@ -1,9 +1,11 @@
 import { containsPrefix, overlaps, parsePrefix } from "../addresses/prefix.ts";
 import { meansMember, prefixesOf, readAddresses } from "./aliases.ts";
-import type { HeadscalePolicy, Owned, PlacedText, RuleTarget } from "./policy.ts";
+import type { HeadscalePolicy, Owned, PlacedText, PortRange, RuleTarget } from "./policy.ts";
 import type { PolicyFinding } from "./policy-finding.ts";
 import { memberNames, type PolicyNeeds } from "./policy-needs.ts";
 import { goesBeyond, touches } from "./what-it-allows.ts";
+
+const lastPort = 65_535;
 
 type Excess = Omit<PolicyFinding, "kind">;
 
@@ -134,7 +136,7 @@ function excessOf(
   return nodeExcess(policy, needs, source, target).map((excess) => ({ ...place, ...excess }));
 }
 
-/** Of the cluster's own tags: from and to members in mode daemon, and among themselves where nodes meet at tailnet addresses. */
+/** Of the cluster's own tags: from and to members in mode daemon, and among themselves, on every port, where nodes are their owners' machines. */
 function nodeExcess(
   policy: HeadscalePolicy,
   { tags, owned, nodePorts }: PolicyNeeds,
@@ -163,15 +165,15 @@ function nodeExcess(
         todo: `Leave ${from} out of the sources.`,
       },
     ];
-  const closed = ({ first, last }: { readonly first: number; readonly last: number }) =>
-    first !== last || !nodePorts.includes(first);
-  if (to === undefined || !target.ports.some(closed)) return [];
-  const needed = nodePorts.length === 0 ? "no port" : `TCP ports ${nodePorts.join(" and ")} alone`;
+  // What stands there by number, somebody has chosen: etcd, node ports, hostNetwork pods.
+  const isEvery = ({ first, last }: PortRange) => first <= 1 && last === lastPort;
+  if (to === undefined || !target.ports.some(isEvery)) return [];
+  const needed = nodePorts.length === 0 ? "" : `TCP ports ${nodePorts.join(" and ")} of ${from}, and `;
   return [
     {
-      found: `a rule lets ${both}: nodes reach each other on more ports than they need`,
+      found: `a rule lets ${both}: nodes reach each other on every port`,
       why: "Whoever has stolen a node's key could reach whatever runs on the others, SSH among it.",
-      todo: `Let ${from} reach ${needed} of ${from}.`,
+      todo: `Let ${from} reach ${needed}by number what else nodes serve each other.`,
     },
   ];
 }

@@ -112,10 +112,14 @@ function* withOneMore(policy: LeastPolicy, needs: PolicyNeeds): Generator<Change
   const hosts = { lan: "192.168.0.0/16", everywhere: "0.0.0.0/0" };
   const base = { groups, hosts, ...policy };
   const outside = ["*", "mallory@", "group:dev", "tag:other", "lan", "autogroup:member", "192.0.2.7"];
-  const rule = (src: string, dst: string, named = [src, dst]): readonly Change[] => [
-    { policy: { ...base, grants: [...policy.grants, { src: [src], dst: [dst], ip: ["tcp:80"] }] }, named },
-    { policy: { ...base, acls: [{ action: "accept", src: [src], dst: [`${dst}:80`] }] }, named },
-  ];
+  const rule = (src: string, dst: string, port = "80"): readonly Change[] => {
+    const grants = [...policy.grants, { src: [src], dst: [dst], ip: [`tcp:${port}`] }];
+    const acls = [{ action: "accept", src: [src], dst: [`${dst}:${port}`] }];
+    return [
+      { ...base, grants },
+      { ...base, acls },
+    ].map((wider) => ({ policy: wider, named: [src, dst] }));
+  };
   for (const supernet of needs.supernets) {
     for (const source of outside) yield* rule(source, supernet);
     for (const target of [...outside, "autogroup:internet"]) yield* rule(supernet, target);
@@ -132,7 +136,7 @@ function* withOneMore(policy: LeastPolicy, needs: PolicyNeeds): Generator<Change
   for (const tag of needs.tags.filter((one) => policy.tagOwners[one] !== undefined)) {
     const tagOwners = { ...policy.tagOwners, [tag]: ["mallory@"] };
     yield { policy: { ...base, tagOwners }, named: ["mallory@", tag] };
-    yield* rule(tag, tag);
+    yield* rule(tag, tag, "*");
     if (needs.owned) continue;
     yield* rule(tag, "tag:other");
     yield* rule("mallory@", tag);

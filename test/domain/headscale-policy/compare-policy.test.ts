@@ -118,7 +118,7 @@ describe("what is too wide", () => {
       "nodes to nodes",
       host,
       { grants: [podRule, grant([tag], [tag], "*")] },
-      `a rule lets ${tag} reach ${tag}: nodes reach each other on more ports than they need`,
+      `a rule lets ${tag} reach ${tag}: nodes reach each other on every port`,
     ],
     [
       "members to pods",
@@ -148,6 +148,11 @@ describe("what is too wide", () => {
       "owners to their machines",
       host,
       { grants: [...leastPolicy(host).grants, grant(["alice@"], [tag], "tcp:22")] },
+    ],
+    [
+      "nodes to nodes on ports that are named",
+      host,
+      { grants: [...leastPolicy(host).grants, grant([tag], [tag], "tcp:2379-2380", "30000-32767")] },
     ],
     [
       "owners' machines to others",

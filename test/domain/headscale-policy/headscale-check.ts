@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureTools } from "../../lab/build/tools.ts";
-import { writeDerpMap } from "../../lab/derp.ts";
-import { headscaleConfig } from "../../lab/headscale.ts";
 import { layOut } from "../../lab/layout.ts";
 import { silent } from "../../lab/progress.ts";
 import { runResult } from "../../lab/run-command.ts";
+import { writeDerpMap } from "../../lab/tailnet/derp.ts";
+import { headscaleConfig } from "../../lab/tailnet/headscale.ts";
 
 /** Headscale's own `policy check`, with its `tests` block tried, on a database of nobody: no server runs. */
 export interface HeadscaleCheck {
