@@ -60,5 +60,5 @@ export function isTransient({ code }: Failure): boolean {
 
 /** The server does not take our key, or there is none to show: only other credentials help. */
 export function isRefusal({ code }: Failure): boolean {
-  return code === "UNAUTHORIZED" || code === "CREDENTIALS_MISSING";
+  return ["UNAUTHORIZED", "FORBIDDEN", "CREDENTIALS_MISSING"].includes(code);
 }

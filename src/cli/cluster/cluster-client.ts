@@ -60,7 +60,7 @@ const podListSchema = z.object({
 });
 
 export function openCluster({ target, environment, signal }: CliContext): ClusterClient {
-  const config = configReader(target, environment);
+  const config = kubectlConfigReader(target, environment);
   const transport = createApiTransport(config);
   return {
     config,
@@ -112,7 +112,7 @@ export function clusterError(error: unknown, what: string): CliError {
 }
 
 /** As kubectl finds it: the option, the files of KUBECONFIG, the one in the home directory. */
-function configReader(
+export function kubectlConfigReader(
   { kubeconfig, kubeContext }: CliContext["target"],
   environment: CliContext["environment"],
 ): KubeConfigReader {

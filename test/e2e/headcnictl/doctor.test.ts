@@ -206,6 +206,32 @@ test("before an install the pre-auth key, the policy and other nodes' routes are
   expect(of("kernel.attachment")?.result).toBe("ok");
 });
 
+test("the printed policy carries pods and passes its check, which finds the lab's own too wide", async () => {
+  interface Checked {
+    readonly findings: readonly { readonly kind: string; readonly part: string }[];
+  }
+  const check = async () => {
+    const words = ["policy", "check", "--api-key-file", lab().headscale.apiKeyFile];
+    const { findings: found } = await ctlDocument<Checked>(lab(), node(), words);
+    return found.map(({ kind, part }) => `${kind} ${part}`);
+  };
+  const openFile = join(lab().headscale.folder, "open.json");
+  await writeFile(openFile, await headscale(lab(), ["policy", "get"]));
+  onTestFinished(async () => {
+    await headscale(lab(), ["policy", "set", "-f", openFile]);
+  });
+  expect(await check()).toEqual(expect.arrayContaining(["missing tests", "wide rules"]));
+  const { stdout } = await runCtl(lab(), node(), ["policy"]);
+  const file = join(lab().headscale.folder, "least.hujson");
+  await writeFile(file, stdout);
+  await headscale(lab(), ["policy", "set", "-f", file]);
+  expect(await check()).toEqual([]);
+  const far = nodeOf(lab(), "n2").routerAddress;
+  const answers = async () =>
+    (await runResult(inNetns(node().netns, ["ping", "-c", "1", "-W", "1", far]))).exitCode === 0;
+  await waitUntil(answers, { what: `${far} answers`, timeoutMs: 30_000 });
+});
+
 test("a policy that blocks pods is named", async () => {
   const file = join(lab().headscale.folder, "closed.json");
   const open = await headscale(lab(), ["policy", "get"]);

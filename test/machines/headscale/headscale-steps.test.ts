@@ -137,7 +137,7 @@ describe("the connection to Headscale", () => {
     },
   );
 
-  it.each(["UNAUTHORIZED", "CREDENTIALS_MISSING"])(
+  it.each(["UNAUTHORIZED", "FORBIDDEN", "CREDENTIALS_MISSING"])(
     "waits five minutes, or for other credentials, when it is refused (%s)",
     (code) => {
       const { send, fail, done, fire, timers, at } = connected();

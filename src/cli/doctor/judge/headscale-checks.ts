@@ -1,8 +1,12 @@
 import { containsPrefix, hostPrefix, parsePrefix, readPrefix } from "../../../domain/addresses/prefix.ts";
+import {
+  isTooOld,
+  newestHeadscale,
+  oldestHeadscale,
+  readHeadscaleVersion,
+} from "../../../domain/headscale-version.ts";
 import { type Check, type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 
-const oldestMinor = 29;
-const newestMinor = 30;
 /** Certificates and keys are judged by the clock. */
 const skewWarnSeconds = 30;
 const skewFailSeconds = 300;
@@ -90,26 +94,26 @@ export const headscaleChecks: Checks = {
     if ("unknown" in version)
       return warn({
         found: `its version is not known: ${version.unknown}`,
-        why: `HeadCNI speaks to Headscale 0.${oldestMinor} and 0.${newestMinor}; GET /version exists since 0.26.`,
+        why: `HeadCNI speaks to Headscale 0.${oldestHeadscale} and 0.${newestHeadscale}; GET /version exists since 0.26.`,
         todo: "See headscale version on its host.",
       });
-    const [, major = 0, minor = 0] = (/^v?(\d+)\.(\d+)/.exec(version.value) ?? []).map(Number);
-    if (Number.isNaN(major) || /dev/.test(version.value))
+    const release = readHeadscaleVersion(version.value);
+    if (release === undefined)
       return warn({
         found: `version "${version.value}"`,
         why: "This is not a release, so its behaviour is unknown.",
-        todo: `Use Headscale 0.${oldestMinor}.`,
+        todo: `Use Headscale 0.${oldestHeadscale}.`,
       });
-    if (major === 0 && minor < oldestMinor)
+    if (isTooOld(version.value))
       return fail({
         found: `version ${version.value}`,
         why: "Older versions have another API for routes and treat pod addresses differently.",
-        todo: `Upgrade to Headscale 0.${oldestMinor}, one minor version after the other.`,
+        todo: `Upgrade to Headscale 0.${oldestHeadscale}, one minor version after the other.`,
       });
-    if (major > 0 || minor > newestMinor)
+    if (release.major > 0 || release.minor > newestHeadscale)
       return warn({
         found: `version ${version.value}`,
-        why: `HeadCNI knows Headscale up to 0.${newestMinor}.`,
+        why: `HeadCNI knows Headscale up to 0.${newestHeadscale}.`,
         todo: "Expect it to work; if it does not, go back or update HeadCNI.",
       });
     return ok(`version ${version.value}`);
