@@ -5,6 +5,7 @@ import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { BenchError } from "./bench-error.ts";
 import { inspectorCommand } from "./observing/inspector-command.ts";
+import { recorderCommand } from "./observing/recorder-command.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
 import { killsCommand } from "./outages/kills-command.ts";
 import { outagesCommand } from "./outages/outages-command.ts";
@@ -34,6 +35,7 @@ const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<num
   nodes: nodesCommand,
   pods: podsCommand,
   inspector: inspectorCommand,
+  recorder: recorderCommand,
 };
 
 const nothing: Findings = { metrics: {}, plugins: [], raw: {}, hints: [], failures: {} };

@@ -37,10 +37,11 @@ export function createDetailsView(redraw: () => void): DetailsView {
     null;
   let asked = { key: "", since: 0, at: 0, running: false };
 
-  async function ask(key: string, since: number): Promise<void> {
+  /** A daemon tells what is now; of a recording the page says the moment. */
+  async function ask(key: string, since: number, seq: number): Promise<void> {
     asked = { key, since, at: performance.now(), running: true };
     try {
-      const response = await fetch(`inspect/actor?key=${encodeURIComponent(key)}`);
+      const response = await fetch(`inspect/actor?key=${encodeURIComponent(key)}&seq=${seq}`);
       const text = await response.text();
       const answer = response.ok ? (JSON.parse(text) as WireDetails) : { error: errorIn(text, response) };
       if (asked.key === key) details = { answer, text };
@@ -52,12 +53,13 @@ export function createDetailsView(redraw: () => void): DetailsView {
   }
 
   /** Asks again once the machine moved; between moves its context may change, too. */
-  function refresh(seen: Seen, paused: boolean): void {
+  function refresh(seen: Seen, { entries }: View, paused: boolean): void {
     const { key, since, ended } = seen.actor;
     if (key !== asked.key) details = null;
     if (asked.running || (paused && key === asked.key) || (ended === true && key === asked.key)) return;
     const old = performance.now() - asked.at;
-    if (key !== asked.key || (since !== asked.since && old > askEveryMs) || old > 3000) void ask(key, since);
+    if (key !== asked.key || (since !== asked.since && old > askEveryMs) || old > 3000)
+      void ask(key, since, entries.at(-1)?.seq ?? 0);
   }
 
   /** The tab's content: `key` says whether what stands there already is the same. */
@@ -67,7 +69,8 @@ export function createDetailsView(redraw: () => void): DetailsView {
     box.replaceChildren(make());
   }
 
-  function contextOf(seen: Seen): Content {
+  function contextOf(seen: Seen, recorded: boolean): Content {
+    if (recorded) return note("recorded", "A recording keeps states and events, no contexts.");
     if (seen.past !== null)
       return note(`past ${seen.past.seq}`, "The daemon keeps no earlier contexts. Escape goes back to now.");
     if (details === null) return note(`wait ${seen.actor.key}`, "Asking the daemon.");
@@ -108,9 +111,12 @@ export function createDetailsView(redraw: () => void): DetailsView {
     chart: InspectorChart | undefined,
   ): Content {
     if (tab === "event")
-      return { key: `event ${selection.entry?.seq ?? ""}`, make: () => eventOf(selection, folded) };
+      return {
+        key: `event ${selection.entry?.seq ?? ""}`,
+        make: () => eventOf(selection, folded, view.recorded),
+      };
     if (seen === null) return note("none", "Choose a machine.");
-    if (tab === "context") return contextOf(seen);
+    if (tab === "context") return contextOf(seen, view.recorded);
     if (tab === "takes")
       return { key: `takes ${seen.actor.machine} ${seen.paths.join()}`, make: () => takesOf(seen, chart) };
     const told = details !== null && "moves" in details.answer ? details.answer.moves : [];
@@ -124,7 +130,7 @@ export function createDetailsView(redraw: () => void): DetailsView {
   return {
     render(view, selection, seen, chart) {
       if ((tab === "context" || tab === "history") && seen !== null)
-        refresh(seen, document.body.dataset["paused"] === "true");
+        refresh(seen, view, document.body.dataset["paused"] === "true");
       put(contentOf(view, selection, seen, chart));
     },
     leaveEvent() {
@@ -217,7 +223,7 @@ function historyTable(moves: readonly Move[]): HTMLElement {
   return element("table", { class: "history" }, ...rows);
 }
 
-function eventOf({ entry }: Selection, folded: Map<string, boolean>): HTMLElement {
+function eventOf({ entry }: Selection, folded: Map<string, boolean>, recorded: boolean): HTMLElement {
   if (entry === null) return empty("Choose an event below.");
   const rows: (readonly [string, string])[] =
     entry.kind === "move"
@@ -245,7 +251,11 @@ function eventOf({ entry }: Selection, folded: Map<string, boolean>): HTMLElemen
     entry.kind === "move"
       ? ""
       : data === undefined
-        ? empty("Its fields were not kept: nobody watched as it was sent.")
+        ? empty(
+            recorded
+              ? "A recording keeps no fields but what a failure says."
+              : "Its fields were not kept: nobody watched as it was sent.",
+          )
         : jsonView(data, folded);
   return element("div", {}, element("table", { class: "facts" }, ...facts), fields);
 }

@@ -15,6 +15,8 @@ const textWidth = 230;
 export interface EventsView {
   render(view: View, selection: Selection): void;
   focusFilter(): void;
+  /** Back to the newest. */
+  follow(): void;
 }
 
 /** The events between machines as a sequence diagram: a lane per machine, time goes down, the newest is followed. */
@@ -175,10 +177,12 @@ export function createEventsView(
     event.preventDefault();
     pick(next);
   });
-  follow.addEventListener("click", () => {
+  function toNewest(): void {
     following = true;
     list.scrollToEnd();
-  });
+  }
+
+  follow.addEventListener("click", toNewest);
   filter.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
@@ -224,6 +228,7 @@ export function createEventsView(
       filter.focus();
       filter.select();
     },
+    follow: toNewest,
   };
 }
 

@@ -1,5 +1,5 @@
 import { element, part, setAttributes, setText } from "./dom.ts";
-import type { Model, View } from "./model.ts";
+import { type Model, movesPerSecond, type View } from "./model.ts";
 import type { StreamState } from "./stream.ts";
 import { pressureOf } from "./tree.ts";
 
@@ -23,17 +23,14 @@ export function createHeaderView(model: Model, redraw: () => void): HeaderView {
     missing: number("missing"),
   };
   let state: StreamState = { kind: "connecting" };
+  let recorded = false;
 
   function showStream(): void {
-    const kind = model.paused() ? "paused" : state.kind;
+    const kind = model.paused() ? "paused" : recorded && state.kind === "live" ? "recording" : state.kind;
     setAttributes(stream, { "data-kind": kind });
     setText(
       stream,
-      kind === "paused"
-        ? "paused"
-        : state.kind === "away"
-          ? `away: ${state.because}, trying again`
-          : state.kind,
+      kind !== "paused" && state.kind === "away" ? `away: ${state.because}, trying again` : kind,
     );
   }
 
@@ -47,6 +44,8 @@ export function createHeaderView(model: Model, redraw: () => void): HeaderView {
   }
 
   function togglePause(): void {
+    // A recording stands still anyway.
+    if (recorded) return;
     model.pause(!model.paused());
     const paused = model.paused();
     document.body.dataset["paused"] = String(paused);
@@ -60,11 +59,16 @@ export function createHeaderView(model: Model, redraw: () => void): HeaderView {
 
   return {
     render(view) {
+      if (view.recorded !== recorded) {
+        recorded = view.recorded;
+        pause.hidden = recorded;
+        showStream();
+      }
       const { live, over, failed } = countActors(view);
       setText(numbers.machines, String(live));
       setText(numbers.over, String(over));
       setText(numbers.failed, String(failed));
-      setText(numbers.moves, String(model.movesPerSecond()));
+      setText(numbers.moves, String(movesPerSecond(view)));
       setText(numbers.missing, String(view.missing));
       setAttributes(numbers.over, { "data-bad": over > 0 });
       setAttributes(numbers.failed, { "data-bad": failed > 0 });

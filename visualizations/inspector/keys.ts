@@ -8,6 +8,8 @@ export interface KeyActions {
   zoom(by: "in" | "out" | "fit"): void;
   /** Back to what is now. */
   back(): void;
+  /** To the entry before or after, in a recording. */
+  step(by: -1 | 1): void;
 }
 
 /** Listens for keys; not while somebody types into a field. */
@@ -23,6 +25,8 @@ export function handleKeys(actions: KeyActions): void {
     "+": () => actions.zoom("in"),
     "=": () => actions.zoom("in"),
     "-": () => actions.zoom("out"),
+    ",": () => actions.step(-1),
+    ".": () => actions.step(1),
     "?": help,
     Escape: actions.back,
   };

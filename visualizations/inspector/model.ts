@@ -7,8 +7,9 @@ const finalsKept = 500;
 /** How long an ended machine stays in the tree. */
 const lingerMs = 4000;
 
-/** What the views draw: as it is now, or as it was when the page was paused. */
+/** What the views draw: as it is now, or as it was when the page was paused or at a moment of a recording. */
 export interface View {
+  readonly recorded: boolean;
   readonly daemon: { readonly node: string; readonly version: string; readonly pid: number } | null;
   readonly actors: ReadonlyMap<string, WireActor>;
   /** Oldest first. */
@@ -29,8 +30,6 @@ export interface Model {
   paused(): boolean;
   /** Paused, the view stands still; what happens meanwhile is kept. */
   pause(on: boolean): void;
-  /** Moves of the last second. */
-  movesPerSecond(): number;
 }
 
 /** What the page knows. Bounded however long it runs: the last entries, the last ended machines, the machines that run. */
@@ -46,6 +45,7 @@ export function createModel(clock: () => number = Date.now): Model {
   let frozen: View | null = null;
 
   const live: View = {
+    recorded: false,
     get daemon() {
       return daemon;
     },
@@ -126,6 +126,7 @@ export function createModel(clock: () => number = Date.now): Model {
       const now = live.now();
       frozen = on
         ? {
+            recorded: false,
             daemon,
             actors: new Map(actors),
             entries: entries.slice(),
@@ -135,15 +136,17 @@ export function createModel(clock: () => number = Date.now): Model {
           }
         : null;
     },
-    movesPerSecond() {
-      const since = live.now() - 1000;
-      let count = 0;
-      for (let index = entries.length - 1; index >= 0; index -= 1) {
-        const entry = entries[index];
-        if (entry === undefined || entry.at < since) break;
-        if (entry.kind === "move") count += 1;
-      }
-      return count;
-    },
   };
+}
+
+/** Moves of the last second. */
+export function movesPerSecond({ entries, now }: View): number {
+  const since = now() - 1000;
+  let count = 0;
+  for (let index = entries.length - 1; index >= 0; index -= 1) {
+    const entry = entries[index];
+    if (entry === undefined || entry.at < since) break;
+    if (entry.kind === "move") count += 1;
+  }
+  return count;
 }

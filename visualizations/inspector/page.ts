@@ -1,4 +1,4 @@
-import type { WireActor, WireFrame } from "../../src/observe/inspector/wire.ts";
+import type { WireActor } from "../../src/observe/inspector/wire.ts";
 import type { InspectorChart } from "../inspector-charts.ts";
 import { createChartView } from "./chart-view.ts";
 import { createDetailsView } from "./details-view.ts";
@@ -10,6 +10,7 @@ import { createModel, type View } from "./model.ts";
 import { keyOf, type Selection, seen } from "./selection.ts";
 import { createStateView } from "./state-view.ts";
 import { followStream } from "./stream.ts";
+import { createTimelineView } from "./timeline-view.ts";
 import { createTreeView } from "./tree-view.ts";
 
 /** What the event "inspector.drawn" on the document says, after each drawing. */
@@ -56,11 +57,21 @@ async function start(): Promise<void> {
     redraw,
   );
   const header = createHeaderView(model, redraw);
+  const timeline = createTimelineView(({ entries }, failure) => {
+    events.follow();
+    if (failure === undefined) choose({ ...selection, entry: null });
+    else {
+      const entry = entries.at(-1);
+      const tells = entry !== undefined && keyOf(entry) === failure.key;
+      choose({ key: failure.key, entry: tells ? entry : null });
+      if (tells) details.show("event");
+    }
+  });
 
   function draw(): void {
     planned = false;
     model.sweep();
-    const view = model.view();
+    const view = timeline.view() ?? model.view();
     if (selection.key === "") {
       const first = firstChoice(view.actors);
       if (first !== undefined) selection = { key: first.key, entry: null };
@@ -90,6 +101,7 @@ async function start(): Promise<void> {
     pause: header.togglePause,
     zoom: chart.zoom,
     back: () => choose({ ...selection, entry: null }),
+    step: timeline.step,
   });
   for (const by of ["in", "out", "fit"] as const)
     part(`zoom-${by}`, HTMLButtonElement).addEventListener("click", () => chart.zoom(by));
@@ -97,8 +109,9 @@ async function start(): Promise<void> {
     button.addEventListener("click", () => showPane(button.dataset["pane"] ?? "chart"));
   showPane("chart");
   details.show("context");
-  followStream((frame: WireFrame) => {
-    model.apply(frame);
+  followStream((frame) => {
+    if (frame.type === "recording") timeline.open(frame);
+    else model.apply(frame);
     redraw();
   }, header.streamChanged);
   // Times in states count on without anything happening.

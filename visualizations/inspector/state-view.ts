@@ -54,6 +54,7 @@ export function createStateView(backToNow: () => void): StateView {
   return {
     render(view, seen, chart) {
       toNow.hidden = seen === null || seen.past === null;
+      setText(toNow, view.recorded ? "Back to the moment" : "Back to now");
       if (seen === null) return;
       const { actor } = seen;
       setText(machine, actor.machine);

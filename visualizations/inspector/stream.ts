@@ -1,4 +1,4 @@
-import type { WireFrame } from "../../src/observe/inspector/wire.ts";
+import type { WireFrame, WireRecording } from "../../src/observe/inspector/wire.ts";
 
 export type StreamState =
   | { readonly kind: "live" }
@@ -9,8 +9,16 @@ export type StreamState =
 const silenceMs = 12_000;
 const retryMs = 1500;
 
-/** Follows the daemon's frames for as long as the page lives; connects again by itself. */
-export function followStream(told: (frame: WireFrame) => void, changed: (state: StreamState) => void): void {
+/** What a daemon tells, or what headcnictl replays of one. */
+export type StreamFrame = WireFrame | WireRecording;
+
+/** Follows the frames for as long as the page lives; connects again by itself. */
+export function followStream(
+  told: (frame: StreamFrame) => void,
+  changed: (state: StreamState) => void,
+): void {
+  let teller = "the daemon";
+
   async function follow(): Promise<string> {
     const abort = new AbortController();
     let timer = setTimeout(() => abort.abort(), silenceMs);
@@ -21,11 +29,13 @@ export function followStream(told: (frame: WireFrame) => void, changed: (state: 
       for await (const data of events(response.body)) {
         clearTimeout(timer);
         timer = setTimeout(() => abort.abort(), silenceMs);
-        told(JSON.parse(data) as WireFrame);
+        const frame = JSON.parse(data) as StreamFrame;
+        if (frame.type === "recording") teller = "headcnictl replay";
+        told(frame);
       }
-      return "the daemon ended";
+      return `${teller} ended`;
     } catch {
-      return "the daemon does not answer";
+      return `${teller} does not answer`;
     } finally {
       clearTimeout(timer);
     }

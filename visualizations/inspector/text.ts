@@ -30,6 +30,12 @@ export function timeOfDay(at: number): string {
   return `${clock}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
+/** The same with its date. */
+export function dateAndTime(at: number): string {
+  const date = new Date(at);
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${timeOfDay(at)}`;
+}
+
 /** An event's type as people read it: what XState makes of effects and timers in words. */
 export function eventText(type: string, effect = ""): string {
   const [, kind = "", rest = ""] =

@@ -5,7 +5,7 @@ import { createRing } from "../ring.ts";
 import { boundedCopy } from "./bounded-copy.ts";
 import { createEdgeFinder } from "./taken-edges.ts";
 import type { WireActor, WireBaseline, WireDelta, WireEntry, WireMessage } from "./wire.ts";
-import { type Moment, wireActor, wireMessage } from "./wire-entries.ts";
+import { deliveryOf, type Moment, wireActor, wireMessage } from "./wire-entries.ts";
 
 export interface FeedOptions {
   readonly daemon: WireBaseline["daemon"];
@@ -140,10 +140,10 @@ export function createFeed(options: FeedOptions): Feed {
     }),
     inspect: guarded((inspected: InspectionEvent) => {
       if (inspected.type !== "@xstate.event") return;
-      const entry = wireMessage(inspected, seq + 1, Date.now(), options.machines);
-      if (entry === undefined) return;
+      const delivery = deliveryOf(inspected, options.machines);
+      if (delivery === undefined) return;
       seq += 1;
-      add(entry, inspected.event);
+      add(wireMessage(delivery, seq, Date.now()), inspected.event);
     }),
     watch(next) {
       wake = next;
