@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { WireEntry } from "../../../src/observe/inspector/wire.ts";
-import { fittingEntries, lanesOf } from "../../../visualizations/inspector/lanes.ts";
-import { eventText, shortSpan, shortSubject, span } from "../../../visualizations/inspector/text.ts";
+import { eventText, shortSpan, shortSubject, span } from "../../../visualizations/inspector/dom/text.ts";
+import { fittingEntries, lanesOf } from "../../../visualizations/inspector/events/lanes.ts";
 
 const message: WireEntry = {
   kind: "message",

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { WireActor, WireBaseline, WireDelta, WireEntry } from "../../../src/observe/inspector/wire.ts";
-import { createModel } from "../../../visualizations/inspector/model.ts";
+import { createModel } from "../../../visualizations/inspector/model/model.ts";
 
 const actor = (key: string, more: Partial<WireActor> = {}): WireActor => ({
   key,

@@ -1,4 +1,4 @@
-import type { WireActor, WireEntry, WireMove } from "../../src/observe/inspector/wire.ts";
+import type { WireActor, WireEntry, WireMove } from "../../../src/observe/inspector/wire.ts";
 import type { View } from "./model.ts";
 
 /** What the person looks at. */

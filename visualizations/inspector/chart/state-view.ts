@@ -1,9 +1,9 @@
-import type { InspectorChart } from "../inspector-charts.ts";
-import { part, setAttributes, setText } from "./dom.ts";
-import type { View } from "./model.ts";
-import type { Seen } from "./selection.ts";
-import { span, timeOfDay } from "./text.ts";
-import { pressureOf } from "./tree.ts";
+import type { InspectorChart } from "../../inspector-charts.ts";
+import { pressureOf } from "../actors/tree.ts";
+import { part, setAttributes, setText } from "../dom/dom.ts";
+import { span, timeOfDay } from "../dom/text.ts";
+import type { View } from "../model/model.ts";
+import type { Seen } from "../model/selection.ts";
 
 export interface StateView {
   render(view: View, seen: Seen | null, chart: InspectorChart | undefined): void;

@@ -1,4 +1,4 @@
-import type { WireEntry } from "../../src/observe/inspector/wire.ts";
+import type { WireEntry } from "../../../src/observe/inspector/wire.ts";
 
 /** What of the entries is shown. */
 export interface EntryFilter {

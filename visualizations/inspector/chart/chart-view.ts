@@ -1,8 +1,8 @@
-import type { InspectorChart } from "../inspector-charts.ts";
-import type { LaidBox, LaidRoute } from "../layout/chart-layout.ts";
-import { edgeText } from "../layout/edge-text.ts";
-import { element, part, setAttributes, shape } from "./dom.ts";
-import type { Seen } from "./selection.ts";
+import type { InspectorChart } from "../../inspector-charts.ts";
+import type { LaidBox, LaidRoute } from "../../layout/chart-layout.ts";
+import { edgeText } from "../../layout/edge-text.ts";
+import { element, part, setAttributes, shape } from "../dom/dom.ts";
+import type { Seen } from "../model/selection.ts";
 
 export interface ChartView {
   /** Shows a machine's chart with its live state lit and its last transition marked. */
@@ -10,8 +10,8 @@ export interface ChartView {
   zoom(by: "in" | "out" | "fit"): void;
 }
 
-/** Below this size its text cannot be read: the chart is scrolled instead. */
-const smallestFit = 0.82;
+/** Below this size its text cannot be read: until somebody asks for the whole, a larger chart is scrolled to its live state. */
+const smallestReadable = 0.65;
 const largestFit = 1.25;
 const step = 1.2;
 
@@ -25,29 +25,31 @@ interface Drawn {
 export function createChartView(): ChartView {
   const box = part("chart", HTMLElement);
   let drawn: Drawn | null = null;
-  let scale: number | null = null;
+  /** What was asked for since the chart is shown. */
+  let scale: number | "readable" | "whole" = "readable";
   let shown = "";
 
-  function fittingScale(): number {
+  function factor(): number {
+    if (typeof scale === "number") return scale;
     if (drawn === null) return 1;
     const { width, height } = drawn.chart.layout;
-    const whole = Math.min((box.clientWidth - 8) / width, (box.clientHeight - 8) / height);
-    return Math.max(smallestFit, Math.min(largestFit, whole));
+    const whole = Math.min((box.clientWidth - 8) / width, (box.clientHeight - 8) / height, largestFit);
+    return scale === "whole" ? whole : Math.max(smallestReadable, whole);
   }
 
   function resize(): void {
     if (drawn === null) return;
-    const factor = scale ?? fittingScale();
+    const { width, height } = drawn.chart.layout;
     setAttributes(drawn.svg, {
-      width: Math.round(drawn.chart.layout.width * factor),
-      height: Math.round(drawn.chart.layout.height * factor),
+      width: Math.floor(width * factor()),
+      height: Math.floor(height * factor()),
     });
   }
 
   function draw(chart: InspectorChart | undefined): void {
     if (chart === drawn?.chart && drawn !== null) return;
     drawn = chart === undefined ? null : drawChart(chart);
-    scale = null;
+    scale = "readable";
     shown = "";
     box.replaceChildren(drawn?.svg ?? element("p", { class: "empty" }, "Choose a machine to see its chart."));
     resize();
@@ -84,8 +86,7 @@ export function createChartView(): ChartView {
       reveal(seen.paths[0] ?? "");
     },
     zoom(by) {
-      scale = by === "fit" ? null : (scale ?? fittingScale()) * (by === "in" ? step : 1 / step);
-      if (scale !== null) scale = Math.max(0.3, Math.min(3, scale));
+      scale = by === "fit" ? "whole" : Math.max(0.2, Math.min(3, factor() * (by === "in" ? step : 1 / step)));
       resize();
     },
   };

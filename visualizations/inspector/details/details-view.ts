@@ -1,12 +1,12 @@
-import type { ChartEdge } from "../../machines/chart/machine-chart.ts";
-import type { WireDetails } from "../../src/observe/inspector/wire.ts";
-import type { InspectorChart } from "../inspector-charts.ts";
-import { edgeText } from "../layout/edge-text.ts";
-import { element, part } from "./dom.ts";
+import type { ChartEdge } from "../../../machines/chart/machine-chart.ts";
+import type { WireDetails } from "../../../src/observe/inspector/wire.ts";
+import type { InspectorChart } from "../../inspector-charts.ts";
+import { edgeText } from "../../layout/edge-text.ts";
+import { element, part } from "../dom/dom.ts";
+import { eventText, span, timeOfDay } from "../dom/text.ts";
+import type { View } from "../model/model.ts";
+import type { Seen, Selection } from "../model/selection.ts";
 import { jsonView } from "./json-view.ts";
-import type { View } from "./model.ts";
-import type { Seen, Selection } from "./selection.ts";
-import { eventText, span, timeOfDay } from "./text.ts";
 
 type Tab = "context" | "takes" | "history" | "event";
 
@@ -17,6 +17,8 @@ const historyShown = 60;
 export interface DetailsView {
   render(view: View, selection: Selection, seen: Seen | null, chart: InspectorChart | undefined): void;
   show(tab: Tab): void;
+  /** Shows the tab with which a look at a machine begins, now and from now on. */
+  beginWith(tab: Tab): void;
   /** The person turned to a machine: an event's fields are no longer what they look at. */
   leaveEvent(): void;
 }
@@ -32,6 +34,7 @@ export function createDetailsView(redraw: () => void): DetailsView {
   const tabs = [...document.querySelectorAll<HTMLButtonElement>("[data-tab]")];
   const folded = new Map<string, boolean>();
   let tab: Tab = "context";
+  let first: Tab = tab;
   let drawn = "";
   let details: { readonly answer: WireDetails | { readonly error: string }; readonly text: string } | null =
     null;
@@ -134,9 +137,13 @@ export function createDetailsView(redraw: () => void): DetailsView {
       put(contentOf(view, selection, seen, chart));
     },
     leaveEvent() {
-      if (tab === "event") showTab("context");
+      if (tab === "event") showTab(first);
     },
     show: showTab,
+    beginWith(next) {
+      first = next;
+      showTab(next);
+    },
   };
 }
 

@@ -1,16 +1,17 @@
-import type { WireEntry, WireMessage, WireMove } from "../../src/observe/inspector/wire.ts";
-import { element, part, setAttributes, setText } from "./dom.ts";
+import type { WireEntry, WireMessage, WireMove } from "../../../src/observe/inspector/wire.ts";
+import { element, part, setAttributes, setText } from "../dom/dom.ts";
+import { eventText, shortSubject, timeOfDay } from "../dom/text.ts";
+import { createVirtualList } from "../dom/virtual-list.ts";
+import type { View } from "../model/model.ts";
+import type { Selection } from "../model/selection.ts";
 import { fittingEntries, lanesOf } from "./lanes.ts";
-import type { View } from "./model.ts";
-import type { Selection } from "./selection.ts";
-import { eventText, shortSubject, timeOfDay } from "./text.ts";
-import { createVirtualList } from "./virtual-list.ts";
 
 const rowHeight = 22;
-/** Room for the time of day, left of the lanes (page.css: .entry .time). */
+/** Room for the time of day, left of the lanes (lists.css: .entry .time). */
 const timeWidth = 104;
 /** Room that the text of the last lane needs. */
 const textWidth = 230;
+const [narrowestLane, usualLane, widestLane] = [44, 64, 150];
 
 export interface EventsView {
   render(view: View, selection: Selection): void;
@@ -114,8 +115,7 @@ export function createEventsView(
   }
 
   function drawLanes(): void {
-    laneWidth = Math.max(64, Math.floor((boxWidth - timeWidth - textWidth) / Math.max(1, lanes.length)));
-    laneWidth = Math.min(laneWidth, 150);
+    laneWidth = laneWidthIn(boxWidth, lanes.length);
     lanesBar.style.setProperty("--lane", `${laneWidth}px`);
     box.style.setProperty("--lane", `${laneWidth}px`);
     box.style.setProperty("--lanes", String(lanes.length));
@@ -230,6 +230,14 @@ export function createEventsView(
     },
     follow: toNewest,
   };
+}
+
+/** Of so many lanes that no room for the last one's text is left beside them, all are narrower and none is out of sight. */
+function laneWidthIn(boxWidth: number, lanes: number): number {
+  const [all, besideText] = [boxWidth - timeWidth, boxWidth - timeWidth - textWidth].map((room) =>
+    Math.floor(room / Math.max(1, lanes)),
+  ) as [number, number];
+  return Math.min(widestLane, Math.max(narrowestLane, besideText, Math.min(usualLane, all)));
 }
 
 function place(

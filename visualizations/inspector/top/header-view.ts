@@ -1,7 +1,7 @@
-import { element, part, setAttributes, setText } from "./dom.ts";
-import { type Model, movesPerSecond, type View } from "./model.ts";
-import type { StreamState } from "./stream.ts";
-import { pressureOf } from "./tree.ts";
+import { pressureOf } from "../actors/tree.ts";
+import { element, part, setAttributes, setText } from "../dom/dom.ts";
+import { type Model, movesPerSecond, type View } from "../model/model.ts";
+import type { StreamState } from "../model/stream.ts";
 
 export interface HeaderView {
   render(view: View): void;

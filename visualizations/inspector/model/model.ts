@@ -1,4 +1,4 @@
-import type { WireActor, WireEntry, WireFrame } from "../../src/observe/inspector/wire.ts";
+import type { WireActor, WireEntry, WireFrame } from "../../../src/observe/inspector/wire.ts";
 
 /** Entries that the page keeps to scroll back in. */
 const entriesKept = 4000;

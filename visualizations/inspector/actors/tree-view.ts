@@ -1,8 +1,8 @@
-import { element, part, setAttributes, setText } from "./dom.ts";
-import type { View } from "./model.ts";
-import { shortSpan, shortSubject } from "./text.ts";
+import { element, part, setAttributes, setText } from "../dom/dom.ts";
+import { shortSpan, shortSubject } from "../dom/text.ts";
+import { createVirtualList } from "../dom/virtual-list.ts";
+import type { View } from "../model/model.ts";
 import { pressureOf, type Show, type TreeRow, treeRows } from "./tree.ts";
-import { createVirtualList } from "./virtual-list.ts";
 
 const rowHeight = 26;
 const flashMs = 700;

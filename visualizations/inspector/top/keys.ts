@@ -1,4 +1,4 @@
-import { part } from "./dom.ts";
+import { part } from "../dom/dom.ts";
 
 /** What keys do anywhere on the page. */
 export interface KeyActions {

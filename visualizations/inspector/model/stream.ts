@@ -1,4 +1,4 @@
-import type { WireFrame, WireRecording } from "../../src/observe/inspector/wire.ts";
+import type { WireFrame, WireRecording } from "../../../src/observe/inspector/wire.ts";
 
 export type StreamState =
   | { readonly kind: "live" }

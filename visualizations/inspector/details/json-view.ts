@@ -1,4 +1,4 @@
-import { element } from "./dom.ts";
+import { element } from "../dom/dom.ts";
 
 /** Levels that are open at first. */
 const openLevels = 2;

@@ -1,4 +1,4 @@
-import type { WireActor } from "../../src/observe/inspector/wire.ts";
+import type { WireActor } from "../../../src/observe/inspector/wire.ts";
 
 /** A line of the tree of machines. */
 export interface TreeRow {

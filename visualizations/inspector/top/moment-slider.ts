@@ -1,9 +1,9 @@
-import type { WireBaseline, WireRecording } from "../../src/observe/inspector/wire.ts";
-import { element, part, setAttributes, setText } from "./dom.ts";
-import type { View } from "./model.ts";
-import { dateAndTime, span } from "./text.ts";
+import type { WireBaseline, WireRecording } from "../../../src/observe/inspector/wire.ts";
+import { element, part, setAttributes, setText } from "../dom/dom.ts";
+import { dateAndTime, span } from "../dom/text.ts";
+import type { View } from "../model/model.ts";
 
-export interface TimelineView {
+export interface MomentSlider {
   /** The page is over a recording: shows its last moment. */
   open(recording: WireRecording): void;
   /** As it was at the chosen moment; undefined over a daemon, and until the first moment came. */
@@ -19,8 +19,8 @@ export type Failure = WireRecording["failures"][number];
  * The slider through a recording's time, with a mark where something failed. `moved` hears that the view is of another moment, and of
  * which failure if that is what the person went to.
  */
-export function createTimelineView(moved: (view: View, failure: Failure | undefined) => void): TimelineView {
-  const bar = part("timeline", HTMLElement);
+export function createMomentSlider(moved: (view: View, failure: Failure | undefined) => void): MomentSlider {
+  const bar = part("moments", HTMLElement);
   const slider = part("moment", HTMLInputElement);
   const marks = part("failures", HTMLElement);
   const [time, left] = [part("moment-time", HTMLElement), part("moment-left", HTMLElement)];
