@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import { openChromium } from "../../e2e/support/chromium.ts";
+import { openedPage, wantedOpening } from "../../e2e/support/opened-page.ts";
 import { add } from "../../support/cni-requests.ts";
 import { startLoneDaemon } from "../../support/lone-daemon.ts";
 import { until } from "../../support/until.ts";
@@ -76,6 +77,9 @@ test("the page leads through what a node did last night: to its failures, and to
   expect(await stateIn(page, "headscale")).toMatch(/backingOff|probing/);
   expect(await page.textContent("#moment-left")).toBe("the end");
   expect(await page.locator("#failures i").count()).toBeGreaterThan(0);
+  const opening = await openedPage(page);
+  expect(opening).toMatchObject(wantedOpening);
+  expect(opening.chart.labelPixels).toBeGreaterThan(6.5);
 
   // The slider to the beginning: the daemon has just begun.
   await page.focus("#moment");
