@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import { openChromium } from "../../e2e/support/chromium.ts";
 import { openedPage, wantedOpening } from "../../e2e/support/opened-page.ts";
+import { nextFailure, openReplayedPage, shortly, stateIn } from "../../e2e/support/replayed-page.ts";
 import { add } from "../../support/cni-requests.ts";
 import { startLoneDaemon } from "../../support/lone-daemon.ts";
 import { until } from "../../support/until.ts";
@@ -43,33 +43,11 @@ async function replay(archive: string): Promise<string> {
   return (JSON.parse(await told.promise) as { readonly url: string }).url;
 }
 
-async function openPage(url: string) {
+test("the page leads through what a node did last night: to its failures, and to before them", async () => {
+  const url = await replay(await archiveOfFault());
   const browser = await openChromium();
   onTestFinished(() => browser.close());
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  const problems: string[] = [];
-  const asked: string[] = [];
-  page.on("pageerror", (error) => problems.push(error.message));
-  page.on("console", (message) => {
-    if (message.type() === "error") problems.push(message.text());
-  });
-  page.on("request", (request) => asked.push(request.url()));
-  await page.goto(url);
-  return { page, problems, asked };
-}
-
-/** A busy machine draws late. */
-const shortly = <Found>(find: () => Promise<Found>) => expect.poll(find, { timeout: 30_000 });
-
-/** The state of a machine as the tree shows it; undefined where there is no such row. */
-const stateIn = (page: Page, machine: string) =>
-  page.evaluate<string | undefined>(
-    `[...document.querySelectorAll("#tree .row:not([hidden])")].find((row) => row.querySelector(".name").textContent.startsWith(${JSON.stringify(machine)}))?.querySelector(".at").textContent`,
-  );
-
-test("the page leads through what a node did last night: to its failures, and to before them", async () => {
-  const { page, problems, asked } = await openPage(await replay(await archiveOfFault()));
-  await page.waitForSelector('#stream[data-kind="recording"]');
+  const { page, problems, asked } = await openReplayedPage(browser, url);
   expect(await page.textContent("#node")).toMatch(/^n1 /);
   expect(await page.isVisible("#pause")).toBe(false);
   // The end: the daemon serves, Headscale is away.
@@ -88,14 +66,10 @@ test("the page leads through what a node did last night: to its failures, and to
   expect(await stateIn(page, "pod ")).toBeUndefined();
 
   // From failure to failure, to the one of the pod.
-  const drawn = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))";
   const failures: string[] = [];
-  while (failures.at(-1)?.startsWith("pod ") !== true && (await page.isEnabled("#failure-on"))) {
-    const before = await page.textContent("#details");
-    await page.click("#failure-on");
-    await shortly(() => page.textContent("#details")).not.toBe(before);
-    await page.evaluate(drawn);
-    failures.push(`${await page.textContent("#machine")} ${await page.textContent("#details")}`);
+  for (let failure = await nextFailure(page); failure !== undefined; failure = await nextFailure(page)) {
+    failures.push(failure);
+    if (failure.startsWith("pod ")) break;
   }
   expect(failures).toContainEqual(expect.stringMatching(/^headscale .*UNREACHABLE.*cannot be reached/));
   expect(failures.at(-1)).toMatch(/^pod .*"\/var\/run\/netns\/ghost\\?" cannot be opened/);
