@@ -5,7 +5,6 @@ import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
 import { BenchError } from "./bench-error.ts";
 import { inspectorCommand } from "./observing/inspector-command.ts";
-import { recorderCommand } from "./observing/recorder-command.ts";
 import { type Options, type Part, parseOptions, usage } from "./options.ts";
 import { killsCommand } from "./outages/kills-command.ts";
 import { outagesCommand } from "./outages/outages-command.ts";
@@ -14,6 +13,7 @@ import {
   type Bench,
   benchAddAndDel,
   benchPodsAgainstTailnet,
+  benchRecorder,
   benchRestarts,
   benchRestores,
   benchRss,
@@ -35,7 +35,6 @@ const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<num
   nodes: nodesCommand,
   pods: podsCommand,
   inspector: inspectorCommand,
-  recorder: recorderCommand,
 };
 
 const nothing: Findings = { metrics: {}, plugins: [], raw: {}, hints: [], failures: {} };
@@ -72,7 +71,10 @@ async function main(argv: readonly string[]): Promise<number> {
 async function runParts(options: Options, progress: Progress): Promise<Findings> {
   const wanted = labParts.filter(({ parts }) => parts.some((part) => options.only.includes(part)));
   let findings = nothing;
-  // First, while the machine is quiet: it needs no lab.
+  // First, while the machine is quiet: they need no lab.
+  if (options.only.includes("recorder")) {
+    findings = merged(findings, await attempt("recorder", () => benchRecorder(progress)));
+  }
   if (options.only.includes("stub")) {
     findings = merged(findings, await attempt("stub", () => benchStubAlone(progress)));
   }

@@ -4,7 +4,7 @@ import { BenchError } from "./bench-error.ts";
 import { modeOf, modeOption } from "./mode-option.ts";
 
 /** The parts of the benchmark, in the order they run. */
-export const parts = ["add", "del", "stub", "datapath", "restore", "rss", "start"] as const;
+export const parts = ["recorder", "add", "del", "stub", "datapath", "restore", "rss", "start"] as const;
 export type Part = (typeof parts)[number];
 
 /** What `npm run bench` takes. */
@@ -34,7 +34,6 @@ Usage: npm run bench -- [OPTION...]     (as root; takes about ten minutes)
        npm run bench -- outages [--kills N] [--away-kills N] [--minutes N]     (silences when things die)
        npm run bench -- pods [--help]         (a node's worth of pods at once in a cluster, beside the reference plugins)
        npm run bench -- inspector [--help]     (what the inspector costs an ADD, how quick its page is)
-       npm run bench -- recorder     (what the flight recorder costs an event, and in memory; no lab)
        npm run bench -- nodes [--help]        (thousands of Nodes in a cluster)
 Each ends with code 1 when a bar is missed, which it names in a line of its own (MISSED), or when nothing was measured.
   --json             one JSON object on stdout (with \`npm run -s\`, nothing else) instead of the table

@@ -38,7 +38,7 @@ export interface Recorder {
   page(): RecordingPage;
 }
 
-/** 2 MB of records; with the table of the current segment's texts less than 3 MB in all (`npm run bench -- recorder`). */
+/** 2 MB of records; with the table of the current segment's texts less than 3 MB in all (`npm run bench -- --only recorder`). */
 const usualMemory = { segments: 6, segmentBytes: 320 * 1024, texts: 5000 };
 
 /** Longer texts are cut. */

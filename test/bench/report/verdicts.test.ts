@@ -9,8 +9,6 @@ import {
   missedByNodes,
   missedByOutages,
   missedByPods,
-  missedByRecorder,
-  type RecorderCost,
   verdictInWords,
 } from "./verdicts.ts";
 
@@ -152,22 +150,5 @@ describe("inspector", () => {
     ["nothing measured: the page drew no move", { latencyMs: { p50: 20, p99: 20, moves: 0 } }],
   ])("%s", (line, change) => {
     expect(missedByInspector({ ...findings, ...change })).toEqual([expect.stringContaining(line)]);
-  });
-});
-
-describe("recorder", () => {
-  const cost: RecorderCost = { nsPerEntry: 2000, bytes: 3_000_000 };
-
-  test("the cost at its bars is reached", () => {
-    expect(missedByRecorder(cost)).toEqual([]);
-  });
-
-  test.each([
-    ["ns per entry: 2001, bar <= 2000", { nsPerEntry: 2001 }],
-    ["ns per entry: NaN", { nsPerEntry: Number.NaN }],
-    ["nothing measured: 9 bytes", { bytes: 9 }],
-    ["MB of a full recorder: 3.01, bar <= 3", { bytes: 3_010_000 }],
-  ])("%s", (line, change) => {
-    expect(missedByRecorder({ ...cost, ...change })).toEqual([expect.stringContaining(line)]);
   });
 });

@@ -107,16 +107,3 @@ export function missedByInspector({ addWatched, latencyMs }: InspectorFindings):
     ...above("move -> drawn, p99, ms", latencyMs.p99, { most: 200 }),
   ];
 }
-
-/** Of the flight recorder (an entry is an event or a transition). */
-export type RecorderCost = { readonly nsPerEntry: number; readonly bytes: number };
-
-/** The flight recorder: always on, so it must cost next to nothing. */
-export function missedByRecorder({ nsPerEntry, bytes }: RecorderCost): Missed {
-  return [
-    // Its buffers alone are more.
-    ...(bytes > 1_000_000 ? [] : [`nothing measured: ${bytes} bytes of a full recorder`]),
-    ...above("ns per entry", nsPerEntry, { most: 2_000 }),
-    ...above("MB of a full recorder", bytes / 1e6, { most: 3, digits: 2 }),
-  ];
-}

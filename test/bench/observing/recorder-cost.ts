@@ -8,32 +8,31 @@ import {
 } from "../../../src/observe/machines/machine-observer.ts";
 import { readRecording } from "../../../src/observe/recorder/read-recording.ts";
 import { createRecorder, type Recorder } from "../../../src/observe/recorder/recorder.ts";
-import { missedByRecorder, type RecorderCost, verdictInWords } from "../report/verdicts.ts";
+import { BenchError } from "../bench-error.ts";
 import { type Inspect, podLives } from "./pod-lives.ts";
 
-const usage = `What the flight recorder costs: CPU time per entry (an event or a transition), and memory once it is full.
-Usage: npm run bench -- recorder     (without a lab; half a minute)
-Ends with code 1 at 2 us per entry or more, or above 3 MB.
-`;
+/** Of the flight recorder; an entry is an event or a transition. */
+export interface RecorderCost {
+  /** CPU time. */
+  readonly nsPerEntry: number;
+  /** Of a full one, with all that it keeps alive. */
+  readonly bytes: number;
+  readonly entriesOfFull: number;
+}
 
-/** `npm run bench -- recorder`; returns the exit code: 1 when a bar is missed, 2 for words it does not know. */
-export async function recorderCommand(argv: readonly string[]): Promise<number> {
-  if (argv.length > 0) {
-    process.stderr.write(usage);
-    return argv.join() === "--help" ? 0 : 2;
-  }
+/** Its buffers alone are more. */
+const leastBytes = 1_000_000;
+
+/** Measures the flight recorder without a lab, in some half a minute. Throws BenchError where the memory of a full one was not seen. */
+export async function recorderCost(): Promise<RecorderCost> {
   // First: what else is done leaves code and garbage behind.
   const { entries, bytes } = await fullRecorder();
+  if (!(bytes > leastBytes))
+    throw new BenchError("WRONG_RESULT", `a full recorder seems to hold ${bytes} bytes`);
   const few = recorded();
   await podLives(100, few.inspect);
   const entriesPerLife = entriesIn(few.recorder) / 100;
-  const nsPerEntry = (await addedUs()) * (1000 / entriesPerLife);
-  const missed = missedByRecorder({ nsPerEntry, bytes });
-  process.stdout.write(
-    `flight recorder: ${nsPerEntry.toFixed(0)} ns per entry, ${entriesPerLife.toFixed(1)} entries per pod life; ` +
-      `full it holds ${entries} entries in ${(bytes / 1e6).toFixed(2)} MB\n${verdictInWords(missed)}\n`,
-  );
-  return missed.length === 0 ? 0 : 1;
+  return { nsPerEntry: (await addedUs()) * (1000 / entriesPerLife), bytes, entriesOfFull: entries };
 }
 
 /** As the daemon has it, whose observer always has a listener: for the traces of calls. */
