@@ -8,6 +8,7 @@ import { kubeWatch } from "./targets/kube-watch.ts";
 import { kubeconfig } from "./targets/kubeconfig.ts";
 import { localApi } from "./targets/local-api.ts";
 import { netlink } from "./targets/netlink.ts";
+import { recording } from "./targets/recording.ts";
 
 /** By the name of their folder in `corpus/`. */
 export const targets: Readonly<Record<string, FuzzTargetSource>> = {
@@ -20,4 +21,5 @@ export const targets: Readonly<Record<string, FuzzTargetSource>> = {
   kubeconfig,
   "kube-watch": kubeWatch,
   config,
+  recording,
 };

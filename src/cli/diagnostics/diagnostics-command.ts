@@ -33,8 +33,9 @@ export const diagnosticsCommand: CliCommand = {
   synonyms: ["bundle", "support", "dump", "sosreport", "support-bundle"],
   options,
   notes: [
-    "In it: status, machines, traces, logs, metrics, configuration, doctor's findings, links, addresses,",
-    "routes, rules and nftables of the node and of the tailnet namespace, tailscaled's status.",
+    "In it: status, machines, traces, the last minutes of all machines (headcnictl replay shows them), logs,",
+    "metrics, configuration, doctor's findings, links, addresses, routes, rules and nftables of the node and",
+    "of the tailnet namespace, tailscaled's status.",
     "Keys, tokens and private keys are removed, by their shape and by their value. Changes nothing on the node.",
   ].join("\n"),
   run: runDiagnostics,

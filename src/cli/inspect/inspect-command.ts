@@ -1,15 +1,14 @@
 import { connect, type Socket } from "node:net";
-import { dirname } from "node:path";
-import { runtimePaths } from "../../config/runtime-paths.ts";
 import { stayMinutes } from "../../observe/inspector/stay-minutes.ts";
 import { CliError } from "../cli-error.ts";
 import { askNodes, asksCluster, type NodeAnswer } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { createDaemonClient, type DaemonClient } from "../daemon-client.ts";
+import type { DaemonClient } from "../daemon-client.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { wholeNumber } from "../options/option-values.ts";
 import { printDocument } from "../output/document.ts";
 import { untilAborted } from "../until-aborted.ts";
+import { wireClient } from "../wire-client.ts";
 import { inspectNode } from "./inspect-node.ts";
 import { maxConnections, openListener } from "./local-listener.ts";
 
@@ -66,12 +65,7 @@ async function runInspect(call: CliCall): Promise<ExitCode> {
     return exitCodes.ok;
   }
   const { daemon } = context;
-  const program =
-    given["wire"] === true
-      ? createDaemonClient(
-          runtimePaths({ runtimeDir: dirname(daemon.socketPath), stateDir: "" }).wireHttpSocket,
-        )
-      : daemon;
+  const program = given["wire"] === true ? wireClient(daemon) : daemon;
   const until = await switchOn(program, given["minutes"]);
   if (given["on"] === true) {
     print({ until });

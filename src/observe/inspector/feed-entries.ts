@@ -9,9 +9,18 @@ const longestType = 160;
 
 /** Where an event came from or went to, in terms of machines. */
 interface Place {
-  readonly key: string;
-  readonly machine: string;
+  /** The machine; of an effect the one that runs it. */
+  readonly ref: AnyActorRef;
+  /** Name of the effect; empty for a machine. */
   readonly effect: string;
+}
+
+/** An event between actors that is told to people. */
+export interface Delivery {
+  readonly type: string;
+  /** Undefined when it came from outside the actor system. */
+  readonly source: Place | undefined;
+  readonly target: Place;
 }
 
 /** Wall clock and monotonic clock, read at one moment. */
@@ -42,37 +51,45 @@ export function feedActor(
   };
 }
 
-/** An event between actors without its fields; undefined for what is told as a move or is no news. */
-export function feedMessage(
+/** What was delivered to whom; undefined for what is told as a move or is no news. */
+export function deliveryOf(
   { event, actorRef, sourceRef }: InspectedEventEvent,
-  seq: number,
-  at: number,
-  machines: LiveMachines,
-): FeedMessage | undefined {
-  if (event.type === "xstate.init" || event.type === "xstate.stop") return undefined;
+  machines: Pick<LiveMachines, "parentOf">,
+): Delivery | undefined {
+  const { type } = event;
+  if (type === "xstate.init" || type === "xstate.stop") return undefined;
   const target = placeOf(actorRef as AnyActorRef, machines);
   // What a promise tells itself is XState's own business; its machine is told, too.
-  if (target.effect !== "" && event.type.startsWith("xstate.")) return undefined;
-  const source = sourceRef === undefined ? undefined : placeOf(sourceRef as AnyActorRef, machines);
+  if (target.effect !== "" && type.startsWith("xstate.")) return undefined;
+  return {
+    type,
+    source: sourceRef === undefined ? undefined : placeOf(sourceRef as AnyActorRef, machines),
+    target,
+  };
+}
+
+/** An event between actors without its fields. */
+export function feedMessage({ type, source, target }: Delivery, seq: number, at: number): FeedMessage {
   return {
     kind: "message",
     seq,
     at,
-    type: event.type.length > longestType ? `${event.type.slice(0, longestType)}…` : event.type,
-    source: source?.key ?? null,
-    sourceMachine: source?.machine ?? "",
-    target: target.key,
-    targetMachine: target.machine,
+    type: type.length > longestType ? `${type.slice(0, longestType)}…` : type,
+    source: source?.ref.sessionId ?? null,
+    sourceMachine: source === undefined ? "" : machineName(source),
+    target: target.ref.sessionId,
+    targetMachine: machineName(target),
     effect: source?.effect || target.effect,
   };
 }
 
+/** Empty where nothing is known of the machine that runs an effect. */
+function machineName({ ref }: Place): string {
+  return machineOf(ref)?.id ?? "";
+}
+
 /** A machine itself; an effect is found at the machine that runs it. */
-function placeOf(ref: AnyActorRef, { parentOf }: LiveMachines): Place {
-  const machine = machineOf(ref)?.id;
-  if (machine !== undefined) return { key: ref.sessionId, machine, effect: "" };
-  const owner = parentOf(ref);
-  const effect = typeof ref.src === "string" ? ref.src : ref.id;
-  if (owner === undefined) return { key: ref.sessionId, machine: "", effect };
-  return { key: owner.sessionId, machine: machineOf(owner)?.id ?? "", effect };
+function placeOf(ref: AnyActorRef, { parentOf }: Pick<LiveMachines, "parentOf">): Place {
+  if (machineOf(ref) !== undefined) return { ref, effect: "" };
+  return { ref: parentOf(ref) ?? ref, effect: typeof ref.src === "string" ? ref.src : ref.id };
 }

@@ -81,10 +81,23 @@ export interface FeedDelta {
 
 export type FeedFrame = FeedBaseline | FeedDelta | { readonly type: "beat"; readonly now: number };
 
+/** What a recording covers, in place of the frames: states are asked for by `/inspect/moment`, which answers with a baseline. */
+export interface WireRecording extends Pick<FeedBaseline, "daemon"> {
+  readonly type: "recording";
+  readonly from: number;
+  readonly to: number;
+  /** Numbers of the first and the last entry. */
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** Where something failed, and the machine that heard of it or is it; oldest first; of very many in a row the first. */
+  readonly failures: readonly { readonly seq: number; readonly at: number; readonly key: string }[];
+}
+
 /** Answer of `/inspect/actor?key=`. */
 export interface FeedDetails {
   readonly key: string;
-  readonly context: unknown;
+  /** Absent in a recording. */
+  readonly context?: unknown;
   /** Names of the effects that run now. */
   readonly effects: readonly string[];
   /** Its last moves, oldest first: they may be older than what a viewer keeps. */

@@ -3,7 +3,7 @@ import type { LiveMachine, LiveMachines, MachineChange, MachineListener } from "
 import { machineOf } from "../machines/machine-of.ts";
 import { createRing } from "../ring.ts";
 import { boundedCopy } from "./bounded-copy.ts";
-import { feedActor, feedMessage, type Moment } from "./feed-entries.ts";
+import { deliveryOf, feedActor, feedMessage, type Moment } from "./feed-entries.ts";
 import type { FeedActor, FeedBaseline, FeedDelta, FeedEntry, FeedMessage } from "./feed-messages.ts";
 import { createEdgeFinder } from "./taken-edges.ts";
 
@@ -140,10 +140,10 @@ export function createFeed(options: FeedOptions): Feed {
     }),
     inspect: guarded((inspected: InspectionEvent) => {
       if (inspected.type !== "@xstate.event") return;
-      const entry = feedMessage(inspected, seq + 1, Date.now(), options.machines);
-      if (entry === undefined) return;
+      const delivery = deliveryOf(inspected, options.machines);
+      if (delivery === undefined) return;
       seq += 1;
-      add(entry, inspected.event);
+      add(feedMessage(delivery, seq, Date.now()), inspected.event);
     }),
     watch(next) {
       wake = next;

@@ -129,6 +129,7 @@ export async function runDaemon(
         "/debug/status": () => withoutSecrets(nodeStatus(root, view, config, startedAt), redact),
         "/debug/logs": () => logRing.page(),
         "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
+        "/debug/recording": observers.recording,
       },
     },
     {

@@ -87,7 +87,7 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
       health: () => machineHealth(machines),
       metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
       machines: () => ({ machines: machines.rows(), recentTransitions: machines.recentTransitions() }),
-      pages: { "/debug/logs": () => logRing.page() },
+      pages: { "/debug/logs": () => logRing.page(), "/debug/recording": observers.recording },
     },
     {
       socketPath: runtimePaths(config).wireHttpSocket,

@@ -10,6 +10,7 @@ import type { LabNode } from "../../lab/lab-types.ts";
 import { netnsPrefix } from "../../lab/layout.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { type InspectorPage, openInspectorPage } from "../support/inspector-page.ts";
+import { openedPage, wantedOpening } from "../support/opened-page.ts";
 import { type PodWaves, podWaves } from "../support/pod-waves.ts";
 import { useLab } from "../support/use-lab.ts";
 
@@ -67,10 +68,10 @@ async function agrees(known = () => inspector().actors()): Promise<void> {
   });
 }
 
-test("the page is live and shows the root machine with its state lit", async () => {
+test("the page opens with the actor tree, the root machine's whole chart with its state lit, and the time line, all named", async () => {
   const { page } = inspector();
   await page.waitForSelector('.chart .box[data-lit="now"]');
-  expect(await page.textContent("#machine")).toBe("headcni");
+  expect(await openedPage(page)).toMatchObject(wantedOpening);
   await agrees();
   expect(inspector().problems()).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { FeedEntry } from "../../../src/observe/inspector/feed-messages.ts";
-import { fittingEntries, lanesOf } from "../../../visualizations/inspector/lanes.ts";
-import { eventText, shortSpan, shortSubject, span } from "../../../visualizations/inspector/text.ts";
+import { eventText, shortSpan, shortSubject, span } from "../../../visualizations/inspector/dom/text.ts";
+import { fittingEntries, lanesOf } from "../../../visualizations/inspector/events/lanes.ts";
 
 const message: FeedEntry = {
   kind: "message",

@@ -5,7 +5,7 @@ import type {
   FeedDelta,
   FeedEntry,
 } from "../../../src/observe/inspector/feed-messages.ts";
-import { createModel } from "../../../visualizations/inspector/model.ts";
+import { createModel } from "../../../visualizations/inspector/model/model.ts";
 
 const actor = (key: string, more: Partial<FeedActor> = {}): FeedActor => ({
   key,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { FeedActor } from "../../../src/observe/inspector/feed-messages.ts";
-import { pressureOf, type Show, treeRows } from "../../../visualizations/inspector/tree.ts";
+import { pressureOf, type Show, treeRows } from "../../../visualizations/inspector/actors/tree.ts";
 
 const actor = (key: string, parent: string | null, more: Partial<FeedActor> = {}): FeedActor => ({
   key,
