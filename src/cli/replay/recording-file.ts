@@ -109,7 +109,7 @@ function read(name: string, text: string): Recording {
     throw wrong(
       detail.code === "NEWER_RECORDING"
         ? `${name}: ${error.message}; headcnictl ${detail.version} or later reads it`
-        : `${name} is no recording, or it was cut off or changed: ${detail.why}`,
+        : `${name} is no recording, or it was cut off or changed: ${detail.why}; give it an archive that headcnictl diagnostics wrote`,
       error,
     );
   }
