@@ -5,6 +5,7 @@ import { configMachine } from "../../../machines/config/config-machine.ts";
 import { guardMachine } from "../../../machines/guard/guard-machine.ts";
 import { headcniMachine } from "../../../machines/headcni/headcni-machine.ts";
 import { headscaleMachine } from "../../../machines/headscale/headscale-machine.ts";
+import { metricsPageMachine } from "../../../machines/metrics-page/metrics-page-machine.ts";
 import { nodeAddressMachine } from "../../../machines/own-node/node-address-machine.ts";
 import { nodeConditionMachine } from "../../../machines/own-node/node-condition-machine.ts";
 import { nodeIdentityMachine } from "../../../machines/own-node/node-identity-machine.ts";
@@ -33,6 +34,7 @@ import { configActors } from "../../actors/config-actors.ts";
 import { guardActors } from "../../actors/guard-actors.ts";
 import { headscaleActors } from "../../actors/headscale-actors.ts";
 import type { KernelWatch } from "../../actors/kernel-watch.ts";
+import { metricsPageActors } from "../../actors/metrics-page-actors.ts";
 import { nodeListActors } from "../../actors/node-list-actors.ts";
 import { ownNodeActors } from "../../actors/own-node-actors.ts";
 import { ownerActors } from "../../actors/owner-actors.ts";
@@ -47,6 +49,7 @@ import { watchActors } from "../../actors/watch-actors.ts";
 import type { Config } from "../../config/config-schema.ts";
 import type { ConfigSource } from "../../ports/config-source.ts";
 import type { PublishedConflist } from "../../ports/conflist.ts";
+import type { MetricsPage } from "../../ports/metrics-page.ts";
 import { guardSettings } from "../settings.ts";
 import type { NodePorts } from "./node-ports.ts";
 
@@ -54,6 +57,7 @@ import type { NodePorts } from "./node-ports.ts";
 export interface MachineWiring {
   readonly kernelWatch: KernelWatch;
   readonly configSource: ConfigSource;
+  readonly metricsPage: MetricsPage;
   readonly conflistPublished: (conflist: PublishedConflist) => void;
 }
 
@@ -84,6 +88,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
         actors: guardActors(ports, async () => ({ ...guardSettings(config), carrier: await carrier() })),
       }),
       allowlistKeeper: allowlistKeeper(ports.allowlist),
+      metricsPage: metricsPageMachine.provide({ actors: metricsPageActors(wiring.metricsPage) }),
       headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
       clusterNodes: clusterNodesMachine.provide({
         actors: { watch, list: nodeListMachine.provide({ actors: nodeListActors(ports.nodeList) }) },
