@@ -1,5 +1,6 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { stringify } from "yaml";
+import { ensurePrometheus } from "../../../lab/build/prometheus-tool.ts";
 import { clusterOf } from "../../../lab/kubernetes/cluster.ts";
 import { certificateOf } from "../../../lab/kubernetes/control-plane/certificates.ts";
 import { applyObjects, getJson, kubectl } from "../../../lab/kubernetes/control-plane/kubectl.ts";
@@ -9,6 +10,7 @@ import { nodeOf } from "../../../lab/lab-store.ts";
 import type { Lab, LabNode } from "../../../lab/lab-types.ts";
 import { inNetns } from "../../../lab/network/netns.ts";
 import type { Pod } from "../../../lab/pods.ts";
+import { stderrProgress } from "../../../lab/progress.ts";
 import { run, runResult } from "../../../lab/run-command.ts";
 import { pauseService, resumeService } from "../../../lab/services.ts";
 import { waitUntil } from "../../../lab/wait-until.ts";
@@ -84,6 +86,7 @@ export function monitoringTests(lab: () => Lab, pod: () => Pod): void {
       ? `[${service.spec.clusterIP}]`
       : service.spec.clusterIP;
     await startPrometheus(lab(), place(), {
+      program: await ensurePrometheus(stderrProgress()),
       rules: hasty(await ours<Rules>("prometheusrule")),
       scrape: scrapeConfigOf(await ours<PodMonitor>("podmonitor"), {
         api_server: `https://${host}`,

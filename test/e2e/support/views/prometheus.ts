@@ -4,6 +4,7 @@ import { rulesText } from "../../../../deploy/alerts/rules-file.ts";
 import { ensurePackages } from "../../../lab/build/debian-packages.ts";
 import { daemonGet } from "../../../lab/headcni/daemon-pages.ts";
 import type { Lab, LabNode } from "../../../lab/lab-types.ts";
+import { tailOf } from "../../../lab/processes/log-tail.ts";
 import { startProcess } from "../../../lab/processes/processes.ts";
 import { waitUntil } from "../../../lab/wait-until.ts";
 
@@ -25,6 +26,8 @@ const speed = 60;
 interface Told {
   readonly rules?: string;
   readonly scrape?: Readonly<Record<string, unknown>>;
+  /** Another one than Debian's. */
+  readonly program?: string;
 }
 
 /** Starts Debian's Prometheus in a node's namespace, where it scrapes the daemon's loopback page every second. The lab ends it. */
@@ -33,7 +36,11 @@ export async function startPrometheus(lab: Lab, node: LabNode, told: Told = {}):
   const folder = join(lab.folder, "prometheus");
   await mkdir(folder, { recursive: true });
   const { host } = new URL(node.metricsUrl);
-  const { rules = rulesText(speed), scrape = { static_configs: [{ targets: [host] }] } } = told;
+  const {
+    program = "prometheus",
+    rules = rulesText(speed),
+    scrape = { static_configs: [{ targets: [host] }] },
+  } = told;
   await writeFile(join(folder, "rules.yaml"), rules);
   await writeFile(
     join(folder, "prometheus.yaml"),
@@ -47,7 +54,7 @@ export async function startPrometheus(lab: Lab, node: LabNode, told: Told = {}):
     name: "prometheus",
     netns: node.netns,
     command: [
-      "prometheus",
+      program,
       `--config.file=${join(folder, "prometheus.yaml")}`,
       `--storage.tsdb.path=${join(folder, "data")}`,
       `--web.listen-address=127.0.0.1:${port}`,
@@ -72,6 +79,7 @@ export async function startPrometheus(lab: Lab, node: LabNode, told: Told = {}):
       what: "Prometheus answers",
       timeoutMs: 60_000,
       everyMs: askMs,
+      explain: () => tailOf(join(folder, "log")),
     },
   );
 }
