@@ -120,8 +120,10 @@ export function monitoringTests(lab: () => Lab, pod: () => Pod): void {
     };
     const { netns } = pod();
     expect(await asked(netns, router, "/metrics")).toBe("HTTP/1.1 200 OK");
-    for (const path of ["/healthz", "/ready", "/debug/machines", "/inspect"])
+    for (const path of ["/healthz", "/ready"])
       expect(await asked(netns, router, path), path).toBe("HTTP/1.1 404 Not Found");
+    for (const path of ["/debug/machines", "/inspect"])
+      expect(await asked(netns, router, path), path).toBe("HTTP/1.1 403 Forbidden");
     for (const from of [netns, nodeOf(lab(), "n2").netns, lab().netns])
       expect(await asked(from, address, "/metrics"), from).toBe("");
     const way = [`${router}/32`, "via", address];
