@@ -36,10 +36,11 @@ const purposes: Readonly<Record<string, string>> = {
   clusterNodes: "The Nodes of the cluster: who may serve which prefix, and who left for good.",
   nodeList: "Keeps the list of Nodes in the state directory, by which headcni-wire lets peers in.",
   serviceProxy: "What translates Services' addresses on this node: what HeadCNI does not support is named.",
+  metricsPage: "Serves metrics to pods and other nodes by the pod network, where that is wanted.",
   serviceCidrs:
     "The ServiceCIDR objects of the cluster, kept in the state directory: what the guard keeps from leaving unencrypted.",
   nodeCondition: "Keeps the Node's NetworkUnavailable condition true.",
-  nodeIdentity: "Keeps the Node's word of which tailnet node this is.",
+  nodeIdentity: "Keeps the Node's word of which tailnet node this is, and of where its metrics are.",
   nodeAddress: "Keeps this node's tailnet address as its Node's InternalIP, where that is wanted.",
   podWatch: "Joins the node's Kubernetes pods to attachments and finds orphans.",
   podReports: "Posts what goes wrong with pods as Events.",

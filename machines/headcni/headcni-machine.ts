@@ -118,7 +118,12 @@ export const headcniMachine = headcniSetup.createMachine({
     },
     live: {
       meta: mayLast("pods are served; the machine health names what is missing", "info"),
-      entry: ["openPods", "tellReadinessServing", { type: "tellHealth", params: { type: "service.opened" } }],
+      entry: [
+        "openPods",
+        "openMetricsPage",
+        "tellReadinessServing",
+        { type: "tellHealth", params: { type: "service.opened" } },
+      ],
       on: { "daemon.stop": "draining" },
     },
     draining: {

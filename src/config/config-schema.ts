@@ -72,6 +72,13 @@ export const configSchema = z.strictObject({
         example: 9797,
         change: { restart: "the listening socket is opened once" },
       }),
+      podNetwork: key(z.boolean().prefault(false), {
+        description:
+          "Whether /metrics, and no other page, is served to pods and other nodes as well: at the node's first pod address, with the same port. The Node's annotation headcni.github.io/metrics says where.",
+        mustBe: "true or false",
+        example: true,
+        change: { restart: "the listening socket is opened once" },
+      }),
       podNameLabel: key(z.boolean().prefault(false), {
         description:
           "Whether headcni_pod_network_setup_duration_seconds has the label pod_name: one more series for each pod of the node.",

@@ -1,5 +1,5 @@
 import { fromPromise } from "xstate";
-import type { NetworkCondition } from "../../domain/kubernetes/kubernetes-objects.ts";
+import type { NetworkCondition, NodeIdentity } from "../../domain/kubernetes/kubernetes-objects.ts";
 import type { NodeAddressing, WrittenAddresses } from "../../domain/kubernetes/node-address.ts";
 import type { Kubernetes } from "../../ports/kubernetes.ts";
 import type { PrefixMemory } from "../../ports/prefix-memory.ts";
@@ -8,7 +8,7 @@ import type { PrefixMemory } from "../../ports/prefix-memory.ts";
 export function ownNodeActors(
   kubernetes: Pick<
     Kubernetes,
-    "setNetworkCondition" | "publishTailnetNode" | "writeAddresses" | "removeUninitialized"
+    "setNetworkCondition" | "publishIdentity" | "writeAddresses" | "removeUninitialized"
   >,
   memory: PrefixMemory,
 ) {
@@ -28,9 +28,9 @@ export function ownNodeActors(
       ),
     },
     identity: {
-      publish: fromPromise<string, { readonly nodeId: string }>(async ({ input: { nodeId }, signal }) => {
-        await kubernetes.publishTailnetNode(nodeId, signal);
-        return nodeId;
+      publish: fromPromise<NodeIdentity, NodeIdentity>(async ({ input, signal }) => {
+        await kubernetes.publishIdentity(input, signal);
+        return input;
       }),
     },
     address: {

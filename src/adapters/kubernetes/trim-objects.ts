@@ -2,6 +2,7 @@ import { z } from "zod";
 import { formatPrefix, readPrefix } from "../../domain/addresses/prefix.ts";
 import {
   type ClusterNode,
+  metricsAnnotation,
   type NetworkCondition,
   type NodePod,
   type OwnNode,
@@ -73,6 +74,7 @@ function trimOwnNode(value: unknown): OwnNode | undefined {
   const { annotations } = parsed.metadata;
   return {
     ...clusterNode(parsed),
+    metricsAt: annotations?.[metricsAnnotation] ?? "",
     network,
     addressing: {
       addresses: parsed.status.addresses,

@@ -6,6 +6,17 @@ import type { NodeAddressing } from "./node-address.ts";
 /** Where a Node says which node of the tailnet it is: an annotation that its own daemon sets. */
 export const tailnetNodeAnnotation = "headcni.github.io/tailnet-node-id";
 
+/** Where a Node says at which host and port its daemon serves metrics to pods. */
+export const metricsAnnotation = "headcni.github.io/metrics";
+
+/** What a Node's own daemon says in its annotations. */
+export interface NodeIdentity {
+  /** Stable ID of the tailnet node. */
+  readonly nodeId: string;
+  /** Host and port; empty: nowhere. */
+  readonly metricsAt: string;
+}
+
 /** A Node of the cluster, as far as others need to know it (Node v1: spec.podCIDRs, status.addresses). */
 export interface ClusterNode {
   readonly name: string;
@@ -23,6 +34,8 @@ export interface ClusterNode {
 
 /** This node's own Node. */
 export interface OwnNode extends ClusterNode {
+  /** Where its daemon serves metrics to pods, as host and port; empty when it does not say. */
+  readonly metricsAt: string;
   /** Its NetworkUnavailable condition; null when it has none. */
   readonly network: NetworkCondition | null;
   readonly addressing: NodeAddressing;

@@ -65,7 +65,7 @@ export async function openHttpServer(sources: HttpSources, options: HttpServerOp
 }
 
 /** Limits: 8 KiB of headers (URL included), 3 s to send them, 2 s between requests, 10 s for an exchange, 512 connections. */
-function createBoundedServer(
+export function createBoundedServer(
   routes: Readonly<Record<string, HttpRoute>>,
   handler: RequestHandler = () => false,
   commands: NonNullable<HttpServerOptions["commands"]> = {},
@@ -125,7 +125,8 @@ async function chooseAnswer(
   }
 }
 
-function closeServer(server: Server): Promise<void> {
+/** Ends open connections as well. */
+export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     // One that never listened says so in an error, which is as good.
     server.close(() => resolve());

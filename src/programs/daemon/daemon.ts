@@ -16,6 +16,7 @@ import { machineHealth } from "../../observe/machines/machine-health.ts";
 import { createWireMachines } from "../../observe/machines/wire-machines.ts";
 import { registerLiveMetrics } from "../../observe/metrics/live-metrics.ts";
 import { openHttpServer } from "../../observe/pages/http-server.ts";
+import { createMetricsPage } from "../../observe/pages/metrics-page.ts";
 import { nodeStatus } from "../../observe/pages/node-status.ts";
 import { tracedPodNetwork } from "../../observe/trace/traced-pod-network.ts";
 import { version } from "../../protocol/version.ts";
@@ -84,9 +85,17 @@ export async function runDaemon(
   await makePrivateFolders(config.runtimeDir, config.stateDir);
   const observers = await openObservers(config, { log, redact, threads: { kernel: ports.kernelDevtools } });
   const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, observers.traces) };
+  const { registry, machines, traces } = observers;
+  const wire = createWireMachines(paths.wireHttpSocket);
+  machines.registerRows(wire.rows);
+  const metrics = async () => {
+    await wire.refresh();
+    return { contentType: registry.contentType, body: await registry.metrics() };
+  };
   const machine = provideMachines(config, traced, {
     kernelWatch,
     configSource,
+    metricsPage: createMetricsPage(metrics, config.network.podCIDR, config.monitoring.port),
     conflistPublished: ({ path, changed, shadowedBy }) => {
       if (changed) log.info({ path }, "conflist written");
       if (shadowedBy.length > 0)
@@ -109,18 +118,12 @@ export async function runDaemon(
   });
   const startedAt = Date.now();
   const view = daemonView(root);
-  const { registry, machines, traces } = observers;
   registerLiveMetrics(registry, view);
-  const wire = createWireMachines(paths.wireHttpSocket);
-  machines.registerRows(wire.rows);
   const http = await openHttpServer(
     {
       health: () => machineHealth(machines),
       readiness: view.readiness,
-      metrics: async () => {
-        await wire.refresh();
-        return { contentType: registry.contentType, body: await registry.metrics() };
-      },
+      metrics,
       machines: async () => {
         await wire.refresh();
         return { machines: machines.rows(), recentTransitions: machines.recentTransitions() };

@@ -5,6 +5,7 @@ import { configMachine } from "../../../machines/config/config-machine.ts";
 import { guardMachine } from "../../../machines/guard/guard-machine.ts";
 import { headcniMachine } from "../../../machines/headcni/headcni-machine.ts";
 import { headscaleMachine } from "../../../machines/headscale/headscale-machine.ts";
+import { metricsPageMachine } from "../../../machines/metrics-page/metrics-page-machine.ts";
 import { nodeAddressMachine } from "../../../machines/own-node/node-address-machine.ts";
 import { nodeConditionMachine } from "../../../machines/own-node/node-condition-machine.ts";
 import { nodeIdentityMachine } from "../../../machines/own-node/node-identity-machine.ts";
@@ -37,6 +38,7 @@ import { podWatchActors } from "../../actors/kubernetes/pod-watch-actors.ts";
 import { serviceCidrsActors } from "../../actors/kubernetes/service-cidrs-actors.ts";
 import { serviceProxyActors } from "../../actors/kubernetes/service-proxy-actors.ts";
 import { watchActors } from "../../actors/kubernetes/watch-actors.ts";
+import { metricsPageActors } from "../../actors/metrics-page-actors.ts";
 import { podActors, podsActors } from "../../actors/pod-actors.ts";
 import { readinessActors } from "../../actors/readiness-actors.ts";
 import { allowlistKeeper } from "../../actors/tailnet/allowlist-actors.ts";
@@ -47,6 +49,7 @@ import { tailnetActors } from "../../actors/tailnet/tailnet-actors.ts";
 import type { Config } from "../../config/config-schema.ts";
 import type { ConfigSource } from "../../ports/config-source.ts";
 import type { PublishedConflist } from "../../ports/conflist.ts";
+import type { MetricsPage } from "../../ports/metrics-page.ts";
 import { guardSettings } from "../settings.ts";
 import type { NodePorts } from "./node-ports.ts";
 
@@ -54,6 +57,7 @@ import type { NodePorts } from "./node-ports.ts";
 export interface MachineWiring {
   readonly kernelWatch: KernelWatch;
   readonly configSource: ConfigSource;
+  readonly metricsPage: MetricsPage;
   readonly conflistPublished: (conflist: PublishedConflist) => void;
 }
 
@@ -84,6 +88,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
         actors: guardActors(ports, async () => ({ ...guardSettings(config), carrier: await carrier() })),
       }),
       allowlistKeeper: allowlistKeeper(ports.allowlist),
+      metricsPage: metricsPageMachine.provide({ actors: metricsPageActors(wiring.metricsPage) }),
       headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
       clusterNodes: clusterNodesMachine.provide({
         actors: { watch, list: nodeListMachine.provide({ actors: nodeListActors(ports.nodeList) }) },

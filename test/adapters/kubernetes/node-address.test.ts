@@ -78,6 +78,7 @@ function live(publishesAddress: boolean) {
     {
       input: {
         ...{ seed: "n1", configured: [], supernets: ["10.244.0.0/16"], publishesAddress },
+        metricsPort: null,
         health: recorder<OwnNodeFact>().ref,
         pods: recorder<PodsCommand>().ref,
         parent: recorder<OwnNodeReport>().ref,

@@ -17,6 +17,7 @@ import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { headcnictlTests } from "../support/test-groups/headcnictl-tests.ts";
+import { monitoringTests } from "../support/test-groups/monitoring-tests.ts";
 import { newNodeTests } from "../support/test-groups/new-node-tests.ts";
 import { allTalk } from "../support/traffic/pods-talk.ts";
 import { useLab } from "../support/use-lab.ts";
@@ -54,6 +55,8 @@ beforeAll(async () => {
 });
 
 describe("headcnictl beside the cluster", () => headcnictlTests(lab));
+
+describe("a Prometheus in the cluster", () => monitoringTests(lab, () => pods.b));
 
 const routes = async (name: string) => (await podKernelState(node(name))).routes;
 

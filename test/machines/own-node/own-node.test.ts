@@ -50,6 +50,7 @@ const input: Omit<OwnNodeInput, "health" | "pods" | "parent"> = {
   configured: [],
   supernets: ["10.244.0.0/16"],
   publishesAddress: true,
+  metricsPort: null,
 };
 
 /** The machine; `memory` is what an earlier life left, and what this one writes. */
