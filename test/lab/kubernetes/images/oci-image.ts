@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type Architecture, ownArchitecture } from "../../../../deploy/architecture/architecture.ts";
 import { run } from "../../run-command.ts";
 
 /** An image to make: the folder that becomes its only layer, and what runs by default. */
@@ -11,6 +12,8 @@ export type ImageSource = {
   readonly entrypoint: readonly string[];
   readonly command?: readonly string[];
   readonly env?: readonly string[];
+  /** Of what is in the folder; this machine's by default. */
+  readonly architecture?: Architecture;
 };
 
 /** A blob of an OCI layout (image-spec, "descriptor"). */
@@ -45,7 +48,7 @@ async function writeImage(image: ImageSource, blobs: string): Promise<Descriptor
   await packFolder(image.root, layerFile);
   const layer = await settle(blobs, layerFile, "application/vnd.oci.image.layer.v1.tar");
   const config = {
-    architecture: process.arch === "x64" ? "amd64" : process.arch,
+    architecture: image.architecture ?? ownArchitecture(),
     os: "linux",
     config: {
       Entrypoint: image.entrypoint,
