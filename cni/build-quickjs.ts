@@ -1,6 +1,7 @@
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { execa } from "execa";
 import { type Architecture, names } from "../deploy/architecture/architecture.ts";
 import { downloadDebian, exists } from "../deploy/architecture/debian-download.ts";
@@ -40,7 +41,7 @@ export async function provideQuickJs(
   progress: (line: string) => void,
 ): Promise<QuickJs> {
   const { architecture, gcc, ar, env } = toolchain;
-  const id = `${quickJs.package}-${quickJs.version}-musl-${names[architecture].node}`;
+  const id = idFor(architecture);
   const home = join(cacheDir, id);
   const built = {
     id,
@@ -82,6 +83,27 @@ export async function provideQuickJs(
   return built;
 }
 
+/** What the plugin is linked with, for a release's bill of materials, once it has been built for this architecture. */
+export async function quickJsComponents(
+  cacheDir: string,
+  architecture: Architecture,
+): Promise<readonly { readonly name: string; readonly version: string; readonly purl: string }[]> {
+  const changelog = "usr/share/doc/musl-dev/changelog.Debian.gz";
+  const packed = await readFile(join(cacheDir, idFor(architecture), changelog));
+  const musl = /\((.*?)\)/.exec(gunzipSync(packed).toString("utf8"))?.[1] ?? "unknown";
+  return [
+    { name: quickJs.package, version: quickJs.version },
+    { name: "musl", version: musl },
+  ].map((each) => ({
+    ...each,
+    purl: `pkg:deb/debian/${each.name}@${encodeURIComponent(each.version)}?arch=source&distro=${suite}`,
+  }));
+}
+
+function idFor(architecture: Architecture): string {
+  return `${quickJs.package}-${quickJs.version}-musl-${names[architecture].node}`;
+}
+
 /** Writes musl's specs for gcc, with musl being below `root`, into `product`; returns their path there. */
 async function writeSpecs(product: string, root: string, architecture: Architecture): Promise<string> {
   const musl = names[architecture].gnu.replace("gnu", "musl");
@@ -107,7 +129,12 @@ export async function moveInto(finished: string, place: string): Promise<void> {
 async function fetchPackages(work: string, product: string, architecture: Architecture): Promise<string> {
   const wanted = `${quickJs.package}=${quickJs.version}`;
   const downloads = join(work, "downloads");
-  const files = await downloadDebian(downloads, { suite, architecture, packages: muslPackages, source: wanted });
+  const files = await downloadDebian(downloads, {
+    suite,
+    architecture,
+    packages: muslPackages,
+    source: wanted,
+  });
   for (const file of files.filter((name) => name.endsWith(".deb")))
     await execa("dpkg-deb", ["-x", file, product]);
   const tarball = files.find((name) => name.includes(".orig.tar."));

@@ -51,13 +51,25 @@ export async function buildStub(
     await writeFile(scriptFile, script);
     const runBuilt = async (...[command = "", ...args]: readonly string[]) =>
       await execa(command, args, { encoding: "buffer", stripFinalNewline: false });
-    await runBuilt(...emulator, quickJs.qjsc, "-c", "-s", "-N", "headcni_script", "-o", bytecodeFile, scriptFile);
+    await runBuilt(
+      ...emulator,
+      quickJs.qjsc,
+      "-c",
+      "-s",
+      "-N",
+      "headcni_script",
+      "-o",
+      bytecodeFile,
+      scriptFile,
+    );
     const sources = nativeFiles.filter((file) => file.endsWith(".c")).map((file) => join(here, file));
     const inputs = [...sources, bytecodeFile, quickJs.library, "-lm"];
     const flags = [...compilerFlags, `-specs=${quickJs.specs}`, `-I${quickJs.include}`, `-I${here}`];
     await execa(gcc, [...flags, "-o", unloaded, ...inputs], { env });
     await writeFile(snapshot, (await runBuilt(...emulator, unloaded)).stdout);
-    await execa(objcopy, ["--update-section", `.heap=${snapshot}`, unloaded, join(product, "headcni")], { env });
+    await execa(objcopy, ["--update-section", `.heap=${snapshot}`, unloaded, join(product, "headcni")], {
+      env,
+    });
     await moveInto(product, home);
   } finally {
     await rm(work, { recursive: true, force: true });

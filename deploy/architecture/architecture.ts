@@ -25,7 +25,10 @@ export function parseArchitectures(list: string): readonly Architecture[] {
   const parsed = list.split(",").map((given) => {
     const found = architectures.find((architecture) => architecture === given);
     if (found === undefined)
-      throw new LabError("BAD_OPTION", `--arch ${list}: "${given}" is no architecture of HeadCNI; give ${known}`);
+      throw new LabError(
+        "BAD_OPTION",
+        `--arch ${list}: "${given}" is no architecture of HeadCNI; give ${known}`,
+      );
     return found;
   });
   return [...new Set(parsed)];

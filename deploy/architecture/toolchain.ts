@@ -38,7 +38,10 @@ export async function provideToolchain(
 ): Promise<Toolchain> {
   if (architecture === ownArchitecture()) return { architecture, ...own };
   if (architecture !== "arm64")
-    throw new LabError("BUILD_FAILED", `this machine is ${ownArchitecture()}; build ${architecture} on amd64`);
+    throw new LabError(
+      "BUILD_FAILED",
+      `this machine is ${ownArchitecture()}; build ${architecture} on amd64`,
+    );
   const suite = await debianRelease();
   const id = `cross-${architecture}-${suite}`;
   const home = join(cacheDir, id);
@@ -74,7 +77,9 @@ async function unpackInto(home: string, suite: string, progress: (line: string) 
       if (program.startsWith("qemu-") && program !== emulator) await rm(join(programs, program));
     await rm(join(product, "usr", "share"), { recursive: true, force: true });
     // Somebody beside this one may have been quicker.
-    await rename(product, home).catch((error: unknown) => exists(home).then((there) => (there ? undefined : Promise.reject(error))));
+    await rename(product, home).catch((error: unknown) =>
+      exists(home).then((there) => (there ? undefined : Promise.reject(error))),
+    );
   } finally {
     await rm(work, { recursive: true, force: true });
   }

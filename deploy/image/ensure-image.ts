@@ -110,7 +110,7 @@ async function hashFolder(hash: ReturnType<typeof createHash>, folder: string): 
 }
 
 /** Makes an archive the one used last; false if there is none. */
-async function markUsed(archive: string): Promise<boolean> {
+export async function markUsed(archive: string): Promise<boolean> {
   const now = new Date();
   return await utimes(archive, now, now).then(
     () => true,

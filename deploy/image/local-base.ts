@@ -56,7 +56,8 @@ async function installDebian(
   const excluded = unwanted.map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
   const options = ["--mode=root", "--variant=essential", `--include=${packages.join(",")}`, ...excluded];
   // It asks for a format that is registered for the whole machine.
-  if (architecture !== ownArchitecture()) options.push(`--architectures=${architecture}`, "--skip=check/qemu");
+  if (architecture !== ownArchitecture())
+    options.push(`--architectures=${architecture}`, "--skip=check/qemu");
   const command = ["mmdebstrap", ...options, release, root, ...(await sourcesOfThisMachine())] as const;
   const result = await runResult(await foreignCommand(architecture, command, progress));
   if (result.exitCode !== 0)

@@ -74,7 +74,9 @@ export async function ensureGoModule(
   );
   if (await exists(destination)) return destination;
   await requireGo();
-  progress(`Building ${module.what} for ${architecture} from its Go module (once; takes minutes) into ${destination}`);
+  progress(
+    `Building ${module.what} for ${architecture} from its Go module (once; takes minutes) into ${destination}`,
+  );
   const counter = { downloads: 0, tail: "" };
   const start = performance.now();
   const heartbeat = setInterval(() => {
@@ -105,7 +107,12 @@ async function pinsHash(source: string, module: GoModule, architecture: Architec
   const hash = createHash("sha256");
   for (const file of ["go.mod", "go.sum"]) hash.update(await readFile(join(source, file)));
   const build = await readFile(scriptOf(module));
-  return hash.update(build).update(module.linkerFlags).update(names[architecture].node).digest("hex").slice(0, 12);
+  return hash
+    .update(build)
+    .update(module.linkerFlags)
+    .update(names[architecture].node)
+    .digest("hex")
+    .slice(0, 12);
 }
 
 /** Go's own installer puts it in /usr/local/go, often without PATH. */
