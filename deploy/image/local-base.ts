@@ -14,6 +14,8 @@ import { debianRelease } from "../architecture/toolchain.ts";
 
 /** What the Dockerfile would install, and what Node's own binary is linked with. */
 const packages = ["nftables", "iptables", "mount", "util-linux", "ca-certificates", "libstdc++6"];
+/** What Debian's scripts write as the date of today; a base made on another day is the same. */
+const date = { SOURCE_DATE_EPOCH: "0" };
 const unwanted = ["doc", "man", "locale", "info", "bash-completion", "lintian", "common-licenses"];
 
 /**
@@ -25,7 +27,7 @@ export async function ensureLocalBase(progress: Progress, architecture = ownArch
   await ensurePackages(progress, { mmdebstrap: "mmdebstrap", tar: "tar" });
   const release = await debianRelease();
   const hash = createHash("sha256").update(
-    JSON.stringify([release, packages, unwanted, process.version, names[architecture].node]),
+    JSON.stringify([release, packages, unwanted, date, process.version, names[architecture].node]),
   );
   const archive = join(cacheFolder(), `image-base-${hash.digest("hex").slice(0, 12)}.tar`);
   if (await stat(archive).catch(() => undefined)) return archive;
@@ -59,7 +61,7 @@ async function installDebian(
   if (architecture !== ownArchitecture())
     options.push(`--architectures=${architecture}`, "--skip=check/qemu");
   const command = ["mmdebstrap", ...options, release, root, ...(await sourcesOfThisMachine())] as const;
-  const result = await runResult(await foreignCommand(architecture, command, progress));
+  const result = await runResult(await foreignCommand(architecture, command, progress), { env: date });
   if (result.exitCode !== 0)
     throw new LabError("BUILD_FAILED", `the image's base cannot be made:\n${result.stderr.slice(-3000)}`);
 }
