@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { execa } from "execa";
 import { type Architecture, ownArchitecture } from "../deploy/architecture/architecture.ts";
@@ -49,24 +49,17 @@ export async function buildStub(
     const product = join(work, "product");
     await mkdir(product);
     await writeFile(scriptFile, script);
-    const runBuilt = async (...[command = "", ...args]: readonly string[]) =>
-      await execa(command, args, { encoding: "buffer", stripFinalNewline: false });
-    await runBuilt(
-      ...emulator,
-      quickJs.qjsc,
-      "-c",
-      "-s",
-      "-N",
-      "headcni_script",
-      "-o",
-      bytecodeFile,
-      scriptFile,
-    );
+    const qjscArguments = ["-c", "-s", "-N", "headcni_script", "-o", bytecodeFile, scriptFile];
+    const [qjsc = "", ...qjscRest] = [...emulator, quickJs.qjsc, ...qjscArguments];
+    await execa(qjsc, qjscRest);
     const sources = nativeFiles.filter((file) => file.endsWith(".c")).map((file) => join(here, file));
     const inputs = [...sources, bytecodeFile, quickJs.library, "-lm"];
     const flags = [...compilerFlags, `-specs=${quickJs.specs}`, `-I${quickJs.include}`, `-I${here}`];
     await execa(gcc, [...flags, "-o", unloaded, ...inputs], { env });
-    await writeFile(snapshot, (await runBuilt(...emulator, unloaded)).stdout);
+    // The heap holds an address of the stack. It is the same in each build: not randomized, no environment, a path of the same length.
+    const load = ["-R", ...emulator, `./${basename(unloaded)}`];
+    const firstRun = { cwd: work, env: {}, extendEnv: false, stdout: { file: snapshot } } as const;
+    await execa("/usr/bin/setarch", load, firstRun);
     await execa(objcopy, ["--update-section", `.heap=${snapshot}`, unloaded, join(product, "headcni")], {
       env,
     });
