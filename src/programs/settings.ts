@@ -15,6 +15,7 @@ export function guardSettings({
     supernets: network.podCIDR,
     masquerade: network.masquerade,
     nodesKnown: kubernetes.enabled,
+    networkPolicies: kubernetes.enabled && kubernetes.networkPolicy,
     services: kubernetes.enabled ? network.serviceCIDR : [],
     allowFromUnderlay: allowedFromUnderlay(network.allowFromUnderlay),
   };
@@ -114,6 +115,7 @@ export function machineSettings(
           },
           podWatch: { seed: nodeName, selective: kubernetes.podSelector !== "" },
           serviceCidrs: { seed: nodeName, remembered: services },
+          policy: kubernetes.networkPolicy ? { seed: nodeName } : null,
         }
       : null,
   };

@@ -22,4 +22,5 @@ export const kubernetes: NonNullable<HeadcniSettings["kubernetes"]> = {
   node: { seed: "n1", configured: [], supernets: ["10.244.0.0/16"], publishesAddress: false },
   podWatch: { seed: "n1", selective: false },
   serviceCidrs: { seed: "n1", remembered: ["10.96.0.0/16"] },
+  policy: { seed: "n1" },
 };

@@ -3,7 +3,15 @@ import { tailnetLink } from "../kernel/kernel-constants.ts";
 import type { KernelSnapshot, NamespaceName } from "../kernel/kernel-state.ts";
 import { nodeTable } from "../nftables/nft-node-table.ts";
 import { tailnetTable } from "../nftables/nft-tailnet-table.ts";
-import { brokenTable, brokenWishes, foreign, leftovers, servicesElsewhere, sysctls } from "./guard-broken.ts";
+import {
+  brokenTable,
+  brokenWishes,
+  foreign,
+  leftovers,
+  leftPolicies,
+  servicesElsewhere,
+  sysctls,
+} from "./guard-broken.ts";
 import { findLink } from "./guard-holds.ts";
 import type { BrokenInvariant, GuardObservation, Mend } from "./guard-observation.ts";
 import { podRouteWishes } from "./guard-pod-routes.ts";
@@ -19,10 +27,11 @@ export function findBroken(
   guarded: GuardSettings,
   observation: GuardObservation,
 ): readonly BrokenInvariant[] {
-  return byCarrier(guarded, {
+  const broken = byCarrier(guarded, {
     namespace: (settings) => brokenAroundX(settings, observation),
     host: (settings) => brokenOnHost(settings, observation.node),
   });
+  return [...broken, ...leftPolicies(guarded, observation.node)];
 }
 
 function brokenAroundX(

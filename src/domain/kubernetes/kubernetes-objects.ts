@@ -6,6 +6,9 @@ import type { NodeAddressing } from "./node-address.ts";
 /** Where a Node says which node of the tailnet it is: an annotation that its own daemon sets. */
 export const tailnetNodeAnnotation = "headcni.github.io/tailnet-node-id";
 
+/** A static pod's mirror carries here the UID under which the kubelet runs the pod (pkg/kubelet/types, ConfigMirrorAnnotationKey). */
+export const mirrorOf = "kubernetes.io/config.mirror";
+
 /** A Node of the cluster, as far as others need to know it (Node v1: spec.podCIDRs, status.addresses). */
 export interface ClusterNode {
   readonly name: string;

@@ -76,6 +76,7 @@ const inC: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     sockCloexec: "SOCK_CLOEXEC",
     sockNonblock: "SOCK_NONBLOCK",
     solSocket: "SOL_SOCKET",
+    sendBufferForce: "SO_SNDBUFFORCE",
     receiveBufferForce: "SO_RCVBUFFORCE",
     solNetlink: "SOL_NETLINK",
     "netlinkOption.capAck": "NETLINK_CAP_ACK",
@@ -89,6 +90,9 @@ const inC: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** Numbers that are no one's but ours: limits, sizes, orders. */
 const ours: readonly string[] = [
+  "set-elements elementsPerMessage",
+  "kept-namespaces sendBufferBytes",
+  "flows flowsPerBatch",
   "attach maximumIndexAttempts",
   "attachment-steps loopbackIndex",
   "link-indexes lowest",
@@ -100,6 +104,7 @@ const ours: readonly string[] = [
   "netlink-socket maximumDumpRetries",
   "recover linksPerBatch",
   "request-queue rank.attach",
+  "request-queue rank.changeElements",
   "request-queue rank.detach",
   "request-queue rank.echo",
   "request-queue lowestRank",
