@@ -256,7 +256,8 @@ const c = (expression: string): number => {
 test.each(await headerNumbers())(
   "$header has every number that we name after it",
   async ({ header, numbers: found }) => {
-    const wanted = await cNumbers(Object.keys(found), [header.replace(/\.h$/, "")]);
+    // Numbers of nfnetlink.h are expressions of those of netlink.h, which it does not include itself.
+    const wanted = await cNumbers(Object.keys(found), ["linux/netlink", header.replace(/\.h$/, "")]);
     expect(found).toEqual(Object.fromEntries(wanted));
   },
 );
