@@ -14,7 +14,7 @@ module.exports = {
       name: "domain-is-pure",
       severity: "error",
       from: { path: "^src/domain/" },
-      to: { pathNot: "^src/(domain|protocol)/|node_modules/ipaddr\\.js" },
+      to: { pathNot: "^src/(domain|protocol)/|node_modules/(ipaddr\\.js|@humanwhocodes/momoa)" },
     },
     {
       name: "judging-is-pure",

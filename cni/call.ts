@@ -1,14 +1,14 @@
 import { cniErrorCodes } from "../src/protocol/cni-error-codes.ts";
-import { type Parsed, parsed, quoted, refused } from "../src/protocol/parsed.ts";
 import {
   type CniRequest,
   type CniResult,
   type CniVersion,
+  cniProtocolVersion,
   deadlineMs,
   maxFrameBytes,
   supportedCniVersions,
-  wireVersion,
-} from "../src/protocol/wire-types.ts";
+} from "../src/protocol/cni-protocol.ts";
+import { type Parsed, parsed, quoted, refused } from "../src/protocol/parsed.ts";
 import { concludeCall } from "./conclude.ts";
 import { type CallEnvironment, parseEnvironment } from "./environment.ts";
 import { decodeConfig, type Loose, type NetworkConfig, parseNetworkConfig } from "./network-config.ts";
@@ -60,7 +60,7 @@ function readCall(platform: Platform, environment: DaemonEnvironment, input: Inp
   }
   const { cniVersion, network, prevResult, validAttachments } = config.value;
   const request: CniRequest = {
-    wire: wireVersion,
+    wire: cniProtocolVersion,
     ...environment,
     cniVersion,
     network,

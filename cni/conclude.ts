@@ -1,6 +1,6 @@
 import { type CniErrorCode, cniErrorCodes } from "../src/protocol/cni-error-codes.ts";
+import { type CniReply, type CniRequest, deadlineMs } from "../src/protocol/cni-protocol.ts";
 import { runtimeDirectory, servingFile, servingTrustMs } from "../src/protocol/runtime-files.ts";
-import { type CniReply, type CniRequest, deadlineMs } from "../src/protocol/wire-types.ts";
 import { type Answer, askDaemon, type DaemonCall } from "./exchange.ts";
 import type { NetworkConfig } from "./network-config.ts";
 import type { Platform } from "./platform.ts";

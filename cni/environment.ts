@@ -1,11 +1,11 @@
 import { cniErrorCodes } from "../src/protocol/cni-error-codes.ts";
+import { type CniOperation, cniOperations, type PodReference } from "../src/protocol/cni-protocol.ts";
 import { identifierProblem, interfaceNameProblem } from "../src/protocol/name-rules.ts";
 import { type Parsed, parsed, quoted, refused } from "../src/protocol/parsed.ts";
-import { type PodReference, type WireCommand, wireCommands } from "../src/protocol/wire-types.ts";
 
 /** What the runtime says about one call through its environment (CNI specification 1.1.0, section 2 "Parameters"). */
 export interface CallEnvironment {
-  readonly command: WireCommand | "VERSION";
+  readonly command: CniOperation | "VERSION";
   /** "" unless the command concerns one attachment. */
   readonly containerId: string;
   readonly netns: string;
@@ -17,7 +17,7 @@ export interface CallEnvironment {
 /** Reads one variable; "" and absent mean the same. */
 export type ReadVariable = (name: string) => string | undefined;
 
-const commands: readonly string[] = [...wireCommands, "VERSION"];
+const commands: readonly string[] = [...cniOperations, "VERSION"];
 const noPod: PodReference = { namespace: "", name: "", uid: "" };
 /** W3C Trace Context, section 3.2 "traceparent header". */
 const traceparentForm = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;

@@ -1,7 +1,7 @@
 import { cniErrorCodes } from "../src/protocol/cni-error-codes.ts";
+import type { CniFailure, CniReply, CniRequest } from "../src/protocol/cni-protocol.ts";
 import { encodeFrame } from "../src/protocol/frames.ts";
 import { parseReply } from "../src/protocol/reply.ts";
-import type { CniFailure, CniReply, CniRequest } from "../src/protocol/wire-types.ts";
 import type { Exchanged, Platform } from "./platform.ts";
 
 /** What asking the daemon came to. */
@@ -55,7 +55,10 @@ function answerOf(exchanged: Exchanged, request: CniRequest, socketPath: string)
     case "absent":
       return { kind: "away", reason: `nothing listens on ${socketPath} (${reason})` };
     case "lost":
-      return { kind: "away", reason: `the daemon at ${socketPath} went away before it answered (${reason})` };
+      return {
+        kind: "away",
+        reason: `the daemon at ${socketPath} closed the connection before it answered (${reason})`,
+      };
     case "oversized":
     case "failed":
       return {

@@ -1,14 +1,14 @@
 import { byteLength } from "../src/protocol/byte-length.ts";
 import { cniErrorCodes } from "../src/protocol/cni-error-codes.ts";
+import {
+  type AttachmentReference,
+  type CniOperation,
+  type CniVersion,
+  supportedCniVersions,
+} from "../src/protocol/cni-protocol.ts";
 import { identifierProblem, interfaceNameProblem } from "../src/protocol/name-rules.ts";
 import { type Parsed, parsed, quoted, refused } from "../src/protocol/parsed.ts";
 import { defaultSocketPath } from "../src/protocol/runtime-files.ts";
-import {
-  type AttachmentReference,
-  type CniVersion,
-  supportedCniVersions,
-  type WireCommand,
-} from "../src/protocol/wire-types.ts";
 
 /** A JSON object as it came. */
 export type Loose = Readonly<Record<string, unknown>>;
@@ -47,7 +47,7 @@ function undecodable(msg: string): Parsed<never> {
 }
 
 /** The configuration's cniVersion, or code 1 when it is none of ours or too old for the command. */
-function versionOf(config: Loose, command: WireCommand): Parsed<CniVersion> {
+function versionOf(config: Loose, command: CniOperation): Parsed<CniVersion> {
   const { cniVersion: version } = config;
   const supported = supportedCniVersions.find((known) => known === version);
   if (supported === undefined) {
@@ -70,7 +70,7 @@ function versionOf(config: Loose, command: WireCommand): Parsed<CniVersion> {
 }
 
 /** What the command needs of the configuration, or code 7 with everything that is wrong. */
-export function parseNetworkConfig(config: Loose, command: WireCommand): Parsed<NetworkConfig> {
+export function parseNetworkConfig(config: Loose, command: CniOperation): Parsed<NetworkConfig> {
   const cniVersion = versionOf(config, command);
   if (!cniVersion.ok) return cniVersion;
   const { name, socketPath = defaultSocketPath, prevResult: given } = config;

@@ -1,4 +1,4 @@
-import { maxFrameBytes } from "../src/protocol/wire-types.ts";
+import { maxFrameBytes } from "../src/protocol/cni-protocol.ts";
 import type { Exchanged, ExchangeFault, Input, NetnsKind, Platform } from "./platform.ts";
 
 /** asm-generic/errno-base.h and errno.h; the same numbers on amd64 and arm64. */

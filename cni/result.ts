@@ -3,7 +3,7 @@ import {
   type CniResult,
   type CniVersion,
   supportedCniVersions,
-} from "../src/protocol/wire-types.ts";
+} from "../src/protocol/cni-protocol.ts";
 import type { Loose } from "./network-config.ts";
 
 /** What the process prints and how it ends. */

@@ -1,5 +1,5 @@
+import type { CniRequest } from "../src/protocol/cni-protocol.ts";
 import { runtimeDirectory, spoolDirectory, spoolFileName } from "../src/protocol/runtime-files.ts";
-import type { CniRequest } from "../src/protocol/wire-types.ts";
 import type { Platform } from "./platform.ts";
 
 /** A DEL on record for the daemon's next start, or why it could not be written. */

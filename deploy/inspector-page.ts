@@ -16,7 +16,7 @@ export async function pageFiles(): Promise<PageFiles> {
   const [html, script, style, charts] = await Promise.all([
     readFile(new URL("page.html", source), "utf8"),
     bundled("page.ts"),
-    bundled("page.css"),
+    bundled("style/page.css"),
     readFile(new URL(inspectorChartsFile, generated), "utf8"),
   ]);
   return {

@@ -9,6 +9,7 @@ import { headcniMachine } from "./headcni/headcni-machine.ts";
 import { headscaleMachine } from "./headscale/headscale-machine.ts";
 import { healthMachine } from "./health/health-machine.ts";
 import { linksMachine } from "./links/links-machine.ts";
+import { metricsPageMachine } from "./metrics-page/metrics-page-machine.ts";
 import { nodeAddressMachine } from "./own-node/node-address-machine.ts";
 import { nodeConditionMachine } from "./own-node/node-condition-machine.ts";
 import { nodeIdentityMachine } from "./own-node/node-identity-machine.ts";
@@ -74,6 +75,7 @@ export const allMachines: readonly AnyStateMachine[] = [
   policyMachine,
   policyMemoryMachine,
   policyFlowsMachine,
+  metricsPageMachine,
   podWatchMachine,
   podReportsMachine,
   watchMachine,

@@ -73,7 +73,7 @@ export async function driftedPictures(): Promise<readonly string[]> {
     if (have !== text) drifted.push(file);
   }
   if ((await readFile(statesFile, "utf8").catch(() => "")) !== states()) drifted.push("docs/states.md");
-  if (await rulesDrifted()) drifted.push("deploy/alerts/headcni.rules.yaml");
+  if (await rulesDrifted()) drifted.push("deploy/alerts/headcni.rules.yaml, or the chart's");
   return drifted.toSorted();
 }
 

@@ -36,14 +36,15 @@ const purposes: Readonly<Record<string, string>> = {
   clusterNodes: "The Nodes of the cluster: who may serve which prefix, and who left for good.",
   nodeList: "Keeps the list of Nodes in the state directory, by which headcni-wire lets peers in.",
   serviceProxy: "What translates Services' addresses on this node: what HeadCNI does not support is named.",
+  metricsPage: "Serves metrics to pods and other nodes by the pod network, where that is wanted.",
   serviceCidrs:
-    "The ServiceCIDR objects of the cluster, kept in the state directory: what the guard keeps from leaving in clear.",
+    "The ServiceCIDR objects of the cluster, kept in the state directory: what the guard keeps from leaving unencrypted.",
   policy:
     "NetworkPolicies of the cluster: what this node's pods may send and be sent, in force before their first packet.",
   policyMemory: "Its child that keeps what policies follow from in the state directory.",
   policyFlows: "Its child that ends the flows which policies forbid now.",
   nodeCondition: "Keeps the Node's NetworkUnavailable condition true.",
-  nodeIdentity: "Keeps the Node's word of which tailnet node this is.",
+  nodeIdentity: "Keeps the Node's word of which tailnet node this is, and of where its metrics are.",
   nodeAddress: "Keeps this node's tailnet address as its Node's InternalIP, where that is wanted.",
   podWatch: "Joins the node's Kubernetes pods to attachments and finds orphans.",
   podReports: "Posts what goes wrong with pods as Events.",
@@ -114,7 +115,7 @@ function meaning({ kind, about, invokes, initial }: ChartState): string {
     case "final":
       return "the machine's end";
     case "parallel":
-      return `its parts run side by side${runs}`;
+      return `its regions run in parallel${runs}`;
     case "compound":
       return `begins with \`${initial ?? ""}\`${runs}`;
     case "history":

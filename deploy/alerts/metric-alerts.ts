@@ -30,15 +30,15 @@ export const metricAlerts: readonly MetricAlert[] = [
     forSeconds: 120,
     summary: `the daemon of ${at} does not answer`,
     description:
-      "Prometheus cannot read the daemon's metrics. Running pods keep talking; new pods wait and deleted ones are cleaned up later.",
+      "Prometheus cannot read the daemon's metrics. Running pods keep their network. New pods wait; deleted ones are cleaned up later.",
   },
   {
     alert: "HeadcniRestarting",
     severity: "warning",
     expr: `changes(headcni_process_start_time_seconds[900s]) > 2`,
     forSeconds: 0,
-    summary: `the daemon of ${at} was started {{ $value | humanize }} times within 15 minutes`,
-    description: "A daemon ends with exit code 1 when it cannot go on, and says why in its last log lines.",
+    summary: `the daemon of ${at} restarted {{ $value | humanize }} times within 15 minutes`,
+    description: "The daemon exits with code 1 when it cannot continue. Its last log lines say why.",
   },
   {
     alert: "HeadcniMachineFailed",
@@ -46,7 +46,7 @@ export const metricAlerts: readonly MetricAlert[] = [
     expr: 'headcni_machines{state="error"} > 0',
     forSeconds: 30,
     summary: `the machine {{ $labels.machine }} of ${at} failed`,
-    description: "An action of this machine threw: that is a fault of HeadCNI. /healthz names the error.",
+    description: "An action of this machine threw an error: a bug in HeadCNI. /healthz names the error.",
   },
   {
     alert: "HeadcniPartCrashing",
@@ -54,7 +54,7 @@ export const metricAlerts: readonly MetricAlert[] = [
     expr: `increase(headcni_machine_transitions_total{to="crashed"}[600s]) > 3`,
     forSeconds: 0,
     summary: `a part of the machine {{ $labels.machine }} of ${at} fails again and again`,
-    description: "The machine starts its part anew each time. The daemon's log names the error.",
+    description: "The machine restarts the part each time. The daemon's log names the error.",
   },
   {
     alert: "HeadcniConfigRefused",
@@ -63,7 +63,7 @@ export const metricAlerts: readonly MetricAlert[] = [
     forSeconds: 120,
     summary: `the daemon of ${at} refuses its changed configuration file`,
     description:
-      "The daemon goes on with its old values. Its log and `headcnictl config` say what is wrong, and where.",
+      "The daemon keeps its old values. Its log and `headcnictl config` say what is wrong, and where.",
   },
   {
     alert: "HeadcniPoolNearlyFull",
@@ -72,7 +72,7 @@ export const metricAlerts: readonly MetricAlert[] = [
     forSeconds: 300,
     summary: `{{ $value | humanizePercentage }} of the pod addresses of ${at} in {{ $labels.prefix }} are in use`,
     description:
-      "Addresses of deleted pods rest for a while before they are given out again, unless no other is left; they count as free.",
+      "Addresses of deleted pods count as free. They are not reused for a while unless no other is left.",
   },
   {
     alert: "HeadcniPoolFull",
@@ -87,9 +87,9 @@ export const metricAlerts: readonly MetricAlert[] = [
     severity: "warning",
     expr: `increase(headcni_guard_repairs_total[600s]) > 5`,
     forSeconds: 0,
-    summary: `the guard of ${at} mends {{ $labels.invariant }} again and again`,
+    summary: `the guard of ${at} repairs {{ $labels.invariant }} again and again`,
     description:
-      "Another program or a person keeps changing a rule, route or sysctl of HeadCNI. Each time it is put back.",
+      "Another program or a person keeps changing a rule, route or sysctl of HeadCNI. The guard restores it each time.",
   },
   {
     alert: "HeadcniPeerWithoutPath",
@@ -97,7 +97,7 @@ export const metricAlerts: readonly MetricAlert[] = [
     expr: 'headcni_peer_path{path="none"} == 1',
     forSeconds: 300,
     summary: `${at} has no path to {{ $labels.peer }}`,
-    description: "The peer is offline for this node: its pods are not reached from here.",
+    description: "The peer is offline for this node: its pods cannot be reached from here.",
   },
   {
     alert: "HeadcniPeerRouteLost",
@@ -106,25 +106,25 @@ export const metricAlerts: readonly MetricAlert[] = [
     forSeconds: peerRouteLimitSeconds("lost.withdrawn"),
     summary: `${at} does not reach the pods of {{ $labels.prefix }}: the route is {{ $labels.state }}`,
     description:
-      "The peer is away, its route is no longer approved, tailscaled does not install it, or its Node has not published its tailnet node. Packets to these pods are refused, never sent in clear.",
+      "The peer is offline, its route is no longer approved, tailscaled does not install it, or its Node has not published its tailnet node. Packets to these pods are refused, never sent unencrypted.",
   },
   {
     alert: "HeadcniPrefixConflict",
     severity: "critical",
     expr: 'headcni_route_state{kind="peer",state="conflicting"} == 1',
     forSeconds: peerRouteLimitSeconds("conflicting"),
-    summary: `on ${at} the prefix {{ $labels.prefix }} is announced by somebody who must not`,
+    summary: `on ${at} the wrong machine announces the prefix {{ $labels.prefix }}`,
     description:
-      "A machine announces a prefix that is no Node's pod CIDR, or that of a Node which is another machine; without Kubernetes two nodes announce overlapping prefixes. headcnictl status names the culprit.",
+      "A machine announces a prefix that is no Node's pod CIDR, or the pod CIDR of another machine's Node; without Kubernetes, two nodes announce overlapping prefixes. headcnictl status names the machine.",
   },
   {
     alert: "HeadcniWireOutdated",
     severity: "warning",
     expr: `${machines("wire")} and ${machines("clusterNodes")} unless ${machines("allowlist")}`,
     forSeconds: 600,
-    summary: `headcni-wire on ${at} is of an earlier release, or of a configuration without Kubernetes: it keeps no allowlist`,
+    summary: `headcni-wire on ${at} is of an earlier release, or runs without Kubernetes: it keeps no allowlist`,
     description:
-      "Until it is replaced the node believes whoever Headscale lets serve a prefix of the pods. Its restart cuts the node off for some seconds.",
+      "Until it is replaced, the node accepts every machine that Headscale lets serve a pod prefix. Its restart cuts the node off for some seconds.",
   },
   {
     alert: "HeadcniNetworkErrors",
@@ -132,7 +132,7 @@ export const metricAlerts: readonly MetricAlert[] = [
     expr: `rate(headcni_network_errors_total[300s]) > 0.1`,
     forSeconds: 300,
     summary: `{{ $labels.error_type }} on ${at}, {{ $value | humanize }} times a second`,
-    description: "The error type is the code in the daemon's log lines; they say what was tried.",
+    description: "The error type is the code in the daemon's log lines, which say what failed.",
   },
   {
     alert: "HeadcniCniCallsFail",
@@ -140,7 +140,7 @@ export const metricAlerts: readonly MetricAlert[] = [
     expr: `${callRate('{outcome!="ok"}')} / ${callRate("")} > 0.1`,
     forSeconds: 300,
     summary: `{{ $value | humanizePercentage }} of the {{ $labels.command }} calls on ${at} fail`,
-    description: "The container runtime tries again by itself; kubelet's events of the pods name the reason.",
+    description: "The container runtime retries by itself. The pods' Events name the reason.",
   },
   {
     alert: "HeadcniCniCallsSlow",
@@ -148,15 +148,15 @@ export const metricAlerts: readonly MetricAlert[] = [
     expr: `histogram_quantile(0.9, sum without (outcome) (rate(headcni_cni_request_duration_seconds_bucket{command=~"ADD|DEL"}[300s]))) > 2.5`,
     forSeconds: 300,
     summary: `a tenth of the {{ $labels.command }} calls on ${at} takes {{ $value | humanizeDuration }} or more`,
-    description: "A call waits for the kernel worker, for the guard at a start, or for CPU.",
+    description: "Calls wait for the kernel worker, for CPU, or after a start for the guard.",
   },
   {
     alert: "HeadcniObserverDisabled",
     severity: "warning",
     expr: "headcni_observer_disabled == 1",
     forSeconds: 0,
-    summary: `the daemon of ${at} no longer watches its machines`,
+    summary: `the daemon of ${at} no longer observes its machines`,
     description:
-      "Metrics, logs and pages about machines stand still, and alerts on states are blind for this node. Pods are served as before.",
+      "Metrics, logs and pages about machines are no longer updated, and alerts on states cannot fire for this node. Pods are served as before.",
   },
 ];

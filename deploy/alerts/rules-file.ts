@@ -2,7 +2,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import { stringify } from "yaml";
 import { alertRules } from "./alert-rules.ts";
 
-const file = new URL("headcni.rules.yaml", import.meta.url);
+/** Helm reads no file outside its chart: there is the second one. */
+const files = ["headcni.rules.yaml", "../chart/headcni/files/headcni.rules.yaml"].map(
+  (path) => new URL(path, import.meta.url),
+);
 
 /** The rules as Prometheus reads them. `speed` divides how long each must hold, for tests. */
 export function rulesText(speed = 1): string {
@@ -12,9 +15,10 @@ export function rulesText(speed = 1): string {
 
 /** Whether the committed rules are those of the machines that run. */
 export async function rulesDrifted(): Promise<boolean> {
-  return (await readFile(file, "utf8").catch(() => "")) !== rulesText();
+  const texts = await Promise.all(files.map((file) => readFile(file, "utf8").catch(() => "")));
+  return texts.some((text) => text !== rulesText());
 }
 
 export async function writeRules(): Promise<void> {
-  await writeFile(file, rulesText());
+  await Promise.all(files.map((file) => writeFile(file, rulesText())));
 }

@@ -59,15 +59,15 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniTailnetDown",
     severity: "critical",
-    matter: "the tailnet does not stand",
+    matter: "the tailnet is down",
     states: {
       // A tailscaled that ends again and again goes round through all of these.
-      tailscaled: ["away", "entering", "awaitingGuard", "attending.settling"],
+      tailscaled: ["away", "entering", "awaitingGuard", "attending.awaitingTailnet"],
       owner: [
         "away",
         "found.examining",
         "found.hindered",
-        "found.attending.session.settling",
+        "found.attending.session.awaitingTailnet",
         "found.attending.preferences.awaitingInterface",
         "found.attending.preferences.awaitingGuard",
       ],
@@ -90,7 +90,7 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniAllowlistStale",
     severity: "critical",
-    matter: "nodes that join or change are refused by this one, or this one by them",
+    matter: "this node refuses nodes that join or change, or they refuse it",
     states: {
       wire: ["enclosing"],
       // Each life of a machine that fails again and again is short.
@@ -100,11 +100,11 @@ export const stateAlerts: readonly StateAlert[] = [
         "list.unlisted",
         "list.unreadable",
         "netmap.following.reading",
-        "netmap.following.pausing",
+        "netmap.following.backingOff",
         "netmap.away",
         "watch.deaf",
         "table.applying",
-        "table.spacing",
+        "table.rateLimited",
         "table.backingOff",
       ],
       nodeList: ["recalling", "writing", "backingOff"],
@@ -123,26 +123,26 @@ export const stateAlerts: readonly StateAlert[] = [
         "asking",
         "loggingIn",
         "registering",
-        "hushing",
-        "waiting",
+        "disconnectingControl",
+        "backingOff",
         "awaitingOwner",
       ],
     },
   },
   {
-    alert: "HeadcniHeadscaleAway",
+    alert: "HeadcniHeadscaleUnreachable",
     severity: "warning",
-    matter: "Headscale does not answer; what runs keeps running",
+    matter: "Headscale does not answer; running pods keep working",
     states: {
       headscale: ["probing", "backingOff", "connected.working"],
       tailnet: ["degraded"],
-      rejoin: ["readingClock", "awaitingTick", "probing", "aligning", "asking", "pausing"],
+      rejoin: ["readingClock", "awaitingTick", "probing", "aligning", "asking", "backingOff"],
     },
   },
   {
     alert: "HeadcniHeadscaleRefused",
     severity: "critical",
-    matter: "Headscale does not take the API key",
+    matter: "Headscale rejects the API key",
     states: { headscale: ["refused"] },
     certain: true,
   },
@@ -162,13 +162,13 @@ export const stateAlerts: readonly StateAlert[] = [
   {
     alert: "HeadcniGuardFighting",
     severity: "critical",
-    matter: "the node's rules and routes do not stay as they must be",
+    matter: "the node's rules and routes do not stay in the desired state",
     states: { guard: ["checking", "repairing", "fighting", "backingOff"] },
   },
   {
     alert: "HeadcniPodNotRemoved",
     severity: "warning",
-    matter: "what a pod left cannot be removed",
+    matter: "what a deleted pod left cannot be removed",
     states: { pod: ["detaching"] },
   },
   {
@@ -197,11 +197,11 @@ export const stateAlerts: readonly StateAlert[] = [
     states: { policy: ["working.objects.refused"] },
   },
   {
-    alert: "HeadcniApiServerAway",
+    alert: "HeadcniApiServerUnreachable",
     severity: "warning",
-    matter: "the Kubernetes API server does not answer; what runs keeps running",
+    matter: "the Kubernetes API server does not answer; running pods keep working",
     states: {
-      watch: ["following.listing", "following.resuming", "pausing", "backingOff"],
+      watch: ["following.listing", "following.resuming", "endedEarly", "backingOff"],
       ownNode: ["working.holding.unconfirmed"],
       clusterNodes: ["working.unknown"],
       nodeCondition: ["doubting", "setting", "backingOff"],

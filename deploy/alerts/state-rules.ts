@@ -11,7 +11,7 @@ export interface RuleTerms {
 }
 
 /** Two scrapes at the usual interval: one look is not enough to say that a state lasts. */
-const leastSeconds = 30;
+const minSeconds = 30;
 
 /**
  * The rule for an alert's states of one machine. Where a timer leads out of one of them, the machine goes round: then what
@@ -26,7 +26,7 @@ export function stateRule(
   terms: RuleTerms,
 ): AlertRule {
   const named = Object.keys(alert.states).length > 0;
-  // Where all of a machine is parallel, trouble may move from region to region: what counts is that there is some.
+  // Where all of a machine is parallel, a problem may move from region to region: what counts is that there is one.
   const isParallel = chart.states.some(({ path, kind }) => path === "" && kind === "parallel");
   const goesRound = named && (isParallel || states.some(({ path }) => leavesByTimer(chart, path)));
   const certain = alert.certain === true;
@@ -56,7 +56,7 @@ function stuckRule({ matter }: StateAlert, chart: MachineChart, states: readonly
   const selector = `{machine="${chart.machine}",${stateMatcher(pathsOf(states))}}`;
   return {
     expr: `headcni_machine_oldest_seconds${selector} and headcni_machine_stuck${selector} > 0`,
-    forSeconds: leastSeconds,
+    forSeconds: minSeconds,
     annotations: {
       summary: `${matter}: ${hasBeen}`,
       description: states
@@ -95,7 +95,7 @@ function roundRule(
 ): RulePart {
   const selector = `machine="${chart.machine}",${stateMatcher(pathsOf(states))}`;
   const longest = Math.max(...states.map(({ limitMs }) => limitMs ?? 0)) / 1000;
-  const forSeconds = certain ? leastSeconds : Math.max(leastSeconds, longest);
+  const forSeconds = certain ? minSeconds : Math.max(minSeconds, longest);
   return {
     expr: `sum without (state) (headcni_machines{${selector}}) > 0`,
     forSeconds,

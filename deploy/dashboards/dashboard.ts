@@ -1,7 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { type Panel, rows } from "./panels.ts";
 
-const file = new URL("headcni.json", import.meta.url);
+/** Helm reads no file outside its chart: there is the second one. */
+const files = ["headcni.json", "../chart/headcni/files/headcni.json"].map(
+  (path) => new URL(path, import.meta.url),
+);
 const source = { type: "prometheus", uid: "$datasource" };
 const rowHeight = 8;
 const columns = 24;
@@ -17,11 +20,12 @@ export function dashboardQueries(): readonly string[] {
 }
 
 export async function dashboardDrifted(): Promise<boolean> {
-  return (await readFile(file, "utf8").catch(() => "")) !== dashboardText();
+  const texts = await Promise.all(files.map((file) => readFile(file, "utf8").catch(() => "")));
+  return texts.some((text) => text !== dashboardText());
 }
 
 export async function writeDashboard(): Promise<void> {
-  await writeFile(file, dashboardText());
+  await Promise.all(files.map((file) => writeFile(file, dashboardText())));
 }
 
 function dashboard(): object {

@@ -155,7 +155,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: "Repairs of the guard",
-        about: "What somebody changed and the guard put back.",
+        about: "What others changed and the guard restored.",
         kind: "timeseries",
         unit: "short",
         width: 8,
@@ -212,7 +212,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: "Events that no state took",
-        about: "Harmless one by one; many of one kind are worth a look.",
+        about: "Single ones are harmless; many of one kind need a look.",
         kind: "timeseries",
         unit: "ops",
         width: 12,

@@ -157,7 +157,7 @@ export const cleanupMachine = cleanupSetup.createMachine({
           },
           {
             guard: { type: "isEnded", params: ({ event }) => event.output },
-            target: "settling",
+            target: "awaitingRestart",
             actions: ["noteEnded", note("tailnet", () => "ended headcni-wire and tailscaled")],
           },
           { target: "left" },
@@ -167,7 +167,7 @@ export const cleanupMachine = cleanupSetup.createMachine({
       after: { tailnet: late("tailnet", "left") },
     },
     // A service manager that keeps headcni-wire running starts another, which makes all of it anew.
-    settling: {
+    awaitingRestart: {
       meta: { limit: limits.restart },
       after: { restart: "leaving" },
     },

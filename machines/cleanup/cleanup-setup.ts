@@ -21,13 +21,13 @@ export interface CleanupContext extends CleanupInput {
 /** How long each step may last, by its name. */
 export const cleanupLimits = {
   plugin: { ms: 5000, means: "the conflist or the plugin cannot be removed" },
-  node: { ms: 10_000, means: "the API server does not give the Node its own addresses back" },
+  node: { ms: 10_000, means: "the API server does not restore the Node's own addresses" },
   routes: { ms: 5000, means: "tailscaled does not stop announcing the routes" },
-  owner: { ms: 5000, means: "the node's tailscaled does not give back what was added to it" },
-  confirmation: { ms: 5000, means: "Headscale still makes this node serve its routes" },
+  owner: { ms: 5000, means: "what HeadCNI added to the node's tailscaled cannot be removed" },
+  confirmation: { ms: 5000, means: "Headscale still lets this node serve its routes" },
   attachments: { ms: 20_000, means: "the kernel does not remove the pods' links" },
   tailnet: { ms: 15_000, means: "headcni-wire does not end" },
-  restart: { ms: 3000, means: "headcni-wire may be started again" },
+  restart: { ms: 3000, means: "headcni-wire may be restarted" },
   guard: { ms: 15_000, means: "the kernel does not remove rules, routes and tables" },
   records: { ms: 10_000, means: "the directories cannot be removed" },
 } as const;
@@ -45,7 +45,7 @@ export const cleanupSetup = setup({
     /** Gives the Node its own addresses back; false where there are none to give. */
     restore: notProvided<boolean, void>("cleanup.restore"),
     /**
-     * Has tailscaled stop announcing this node's prefixes, which it returns; null: no tailscaled answers. Of an owner's it takes back
+     * Has tailscaled stop announcing this node's prefixes, which it returns; null: no tailscaled answers. Of an owner's it removes
      * all that is ours, and fails with what is left.
      */
     withdraw: notProvided<readonly string[] | null, void>("cleanup.withdraw"),

@@ -132,7 +132,7 @@ export const clusterNodesMachine = setup({
           initial: "whole",
           states: {
             whole: {
-              meta: mayLast("every Node that was there is still there"),
+              meta: mayLast("no Node disappeared"),
               always: { guard: "someMissing", target: "parting" },
             },
             parting: {
@@ -154,7 +154,7 @@ export const clusterNodesMachine = setup({
       },
     },
     crashed: {
-      meta: stuckAfter(limits.crashed, "the watch of Nodes failed and is started again", "error"),
+      meta: stuckAfter(limits.crashed, "the watch of Nodes failed and is being restarted", "error"),
       after: { crashed: "working" },
     },
   },

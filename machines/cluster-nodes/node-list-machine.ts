@@ -26,7 +26,7 @@ interface NodeListContext {
 }
 
 const limits = { recalling: 2_000, writing: 5_000, recheck: 60_000 };
-const retry = { firstMs: 500, mostMs: 30_000 };
+const retry = { firstMs: 500, maxMs: 30_000 };
 
 /** Keeps the list of Nodes in the state directory, by which headcni-wire lets peers in, true to the cluster. */
 export const nodeListMachine = setup({
@@ -83,7 +83,7 @@ export const nodeListMachine = setup({
       after: { recalling: "resting" },
     },
     resting: {
-      meta: mayLast("the list in the state directory says what the cluster does"),
+      meta: mayLast("the list in the state directory is current"),
       always: { guard: "differs", target: "writing" },
       // Somebody may have removed it.
       after: {
@@ -94,7 +94,7 @@ export const nodeListMachine = setup({
       },
     },
     writing: {
-      meta: stuckAfter(limits.writing, "the state directory takes no writes"),
+      meta: stuckAfter(limits.writing, "the state directory is not writable"),
       invoke: {
         src: "write",
         input: ({ context: { wanted } }) => ({ bindings: wanted ?? [] }),
@@ -104,8 +104,8 @@ export const nodeListMachine = setup({
     },
     backingOff: {
       meta: stuckAfter(
-        retry.mostMs,
-        "the list of Nodes cannot be written: headcni-wire refuses new Nodes and believes those that left",
+        retry.maxMs,
+        "the list of Nodes cannot be written: headcni-wire refuses new Nodes and still accepts those that left",
         "warn",
       ),
       after: { retry: "resting" },

@@ -1,5 +1,5 @@
 import type { Failure } from "../../src/domain/failure.ts";
-import type { CniRequest } from "../../src/protocol/wire-types.ts";
+import type { CniRequest } from "../../src/protocol/cni-protocol.ts";
 import type { PodsCall } from "../pods/pods-events.ts";
 import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -11,7 +11,7 @@ export interface CniInput {
   /** The root. */
   readonly parent: Recipient<CniReport>;
   /** Calls that run at once (default 256): a runtime starts far fewer, and each costs memory. */
-  readonly mostRequests?: number;
+  readonly maxRequests?: number;
 }
 
 /** What the socket server tells (src/actors/cni-socket-actor.ts); spooled DELs come as exchanges too. */

@@ -23,7 +23,7 @@ const cniSetup = setup({
     request: requestMachine,
   },
   guards: {
-    hasRoom: ({ context: { slots, mostRequests } }) => freeSlot(slots) < mostRequests,
+    hasRoom: ({ context: { slots, maxRequests } }) => freeSlot(slots) < maxRequests,
     noneRuns: ({ context }) => usedSlots(context.slots) === 0,
   },
   actions: {
@@ -59,7 +59,7 @@ const cniSetup = setup({
 export const cniMachine = cniSetup.createMachine({
   id: "cni",
   context: ({ input }) => ({
-    mostRequests: 256,
+    maxRequests: 256,
     ...input,
     readiness: { ready: false, reason: "the daemon is starting" },
     slots: [],
@@ -122,7 +122,7 @@ export const cniMachine = cniSetup.createMachine({
           },
         },
         serving: {
-          meta: mayLast("this is where calls come in", "info"),
+          meta: mayLast("accepts CNI calls", "info"),
           entry: "tellServing",
         },
         closing: {
@@ -134,7 +134,7 @@ export const cniMachine = cniSetup.createMachine({
       },
     },
     backingOff: {
-      meta: stuckAfter(limits.pause, "waiting to listen again", "error"),
+      meta: stuckAfter(limits.pause, "waits before it listens again", "error"),
       entry: "abandonAll",
       on: { "cni.close": "closed" },
       after: { pause: "open" },

@@ -1,8 +1,8 @@
 import { enqueueActions } from "xstate";
-import { failureOf } from "../../src/domain/attachment/cni-failure.ts";
+import { toCniFailure } from "../../src/domain/attachment/cni-failure.ts";
 import { toFailure } from "../../src/domain/failure.ts";
+import type { CniFailure } from "../../src/protocol/cni-protocol.ts";
 import { failureReply } from "../../src/protocol/reply.ts";
-import type { CniFailure } from "../../src/protocol/wire-types.ts";
 import type { PodsCall } from "../pods/pods-events.ts";
 import type { ExchangeReply, Readiness } from "../request/request-events.ts";
 import type { requestMachine } from "../request/request-machine.ts";
@@ -16,7 +16,7 @@ export interface CniContext {
   readonly health: Recipient<CniFact>;
   readonly parent: Recipient<CniReport>;
   readonly readiness: Readiness;
-  readonly mostRequests: number;
+  readonly maxRequests: number;
   /** The exchange of each running request. */
   readonly slots: Slots<string>;
 }
@@ -65,6 +65,6 @@ export const slotActions = {
     if (!("error" in end)) return;
     const failure = toFailure(end.error);
     enqueue.emit({ type: "failure.occurred", failure });
-    if (typeof exchangeId === "string") enqueue.raise(refusal(exchangeId, failureOf(failure, "the call")));
+    if (typeof exchangeId === "string") enqueue.raise(refusal(exchangeId, toCniFailure(failure, "the call")));
   }),
 };

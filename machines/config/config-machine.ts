@@ -115,7 +115,7 @@ export const configMachine = setup({
           after: { reading: "#config.backingOff" },
         },
         applying: {
-          meta: stuckAfter(limits.applying, "a part of the daemon does not take its new setting"),
+          meta: stuckAfter(limits.applying, "a part of the daemon does not apply its new setting"),
           entry: "forgetTouch",
           on: { "config.touched": { actions: "noteTouch" } },
           invoke: {
@@ -133,10 +133,10 @@ export const configMachine = setup({
           },
           after: { applying: "#config.backingOff" },
         },
-        watching: { meta: mayLast("the daemon runs with what its configuration says", "info") },
+        watching: { meta: mayLast("the configuration is applied", "info") },
         refused: {
           meta: mayLast(
-            "the daemon goes on with its old values until the file is right or the daemon restarts",
+            "the daemon keeps its old values until the file is valid or the daemon restarts",
             "warn",
           ),
         },

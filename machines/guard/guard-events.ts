@@ -6,14 +6,14 @@ import type { ServiceCidrsReport } from "../service-cidrs/service-cidrs-machine.
 import type { Recipient } from "../support/recipient.ts";
 
 export type GuardEvent =
-  /** X is there and open in the kernel port; sent again after X was made anew. Answered once everything holds. */
+  /** The tailnet namespace is open in the kernel port; sent again after it was created anew. Answered once everything holds. */
   | { readonly type: "tailnetNamespace.opened"; readonly replyTo: Recipient<NamespaceHeld> }
-  /** X is gone, or was never there: the node's namespace is all there is to hold until another X is opened. */
+  /** The tailnet namespace is gone, or was never there: the guard holds the node's namespace alone until another is opened. */
   | { readonly type: "tailnetNamespace.closed" }
   | ServiceCidrsReport
   | KernelChanged;
 
-/** The answer to `tailnetNamespace.opened`: the way from X to the underlay is open, and closed to all else. */
+/** The answer to `tailnetNamespace.opened`: the way from the tailnet namespace to the underlay is open, and closed to all else. */
 export interface NamespaceHeld {
   readonly type: "tailnetNamespace.held";
 }
@@ -39,7 +39,7 @@ export interface GuardInput extends GuardTerms {
 
 export interface GuardContext extends GuardInput {
   readonly tailnetOpen: boolean;
-  /** X is expected any moment: nothing is reported as held without it. */
+  /** The tailnet namespace is expected any moment: nothing is reported as held without it. */
   readonly tailnetAwaited: boolean;
   /** Waits for the answer to `tailnetNamespace.opened`. */
   readonly opener: Recipient<NamespaceHeld> | null;
@@ -65,7 +65,7 @@ export interface GuardContext extends GuardInput {
 
 /** What `health` and the root learn. */
 export type GuardReport =
-  /** All invariants hold, in both namespaces while there is an X; again after each time they did not. */
+  /** All invariants hold, in both namespaces while there is a tailnet namespace; again after each time they did not. */
   | { readonly type: "guard.held" }
   | { readonly type: "guard.repairing"; readonly invariants: readonly GuardInvariant[] }
   /** These break again each time: somebody else wants them otherwise. Repairs go on, ever more slowly. */
@@ -91,7 +91,7 @@ export interface CheckResult {
 }
 
 export interface RepairResult {
-  readonly mended: readonly GuardInvariant[];
+  readonly repaired: readonly GuardInvariant[];
   readonly refused: readonly { readonly invariant: GuardInvariant; readonly failure: Failure }[];
   readonly at: number;
 }

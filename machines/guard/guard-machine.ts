@@ -28,7 +28,7 @@ import type {
 } from "./guard-events.ts";
 
 const limits = { checking: 10_000, repairing: 15_000, recheck: 60_000 };
-const retries = { firstMs: 1_000, mostMs: 30_000 };
+const retries = { firstMs: 1_000, maxMs: 30_000 };
 
 const failed = {
   type: "fail",
@@ -40,15 +40,15 @@ const looked = {
 } as const;
 
 /**
- * Keeps the node's networks ours in the node's namespace and in X: looks when the kernel says that
- * something changed, and every minute; mends; looks again. Its own changes make it look once more, never mend.
+ * Keeps the network state HeadCNI needs in the node's namespace and in the tailnet namespace: checks when the
+ * kernel says that something changed, and every minute; repairs; checks again. Its own changes lead to one more check, never to a repair.
  */
 export const guardMachine = setup({
   types: {} as MachineTypes & { input: GuardInput; context: GuardContext; events: GuardEvent },
   actors: {
     /** Reads both namespaces and names what does not hold. */
     check: notProvided<CheckResult, GuardLook>("guard.check"),
-    /** Reads again and mends all it can. */
+    /** Reads again and repairs all it can. */
     repair: notProvided<RepairResult, RepairOrder>("guard.repair"),
     /** Sends `kernel.changed` for every gathered burst of notifications that may matter. */
     watch: notProvidedSource<GuardEvent, undefined>("guard.watch"),
@@ -121,7 +121,7 @@ export const guardMachine = setup({
     }),
   },
   guards: {
-    isMendable: ({ context }, { broken, at }: CheckResult) =>
+    isRepairable: ({ context }, { broken, at }: CheckResult) =>
       broken.length > underTruce(context.ledger, broken, at).length,
     isContested: (_, { broken }: CheckResult) => broken.length > 0,
     changedMeanwhile: ({ context }) => context.pending !== null,
@@ -184,7 +184,7 @@ export const guardMachine = setup({
         input: ({ context }) => lookOf(context),
         onDone: [
           {
-            guard: { type: "isMendable", params: ({ event }) => event.output },
+            guard: { type: "isRepairable", params: ({ event }) => event.output },
             target: "repairing",
             actions: { type: "keepBroken", params: ({ event }) => event.output },
           },
@@ -211,7 +211,7 @@ export const guardMachine = setup({
       },
     },
     repairing: {
-      meta: stuckAfter(limits.repairing, "the kernel or nft does not take a repair", "warn"),
+      meta: stuckAfter(limits.repairing, "the kernel or nft does not finish a repair", "warn"),
       entry: "announceRepairing",
       invoke: {
         src: "repair",
@@ -237,7 +237,7 @@ export const guardMachine = setup({
       },
     },
     holding: {
-      meta: mayLast("everything is as it must be; each change and each minute is a check"),
+      meta: mayLast("the desired state holds; it is checked after each change and every minute"),
       entry: "announceHeld",
       on: { "kernel.changed": looked },
       after: { recheck: { target: "checking", actions: "lookAtAll" } },
@@ -253,7 +253,7 @@ export const guardMachine = setup({
       after: { truce: { target: "checking", actions: "lookAtAll" } },
     },
     backingOff: {
-      meta: stuckAfter(retries.mostMs, "a check or repair failed and is about to be tried again", "error"),
+      meta: stuckAfter(retries.maxMs, "a check or repair failed and is about to be tried again", "error"),
       on: { "kernel.changed": looked },
       after: { retry: { target: "checking", actions: "lookAtAll" } },
     },

@@ -39,6 +39,8 @@ export interface HeadcniSettings {
   /** Beside the node's own tailscaled, with Kubernetes: null where headcni-wire keeps it, or there is none. */
   readonly allowlist: Pick<AllowlistInput, "believed"> | null;
   readonly readiness: ReadinessSettings;
+  /** Whether pods may read the metrics. */
+  readonly metricsPage: boolean;
   /** Null without Kubernetes. */
   readonly kubernetes: {
     readonly node: Omit<OwnNodeInput, "health" | "pods" | "parent">;

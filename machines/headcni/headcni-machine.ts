@@ -126,8 +126,13 @@ export const headcniMachine = headcniSetup.createMachine({
       on: { "daemon.stop": "draining" },
     },
     live: {
-      meta: mayLast("pods are served; what is missing says the machine health", "info"),
-      entry: ["openPods", "tellReadinessServing", { type: "tellHealth", params: { type: "service.opened" } }],
+      meta: mayLast("pods are served; the machine health names what is missing", "info"),
+      entry: [
+        "openPods",
+        "openMetricsPage",
+        "tellReadinessServing",
+        { type: "tellHealth", params: { type: "service.opened" } },
+      ],
       on: { "daemon.stop": "draining" },
     },
     draining: {

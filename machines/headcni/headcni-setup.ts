@@ -1,4 +1,5 @@
 import { assign, enqueueActions, sendTo, setup, stopChild } from "xstate";
+import { parsePrefix, routerAddress } from "../../src/domain/addresses/prefix.ts";
 import type { ConfigChange } from "../../src/domain/config-change.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import { boundNodes, type NodeBinding } from "../../src/domain/kubernetes/node-bindings.ts";
@@ -11,6 +12,7 @@ import { guardMachine } from "../guard/guard-machine.ts";
 import { headscaleMachine } from "../headscale/headscale-machine.ts";
 import type { HealthFact } from "../health/health-events.ts";
 import { healthMachine } from "../health/health-machine.ts";
+import { metricsPageMachine } from "../metrics-page/metrics-page-machine.ts";
 import { ownNodeMachine } from "../own-node/own-node-machine.ts";
 import { ownerMachine } from "../owner/owner-machine.ts";
 import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
@@ -52,6 +54,7 @@ export const headcniSetup = setup({
       pods: "pods";
       policy: "policy";
       ownNode: "ownNode";
+      metricsPage: "metricsPage";
     };
   },
   actors: {
@@ -61,6 +64,7 @@ export const headcniSetup = setup({
     config: configMachine,
     allowlistKeeper: allowlistKeeperMachine,
     guard: guardMachine,
+    metricsPage: metricsPageMachine,
     headscale: headscaleMachine,
     health: healthMachine,
     owner: ownerMachine,
@@ -160,6 +164,12 @@ export const headcniSetup = setup({
         if (podWatch !== null) enqueue.sendTo(podWatch, call);
       },
     ),
+    /** At addresses that the guard has put on the node. */
+    openMetricsPage: enqueueActions(({ context: { settings, ownPrefixes }, enqueue }) => {
+      const addresses = ownPrefixes.map((prefix) => routerAddress(parsePrefix(prefix)));
+      if (settings.metricsPage)
+        enqueue.spawnChild("metricsPage", { id: "metricsPage", input: { addresses } });
+    }),
     openPods: sendTo(({ context }) => context.pods, { type: "pods.open" }),
     drainPods: sendTo(({ context }) => context.pods, { type: "pods.drain" }),
     closeCni: sendTo(({ context }) => context.cni, { type: "cni.close" }),

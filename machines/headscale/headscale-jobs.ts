@@ -38,7 +38,7 @@ export type HeadscaleTask =
   | { readonly kind: "departure"; readonly hostname: string; readonly prefixes: readonly string[] };
 
 /** What `serve` brings back: a key, or the prefixes the node serves after an approval. */
-export type HeadscaleYield = { readonly authKey?: string; readonly serving?: readonly string[] };
+export type HeadscaleResult = { readonly authKey?: string; readonly serving?: readonly string[] };
 
 /**
  * The queue with one more job. A job that waits already for the same asker, or about the same node, is replaced by the
@@ -60,5 +60,5 @@ export function isTransient({ code }: Failure): boolean {
 
 /** The server does not take our key, or there is none to show: only other credentials help. */
 export function isRefusal({ code }: Failure): boolean {
-  return code === "UNAUTHORIZED" || code === "CREDENTIALS_MISSING";
+  return ["UNAUTHORIZED", "FORBIDDEN", "CREDENTIALS_MISSING"].includes(code);
 }

@@ -8,8 +8,8 @@ import { mayLast, stuckAfter } from "../support/state-limit.ts";
 import {
   type HeadscaleEvent,
   type HeadscaleJob,
+  type HeadscaleResult,
   type HeadscaleTask,
-  type HeadscaleYield,
   isRefusal,
   isTransient,
   queueJob,
@@ -33,7 +33,7 @@ interface HeadscaleContext extends HeadscaleInput {
 }
 
 const limits = { exchange: 15_000, refused: 300_000 };
-const retry = { firstMs: 1000, mostMs: 60_000 };
+const retry = { firstMs: 1000, maxMs: 60_000 };
 
 const withoutKey = { code: "CREDENTIALS_MISSING", message: "this node works without an API key" };
 /** Without a key somebody else must clear the place of a departed node: the peers refuse its prefixes anyway. */
@@ -57,7 +57,7 @@ export const headscaleMachine = setup({
   actors: {
     /** /health, and with credentials one authenticated read. */
     probe: notProvided<void, { readonly authenticates: boolean }>("headscale.probe"),
-    serve: notProvided<HeadscaleYield, { readonly task: HeadscaleTask }>("headscale.serve"),
+    serve: notProvided<HeadscaleResult, { readonly task: HeadscaleTask }>("headscale.serve"),
   },
   actions: {
     queue: assign({ jobs: ({ context }, job: HeadscaleJob) => queueJob(context.jobs, job) }),
@@ -74,7 +74,7 @@ export const headscaleMachine = setup({
         if (job?.type === "authKey.wanted") enqueue.sendTo(job.replyTo, { type: "authKey.failed", failure });
       },
     ),
-    answer: enqueueActions(({ context, enqueue }, { authKey, serving = [] }: HeadscaleYield) => {
+    answer: enqueueActions(({ context, enqueue }, { authKey, serving = [] }: HeadscaleResult) => {
       const [job] = context.jobs;
       if (job?.type === "approval.wanted") enqueue.sendTo(job.replyTo, { type: "approval.granted", serving });
       if (job?.type === "authKey.wanted" && authKey !== undefined)
@@ -126,11 +126,11 @@ export const headscaleMachine = setup({
       on: { "control.lost": "backingOff" },
       states: {
         idle: {
-          meta: mayLast("Headscale is asked only on request"),
+          meta: mayLast("no request to Headscale is open"),
           always: { guard: "hasJob", target: "working" },
         },
         working: {
-          meta: stuckAfter(limits.exchange, "Headscale takes long over a request of this node"),
+          meta: stuckAfter(limits.exchange, "Headscale is slow to answer a request of this node"),
           invoke: {
             src: "serve",
             input: ({ context }) => ({ task: taskOf(context) }),
@@ -168,12 +168,12 @@ export const headscaleMachine = setup({
       },
     },
     backingOff: {
-      meta: stuckAfter(retry.mostMs, "Headscale is away; what runs keeps running", "warn"),
+      meta: stuckAfter(retry.maxMs, "Headscale is unreachable; running pods keep working", "warn"),
       on: { "control.restored": "probing" },
       after: { backoff: { target: "probing", actions: "countAttempt" } },
     },
     refused: {
-      meta: stuckAfter(limits.refused, "Headscale does not take the API key: replace the key file", "error"),
+      meta: stuckAfter(limits.refused, "Headscale rejects the API key: replace the key file", "error"),
       after: { refused: "probing" },
     },
   },

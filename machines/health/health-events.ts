@@ -1,6 +1,6 @@
 import type { HealthLevel } from "../../src/domain/health-level.ts";
 import type { HealthWords } from "../../src/domain/health-regions.ts";
-import type { AuthKeySource } from "../../src/domain/tailnet/login-trouble.ts";
+import type { AuthKeySource } from "../../src/domain/tailnet/login-problem.ts";
 import type { CniCommand, CniFact } from "../cni/cni-events.ts";
 import type { GuardReport } from "../guard/guard-events.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
@@ -54,7 +54,7 @@ export interface HealthInput {
 /** How the node is, its regions say; what is kept here is why, in words. */
 export interface HealthContext extends HealthInput {
   readonly words: HealthWords;
-  /** What of the node HeadCNI does not support, in words; empty when nothing. It is no problem of a region: what runs keeps running. */
+  /** What of the node HeadCNI does not support, in words; empty when nothing. It is no problem of a region: running pods keep working. */
   readonly unsupported: string;
   /** What the listeners were told last; null before. */
   readonly told: HealthLevel | null;

@@ -1,5 +1,5 @@
 import { type HealthWords, unheardWords } from "../../src/domain/health-regions.ts";
-import { type LoginWanted, loginTrouble } from "../../src/domain/tailnet/login-trouble.ts";
+import { type LoginWanted, loginProblem } from "../../src/domain/tailnet/login-problem.ts";
 import { mayLast } from "../support/state-limit.ts";
 import type { HealthContext, HealthFact } from "./health-events.ts";
 import { awaited, healthSetup, problem, unheard, well } from "./health-setup.ts";
@@ -21,13 +21,13 @@ const wanted = [
   {
     type: "learn",
     params: ({ context, event }: { context: HealthContext; event: LoginWanted }) => ({
-      login: loginTrouble(event, context.authKeyFrom),
+      login: loginProblem(event, context.authKeyFrom),
     }),
   },
   "dropHeldLogin",
   "noteChange",
 ] as const;
-const lost = because("away", () => ({ control: "Headscale is away; what runs keeps running" }));
+const lost = because("away", () => ({ control: "Headscale is unreachable; running pods keep working" }));
 const asLogin = { params: ({ event }: { event: LoginWanted }) => event } as const;
 
 /**
@@ -66,9 +66,9 @@ export const healthMachine = healthSetup.createMachine({
         "service.closed": to(".draining"),
       },
       states: {
-        starting: { meta: mayLast("how long a start may take the root's states say") },
+        starting: { meta: mayLast("the machine headcni limits the start") },
         serving: { meta: mayLast("new pods are served", "info") },
-        draining: { meta: mayLast("the daemon ends; how long that may take the root says") },
+        draining: { meta: mayLast("the daemon stops; the machine headcni limits how long") },
       },
     },
     proof: {
@@ -79,8 +79,8 @@ export const healthMachine = healthSetup.createMachine({
       },
       states: {
         recalling: { always: [{ guard: "provenBefore", target: "given" }, { target: "wanted" }] },
-        wanted: { meta: mayLast("the readiness machine says how long") },
-        given: { meta: mayLast("this node may be used, and stays so") },
+        wanted: { meta: mayLast("the machine readiness limits this") },
+        given: { meta: mayLast("this node is proven and stays so") },
       },
     },
     guard: {
@@ -88,21 +88,21 @@ export const healthMachine = healthSetup.createMachine({
       on: {
         "guard.held": to(".ok"),
         "guard.repairing": because(".repairing", ({ invariants }: Word<"guard.repairing">) => ({
-          guard: `the guard mends ${invariants.join(", ")}`,
+          guard: `the guard repairs ${invariants.join(", ")}`,
         })),
         "guard.fighting": because(".fighting", ({ invariants }: Word<"guard.fighting">) => ({
-          guard: `somebody undoes what the guard mends: ${invariants.join(", ")}`,
+          guard: `another program undoes the guard's repairs: ${invariants.join(", ")}`,
         })),
         "guard.failed": because(".failed", ({ failure }: Word<"guard.failed">) => ({
-          guard: `the guard cannot mend: ${failure.message}`,
+          guard: `the guard cannot repair the node: ${failure.message}`,
         })),
       },
       states: {
-        unknown: awaited("the guard has not looked yet"),
+        unknown: awaited("the guard has not checked yet"),
         ok: { meta: well },
-        repairing: problem("rules or settings of the node are being put right"),
+        repairing: problem("the guard repairs rules or settings of the node"),
         fighting: problem("another program undoes the guard's repairs"),
-        failed: problem("the guard cannot put the node's rules or settings right"),
+        failed: problem("the guard cannot repair the node's rules or settings"),
       },
     },
     tailnet: {
@@ -114,9 +114,9 @@ export const healthMachine = healthSetup.createMachine({
         })),
       },
       states: {
-        unknown: awaited("tailscaled has not been looked at yet"),
+        unknown: awaited("tailscaled has not been checked yet"),
         ok: { meta: well },
-        down: problem("nothing crosses the tailnet; login and route count as they were before"),
+        down: problem("no packet crosses the tailnet; login and route keep their last state"),
       },
     },
     owner: {
@@ -148,7 +148,7 @@ export const healthMachine = healthSetup.createMachine({
         // A tailscaled that was never there has lost nothing.
         unknown: { ...unheard, on: { "control.lost": lost } },
         ok: { meta: well },
-        away: problem("Headscale is away; what runs keeps running"),
+        away: problem("Headscale is unreachable; running pods keep working"),
       },
     },
     login: {
@@ -169,7 +169,7 @@ export const healthMachine = healthSetup.createMachine({
         ok: { meta: well },
         pending: problem("the node logs in, and Headscale has not answered"),
         refused: problem("Headscale refuses this node's login: /ready says what to do"),
-        forgotten: problem("Headscale does not know this node any more"),
+        forgotten: problem("Headscale no longer knows this node"),
       },
     },
     route: {
@@ -187,7 +187,7 @@ export const healthMachine = healthSetup.createMachine({
       states: {
         unknown: awaited("this node's route has not been proven yet"),
         ok: { meta: well },
-        unproven: problem("peers may not reach this node's pods: see the route machines"),
+        unproven: problem("it is not proven that peers reach this node's pods: see the route machines"),
       },
     },
     node: {
@@ -206,7 +206,7 @@ export const healthMachine = healthSetup.createMachine({
         unknown: { ...unheard, always: { guard: "withoutNode", target: "ok" } },
         ok: { meta: well },
         waiting: problem("this node has no pod CIDR"),
-        unsure: problem("the Node is gone or the API server away: the pod CIDR is not confirmed"),
+        unsure: problem("the Node is gone or the API server unreachable: the pod CIDR is not confirmed"),
         conflicting: problem("the Node has another pod CIDR than the pods that run here"),
       },
     },

@@ -2,7 +2,7 @@ import { assign, enqueueActions, sendTo, setup, stateIn } from "xstate";
 import { type HealthLevel, healthLevel } from "../../src/domain/health-level.ts";
 import type { HealthRegions, HealthWords } from "../../src/domain/health-regions.ts";
 import { proxyCaution } from "../../src/domain/kubernetes/service-proxy.ts";
-import type { LoginWanted } from "../../src/domain/tailnet/login-trouble.ts";
+import type { LoginWanted } from "../../src/domain/tailnet/login-problem.ts";
 import type { ServiceProxyFact } from "../service-proxy/service-proxy-machine.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
@@ -22,10 +22,10 @@ export function levelOf(health: HealthSnapshot): HealthLevel {
   return healthLevel(health.value, health.hasTag("problem"), health.context);
 }
 
-export const well = mayLast("its owner reports nothing amiss");
+export const well = mayLast("its machine reports no problem");
 export const unheard = {
   tags: "problem" as const,
-  meta: mayLast("its owner has not reported yet: see its machine"),
+  meta: mayLast("its machine has not reported yet"),
 };
 
 /** A node is not whole for as long as this is not known. */

@@ -61,11 +61,11 @@ export const linksMachine = setup({
       always: { guard: "moreWait", target: "gathering" },
     },
     gathering: {
-      meta: stuckAfter(limits.gather, "links of deleted pods gather"),
+      meta: stuckAfter(limits.gather, "collects the links of deleted pods"),
       after: { gather: "deleting" },
     },
     deleting: {
-      meta: stuckAfter(limits.deletion, "the kernel does not end the deletion of links"),
+      meta: stuckAfter(limits.deletion, "the kernel does not finish deleting links"),
       entry: "takeAll",
       invoke: {
         src: "removeLeaving",
@@ -74,7 +74,7 @@ export const linksMachine = setup({
       },
     },
     backingOff: {
-      meta: stuckAfter(limits.pause, "waiting to delete refused links again", "warn"),
+      meta: stuckAfter(limits.pause, "waits before it deletes refused links again", "warn"),
       after: { pause: "deleting" },
     },
   },

@@ -45,28 +45,31 @@ interface NodeAddressContext extends NodeAddressInput, KnownAddresses {
 
 /** kubelet writes within ten seconds, a cloud's controller every five minutes: who stands for longer is alone. */
 const limits = {
-  waiting: 300_000,
+  awaitingNetwork: 300_000,
   changing: 120_000,
   writing: 12_000,
   confirming: 5_000,
   young: 600_000,
   overruled: 60_000,
 };
-const retry = { firstMs: 500, mostMs: 60_000 };
-const yielding = { firstMs: 10_000, mostMs: 3_600_000 };
+const retry = { firstMs: 500, maxMs: 60_000 };
+const yielding = { firstMs: 10_000, maxMs: 3_600_000 };
 
 const nothing: NodeAddressing = { addresses: [], replaced: null, annotated: false, uninitializedAt: -1 };
 
 const toWays = {
   off: { guard: { type: "is", params: "off" }, target: "#nodeAddress.off" },
-  waiting: { guard: { type: "is", params: "waiting" }, target: "#nodeAddress.waiting" },
+  awaitingNetwork: {
+    guard: { type: "is", params: "awaitingNetwork" },
+    target: "#nodeAddress.awaitingNetwork",
+  },
   overruled: { guard: { type: "is", params: "overruled" }, target: "#nodeAddress.overruled" },
   published: { guard: { type: "is", params: "published" }, target: "#nodeAddress.published" },
   publish: { guard: { type: "is", params: "publish" }, target: "#nodeAddress.changing.publishing" },
   initialize: { guard: { type: "is", params: "initialize" }, target: "#nodeAddress.changing.initializing" },
   withdraw: { guard: { type: "is", params: "withdraw" }, target: "#nodeAddress.changing.withdrawing" },
 } as const;
-const { off, waiting, overruled, published, publish, initialize, withdraw } = toWays;
+const { off, awaitingNetwork, overruled, published, publish, initialize, withdraw } = toWays;
 
 const written = {
   onDone: "confirming",
@@ -138,15 +141,15 @@ export const nodeAddressMachine = setup({
     "address.known": { actions: { type: "keepKnown", params: ({ event }) => event } },
   },
   states: {
-    judging: { always: [off, overruled, published, { target: "waiting" }] },
+    judging: { always: [off, overruled, published, { target: "awaitingNetwork" }] },
     off: {
-      meta: mayLast("kubernetes.publishNodeAddress is off, and the Node has nothing of it"),
+      meta: mayLast("kubernetes.publishNodeAddress is off, and the Node has no tailnet address"),
       always: [withdraw],
     },
-    waiting: {
+    awaitingNetwork: {
       meta: stuckAfter(
-        limits.waiting,
-        "the Node gets its tailnet address once it is there and this node's network is whole",
+        limits.awaitingNetwork,
+        "waits for the Node and for this node's network before it publishes the tailnet address",
       ),
       always: [published, overruled, publish, initialize],
     },
@@ -157,30 +160,30 @@ export const nodeAddressMachine = setup({
         "warn",
       ),
       entry: "countOverruled",
-      always: [waiting, published, publish, initialize],
+      always: [awaitingNetwork, published, publish, initialize],
       after: { yielding: "changing" },
     },
     published: {
       meta: mayLast("the Node's InternalIP is its tailnet address", "info"),
-      always: [waiting, overruled, publish, initialize],
+      always: [awaitingNetwork, overruled, publish, initialize],
       initial: "young",
       states: {
         young: {
-          meta: mayLast("whether others write over it shows within minutes"),
+          meta: mayLast("waits to see whether others overwrite it"),
           after: { young: "steady" },
         },
         steady: {
-          meta: mayLast("nobody else writes the Node's addresses"),
+          meta: mayLast("no other writer changes the Node's addresses"),
           entry: "forgetOverruled",
         },
       },
     },
     changing: {
-      meta: stuckAfter(limits.changing, "the API server does not take the Node's addresses", "warn"),
+      meta: stuckAfter(limits.changing, "the API server does not accept the Node's addresses", "warn"),
       initial: "publishing",
       states: {
         publishing: {
-          meta: stuckAfter(limits.writing, "the API server does not take the Node's tailnet address"),
+          meta: stuckAfter(limits.writing, "the API server does not accept the Node's tailnet address"),
           entry: "keepFrom",
           invoke: {
             src: "write",
@@ -203,7 +206,7 @@ export const nodeAddressMachine = setup({
           after: late,
         },
         withdrawing: {
-          meta: stuckAfter(limits.writing, "the API server does not give the Node its own addresses back"),
+          meta: stuckAfter(limits.writing, "the API server does not restore the Node's own addresses"),
           entry: "keepFrom",
           invoke: {
             src: "write",
@@ -216,13 +219,16 @@ export const nodeAddressMachine = setup({
           after: late,
         },
         confirming: {
-          meta: stuckAfter(limits.confirming, "the API server took it, and its watch does not show it"),
+          meta: stuckAfter(
+            limits.confirming,
+            "the API server accepted the change, but its watch does not show it",
+          ),
           entry: "forgetFailure",
           always: { guard: "isShown", target: "choosing" },
           after: { confirming: "choosing" },
         },
         backingOff: {
-          meta: stuckAfter(retry.mostMs, "the Node's addresses were not taken and are tried again"),
+          meta: stuckAfter(retry.maxMs, "the API server did not accept the Node's addresses; retrying"),
           after: { backoff: "choosing" },
         },
         choosing: { always: [publish, initialize, withdraw, { target: "#nodeAddress.judging" }] },

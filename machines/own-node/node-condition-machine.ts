@@ -22,7 +22,7 @@ interface NodeConditionContext {
 }
 
 const limits = { doubting: 15_000, setting: 12_000 };
-const retry = { firstMs: 1_000, mostMs: 300_000 };
+const retry = { firstMs: 1_000, maxMs: 300_000 };
 
 /**
  * Keeps the Node's NetworkUnavailable condition true to what this node knows of itself, and puts it back when somebody
@@ -68,11 +68,11 @@ export const nodeConditionMachine = setup({
   },
   states: {
     resting: {
-      meta: mayLast("the Node says what is true, or there is no Node to say it"),
+      meta: mayLast("the Node's condition is current, or there is no Node"),
       always: { guard: not("isAsWanted"), target: "doubting" },
     },
     doubting: {
-      meta: stuckAfter(limits.doubting, "the node's network is not whole; soon its Node says so"),
+      meta: stuckAfter(limits.doubting, "the node's network has a problem, which its Node soon reports"),
       always: [
         { guard: "isAsWanted", target: "resting" },
         { guard: "isGoodNews", target: "setting" },
@@ -80,7 +80,7 @@ export const nodeConditionMachine = setup({
       after: { doubting: "setting" },
     },
     setting: {
-      meta: stuckAfter(limits.setting, "the API server does not take the Node's condition"),
+      meta: stuckAfter(limits.setting, "the API server does not accept the Node's condition"),
       invoke: {
         src: "setCondition",
         input: ({ context: { wanted } }) => ({
@@ -103,7 +103,7 @@ export const nodeConditionMachine = setup({
       },
     },
     backingOff: {
-      meta: stuckAfter(retry.mostMs, "the Node's condition was not taken and is tried again"),
+      meta: stuckAfter(retry.maxMs, "the API server did not accept the Node's condition; retrying"),
       after: { backoff: "resting" },
     },
   },

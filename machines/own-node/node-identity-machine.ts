@@ -1,29 +1,30 @@
 import { assign, enqueueActions, not, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
+import type { NodeIdentity } from "../../src/domain/kubernetes/kubernetes-objects.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import { notProvided } from "../support/not-provided.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
 
 export type NodeIdentityEvent =
-  /** Headscale says that this is who we are in the tailnet. */
-  | { readonly type: "identity.wanted"; readonly nodeId: string }
-  /** What the Node says, empty when it says nothing; null: there is no Node. */
-  | { readonly type: "identity.seen"; readonly nodeId: string | null };
+  /** Headscale says that this is who we are in the tailnet; and where the metrics are for pods. */
+  | { readonly type: "identity.wanted"; readonly identity: NodeIdentity }
+  /** What the Node says, empty where it says nothing; null: there is no Node. */
+  | { readonly type: "identity.seen"; readonly identity: NodeIdentity | null };
 
 interface NodeIdentityContext {
   readonly seed: string;
-  /** Empty until known: what the Node says stays until then. */
-  readonly wanted: string;
+  /** Null until known: what the Node says stays until then. */
+  readonly wanted: NodeIdentity | null;
   /** Null: there is no Node, or it was not heard of yet. */
-  readonly seen: string | null;
+  readonly seen: NodeIdentity | null;
   readonly attempt: number;
   readonly failure: Failure | null;
 }
 
 const limits = { publishing: 12_000 };
-const retry = { firstMs: 500, mostMs: 60_000 };
+const retry = { firstMs: 500, maxMs: 60_000 };
 
 /**
  * Keeps the Node's word of which tailnet node this is: only by it other nodes believe this node's prefixes. It is said at once and
@@ -37,17 +38,20 @@ export const nodeIdentityMachine = setup({
   },
   actors: {
     /** Gives back what was published. */
-    publish: notProvided<string, { readonly nodeId: string }>("node.publishIdentity"),
+    publish: notProvided<NodeIdentity, NodeIdentity>("node.publishIdentity"),
   },
   actions: {
-    keepWanted: assign({ wanted: (_, nodeId: string) => nodeId }),
-    keepSeen: assign({ seen: (_, nodeId: string | null) => nodeId }),
+    keepWanted: assign({ wanted: (_, identity: NodeIdentity) => identity }),
+    keepSeen: assign({ seen: (_, identity: NodeIdentity | null) => identity }),
     countFailure: assign({ attempt: ({ context }) => context.attempt + 1 }),
     keepFailure: enqueueActions(({ enqueue }, failure: Failure) => keep(enqueue, failure)),
     forgetFailure: assign({ failure: null, attempt: 0 }),
   },
   guards: {
-    isAsWanted: ({ context: { wanted, seen } }) => wanted === "" || seen === null || seen === wanted,
+    isAsWanted: ({ context: { wanted, seen } }) =>
+      wanted === null ||
+      seen === null ||
+      (seen.nodeId === wanted.nodeId && seen.metricsAt === wanted.metricsAt),
   },
   delays: {
     ...limits,
@@ -55,23 +59,23 @@ export const nodeIdentityMachine = setup({
   },
 }).createMachine({
   id: "nodeIdentity",
-  context: ({ input: { seed } }) => ({ seed, wanted: "", seen: null, attempt: 0, failure: null }),
+  context: ({ input: { seed } }) => ({ seed, wanted: null, seen: null, attempt: 0, failure: null }),
   options: { maxIterations: 1_000 },
   initial: "resting",
   on: {
-    "identity.wanted": { actions: { type: "keepWanted", params: ({ event }) => event.nodeId } },
-    "identity.seen": { actions: { type: "keepSeen", params: ({ event }) => event.nodeId } },
+    "identity.wanted": { actions: { type: "keepWanted", params: ({ event }) => event.identity } },
+    "identity.seen": { actions: { type: "keepSeen", params: ({ event }) => event.identity } },
   },
   states: {
     resting: {
-      meta: mayLast("the Node says which tailnet node this is, or there is no Node or no login yet"),
+      meta: mayLast("the Node names its tailnet node, or there is no Node or no login yet"),
       always: { guard: not("isAsWanted"), target: "publishing" },
     },
     publishing: {
-      meta: stuckAfter(limits.publishing, "the API server does not take the Node's tailnet node"),
+      meta: stuckAfter(limits.publishing, "the API server does not accept the Node's tailnet node"),
       invoke: {
         src: "publish",
-        input: ({ context: { wanted } }) => ({ nodeId: wanted }),
+        input: ({ context: { wanted } }) => wanted ?? { nodeId: "", metricsAt: "" },
         onDone: {
           target: "resting",
           actions: ["forgetFailure", { type: "keepSeen", params: ({ event }) => event.output }],
@@ -93,7 +97,7 @@ export const nodeIdentityMachine = setup({
     },
     backingOff: {
       meta: stuckAfter(
-        retry.mostMs,
+        retry.maxMs,
         "the API server refuses this node's tailnet node: other nodes refuse this one's pods",
         "warn",
       ),

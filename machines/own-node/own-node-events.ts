@@ -13,6 +13,8 @@ export interface OwnNodeInput {
   readonly supernets: readonly string[];
   /** `kubernetes.publishNodeAddress`. */
   readonly publishesAddress: boolean;
+  /** Where pods read metrics; null: nowhere. */
+  readonly metricsPort: number | null;
   readonly health: Recipient<OwnNodeFact>;
   readonly pods: Recipient<PodsCommand>;
   readonly parent: Recipient<OwnNodeReport>;

@@ -121,7 +121,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           },
           states: {
             awaitingApiServer: {
-              meta: stuckAfter(limits.awaitingApiServer, "the API server does not answer at once"),
+              meta: stuckAfter(limits.awaitingApiServer, "the API server has not answered yet"),
               after: {
                 awaitingApiServer: [
                   {
@@ -129,26 +129,26 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
                     target: "#ownNode.working.holding",
                     actions: { type: "adopt", params: ({ context }) => context.remembered },
                   },
-                  { target: "waiting" },
+                  { target: "awaitingPodCidr" },
                 ],
               },
             },
-            waiting: {
-              meta: stuckAfter(limits.waiting, "this node has no pod CIDR: /ready says why", "warn"),
+            awaitingPodCidr: {
+              meta: stuckAfter(limits.awaitingPodCidr, "this node has no pod CIDR: /ready says why", "warn"),
               entry: {
                 type: "report",
                 params: ({ context }) => ({ type: "node.waiting", reason: whyNone(context) }),
               },
               on: {
-                "watch.lost": { target: "waiting", reenter: true, actions: keepLoss },
-                "watch.listed": { target: "waiting", reenter: true, actions: keepListed },
-                "watch.changed": { target: "waiting", reenter: true, actions: keepOwn },
+                "watch.lost": { target: "awaitingPodCidr", reenter: true, actions: keepLoss },
+                "watch.listed": { target: "awaitingPodCidr", reenter: true, actions: keepListed },
+                "watch.changed": { target: "awaitingPodCidr", reenter: true, actions: keepOwn },
               },
             },
           },
         },
         remembering: {
-          meta: stuckAfter(limits.remembering, "the state directory takes no writes"),
+          meta: stuckAfter(limits.remembering, "the state directory is not writable"),
           invoke: {
             src: "remember",
             input: ({ context }) => ({ podCidrs: context.inForce }),
@@ -176,7 +176,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
             unconfirmed: {
               meta: stuckAfter(
                 limits.unconfirmed,
-                "the API server is away: this node goes on with the pod CIDR it had",
+                "the API server is unreachable: this node keeps its pod CIDR",
                 "warn",
               ),
               entry: {
@@ -214,7 +214,7 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           },
         },
         moving: {
-          meta: stuckAfter(limits.remembering, "the state directory takes no writes", "warn"),
+          meta: stuckAfter(limits.remembering, "the state directory is not writable", "warn"),
           invoke: {
             src: "remember",
             input: ({ context }) => ({ podCidrs: foundPrefixes(context) ?? [] }),
@@ -225,13 +225,13 @@ export const ownNodeMachine = ownNodeSetup.createMachine({
           after: { remembering: "moved" },
         },
         moved: {
-          meta: stuckAfter(limits.moved, "the daemon does not end to begin anew", "warn"),
+          meta: stuckAfter(limits.moved, "the daemon does not restart", "warn"),
           entry: "reportMoved",
         },
       },
     },
     crashed: {
-      meta: stuckAfter(limits.crashed, "a part of this machine failed and is started again", "error"),
+      meta: stuckAfter(limits.crashed, "a part of this machine failed and is being restarted", "error"),
       after: { crashed: "working" },
     },
   },

@@ -1,4 +1,6 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
+import { hostAndPort } from "../../src/domain/addresses/host-and-port.ts";
+import { parsePrefix, routerAddress } from "../../src/domain/addresses/prefix.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import type { NetworkCondition } from "../../src/domain/kubernetes/kubernetes-objects.ts";
 import { publishedAddresses } from "../../src/domain/kubernetes/node-address.ts";
@@ -25,7 +27,7 @@ export const ownNodeLimits = {
   recalling: 2_000,
   /** With something remembered the API server gets this long: the first ADD must not wait longer. */
   awaitingApiServer: 500,
-  waiting: 60_000,
+  awaitingPodCidr: 60_000,
   remembering: 5_000,
   unconfirmed: 60_000,
   absent: 60_000,
@@ -96,8 +98,9 @@ export const ownNodeSetup = setup({
     keepJoined: assign({ tailnetNodeId: (_, { nodeId }: NodeJoined) => nodeId }),
     tellWanted: enqueueActions(({ context, enqueue }) => {
       const { wanted, tailnetNodeId: nodeId } = context;
+      const identity = { nodeId, metricsAt: metricsAt(context) };
       if (wanted !== null) enqueue.sendTo("condition", { type: "condition.wanted", condition: wanted });
-      if (nodeId !== "") enqueue.sendTo("identity", { type: "identity.wanted", nodeId });
+      if (nodeId !== "") enqueue.sendTo("identity", { type: "identity.wanted", identity });
       enqueue.sendTo("address", addressKnown(context));
     }),
     tellSeen: enqueueActions(({ context, enqueue }) => {
@@ -107,7 +110,10 @@ export const ownNodeSetup = setup({
         type: "condition.seen",
         network: seen === undefined ? "absent" : seen.network,
       });
-      enqueue.sendTo("identity", { type: "identity.seen", nodeId: seen?.tailnetNodeId ?? null });
+      enqueue.sendTo("identity", {
+        type: "identity.seen",
+        identity: seen === undefined ? null : { nodeId: seen.tailnetNodeId, metricsAt: seen.metricsAt },
+      });
       enqueue.sendTo("address", addressKnown(context));
     }),
   },
@@ -135,6 +141,12 @@ function addressKnown({ own, inForce, wanted }: OwnNodeContext): NodeAddressEven
     routers: publishedAddresses(inForce, node?.podCidrs ?? []),
     reachable: wanted?.status === "False",
   };
+}
+
+/** Pod CIDRs come before the login that makes an identity of them: it stands on their routes. */
+function metricsAt({ inForce: [prefix], metricsPort }: OwnNodeContext): string {
+  if (prefix === undefined || metricsPort === null) return "";
+  return hostAndPort(routerAddress(parsePrefix(prefix)), metricsPort);
 }
 
 /** What the Node has, if it can be worked with. */

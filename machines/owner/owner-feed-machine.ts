@@ -85,7 +85,7 @@ export const ownerFeedMachine = setup({
       on: { "owner.changed": { actions: "keepHint" }, "owner.closed": "checking" },
       states: {
         looking: {
-          meta: stuckAfter(limits.silence, "the node's tailscaled cannot be looked at: /ready says why"),
+          meta: stuckAfter(limits.silence, "the node's tailscaled cannot be read: /ready says why"),
           after: { silence: { actions: "reportUnread" } },
           initial: "reading",
           states: {
@@ -105,18 +105,18 @@ export const ownerFeedMachine = setup({
                   },
                   { target: "#ownerFeed.gone" },
                 ],
-                onError: { target: "pausing", actions: keepError },
+                onError: { target: "backingOff", actions: keepError },
               },
             },
-            pausing: {
+            backingOff: {
               meta: stuckAfter(limits.retry, "the node's tailscaled answered with an error"),
               after: { retry: "reading" },
             },
           },
         },
         following: {
-          meta: stuckAfter(limits.follow, "what follows from a change takes its time"),
-          always: { guard: "hinted", target: "settling" },
+          meta: stuckAfter(limits.follow, "the effects of a change take long"),
+          always: { guard: "hinted", target: "debouncing" },
           after: { follow: "lookingAgain" },
         },
         lookingAgain: {
@@ -138,11 +138,11 @@ export const ownerFeedMachine = setup({
           },
         },
         watching: {
-          meta: mayLast("the owner of the node's tailscaled changes nothing"),
-          always: { guard: "hinted", target: "settling" },
+          meta: mayLast("nothing changed in the node's tailscaled"),
+          always: { guard: "hinted", target: "debouncing" },
         },
-        settling: {
-          meta: stuckAfter(limits.settle, "changes come in bursts: one look for all of them"),
+        debouncing: {
+          meta: stuckAfter(limits.settle, "waits for the end of a burst of changes"),
           after: { settle: "looking" },
         },
       },
@@ -159,7 +159,7 @@ export const ownerFeedMachine = setup({
       },
     },
     reopening: {
-      meta: stuckAfter(limits.reopen, "the node's tailscaled lives but closes its bus"),
+      meta: stuckAfter(limits.reopen, "the node's tailscaled runs but closes its IPN bus"),
       after: { reopen: "open" },
     },
     gone: { type: "final" },

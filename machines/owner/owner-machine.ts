@@ -46,7 +46,10 @@ export const ownerMachine = ownerSetup.createMachine({
   initial: "away",
   states: {
     away: {
-      meta: stuckAfter(limits.away, "nobody answers on tailscale.socket: the node's tailscaled does not run"),
+      meta: stuckAfter(
+        limits.away,
+        "nothing answers on tailscale.socket: the node's tailscaled does not run",
+      ),
       initial: "seeking",
       states: {
         seeking: {
@@ -63,7 +66,7 @@ export const ownerMachine = ownerSetup.createMachine({
                 target: "missing",
                 actions: { type: "noteMissed", params: ({ event }) => toFailure(event.error) },
               },
-              { target: "pausing" },
+              { target: "awaitingPoll" },
             ],
           },
         },
@@ -71,12 +74,12 @@ export const ownerMachine = ownerSetup.createMachine({
           meta: stuckAfter(limits.pause, "the node's tailscaled does not run", "warn"),
           after: { pause: "seeking" },
         },
-        pausing: {
+        awaitingPoll: {
           meta: stuckAfter(limits.pause, "the node's tailscaled still does not run"),
           after: { pause: "seeking" },
         },
         backingOff: {
-          meta: stuckAfter(ownerRestart.mostMs, "the node's tailscaled does not stay up", "warn"),
+          meta: stuckAfter(ownerRestart.maxMs, "the node's tailscaled does not stay up", "warn"),
           entry: "countFailure",
           after: { restart: "seeking" },
         },
@@ -117,11 +120,7 @@ export const ownerMachine = ownerSetup.createMachine({
         },
         // Nothing is known of it, so nothing of it is used.
         unread: {
-          meta: stuckAfter(
-            limits.owner,
-            "the node's tailscaled cannot be looked at: /ready says why",
-            "warn",
-          ),
+          meta: stuckAfter(limits.owner, "the node's tailscaled cannot be read: /ready says why", "warn"),
           entry: "reportUnread",
           always: { guard: "isKnown", target: "judging" },
         },
@@ -149,7 +148,7 @@ export const ownerMachine = ownerSetup.createMachine({
             appConnector: hindered("APP_CONNECTOR", "the node's tailscaled is an app connector"),
             // Another profile has routes and an exit node of its own, which rules made for the former one would keep from the node.
             telling: {
-              meta: stuckAfter(limits.enter, "what the guard must know cannot be written down"),
+              meta: stuckAfter(limits.enter, "what the guard needs to know cannot be stored"),
               invoke: {
                 src: "enter",
                 input: ({ context }) => ({ terms: termsOf(context) }),
@@ -161,7 +160,7 @@ export const ownerMachine = ownerSetup.createMachine({
               },
             },
             untold: {
-              meta: stuckAfter(limits.again, "what the guard must know cannot be written down", "warn"),
+              meta: stuckAfter(limits.again, "what the guard needs to know cannot be stored", "warn"),
               always: { guard: not("isHindered"), target: "#owner.found.judging" },
               after: { again: "#owner.found.judging" },
             },
@@ -191,16 +190,16 @@ export const ownerMachine = ownerSetup.createMachine({
           on: { "credentials.replaced": { actions: "offerCredentials" } },
           states: {
             session: {
-              initial: "settling",
+              initial: "awaitingTailnet",
               on: { "session.settled": { target: ".steady", actions: "forgetFailures" } },
               states: {
-                settling: {
+                awaitingTailnet: {
                   meta: stuckAfter(
                     limits.settle,
-                    "the node's tailscaled runs and the tailnet does not stand: see tailnet",
+                    "the node's tailscaled runs, but the tailnet is down: see the machine tailnet",
                   ),
                 },
-                steady: { meta: mayLast("how the tailnet is, the machine tailnet says") },
+                steady: { meta: mayLast("the machine tailnet has the details") },
               },
             },
             preferences: {
@@ -214,7 +213,7 @@ export const ownerMachine = ownerSetup.createMachine({
                   always: { guard: "hasTerms", target: "kept" },
                 },
                 entering: {
-                  meta: stuckAfter(limits.enter, "what the guard must know cannot be written down"),
+                  meta: stuckAfter(limits.enter, "what the guard needs to know cannot be stored"),
                   invoke: {
                     src: "enter",
                     input: ({ context }) => ({ terms: termsOf(context) }),
@@ -227,13 +226,13 @@ export const ownerMachine = ownerSetup.createMachine({
                 },
                 // What peers send must find the guard in its place, and so must what others announce.
                 awaitingGuard: {
-                  meta: stuckAfter(limits.guard, "the node's rules are not as they must be: see guard"),
+                  meta: stuckAfter(limits.guard, "the node's rules are not in the desired state: see guard"),
                   entry: "offerTerms",
                   on: { "tailnetNamespace.held": { target: "kept", actions: "noteHeld" } },
                   always: { guard: "termsDiffer", target: "entering" },
                 },
                 editing: {
-                  meta: stuckAfter(limits.edit, "the node's tailscaled does not take our prefixes"),
+                  meta: stuckAfter(limits.edit, "the node's tailscaled does not accept our prefixes"),
                   // Also where it fails once it is made.
                   entry: "noteUnasked",
                   invoke: {
@@ -263,7 +262,10 @@ export const ownerMachine = ownerSetup.createMachine({
                 },
                 // Headscale 0.29 tells everybody but this node itself what it serves, until it is asked anew.
                 asking: {
-                  meta: stuckAfter(limits.ask, "the node's tailscaled does not ask Headscale what it serves"),
+                  meta: stuckAfter(
+                    limits.ask,
+                    "the node's tailscaled does not ask Headscale which routes it serves",
+                  ),
                   invoke: {
                     src: "recheck",
                     onDone: { target: "resting", actions: "noteAsked" },
@@ -272,7 +274,7 @@ export const ownerMachine = ownerSetup.createMachine({
                 },
                 // Whoever undoes it each time gets no more than one edit a second.
                 resting: {
-                  meta: stuckAfter(limits.rest, "the preferences were edited a moment ago"),
+                  meta: stuckAfter(limits.rest, "the preferences were just edited"),
                   after: { rest: "kept" },
                 },
                 kept: {
@@ -288,7 +290,7 @@ export const ownerMachine = ownerSetup.createMachine({
                 backingOff: {
                   meta: stuckAfter(
                     limits.again,
-                    "the node's tailscaled does not take our prefixes, or does not ask Headscale what it serves",
+                    "the node's tailscaled does not accept our prefixes, or does not ask Headscale which routes it serves",
                     "warn",
                   ),
                   after: { again: "kept" },

@@ -6,7 +6,7 @@ import { editToAnnounce } from "../../src/domain/owner/owner-preferences.ts";
 import {
   isElsewhere,
   type OwnerHindrance,
-  type OwnerWishes,
+  type OwnerRequirements,
   ownerHindrance,
   ownerProblems,
 } from "../../src/domain/owner/owner-problem.ts";
@@ -58,7 +58,7 @@ export const ownerLimits = {
   again: 5000,
 };
 /** Between two lives of a tailscaled that does not stay up. */
-export const ownerRestart = { firstMs: 100, mostMs: 30_000 };
+export const ownerRestart = { firstMs: 100, maxMs: 30_000 };
 
 /** Vocabulary of the owner machine: what its chart in owner-machine.ts is written with. */
 export const ownerSetup = setup({
@@ -90,7 +90,7 @@ export const ownerSetup = setup({
     }),
     keepFacts: assign((_, facts: OwnerFacts) => ({ facts, unread: "" })),
     keepUnread: assign((_, { reason }: OwnerUnread) => ({
-      unread: `the node's tailscaled cannot be looked at: ${reason}`,
+      unread: `the node's tailscaled cannot be read: ${reason}`,
     })),
     /** Another tailscaled, or this one after a restart, is another matter. */
     forgetFacts: assign({ facts: null, unread: "" }),
@@ -161,18 +161,18 @@ export const ownerSetup = setup({
   },
 });
 
-function wishesOf({ wanted, mtu, authKeyFrom }: OwnerInput): OwnerWishes {
+function requirementsOf({ wanted, mtu, authKeyFrom }: OwnerInput): OwnerRequirements {
   const { controlUrl, advertiseRoutes } = wanted;
   return { controlUrl, prefixes: advertiseRoutes, mtu, logsIn: authKeyFrom !== "owner" };
 }
 
 function hindranceOf(context: OwnerContext) {
-  return context.facts === null ? undefined : ownerHindrance(context.facts, wishesOf(context));
+  return context.facts === null ? undefined : ownerHindrance(context.facts, requirementsOf(context));
 }
 
 /** What hinders is told with the tailnet, which is down then. */
 function wordsOf(context: OwnerContext, facts: OwnerFacts): string {
-  const problems = hindranceOf(context) === undefined ? ownerProblems(facts, wishesOf(context)) : [];
+  const problems = hindranceOf(context) === undefined ? ownerProblems(facts, requirementsOf(context)) : [];
   return [context.unread, ...problems.map(({ words }) => words)].filter((words) => words !== "").join("; ");
 }
 

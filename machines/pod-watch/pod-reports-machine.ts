@@ -36,9 +36,9 @@ interface PodReportsContext {
   readonly failure: Failure | null;
 }
 
-/** `pacing`: five reports a second at most, as client-go's event broadcasters by default. */
-const limits = { posting: 12_000, pacing: 200 };
-const retry = { firstMs: 1_000, mostMs: 60_000 };
+/** `rateLimited`: five reports a second at most, as client-go's event broadcasters by default. */
+const limits = { posting: 12_000, rateLimited: 200 };
+const retry = { firstMs: 1_000, maxMs: 60_000 };
 const transient: readonly string[] = [
   "UNREACHABLE",
   "UNAVAILABLE",
@@ -97,16 +97,16 @@ export const podReportsMachine = setup({
   },
   states: {
     resting: {
-      meta: mayLast("there is nothing to tell about pods"),
+      meta: mayLast("no Event about a pod is due"),
       always: { guard: "hasWork", target: "posting", actions: "begin" },
     },
     posting: {
-      meta: stuckAfter(limits.posting, "the API server does not take Events"),
+      meta: stuckAfter(limits.posting, "the API server does not accept Events"),
       invoke: {
         src: "post",
         input: ({ context }) => orderOf(context.book),
         onDone: {
-          target: "pacing",
+          target: "rateLimited",
           actions: {
             type: "end",
             params: ({ context, event }) => ({ posted: event.output, count: orderOf(context.book).count }),
@@ -119,7 +119,7 @@ export const podReportsMachine = setup({
             actions: { type: "postpone", params: ({ event }) => toFailure(event.error) },
           },
           {
-            target: "pacing",
+            target: "rateLimited",
             actions: { type: "giveUp", params: ({ event }) => toFailure(event.error) },
           },
         ],
@@ -134,12 +134,12 @@ export const podReportsMachine = setup({
         },
       },
     },
-    pacing: {
-      meta: stuckAfter(limits.pacing, "the next report waits its turn"),
-      after: { pacing: "resting" },
+    rateLimited: {
+      meta: stuckAfter(limits.rateLimited, "waits before it sends the next Event"),
+      after: { rateLimited: "resting" },
     },
     backingOff: {
-      meta: stuckAfter(retry.mostMs, "the API server is away; reports about pods wait"),
+      meta: stuckAfter(retry.maxMs, "the API server is unreachable: Events about pods wait"),
       after: { backoff: "resting" },
     },
   },

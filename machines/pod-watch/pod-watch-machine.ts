@@ -60,10 +60,10 @@ export const podWatchMachine = podWatchSetup.createMachine({
           on: { "watch.listed": { target: ".current", actions: keepPods } },
           states: {
             unknown: {
-              meta: stuckAfter(limits.listing, "this node's pods are not known: orphans stay where they are"),
+              meta: stuckAfter(limits.listing, "this node's pods are not known: orphans stay"),
             },
             current: {
-              meta: mayLast("each change of this node's pods is told"),
+              meta: mayLast("the watch reports each change of this node's pods"),
               entry: ["isCurrent", "forgetFailure"],
               on: {
                 "watch.changed": { actions: keepPods },
@@ -71,7 +71,7 @@ export const podWatchMachine = podWatchSetup.createMachine({
               },
             },
             stale: {
-              meta: stuckAfter(limits.stale, "the API server is away: orphans stay where they are"),
+              meta: stuckAfter(limits.stale, "the API server is unreachable: orphans stay"),
               on: {
                 "watch.restored": "current",
                 "watch.changed": { target: "current", actions: keepPods },
@@ -113,14 +113,14 @@ export const podWatchMachine = podWatchSetup.createMachine({
               ],
             },
             examining: {
-              meta: stuckAfter(limits.examining, "the node's processes cannot be looked through"),
+              meta: stuckAfter(limits.examining, "the node's processes cannot be listed"),
               invoke: {
                 src: "examine",
                 input: ({ context }) => ({ attachment: orphanOf(context) ?? nobody }),
                 onDone: [
                   {
                     guard: { type: "isInUse", params: ({ event }) => event.output },
-                    target: "pacing",
+                    target: "rateLimited",
                     actions: ["forgetFailure", "spare"],
                   },
                   {
@@ -128,36 +128,36 @@ export const podWatchMachine = podWatchSetup.createMachine({
                     actions: ["forgetFailure", { type: "askToDetach", params: ({ event }) => event.output }],
                   },
                 ],
-                onError: { target: "pacing", actions: [keepError, "spare"] },
+                onError: { target: "rateLimited", actions: [keepError, "spare"] },
               },
-              after: { examining: { target: "pacing", actions: "spare" } },
+              after: { examining: { target: "rateLimited", actions: "spare" } },
             },
             detaching: {
               meta: stuckAfter(limits.detaching, "an orphan cannot be removed: see its pod machine", "info"),
               on: {
                 "pod.detached": {
                   guard: { type: "isAnswer", params: ({ event }) => event },
-                  target: "pacing",
+                  target: "rateLimited",
                   actions: "countReclaimed",
                 },
                 "pod.failed": {
                   guard: { type: "isAnswer", params: ({ event }) => event },
-                  target: "pacing",
+                  target: "rateLimited",
                   actions: "spare",
                 },
               },
-              after: { detaching: { target: "pacing", actions: "spare" } },
+              after: { detaching: { target: "rateLimited", actions: "spare" } },
             },
-            pacing: {
-              meta: stuckAfter(limits.pacing, "the next orphan waits its turn"),
-              after: { pacing: "resting" },
+            rateLimited: {
+              meta: stuckAfter(limits.rateLimited, "waits before it removes the next orphan"),
+              after: { rateLimited: "resting" },
             },
           },
         },
       },
     },
     crashed: {
-      meta: stuckAfter(limits.crashed, "a part of this machine failed and is started again", "error"),
+      meta: stuckAfter(limits.crashed, "a part of this machine failed and is being restarted", "error"),
       entry: "doubt",
       after: { crashed: "working" },
     },

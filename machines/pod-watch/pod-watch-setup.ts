@@ -41,12 +41,12 @@ export const podWatchLimits = {
   orphaned: 300_000,
   examining: 5_000,
   detaching: 15_000,
-  pacing: 200,
+  rateLimited: 200,
   crashed: 5_000,
 };
 
 /** More reports than this do not wait for their pods to be seen. */
-const mostEarly = 64;
+const maxEarly = 64;
 
 export function initialPodWatch(input: PodWatchInput): PodWatchContext {
   return {
@@ -102,7 +102,7 @@ export const podWatchSetup = setup({
       if (context.join.pods[report.pod.uid] !== undefined)
         enqueue.sendTo("reports", { type: "report.wanted", report });
       else if (!isWaiting(context.early, report))
-        enqueue.assign({ early: [...context.early, report].slice(-mostEarly) });
+        enqueue.assign({ early: [...context.early, report].slice(-maxEarly) });
     }),
     isCurrent: assign({ current: true }),
     doubt: assign(({ context: { join } }) => ({

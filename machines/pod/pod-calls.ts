@@ -1,9 +1,9 @@
 import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment/attachment.ts";
-import { failureOf, tryAgain } from "../../src/domain/attachment/cni-failure.ts";
+import { toCniFailure, tryAgain } from "../../src/domain/attachment/cni-failure.ts";
 import { resultMismatches, resultOfPlan } from "../../src/domain/attachment/cni-result.ts";
 import type { Failure } from "../../src/domain/failure.ts";
 import { cniErrorCodes } from "../../src/protocol/cni-error-codes.ts";
-import type { CniFailure } from "../../src/protocol/wire-types.ts";
+import type { CniFailure } from "../../src/protocol/cni-protocol.ts";
 import type { AttachmentAnswer, AttachmentCall } from "./pod-events.ts";
 
 /** The calls of one attachment. */
@@ -110,7 +110,7 @@ export function notAttached(key: string): CniFailure {
 }
 
 export function cniFailure({ type }: AttachmentCall, key: string, failure: Failure): CniFailure {
-  return failureOf(failure, `${commands[type]} of ${key}`);
+  return toCniFailure(failure, `${commands[type]} of ${key}`);
 }
 
 /** The call is answered, if somebody still waits for it. */

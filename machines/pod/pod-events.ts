@@ -1,5 +1,5 @@
 import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment/attachment.ts";
-import type { CniFailure, CniRequest, CniResult } from "../../src/protocol/wire-types.ts";
+import type { CniFailure, CniRequest, CniResult } from "../../src/protocol/cni-protocol.ts";
 import type { LinkGone, LinksEvent } from "../links/links-machine.ts";
 import type { PoliciesInForce, PolicyCall } from "../policy/policy-events.ts";
 import type { Recipient } from "../support/recipient.ts";

@@ -76,7 +76,7 @@ export const podMachine = podSetup.createMachine({
       },
     },
     attached: {
-      meta: mayLast("a pod lives as long as it is wanted", "info"),
+      meta: mayLast("the pod runs", "info"),
       always: { guard: "hasCalls", target: "checking", actions: ["tellStarted", "takeNext"] },
       on: {
         // Taken in the same step.
@@ -116,7 +116,7 @@ export const podMachine = podSetup.createMachine({
     },
     // Its limit counts on while attempts and pauses take turns: for a removal that goes on for ever the alert must fire.
     detaching: {
-      meta: stuckAfter(limits.removal, "what a pod left is still in the kernel: see the log"),
+      meta: stuckAfter(limits.removal, "what a deleted pod left is still in the kernel: see the log"),
       initial: "unrouting",
       states: {
         unrouting: {
@@ -137,13 +137,13 @@ export const podMachine = podSetup.createMachine({
               },
             ],
             onError: {
-              target: "pausing",
+              target: "backingOff",
               actions: { type: "answerLingers", params: ({ event }) => toFailure(event.error) },
             },
           },
           after: {
             detach: {
-              target: "pausing",
+              target: "backingOff",
               actions: { type: "answerLingers", params: timeout("detaching", limits.detach) },
             },
           },
@@ -158,8 +158,8 @@ export const podMachine = podSetup.createMachine({
           // Asking again is harmless: what is already so counts as done.
           after: { release: "unrouting" },
         },
-        pausing: {
-          meta: stuckAfter(limits.pause, "waiting to remove an attachment again", "warn"),
+        backingOff: {
+          meta: stuckAfter(limits.pause, "waits before it removes an attachment again", "warn"),
           entry: "countFailedRemoval",
           on: { "pod.detachWanted": { target: "unrouting", actions: overtaking } },
           after: { pause: "unrouting" },
@@ -167,7 +167,7 @@ export const podMachine = podSetup.createMachine({
       },
     },
     idle: {
-      meta: stuckAfter(limits.idle, "the registry neither releases a pod nor gives it addresses"),
+      meta: stuckAfter(limits.idle, "the registry neither releases a pod nor assigns it addresses"),
       entry: ["releasePolicies", "reportIdle"],
       always: { guard: "checkIsNext", actions: "answerNotAttached" },
       on: {

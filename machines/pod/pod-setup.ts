@@ -2,7 +2,7 @@ import { assign, emit, enqueueActions, sendTo, setup } from "xstate";
 import type { AttachedLinks, AttachmentPlan, Mismatch } from "../../src/domain/attachment/attachment.ts";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { CniFailure } from "../../src/protocol/wire-types.ts";
+import type { CniFailure } from "../../src/protocol/cni-protocol.ts";
 import { keep } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import type { News } from "../support/news.ts";
@@ -42,18 +42,18 @@ export const podLimits = {
   idle: 1_000,
 } as const;
 /** Wait before a removal is tried again. */
-const pauses = { firstMs: 1_000, mostMs: podLimits.pause };
+const pauses = { firstMs: 1_000, maxMs: podLimits.pause };
 
 /** Ends calls as `answer` decides: each caller is told, and the registry, which remembers whose answers are due. */
 function answering<Params>(
   answer: (context: PodContext, params: Params, state: string) => Answered,
-  failureOf: (params: Params) => Failure | undefined = () => undefined,
+  toFailure: (params: Params) => Failure | undefined = () => undefined,
 ) {
   return enqueueActions<PodContext, PodEvent, Params, PodEvent, never, never, never, never, News>(
     ({ context, enqueue, self }, params) => {
       const { answers, call, queue } = answer(context, params, stateOf(self.getSnapshot()));
       enqueue.assign({ call, queue });
-      const failure = failureOf(params);
+      const failure = toFailure(params);
       if (failure !== undefined) enqueue.emit({ type: "failure.occurred", failure });
       for (const [{ replyTo }, told] of answers) {
         enqueue.sendTo(replyTo, told);

@@ -50,7 +50,7 @@ export function withdrawCollection(draft: RegistryDraft, requestId: string): voi
   draft.collections = draft.collections.filter((other) => other !== collection);
   const failure = tryAgain(
     `GC still removes ${collection.open} attachments`,
-    "It goes on; GC may be repeated.",
+    "It continues; GC may be repeated.",
   );
   draft.send(collection.replyTo, { type: "pod.failed", requestId, failure });
 }

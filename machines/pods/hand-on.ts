@@ -4,7 +4,7 @@ import { exhausted, tryAgain } from "../../src/domain/attachment/cni-failure.ts"
 import { planAttachment } from "../../src/domain/attachment/pod-network-plan.ts";
 import { toFailure } from "../../src/domain/failure.ts";
 import { cniErrorCodes } from "../../src/protocol/cni-error-codes.ts";
-import type { CniFailure } from "../../src/protocol/wire-types.ts";
+import type { CniFailure } from "../../src/protocol/cni-protocol.ts";
 import { cniFailure, notAttached } from "../pod/pod-calls.ts";
 import type { AttachmentCall, AttachmentReport, PodStart } from "../pod/pod-events.ts";
 import { type ChildEnd, freeSlot, slotOfChild } from "../support/slots.ts";

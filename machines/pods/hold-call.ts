@@ -9,7 +9,7 @@ import type { HeldCall } from "./pods-context.ts";
 import type { Recovered } from "./pods-events.ts";
 import { type RegistryDraft, refuse } from "./registry-draft.ts";
 
-/** More calls than this do not wait for the start: a runtime with so many open ones has other troubles. */
+/** More calls than this do not wait for the start: a runtime with so many open ones has other problems. */
 const maxHeld = 512;
 
 /** The answer to an ADD while the daemon ends. */

@@ -1,7 +1,7 @@
 import type { AddressPool } from "../../src/domain/addresses/address-pool.ts";
 import type { AttachmentPlan } from "../../src/domain/attachment/attachment.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { CniFailure } from "../../src/protocol/wire-types.ts";
+import type { CniFailure } from "../../src/protocol/cni-protocol.ts";
 import type { LinksEvent } from "../links/links-machine.ts";
 import type { AttachmentCall } from "../pod/pod-events.ts";
 import type { PolicyCall } from "../policy/policy-events.ts";

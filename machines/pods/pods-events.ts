@@ -3,7 +3,7 @@ import type { AddressPool, PoolStrategy } from "../../src/domain/addresses/addre
 import type { ObservedAttachment } from "../../src/domain/attachment/attachment.ts";
 import type { RefusedCall } from "../../src/domain/kubernetes/pod-reports.ts";
 import type { AttachmentsChanged } from "../../src/domain/kubernetes/pod-watch-join.ts";
-import type { AttachmentReference, CniFailure } from "../../src/protocol/wire-types.ts";
+import type { AttachmentReference, CniFailure } from "../../src/protocol/cni-protocol.ts";
 import type { AttachmentAnswer, AttachmentCall, AttachmentReport } from "../pod/pod-events.ts";
 import type { PolicyCall } from "../policy/policy-events.ts";
 import type { Recipient } from "../support/recipient.ts";

@@ -161,7 +161,7 @@ export const podsMachine = podsSetup.createMachine({
       },
     },
     recovering: {
-      meta: stuckAfter(limits.recovery, "the kernel worker does not give back earlier attachments"),
+      meta: stuckAfter(limits.recovery, "the kernel worker does not list earlier attachments"),
       invoke: {
         src: "recover",
         input: ({ context }) => ({ routerAddresses: context.routerAddresses }),
@@ -186,17 +186,17 @@ export const podsMachine = podsSetup.createMachine({
       },
     },
     recoveryFailed: {
-      meta: stuckAfter(limits.pause, "waiting to read the kernel's attachments again", "error"),
+      meta: stuckAfter(limits.pause, "waits before it reads the kernel's attachments again", "error"),
       after: { pause: "recovering" },
     },
     recovered: {
-      meta: stuckAfter(limits.start, "the guard does not hold yet, ADDs wait", "info"),
+      meta: stuckAfter(limits.start, "the guard is not ready: ADDs wait", "info"),
       entry: "serveHeld",
       always: { guard: "opened", target: "ready" },
       on: serveAllButAttach,
     },
     ready: {
-      meta: mayLast("this is where pods are served", "info"),
+      meta: mayLast("serves pods", "info"),
       entry: "serveHeld",
       on: { ...serveAllButAttach, "pod.attachWanted": handedOn },
     },

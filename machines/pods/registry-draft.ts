@@ -1,6 +1,6 @@
 import { type EventObject, enqueueActions } from "xstate";
 import type { KnownAttachment } from "../../src/domain/kubernetes/pod-watch-join.ts";
-import type { CniFailure } from "../../src/protocol/wire-types.ts";
+import type { CniFailure } from "../../src/protocol/cni-protocol.ts";
 import type { AttachmentCall, PodCommand, PodInput } from "../pod/pod-events.ts";
 import type { podMachine } from "../pod/pod-machine.ts";
 import type { News } from "../support/news.ts";

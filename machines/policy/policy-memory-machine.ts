@@ -25,7 +25,7 @@ interface PolicyMemoryContext extends PolicyMemoryInput {
 }
 
 const limits = { gathering: 5_000, writing: 5_000 };
-const retry = { firstMs: 1_000, mostMs: 60_000 };
+const retry = { firstMs: 1_000, maxMs: 60_000 };
 
 /** Keeps policies, namespaces and pods in the state directory: what a start without the API server goes by. */
 export const policyMemoryMachine = setup({
@@ -77,7 +77,7 @@ export const policyMemoryMachine = setup({
     },
     backingOff: {
       meta: stuckAfter(
-        retry.mostMs,
+        retry.maxMs,
         "the state directory takes no writes: a start without the API server goes by older policies",
         "warn",
       ),

@@ -50,8 +50,8 @@ export const policyLimits = {
   problem: 60_000,
   crashed: 5_000,
 } as const;
-const reload = { firstMs: 200, mostMs: 10_000 };
-export const policyPauses = { reload: reload.mostMs } as const;
+const reload = { firstMs: 200, maxMs: 10_000 };
+export const policyPauses = { reload: reload.maxMs } as const;
 
 export function initialPolicy({ seed }: PolicyInput): PolicyContext {
   return {

@@ -76,7 +76,7 @@ export const readinessMachine = setup({
       ],
     },
     recording: {
-      meta: stuckAfter(limits.recording, "the state directory takes no writes"),
+      meta: stuckAfter(limits.recording, "the state directory is not writable"),
       invoke: {
         src: "recordProof",
         input: ({ context }) => ({ podCidrs: context.prefixes }),
@@ -86,7 +86,7 @@ export const readinessMachine = setup({
       after: { recording: "backingOff" },
     },
     publishing: {
-      meta: stuckAfter(limits.publishing, "the CNI configuration directory takes no writes"),
+      meta: stuckAfter(limits.publishing, "the CNI configuration directory is not writable"),
       invoke: {
         src: "publishConflist",
         onDone: { target: "published", actions: "forgetFailure" },

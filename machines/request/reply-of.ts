@@ -1,8 +1,8 @@
 import { tryAgain } from "../../src/domain/attachment/cni-failure.ts";
 import { mismatchFailure } from "../../src/domain/attachment/cni-result.ts";
 import { cniErrorCodes } from "../../src/protocol/cni-error-codes.ts";
+import type { CniFailure, CniReply, CniRequest } from "../../src/protocol/cni-protocol.ts";
 import { failureReply, successReply } from "../../src/protocol/reply.ts";
-import type { CniFailure, CniReply, CniRequest } from "../../src/protocol/wire-types.ts";
 import type { PodAnswer } from "../pods/pods-events.ts";
 
 /** The registry's answer to a call as the reply to its exchange. */

@@ -1,4 +1,4 @@
-import type { CniReply, CniRequest } from "../../src/protocol/wire-types.ts";
+import type { CniReply, CniRequest } from "../../src/protocol/cni-protocol.ts";
 import type { PodAnswer, PodsCall } from "../pods/pods-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 

@@ -1,5 +1,5 @@
 import { emit, enqueueActions, sendTo, setup } from "xstate";
-import { type CniReply, deadlineMs } from "../../src/protocol/wire-types.ts";
+import { type CniReply, deadlineMs } from "../../src/protocol/cni-protocol.ts";
 import type { PodAnswer, PodsCall } from "../pods/pods-events.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
 import type { Recipient } from "../support/recipient.ts";
@@ -87,7 +87,7 @@ export const requestMachine = requestSetup.createMachine({
       after: { deadline: "late" },
     },
     late: {
-      meta: stuckAfter(limits.late, "the registry does not say how far a call is", "warn"),
+      meta: stuckAfter(limits.late, "the registry does not report the progress of a call", "warn"),
       entry: "withdraw",
       after: {
         late: {

@@ -16,8 +16,8 @@ const refreshing = ownRouteSetup.createStateConfig({
   meta: stuckAfter(limits.refresh, "tailscaled does not answer on its socket"),
   invoke: {
     src: "refresh",
-    onDone: { target: "waiting", actions: "forgetFailure" },
-    onError: { target: "waiting", actions: keepError },
+    onDone: { target: "pending", actions: "forgetFailure" },
+    onError: { target: "pending", actions: keepError },
   },
 });
 
@@ -35,7 +35,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
   },
   states: {
     announcing: {
-      meta: stuckAfter(limits.announce, "tailscaled does not stand, nobody hears of this prefix"),
+      meta: stuckAfter(limits.announce, "tailscaled is not up: peers do not learn this prefix"),
       entry: { type: "report", params: "announcing" },
       always: [
         { guard: "served", target: "awaitingService" },
@@ -50,8 +50,8 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       ],
       initial: "choosing",
       states: {
-        choosing: { always: [{ guard: "approvesItself", target: "asking" }, { target: "waiting" }] },
-        waiting: {
+        choosing: { always: [{ guard: "approvesItself", target: "asking" }, { target: "pending" }] },
+        pending: {
           meta: stuckAfter(limits.approve, "Headscale's autoApprovers do not cover this prefix and tag"),
           // Headscale 0.29 tells everybody but this node itself when it serves now in the place of one that went offline.
           after: { refreshPause: { target: "refreshing", actions: "countAttempt" } },
@@ -70,13 +70,13 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
               { target: "#ownRoute.awaitingService" },
             ],
             "approval.failed": {
-              target: "pausing",
+              target: "backingOff",
               actions: { type: "keepFailure", params: ({ event }) => event.failure },
             },
           },
         },
-        pausing: {
-          meta: stuckAfter(approvalRetry.mostMs, "Headscale refused to approve this prefix", "warn"),
+        backingOff: {
+          meta: stuckAfter(approvalRetry.maxMs, "Headscale refused to approve this prefix", "warn"),
           after: { approvalPause: { target: "asking", actions: "countAttempt" } },
         },
       },
@@ -84,17 +84,17 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
     awaitingService: {
       entry: ["forgetFailure", "startCount", { type: "report", params: "awaitingService" }],
       always: { guard: not("fresh"), target: "announcing" },
-      initial: "waiting",
+      initial: "pending",
       states: {
         refreshing,
-        waiting: {
-          meta: stuckAfter(serviceRetry.mostMs, "another node serves this prefix, or Headscale forgot it"),
+        pending: {
+          meta: stuckAfter(serviceRetry.maxMs, "another node serves this prefix, or Headscale forgot it"),
           always: { guard: "served", target: "proving" },
           after: { service: { target: "#ownRoute.awaitingApproval", actions: "countRound" } },
         },
         proving: {
-          meta: stuckAfter(limits.prove, "a proof takes longer than its packets may"),
-          always: { guard: "refused", target: "waiting" },
+          meta: stuckAfter(limits.prove, "a proof takes longer than the deadlines of its packets"),
+          always: { guard: "refused", target: "pending" },
           invoke: {
             src: "prove",
             input: ({ context }) => proofOf(context),
@@ -104,14 +104,14 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
                 target: "#ownRoute.serving",
                 actions: ["forgetFailure", "startCount", "startRounds"],
               },
-              { target: "pausing" },
+              { target: "backingOff" },
             ],
-            onError: { target: "pausing", actions: keepError },
+            onError: { target: "backingOff", actions: keepError },
           },
         },
-        pausing: {
-          meta: stuckAfter(proofRetry.mostMs, "no online peer answers a packet from this prefix"),
-          after: { proofPause: { target: "waiting", actions: "countAttempt" } },
+        backingOff: {
+          meta: stuckAfter(proofRetry.maxMs, "no online peer answers a packet from this prefix"),
+          after: { proofPause: { target: "pending", actions: "countAttempt" } },
         },
       },
     },
@@ -134,7 +134,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
         },
         // An approval taken back in Headscale 0.29 is told to all but the node itself: only a packet shows it.
         checking: {
-          meta: stuckAfter(limits.prove, "a proof takes longer than its packets may"),
+          meta: stuckAfter(limits.prove, "a proof takes longer than the deadlines of its packets"),
           invoke: {
             src: "prove",
             input: ({ context }) => proofOf(context),
@@ -152,7 +152,7 @@ export const ownRouteMachine = ownRouteSetup.createMachine({
       },
     },
     lost: {
-      meta: stuckAfter(limits.regain, "Headscale no longer makes this node serve its prefix", "warn"),
+      meta: stuckAfter(limits.regain, "Headscale no longer lets this node serve its prefix", "warn"),
       entry: { type: "report", params: "lost" },
       always: { guard: "served", target: "awaitingService" },
       after: { regain: "awaitingApproval" },

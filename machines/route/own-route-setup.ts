@@ -35,10 +35,10 @@ export const ownRouteLimits = {
   prove: 6000,
   regain: 5000,
 };
-export const approvalRetry = { firstMs: 1000, mostMs: 60_000 };
-export const refreshRetry = { firstMs: 30_000, mostMs: 300_000 };
-export const serviceRetry = { firstMs: 10_000, mostMs: 300_000 };
-export const proofRetry = { firstMs: 250, mostMs: 4000 };
+export const approvalRetry = { firstMs: 1000, maxMs: 60_000 };
+export const refreshRetry = { firstMs: 30_000, maxMs: 300_000 };
+export const serviceRetry = { firstMs: 10_000, maxMs: 300_000 };
+export const proofRetry = { firstMs: 250, maxMs: 4000 };
 export const unknownRoute: OwnRouteFacts = {
   ready: false,
   fresh: false,

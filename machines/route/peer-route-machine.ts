@@ -93,13 +93,13 @@ export const peerRouteMachine = setup({
       entry: { type: "report", params: "lost" },
       initial: "withdrawn",
       states: {
-        withdrawn: { meta: stuckAfter(limits.away, "the peer is away or no longer announces its prefix") },
+        withdrawn: { meta: stuckAfter(limits.away, "the peer is offline or no longer announces its prefix") },
         missing: {
-          meta: stuckAfter(limits.missing, "somebody deleted this route of tailscaled's", "warn"),
+          meta: stuckAfter(limits.missing, "another program deleted this route of tailscaled", "warn"),
           after: { missing: "repairing" },
         },
         repairing: {
-          meta: stuckAfter(limits.repair, "the kernel does not take this route back"),
+          meta: stuckAfter(limits.repair, "the kernel does not accept this route again"),
           invoke: {
             src: "reinstall",
             input: ({ context: { prefix } }) => ({ prefix }),
@@ -108,7 +108,7 @@ export const peerRouteMachine = setup({
           },
         },
         repaired: {
-          meta: stuckAfter(limits.repair, "the route was put back and is not seen in the table"),
+          meta: stuckAfter(limits.repair, "the route was restored but does not show in the table"),
           // It was deleted again before anybody saw it.
           after: { repair: "missing" },
         },
@@ -117,14 +117,14 @@ export const peerRouteMachine = setup({
     unconfirmed: {
       meta: stuckAfter(
         limits.publish,
-        "the Node of this prefix has not published its tailnet node: nothing goes there until it has",
+        "the Node of this prefix has not published its tailnet node: packets to it are refused until it does",
       ),
       entry: { type: "report", params: "unconfirmed" },
     },
     conflicting: {
       meta: stuckAfter(
         limits.conflict,
-        "a machine announces what is not its Node's, or overlaps another: the culprit is named",
+        "a machine announces a prefix that is not its Node's, or that overlaps another: headcnictl status names it",
         "error",
       ),
       entry: { type: "report", params: "conflicting" },

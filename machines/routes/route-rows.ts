@@ -1,6 +1,6 @@
 import { initialTransition } from "xstate";
 import type { BoundNodes } from "../../src/domain/kubernetes/node-bindings.ts";
-import { mostStrangers, type PeerRouteFacts, type PeerRoutes } from "../../src/domain/tailnet/route-facts.ts";
+import { maxStrangers, type PeerRouteFacts, type PeerRoutes } from "../../src/domain/tailnet/route-facts.ts";
 import { peerRouteMachine } from "../route/peer-route-machine.ts";
 import type { OwnRouteState, PeerRouteState } from "../route/route-events.ts";
 
@@ -69,7 +69,7 @@ export interface RowChanges {
 
 /**
  * Compares rows with what is seen. A peer that is known and announces a prefix no more keeps its row, unless it was not its to announce;
- * without netmap all do. While the Nodes are not known (`bound` null) a peer has `mostStrangers` rows at most.
+ * without netmap all do. While the Nodes are not known (`bound` null) a peer has `maxStrangers` rows at most.
  */
 export function rowChanges(
   rows: PeerRows,
@@ -78,7 +78,7 @@ export function rowChanges(
 ): RowChanges {
   const unannounced = Object.entries(rows).filter(([prefix]) => seen.facts[prefix] === undefined);
   const held = Map.groupBy(Object.values(seen.facts), ({ nodeId }) => nodeId);
-  const fits = (nodeId: string, place: number) => (held.get(nodeId)?.length ?? 0) + place < mostStrangers;
+  const fits = (nodeId: string, place: number) => (held.get(nodeId)?.length ?? 0) + place < maxStrangers;
   const isWanted = (prefix: string, { facts }: PeerRow, place: number) =>
     seen.known[facts.nodeId] !== undefined &&
     facts.culprit !== facts.hostName &&

@@ -26,7 +26,7 @@ export type RoutesFact =
 export type RoutesEvent =
   | { readonly type: "tailnet.changed"; readonly status: TailnetStatus }
   | { readonly type: "nodes.bound"; readonly bound: BoundNodes }
-  /** From its own watch: routes of X changed. */
+  /** From its own watch: routes of the tailnet namespace changed. */
   | { readonly type: "routeTable.changed" }
   | RouteReport
   | ChildEnd;

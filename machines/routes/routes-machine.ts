@@ -34,16 +34,16 @@ export const routesMachine = routesSetup.createMachine({
     resting: {
       meta: mayLast("nothing changed in the tailnet or in the table"),
       always: [
-        { guard: "hinted", target: "settling" },
+        { guard: "hinted", target: "debouncing" },
         { guard: "awaits", target: "awaiting" },
       ],
     },
-    settling: {
-      meta: stuckAfter(limits.settle, "changes come in bursts: one look for all of them"),
+    debouncing: {
+      meta: stuckAfter(limits.settle, "waits for the end of a burst of changes"),
       after: { settle: "reading" },
     },
     reading: {
-      meta: stuckAfter(limits.read, "the kernel does not list X's routes"),
+      meta: stuckAfter(limits.read, "the kernel does not list the routes of the tailnet namespace"),
       entry: "lookBegins",
       invoke: {
         src: "readTable",
@@ -61,7 +61,7 @@ export const routesMachine = routesSetup.createMachine({
     // tailscaled installs routes a moment after the netmap; a missed notification must not last for ever either.
     awaiting: {
       meta: stuckAfter(limits.again, "tailscaled has yet to install a peer's prefix"),
-      always: { guard: "hinted", target: "settling" },
+      always: { guard: "hinted", target: "debouncing" },
       after: { again: "reading" },
     },
   },

@@ -16,7 +16,7 @@ import type { RoutesEvent, RoutesInput } from "./routes-events.ts";
 
 export interface RoutesContext extends RoutesInput {
   readonly status: TailnetStatus;
-  /** Prefixes in X's table 52. */
+  /** Prefixes in the tailnet namespace's table 52. */
   readonly installed: Readonly<Record<string, true>>;
   readonly ownRows: readonly OwnRow[];
   readonly peers: PeerRows;
@@ -31,7 +31,7 @@ export interface RoutesContext extends RoutesInput {
 }
 
 /** Actors for peers' prefixes at once; XState slows down with thousands of children under one parent. */
-const mostPeerActors = 64;
+const maxPeerActors = 64;
 
 /** Limits of the states, in ms: for `meta` and for `after` alike. */
 export const routesLimits = { read: 5000, settle: 50, again: 1000 };
@@ -62,9 +62,9 @@ export const routesSetup = setup({
   actors: {
     ownRoute: ownRouteMachine,
     peerRoute: peerRouteMachine,
-    /** Hints that X's routes changed: `routeTable.changed`. */
+    /** Hints that the tailnet namespace's routes changed: `routeTable.changed`. */
     watchTable: notProvidedSource<RoutesEvent, undefined>("routes.watchTable"),
-    /** The prefixes in X's table 52. */
+    /** The prefixes in the tailnet namespace's table 52. */
     readTable: notProvided<readonly string[], void>("routes.readTable"),
   },
   actions: {
@@ -124,7 +124,7 @@ export const routesSetup = setup({
       for (const [prefix, row] of Object.entries(peers)) {
         if (row.slot !== undefined || isSettled(row)) continue;
         const slot = freeSlot(slots);
-        if (slot === mostPeerActors) break;
+        if (slot === maxPeerActors) break;
         const { facts, wasInstalled } = row;
         peers[prefix] = { ...row, slot };
         slots = withSlot(slots, slot, prefix);

@@ -34,7 +34,7 @@ interface ServiceCidrsContext extends ServiceCidrsInput {
 }
 
 const limits = { writing: 5_000, keeping: 60_000, crashed: 5_000 };
-const retry = { firstMs: 500, mostMs: 30_000 };
+const retry = { firstMs: 500, maxMs: 30_000 };
 
 const hear = {
   type: "hear",
@@ -104,19 +104,19 @@ export const serviceCidrsMachine = setup({
       initial: "kept",
       states: {
         kept: {
-          meta: mayLast("the state directory says what the API server said last"),
+          meta: mayLast("the state directory has the latest ServiceCIDR objects"),
           always: { guard: not("isRemembered"), target: "keeping" },
         },
         keeping: {
           meta: stuckAfter(
             limits.keeping,
-            "the state directory takes no writes: a start without the API server goes by older ServiceCIDR objects",
+            "the state directory is not writable: a start without the API server uses older ServiceCIDR objects",
             "warn",
           ),
           initial: "writing",
           states: {
             writing: {
-              meta: stuckAfter(limits.writing, "the state directory takes no writes"),
+              meta: stuckAfter(limits.writing, "the state directory is not writable"),
               invoke: {
                 src: "remember",
                 input: ({ context: { prefixes } }) => ({ prefixes }),
@@ -128,7 +128,7 @@ export const serviceCidrsMachine = setup({
               },
             },
             backingOff: {
-              meta: stuckAfter(retry.mostMs, "the state directory took no write and is tried again"),
+              meta: stuckAfter(retry.maxMs, "the state directory was not writable; retrying"),
               after: { retry: "writing" },
             },
           },
@@ -138,7 +138,7 @@ export const serviceCidrsMachine = setup({
     crashed: {
       meta: stuckAfter(
         limits.crashed,
-        "the watch of ServiceCIDR objects failed and is started again",
+        "the watch of ServiceCIDR objects failed and is being restarted",
         "error",
       ),
       after: { crashed: { target: "working", actions: "forgetFailure" } },

@@ -69,12 +69,12 @@ export const serviceProxyMachine = setup({
       after: {
         looking: {
           target: "resting",
-          actions: [{ type: "keepFailure", params: timeout("the look at Services", looking) }, "forgetSeen"],
+          actions: [{ type: "keepFailure", params: timeout("the check of Services", looking) }, "forgetSeen"],
         },
       },
     },
     resting: {
-      meta: mayLast("what translates Services' addresses is looked at now and then"),
+      meta: mayLast("checks now and then what translates Services' addresses"),
       after: { relook: "looking" },
     },
   },

@@ -1,4 +1,4 @@
-import type { CniReply, CniRequest } from "../../src/protocol/wire-types.ts";
+import type { CniReply, CniRequest } from "../../src/protocol/cni-protocol.ts";
 import type { FailureNews } from "./keep-failure.ts";
 
 /** What becomes of a CNI call; `callId` names its exchange. */

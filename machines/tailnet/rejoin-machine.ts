@@ -20,7 +20,7 @@ interface RejoinContext extends RejoinInput {
 
 /** Nodes look for Headscale at whole multiples of `tick` on their clocks; it must answer within `probe`, the moment to come back in. */
 const limits = { clock: 1000, tick: 1000, probe: 500, ask: 12_000 };
-const pause = { firstMs: 5000, mostMs: 60_000 };
+const pause = { firstMs: 5000, maxMs: 60_000 };
 
 /**
  * Waits until Headscale answers, then asks it to take this node back, until the parent sees that it did. Left to itself
@@ -55,22 +55,22 @@ export const rejoinMachine = setup({
   initial: "readingClock",
   states: {
     readingClock: {
-      meta: stuckAfter(limits.clock, "this process does not get on"),
+      meta: stuckAfter(limits.clock, "this process is stuck"),
       invoke: {
         src: "readClock",
         onDone: {
           target: "awaitingTick",
           actions: { type: "keepClock", params: ({ event }) => event.output },
         },
-        onError: { target: "pausing", actions: keepError },
+        onError: { target: "backingOff", actions: keepError },
       },
     },
     awaitingTick: {
-      meta: stuckAfter(limits.tick, "the moment at which all nodes look for Headscale"),
+      meta: stuckAfter(limits.tick, "waits for the moment at which all nodes probe Headscale"),
       after: { untilTick: "probing" },
     },
     probing: {
-      meta: stuckAfter(limits.tick, "Headscale does not answer, and the probe does not end"),
+      meta: stuckAfter(limits.tick, "the probe of Headscale does not end"),
       invoke: {
         src: "probe",
         input: { limitMs: limits.probe },
@@ -79,19 +79,19 @@ export const rejoinMachine = setup({
       },
     },
     aligning: {
-      meta: stuckAfter(limits.tick, "the moment at which all nodes come back"),
+      meta: stuckAfter(limits.tick, "waits for the moment at which all nodes reconnect"),
       after: { untilMoment: "asking" },
     },
     asking: {
       meta: stuckAfter(limits.ask, "tailscaled does not answer on its socket"),
       invoke: {
         src: "recheck",
-        onDone: { target: "pausing", actions: "countAttempt" },
-        onError: { target: "pausing", actions: ["countAttempt", keepError] },
+        onDone: { target: "backingOff", actions: "countAttempt" },
+        onError: { target: "backingOff", actions: ["countAttempt", keepError] },
       },
     },
-    pausing: {
-      meta: stuckAfter(pause.mostMs, "Headscale answers but does not take this node back"),
+    backingOff: {
+      meta: stuckAfter(pause.maxMs, "Headscale answers, but tailscaled does not reconnect to it"),
       after: { pause: "readingClock" },
     },
   },

@@ -1,4 +1,4 @@
-import type { AuthKeySource, LoginWanted } from "../../src/domain/tailnet/login-trouble.ts";
+import type { AuthKeySource, LoginWanted } from "../../src/domain/tailnet/login-problem.ts";
 import type { TailnetStatus } from "../../src/domain/tailnet/tailnet-status.ts";
 import type { HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import type { NodeJoined } from "../own-node/own-node-events.ts";

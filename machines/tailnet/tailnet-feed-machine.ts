@@ -116,7 +116,7 @@ export const tailnetFeedMachine = setup({
       },
       states: {
         looking: {
-          meta: stuckAfter(limits.silence, "tailscaled runs and does not answer, or only with errors"),
+          meta: stuckAfter(limits.silence, "tailscaled runs but does not answer, or answers with errors"),
           initial: "reading",
           states: {
             reading: {
@@ -132,25 +132,25 @@ export const tailnetFeedMachine = setup({
                   },
                   { target: "#tailnetFeed.gone" },
                 ],
-                onError: { target: "pausing", actions: keepError },
+                onError: { target: "backingOff", actions: keepError },
               },
               entry: "lookBegins",
             },
-            pausing: {
+            backingOff: {
               meta: stuckAfter(limits.retry, "tailscaled answered with an error"),
               after: { retry: "reading" },
             },
           },
         },
         resting: {
-          meta: stuckAfter(limits.pulse, "the status was read a moment ago"),
-          always: { guard: "hinted", target: "settling" },
+          meta: stuckAfter(limits.pulse, "the status was just read"),
+          always: { guard: "hinted", target: "debouncing" },
           after: { pulse: "watching" },
         },
         // Some changes come without a hint, and a tailscaled that hangs keeps its bus open.
         watching: {
           meta: mayLast("nothing changed in the tailnet"),
-          always: { guard: "hinted", target: "settling" },
+          always: { guard: "hinted", target: "debouncing" },
           invoke: {
             src: "pulse",
             onDone: {
@@ -161,8 +161,8 @@ export const tailnetFeedMachine = setup({
           },
           after: { pulse: { target: "watching", reenter: true } },
         },
-        settling: {
-          meta: stuckAfter(limits.settle, "changes come in bursts: one look for all of them"),
+        debouncing: {
+          meta: stuckAfter(limits.settle, "waits for the end of a burst of changes"),
           after: { settle: "looking" },
         },
       },
@@ -179,7 +179,7 @@ export const tailnetFeedMachine = setup({
       },
     },
     reopening: {
-      meta: stuckAfter(limits.reopen, "tailscaled lives but closes its bus"),
+      meta: stuckAfter(limits.reopen, "tailscaled runs but closes its IPN bus"),
       after: { reopen: "open" },
     },
     gone: { type: "final" },

@@ -1,7 +1,7 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import type { Failure } from "../../src/domain/failure.ts";
-import type { AuthKeySource } from "../../src/domain/tailnet/login-trouble.ts";
+import type { AuthKeySource } from "../../src/domain/tailnet/login-problem.ts";
 import type { AuthKeyReply, HeadscaleEvent } from "../headscale/headscale-jobs.ts";
 import { keep, keepError } from "../support/keep-failure.ts";
 import type { MachineTypes } from "../support/machine-types.ts";
@@ -32,7 +32,7 @@ export type TailnetLoginEvent =
 
 const limits = { look: 12_000, confirm: 2000, ask: 60_000, login: 15_000, register: 30_000, owner: 60_000 };
 const unanswered: Failure = { code: "REGISTRATION_UNANSWERED", message: "Headscale did not take this node" };
-const retry = { firstMs: 5000, mostMs: 300_000 };
+const retry = { firstMs: 5000, maxMs: 300_000 };
 
 /**
  * Logs tailscaled in with a pre-auth key, or waits for its owner to do so. It has no end of its own: its parent stops it once tailscaled is past NeedsLogin. A
@@ -49,7 +49,7 @@ export const tailnetLoginMachine = setup({
     /** With the key given, or with that of the configuration as it is now. */
     login: notProvided<void, { readonly wanted: WantedTailnet; readonly authKey?: string }>("tailnet.login"),
     /** Keeps tailscaled from repeating a refused login by itself, several times a second at first. */
-    hush: notProvided<void, void>("tailnet.hush"),
+    disconnectControl: notProvided<void, void>("tailnet.disconnectControl"),
   },
   actions: {
     askForKey: sendTo(
@@ -91,12 +91,12 @@ export const tailnetLoginMachine = setup({
           { guard: { type: "is", params: ({ event }) => event.output }, target: "confirming" },
           { target: "obtaining" },
         ],
-        onError: { target: "waiting", actions: keepError },
+        onError: { target: "backingOff", actions: keepError },
       },
     },
     // A node key is given up only when Headscale keeps asking: it may be in the middle of taking it.
     confirming: {
-      meta: stuckAfter(limits.confirm, "Headscale does not know this node any more", "warn"),
+      meta: stuckAfter(limits.confirm, "Headscale no longer knows this node", "warn"),
       after: { confirm: "obtaining" },
     },
     obtaining: {
@@ -109,12 +109,12 @@ export const tailnetLoginMachine = setup({
       ],
     },
     asking: {
-      meta: stuckAfter(limits.ask, "Headscale's API makes no auth key for this node"),
+      meta: stuckAfter(limits.ask, "Headscale's API creates no auth key for this node"),
       entry: "askForKey",
       on: {
         "authKey.granted": "loggingIn",
         "authKey.failed": {
-          target: "waiting",
+          target: "backingOff",
           actions: { type: "keepFailure", params: ({ event }) => event.failure },
         },
       },
@@ -123,20 +123,20 @@ export const tailnetLoginMachine = setup({
       meta: stuckAfter(limits.owner, "the owner of the node's tailscaled has to log it in", "warn"),
     },
     loggingIn: {
-      meta: stuckAfter(limits.login, "tailscaled takes long over a login"),
+      meta: stuckAfter(limits.login, "tailscaled is slow to log in"),
       invoke: {
         src: "login",
         input: ({ context: { wanted }, event }) =>
           event.type === "authKey.granted" ? { wanted, authKey: event.authKey } : { wanted },
         onDone: "registering",
-        onError: { target: "waiting", actions: keepError },
+        onError: { target: "backingOff", actions: keepError },
       },
     },
     registering: {
       meta: stuckAfter(limits.register, "Headscale does not answer the registration"),
       on: {
         "login.refused": {
-          target: "hushing",
+          target: "disconnectingControl",
           actions: {
             type: "keepFailure",
             params: ({ event }) => ({ code: "LOGIN_REFUSED", message: event.text }),
@@ -145,21 +145,21 @@ export const tailnetLoginMachine = setup({
       },
       after: {
         register: {
-          target: "hushing",
+          target: "disconnectingControl",
           actions: [{ type: "keepFailure", params: unanswered }, "tellUnanswered"],
         },
       },
     },
-    hushing: {
+    disconnectingControl: {
       meta: stuckAfter(limits.look, "tailscaled does not answer on its socket"),
       invoke: {
-        src: "hush",
-        onDone: "waiting",
-        onError: { target: "waiting", actions: keepError },
+        src: "disconnectControl",
+        onDone: "backingOff",
+        onError: { target: "backingOff", actions: keepError },
       },
     },
-    waiting: {
-      meta: stuckAfter(retry.mostMs, "this node is not in the tailnet: see the login error", "error"),
+    backingOff: {
+      meta: stuckAfter(retry.maxMs, "this node is not in the tailnet: see the login error", "error"),
       always: { guard: "replaced", target: "examining" },
       after: { backoff: { target: "examining", actions: "countAttempt" } },
     },

@@ -55,7 +55,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
       on: { "tailnet.read": { target: "connecting", actions: read } },
     },
     needsLogin: {
-      meta: stuckAfter(limits.away, "Headscale takes no login of this node: /ready says why"),
+      meta: stuckAfter(limits.away, "Headscale accepts no login of this node: /ready says why"),
       entry: ["forgetRefusal", "reportSettled"],
       exit: "reportLoginEnded",
       invoke: {
@@ -90,10 +90,10 @@ export const tailnetMachine = tailnetSetup.createMachine({
             { guard: not("needsLogin"), ...joined },
           ],
         },
-        // tailscaled goes on with its last netmap, but peers that were told of a deletion have dropped this node. While a
+        // tailscaled continues with its last netmap, but peers that were told of a deletion have dropped this node. While a
         // login is tried it looks as if control were away.
         forgotten: {
-          meta: stuckAfter(limits.selfCheck, "Headscale does not know this node any more", "warn"),
+          meta: stuckAfter(limits.selfCheck, "Headscale no longer knows this node", "warn"),
           entry: "reportLoginWanted",
           invoke: {
             src: "checkPeers",
@@ -158,7 +158,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
       ],
       states: {
         resting: {
-          meta: mayLast("the tailnet stands", "info"),
+          meta: mayLast("the tailnet is up", "info"),
           after: { selfCheck: "checking" },
         },
         // Headscale 0.29 leaves a deleted node's map poll open: only its peers' silence tells.
@@ -180,7 +180,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
           },
         },
         rechecking: {
-          meta: stuckAfter(limits.look, "no peer answers, and tailscaled neither", "warn"),
+          meta: stuckAfter(limits.look, "neither peers nor tailscaled answer", "warn"),
           invoke: {
             src: "recheck",
             onDone: { target: "resting", actions: ["endSilence", "forgetFailure"] },
@@ -190,7 +190,7 @@ export const tailnetMachine = tailnetSetup.createMachine({
       },
     },
     degraded: {
-      initial: "waiting",
+      initial: "awaitingReconnect",
       always: [
         { guard: "wantsLogin", target: "needsLogin" },
         // Keys of before the outage may have been told first, and again dropped sessions.
@@ -209,22 +209,22 @@ export const tailnetMachine = tailnetSetup.createMachine({
         },
       ],
       states: {
-        waiting: {
+        awaitingReconnect: {
           // Control was away before this daemon was there: that is no short loss, and the others may return at the next tick.
           always: { guard: "adoptedAway", target: "rejoining" },
-          meta: stuckAfter(limits.lossConfirm, "tailscaled comes back from short losses itself"),
+          meta: stuckAfter(limits.lossConfirm, "tailscaled reconnects by itself after a short loss"),
           after: { lossConfirm: "rejoining" },
         },
         rejoining: {
           meta: stuckAfter(
             limits.away,
-            "Headscale is away; what runs keeps running on the last netmap",
+            "Headscale is unreachable; running pods keep working with the last netmap",
             "warn",
           ),
           invoke: {
             src: "rejoin",
             input: ({ context: { wanted } }) => ({ hostname: wanted.hostname }),
-            onError: { target: "waiting", actions: keepError },
+            onError: { target: "awaitingReconnect", actions: keepError },
           },
         },
       },

@@ -18,7 +18,7 @@ export interface FoundTailscaled extends TailscaledIdentity {
 }
 
 export interface TailscaledInput extends TailnetSettings {
-  /** Told whether X, which headcni-wire made, is open in the kernel port: again for each X. */
+  /** Told whether the tailnet namespace, which headcni-wire made, is open in the kernel port: again for each new one. */
   readonly guard: Recipient<GuardEvent>;
 }
 
@@ -32,7 +32,7 @@ interface TailscaledContext extends TailscaledInput {
   readonly found: FoundTailscaled;
   /** Why headcni-wire was not found at the last look; empty once it was. */
   readonly missed: string;
-  /** The X that the guard was told of; empty while that is none. */
+  /** The tailnet namespace that the guard was told of; empty while that is none. */
   readonly namespace: string;
   /** Ends of a session in a row that never knew where it stands. */
   readonly failures: number;
@@ -41,12 +41,12 @@ interface TailscaledContext extends TailscaledInput {
 
 /** `pause` is short enough that a new tailscaled is attended before its peers are missed; a look costs two reads. */
 const limits = { away: 60_000, seek: 5000, enter: 5000, guard: 5000, settle: 60_000, pause: 200 };
-const restart = { firstMs: 100, mostMs: 30_000 };
+const restart = { firstMs: 100, maxMs: 30_000 };
 const nobody: FoundTailscaled = { pid: 0, startTime: "", attended: false };
 
 /**
  * The process: which tailscaled headcni-wire runs. Each one gets a `tailnet` of its own, so that nothing which is told of
- * one is ever taken for another. Losing control is no reason to touch it: what runs keeps running on the last netmap.
+ * one is ever taken for another. Losing control is no reason to touch it: running pods keep working on the last netmap.
  */
 export const tailscaledMachine = setup({
   types: {} as MachineTypes & {
@@ -58,7 +58,7 @@ export const tailscaledMachine = setup({
   actors: {
     /** One look for headcni-wire; fails with the reason why it runs no tailscaled. */
     seek: notProvided<FoundTailscaled, void>("tailscaled.seek"),
-    /** Opens the X that headcni-wire made, and names it: the same name is the same X. */
+    /** Opens the tailnet namespace that headcni-wire made, and names it: the same name is the same namespace. */
     enter: notProvided<string, void>("tailscaled.enter"),
     tailnet: tailnetMachine,
   },
@@ -67,7 +67,7 @@ export const tailscaledMachine = setup({
     noteMissed: enqueueActions(({ context, enqueue }, failure: Failure) => {
       enqueue.assign({ failure, missed: failure.message });
       enqueue.sendTo(context.health, { type: "tailscale.down", reason: failure.code });
-      // With headcni-wire alive X stands, and the guard holds it.
+      // With headcni-wire alive the tailnet namespace stands, and the guard holds it.
       if (failure.code === "TAILSCALED_AWAY") return;
       enqueue.assign({ namespace: "" });
       enqueue.sendTo(context.guard, { type: "tailnetNamespace.closed" });
@@ -129,20 +129,20 @@ export const tailscaledMachine = setup({
                 target: "missing",
                 actions: { type: "noteMissed", params: ({ event }) => toFailure(event.error) },
               },
-              { target: "pausing" },
+              { target: "awaitingPoll" },
             ],
           },
         },
         missing: {
-          meta: stuckAfter(limits.pause, "headcni-wire runs no tailscaled, for a reason that is new", "warn"),
+          meta: stuckAfter(limits.pause, "headcni-wire runs no tailscaled, for a new reason", "warn"),
           after: { pause: "seeking" },
         },
-        pausing: {
+        awaitingPoll: {
           meta: stuckAfter(limits.pause, "headcni-wire still runs no tailscaled"),
           after: { pause: "seeking" },
         },
         backingOff: {
-          meta: stuckAfter(restart.mostMs, "tailscaled does not stay up", "warn"),
+          meta: stuckAfter(restart.maxMs, "tailscaled does not stay up", "warn"),
           entry: "countFailure",
           after: { restart: "seeking" },
         },
@@ -164,7 +164,7 @@ export const tailscaledMachine = setup({
     },
     // A login before the way to Headscale is open fails, and tailscaled's own backoff then costs it over a second.
     awaitingGuard: {
-      meta: stuckAfter(limits.guard, "the tailnet namespace is not as it must be: see guard"),
+      meta: stuckAfter(limits.guard, "the tailnet namespace is not in the desired state: see guard"),
       on: { "tailnetNamespace.held": "attending" },
       after: { guard: "attending" },
     },
@@ -191,12 +191,15 @@ export const tailscaledMachine = setup({
         "session.settled": { target: ".steady", actions: "forgetFailures" },
         "credentials.replaced": { actions: "offerCredentials" },
       },
-      initial: "settling",
+      initial: "awaitingTailnet",
       states: {
-        settling: {
-          meta: stuckAfter(limits.settle, "tailscaled runs and the tailnet does not stand: see tailnet"),
+        awaitingTailnet: {
+          meta: stuckAfter(
+            limits.settle,
+            "tailscaled runs, but the tailnet is down: see the machine tailnet",
+          ),
         },
-        steady: { meta: mayLast("how the tailnet is, the machine tailnet says") },
+        steady: { meta: mayLast("the machine tailnet has the details") },
       },
     },
   },

@@ -12,7 +12,7 @@ export type WatchInput = {
   };
 }[WatchSource];
 
-/** What the effect `follow` tells (src/actors/watch-actors.ts). */
+/** What the effect `follow` tells (src/actors/kubernetes/watch-actors.ts). */
 export type WatchEvent =
   | WatchNews
   /** In an orderly way, as the server does every few minutes. */

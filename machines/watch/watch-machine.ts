@@ -26,9 +26,9 @@ type Loss = Pick<Extract<WatchEvent, { type: "watch.failed" }>, "failure" | "ret
 
 const limits = { listing: 30_000, resuming: 15_000 };
 const relookMs = 600_000;
-const retry = { firstMs: 250, mostMs: 30_000 };
+const retry = { firstMs: 250, maxMs: 30_000 };
 /** An API server that has just started refuses for a second what it allows later: its roles are not there yet. */
-const refusalRetry = { firstMs: 1_000, mostMs: 30_000 };
+const refusalRetry = { firstMs: 1_000, maxMs: 30_000 };
 
 /** What only another token, certificate or role helps against. */
 const refusals: readonly string[] = ["UNAUTHORIZED", "FORBIDDEN"];
@@ -80,7 +80,7 @@ export const watchMachine = setup({
     backoff: ({ context }) =>
       Math.max(
         backoffDelay(context.attempt, retry, `${context.seed} ${context.source}`),
-        Math.min(context.retryAfterMs, retry.mostMs),
+        Math.min(context.retryAfterMs, retry.maxMs),
       ),
     refusal: ({ context }) =>
       backoffDelay(context.attempt, refusalRetry, `${context.seed} ${context.source}`),
@@ -110,7 +110,7 @@ export const watchMachine = setup({
         },
       },
       on: {
-        "watch.ended": "pausing",
+        "watch.ended": "endedEarly",
         "watch.failed": [
           {
             guard: { type: "expired", params: ({ event }) => event },
@@ -130,7 +130,7 @@ export const watchMachine = setup({
       states: {
         opening: { always: [{ guard: "resumes", target: "resuming" }, { target: "listing" }] },
         listing: {
-          meta: stuckAfter(limits.listing, "the API server does not give the list of objects"),
+          meta: stuckAfter(limits.listing, "the API server does not list the objects"),
           on: {
             "watch.listed": {
               target: "watching",
@@ -139,30 +139,30 @@ export const watchMachine = setup({
           },
         },
         resuming: {
-          meta: stuckAfter(limits.resuming, "the API server does not take the watch"),
+          meta: stuckAfter(limits.resuming, "the API server does not accept the watch"),
           on: { "watch.opened": { target: "watching", actions: "tellRestored" } },
         },
         watching: {
-          meta: mayLast("what changes is told; nothing is asked for"),
+          meta: mayLast("the watch is open"),
           on: { "watch.changed": { actions: { type: "forward", params: ({ event }) => event } } },
         },
       },
     },
     unknownKind: {
-      meta: mayLast("this API server has no objects of the kind: a later one may, and is asked now and then"),
+      meta: mayLast("this API server has no objects of the kind; asks again now and then"),
       after: { relook: "following" },
     },
-    pausing: {
-      meta: stuckAfter(retry.mostMs, "the API server ends watches as soon as they begin"),
+    endedEarly: {
+      meta: stuckAfter(retry.maxMs, "the API server ends watches as soon as they begin"),
       after: { backoff: { target: "following", actions: "countAttempt" } },
     },
     backingOff: {
-      meta: stuckAfter(retry.mostMs, "the API server is away; what runs keeps running", "warn"),
+      meta: stuckAfter(retry.maxMs, "the API server is unreachable; running pods keep working", "warn"),
       after: { backoff: { target: "following", actions: "countAttempt" } },
     },
     refused: {
       meta: stuckAfter(
-        refusalRetry.mostMs,
+        refusalRetry.maxMs,
         "the API server refuses this node: look at its token and its role",
         "error",
       ),

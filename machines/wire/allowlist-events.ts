@@ -2,7 +2,7 @@ import type { Failure } from "../../src/domain/failure.ts";
 import type { Believed, ServedRoutes } from "../../src/domain/tailnet/believed-prefixes.ts";
 import type { Recipient } from "../support/recipient.ts";
 
-/** What headcni-wire hears, once: nothing crosses X any more that is not believed. */
+/** What headcni-wire hears, once: nothing crosses the tailnet namespace any more that is not believed. */
 export type AllowlistReport = { readonly type: "allowlist.inForce" };
 
 export interface AllowlistInput {

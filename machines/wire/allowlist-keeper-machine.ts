@@ -42,7 +42,7 @@ export const allowlistKeeperMachine = setup({
       initial: "young",
       states: {
         young: {
-          meta: stuckAfter(limits.steady, "the machine allowlist has not lasted for long yet"),
+          meta: stuckAfter(limits.steady, "the machine allowlist started recently"),
           after: { steady: "steady" },
         },
         steady: { entry: "forgetFailure", meta: mayLast("the machine allowlist runs") },
@@ -51,7 +51,7 @@ export const allowlistKeeperMachine = setup({
     crashed: {
       meta: stuckAfter(
         limits.crashed,
-        "the machine allowlist failed: what was in force stays, and it is started again",
+        "the machine allowlist failed and is being restarted: the allowlist in force stays",
         "error",
       ),
       after: { crashed: "keeping" },

@@ -36,8 +36,8 @@ const limits = {
   readNetmap: 12_000,
   apply: 10_000,
   /** Between two loads, and between two looks at the netmap: peers decide how often what they announce changes. */
-  spacing: 100,
-  lookSpacing: 200,
+  applySpacing: 100,
+  readSpacing: 200,
   recheck: 60_000,
   relook: 10_000,
   retry: 1_000,
@@ -49,11 +49,11 @@ const unheard: Failure = {
   code: "TABLE_UNHEARD",
   message: "the allowlist's table was not watched for a moment",
 };
-const reload = { firstMs: 200, mostMs: 30_000 };
+const reload = { firstMs: 200, maxMs: 30_000 };
 
 /**
- * Keeps what X believes of the tailnet: prefixes that Nodes have, each while the tailnet node that its Node published serves it. The list
- * is the daemon's last word, the netmap tailscaled's; with either of them away, what it said last stands.
+ * Keeps what the tailnet namespace believes of the tailnet: prefixes that Nodes have, each while the tailnet node that its Node published
+ * serves it. The list is the daemon's last word, the netmap tailscaled's; with either of them away, what it said last stands.
  */
 export const allowlistMachine = setup({
   types: {} as MachineTypes & {
@@ -72,7 +72,7 @@ export const allowlistMachine = setup({
     readNetmap: notProvided<Netmap | null, void>("allowlist.readNetmap"),
     /** Hears of the table from its start: sends `table.changed` for what is no load of `apply`, and at its end `table.unwatched`. */
     watchTable: notProvidedSource<AllowlistEvent, undefined>("allowlist.watchTable"),
-    /** Loads the table in X, in one transaction; gives back what it was given. */
+    /** Loads the table in the tailnet namespace, in one transaction; gives back what it was given. */
     apply: notProvided<Believed, { readonly believed: Believed }>("allowlist.apply"),
   },
   actions: {
@@ -151,7 +151,7 @@ export const allowlistMachine = setup({
         unlisted: {
           meta: stuckAfter(
             limits.recheck,
-            "the daemon has written no list of Nodes yet: what was believed before stands, and no other peer",
+            "the daemon has written no list of Nodes yet: only what was allowed before is accepted",
             "warn",
           ),
           after: { recheck: "reading" },
@@ -159,7 +159,7 @@ export const allowlistMachine = setup({
         unreadable: {
           meta: stuckAfter(
             limits.retry,
-            "the list of Nodes cannot be read: what it said last stands",
+            "the list of Nodes cannot be read: the last one stays in force",
             "warn",
           ),
           after: { retry: "reading" },
@@ -198,24 +198,27 @@ export const allowlistMachine = setup({
               invoke: {
                 src: "readNetmap",
                 onDone: {
-                  target: "spacing",
+                  target: "rateLimited",
                   actions: { type: "keepNetmap", params: ({ event }) => event.output },
                 },
-                onError: { target: "pausing", actions: keepError },
+                onError: { target: "backingOff", actions: keepError },
               },
             },
-            spacing: {
-              meta: stuckAfter(limits.lookSpacing, "the netmap was read a moment ago"),
-              after: { lookSpacing: "resting" },
+            rateLimited: {
+              meta: stuckAfter(limits.readSpacing, "the netmap was just read"),
+              after: { readSpacing: "resting" },
             },
-            pausing: {
+            backingOff: {
               meta: stuckAfter(limits.retry, "tailscaled answered with an error"),
               after: { retry: "reading" },
             },
           },
         },
         away: {
-          meta: stuckAfter(limits.reopen, "tailscaled does not tell of its netmap: what is in force stays"),
+          meta: stuckAfter(
+            limits.reopen,
+            "tailscaled does not report its netmap: the allowlist in force stays",
+          ),
           after: { reopen: "following" },
         },
       },
@@ -225,7 +228,7 @@ export const allowlistMachine = setup({
       initial: "hearing",
       states: {
         hearing: {
-          meta: mayLast("who changes the table is heard"),
+          meta: mayLast("listens for changes of the table"),
           invoke: {
             src: "watchTable",
             id: "watchTable",
@@ -242,7 +245,7 @@ export const allowlistMachine = setup({
         deaf: {
           meta: stuckAfter(
             limits.rewatch,
-            "the kernel does not tell who changes the allowlist's table: it is loaded twice a second",
+            "the kernel does not report changes of the allowlist's table: it is reloaded twice a second",
             "warn",
           ),
           after: { rewatch: { target: "hearing", actions: { type: "doubt", params: unheard } } },
@@ -259,18 +262,18 @@ export const allowlistMachine = setup({
             src: "apply",
             input: ({ context: { believed } }) => ({ believed }),
             onDone: {
-              target: "spacing",
+              target: "rateLimited",
               actions: { type: "keepInForce", params: ({ event }) => event.output },
             },
             onError: { target: "backingOff", actions: [keepError, "countFailure"] },
           },
         },
-        spacing: {
-          meta: stuckAfter(limits.spacing, "the allowlist was loaded a moment ago"),
-          after: { spacing: "inForce" },
+        rateLimited: {
+          meta: stuckAfter(limits.applySpacing, "the allowlist was just loaded"),
+          after: { applySpacing: "inForce" },
         },
         inForce: {
-          meta: mayLast("X lets in what Nodes' own tailnet nodes serve, and nothing else"),
+          meta: mayLast("the allowlist is in force"),
           always: [
             { guard: "isChanged", target: "undone" },
             { guard: "differs", target: "applying" },
@@ -283,11 +286,7 @@ export const allowlistMachine = setup({
           always: "applying",
         },
         backingOff: {
-          meta: stuckAfter(
-            reload.mostMs,
-            "nft does not take the allowlist: what was in force stays",
-            "error",
-          ),
+          meta: stuckAfter(reload.maxMs, "nft rejects the allowlist: the last one stays in force", "error"),
           after: { reload: "applying" },
         },
       },

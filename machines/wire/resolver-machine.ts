@@ -21,7 +21,7 @@ interface ResolverContext extends ResolverInput {
 }
 
 const limits = { steady: 20_000 };
-const restart = { firstMs: 1000, mostMs: 30_000 };
+const restart = { firstMs: 1000, maxMs: 30_000 };
 
 /** Keeps headcni-resolver running, through which tailscaled asks nameservers on the node's loopback. */
 export const wireResolverMachine = setup({
@@ -62,7 +62,7 @@ export const wireResolverMachine = setup({
       initial: "young",
       states: {
         young: {
-          meta: stuckAfter(limits.steady, "headcni-resolver has not stayed up for long yet"),
+          meta: stuckAfter(limits.steady, "headcni-resolver started recently"),
           after: { steady: "steady" },
         },
         steady: {
@@ -73,7 +73,7 @@ export const wireResolverMachine = setup({
     },
     backingOff: {
       meta: stuckAfter(
-        restart.mostMs,
+        restart.maxMs,
         "headcni-resolver does not stay up: tailscaled resolves no names",
         "warn",
       ),

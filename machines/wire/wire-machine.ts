@@ -31,11 +31,11 @@ export type LaunchCommand = { readonly type: "tailscaled.end" };
 
 interface WireContext {
   readonly process: LaunchedProcess | null;
-  /** Failures in a row: of making X, or of a tailscaled that did not stay. */
+  /** Failures in a row: of making the tailnet namespace, or of a tailscaled that did not stay. */
   readonly failures: number;
   readonly failure: Failure | null;
   readonly seed: string;
-  /** With Kubernetes: in X only Nodes' prefixes are believed. */
+  /** With Kubernetes: in the tailnet namespace only Nodes' prefixes are believed. */
   readonly guarded: boolean;
 }
 
@@ -50,7 +50,7 @@ const limits = {
 };
 /** What ends a tailscaled that answered for this long is no failed start: the next one comes at once. */
 const startedMs = 1_000;
-const restart = { firstMs: 100, mostMs: 30_000 };
+const restart = { firstMs: 100, maxMs: 30_000 };
 
 const prepared = [
   "forgetFailures",
@@ -61,8 +61,9 @@ const prepared = [
 ] as const;
 
 /**
- * headcni-wire: makes X once, closes it to all that is not believed, and runs tailscaled in it for as long as it lives. tailscaled is only
- * ever started after it ended by itself; X outlives it. Whatever the daemon does, or Headscale, changes nothing here.
+ * headcni-wire: makes the tailnet namespace once, closes it to all that is not believed, and runs tailscaled in it for as long as it lives.
+ * tailscaled is only ever started after it ended by itself; the tailnet namespace outlives it. Whatever the daemon does, or Headscale,
+ * changes nothing here.
  */
 export const wireMachine = setup({
   types: {} as MachineTypes & {
@@ -72,7 +73,7 @@ export const wireMachine = setup({
     children: { tailscaled: "tailscaled"; resolver: "resolver"; allowlistKeeper: "allowlistKeeper" };
   },
   actors: {
-    /** Makes X, joins it to the node and stands in it. Gives the nameservers that need headcni-resolver. */
+    /** Makes the tailnet namespace, joins it to the node and stands in it. Gives the nameservers that need headcni-resolver. */
     prepare: notProvided<readonly string[], void>("wire.prepare"),
     resolver: wireResolverMachine,
     allowlistKeeper: allowlistKeeperMachine,
@@ -80,7 +81,7 @@ export const wireMachine = setup({
     tailscaled: notProvidedSource<LaunchCommand, undefined>("wire.tailscaled"),
     /** Tells the daemon who runs; null: nobody. */
     publish: notProvided<void, { readonly process: LaunchedProcess | null }>("wire.publish"),
-    /** Takes that word back: there is no X any more. */
+    /** Takes that word back: there is no tailnet namespace any more. */
     retract: notProvided<void, void>("wire.retract"),
   },
   actions: {
@@ -125,7 +126,7 @@ export const wireMachine = setup({
   },
   states: {
     preparing: {
-      meta: stuckAfter(limits.prepare, "the kernel does not make the tailnet namespace", "info"),
+      meta: stuckAfter(limits.prepare, "the kernel does not create the tailnet namespace", "info"),
       invoke: {
         src: "prepare",
         onDone: [
@@ -136,19 +137,19 @@ export const wireMachine = setup({
       },
     },
     unprepared: {
-      meta: stuckAfter(restart.mostMs, "the tailnet namespace cannot be made", "error"),
+      meta: stuckAfter(restart.maxMs, "the tailnet namespace cannot be created", "error"),
       after: { restart: "preparing" },
     },
     // tailscaled passes its first packet with what is believed in force, or not at all.
     enclosing: {
       meta: stuckAfter(
         limits.enclose,
-        "nft does not take the allowlist, and tailscaled waits for it: see the machine allowlist",
+        "nft rejects the allowlist, and tailscaled waits for it: see the machine allowlist",
       ),
       entry: "startAllowlist",
       on: { "allowlist.inForce": "announcing" },
     },
-    // The daemon keeps the node's routes into X, also while nobody answers in it.
+    // The daemon keeps the node's routes into the tailnet namespace, also while nobody answers in it.
     announcing: {
       meta: stuckAfter(limits.publish, "wire.json cannot be written"),
       invoke: {
@@ -197,7 +198,7 @@ export const wireMachine = setup({
           after: { retry: "publishing" },
         },
         young: {
-          meta: stuckAfter(limits.steady, "tailscaled has not stayed up for long yet", "info"),
+          meta: stuckAfter(limits.steady, "tailscaled started recently", "info"),
           after: { started: { actions: "forgetFailures" }, steady: "steady" },
         },
         steady: { meta: mayLast("tailscaled runs") },
@@ -223,7 +224,7 @@ export const wireMachine = setup({
       },
     },
     backingOff: {
-      meta: stuckAfter(restart.mostMs, "tailscaled does not stay up: see its log"),
+      meta: stuckAfter(restart.maxMs, "tailscaled does not stay up: see its log"),
       after: { restart: "serving" },
     },
     leaving: {

@@ -9,7 +9,7 @@ import type { ProofRecord } from "../ports/proof-record.ts";
 import type { Tailnet } from "../ports/tailnet.ts";
 import type { WireEnd } from "../ports/wire.ts";
 import { cleanUpGuard, type GuardPorts } from "./guard-work.ts";
-import { restoreAddresses } from "./restore-addresses.ts";
+import { restoreAddresses } from "./kubernetes/restore-addresses.ts";
 
 export interface CleanupPorts extends GuardPorts {
   readonly conflist: Pick<Conflist, "remove">;

@@ -5,13 +5,13 @@ import type { GuardInvariant } from "../domain/guard/guard-invariants.ts";
 import type {
   GuardObservation,
   GuardScope,
-  Mend,
   NamespaceObservation,
+  Repair,
 } from "../domain/guard/guard-observation.ts";
 import { findBroken } from "../domain/guard/guard-plan.ts";
 import type { GuardSettings, HostCarrier, HostGuard } from "../domain/guard/guard-settings.ts";
-import { type Sysctls, sysctlsToRemember, wishedSysctls } from "../domain/guard/guard-sysctls.ts";
-import { bootMends } from "../domain/host-guard/boot-guard.ts";
+import { desiredSysctls, type Sysctls, sysctlsToRemember } from "../domain/guard/guard-sysctls.ts";
+import { bootRepairs } from "../domain/host-guard/boot-guard.ts";
 import type { NamespaceName } from "../domain/kernel/kernel-state.ts";
 import type { Firewall } from "../ports/firewall.ts";
 import type { KernelState } from "../ports/kernel-state.ts";
@@ -37,8 +37,8 @@ export async function checkInvariants(
 }
 
 /**
- * Looks again and mends what is broken now: what healed since the check was a change in progress. An invariant that
- * cannot be mended does not keep the others from being mended.
+ * Looks again and repairs what is broken now: what healed since the check was a change in progress. An invariant that
+ * cannot be repaired does not keep the others from being repaired.
  */
 export async function repairInvariants(
   ports: GuardPorts,
@@ -47,23 +47,23 @@ export async function repairInvariants(
   signal?: AbortSignal,
 ): Promise<Omit<RepairResult, "at">> {
   const observation = await look(ports, settings, order, signal);
-  const mended = new Set<GuardInvariant>();
+  const repaired = new Set<GuardInvariant>();
   const refused: { invariant: GuardInvariant; failure: Failure }[] = [];
-  for (const { invariant, mends } of findBroken(settings, observation)) {
+  for (const { invariant, repairs } of findBroken(settings, observation)) {
     if (order.leave.includes(invariant)) continue;
-    for (const mend of mends) {
+    for (const repair of repairs) {
       signal?.throwIfAborted();
       try {
-        await rememberSysctls(ports, observation, mend);
-        await applyMend(ports, mend, signal);
-        mended.add(invariant);
+        await rememberSysctls(ports, observation, repair);
+        await applyRepair(ports, repair, signal);
+        repaired.add(invariant);
       } catch (error) {
         refused.push({ invariant, failure: toFailure(error) });
       }
     }
   }
   return {
-    mended: [...mended].filter((name) => !refused.some((entry) => entry.invariant === name)),
+    repaired: [...repaired].filter((name) => !refused.some((entry) => entry.invariant === name)),
     refused,
   };
 }
@@ -78,12 +78,12 @@ export async function loadBootGuard(
   remembered: Omit<HostCarrier, "kind">,
   allowlist: boolean,
 ): Promise<void> {
-  await applyAll(ports, bootMends(shared, remembered, await observe(ports, "node", "all"), allowlist));
+  await applyAll(ports, bootRepairs(shared, remembered, await observe(ports, "node", "all"), allowlist));
 }
 
 /**
- * Takes everything of the guard out of the node; what the guard held is then open. What it made in X goes with X. Does all it can,
- * then throws the first of the ports' errors; repeatable.
+ * Takes everything of the guard out of the node; what the guard held is then open. What it made in the tailnet namespace goes
+ * with that. Does all it can, then throws the first of the ports' errors; repeatable.
  */
 export async function cleanUpGuard(ports: GuardPorts): Promise<void> {
   const node = await observe(ports, "node", "all");
@@ -93,10 +93,11 @@ export async function cleanUpGuard(ports: GuardPorts): Promise<void> {
 
 async function applyAll(
   ports: Pick<GuardPorts, "kernel" | "firewall">,
-  mends: readonly Mend[],
+  repairs: readonly Repair[],
 ): Promise<void> {
   const errors: unknown[] = [];
-  for (const mend of mends) await applyMend(ports, mend).catch((error: unknown) => errors.push(error));
+  for (const repair of repairs)
+    await applyRepair(ports, repair).catch((error: unknown) => errors.push(error));
   if (errors.length > 0) throw errors[0];
 }
 
@@ -108,7 +109,7 @@ async function look(
 ): Promise<GuardObservation> {
   const see = async (namespace: NamespaceName): Promise<NamespaceObservation> => {
     const seen = await observe(ports, namespace, scope, signal);
-    const names = wishedSysctls(settings, namespace, seen.kernel).map(({ name }) => name);
+    const names = desiredSysctls(settings, namespace, seen.kernel).map(({ name }) => name);
     return { ...seen, sysctls: await readSysctls(ports.kernel, namespace, names) };
   };
   // The node's own tailscaled stands in the node's namespace.
@@ -150,28 +151,28 @@ async function readSysctls(
 async function rememberSysctls(
   { kernel, sysctlMemory }: GuardPorts,
   observation: GuardObservation,
-  mend: Mend,
+  repair: Repair,
 ): Promise<void> {
-  if (mend.kind !== "sysctls" || mend.namespace !== "node") return;
+  if (repair.kind !== "sysctls" || repair.namespace !== "node") return;
   for (const names of sysctlsToRemember(observation.node.kernel))
-    if (Object.keys(mend.values).some((name) => names.includes(name)))
+    if (Object.keys(repair.values).some((name) => names.includes(name)))
       await sysctlMemory.remember(await readSysctls(kernel, "node", names));
 }
 
-async function applyMend(
+async function applyRepair(
   { kernel, firewall }: Pick<GuardPorts, "kernel" | "firewall">,
-  mend: Mend,
+  repair: Repair,
   signal?: AbortSignal,
 ): Promise<void> {
-  switch (mend.kind) {
+  switch (repair.kind) {
     case "kernel":
-      return kernel.apply(mend.namespace, mend.operations);
+      return kernel.apply(repair.namespace, repair.operations);
     case "sysctls":
-      return kernel.writeSysctls(mend.namespace, mend.values);
+      return kernel.writeSysctls(repair.namespace, repair.values);
     case "firewall":
-      return firewall.apply(mend.namespace, mend.changes, signal);
+      return firewall.apply(repair.namespace, repair.changes, signal);
     default: {
-      const unhandled: never = mend;
+      const unhandled: never = repair;
       return unhandled;
     }
   }

@@ -2,7 +2,7 @@ import { fromCallback } from "xstate";
 import type { HeadcniEvent } from "../../machines/headcni/headcni-events.ts";
 import { toFailure } from "../domain/failure.ts";
 
-/** Joins the kernel worker, which may die at any time, with the root that must hear of it. */
+/** Joins the kernel worker, which can crash at any time, with the root that must hear of it. */
 export interface KernelWatch {
   /** For `openKernel`: remembers the failure until the actor listens. */
   readonly failed: (error: Error) => void;

@@ -9,6 +9,8 @@ import { installCommand } from "./install/install-command.ts";
 import { logsCommand } from "./logs/logs-command.ts";
 import { machinesCommand } from "./machines/machines-command.ts";
 import { metricsCommand } from "./metrics/metrics-command.ts";
+import { policyCommand } from "./policy/policy-command.ts";
+import { replayCommand } from "./replay/replay-command.ts";
 import { statusCommand } from "./status/status-command.ts";
 import { traceCommand } from "./trace/trace-command.ts";
 import { uninstallCommand } from "./uninstall/uninstall-command.ts";
@@ -25,7 +27,9 @@ export const allCommands: readonly CliCommand[] = [
   metricsCommand,
   diagnosticsCommand,
   inspectCommand,
+  replayCommand,
   configCommand,
+  policyCommand,
   installCommand,
   uninstallCommand,
   completionCommand(() => allCommands),

@@ -41,7 +41,7 @@ export interface CliCall {
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
 }
 
-/** What a command works with: the terminal, the daemon, the wishes that hold for all commands. */
+/** What a command works with: the terminal, the daemon, and what all commands are asked for. */
 export interface CliContext extends Paper {
   /** Writes a text and a line end to stdout. */
   readonly out: (text: string) => void;

@@ -57,7 +57,7 @@ function unreachable(socketPath: string, error: NodeJS.ErrnoException, late: boo
     ? `it did not answer within ${answerMs / 1000} s`
     : ({
         ENOENT: "there is no such socket: is the daemon running, and is --socket or --config right?",
-        ECONNREFUSED: "nobody listens on it: the daemon is not running",
+        ECONNREFUSED: "nothing listens on it: the daemon is not running",
         EACCES: "only root may open it: run this as root",
       }[error.code ?? ""] ?? error.message);
   return new CliError("DAEMON_UNREACHABLE", `no daemon answers on ${socketPath}: ${why}`, error);

@@ -31,7 +31,7 @@ export function createProgram(options: ProgramOptions): Command {
     })
     .helpOption("-h, --help", "what can be asked, and how")
     .helpCommand("help [command]", "the same for one command")
-    .option("--version", "the version of headcnictl")
+    .option("--version", "print the version of headcnictl")
     .addHelpText("after", `\n${style.bold("Exit codes:")}\n${exitCodeLines()}`);
   for (const word of globalOptions) program.addOption(optionOf(word));
   explainErrors(program, [], options.commands);

@@ -25,10 +25,11 @@ export const configSchema = z.strictObject({
       "Sockets, the DEL spool and the mount of the tailnet namespace; emptied by a reboot. Its mode is set to 0700.",
     mustBe: "an absolute path of at most 91 bytes (a socket path holds 107), a folder of HeadCNI's own",
     example: "/run/headcni",
-    change: { restart: "sockets and the tailnet namespace stand there" },
+    change: { restart: "sockets and the tailnet namespace are there" },
   }),
   stateDir: key(absolutePath.prefault("/var/lib/headcni"), {
-    description: "What must survive a reboot: tailscaled's state and proven.json. Its mode is set to 0700.",
+    description:
+      "Directory for what must survive a reboot: tailscaled's state and proven.json. Its mode is set to 0700.",
     mustBe: "an absolute path, a folder of HeadCNI's own",
     example: "/var/lib/headcni",
     change: { restart: "tailscaled keeps its identity there" },
@@ -49,8 +50,7 @@ export const configSchema = z.strictObject({
   readiness: z
     .strictObject({
       routeProof: key(z.enum(["required", "off"]).prefault("required"), {
-        description:
-          "Whether the node takes pods only once a packet proved, at least once, that its routes serve.",
+        description: "Whether the node accepts pods only after a packet has once proved its routes.",
         mustBe: "required or off",
         example: "off",
         change: "live",
@@ -61,20 +61,27 @@ export const configSchema = z.strictObject({
     .strictObject({
       address: key(ipAddress.prefault("127.0.0.1"), {
         description:
-          "Address of /healthz, /ready and /metrics in the node's namespace. Pages below /debug and /inspect answer on loopback and on <runtimeDir>/http.sock only, whatever stands here.",
+          "Address of /healthz, /ready and /metrics in the node's namespace. Pages below /debug and /inspect answer on loopback and on <runtimeDir>/http.sock only, whatever this value is.",
         mustBe: "an IP address",
         example: "127.0.0.1",
         change: { restart: "the listening socket is opened once" },
       }),
       port: key(z.int().min(1).max(65535).prefault(9797), {
-        description: "TCP port of the same; everything is always served on <runtimeDir>/http.sock as well.",
+        description: "TCP port of the same; everything is also served on <runtimeDir>/http.sock.",
         mustBe: "a whole number from 1 to 65535",
         example: 9797,
         change: { restart: "the listening socket is opened once" },
       }),
+      podNetwork: key(z.boolean().prefault(false), {
+        description:
+          "Whether /metrics, and no other page, is served to pods and other nodes as well: at the node's first pod address, with the same port. The Node's annotation headcni.github.io/metrics says where.",
+        mustBe: "true or false",
+        example: true,
+        change: { restart: "the listening socket is opened once" },
+      }),
       podNameLabel: key(z.boolean().prefault(false), {
         description:
-          "Whether headcni_pod_network_setup_duration_seconds has the label pod_name: one more series for each pod that is here.",
+          "Whether headcni_pod_network_setup_duration_seconds has the label pod_name: one more series for each pod of the node.",
         mustBe: "true or false",
         example: true,
         change: { restart: "the metric's labels are set once" },
@@ -88,7 +95,7 @@ export const configSchema = z.strictObject({
       }),
       statelyInspect: key(webSocketUrl.optional(), {
         description:
-          "A server of @statelyai/inspect that is told what the machines do, keys removed; for Stately's own inspector.",
+          "Server of @statelyai/inspect that receives what the machines do, keys removed; for Stately's own inspector.",
         mustBe: "a ws:// or wss:// URL without user and password",
         example: "ws://127.0.0.1:8080",
         change: { restart: "the machines are observed from their start" },

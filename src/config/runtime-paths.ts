@@ -10,7 +10,7 @@ export function runtimePaths({ runtimeDir, stateDir }: Pick<Config, "runtimeDir"
     httpSocket: join(runtimeDir, "http.sock"),
     /** headcni-wire's own. */
     wireHttpSocket: join(runtimeDir, "wire-http.sock"),
-    /** Where X is mounted. */
+    /** Where the tailnet namespace is mounted. */
     tailnetNetns: join(runtimeDir, "tailnet.netns"),
     /** The node's own sysctls, for clean-up. */
     sysctls: join(runtimeDir, "sysctls.json"),

@@ -1,9 +1,9 @@
 import { hashWords } from "./stable-hash.ts";
 
-/** How long to wait between attempts: doubles from `firstMs` to `mostMs`. */
+/** How long to wait between attempts: doubles from `firstMs` to `maxMs`. */
 export interface BackoffRange {
   readonly firstMs: number;
-  readonly mostMs: number;
+  readonly maxMs: number;
 }
 
 /**
@@ -12,7 +12,7 @@ export interface BackoffRange {
  * history gives the same wait.
  */
 export function backoffDelay(attempt: number, range: BackoffRange, seed: string): number {
-  const whole = Math.min(range.firstMs * 2 ** Math.min(attempt, 30), range.mostMs);
+  const whole = Math.min(range.firstMs * 2 ** Math.min(attempt, 30), range.maxMs);
   const [drawn] = hashWords(`${seed}#${attempt}`);
   return Math.round(whole * (0.5 + drawn / 2 ** 33));
 }

@@ -22,12 +22,12 @@ export interface CleanupEntry {
 const steps: Readonly<Record<CleanupStep, { readonly what: string; readonly advice: string }>> = {
   plugin: {
     what: "the conflist or the plugin",
-    advice: "remove them by hand, or the container runtime goes on sending pods to HeadCNI",
+    advice: "remove them by hand, or the container runtime keeps sending pods to HeadCNI",
   },
   node: {
     what: "the Node's InternalIP",
     advice:
-      "let the API server be reached; or `kubectl delete node`, and restart kubelet, which makes it anew",
+      "make the API server reachable; or `kubectl delete node`, and restart kubelet, which creates it again",
   },
   routes: {
     what: "the announced routes",

@@ -21,8 +21,8 @@ export type HealthWords = Readonly<Record<Exclude<keyof HealthRegions, "service"
 
 /** Before an owner has spoken. */
 export const unheardWords: HealthWords = {
-  guard: "the guard has not looked yet",
-  tailnet: "tailscaled has not been looked at yet",
+  guard: "the guard has not checked yet",
+  tailnet: "tailscaled has not been checked yet",
   owner: "",
   control: "Headscale has not been heard of yet",
   login: "",

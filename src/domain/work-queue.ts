@@ -1,6 +1,6 @@
 /**
  * Keys that wait for work, each at most once, oldest first; one is worked on at a time. A key that is asked for while it
- * is worked on comes again afterwards, since the work may have begun before what it was asked for.
+ * is worked on is done again afterwards, since the work may have begun before what it was asked for.
  */
 export interface WorkQueue {
   readonly waiting: readonly string[];

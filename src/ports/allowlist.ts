@@ -1,7 +1,10 @@
 import type { NodeBinding } from "../domain/kubernetes/node-bindings.ts";
 import type { Believed, Netmap, ServedRoutes } from "../domain/tailnet/believed-prefixes.ts";
 
-/** What the allowlist is made of, and where it goes: in X the launcher's, beside the node's own tailscaled the daemon's. Methods throw their adapters' HeadcniErrors. */
+/**
+ * What the allowlist is made of, and where it goes: in the tailnet namespace the launcher's, beside the node's own tailscaled the daemon's.
+ * Methods throw their adapters' HeadcniErrors.
+ */
 export interface AllowlistHost {
   /** The daemon's list of Nodes; null where there is none. */
   readList(): Promise<readonly NodeBinding[] | null>;

@@ -1,5 +1,5 @@
 import type { HeadcniError } from "../domain/failure.ts";
-import type { CniReply, CniRequest } from "../protocol/wire-types.ts";
+import type { CniReply, CniRequest } from "../protocol/cni-protocol.ts";
 
 export type CniExchangesFailure =
   /** Something answers on the socket: another daemon serves this node. */

@@ -10,7 +10,9 @@ export type FirewallFailure =
   | { readonly code: "UNREADABLE"; readonly program: string; readonly text: string }
   | { readonly code: "CANCELLED" };
 
-/** nftables of the node's namespace and of X. Every method starts programs: on start, on notification, never per pod. */
+/**
+ * nftables of the node's namespace and of the tailnet namespace. Every method starts programs: on start, on notification, never per pod.
+ */
 export interface Firewall {
   /** Our own table, and (on the node) other programs' forward and input chains. Throws a HeadcniError of FirewallFailure. */
   observe(namespace: NamespaceName, signal?: AbortSignal): Promise<FirewallObservation>;

@@ -1,6 +1,7 @@
 export type HeadscaleFailure =
   | { readonly code: "UNREACHABLE"; readonly reason: string }
-  | { readonly code: "UNAUTHORIZED" }
+  /** `FORBIDDEN`: the key is good, but not for this (a scope of 0.30). */
+  | { readonly code: "UNAUTHORIZED" | "FORBIDDEN" }
   | { readonly code: "NOT_FOUND" | "REJECTED"; readonly status: number; readonly text: string }
   | { readonly code: "UNAVAILABLE"; readonly status: number }
   | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string }

@@ -21,7 +21,7 @@ export type KernelStateFailure =
   | KernelRefused
   | { readonly code: "CLOSED" };
 
-/** The node-wide part of the kernel: links, addresses, routes, rules, sysctls of the node's namespace and of X. */
+/** The node-wide part of the kernel: links, addresses, routes, rules, sysctls of the node's namespace and of the tailnet namespace. */
 export interface KernelState {
   /**
    * Opens (or reopens) sockets in the namespace at `path`; "node" is open from the start. What was open under the name stays

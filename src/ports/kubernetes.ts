@@ -1,4 +1,9 @@
-import type { NetworkCondition, PodReport, PostedReport } from "../domain/kubernetes/kubernetes-objects.ts";
+import type {
+  NetworkCondition,
+  NodeIdentity,
+  PodReport,
+  PostedReport,
+} from "../domain/kubernetes/kubernetes-objects.ts";
 import type { WatchNews, WatchSource } from "../domain/kubernetes/kubernetes-watch.ts";
 import type { NodeAddressing, WrittenAddresses } from "../domain/kubernetes/node-address.ts";
 
@@ -34,8 +39,8 @@ export interface Kubernetes {
   ): Promise<void>;
   /** Sets the NetworkUnavailable condition of this node's Node. */
   setNetworkCondition(condition: NetworkCondition, signal: AbortSignal): Promise<void>;
-  /** Has this node's Node say which node of the tailnet (stable ID) it is. */
-  publishTailnetNode(nodeId: string, signal: AbortSignal): Promise<void>;
+  /** Has this node's Node say which node of the tailnet it is, and where its metrics are. */
+  publishIdentity(identity: NodeIdentity, signal: AbortSignal): Promise<void>;
   /** Gives this node's Node other addresses than those `seen`. REJECTED when it has others by now. */
   writeAddresses(seen: NodeAddressing, wanted: WrittenAddresses, signal: AbortSignal): Promise<void>;
   /** Removes the taint `uninitialized` of this node's Node, at its place among the taints. REJECTED when another is there by now. */

@@ -1,4 +1,4 @@
-/** Prefixes as the API server named them last, across restarts and reboots: with it away this node goes on with them. */
+/** Prefixes as the API server named them last, across restarts and reboots: with it away this node continues with them. */
 export interface PrefixMemory {
   /** Empty when nothing readable of this node is remembered. */
   recall(): Promise<readonly string[]>;

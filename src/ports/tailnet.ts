@@ -5,7 +5,7 @@ export type TailnetFailure =
   | { readonly code: "BINARY_MISSING"; readonly binary: string }
   /** `reason`: "ENOENT", "ECONNREFUSED", "EACCES"; "TimeoutError" where nothing came in time. */
   | { readonly code: "UNREACHABLE"; readonly reason: string }
-  /** A warning: the host names no nameserver, so names cannot be resolved in X. */
+  /** A warning: the host names no nameserver, so names cannot be resolved in the tailnet namespace. */
   | { readonly code: "RESOLVER_MISSING" }
   | { readonly code: "REFUSED"; readonly status: number; readonly text: string }
   | { readonly code: "UNREADABLE"; readonly path: string; readonly text: string };
@@ -28,9 +28,9 @@ export interface LoginRequest {
   readonly advertiseRoutes: readonly string[];
 }
 
-/** Our own tailscaled in X, driven over its LocalAPI. */
+/** Our own tailscaled in the tailnet namespace, driven over its LocalAPI. */
 export interface Tailnet {
-  /** The process that headcni-wire runs in X now. */
+  /** The process that headcni-wire runs in the tailnet namespace now. */
   findProcess(): Promise<TailscaledProcess | undefined>;
   status(signal: AbortSignal): Promise<TailnetStatus>;
   /** `pulseOf` the status as it is, asked without peers: cheap in any tailnet. */

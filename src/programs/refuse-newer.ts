@@ -10,8 +10,8 @@ class NewerFormatError extends HeadcniError<{ readonly code: "NEWER_FORMAT" }> {
  * removed, and with it the network of running pods. Throws NewerFormatError, which names what was found and the ways out.
  */
 export async function refuseNewer(stateDir: string, links: readonly KernelLink[]): Promise<void> {
-  const trouble = explainNewer([...newerAliases(links), ...newerFiles(await readJsonFiles(stateDir))]);
-  if (trouble === undefined) return;
-  const message = `${trouble.found}. Nothing was changed. ${trouble.todo}`;
+  const problem = explainNewer([...newerAliases(links), ...newerFiles(await readJsonFiles(stateDir))]);
+  if (problem === undefined) return;
+  const message = `${problem.found}. Nothing was changed. ${problem.todo}`;
   throw new NewerFormatError(message, { code: "NEWER_FORMAT" });
 }

@@ -5,7 +5,7 @@ import type { Owner } from "../ports/owner.ts";
 class OtherModeError extends HeadcniError<{ readonly code: "OTHER_MODE_LEFT" }> {}
 
 /**
- * Before anything is changed: what one mode left on the node, only that mode takes back. Throws OtherModeError with the way out.
+ * Before anything is changed: what one mode left on the node, only that mode removes. Throws OtherModeError with the way out.
  * `wireRuns`: headcni-wire holds a tailnet namespace.
  */
 export async function refuseOtherMode(

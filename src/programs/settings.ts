@@ -2,9 +2,10 @@ import { isIP } from "node:net";
 import type { HeadcniSettings } from "../../machines/headcni/headcni-events.ts";
 import type { TailscaledOptions } from "../adapters/tailscale/tailscaled-command.ts";
 import type { Config } from "../config/config-schema.ts";
+import { hostAndPort } from "../domain/addresses/host-and-port.ts";
 import type { AllowedFromUnderlay, GuardSettings, NamespaceCarrier } from "../domain/guard/guard-settings.ts";
 import type { Believed } from "../domain/tailnet/believed-prefixes.ts";
-import type { AuthKeySource } from "../domain/tailnet/login-trouble.ts";
+import type { AuthKeySource } from "../domain/tailnet/login-problem.ts";
 
 /** What the guard keeps true, out of the configuration. */
 export function guardSettings({
@@ -49,9 +50,7 @@ export function tailscaledOptions(config: Config): TailscaledOptions {
 }
 
 function withPort(endpoint: string, port: number): string {
-  const family = isIP(endpoint);
-  if (family === 0) return endpoint;
-  return family === 6 ? `[${endpoint}]:${port}` : `${endpoint}:${port}`;
+  return isIP(endpoint) === 0 ? endpoint : hostAndPort(endpoint, port);
 }
 
 /** Without a key of ours the owner of the node's tailscaled logs it in; ours gets one of Headscale. */
@@ -76,7 +75,7 @@ export function machineSettings(
   config: Config,
   { provenPrefixes, services, believed }: EarlierLife,
 ): HeadcniSettings {
-  const { nodeName, headscale, tailscale, network, ipam, readiness, kubernetes } = config;
+  const { nodeName, headscale, tailscale, network, ipam, readiness, kubernetes, monitoring } = config;
   const hostname = `${tailscale.hostnamePrefix}${nodeName}`;
   const api = headscale.approval === "api";
   return {
@@ -105,6 +104,8 @@ export function machineSettings(
     },
     allowlist: tailscale.mode === "host" && kubernetes.enabled ? { believed } : null,
     readiness: { proofWanted: readiness.routeProof === "required", provenPrefixes },
+    // At all addresses it is served already.
+    metricsPage: monitoring.podNetwork && !["0.0.0.0", "::"].includes(monitoring.address),
     kubernetes: kubernetes.enabled
       ? {
           node: {
@@ -112,6 +113,7 @@ export function machineSettings(
             configured: network.nodePodCIDR,
             supernets: network.podCIDR,
             publishesAddress: kubernetes.publishNodeAddress,
+            metricsPort: monitoring.podNetwork ? monitoring.port : null,
           },
           podWatch: { seed: nodeName, selective: kubernetes.podSelector !== "" },
           serviceCidrs: { seed: nodeName, remembered: services },

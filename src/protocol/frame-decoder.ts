@@ -1,6 +1,6 @@
 import { cniErrorCodes } from "./cni-error-codes.ts";
+import { type CniFailure, maxFrameBytes } from "./cni-protocol.ts";
 import { quoted } from "./parsed.ts";
-import { type CniFailure, maxFrameBytes } from "./wire-types.ts";
 
 const newline = 0x0a;
 

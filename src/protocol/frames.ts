@@ -1,7 +1,7 @@
 import { byteLength } from "./byte-length.ts";
 import { cniErrorCodes } from "./cni-error-codes.ts";
+import { type CniReply, type CniRequest, maxFrameBytes } from "./cni-protocol.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
-import { type CniReply, type CniRequest, maxFrameBytes } from "./wire-types.ts";
 
 /**
  * A request or reply as one frame: a line of JSON with its "\n" (JSON.stringify escapes every other one).

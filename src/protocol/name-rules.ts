@@ -16,7 +16,7 @@ const longestInterfaceName = 15;
 export function identifierProblem(text: string): string | undefined {
   if (text === "") return "is empty";
   if (identifier.test(text)) return undefined;
-  return "must start with a letter or digit and go on with letters, digits, '_', '.' or '-'";
+  return "must start with a letter or digit, followed by letters, digits, '_', '.' or '-'";
 }
 
 /** Why the kernel would not give a link exactly this name, or undefined. */

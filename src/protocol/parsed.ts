@@ -1,6 +1,6 @@
 import type { CniErrorCode } from "./cni-error-codes.ts";
+import type { CniFailure } from "./cni-protocol.ts";
 import { visible } from "./visible-text.ts";
-import type { CniFailure } from "./wire-types.ts";
 
 /** What a parser of outside data returns: the value, or the CNI error that names what is wrong. It never throws. */
 export type Parsed<Value> =

@@ -1,29 +1,31 @@
 import { type CniErrorCode, cniErrorCodes } from "./cni-error-codes.ts";
-import { type Parsed, parsed, quoted, refused } from "./parsed.ts";
 import {
   type CniFailure,
   type CniInterface,
   type CniIp,
   type CniReply,
   type CniResult,
-  wireVersion,
-} from "./wire-types.ts";
+  cniProtocolVersion,
+} from "./cni-protocol.ts";
+import { type Parsed, parsed, quoted, refused } from "./parsed.ts";
 
 const knownCodes: readonly number[] = Object.values(cniErrorCodes);
 
 /** The daemon's answer to a call that succeeded; `result` for ADD only. */
 export function successReply(result?: CniResult): CniReply {
-  return result === undefined ? { wire: wireVersion, ok: true } : { wire: wireVersion, ok: true, result };
+  return result === undefined
+    ? { wire: cniProtocolVersion, ok: true }
+    : { wire: cniProtocolVersion, ok: true, result };
 }
 
 /** The daemon's answer to a call that failed. */
 export function failureReply(error: CniFailure): CniReply {
-  return { wire: wireVersion, ok: false, error };
+  return { wire: cniProtocolVersion, ok: false, error };
 }
 
 /**
  * Reads the daemon's answer, stub side; checks by hand because zod would double the stub's run time.
- * Code 1 when the daemon speaks another wire version, code 6 for anything that is not a reply.
+ * Code 1 when the daemon speaks another protocol version, code 6 for anything that is not a reply.
  * @param wantsResult true for ADD, whose success must carry a result.
  */
 export function parseReply(line: string, wantsResult: boolean): Parsed<CniReply> {
@@ -35,10 +37,10 @@ export function parseReply(line: string, wantsResult: boolean): Parsed<CniReply>
   }
   if (!isRecord(reply)) return unreadable(`the daemon's answer is ${quoted(reply)}, not an object`);
   const { wire, ok, error, result } = reply;
-  if (wire !== wireVersion) {
+  if (wire !== cniProtocolVersion) {
     return refused(
       cniErrorCodes.incompatibleVersion,
-      `the daemon speaks wire version ${quoted(wire)}, this plugin ${wireVersion}`,
+      `the daemon speaks protocol version ${quoted(wire)}, this plugin ${cniProtocolVersion}`,
       "Install the plugin and the daemon of one release.",
     );
   }

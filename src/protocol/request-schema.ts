@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { type CniErrorCode, cniErrorCodes } from "./cni-error-codes.ts";
+import { type CniRequest, cniOperations, cniProtocolVersion, supportedCniVersions } from "./cni-protocol.ts";
 import { identifierProblem, interfaceNameProblem } from "./name-rules.ts";
 import { type Parsed, parsed, quoted, refused } from "./parsed.ts";
 import { visibleLine } from "./visible-text.ts";
-import { type CniRequest, supportedCniVersions, wireCommands, wireVersion } from "./wire-types.ts";
 
 /** A string that a rule of name-rules.ts accepts. */
 function named(problemOf: (text: string) => string | undefined) {
@@ -49,7 +49,7 @@ const result = z.object({
 const shown = z.string().transform(visibleLine);
 
 const common = {
-  wire: z.literal(wireVersion),
+  wire: z.literal(cniProtocolVersion),
   cniVersion: z.enum(supportedCniVersions),
   network: named(identifierProblem),
   pod: z.object({ namespace: shown, name: shown, uid: shown }),
@@ -69,7 +69,7 @@ const request = z.discriminatedUnion("command", [
 
 /**
  * What came over the socket as a CniRequest, or the CNI error that names the path, what was found and what would
- * be right: code 1 for another wire or CNI version, 4 for what the runtime puts in its environment, 7 for what
+ * be right: code 1 for another protocol or CNI version, 4 for what the runtime puts in its environment, 7 for what
  * stands in its configuration, 6 otherwise.
  */
 export function parseRequest(frame: unknown): Parsed<CniRequest> {
@@ -83,7 +83,7 @@ export function parseRequest(frame: unknown): Parsed<CniRequest> {
   return refused(
     codeOf(first),
     problems.slice(0, 5).join("; "),
-    "The request must have the shape of CniRequest, wire version 1; install the plugin and the daemon of one release.",
+    "The request must have the shape of CniRequest, protocol version 1; install the plugin and the daemon of one release.",
   );
 }
 
@@ -122,7 +122,7 @@ function expectationOf(issue: z.core.$ZodIssue): string {
     case "invalid_value":
       return issue.values.map((value) => JSON.stringify(value)).join(" or ");
     case "invalid_union":
-      return wireCommands.join(", ");
+      return cniOperations.join(", ");
     default:
       return issue.message;
   }

@@ -2,12 +2,12 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { spoolDirectory, spoolFileName } from "../../src/protocol/runtime-files.ts";
+import { cniClient, exchange } from "../support/cni-client.ts";
 import { cniRequest } from "../support/cni-requests.ts";
 import { startCniStack } from "../support/cni-stack.ts";
 import { fakePodNetwork } from "../support/kernel/fake-pod-network.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
-import { exchange, wireClient } from "../support/wire-client.ts";
 
 async function openStack(settings: Parameters<typeof startCniStack>[2] = {}) {
   const kernel = fakePodNetwork();
@@ -51,7 +51,7 @@ test("a client that dies in the middle of its ADD leaves nothing behind", async 
   const { path, open, kernel, counts, running } = await openStack();
   await open();
   const go = kernel.holdUp("attach");
-  const client = wireClient(path);
+  const client = cniClient(path);
   client.send(`${JSON.stringify(cniRequest("ADD", "c1"))}\n`);
   await until(() => kernel.calls.some((line) => line.startsWith("attach")), "the kernel call");
   client.leave();
@@ -107,7 +107,7 @@ test("a storm of ADD, DEL, CHECK, deaths and kernel errors never gives an addres
       kernel.failNext("attach", { code: "KERNEL_REFUSED", errno: "EBUSY", operation: "x", text: "" });
     if (what === 1) kernel.failNext("detach", { code: "CLOSED" });
     if (what === 2) {
-      const client = wireClient(path);
+      const client = cniClient(path);
       client.send(`${JSON.stringify(cniRequest("ADD", id))}\n`);
       for (let turn = pick(4); turn > 0; turn -= 1) await new Promise(setImmediate);
       client.leave();

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { greetPeers } from "../../src/actors/greet-peers.ts";
+import { greetPeers } from "../../src/actors/tailnet/greet-peers.ts";
 
 const forEver = new AbortController().signal;
 const answer = { latencyMs: 1, direct: true };

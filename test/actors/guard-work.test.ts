@@ -126,19 +126,19 @@ describe("the guard's work", () => {
   test.each([
     { fails: { firewall: true }, refused: ["node.firewall"] },
     { fails: { route: true }, refused: ["node.unreachable", "node.tailnetUnreachable"] },
-  ])("what cannot be mended ($refused) does not keep the rest from it", async ({ fails, refused }) => {
+  ])("what cannot be repaired ($refused) does not keep the rest from it", async ({ fails, refused }) => {
     const { ports, log } = notingPorts([], fails);
     const outcome = await repairInvariants(ports, settings, { ...nodeOnly, leave: [] });
     expect(outcome.refused.map(({ invariant }) => invariant)).toEqual(refused);
-    expect(outcome.mended).toContain("node.supernetRule");
-    expect(outcome.mended).not.toContain(refused[0]);
+    expect(outcome.repaired).toContain("node.supernetRule");
+    expect(outcome.repaired).not.toContain(refused[0]);
     expect(log).toContain("node rule.add");
   });
 
   test("what is to be left is left", async () => {
     const { ports, log } = notingPorts();
     const outcome = await repairInvariants(ports, settings, { ...nodeOnly, leave: ["node.firewall"] });
-    expect(outcome.mended).not.toContain("node.firewall");
+    expect(outcome.repaired).not.toContain("node.firewall");
     expect(log).not.toContain("node nft");
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createActor, toPromise } from "xstate";
-import { routeActors } from "../../src/actors/route-actors.ts";
+import { routeActors } from "../../src/actors/tailnet/route-actors.ts";
 import type { KernelOperation, KernelRoute } from "../../src/domain/kernel/kernel-state.ts";
 
 function route(destination: string, changes: Partial<KernelRoute> = {}): KernelRoute {

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createActor } from "xstate";
-import { wireActors } from "../../src/actors/wire-actors.ts";
+import { wireActors } from "../../src/actors/tailnet/wire-actors.ts";
 import type { ServedRoutes } from "../../src/domain/tailnet/believed-prefixes.ts";
 import { nobodyBelieved } from "../../src/domain/tailnet/believed-prefixes.ts";
 import type { AllowlistHost } from "../../src/ports/allowlist.ts";

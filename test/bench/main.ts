@@ -13,6 +13,7 @@ import {
   type Bench,
   benchAddAndDel,
   benchPodsAgainstTailnet,
+  benchRecorder,
   benchRestarts,
   benchRestores,
   benchRss,
@@ -70,7 +71,10 @@ async function main(argv: readonly string[]): Promise<number> {
 async function runParts(options: Options, progress: Progress): Promise<Findings> {
   const wanted = labParts.filter(({ parts }) => parts.some((part) => options.only.includes(part)));
   let findings = nothing;
-  // First, while the machine is quiet: it needs no lab.
+  // First, while the machine is quiet: they need no lab.
+  if (options.only.includes("recorder")) {
+    findings = merged(findings, await attempt("recorder", () => benchRecorder(progress)));
+  }
   if (options.only.includes("stub")) {
     findings = merged(findings, await attempt("stub", () => benchStubAlone(progress)));
   }

@@ -18,6 +18,7 @@ import { benchIdle } from "./daemon/rss-bench.ts";
 import { benchStart } from "./daemon/start-bench.ts";
 import { benchDatapath, type PathSample } from "./datapath/datapath-bench.ts";
 import { pathsBetween, requireDirect } from "./datapath/lab-paths.ts";
+import { recorderCost } from "./observing/recorder-cost.ts";
 import type { Options } from "./options.ts";
 import type { Metrics } from "./report/bars.ts";
 import type { Findings } from "./report/report.ts";
@@ -127,6 +128,17 @@ export async function benchRestarts({ lab, options, progress }: Bench): Promise<
       restartPacketsLost: measured(samples.map(({ pings }) => pings.lost)),
     },
     raw: { restarts: samples },
+  };
+}
+
+/** What the flight recorder costs; it needs no lab. */
+export async function benchRecorder(progress: Progress): Promise<PartFindings> {
+  progress("Filling flight recorders");
+  const cost = await recorderCost();
+  const { nsPerEntry, bytes } = cost;
+  return {
+    metrics: { recorderNs: measured([nsPerEntry]), recorderMb: measured([bytes / 1e6]) },
+    raw: { recorder: cost },
   };
 }
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { buildDaemon } from "../../deploy/build.ts";
 import { browserNeeds } from "../e2e/support/chromium.ts";
 import { ensurePackages, type Needs } from "../lab/build/debian-packages.ts";
+import { ensurePrometheus } from "../lab/build/prometheus-tool.ts";
 import { ensureTools } from "../lab/build/tools.ts";
 import type { Progress } from "../lab/progress.ts";
 import { root } from "./checks.ts";
@@ -28,6 +29,7 @@ export async function prepareTests(
   const wholeProduct = names.length === 0 || names.some((name) => /e2e|test\/deploy/.test(name));
   if (!wholeProduct) return {};
   await ensurePackages(progress, singleNeeds);
+  await ensurePrometheus(progress);
   const bundle = join(root, "node_modules", ".cache", "lab-bundle");
   await buildDaemon(bundle);
   const kubernetes = { network: "chart", proxyMode: "nftables" } as const;

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { wireCommands } from "../../src/protocol/wire-types.ts";
+import { cniOperations } from "../../src/protocol/cni-protocol.ts";
 
 /** No NUL: the kernel cannot put one into an environment. */
 const text = fc.string({ unit: "binary", maxLength: 20 }).map((value) => value.replaceAll("\0", ""));
@@ -12,7 +12,7 @@ const argument = fc.oneof(
 /** Environments of a call: every variable absent, right, nearly right or anything. `netns` is one that is usable. */
 export function arbitraryEnvironment(netns: string): fc.Arbitrary<Record<string, string>> {
   const variables = {
-    CNI_COMMAND: fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...wireCommands, "VERSION") }, text),
+    CNI_COMMAND: fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...cniOperations, "VERSION") }, text),
     CNI_CONTAINERID: fc.oneof({ weight: 3, arbitrary: fc.constant("c1") }, name, text),
     CNI_NETNS: fc.oneof(
       { weight: 3, arbitrary: fc.constant(netns) },

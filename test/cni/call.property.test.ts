@@ -4,7 +4,7 @@ import { answerCall } from "../../cni/call.ts";
 import { parseEnvironment } from "../../cni/environment.ts";
 import { decodeConfig, parseNetworkConfig } from "../../cni/network-config.ts";
 import type { Outcome } from "../../cni/result.ts";
-import { supportedCniVersions, wireCommands } from "../../src/protocol/wire-types.ts";
+import { cniOperations, supportedCniVersions } from "../../src/protocol/cni-protocol.ts";
 import { arbitraryEnvironment, arbitraryInput, arbitraryReplyLine } from "./arbitrary-call.ts";
 import { fakePlatform } from "./fake-platform.ts";
 
@@ -94,7 +94,7 @@ describe("the environment", () => {
 describe("the network configuration", () => {
   it("is one, or code 1, 6 or 7", () => {
     fc.assert(
-      fc.property(arbitraryInput(socketPath), fc.constantFrom(...wireCommands), (text, command) => {
+      fc.property(arbitraryInput(socketPath), fc.constantFrom(...cniOperations), (text, command) => {
         const decoded = decodeConfig(text);
         const config = decoded.ok ? parseNetworkConfig(decoded.value, command) : decoded;
         if (!config.ok) expect([1, 6, 7]).toContain(config.failure.code);

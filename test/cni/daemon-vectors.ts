@@ -38,12 +38,12 @@ export function daemonVectors(netns: string): readonly CallVector[] {
       expected: { code: 6, cniVersion: "1.0.0", says: ["answer"] },
     },
     {
-      title: "a daemon of another wire version is code 1",
+      title: "a daemon of another protocol version is code 1",
       env: add,
       stdin: v100,
       daemon: { kind: "sends", bytes: '{"wire":2,"ok":true}\n' },
       request: { ...attachment, command: "ADD", cniVersion: "1.0.0" },
-      expected: { code: 1, cniVersion: "1.0.0", says: ["wire version 2"] },
+      expected: { code: 1, cniVersion: "1.0.0", says: ["protocol version 2"] },
     },
     {
       title: "a CHECK that the daemon drops is code 11",
@@ -51,7 +51,7 @@ export function daemonVectors(netns: string): readonly CallVector[] {
       stdin: { ...v110, prevResult: result },
       daemon: { kind: "closes" },
       request: { ...attachment, command: "CHECK", cniVersion: "1.1.0", prevResult: result },
-      expected: { code: 11, cniVersion: "1.1.0", says: ["went away"] },
+      expected: { code: 11, cniVersion: "1.1.0", says: ["closed the connection"] },
     },
     {
       title: "a GC without a daemon is code 11",

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { CniRequest } from "../../src/protocol/wire-types.ts";
+import type { CniRequest } from "../../src/protocol/cni-protocol.ts";
 import type { CallVector } from "./call-vector.ts";
 
 /** What one run of the stub's core left behind, in QuickJS or in Node. */

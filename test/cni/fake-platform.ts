@@ -1,5 +1,5 @@
 import type { Exchanged, Input, NetnsKind, Platform } from "../../cni/platform.ts";
-import type { CniRequest } from "../../src/protocol/wire-types.ts";
+import type { CniRequest } from "../../src/protocol/cni-protocol.ts";
 import { type DaemonScript, react } from "./scripted-daemon.ts";
 
 /** A stub's system in memory; time passes only in `sleep` and in an exchange that is not answered. */

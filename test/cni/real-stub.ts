@@ -3,7 +3,7 @@ import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CniRequest } from "../../src/protocol/wire-types.ts";
+import type { CniRequest } from "../../src/protocol/cni-protocol.ts";
 import { type DaemonScript, react } from "./scripted-daemon.ts";
 
 /** How one run of the ELF ended. */

@@ -1,8 +1,8 @@
+import type { CniReply, CniRequest } from "../../src/protocol/cni-protocol.ts";
 import { createFrameDecoder } from "../../src/protocol/frame-decoder.ts";
 import { encodeFrame } from "../../src/protocol/frames.ts";
 import { failureReply } from "../../src/protocol/reply.ts";
 import { parseRequest } from "../../src/protocol/request-schema.ts";
-import type { CniReply, CniRequest } from "../../src/protocol/wire-types.ts";
 
 /** How the other end of the socket behaves in one test. */
 export type DaemonScript =

@@ -1,4 +1,4 @@
-import type { CniResult } from "../../src/protocol/wire-types.ts";
+import type { CniResult } from "../../src/protocol/cni-protocol.ts";
 import type { DaemonScript } from "./scripted-daemon.ts";
 
 /** Paths that are no usable network namespace, on any Linux. */

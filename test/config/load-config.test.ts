@@ -42,6 +42,7 @@ describe("a valid configuration", () => {
     expect(config.monitoring).toEqual({
       address: "127.0.0.1",
       port: 9797,
+      podNetwork: false,
       podNameLabel: false,
       inspector: false,
     });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { renderManifests } from "../../deploy/manifests/render.ts";
-import { restoreAddresses } from "../../src/actors/restore-addresses.ts";
+import { restoreAddresses } from "../../src/actors/kubernetes/restore-addresses.ts";
 import { type ApiCall, createApiTransport } from "../../src/adapters/kubernetes/api-transport.ts";
 import { nodeConfigReader } from "../../src/adapters/kubernetes/kube-config.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes/kubernetes-client.ts";
@@ -301,7 +301,7 @@ test.each([
   ["http", true],
   ["https", false],
 ])(
-  "whoever installs with approval api is warned of an admin key in clear: %s, %s",
+  "whoever installs with approval api is warned of an unencrypted admin key: %s, %s",
   async (scheme, warned) => {
     const values = {
       "headscale.url": `${scheme}://h.example`,
@@ -318,6 +318,6 @@ test.each([
       ...Object.entries(values).map(([path, value]) => `--set-string=${path}=${value}`),
     ]);
     expect(notes).toContain("HeadCNI is being installed");
-    expect(notes.includes("a full admin key of Headscale in clear")).toBe(warned);
+    expect(notes.includes("a full admin key of Headscale unencrypted")).toBe(warned);
   },
 );

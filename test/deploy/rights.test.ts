@@ -109,7 +109,7 @@ const daemonCalls: { readonly [Method in keyof Kubernetes]: (api: Kubernetes) =>
   },
   setNetworkCondition: (api) =>
     api.setNetworkCondition({ status: "False", reason: "HeadcniServes", message: "" }, signal),
-  publishTailnetNode: (api) => api.publishTailnetNode("n1", signal),
+  publishIdentity: (api) => api.publishIdentity({ nodeId: "7", metricsAt: "" }, signal),
   writeAddresses: (api) => {
     const none = { addresses: [], replaced: null };
     return api.writeAddresses({ ...none, annotated: true, uninitializedAt: -1 }, none, signal);

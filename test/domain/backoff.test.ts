@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 
-const range = { firstMs: 1000, mostMs: 60_000 };
+const range = { firstMs: 1000, maxMs: 60_000 };
 
 test("each wait lies between half and the whole of the doubled first wait, up to the most", () => {
   fc.assert(

@@ -91,9 +91,7 @@ test(
       untilRings(node(), "HeadcniHeadscaleRefused", { severity: "critical", machine: "headscale" }),
       untilRings(node(), "HeadcniRouteNotApproved", { severity: "critical", machine: "ownRoute" }),
     ]);
-    expect(refused.annotations["summary"]).toContain(
-      "Headscale does not take the API key: headscale on 127.0.0.1",
-    );
+    expect(refused.annotations["summary"]).toContain("Headscale rejects the API key: headscale on 127.0.0.1");
     expect(refused.annotations["summary"]).toContain(" is in refused, for more than 30 s");
     expect(refused.annotations["description"]).toContain("replace the key file");
     expect(unapproved.annotations["summary"]).toMatch(/is in awaitingApproval\.\w+/);
@@ -172,13 +170,13 @@ test(
   async () => {
     onTestFinished(() => startService(lab(), { name: "headscale" }));
     await killService(lab(), { name: "headscale" });
-    const away = await untilRings(node(), "HeadcniHeadscaleAway", {
+    const away = await untilRings(node(), "HeadcniHeadscaleUnreachable", {
       machine: "headscale",
       severity: "warning",
     });
-    expect(away.annotations["description"]).toContain("Headscale is away; what runs keeps running");
+    expect(away.annotations["description"]).toContain("Headscale is unreachable; running pods keep working");
     await startService(lab(), { name: "headscale" });
-    await untilSilent(node(), ["HeadcniHeadscaleAway"]);
+    await untilSilent(node(), ["HeadcniHeadscaleUnreachable"]);
   },
   minutes(6),
 );
@@ -257,7 +255,7 @@ test(
       { summary: /has been in open\.looking for / },
     );
     await resumeService(lab(), tailscaled);
-    expect(conflict.annotations["summary"]).toContain(`the prefix ${slice} is announced by somebody`);
+    expect(conflict.annotations["summary"]).toContain(`the wrong machine announces the prefix ${slice}`);
     expect(errors.annotations["summary"]).toContain("IFNAME_TAKEN on 127.0.0.1");
     expect(stuck.annotations["summary"]).toMatch(
       /tailnetFeed on 127\.0\.0\.1:\d+ has been in open\.looking for /,
@@ -382,9 +380,9 @@ test(
   async () => {
     await evaluateInDaemon(lab(), node(), observerFault);
     const disabled = await untilRings(node(), "HeadcniObserverDisabled", { severity: "warning" });
-    expect(disabled.annotations["summary"]).toContain("no longer watches its machines");
+    expect(disabled.annotations["summary"]).toContain("no longer observes its machines");
     expect(await readFile(node().logFile, "utf8")).toContain("a fault made by the test");
-    // Pods are served as before, and a restart mends it: what its page says.
+    // Pods are served as before, and a restart repairs it: what its page says.
     await addPod(lab(), "n1", "unobserved");
     await deletePod(lab(), "unobserved");
     await stopService(lab(), daemon);

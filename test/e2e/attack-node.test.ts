@@ -63,7 +63,7 @@ eachMode(
         );
         await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
         onTestFinished(() => void site.close());
-        const browser = await openChromium("--host-resolver-rules=MAP *.example 127.0.0.1");
+        const browser = await openChromium(["--host-resolver-rules=MAP *.example 127.0.0.1"]);
         onTestFinished(() => browser.close());
         const page = await browser.newPage();
         const target = `http://127.0.0.1:${forward.port}`;

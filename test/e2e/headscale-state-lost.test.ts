@@ -58,7 +58,7 @@ async function untilForgotten(name: string): Promise<void> {
     async () =>
       (await reasons()).some(
         (reason) =>
-          reason.includes("does not know this node any more") &&
+          reason.includes("no longer knows this node") &&
           reason.includes("refuses another login (invalid pre auth key)") &&
           reason.includes("headscale.authKeyFile"),
       ),
@@ -142,7 +142,7 @@ test(
     expect(status.stdout).toMatch(/Tailnet +login refused: invalid pre auth key/);
     expect(status.stdout).toMatch(/Headscale +answers, but does not know this node/);
     const found = await doctorOf(node);
-    expect(found("tailnet.daemon")).toContain("Headscale does not know this node any more");
+    expect(found("tailnet.daemon")).toContain("Headscale no longer knows this node");
     expect(found("tailnet.login")).toContain("on its last network map as n1");
 
     // A daemon that starts meanwhile finds the same, and new pods get their network.

@@ -16,7 +16,7 @@ import { pings } from "./support/traffic/pings.ts";
 import { metric } from "./support/views/daemon-view.ts";
 import { heldByGuard, runInX } from "./support/views/guard-view.ts";
 
-/** What must never cross the underlay in clear: any packet with a pod's address. */
+/** What must never cross the underlay unencrypted: any packet with a pod's address. */
 const podPackets = "net 10.244.0.0/16";
 /** That of HeadCNI's tailscaled, and that of an owner's. */
 const wireGuardPackets = { daemon: "udp port 41642", host: "udp port 41641" } as const;
@@ -74,7 +74,7 @@ eachMode({ nodes: 2, hostTailscaled: ["n1", "n2"] }, (lab, mode) => {
     expect(captured.filter((line) => line.includes("10.244."))).toEqual([]);
   });
 
-  test("nodes reach remote pods and pods reach remote nodes' router addresses, nothing of it in clear", async () => {
+  test("nodes reach remote pods and pods reach remote nodes' router addresses, nothing of it unencrypted", async () => {
     const capture = await captureUnderlay(lab());
     expect(await pings(node("n1"), pods.b1.address)).toBe(true);
     expect(await pings(node("n1"), pods.a1.address)).toBe(true);

@@ -1,4 +1,4 @@
-import { mostInputBytes } from "./mutate-input.ts";
+import { maxInputBytes } from "./mutate-input.ts";
 
 /** What the worker is started with. */
 export interface FuzzWork {
@@ -11,4 +11,4 @@ export interface FuzzWork {
   readonly shared: SharedArrayBuffer;
 }
 
-export const sharedBytes = 8 + 2 * mostInputBytes;
+export const sharedBytes = 8 + 2 * maxInputBytes;

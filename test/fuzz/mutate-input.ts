@@ -13,7 +13,7 @@ export function createRandom(seed: number): Random {
 }
 
 /** The longest mutant. */
-export const mostInputBytes = 64 * 1024;
+export const maxInputBytes = 64 * 1024;
 
 const bytes = [0, 1, 3, 4, 7, 0x0a, 0x1b, 0x22, 0x5c, 0x7f, 0x80, 0x9b, 0xc0, 0xed, 0xff];
 /** Numbers at which lengths and signs turn, little-endian. */
@@ -37,7 +37,7 @@ const texts = [
 export function mutateInput(input: Buffer, other: Buffer, words: readonly string[], random: Random): Buffer {
   let mutant = input;
   for (let count = 1 + random(8); count > 0; count -= 1) mutant = change(mutant, other, words, random);
-  return mutant.subarray(0, mostInputBytes);
+  return mutant.subarray(0, maxInputBytes);
 }
 
 function change(input: Buffer, other: Buffer, words: readonly string[], random: Random): Buffer {
@@ -72,7 +72,7 @@ function change(input: Buffer, other: Buffer, words: readonly string[], random: 
         input,
         at,
         0,
-        Buffer.concat(Array.from({ length: 1 << random(13) }, () => piece)).subarray(0, mostInputBytes),
+        Buffer.concat(Array.from({ length: 1 << random(13) }, () => piece)).subarray(0, maxInputBytes),
       );
     }
     default:

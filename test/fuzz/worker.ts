@@ -5,7 +5,7 @@ import { createRandom, mutateInput } from "./mutate-input.ts";
 import { targets } from "./targets.ts";
 
 /** Inputs that led to new words; the oldest corpus is never forgotten. */
-const mostNews = 2000;
+const maxNews = 2000;
 
 /** Reads the corpus, then mutants of it until its time or their number is over. Gives why an input is a fault; undefined without one. */
 async function work({ target: name, seed, inputs, seconds, shared }: FuzzWork): Promise<string | undefined> {
@@ -25,7 +25,7 @@ async function work({ target: name, seed, inputs, seconds, shared }: FuzzWork): 
     Atomics.add(progress, 0, 1);
     try {
       const words = await target.run(input);
-      if (!seen.has(words) && news.length < mostNews) news.push(input);
+      if (!seen.has(words) && news.length < maxNews) news.push(input);
       seen.add(words);
       return undefined;
     } catch (error) {

@@ -129,11 +129,11 @@ function nearest({ path }: Source, looks: readonly Look[], order: Order): readon
 }
 
 /** What a mutant may take at least: the process that runs the tests may have to start again. */
-const leastLimitMs = 10_000;
+const minLimitMs = 10_000;
 
 /** Runs the tests with this text of the source; ten times what they take without a mutant is an endless loop. */
 function outcomeOf({ path }: Source, text: string, looks: readonly Look[], run: TestRun): Promise<Outcome> {
-  const limitMs = Math.max(leastLimitMs, 10 * looks.reduce((sum, { ms }) => sum + ms, 0));
+  const limitMs = Math.max(minLimitMs, 10 * looks.reduce((sum, { ms }) => sum + ms, 0));
   const tests = looks.map(({ test }) => test);
   return run.run(tests, new Map([[path, text]]), limitMs);
 }

@@ -17,7 +17,7 @@ describe("a reply", () => {
     expect(parseReply(text.slice(0, -1), wantsResult)).toEqual({ ok: true, value: reply });
   });
 
-  it("of another wire version is code 1", () => {
+  it("of another protocol version is code 1", () => {
     expect(parseReply('{"wire":2,"ok":true}', false)).toMatchObject({ failure: { code: 1 } });
   });
 

@@ -21,6 +21,7 @@ export function clusterNode(
 export function ownNode(name: string, podCidrs: readonly string[], more: Partial<OwnNode> = {}): OwnNode {
   return {
     ...clusterNode(name, podCidrs),
+    metricsAt: "",
     network: null,
     addressing: {
       addresses: [

@@ -1,8 +1,8 @@
-import type { CniRequest, WireCommand } from "../../src/protocol/wire-types.ts";
+import type { CniOperation, CniRequest } from "../../src/protocol/cni-protocol.ts";
 
 /** A valid call for container `containerId`; further fields replace these. */
 export function cniRequest(
-  command: WireCommand,
+  command: CniOperation,
   containerId: string,
   more: Partial<CniRequest> = {},
 ): CniRequest {

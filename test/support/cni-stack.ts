@@ -6,7 +6,7 @@ import { cniActors } from "../../src/actors/cni-socket-actor.ts";
 import { createCniExchanges } from "../../src/adapters/unix-socket/cni-exchanges.ts";
 import type { fakePodNetwork } from "./kernel/fake-pod-network.ts";
 import { recorder } from "./machines/recorder.ts";
-import { startPods } from "./pods-desk.ts";
+import { startPods } from "./pods-harness.ts";
 import { until } from "./until.ts";
 
 /** The whole way of a CNI call over a real socket: cni, request, pods and pod machines, with a fake kernel behind them. */
@@ -15,19 +15,19 @@ export async function startCniStack(
   kernel: ReturnType<typeof fakePodNetwork>,
   settings: Parameters<typeof startPods>[1] = {},
 ) {
-  const desk = startPods(kernel, settings);
+  const harness = startPods(kernel, settings);
   const root = recorder<CniFact | CniReport>();
   const exchanges = createCniExchanges({ runtimeDir, rejected: () => undefined });
   const machine = cniMachine.provide({ actors: cniActors(exchanges, Date.now) });
   const { inspect } = settings;
   const cni = createActor(machine, {
-    input: { pods: desk.pods, health: root.ref, parent: root.ref },
+    input: { pods: harness.pods, health: root.ref, parent: root.ref },
     ...(inspect && { inspect }),
   });
   cni.start();
   await until(() => root.types().includes("cni.serving"), "the socket to listen");
   return {
-    ...desk,
+    ...harness,
     cni,
     reports: root,
     path: join(runtimeDir, "cni.sock"),

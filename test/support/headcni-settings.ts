@@ -14,12 +14,19 @@ export const settings: HeadcniSettings = {
   headscale: { authenticates: false, tags: ["tag:k8s-node"], hostnamePrefix: "", seed: "n1" },
   allowlist: null,
   readiness: { proofWanted: true, provenPrefixes: [] },
+  metricsPage: false,
   kubernetes: null,
 };
 
 /** The part of a node with Kubernetes. */
 export const kubernetes: NonNullable<HeadcniSettings["kubernetes"]> = {
-  node: { seed: "n1", configured: [], supernets: ["10.244.0.0/16"], publishesAddress: false },
+  node: {
+    seed: "n1",
+    configured: [],
+    supernets: ["10.244.0.0/16"],
+    publishesAddress: false,
+    metricsPort: null,
+  },
   podWatch: { seed: "n1", selective: false },
   serviceCidrs: { seed: "n1", remembered: ["10.96.0.0/16"] },
   policy: { seed: "n1" },

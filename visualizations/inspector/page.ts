@@ -1,16 +1,17 @@
-import type { WireActor, WireFrame } from "../../src/observe/inspector/wire.ts";
+import type { FeedActor } from "../../src/observe/inspector/feed-messages.ts";
 import type { InspectorChart } from "../inspector-charts.ts";
-import { createChartView } from "./chart-view.ts";
-import { createDetailsView } from "./details-view.ts";
-import { part, setAttributes, setText } from "./dom.ts";
-import { createEventsView } from "./events-view.ts";
-import { createHeaderView } from "./header-view.ts";
-import { handleKeys } from "./keys.ts";
-import { createModel, type View } from "./model.ts";
-import { keyOf, type Selection, seen } from "./selection.ts";
-import { createStateView } from "./state-view.ts";
-import { followStream } from "./stream.ts";
-import { createTreeView } from "./tree-view.ts";
+import { createTreeView } from "./actors/tree-view.ts";
+import { createChartView } from "./chart/chart-view.ts";
+import { createStateView } from "./chart/state-view.ts";
+import { createDetailsView } from "./details/details-view.ts";
+import { part, setAttributes, setText } from "./dom/dom.ts";
+import { createEventsView } from "./events/events-view.ts";
+import { createModel, type View } from "./model/model.ts";
+import { keyOf, type Selection, seen } from "./model/selection.ts";
+import { followStream } from "./model/stream.ts";
+import { createHeaderView } from "./top/header-view.ts";
+import { handleKeys } from "./top/keys.ts";
+import { createMomentSlider } from "./top/moment-slider.ts";
 
 /** What the event "inspector.drawn" on the document says, after each drawing. */
 export interface Drawn {
@@ -56,11 +57,21 @@ async function start(): Promise<void> {
     redraw,
   );
   const header = createHeaderView(model, redraw);
+  const slider = createMomentSlider(({ entries }, failure) => {
+    events.follow();
+    if (failure === undefined) choose({ ...selection, entry: null });
+    else {
+      const entry = entries.at(-1);
+      const tells = entry !== undefined && keyOf(entry) === failure.key;
+      choose({ key: failure.key, entry: tells ? entry : null });
+      if (tells) details.show("event");
+    }
+  });
 
   function draw(): void {
     planned = false;
     model.sweep();
-    const view = model.view();
+    const view = slider.view() ?? model.view();
     if (selection.key === "") {
       const first = firstChoice(view.actors);
       if (first !== undefined) selection = { key: first.key, entry: null };
@@ -90,15 +101,20 @@ async function start(): Promise<void> {
     pause: header.togglePause,
     zoom: chart.zoom,
     back: () => choose({ ...selection, entry: null }),
+    step: slider.step,
   });
   for (const by of ["in", "out", "fit"] as const)
     part(`zoom-${by}`, HTMLButtonElement).addEventListener("click", () => chart.zoom(by));
   for (const button of paneButtons())
     button.addEventListener("click", () => showPane(button.dataset["pane"] ?? "chart"));
   showPane("chart");
-  details.show("context");
-  followStream((frame: WireFrame) => {
-    model.apply(frame);
+  details.beginWith("context");
+  followStream((frame) => {
+    if (frame.type === "recording") {
+      slider.open(frame);
+      // It has no contexts.
+      details.beginWith("history");
+    } else model.apply(frame);
     redraw();
   }, header.streamChanged);
   // Times in states count on without anything happening.
@@ -106,7 +122,7 @@ async function start(): Promise<void> {
 }
 
 /** What a newcomer sees first: the machine at the top. */
-function firstChoice(actors: ReadonlyMap<string, WireActor>): WireActor | undefined {
+function firstChoice(actors: ReadonlyMap<string, FeedActor>): FeedActor | undefined {
   return [...actors.values()].find(({ parent }) => parent === null);
 }
 

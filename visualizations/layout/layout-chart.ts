@@ -56,12 +56,12 @@ function inRows(parts: readonly ChartLayout[]): ChartLayout {
   return bestOf(widths.map((width) => rowsOf(parts, width)));
 }
 
-/** A row ends before it would get wider than `mostWidth`. */
-function rowsOf(parts: readonly ChartLayout[], mostWidth: number): ChartLayout {
+/** A row ends before it would get wider than `maxWidth`. */
+function rowsOf(parts: readonly ChartLayout[], maxWidth: number): ChartLayout {
   let [x, y, width, height] = [0, 0, 0, 0];
   const moved: ChartLayout[] = [];
   for (const part of parts) {
-    if (x > 0 && x + part.width > mostWidth) [x, y] = [0, height];
+    if (x > 0 && x + part.width > maxWidth) [x, y] = [0, height];
     moved.push(movedBy(part, x, y));
     x += part.width;
     width = Math.max(width, x);

@@ -17,7 +17,8 @@ const httpTransient: readonly number[] = [408, 429, 502, 503, 504];
  * is a 500 with a gRPC code (2 Unknown, 13 Internal), and asking again would not help.
  */
 export function readRefusal(status: number, body: string): HeadscaleFailure {
-  if (status === 401 || status === 403) return { code: "UNAUTHORIZED" };
+  if (status === 401) return { code: "UNAUTHORIZED" };
+  if (status === 403) return { code: "FORBIDDEN" };
   if (httpTransient.includes(status)) return { code: "UNAVAILABLE", status };
   const gateway = gatewaySchema.safeParse(parseJson(body));
   if (gateway.success && grpcTransient.includes(gateway.data.code)) return { code: "UNAVAILABLE", status };

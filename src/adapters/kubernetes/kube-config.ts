@@ -138,12 +138,12 @@ function parseFile(path: string, text: string) {
     if (json !== undefined) return { json, users: parsed.data.users ?? [] };
     throw accessError(
       path,
-      "is no kubeconfig that can be used: a part of it contains itself, or has thousands of levels",
+      "is not a usable kubeconfig: a part of it contains itself, or has thousands of levels",
     );
   }
   // Names of keys only: the values are secrets.
   const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "all of it"} is wrong`);
-  throw accessError(path, `is no kubeconfig that can be used: ${[...new Set(problems)].join(", ")}`);
+  throw accessError(path, `is not a usable kubeconfig: ${[...new Set(problems)].join(", ")}`);
 }
 
 function readText(path: string): string {

@@ -44,8 +44,8 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes & { clo
     async setNetworkCondition(condition, signal) {
       await transport.call(conditionPatch(nodeName, condition, Date.now()), signal);
     },
-    async publishTailnetNode(nodeId, signal) {
-      await transport.call(identityPatch(nodeName, nodeId), signal);
+    async publishIdentity(identity, signal) {
+      await transport.call(identityPatch(nodeName, identity), signal);
     },
     async writeAddresses(seen, wanted, signal) {
       await transport.call(addressesPatch(nodeName, seen, wanted), signal);

@@ -10,7 +10,7 @@ export interface LineDecoder {
 const longestLineBytes = 16 * 1024 * 1024;
 const lineFeed = 0x0a;
 
-export function createLineDecoder(mostBytes: number = longestLineBytes): LineDecoder {
+export function createLineDecoder(maxBytes: number = longestLineBytes): LineDecoder {
   let rest: Buffer[] = [];
   let restBytes = 0;
   const take = (end: Buffer): string => {
@@ -21,8 +21,8 @@ export function createLineDecoder(mostBytes: number = longestLineBytes): LineDec
   };
   const keep = (part: Buffer) => {
     restBytes += part.length;
-    if (restBytes > mostBytes)
-      throw new KubernetesRequestError(`a line of the watch is longer than ${mostBytes} bytes`, {
+    if (restBytes > maxBytes)
+      throw new KubernetesRequestError(`a line of the watch is longer than ${maxBytes} bytes`, {
         code: "UNREADABLE",
         text: "a line without end",
       });

@@ -1,4 +1,9 @@
-import { type NetworkCondition, tailnetNodeAnnotation } from "../../domain/kubernetes/kubernetes-objects.ts";
+import {
+  metricsAnnotation,
+  type NetworkCondition,
+  type NodeIdentity,
+  tailnetNodeAnnotation,
+} from "../../domain/kubernetes/kubernetes-objects.ts";
 import {
   type NodeAddressing,
   replacedAddressesAnnotation,
@@ -20,11 +25,12 @@ export function conditionPatch(nodeName: string, condition: NetworkCondition, no
 }
 
 /**
- * Sets the annotation by which a Node says which tailnet node it is. By the status, which needs no right beyond the condition's: an update of
+ * Sets the annotations by which a Node says which tailnet node it is, and where its metrics are. By the status, which needs no right beyond the condition's: an update of
  * it keeps what it says of metadata (pkg/registry/core/node/strategy.go: nodeStatusStrategy resets `spec` alone).
  */
-export function identityPatch(nodeName: string, tailnetNodeId: string): ApiCall {
-  return statusPatch(nodeName, { metadata: { annotations: { [tailnetNodeAnnotation]: tailnetNodeId } } });
+export function identityPatch(nodeName: string, { nodeId, metricsAt }: NodeIdentity): ApiCall {
+  const annotations = { [tailnetNodeAnnotation]: nodeId, [metricsAnnotation]: metricsAt || null };
+  return statusPatch(nodeName, { metadata: { annotations } });
 }
 
 /**

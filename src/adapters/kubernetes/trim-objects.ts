@@ -2,6 +2,7 @@ import { z } from "zod";
 import { formatPrefix, readPrefix } from "../../domain/addresses/prefix.ts";
 import {
   type ClusterNode,
+  metricsAnnotation,
   mirrorOf,
   type NetworkCondition,
   type NodePod,
@@ -76,6 +77,7 @@ function trimOwnNode(value: unknown): OwnNode | undefined {
   const { annotations } = parsed.metadata;
   return {
     ...clusterNode(parsed),
+    metricsAt: annotations?.[metricsAnnotation] ?? "",
     network,
     addressing: {
       addresses: parsed.status.addresses,

@@ -23,7 +23,7 @@ export function describeRefusal(failure: KernelRefused): string {
 }
 
 /** What a failed system call means to the callers of the ports; undefined for everything that is a bug. */
-export function failureOf(error: unknown): KernelRefused | undefined {
+export function toKernelRefused(error: unknown): KernelRefused | undefined {
   if (error instanceof NetlinkError) return netlinkFailure(error);
   if (error instanceof NetlinkDecodeError)
     return { code: "KERNEL_REFUSED", errno: "EBADMSG", operation: "netlink", text: error.message };

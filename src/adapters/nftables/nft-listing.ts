@@ -93,5 +93,5 @@ function parse<T>(schema: z.ZodType<T>, value: unknown): T {
 
 function unreadable(text: string, cause: unknown): FirewallProgramError {
   const detail = { code: "UNREADABLE", program: "nft", text } as const;
-  return new FirewallProgramError(`nft's listing is not understood: ${text}`, detail, { cause });
+  return new FirewallProgramError(`nft's listing cannot be parsed: ${text}`, detail, { cause });
 }

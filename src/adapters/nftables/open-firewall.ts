@@ -15,7 +15,7 @@ import { runProgram } from "./run-program.ts";
 import { type XtablesPrograms, xtablesPrograms } from "./xtables-programs.ts";
 
 export interface FirewallOptions {
-  /** Where X is found now; the node's namespace is the process's own. */
+  /** Where the tailnet namespace is found now; the node's namespace is the process's own. */
   readonly tailnetPath: () => string;
 }
 

@@ -15,7 +15,7 @@ export interface ProgramCall {
 /** Far above what `nft` needs for 100,000 rules; a program that hangs must not hang the guard. */
 const timeoutMs = 8_000;
 /** A listing of so many rules takes some 30 MB. */
-const mostOutputBytes = 100_000_000;
+const maxOutputBytes = 100_000_000;
 
 /** Runs a program to its end and gives its stdout. Throws FirewallProgramError PROGRAM_MISSING, REFUSED or CANCELLED. */
 export async function runProgram(call: ProgramCall, signal?: AbortSignal): Promise<string> {
@@ -33,7 +33,7 @@ export async function runProgram(call: ProgramCall, signal?: AbortSignal): Promi
   // 127: nsenter or sh found its own way but not the program.
   if (error.code === "ENOENT" || (file !== program && error.code === 127))
     throw new FirewallProgramError(`${program} is not installed`, { code: "PROGRAM_MISSING", program });
-  const text = error.killed ? `gave no answer within ${timeoutMs / 1000} s` : firstLines(stderr);
+  const text = error.killed ? `did not answer within ${timeoutMs / 1000} s` : firstLines(stderr);
   throw new FirewallProgramError(`${program} refused: ${text}`, { code: "REFUSED", program, text });
 }
 
@@ -53,7 +53,7 @@ function execute(
   const { PATH = "" } = process.env;
   // nft and iptables live in sbin, which a service's PATH may lack.
   const env = { ...process.env, PATH: `${PATH}:/usr/sbin:/sbin`, LC_ALL: "C" };
-  const limits = { timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: mostOutputBytes } as const;
+  const limits = { timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: maxOutputBytes } as const;
   return new Promise((resolve) => {
     const child = execFile(
       file,

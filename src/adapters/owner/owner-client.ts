@@ -74,7 +74,7 @@ export function createOwner(options: OwnerOptions): OwnerClient {
     return pid === undefined || startTime === undefined ? undefined : { pid, startTime };
   }
   const noSocket = () =>
-    new OwnerError(`nobody answers on ${socket}: start the node's tailscaled`, {
+    new OwnerError(`nothing answers on ${socket}: start the node's tailscaled`, {
       code: "NO_SOCKET",
       path: socket,
     });
@@ -146,7 +146,7 @@ export function createOwner(options: OwnerOptions): OwnerClient {
       throw lost;
     }
     if (after.profile.id !== profile.id || !isMade(edit, after.prefs.preferences))
-      throw new OwnerError("somebody else edits the preferences of the node's tailscaled, too", {
+      throw new OwnerError("another program also edits the preferences of the node's tailscaled", {
         code: "EDIT_LOST",
       });
     await keep(profile.id, record);

@@ -32,7 +32,7 @@ export interface LocalApi {
 const headers = { Host: "local-tailscaled.sock" };
 const defaultTimeoutMs = 10_000;
 /** A status with thousands of peers is some megabytes; more is not a tailscaled. */
-const mostBytes = 64 * 1024 * 1024;
+const maxBytes = 64 * 1024 * 1024;
 
 /** HTTP over tailscaled's unix socket. */
 export function createLocalApi(socketPath: string): LocalApi {
@@ -101,7 +101,7 @@ async function collect(answer: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > mostBytes) throw new Error(`answer of more than ${mostBytes} bytes`);
+    if (size > maxBytes) throw new Error(`answer of more than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { parseAddress } from "../../domain/addresses/prefix.ts";
 
-/** The nameservers of the node, or of the container, as tailscaled's namespace X sees them. */
+/** The nameservers of the node, or of the container, as the tailnet namespace sees them. */
 export interface Nameservers {
-  /** Those that X reaches through the node, as any other address. */
+  /** Those that the tailnet namespace reaches through the node, as any other address. */
   readonly direct: readonly string[];
-  /** Those on loopback, which X has of its own: headcni-resolver forwards them. */
+  /** Those on loopback, which the tailnet namespace has of its own: headcni-resolver forwards them. */
   readonly forwarded: readonly string[];
 }
 

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 const nodeOptions = ["--optimize-for-size", "--max-semi-space-size=1"];
 
 /**
- * The command line of headcni-resolver (src/programs/resolver) for these addresses, to be run in X. `nodeDescriptor` is the descriptor on
- * which it gets the node's network namespace.
+ * The command line of headcni-resolver (src/programs/resolver) for these addresses, to be run in the tailnet namespace. `nodeDescriptor` is
+ * the descriptor on which it gets the node's network namespace.
  */
 export function resolverCommand(
   addresses: readonly string[],

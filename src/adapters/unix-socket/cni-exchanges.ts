@@ -3,10 +3,10 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { tryAgain } from "../../domain/attachment/cni-failure.ts";
 import type { CniExchangeListener, CniExchanges, OpenCniExchanges } from "../../ports/cni-exchanges.ts";
+import type { CniFailure } from "../../protocol/cni-protocol.ts";
 import { encodeFrame } from "../../protocol/frames.ts";
 import { failureReply } from "../../protocol/reply.ts";
 import { servingFile } from "../../protocol/runtime-files.ts";
-import type { CniFailure } from "../../protocol/wire-types.ts";
 import { UnixSocketError } from "./cni-exchanges-error.ts";
 import { type DeletedSpool, openDeletedSpool } from "./deleted-spool.ts";
 import { type ExchangeConnection, serveConnection } from "./exchange-connection.ts";
@@ -19,7 +19,7 @@ export interface CniExchangesOptions {
   readonly rejected: (where: string, failure: CniFailure) => void;
   /** A connection without a request ends after this time. */
   readonly idleMs?: number;
-  readonly mostConnections?: number;
+  readonly maxConnections?: number;
   /** How often the serving file is touched and the spool looked through. */
   readonly roundMs?: number;
 }
@@ -36,7 +36,7 @@ export function createCniExchanges(options: CniExchangesOptions): CniExchanges {
 }
 
 async function openExchanges(
-  { runtimeDir, rejected, idleMs = 10_000, mostConnections = 256, roundMs = 15_000 }: CniExchangesOptions,
+  { runtimeDir, rejected, idleMs = 10_000, maxConnections = 256, roundMs = 15_000 }: CniExchangesOptions,
   listener: CniExchangeListener,
   nextId: () => string,
 ): Promise<OpenCniExchanges> {
@@ -50,7 +50,7 @@ async function openExchanges(
   const serve = (socket: Socket) => {
     connections.set(socket, undefined);
     socket.on("close", () => connections.delete(socket));
-    if (connections.size > mostConnections) {
+    if (connections.size > maxConnections) {
       turnAway(socket, idleMs);
       return;
     }

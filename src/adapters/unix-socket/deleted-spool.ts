@@ -1,8 +1,8 @@
 import { type FSWatcher, mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch } from "node:fs";
 import { join } from "node:path";
+import type { CniFailure, CniRequest } from "../../protocol/cni-protocol.ts";
 import { parseRequest } from "../../protocol/request-schema.ts";
 import { isSpoolFileName, spoolDirectory, spoolFileName } from "../../protocol/runtime-files.ts";
-import type { CniFailure, CniRequest } from "../../protocol/wire-types.ts";
 import { errnoOf } from "./cni-exchanges-error.ts";
 
 export interface SpoolListener {

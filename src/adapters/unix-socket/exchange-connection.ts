@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
+import type { CniFailure, CniReply, CniRequest } from "../../protocol/cni-protocol.ts";
 import { createFrameDecoder } from "../../protocol/frame-decoder.ts";
 import { encodeFrame } from "../../protocol/frames.ts";
 import { failureReply } from "../../protocol/reply.ts";
 import { parseRequest } from "../../protocol/request-schema.ts";
-import type { CniFailure, CniReply, CniRequest } from "../../protocol/wire-types.ts";
 
 export interface ConnectionListener {
   received(request: CniRequest): void;

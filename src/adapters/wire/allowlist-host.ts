@@ -18,7 +18,8 @@ export interface AllowlistPlaces {
 }
 
 /**
- * The allowlist of the namespace that the calling thread stands in; headcni-wire's is X once it is made. `table`: as it must be then.
+ * The allowlist of the namespace that the calling thread stands in; headcni-wire's is the tailnet namespace once it is made. `table`: as it
+ * must be then.
  * `close` ends connections.
  */
 export function createAllowlistHost(

@@ -13,7 +13,7 @@ export interface FoundWire {
 }
 
 /**
- * The headcni-wire that a record speaks of, if it still is that very one and stands in the X it says. Throws WireError
+ * The headcni-wire that a record speaks of, if it still is that very one and stands in the tailnet namespace it says. Throws WireError
  * WIRE_MISSING, WIRE_UNREADABLE or WIRE_GONE.
  */
 export async function findWire(recordPath: string): Promise<FoundWire> {

@@ -24,7 +24,7 @@ const parentDescriptor = 3;
 
 /**
  * Starts tailscaled in the network namespace of the calling thread; its output goes to ours and to its own log. It ends when this
- * process does, however that ends: X must not live on with a tailscaled that nobody knows.
+ * process does, however that ends: the tailnet namespace must not live on with a tailscaled that nobody knows.
  */
 export function launchTailscaled(
   options: TailscaledOptions,

@@ -4,8 +4,8 @@ import { WireError } from "./wire-error.ts";
 import { wireRecordPath } from "./wire-record.ts";
 
 /**
- * MTU of tailscaled's interface in X as it is, in bytes. Leaves the kernel's namespace "tailnet" open. Throws WireError, TAILSCALED_AWAY
- * without such an interface, and what the kernel refuses.
+ * MTU of tailscaled's interface in the tailnet namespace as it is, in bytes. Leaves the kernel's namespace "tailnet" open. Throws
+ * WireError, TAILSCALED_AWAY without such an interface, and what the kernel refuses.
  */
 export async function readTunnelMtu(
   kernel: Pick<KernelState, "openNamespace" | "observe">,

@@ -8,9 +8,9 @@ import { findWire } from "./find-wire.ts";
 import { WireError } from "./wire-error.ts";
 import { wireRecordPath } from "./wire-record.ts";
 
-/** headcni-wire from the daemon's side: nothing of X is made here. */
+/** headcni-wire from the daemon's side: nothing of the tailnet namespace is made here. */
 export interface WireClient extends Wire, WireEnd {
-  /** Path of X as it was entered last, for programs that are run in it. */
+  /** Path of the tailnet namespace as it was entered last, for programs that are run in it. */
   path(): string;
   /** As `find`, and undefined while there is none. */
   running(): Promise<TailscaledProcess | undefined>;
@@ -34,7 +34,7 @@ export function createWireClient(kernel: Pick<KernelState, "openNamespace">, run
     await kernel.openNamespace("tailnet", path, netnsInode);
     entered = path;
     if (tailscaled !== undefined) await noteAttended(attended, tailscaled);
-    // A launcher makes one X and stands in it until it ends.
+    // A launcher makes one tailnet namespace and stands in it until it ends.
     return `${launcher.pid} ${launcher.startTime}`;
   };
   return {

@@ -53,8 +53,8 @@ export function createWireHost(
 }
 
 /**
- * Makes X and puts the calling thread, the process's main one, into it: /proc/PID/ns/net is X, and children are born there. A
- * veth of an earlier X is replaced. Gives X's inode.
+ * Makes the tailnet namespace and puts the calling thread, the process's main one, into it: /proc/PID/ns/net is it, and children are
+ * born there. A veth of an earlier one is replaced. Gives its inode.
  */
 function makeTailnetNamespace(settings: WireSettings): string {
   const libc = loadLibc();

@@ -60,7 +60,7 @@ const podListSchema = z.object({
 });
 
 export function openCluster({ target, environment, signal }: CliContext): ClusterClient {
-  const config = configReader(target, environment);
+  const config = kubectlConfigReader(target, environment);
   const transport = createApiTransport(config);
   return {
     config,
@@ -87,7 +87,7 @@ export function openCluster({ target, environment, signal }: CliContext): Cluste
       } catch (error) {
         // Those who may are told that such a request must be an upgrade.
         return error instanceof HeadcniError && error.detail.code === "FORBIDDEN"
-          ? clusterError(error, `no way to pod ${namespace}/${pod} on ${node}`)
+          ? clusterError(error, `cannot reach pod ${namespace}/${pod} on ${node}`)
           : undefined;
       }
     },
@@ -112,7 +112,7 @@ export function clusterError(error: unknown, what: string): CliError {
 }
 
 /** As kubectl finds it: the option, the files of KUBECONFIG, the one in the home directory. */
-function configReader(
+export function kubectlConfigReader(
   { kubeconfig, kubeContext }: CliContext["target"],
   environment: CliContext["environment"],
 ): KubeConfigReader {

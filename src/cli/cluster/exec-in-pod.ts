@@ -40,7 +40,7 @@ export async function execInPod(config: KubeConfig, call: ExecCall): Promise<Exe
     new Writable({
       write(chunk: Buffer, _encoding, done) {
         bytes += chunk.length;
-        if (bytes > maxBytes) ended.reject(refuse("the command's output has no end"));
+        if (bytes > maxBytes) ended.reject(refuse("the command's output is too long"));
         else chunks.push(chunk);
         done();
       },

@@ -12,8 +12,8 @@ const shells = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion 
 export function completionCommand(commands: () => readonly CliCommand[]): CliCommand {
   return {
     name: "completion",
-    summary: "a script that completes headcnictl's words in your shell",
-    arguments: [{ flags: "<shell>", summary: "for which shell", choices: Object.keys(shells) }],
+    summary: "print a completion script for your shell",
+    arguments: [{ flags: "<shell>", summary: "name of the shell", choices: Object.keys(shells) }],
     notes: [
       "bash:  headcnictl completion bash > /etc/bash_completion.d/headcnictl",
       "zsh:   headcnictl completion zsh > /usr/local/share/zsh/site-functions/_headcnictl",

@@ -5,7 +5,7 @@ import { configValidate } from "./config-validate.ts";
 
 export const configCommand: CliCommand = {
   name: "config",
-  summary: "the daemon's configuration: show, validate, explain",
+  summary: "show, validate and explain the daemon's configuration",
   synonyms: ["configuration", "settings"],
   subcommands: [configShow, configValidate, configExplain],
 };

@@ -24,9 +24,9 @@ export interface ExplainedKey {
 export const configExplain: CliCommand = documentCommand({
   kind: "ConfigKeys",
   name: "explain",
-  summary: "what a key means, what it may be, and what a change of it needs",
+  summary: "explain a key: its meaning, its values, and what a change needs",
   synonyms: ["describe", "doc", "help"],
-  arguments: [{ flags: "[key]", summary: "a key or a section, for example network.mtu; without it all" }],
+  arguments: [{ flags: "[key]", summary: "a key or a section, for example network.mtu (default: all)" }],
   collect: async ({ words: [wanted] }) => {
     const { keys, sections } = createKeyCatalogue();
     const found = keys.filter(

@@ -8,8 +8,8 @@ import { effectiveConfig } from "./effective-config.ts";
 export const configShow: CliCommand = documentCommand({
   kind: "Config",
   name: "show",
-  summary: "every key with its value and where it comes from; secrets are hidden",
-  options: [{ flags: "--changed", summary: "only what is not a default" }],
+  summary: "show every key with its value and its source; secrets are hidden",
+  options: [{ flags: "--changed", summary: "only values that are not the default" }],
   collect: async ({ context, options }) => {
     const { configFile } = context.target;
     const catalogue = createKeyCatalogue();

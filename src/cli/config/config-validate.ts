@@ -7,7 +7,7 @@ import { wrapText } from "../output/table.ts";
 export const configValidate: CliCommand = documentCommand({
   kind: "ConfigValidation",
   name: "validate",
-  summary: "whether the daemon would start with this configuration",
+  summary: "check whether the daemon would start with this configuration",
   synonyms: ["check", "lint", "test"],
   arguments: [{ flags: "[file]", summary: "instead of --config" }],
   notes: "Exit code 1 if it would not. HEADCNI_* variables count, as they do for the daemon.",

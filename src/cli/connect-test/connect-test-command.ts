@@ -21,7 +21,7 @@ const defaultSeconds = "1";
 
 export const connectTestCommand: CliCommand = {
   name: "connect-test",
-  summary: "tests the way from this node's pods to all other nodes, or between all nodes with --via",
+  summary: "test the path from this node's pods to all other nodes, or between all nodes with --via",
   synonyms: ["ping", "connectivity", "connecttest"],
   options: [
     {
@@ -30,19 +30,19 @@ export const connectTestCommand: CliCommand = {
     },
     {
       flags: "--from <node>",
-      summary: "with --via: begin at this node, so that the command may run anywhere",
+      summary: "with --via: begin at this node, so that the command can run anywhere",
     },
     { flags: "--seconds <number>", summary: `TCP time for each pair (default ${defaultSeconds}, 0: none)` },
     {
       flags: "--family <family>",
-      summary: "tests IPv4 or IPv6 only (default: each that pods have)",
+      summary: "test IPv4 or IPv6 only (default: each that pods have)",
       choices: ["4", "6"],
     },
-    { flags: "--agent", summary: "answers another headcnictl on stdin and stdout" },
+    { flags: "--agent", summary: "serve another headcnictl on stdin and stdout" },
   ],
   notes: [
     "Run it as root on a node. It attaches a pod of its own with the real plugin, sends echoes of 64 bytes and of the pods' full",
-    "size, which nobody may cut, and detaches it again. With --via every other node does the same, all ordered pairs are",
+    "size, which must not be fragmented, and detaches it again. With --via every other node does the same, all ordered pairs are",
     "tested, and TCP is measured from pod to pod. Exit code 1 if a way fails.",
   ].join("\n"),
   run: async (call) => (call.options["agent"] === true ? await runAgent(call) : await runTest(call)),

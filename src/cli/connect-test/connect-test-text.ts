@@ -3,7 +3,7 @@ import { formatTable, labelledText } from "../output/table.ts";
 import type { ConnectTestDocument, ConnectTestPair } from "./connect-test-document.ts";
 import type { Echo } from "./diagnose/observation.ts";
 
-/** A row for each pair, then every trouble in full: which stretch of the way, why, and what to do. */
+/** A row for each pair, then every problem in full: which stretch of the way, why, and what to do. */
 export function connectTestText({ pairs, absent, fullBytes }: ConnectTestDocument, paper: Paper): string {
   const { style, width } = paper;
   const paint = { ok: style.good, note: style.warn, fail: style.bad };
@@ -21,8 +21,8 @@ export function connectTestText({ pairs, absent, fullBytes }: ConnectTestDocumen
     pair.megabitsPerSecond === null ? "-" : `${pair.megabitsPerSecond} Mbit/s`,
     paint[pair.result](pair.result === "fail" ? `FAIL: ${pair.hop}` : pair.result),
   ]);
-  const troubles = distinct(pairs.filter(({ result }) => result !== "ok"));
-  const told = troubles.flatMap(({ from, to, family, result, hop, where, reason, todo }) => [
+  const problems = distinct(pairs.filter(({ result }) => result !== "ok"));
+  const told = problems.flatMap(({ from, to, family, result, hop, where, reason, todo }) => [
     "",
     `${paint[result](result === "fail" ? "FAIL" : "note")}  ${from} -> ${to}${ifMixed(` over IPv${family}`).join("")}${hop === "" ? "" : `: ${hop}${where === "both" ? "" : ` (${where})`}`}`,
     ...labelledText("      why   ", reason, width),
@@ -66,7 +66,7 @@ function proven(pairs: readonly ConnectTestPair[], fullBytes: number): string {
   ].join(", ");
 }
 
-/** One trouble of a node shows on each way that leads through it: told once. */
+/** One problem of a node shows on each way that leads through it: told once. */
 function distinct(pairs: readonly ConnectTestPair[]): readonly ConnectTestPair[] {
   return pairs.filter((pair, index) => pairs.findIndex((other) => other.reason === pair.reason) === index);
 }

@@ -29,12 +29,13 @@ const options: readonly CliWord[] = [
 
 export const diagnosticsCommand: CliCommand = {
   name: "diagnostics",
-  summary: "one archive of all that helps to find a fault, without secrets",
+  summary: "collect all that helps to find a fault in one archive, without secrets",
   synonyms: ["bundle", "support", "dump", "sosreport", "support-bundle"],
   options,
   notes: [
-    "In it: status, machines, traces, logs, metrics, configuration, doctor's findings, links, addresses,",
-    "routes, rules and nftables of the node and of the tailnet namespace, tailscaled's status.",
+    "In it: status, machines, traces, the last minutes of all machines (headcnictl replay shows them), logs,",
+    "metrics, configuration, doctor's findings, links, addresses, routes, rules and nftables of the node and",
+    "of the tailnet namespace, tailscaled's status.",
     "Keys, tokens and private keys are removed, by their shape and by their value. Changes nothing on the node.",
   ].join("\n"),
   run: runDiagnostics,
@@ -87,7 +88,7 @@ function bundleLines({ node, files, missing }: NodeBundle, { style }: Paper): re
   ];
 }
 
-/** One part after another: a node in trouble needs no further load. */
+/** One part after another: a node with a problem needs no further load. */
 async function gather(call: CliCall): Promise<NodeBundle> {
   const { context } = call;
   const examined = examineConfig({
@@ -130,6 +131,6 @@ function bundleOf({ node, document, error }: NodeAnswer): NodeBundle {
   return {
     node,
     files: [],
-    missing: [{ path: "everything", why: error?.message ?? "the answer is not understood" }],
+    missing: [{ path: "everything", why: error?.message ?? "the answer cannot be parsed" }],
   };
 }

@@ -6,15 +6,19 @@ import { createLocalApi } from "../../adapters/tailscale/local-api.ts";
 import { findWire } from "../../adapters/wire/find-wire.ts";
 import { wireRecordPath } from "../../adapters/wire/wire-record.ts";
 import { version } from "../../protocol/version.ts";
+import { CliError } from "../cli-error.ts";
 import type { CliCall, CliCommand } from "../command.ts";
 import { configShow } from "../config/config-show.ts";
 import { configValidate } from "../config/config-validate.ts";
+import type { DaemonClient } from "../daemon-client.ts";
 import { doctorCommand } from "../doctor/doctor-command.ts";
 import { logsCommand } from "../logs/logs-command.ts";
 import { machinesCommand } from "../machines/machines-command.ts";
 import { askHelper } from "../program-commands.ts";
 import { statusCommand } from "../status/status-command.ts";
 import { traceCommand } from "../trace/trace-command.ts";
+import { wireClient } from "../wire-client.ts";
+import { recordingFiles } from "./recording-files.ts";
 
 /** A file of the bundle, made when its turn comes; what it throws becomes a line of the manifest. */
 export interface PlannedFile {
@@ -28,6 +32,8 @@ export const plannedFiles: readonly PlannedFile[] = [
   { path: "status.json", make: (call) => answerOf(statusCommand, call) },
   { path: "machines.json", make: (call) => answerOf(machinesCommand, call) },
   { path: "trace.json", make: (call) => answerOf(traceCommand, call) },
+  { path: recordingFiles.daemon, make: ({ context }) => recordingOf(context.daemon) },
+  { path: recordingFiles.wire, make: ({ context }) => recordingOf(wireClient(context.daemon)) },
   { path: "healthz.json", make: (call) => page(call, "/healthz") },
   { path: "ready.json", make: (call) => page(call, "/ready") },
   { path: "metrics.txt", make: (call) => page(call, "/metrics") },
@@ -66,6 +72,16 @@ async function page({ context }: CliCall, path: string): Promise<string> {
   return (await context.daemon.get(path)).body;
 }
 
+/** What the flight recorder of a program holds. */
+async function recordingOf(program: DaemonClient): Promise<string> {
+  const { status, body } = await program.get("/debug/recording");
+  if (status === 200) return body;
+  throw new CliError(
+    "NOT_FOUND",
+    `this program keeps no recording (status ${status}): is it of an earlier release?`,
+  );
+}
+
 async function versions() {
   const read = (file: string) => readFile(file, "utf8").catch(() => "");
   const osName = /^PRETTY_NAME="?([^"\n]*)/m.exec(await read("/etc/os-release"))?.[1] ?? "unknown";
@@ -78,7 +94,7 @@ async function versions() {
   };
 }
 
-/** Where X can be entered. Throws WireError while headcni-wire does not run. */
+/** Where the tailnet namespace can be entered. Throws WireError while headcni-wire does not run. */
 async function tailnetNetns({ context }: CliCall): Promise<string> {
   const { launcher } = await findWire(wireRecordPath(dirname(context.target.socketPath)));
   return `/proc/${launcher.pid}/ns/net`;

@@ -20,10 +20,10 @@ import { runKernelTrials } from "./read/run-kernel-trials.ts";
 export const doctorCommand: CliCommand = documentCommand({
   kind: "Doctor",
   name: "doctor",
-  summary: "checks what HeadCNI needs, before an install and on a running node; changes nothing",
+  summary: "check what HeadCNI needs, before an install and on a running node; change nothing",
   synonyms: ["check", "preflight", "verify"],
   options: [
-    { flags: "--all", summary: "every check, also those that are well" },
+    { flags: "--all", summary: "show every check, also those that pass" },
     { flags: "--api-key-file <file>", summary: "a Headscale API key, to check keys, policy and routes too" },
     { flags: "--headscale-url <url>", summary: "instead of headscale.url of the configuration" },
     { flags: "--pod-cidr <prefix>", summary: "instead of network.podCIDR of the configuration" },

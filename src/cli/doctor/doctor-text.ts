@@ -20,7 +20,7 @@ const marks: Readonly<Record<CheckResult, string>> = { ok: "ok", warn: "note", f
 const markWidth = 6;
 
 export interface DoctorTextOptions extends Paper {
-  /** Also shows what is well in full; otherwise a group without trouble takes one line. */
+  /** Also shows what is well in full; otherwise a group without a problem takes one line. */
   readonly all: boolean;
 }
 

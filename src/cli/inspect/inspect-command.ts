@@ -1,32 +1,31 @@
 import { connect, type Socket } from "node:net";
-import { dirname } from "node:path";
-import { runtimePaths } from "../../config/runtime-paths.ts";
 import { stayMinutes } from "../../observe/inspector/stay-minutes.ts";
 import { CliError } from "../cli-error.ts";
 import { askNodes, asksCluster, type NodeAnswer } from "../cluster/ask-nodes.ts";
 import type { CliCall, CliCommand } from "../command.ts";
-import { createDaemonClient, type DaemonClient } from "../daemon-client.ts";
+import type { DaemonClient } from "../daemon-client.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { wholeNumber } from "../options/option-values.ts";
 import { printDocument } from "../output/document.ts";
 import { untilAborted } from "../until-aborted.ts";
+import { wireClient } from "../wire-client.ts";
 import { inspectNode } from "./inspect-node.ts";
-import { mostConnections, openListener } from "./local-listener.ts";
+import { maxConnections, openListener } from "./local-listener.ts";
 
-const { least, most, usual } = stayMinutes;
+const { min, max, usual } = stayMinutes;
 const options: NonNullable<CliCommand["options"]> = [
   { flags: "--port <port>", summary: "local port (default: any free one)" },
   {
     flags: "--minutes <count>",
-    summary: `how long the inspector stays on at most, ${least} to ${most} (default ${usual})`,
+    summary: `how long the inspector stays on at most, ${min} to ${max} (default ${usual})`,
   },
-  { flags: "--wire", summary: "of headcni-wire on this node instead of the daemon" },
-  { flags: "--on", summary: "only switches it on, says until when, and ends" },
+  { flags: "--wire", summary: "inspect headcni-wire on this node instead of the daemon" },
+  { flags: "--on", summary: "switch it on, print until when, and exit" },
 ];
 
 export const inspectCommand: CliCommand = {
   name: "inspect",
-  summary: "opens a way to the daemon's inspector page and prints its address",
+  summary: "open the daemon's inspector page and print its address",
   synonyms: ["inspector", "open", "ui", "web"],
   options,
   notes: [
@@ -41,8 +40,8 @@ export const inspectCommand: CliCommand = {
 async function runInspect(call: CliCall): Promise<ExitCode> {
   const { context, options: given } = call;
   const port = wholeNumber("--port", given["port"] ?? 0, [0, 65_535]);
-  wholeNumber("--minutes", given["minutes"] ?? usual, [least, most]);
-  const refused = warnOnce(context, `more than ${mostConnections} connections at once: one was refused`);
+  wholeNumber("--minutes", given["minutes"] ?? usual, [min, max]);
+  const refused = warnOnce(context, `more than ${maxConnections} connections at once: one was refused`);
   const print = (about: {
     readonly url?: string;
     readonly until?: string | null;
@@ -66,12 +65,7 @@ async function runInspect(call: CliCall): Promise<ExitCode> {
     return exitCodes.ok;
   }
   const { daemon } = context;
-  const program =
-    given["wire"] === true
-      ? createDaemonClient(
-          runtimePaths({ runtimeDir: dirname(daemon.socketPath), stateDir: "" }).wireHttpSocket,
-        )
-      : daemon;
+  const program = given["wire"] === true ? wireClient(daemon) : daemon;
   const until = await switchOn(program, given["minutes"]);
   if (given["on"] === true) {
     print({ until });

@@ -20,7 +20,7 @@ export interface ListenerOptions {
 }
 
 /** A browser opens six to one address; the page needs one for its stream and one more for what it asks. */
-export const mostConnections = 8;
+export const maxConnections = 8;
 
 /** Throws CliError when the port cannot be opened. */
 export async function openListener({ port, carry, refused }: ListenerOptions): Promise<LocalListener> {
@@ -32,7 +32,7 @@ export async function openListener({ port, carry, refused }: ListenerOptions): P
     incoming.on("error", () => incoming.destroy());
     carry(incoming);
   });
-  server.maxConnections = mostConnections;
+  server.maxConnections = maxConnections;
   server.on("drop", refused);
   const close = () => {
     server.close();

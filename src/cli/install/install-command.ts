@@ -29,12 +29,12 @@ const pollMs = 500;
 export const installCommand: CliCommand = documentCommand({
   kind: "Install",
   name: "install",
-  summary: "puts HeadCNI on this node: the CNI plugin, and the daemon and what goes before it as services",
+  summary: "install HeadCNI on this node: the CNI plugin, and the daemon and headcni-wire as services",
   synonyms: ["setup", "init", "bootstrap"],
   options: [
     { flags: "--plugin <file>", summary: "the CNI plugin (default: the one beside headcnictl)" },
-    { flags: "--no-service", summary: "the plugin alone; the daemon is started by something else" },
-    { flags: "--dry-run", summary: "say what would be done; changes nothing" },
+    { flags: "--no-service", summary: "install the plugin alone; something else starts the daemon" },
+    { flags: "--dry-run", summary: "print what would be done; change nothing" },
   ],
   notes: [
     "For a node without Kubernetes; a cluster is installed with the Helm chart (deploy/chart/headcni).",

@@ -12,12 +12,12 @@ import { type LogEntry, type ReadLogs, readDaemonLogs, readLogFile, tailscaledLo
 const once = documentCommand({
   kind: "Logs",
   name: "logs",
-  summary: "the daemon's log, readable; its last 2000 lines, or the journal while it is down",
+  summary: "print the daemon's log: its last 2000 lines, or the journal while it is down",
   synonyms: ["log", "journal", "tail"],
   options: [
-    { flags: "-f, --follow", summary: "go on with what comes, until Ctrl-C" },
-    { flags: "-n, --lines <count>", summary: "only the last so many (default 100)" },
-    { flags: "--level <level>", summary: "only lines at least as grave", choices: logLevels },
+    { flags: "-f, --follow", summary: "keep printing new lines, until Ctrl-C" },
+    { flags: "-n, --lines <count>", summary: "only this many of the last lines (default 100)" },
+    { flags: "--level <level>", summary: "only lines of at least this level", choices: logLevels },
     { flags: "--grep <text>", summary: "only lines that contain this" },
     { flags: "--tailscaled", summary: "tailscaled's log instead" },
     { flags: "--file <path>", summary: "a file of log lines instead" },

@@ -10,14 +10,14 @@ const watchMs = 1000;
 const once = documentCommand({
   kind: "Machines",
   name: "machines",
-  summary: "every live state machine, its state, since when, against what limit",
+  summary: "list every live state machine with its state, its age and its limit",
   synonyms: ["states", "actors", "ps", "top"],
   options: [
     { flags: "--machine <name>", summary: "only this kind, for example pod" },
     { flags: "--state <state>", summary: "only machines in this state, for example attached" },
     { flags: "--subject <text>", summary: "only those whose subject contains this" },
     { flags: "--stuck", summary: "only those past their limit or failed" },
-    { flags: "--watch", summary: "again every second, until Ctrl-C" },
+    { flags: "--watch", summary: "refresh every second, until Ctrl-C" },
   ],
   notes: "Exit code 1 if a machine that is shown is stuck or failed.",
   collect: async ({ context, options }) => {

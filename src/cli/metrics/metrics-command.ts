@@ -7,9 +7,9 @@ import { type MetricFamily, parseMetrics } from "./parse-metrics.ts";
 export const metricsCommand: CliCommand = documentCommand({
   kind: "Metrics",
   name: "metrics",
-  summary: "the daemon's metrics, readable",
+  summary: "print the daemon's metrics",
   arguments: [{ flags: "[pattern]", summary: "only metrics whose name contains this" }],
-  options: [{ flags: "--raw", summary: "as Prometheus reads them" }],
+  options: [{ flags: "--raw", summary: "in the text format of Prometheus" }],
   collect: async ({ context, words }) => {
     const { body } = await context.daemon.get("/metrics");
     const pattern = words[0] ?? "";

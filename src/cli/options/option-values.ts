@@ -9,10 +9,10 @@ export function textOf(given: string | boolean | undefined): string | undefined 
 export function wholeNumber(
   flag: string,
   given: string | boolean | number,
-  [least, most]: readonly [number, number],
+  [min, max]: readonly [number, number],
 ): number {
   const number = Number(given);
-  if (Number.isInteger(number) && number >= least && number <= most) return number;
-  const range = most === Number.POSITIVE_INFINITY ? `above ${least - 1}` : `from ${least} to ${most}`;
+  if (Number.isInteger(number) && number >= min && number <= max) return number;
+  const range = max === Number.POSITIVE_INFINITY ? `above ${min - 1}` : `from ${min} to ${max}`;
   throw new CliError("USAGE", `${flag} must be a whole number ${range}, not "${given}"`);
 }

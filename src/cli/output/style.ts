@@ -16,7 +16,7 @@ export interface Paper {
   readonly width: number;
 }
 
-export interface StyleWish {
+export interface StyleOptions {
   readonly isTerminal: boolean;
   /** `--no-color`. */
   readonly refused: boolean;
@@ -24,7 +24,7 @@ export interface StyleWish {
 }
 
 /** NO_COLOR by no-color.org: any value but the empty one turns colours off; FORCE_COLOR turns them on in a pipe. */
-export function wantsColour({ isTerminal, refused, environment }: StyleWish): boolean {
+export function wantsColour({ isTerminal, refused, environment }: StyleOptions): boolean {
   const set = (name: string) => (environment[name] ?? "") !== "";
   if (refused || set("NO_COLOR")) return false;
   if (set("FORCE_COLOR")) return environment["FORCE_COLOR"] !== "0";

@@ -18,7 +18,7 @@ export function nodesTable(nodes: readonly NodeDocument<StatusDocument>[], paper
       String(attachments.length),
       addresses === undefined ? "unknown" : `${addresses.prefix} ${addresses.used}/${addresses.size}`,
       `${online.length}/${peers.length}, ${online.filter(({ path }) => path === "direct").length} direct`,
-      status.headscale.connected ? "connected" : style.warn("away"),
+      status.headscale.connected ? "connected" : style.warn("unreachable"),
       String(repairs),
       stuck.length === 0 ? "0" : style.bad(String(stuck.length)),
     ];

@@ -10,9 +10,9 @@ import { statusText } from "./status-text.ts";
 export const statusCommand: CliCommand = documentCommand<StatusDocument>({
   kind: "Status",
   name: "status",
-  summary: "whether this node works, and if not, why",
+  summary: "show whether this node works, and if not, why",
   synonyms: ["state", "health", "info", "get", "show", "ready"],
-  options: [{ flags: "--peers", summary: "every peer and every route, not only what needs a look" }],
+  options: [{ flags: "--peers", summary: "show every peer and every route, not only those with a problem" }],
   notes: "Exit code 1 unless the node serves pods and its routes are proven.",
   collect: async ({ context }) => {
     const status = await context.daemon.page("/debug/status", statusPageSchema);

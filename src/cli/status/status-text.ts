@@ -75,7 +75,7 @@ function headscaleText({ headscale, tailscale }: StatusPage, style: Style): stri
   const { url, approval, connected, failure, state } = headscale;
   const away = tailscale.needsLogin
     ? style.bad("answers, but does not know this node")
-    : style.warn("away; what runs keeps running");
+    : style.warn("unreachable; running pods keep working");
   const head = connected ? style.good("connected") : away;
   const ill = failure === "" ? "" : `; ${style.warn(failure)}`;
   return `${head}: ${url}, approval by ${approval}${connected ? "" : ` (${state})`}${ill}`;
@@ -128,10 +128,10 @@ function kubernetesLines({ kubernetes }: StatusPage): readonly Line[] {
   return [["Kubernetes", `node ${nodeState}, nodes ${clusterNodesState}, pods ${podWatchState}`]];
 }
 
-const mostRows = 30;
+const maxRows = 30;
 
 function routeTable({ routes }: StatusPage, paper: Paper, everything: boolean): readonly string[] {
-  const shown = everything ? routes : routes.filter((route) => !isSettled(route)).slice(0, mostRows);
+  const shown = everything ? routes : routes.filter((route) => !isSettled(route)).slice(0, maxRows);
   if (shown.length === 0) return [];
   const { style } = paper;
   const rows = shown.map((route) => [
@@ -144,7 +144,7 @@ function routeTable({ routes }: StatusPage, paper: Paper, everything: boolean): 
 }
 
 function peerTable({ peers }: StatusPage, paper: Paper, everything: boolean): readonly string[] {
-  const shown = everything ? peers : peers.filter(({ online }) => !online).slice(0, mostRows);
+  const shown = everything ? peers : peers.filter(({ online }) => !online).slice(0, maxRows);
   if (shown.length === 0) return [];
   const rows = shown.map(({ name, online, path, endpoint, relay, addresses, routes }) => [
     name,

@@ -11,7 +11,7 @@ import { callsTable, callText } from "./trace-text.ts";
 export const traceCommand: CliCommand = documentCommand({
   kind: "Trace",
   name: "trace",
-  summary: "every transition, kernel operation and wait of a CNI call, and where it failed",
+  summary: "show every transition, kernel operation and wait of a CNI call, and where it failed",
   synonyms: ["calls", "history", "pod", "pods", "why"],
   arguments: [
     { flags: "[pod]", summary: "namespace/name, name, uid, container id or address; without it all calls" },
@@ -23,7 +23,7 @@ export const traceCommand: CliCommand = documentCommand({
       summary: "only these calls",
       choices: ["ADD", "DEL", "CHECK", "GC"],
     },
-    { flags: "--last <count>", summary: "only so many, the latest" },
+    { flags: "--last <count>", summary: "only this many, the latest" },
   ],
   notes: "The daemon keeps its last 256 calls and 64 that failed. Exit code 1 if the last call shown failed.",
   collect: async ({ context, words: [wanted], options }) => {
@@ -41,14 +41,14 @@ export const traceCommand: CliCommand = documentCommand({
   render: ({ calls }, context) =>
     calls.length === 0
       ? "no such calls since the daemon started"
-      : calls.length > mostInFull
+      : calls.length > maxInFull
         ? callsTable(calls, context)
         : calls.map((call) => callText(call, context)).join("\n\n"),
   exitCode: ({ calls }) => (calls.at(-1)?.outcome === "failed" ? exitCodes.problem : exitCodes.ok),
 });
 
 /** More calls than this are a list, each of which can be asked for. */
-const mostInFull = 6;
+const maxInFull = 6;
 
 function unknownPod(calls: readonly CallTrace[], wanted: string): CliError {
   const guess = didYouMean(nearestCall(calls, wanted));

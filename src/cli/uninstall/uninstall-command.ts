@@ -25,11 +25,11 @@ interface UninstallDocument {
 export const uninstallCommand: CliCommand = documentCommand({
   kind: "Uninstall",
   name: "uninstall",
-  summary: "takes back everything HeadCNI made on this node, and proves that the node is clean",
+  summary: "remove everything HeadCNI made on this node, and check that the node is clean",
   synonyms: ["cleanup", "remove", "purge", "delete"],
   options: [
-    { flags: "--yes", summary: "really: every pod of this node loses its network" },
-    { flags: "--check", summary: "only look whether the node is clean; changes nothing" },
+    { flags: "--yes", summary: "confirm: every pod of this node loses its network" },
+    { flags: "--check", summary: "only check whether the node is clean; change nothing" },
   ],
   notes: [
     "Exit code 1 if something is left: then do what it says and repeat it. The node stays registered in Headscale, and the configuration file stays.",
@@ -64,7 +64,7 @@ async function collect({ context, options }: CliCall): Promise<UninstallDocument
     if (options["yes"] !== true)
       throw new CliError(
         "USAGE",
-        "uninstall takes the network from every pod of this node: repeat it with --yes\nheadcnictl uninstall --check only looks",
+        "uninstall removes the network of every pod of this node: repeat it with --yes\nheadcnictl uninstall --check changes nothing",
       );
     context.progress.step("Stopping the daemon");
     await removeUnits(context.signal);

@@ -7,13 +7,14 @@ const written = { restart: "the conflist is written once per start, last" };
 /** Keys of `cni`. */
 export const cniKeys = {
   confDir: key(absolutePath.prefault("/etc/cni/net.d"), {
-    description: "Where the runtime looks for network configurations; the conflist is written there, last.",
+    description:
+      "Directory in which the runtime looks for network configurations; the conflist is written there, last.",
     mustBe: "an absolute path",
     example: "/etc/cni/net.d",
     change: written,
   }),
   binDir: key(absolutePath.prefault("/opt/cni/bin"), {
-    description: "Where the runtime looks for CNI plugins.",
+    description: "Directory in which the runtime looks for CNI plugins.",
     mustBe: "an absolute path",
     example: "/opt/cni/bin",
     change: written,

@@ -14,7 +14,7 @@ export const kubernetesKeys = {
     change: connectsOnce,
   }),
   kubeconfig: key(absolutePath.optional(), {
-    description: "Kubeconfig by which the API server is reached; absent: the service account of the pod.",
+    description: "Kubeconfig for the API server; absent: the service account of the pod.",
     mustBe: "an absolute path",
     example: "/etc/headcni/kubeconfig",
     change: connectsOnce,

@@ -9,7 +9,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return best?.name;
 }
 
-/** How a message goes on with the name that was probably meant; empty without one. */
+/** How a message continues with the name that was probably meant; empty without one. */
 export function didYouMean(name: string | undefined): string {
   return name === undefined ? "" : `; did you mean ${name}?`;
 }

@@ -42,14 +42,14 @@ export const networkKeys = {
     }),
     masquerade: key(z.boolean().prefault(true), {
       description:
-        "Whether what pods send beyond the cluster leaves with the node's address. Where it begins to, flows that pods opened before end.",
+        "Whether packets from pods to destinations outside the cluster leave with the node's address. Turning it on ends the open flows of pods.",
       mustBe: "true or false",
       example: true,
       change: builtOnIt,
     }),
     allowFromUnderlay: key(senders.prefault([]), {
       description:
-        "Who outside the cluster may open connections to pods and Services by way of this node, besides node ports, host ports, external IPs and load balancers.",
+        "Who outside the cluster may open connections to pods and Services through this node, besides node ports, host ports, external IPs and load balancers.",
       mustBe:
         "a prefix outside network.podCIDR (192.0.2.0/24), the name of a link (docker0), or a list of them",
       example: ["192.0.2.0/24", "docker0"],
@@ -58,13 +58,15 @@ export const networkKeys = {
   },
   ipam: {
     strategy: key(z.enum(["sequential", "random", "dense"]).prefault("sequential"), {
-      description: "Order in which addresses are given: round robin, random, or always the lowest free one.",
+      description:
+        "Order in which addresses are assigned: round robin, random, or always the lowest free one.",
       mustBe: "sequential, random or dense",
       example: "sequential",
       change: { restart: "the address pool is built once" },
     }),
     restSeconds: key(z.int().min(0).max(86_400).prefault(30), {
-      description: "How long a released address stays unused, so that peers forget its last owner.",
+      description:
+        "Seconds before a released address is reused, so that peers drop what they know of its last pod.",
       mustBe: "a whole number from 0 to 86400",
       example: 30,
       unit: "seconds",

@@ -16,7 +16,7 @@ const readAtStart = { restart: "tailscaled is started with it" };
 export const tailnetKeys = {
   headscale: {
     url: key(headscaleUrl, {
-      description: "Origin of Headscale as every node reaches it by itself, without HeadCNI.",
+      description: "URL of Headscale; every node must reach it without HeadCNI.",
       mustBe: "an http:// or https:// URL without a path, not on loopback",
       example: "https://headscale.example.org",
       change: { restart: "tailscaled is registered with this server" },
@@ -49,10 +49,10 @@ export const tailnetKeys = {
   },
   tailscale: {
     mode: key(z.enum(["daemon", "host"]).prefault("daemon"), {
-      description: "Whose tailscaled carries the pods: our own in its own namespace, or the node's.",
+      description: "Which tailscaled carries pod traffic: HeadCNI's own in its own namespace, or the node's.",
       mustBe: "daemon or host",
       example: "daemon",
-      change: { restart: "it decides where the tailnet interface stands" },
+      change: { restart: "it decides in which namespace the tailnet interface is" },
     }),
     socket: key(absolutePath.prefault("/var/run/tailscale/tailscaled.sock"), {
       description: "Socket of the node's own tailscaled (LocalAPI); only with mode: host.",
@@ -88,27 +88,27 @@ export const tailnetKeys = {
     }),
     linkCIDR: key(prefixes.prefault(["198.18.0.0/30", "fd48:4541:4443::/126"]), {
       description:
-        "Prefixes of the veth that joins the node (its first address) with the tailnet namespace (its second). Both are translated on the underlay; with IPv4 alone tailscaled reaches nobody by IPv6.",
+        "Prefixes of the veth that joins the node (its first address) with the tailnet namespace (its second). Both are translated on the underlay; with IPv4 alone tailscaled cannot use IPv6.",
       mustBe:
         "an IPv4 prefix of length 30 or less, or a list of one and an IPv6 prefix of length 126 or less in fc00::/7",
       example: ["198.18.0.0/30", "fd48:4541:4443::/126"],
       change: { restart: "the veth is addressed once" },
     }),
     tags: key(z.array(text(/^tag:[A-Za-z][A-Za-z0-9-]*$/)).prefault(["tag:k8s-node"]), {
-      description: "Tags the node asks for; Headscale's policy must let the key's owner have them.",
+      description: "Tags the node requests; Headscale's policy must let the key's owner have them.",
       mustBe: 'a list of tags such as "tag:k8s-node" (letters, digits, dashes)',
       example: ["tag:k8s-node"],
       change: { restart: "tags are asked for at login" },
     }),
     hostnamePrefix: key(text(/^([a-z0-9][-a-z0-9]*)?$/, 40).prefault(""), {
-      description: "Goes before the node's name in the tailnet, to tell clusters apart.",
+      description: "Prefix of the node's name in the tailnet, to tell clusters apart.",
       mustBe: "lower-case letters, digits and dashes, at most 40, starting with a letter or digit",
       example: "prod-",
       change: { restart: "the tailnet knows the node by this name" },
     }),
     staticEndpoints: key(z.array(endpoint).prefault([]), {
       description:
-        "UDP endpoints under which peers reach this node from outside, when it cannot find them; the first three are announced. An address alone stands for tailscale.port there.",
+        "UDP endpoints at which peers reach this node from outside, if it cannot discover them; the first three are announced. An address alone means tailscale.port there.",
       mustBe:
         'a list of endpoints such as "203.0.113.7:41642" or "[2001:db8::7]:41642", or of addresses such as "2001:db8::7"',
       example: ["203.0.113.7:41642", "2001:db8::7"],

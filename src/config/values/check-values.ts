@@ -177,16 +177,16 @@ function checkFolders(view: ValueView): readonly ConfigProblem[] {
 /** sockaddr_un holds 107 bytes and a terminator (unix(7)); tailscaled.sock is the longest name we put into runtimeDir. */
 const longestSocketPath = 107;
 const limitedPaths = [
-  ["runtimeDir", "/tailscaled.sock", "sockets stand in it, and their paths hold 107"],
+  ["runtimeDir", "/tailscaled.sock", "sockets are in it, and their paths hold 107"],
   ["tailscale.socket", "", "the path of a socket holds no more"],
 ] as const;
 
 function checkSocketPaths(view: ValueView): readonly ConfigProblem[] {
   return limitedPaths.flatMap(([path, name, why]) => {
     const value = view.get(path);
-    const [length, most] = [Buffer.byteLength(String(value ?? "")), longestSocketPath - name.length];
-    if (length <= most) return [];
-    return [problemAt(view, path, `a path of ${length} bytes`, `must be at most ${most} bytes long: ${why}`)];
+    const [length, max] = [Buffer.byteLength(String(value ?? "")), longestSocketPath - name.length];
+    if (length <= max) return [];
+    return [problemAt(view, path, `a path of ${length} bytes`, `must be at most ${max} bytes long: ${why}`)];
   });
 }
 

@@ -85,7 +85,7 @@ export const webSocketUrl = z.string().refine((value) => {
   return (url?.protocol === "ws:" || url?.protocol === "wss:") && url.username === "" && url.password === "";
 });
 
-/** Origin of Headscale (`scheme://host[:port]`), reachable from X: never a loopback name or address. */
+/** Origin of Headscale (`scheme://host[:port]`), reachable from the tailnet namespace: never a loopback name or address. */
 export const headscaleUrl = z.string().transform((value, check) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   const fault = url === undefined ? "must be a URL such as https://headscale.example.org" : urlFault(url);

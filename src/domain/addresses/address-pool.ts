@@ -49,10 +49,10 @@ export type Claim =
   | { readonly ok: false; readonly exhausted: PoolNumbers };
 
 /** Offsets beyond this are never given: a number holds them exactly, and no node runs so many pods. */
-const mostOffsets = 2 ** 48;
+const maxOffsets = 2 ** 48;
 /** Base address and router address (prefix.ts) come first. */
 const firstOffset = 2;
-/** Rested entries are thrown away each time their number passes a multiple of this: a look at all of them is not for every DEL. */
+/** Rested entries are dropped each time their number passes a multiple of this: a look at all of them is not for every DEL. */
 const restingBetweenSweeps = 256;
 
 /** An empty pool. `seed` is any 32-bit number; `cursor` a hint from an earlier run. */
@@ -125,7 +125,7 @@ export function releaseAddress(
 
 function sizeOf(prefix: Prefix): number {
   const usable = Number(prefixSize(prefix)) - firstOffset - (prefix.family === 4 ? 1 : 0);
-  return Math.min(Math.max(usable, 0), mostOffsets);
+  return Math.min(Math.max(usable, 0), maxOffsets);
 }
 
 function offsetOf(pool: AddressPool, address: string): number | undefined {

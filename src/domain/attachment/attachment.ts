@@ -1,4 +1,4 @@
-import { type CniRequest, wireVersion } from "../../protocol/wire-types.ts";
+import { type CniRequest, cniProtocolVersion } from "../../protocol/cni-protocol.ts";
 import { shortId } from "../stable-hash.ts";
 
 /**
@@ -79,6 +79,6 @@ export function detachRequest({
   podUid,
 }: Pick<AttachmentPlan, "network" | "containerId" | "ifname" | "podUid">): CniRequest {
   const pod = { namespace: "", name: "", uid: podUid };
-  const fixed = { wire: wireVersion, command: "DEL", cniVersion: "1.1.0", netns: "" } as const;
+  const fixed = { wire: cniProtocolVersion, command: "DEL", cniVersion: "1.1.0", netns: "" } as const;
   return { ...fixed, network, containerId, ifname, pod };
 }

@@ -1,5 +1,5 @@
 import { type CniErrorCode, cniErrorCodes } from "../../protocol/cni-error-codes.ts";
-import type { CniFailure } from "../../protocol/wire-types.ts";
+import type { CniFailure } from "../../protocol/cni-protocol.ts";
 import type { PoolNumbers } from "../addresses/address-pool.ts";
 import type { Failure } from "../failure.ts";
 
@@ -21,7 +21,7 @@ export function exhausted(pool: PoolNumbers): CniFailure {
  * a bad CNI_NETNS, a taken interface name a bad CNI_IFNAME (both 4, as the plugin itself says it; libcni's 8 is not in
  * the specification), a refusal of the kernel an I/O failure (5).
  */
-export function failureOf(failure: Failure, doing: string): CniFailure {
+export function toCniFailure(failure: Failure, doing: string): CniFailure {
   const [code, details] = meaningOf(failure.code);
   return { code, msg: `${doing}: ${failure.message}`, details };
 }
@@ -43,6 +43,6 @@ function meaningOf(code: string): readonly [CniErrorCode, string] {
     case "TIMEOUT":
       return [tryAgainLater, "The runtime may repeat the call."];
     default:
-      return [internal, `An error nobody foresaw (${code}); the daemon's log has it.`];
+      return [internal, `An unexpected error (${code}); see the daemon's log.`];
   }
 }

@@ -1,4 +1,4 @@
-import type { CniFailure, CniResult, CniVersion } from "../../protocol/wire-types.ts";
+import type { CniFailure, CniResult, CniVersion } from "../../protocol/cni-protocol.ts";
 import { hostPrefix } from "../addresses/prefix.ts";
 import { podGateway } from "../kernel/kernel-constants.ts";
 import type { AttachmentPlan, Mismatch } from "./attachment.ts";

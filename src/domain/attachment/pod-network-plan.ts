@@ -1,4 +1,4 @@
-import type { CniRequest } from "../../protocol/wire-types.ts";
+import type { CniRequest } from "../../protocol/cni-protocol.ts";
 import { hashWords, shortId, stableHash } from "../stable-hash.ts";
 import { type AttachmentPlan, attachmentKey, type ObservedAttachment } from "./attachment.ts";
 

@@ -1,38 +1,40 @@
 import { containsAddress, parsePrefix } from "../addresses/prefix.ts";
 import { tailnetLink } from "../kernel/kernel-constants.ts";
 import type { KernelOperation, KernelSnapshot, NamespaceName } from "../kernel/kernel-state.ts";
-import { mendForeignChain } from "../nftables/nft-foreign.ts";
+import { repairForeignChain } from "../nftables/nft-foreign.ts";
 import { loadTable, type NftTable, removeTable, tableHolds } from "../nftables/nft-table.ts";
 import { policyTableName } from "../policy/policy-plan.ts";
+import type { DesiredObject } from "./desired-state.ts";
 import { holds } from "./guard-holds.ts";
 import { removeLeftovers } from "./guard-leftovers.ts";
-import type { BrokenInvariant, Mend, NamespaceObservation } from "./guard-observation.ts";
+import type { BrokenInvariant, NamespaceObservation, Repair } from "./guard-observation.ts";
 import type { GuardSettings } from "./guard-settings.ts";
-import { brokenSysctls, wishedSysctls } from "./guard-sysctls.ts";
-import type { KernelWish } from "./guard-wishes.ts";
+import { brokenSysctls, desiredSysctls } from "./guard-sysctls.ts";
 
-/** Unmet wishes, grouped by invariant in the order of the first of each. */
-export function brokenWishes(
+/** What of the desired state does not hold, grouped by invariant in the order of the first of each. */
+export function brokenObjects(
   namespace: NamespaceName,
-  wishes: readonly KernelWish[],
+  desired: readonly DesiredObject[],
   snapshot: KernelSnapshot,
 ): readonly BrokenInvariant[] {
-  const unmet = wishes.filter(({ operation }) => !holds(operation, snapshot));
+  const unmet = desired.filter(({ operation }) => !holds(operation, snapshot));
   const names = [...new Set(unmet.map(({ invariant }) => invariant))];
   return names.map((invariant) => {
-    const operations = unmet.filter((wish) => wish.invariant === invariant).map((wish) => wish.operation);
-    return { invariant, mends: [{ kind: "kernel", namespace, operations }] };
+    const operations = unmet
+      .filter((object) => object.invariant === invariant)
+      .map((object) => object.operation);
+    return { invariant, repairs: [{ kind: "kernel", namespace, operations }] };
   });
 }
 
 export function leftovers(
   namespace: NamespaceName,
-  wishes: readonly KernelWish[],
+  desired: readonly DesiredObject[],
   snapshot: KernelSnapshot,
 ): readonly BrokenInvariant[] {
-  const operations: readonly KernelOperation[] = removeLeftovers(snapshot, wishes, tailnetLink[namespace]);
+  const operations: readonly KernelOperation[] = removeLeftovers(snapshot, desired, tailnetLink[namespace]);
   if (operations.length === 0) return [];
-  return [{ invariant: `${namespace}.leftovers`, mends: [{ kind: "kernel", namespace, operations }] }];
+  return [{ invariant: `${namespace}.leftovers`, repairs: [{ kind: "kernel", namespace, operations }] }];
 }
 
 export function sysctls(
@@ -40,9 +42,9 @@ export function sysctls(
   settings: GuardSettings,
   observed: NamespaceObservation,
 ): readonly BrokenInvariant[] {
-  const values = brokenSysctls(wishedSysctls(settings, namespace, observed.kernel), observed.sysctls);
+  const values = brokenSysctls(desiredSysctls(settings, namespace, observed.kernel), observed.sysctls);
   if (Object.keys(values).length === 0) return [];
-  return [{ invariant: `${namespace}.sysctls`, mends: [{ kind: "sysctls", namespace, values }] }];
+  return [{ invariant: `${namespace}.sysctls`, repairs: [{ kind: "sysctls", namespace, values }] }];
 }
 
 /**
@@ -67,7 +69,7 @@ export function brokenTable(
 ): readonly BrokenInvariant[] {
   if (firewall === undefined || tableHolds(table, firewall.own)) return [];
   const changes = [{ tool: "nft" as const, document: loadTable(table) }];
-  return [{ invariant: `${namespace}.firewall`, mends: [{ kind: "firewall", namespace, changes }] }];
+  return [{ invariant: `${namespace}.firewall`, repairs: [{ kind: "firewall", namespace, changes }] }];
 }
 
 /** Of an earlier configuration, under which NetworkPolicies were enforced: nobody keeps it any more. */
@@ -77,7 +79,7 @@ export function leftPolicies(
 ): readonly BrokenInvariant[] {
   if (networkPolicies || firewall?.policies === undefined) return [];
   const changes = [{ tool: "nft" as const, document: removeTable(policyTableName) }];
-  return [{ invariant: "node.leftovers", mends: [{ kind: "firewall", namespace: "node", changes }] }];
+  return [{ invariant: "node.leftovers", repairs: [{ kind: "firewall", namespace: "node", changes }] }];
 }
 
 /** Chain by chain: one that cannot be changed must not keep the others closed. */
@@ -85,9 +87,9 @@ export function foreign(
   settings: GuardSettings,
   { firewall }: NamespaceObservation,
 ): readonly BrokenInvariant[] {
-  const mends = (firewall?.foreign ?? [])
-    .map((chain) => mendForeignChain(settings, chain))
+  const repairs = (firewall?.foreign ?? [])
+    .map((chain) => repairForeignChain(settings, chain))
     .filter((changes) => changes.length > 0)
-    .map((changes): Mend => ({ kind: "firewall", namespace: "node", changes }));
-  return mends.length === 0 ? [] : [{ invariant: "node.foreignFirewall", mends }];
+    .map((changes): Repair => ({ kind: "firewall", namespace: "node", changes }));
+  return repairs.length === 0 ? [] : [{ invariant: "node.foreignFirewall", repairs }];
 }

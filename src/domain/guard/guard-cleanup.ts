@@ -6,7 +6,7 @@ import { nftTableName } from "../nftables/nft-node-table.ts";
 import { removeTable } from "../nftables/nft-table.ts";
 import { policyTableName } from "../policy/policy-plan.ts";
 import { removeLeftovers } from "./guard-leftovers.ts";
-import type { Mend, NamespaceObservation } from "./guard-observation.ts";
+import type { NamespaceObservation, Repair } from "./guard-observation.ts";
 import type { Sysctls } from "./guard-sysctls.ts";
 
 /**
@@ -16,7 +16,7 @@ import type { Sysctls } from "./guard-sysctls.ts";
 export function planCleanup(
   { kernel, firewall }: NamespaceObservation,
   remembered: Sysctls,
-): readonly Mend[] {
+): readonly Repair[] {
   const namespace = "node" as const;
   const links = new Set(kernel.links.map(({ name }) => name));
   const values = Object.fromEntries(Object.entries(remembered).filter(([name]) => restorable(name, links)));
@@ -26,7 +26,7 @@ export function planCleanup(
   const changes = [
     ...(firewall?.foreign.flatMap(cleanForeignChain) ?? []),
     { tool: "nft" as const, document: removeTable(nftTableName) },
-    // Here only beside the node's own tailscaled; ours has it in X, and it goes with that.
+    // Here only beside the node's own tailscaled; ours has it in the tailnet namespace, and it goes with that.
     { tool: "nft" as const, document: removeTable(allowlistTableName) },
     { tool: "nft" as const, document: removeTable(policyTableName) },
   ];

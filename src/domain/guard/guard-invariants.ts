@@ -1,9 +1,9 @@
 /**
  * What must hold in both namespaces, by the name used in logs, in `headcni_guard_repairs_total{invariant}` and in
- * /debug/machines. `node.*` is the node's own namespace, `tailnet.*` is X.
+ * /debug/machines. `node.*` is the node's own namespace, `tailnet.*` is the tailnet namespace.
  */
 export const guardInvariants = [
-  /** The veth between the node and X exists, both ends are up. */
+  /** The veth between the node and the tailnet namespace exists, both ends are up. */
   "node.link",
   "tailnet.link",
   /** The veth's own addresses. */
@@ -11,13 +11,16 @@ export const guardInvariants = [
   "tailnet.linkAddress",
   /** The first address of each own pod CIDR stands on the node's end; beside the node's own tailscaled on loopback. */
   "node.routerAddress",
-  /** Main sends no pod packet in clear: `unreachable <supernet>` at a metric that loses against every real route. */
+  /** Main sends no pod packet unencrypted: `unreachable <supernet>` at a metric that loses against every real route. */
   "node.unreachable",
   "tailnet.unreachable",
-  /** Table T: the default route through X with the router address as source, and a refusal for when X is away. */
+  /**
+   * Table T: the default route through the tailnet namespace with the router address as source, and a refusal for when the tailnet
+   * namespace is away.
+   */
   "node.tailnetUnreachable",
   "node.tailnetRoute",
-  /** X reaches the underlay and the own pods through the node. */
+  /** The tailnet namespace reaches the underlay and the own pods through the node. */
   "tailnet.defaultRoute",
   "tailnet.ownRoute",
   /** The own pod CIDR is decided by main, before tailscaled's 5210 and 5270. */

@@ -1,7 +1,7 @@
 import { backoffDelay } from "../backoff.ts";
 import type { GuardInvariant } from "./guard-invariants.ts";
 
-/** What the guard had to mend so far. */
+/** What the guard had to repair so far. */
 export interface GuardLedger {
   /** Repairs per invariant since everything first held. */
   readonly repairs: Readonly<Partial<Record<GuardInvariant, number>>>;
@@ -20,17 +20,17 @@ export const fightAfter = 5;
 export const longestTruceMs = 30_000;
 
 /**
- * The ledger after `mended` at `at` (ms, monotonic: a truce must not last as long as a clock was set back). Making a node's
+ * The ledger after `repaired` at `at` (ms, monotonic: a truce must not last as long as a clock was set back). Making a node's
  * first state is no repair, but even that may be undone again and again: without `counts` only streaks are kept.
  */
 export function recordRepairs(
   ledger: GuardLedger,
-  { mended, at }: { readonly mended: readonly GuardInvariant[]; readonly at: number },
+  { repaired, at }: { readonly repaired: readonly GuardInvariant[]; readonly at: number },
   counts: boolean,
 ): GuardLedger {
   const repairs = { ...ledger.repairs };
   const streaks = { ...ledger.streaks };
-  for (const invariant of mended) {
+  for (const invariant of repaired) {
     const streak = streaks[invariant];
     const goesOn = streak !== undefined && at - streak.lastAt < calmMs + truceAfter(streak.count);
     streaks[invariant] = { count: goesOn ? streak.count + 1 : 1, lastAt: at };
@@ -39,7 +39,7 @@ export function recordRepairs(
   return { repairs, streaks };
 }
 
-/** Those of `broken` that are left alone at `at`, because mending them again and again did not help. */
+/** Those of `broken` that are left alone at `at`, because repeated repairs did not help. */
 export function underTruce(
   ledger: GuardLedger,
   broken: readonly GuardInvariant[],
@@ -48,7 +48,7 @@ export function underTruce(
   return broken.filter((invariant) => truceLeft(ledger, invariant, at) > 0);
 }
 
-/** ms until the first of them is mended again. */
+/** ms until the first of them is repaired again. */
 export function shortestTruce(
   ledger: GuardLedger,
   invariants: readonly GuardInvariant[],
@@ -67,5 +67,5 @@ function truceLeft(ledger: GuardLedger, invariant: GuardInvariant, at: number): 
 function truceAfter(count: number): number {
   return count < fightAfter
     ? 0
-    : backoffDelay(count - fightAfter, { firstMs: 1_000, mostMs: longestTruceMs }, "guard");
+    : backoffDelay(count - fightAfter, { firstMs: 1_000, maxMs: longestTruceMs }, "guard");
 }

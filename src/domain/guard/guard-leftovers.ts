@@ -6,22 +6,25 @@ import type {
   KernelRouteRequest,
   KernelSnapshot,
 } from "../kernel/kernel-state.ts";
+import type { DesiredObject } from "./desired-state.ts";
 import { holds, sameRule } from "./guard-holds.ts";
-import type { KernelWish } from "./guard-wishes.ts";
 
 /**
- * Removes what carries our protocol number, or stands on our end of the veth, and is not wished for: the remains of an
+ * Removes what carries our protocol number, or stands on our end of the veth, and is not desired: the remains of an
  * earlier configuration. Pods' host routes are not looked at, nor what the routes machine put back into tailscaled's table.
  */
 export function removeLeftovers(
   snapshot: KernelSnapshot,
-  wishes: readonly KernelWish[],
+  desired: readonly DesiredObject[],
   linkName: string,
 ): readonly KernelOperation[] {
-  const operations = wishes.map((wish) => wish.operation);
+  const operations = desired.map(({ operation }) => operation);
   const rules = snapshot.rules
     .filter((rule) => rule.protocol === routeProtocol)
-    .filter((rule) => !operations.some((wish) => wish.op === "rule.add" && sameRule(wish.rule, rule)))
+    .filter(
+      (rule) =>
+        !operations.some((operation) => operation.op === "rule.add" && sameRule(operation.rule, rule)),
+    )
     // The others lead to tailscaled's table what a `goto` leads past it.
     .toSorted((a, b) => Number(b.goto !== undefined) - Number(a.goto !== undefined))
     .map((rule): KernelOperation => ({ op: "rule.remove", rule }));
@@ -30,7 +33,10 @@ export function removeLeftovers(
       (route) => route.protocol === routeProtocol && route.table !== tailscaleTable && !isPodRoute(route),
     )
     .filter(
-      (route) => !operations.some((wish) => wish.op === "route.replace" && takesPlaceOf(wish.route, route)),
+      (route) =>
+        !operations.some(
+          (operation) => operation.op === "route.replace" && takesPlaceOf(operation.route, route),
+        ),
     )
     .map((route): KernelOperation => ({ op: "route.remove", route: routeRequest(route, snapshot) }));
   return [
@@ -45,7 +51,7 @@ export function removeLeftovers(
 function removeRouters(
   snapshot: KernelSnapshot,
   removals: readonly KernelOperation[],
-  wished: readonly KernelOperation[],
+  operations: readonly KernelOperation[],
 ): readonly KernelOperation[] {
   return removals.flatMap((removal): readonly KernelOperation[] => {
     if (removal.op !== "rule.remove" || removal.rule.priority !== hostRulePriority.ownPrefixToMain) return [];
@@ -54,19 +60,21 @@ function removeRouters(
     const address = routerAddress(parsePrefix(destination));
     const place = { link: "lo", address, prefixLength: family === 4 ? 32 : 128 };
     const stays =
-      wished.some((wish) => wish.op === "address.add" && wish.link === "lo" && wish.address === address) ||
-      holds({ op: "address.remove", ...place }, snapshot);
+      operations.some(
+        (operation) =>
+          operation.op === "address.add" && operation.link === "lo" && operation.address === address,
+      ) || holds({ op: "address.remove", ...place }, snapshot);
     return stays ? [] : [{ op: "address.remove", ...place }];
   });
 }
 
 /** Replacing goes by destination and metric (RTM_NEWROUTE with NLM_F_REPLACE), whatever else differs. */
-function takesPlaceOf(wish: KernelRouteRequest, route: KernelRoute): boolean {
+function takesPlaceOf(wanted: KernelRouteRequest, route: KernelRoute): boolean {
   return (
-    wish.family === route.family &&
-    wish.destination === route.destination &&
-    wish.table === route.table &&
-    wish.metric === route.metric
+    wanted.family === route.family &&
+    wanted.destination === route.destination &&
+    wanted.table === route.table &&
+    wanted.metric === route.metric
   );
 }
 
@@ -99,11 +107,11 @@ function removeAddresses(
     .filter(
       ({ address, prefixLength }) =>
         !operations.some(
-          (wish) =>
-            wish.op === "address.add" &&
-            wish.link === linkName &&
-            wish.address === address &&
-            wish.prefixLength === prefixLength,
+          (operation) =>
+            operation.op === "address.add" &&
+            operation.link === linkName &&
+            operation.address === address &&
+            operation.prefixLength === prefixLength,
         ),
     )
     .map(({ address, prefixLength }) => ({ op: "address.remove", link: linkName, address, prefixLength }));

@@ -15,12 +15,12 @@ export interface NamespaceObservation {
 
 export interface GuardObservation {
   readonly node: NamespaceObservation;
-  /** Absent until X is open. */
+  /** Absent until the tailnet namespace is open. */
   readonly tailnet?: NamespaceObservation;
 }
 
 /** Work of one kind in one namespace. */
-export type Mend =
+export type Repair =
   | {
       readonly kind: "kernel";
       readonly namespace: NamespaceName;
@@ -36,5 +36,5 @@ export type Mend =
 /** An invariant that does not hold, with the work that makes it hold, in order. */
 export interface BrokenInvariant {
   readonly invariant: GuardInvariant;
-  readonly mends: readonly Mend[];
+  readonly repairs: readonly Repair[];
 }

@@ -2,14 +2,17 @@ import { hostPrefix, parseAddress } from "../addresses/prefix.ts";
 import { parseLinkAlias } from "../attachment/link-alias.ts";
 import { attachmentLinkGroup, mainTable, podRouteMetric, routeProtocol } from "../kernel/kernel-constants.ts";
 import type { KernelSnapshot } from "../kernel/kernel-state.ts";
+import { type DesiredObject, route } from "./desired-state.ts";
 import { familySettings, type GuardSettings } from "./guard-settings.ts";
-import { type KernelWish, route } from "./guard-wishes.ts";
 
 /**
  * The host route of every attached pod. Deleting the router address, or the link it stands on, makes the kernel drop
  * every route that prefers it as source (net/ipv4/fib_semantics.c, fib_sync_down_addr): all pods of the node at once.
  */
-export function podRouteWishes(settings: GuardSettings, snapshot: KernelSnapshot): readonly KernelWish[] {
+export function desiredPodRoutes(
+  settings: GuardSettings,
+  snapshot: KernelSnapshot,
+): readonly DesiredObject[] {
   const families = familySettings(settings);
   return snapshot.links
     .filter(({ group, up }) => group === attachmentLinkGroup && up)

@@ -25,17 +25,17 @@ export type Carrier = NamespaceCarrier | HostCarrier;
 export type NamespaceGuard = GuardSettings<NamespaceCarrier>;
 export type HostGuard = GuardSettings<HostCarrier>;
 
-/** Our own tailscaled, in X. */
+/** Our own tailscaled, in the tailnet namespace. */
 export interface NamespaceCarrier {
   readonly kind: "namespace";
   /**
-   * Prefixes of the veth between the node (first address) and X (second), by which tailscaled reaches the underlay: one of
-   * IPv4, and one of IPv6 where it has that, too; not link-local.
+   * Prefixes of the veth between the node (first address) and the tailnet namespace (second), by which tailscaled reaches the underlay: one
+   * of IPv4, and one of IPv6 where it has that, too; not link-local.
    */
   readonly linkPrefixes: readonly string[];
-  /** tailscaled's interface inside X; its MTU is the pods', too. */
+  /** tailscaled's interface inside the tailnet namespace; its MTU is the pods', too. */
   readonly tunnel: { readonly name: string; readonly mtu: number };
-  /** tailscaled's UDP port, the same on the node and in X. */
+  /** tailscaled's UDP port, the same on the node and in the tailnet namespace. */
   readonly underlayPort: number;
 }
 
@@ -79,9 +79,9 @@ export function linkEnds({ carrier }: NamespaceGuard, family: 4 | 6): LinkEnds {
 }
 
 /**
- * The addresses of the veth by which tailscaled reaches the underlay: X's is the source of what it sends there, translated by the node.
- * Of IPv6 it is a unique local one: tailscaled takes that for a way out that is translated, learns by STUN what it becomes, and
- * does not announce it as it is (tailscale 1.102.3, net/netmon/state.go, isUsableV6 and LocalAddresses).
+ * The addresses of the veth by which tailscaled reaches the underlay: the tailnet namespace's is the source of what it sends there,
+ * translated by the node. Of IPv6 it is a unique local one: tailscaled takes that for a way out that is translated, learns by STUN what it
+ * becomes, and does not announce it as it is (tailscale 1.102.3, net/netmon/state.go, isUsableV6 and LocalAddresses).
  */
 export interface UnderlayEnds extends LinkEnds {
   readonly family: 4 | 6;

@@ -7,47 +7,47 @@ import { foreignLinks } from "./guard-underlay.ts";
 export type Sysctls = Readonly<Record<string, string>>;
 
 /** `value` is written unless the present value is it or one of `orElse`. */
-export interface SysctlWish {
+export interface DesiredSysctl {
   readonly name: string;
   readonly value: string;
   readonly orElse: readonly string[];
 }
 
 /**
- * What forwarding needs, in the order of writing. Reverse path filtering is loose on the veth and in X only: the answer's
- * way may be under repair while packets arrive, and our tables drop what is spoofed. The kernel takes the greater of
+ * What forwarding needs, in the order of writing. Reverse path filtering is loose on the veth and in the tailnet namespace only: the
+ * answer's way may be under repair while packets arrive, and our tables drop what is spoofed. The kernel takes the greater of
  * `all` and the link's, so 2 (loose) wins over 1 (Documentation/networking/ip-sysctl). A node that forwards IPv6 hears
  * router advertisements only with accept_ra 2 (same document): where it has a route out of one it would lose that route.
  * Other links are left as they are: 2 would let anybody there become the node's router. Pods never may. Where new links have no
  * IPv6 by default, the veth has it all the same.
  */
-export function wishedSysctls(
+export function desiredSysctls(
   settings: GuardSettings,
   namespace: NamespaceName,
   snapshot: KernelSnapshot,
-): readonly SysctlWish[] {
+): readonly DesiredSysctl[] {
   const families = forwardedFamilies(settings);
   const veth = snapshot.links.some(({ name }) => name === tailnetLink[namespace]);
-  const wishes = families.includes(4) ? [wish("net/ipv4/ip_forward", "1")] : [];
-  if (namespace === "tailnet") wishes.push(wish("net/ipv4/conf/all/rp_filter", "2"));
-  else if (veth) wishes.push(wish(`net/ipv4/conf/${tailnetLink.node}/rp_filter`, "2"));
-  if (!families.includes(6)) return wishes;
-  if (veth) wishes.push(wish(`net/ipv6/conf/${tailnetLink[namespace]}/disable_ipv6`, "0"));
+  const desired = families.includes(4) ? [entry("net/ipv4/ip_forward", "1")] : [];
+  if (namespace === "tailnet") desired.push(entry("net/ipv4/conf/all/rp_filter", "2"));
+  else if (veth) desired.push(entry(`net/ipv4/conf/${tailnetLink.node}/rp_filter`, "2"));
+  if (!families.includes(6)) return desired;
+  if (veth) desired.push(entry(`net/ipv6/conf/${tailnetLink[namespace]}/disable_ipv6`, "0"));
   if (namespace === "node") {
     for (const { name } of foreignLinks(snapshot).filter((link) => hasAdvertisedRoute(snapshot, link)))
-      wishes.push(wish(`net/ipv6/conf/${name}/accept_ra`, "2", ["0"]));
+      desired.push(entry(`net/ipv6/conf/${name}/accept_ra`, "2", ["0"]));
     for (const { name } of snapshot.links.filter(({ group }) => group === attachmentLinkGroup))
-      wishes.push(wish(`net/ipv6/conf/${name}/accept_ra`, "0"));
+      desired.push(entry(`net/ipv6/conf/${name}/accept_ra`, "0"));
   }
-  // X forwards for pods alone: what tailscaled sends there, and gets, is its own.
+  // The tailnet namespace forwards for pods alone: what tailscaled sends there, and gets, is its own.
   if (namespace === "node" || familySettings(settings).some(({ family }) => family === 6))
-    wishes.push(wish("net/ipv6/conf/all/forwarding", "1"));
-  return wishes;
+    desired.push(entry("net/ipv6/conf/all/forwarding", "1"));
+  return desired;
 }
 
 /** The values to write. A name without a present value (its link is gone) is left alone. */
-export function brokenSysctls(wishes: readonly SysctlWish[], present: Sysctls): Sysctls {
-  const broken = wishes.filter(({ name, value, orElse }) => {
+export function brokenSysctls(desired: readonly DesiredSysctl[], present: Sysctls): Sysctls {
+  const broken = desired.filter(({ name, value, orElse }) => {
     const found = present[name];
     return found !== undefined && found !== value && !orElse.includes(found);
   });
@@ -76,7 +76,7 @@ export function sysctlsToRemember(snapshot: KernelSnapshot): readonly (readonly 
   ];
 }
 
-function wish(name: string, value: string, orElse: readonly string[] = []): SysctlWish {
+function entry(name: string, value: string, orElse: readonly string[] = []): DesiredSysctl {
   return { name, value, orElse };
 }
 

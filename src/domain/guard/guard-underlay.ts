@@ -7,9 +7,10 @@ import type { NamespaceGuard } from "./guard-settings.ts";
 const nowhere = ["fe80::/10", "ff00::/8", "fd7a:115c:a1e0::/48"].map(parsePrefix);
 
 /**
- * The settings for a node as it is. X has IPv6 only where the node has: a node without, or not yet, is left as it is. To
- * forward IPv6 before a router advertised the node's own route would cost it that route (Documentation/networking/ip-sysctl,
- * accept_ra). What X has of IPv6 it keeps: a route of the node that comes and goes would have tailscaled open its sockets anew each time.
+ * The settings for a node as it is. The tailnet namespace has IPv6 only where the node has: a node without, or not yet, is left as it is.
+ * To forward IPv6 before a router advertised the node's own route would cost it that route (Documentation/networking/ip-sysctl, accept_ra).
+ * What the tailnet namespace has of IPv6 it keeps: a route of the node that comes and goes would have tailscaled open its sockets anew each
+ * time.
  */
 export function settingsOnNode(settings: NamespaceGuard, node: KernelSnapshot): NamespaceGuard {
   const hasIpv6 = reachesByIpv6(node);

@@ -1,4 +1,4 @@
-import type { Mend, NamespaceObservation } from "../guard/guard-observation.ts";
+import type { NamespaceObservation, Repair } from "../guard/guard-observation.ts";
 import { findBroken } from "../guard/guard-plan.ts";
 import type { HostCarrier, HostGuard } from "../guard/guard-settings.ts";
 import { loadTable } from "../nftables/nft-table.ts";
@@ -11,12 +11,12 @@ import { hostAllowlist } from "./host-allowlist.ts";
  * believed until the daemon hears of it, as headcni-wire begins; without, there is no allowlist. Forwarding waits for the daemon, too, and
  * so do the addresses of Services: the node has none of its own yet by which a prefix shows that it holds its LAN, and no pod runs.
  */
-export function bootMends(
+export function bootRepairs(
   shared: Omit<HostGuard, "carrier" | "services">,
   remembered: Omit<HostCarrier, "kind">,
   node: NamespaceObservation,
   allowlist: boolean,
-): readonly Mend[] {
+): readonly Repair[] {
   const settings: HostGuard = { ...shared, services: [], carrier: { kind: "host", ...remembered } };
   const document = loadTable(hostAllowlist(settings, nobodyBelieved));
   return [
@@ -24,7 +24,7 @@ export function bootMends(
       ? [{ kind: "firewall", namespace: "node", changes: [{ tool: "nft", document }] } as const]
       : []),
     ...findBroken(settings, { node })
-      .flatMap(({ mends }) => mends)
+      .flatMap(({ repairs }) => repairs)
       .filter(({ kind }) => kind !== "sysctls"),
   ];
 }

@@ -23,7 +23,7 @@ export function hostForwardAccepts(settings: HostGuard): readonly ForeignAccept[
   ]);
 }
 
-/** INPUT, as around X: answers to the node, and the echo of a peer's route proof. */
+/** INPUT, as around the tailnet namespace: answers to the node, and the echo of a peer's route proof. */
 export function hostInputAccepts(settings: HostGuard): readonly ForeignAccept[] {
   const tunnel = settings.carrier.tunnel.name;
   return familySettings(settings).flatMap(

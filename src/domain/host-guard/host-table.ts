@@ -41,9 +41,9 @@ import { podsToMembers } from "./pods-to-members.ts";
 const beforeOthersNat = 95;
 
 /**
- * Our table beside the node's own tailscaled: what the node's table and that in X hold otherwise, with tailscaled's interface in place of
- * the veth. Whoever else uses that interface is not touched, but for new flows from the underlay, which the node is no gateway for.
- * Who in the tailnet is believed, and whom pods may reach there, is the allowlist's; without Kubernetes there is none.
+ * Our table beside the node's own tailscaled: what the node's table and that in the tailnet namespace hold otherwise, with tailscaled's
+ * interface in place of the veth. Whoever else uses that interface is not touched, but for new flows from the underlay, which the node is
+ * no gateway for. Who in the tailnet is believed, and whom pods may reach there, is the allowlist's; without Kubernetes there is none.
  */
 export function hostTable(settings: HostGuard): NftTable {
   const families = familySettings(settings);
@@ -169,7 +169,7 @@ function servicesFromTailnet(tunnel: string, { family, services }: FamilySetting
   ];
 }
 
-/** As in X, for what pods and nodes send each other. */
+/** As in the tailnet namespace, for what pods and nodes send each other. */
 function zeroChecksum(tunnel: string, { family, supernets }: FamilySettings): NftRule {
   return {
     name: `zero-checksum-${family}`,

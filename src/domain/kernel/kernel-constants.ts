@@ -10,7 +10,7 @@ export const advertisedRouteProtocol = 9;
 export const podRouteMetric = 0x48;
 /** Metric of `unreachable <supernet>`: loses against everything else. */
 export const unreachableMetric = 0x7fffff48;
-/** Routing table that sends the pod supernet to X. */
+/** Routing table that sends the pod supernet to the tailnet namespace. */
 export const tailnetTable = 0x4843;
 /** tailscaled's table (wgengine/router/osrouter, not configurable). */
 export const tailscaleTable = 52;
@@ -39,7 +39,7 @@ export const tailnetRange = { 4: "100.64.0.0/10", 6: "fd7a:115c:a1e0::/48" } as 
 export const magicDnsAddress = { 4: "100.100.100.100", 6: "fd7a:115c:a1e0::53" } as const;
 /** Gateways that exist only as permanent neighbours inside pods. */
 export const podGateway = { 4: "169.254.1.1", 6: "fe80::1" } as const;
-/** Node's end of the veth that joins the node with X, and X's end. */
+/** Node's end of the veth that joins the node with the tailnet namespace, and the other end. */
 export const tailnetLink = { node: "headcni0", tailnet: "eth0" } as const;
 /** Inside a pod, per interface of order n above 0: its source rule's priority and its table are this plus n. */
 export const podSourceTableBase = 18500;

@@ -1,4 +1,4 @@
-/** The two namespaces the daemon keeps in order: the node's own, and X, where our tailscaled lives. */
+/** The two namespaces the daemon keeps in order: the node's own, and the tailnet namespace, where our tailscaled lives. */
 export type NamespaceName = "node" | "tailnet";
 
 /** rtnetlink objects as plain data; addresses are strings, prefixes "10.0.0.0/8", the default route "0.0.0.0/0" or "::/0". */

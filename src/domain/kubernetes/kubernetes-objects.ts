@@ -1,4 +1,4 @@
-import type { PodReference } from "../../protocol/wire-types.ts";
+import type { PodReference } from "../../protocol/cni-protocol.ts";
 import type { NodeAddressing } from "./node-address.ts";
 
 /** Kubernetes objects as we keep them: trimmed where they are read, plain, comparable. */
@@ -8,6 +8,17 @@ export const tailnetNodeAnnotation = "headcni.github.io/tailnet-node-id";
 
 /** A static pod's mirror carries here the UID under which the kubelet runs the pod (pkg/kubelet/types, ConfigMirrorAnnotationKey). */
 export const mirrorOf = "kubernetes.io/config.mirror";
+
+/** Where a Node says at which host and port its daemon serves metrics to pods. */
+export const metricsAnnotation = "headcni.github.io/metrics";
+
+/** What a Node's own daemon says in its annotations. */
+export interface NodeIdentity {
+  /** Stable ID of the tailnet node. */
+  readonly nodeId: string;
+  /** Host and port; empty: nowhere. */
+  readonly metricsAt: string;
+}
 
 /** A Node of the cluster, as far as others need to know it (Node v1: spec.podCIDRs, status.addresses). */
 export interface ClusterNode {
@@ -26,6 +37,8 @@ export interface ClusterNode {
 
 /** This node's own Node. */
 export interface OwnNode extends ClusterNode {
+  /** Where its daemon serves metrics to pods, as host and port; empty when it does not say. */
+  readonly metricsAt: string;
   /** Its NetworkUnavailable condition; null when it has none. */
   readonly network: NetworkCondition | null;
   readonly addressing: NodeAddressing;

@@ -27,7 +27,7 @@ export type ObjectChange<Item> =
   | { readonly kind: "removed"; readonly item: Item };
 
 /**
- * What a watch tells, in order. `cursor` is the resourceVersion from which another watch goes on without missing or
+ * What a watch tells, in order. `cursor` is the resourceVersion from which another watch continues without missing or
  * repeating anything (Kubernetes API concepts, "Efficient detection of changes").
  */
 export type WatchNews = { [Source in WatchSource]: SourceNews<Source, Watched[Source]> }[WatchSource];

@@ -7,7 +7,7 @@ import type { NetworkCondition } from "./kubernetes-objects.ts";
  * it is named, and the node stays schedulable.
  */
 export function networkCondition(is: HealthRegions, why: Why, unsupported: string): NetworkCondition {
-  const [reason, message] = troubleOf(is, why);
+  const [reason, message] = problemOf(is, why);
   if (reason !== "") return { status: "True", reason, message };
   const serves = "HeadCNI serves pods on this node";
   return unsupported === ""
@@ -32,7 +32,7 @@ type Reason = (typeof conditionReasons)[number];
 /** What is wrong in a region, in words; empty where it is well. */
 type Why = (region: keyof HealthWords) => string;
 
-function troubleOf(is: HealthRegions, why: Why): readonly [reason: Reason | "", message: string] {
+function problemOf(is: HealthRegions, why: Why): readonly [reason: Reason | "", message: string] {
   if (is.node === "conflicting") return ["PodCIDRConflict", why("node")];
   if (is.service === "starting") return ["HeadcniStarting", "HeadCNI does not serve pods on this node yet"];
   if (is.cni === "down") return ["CniSocketDown", why("cni")];

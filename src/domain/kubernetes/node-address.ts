@@ -58,7 +58,7 @@ interface AddressQuestion {
 export type AddressWay =
   | "off"
   | "withdraw"
-  | "waiting"
+  | "awaitingNetwork"
   | "publish"
   | "initialize"
   | "published"
@@ -66,10 +66,10 @@ export type AddressWay =
 
 export function addressWay({ publishes, supernets, routers, reachable, node }: AddressQuestion): AddressWay {
   if (!publishes) return node === null || node.replaced === null ? "off" : "withdraw";
-  if (node === null || routers.length === 0) return "waiting";
+  if (node === null || routers.length === 0) return "awaitingNetwork";
   if (isPublished(node, routers)) return node.uninitializedAt < 0 ? "published" : "initialize";
   if (isOverruled(node, supernets)) return "overruled";
-  return reachable ? "publish" : "waiting";
+  return reachable ? "publish" : "awaitingNetwork";
 }
 
 /** Whether the Node's InternalIPs are these, as HeadCNI writes them. */

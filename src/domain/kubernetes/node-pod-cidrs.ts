@@ -13,7 +13,7 @@ export function judgePodCidrs(found: readonly string[], supernets: readonly stri
   const refuse = (problem: string): PodCidrVerdict => ({ usable: false, problem });
   if (found.length === 0)
     return refuse(
-      "the Node has no pod CIDR yet: does kube-controller-manager run with --allocate-node-cidrs, or somebody set spec.podCIDRs?",
+      "the Node has no pod CIDR yet: does kube-controller-manager run with --allocate-node-cidrs, or does something set spec.podCIDRs?",
     );
   const nets = supernets.map(parsePrefix);
   const prefixes = found.map(parsePrefix);

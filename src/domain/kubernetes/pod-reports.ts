@@ -1,15 +1,15 @@
-import type { CniFailure, PodReference, WireCommand } from "../../protocol/wire-types.ts";
+import type { CniFailure, CniOperation, PodReference } from "../../protocol/cni-protocol.ts";
 import { addWork, dropWork, emptyQueue, endWork, type WorkQueue } from "../work-queue.ts";
 import type { PodReport, PostedReport } from "./kubernetes-objects.ts";
 
 /** A CNI call about a pod that failed. */
 export interface RefusedCall {
-  readonly command: WireCommand;
+  readonly command: CniOperation;
   readonly pod: PodReference;
   readonly failure: CniFailure;
 }
 
-const words: Readonly<Partial<Record<WireCommand, Pick<PodReport, "reason" | "action">>>> = {
+const words: Readonly<Partial<Record<CniOperation, Pick<PodReport, "reason" | "action">>>> = {
   ADD: { reason: "NetworkNotAttached", action: "Attaching" },
   DEL: { reason: "NetworkNotDetached", action: "Detaching" },
   CHECK: { reason: "NetworkNotAsPlanned", action: "Checking" },
@@ -38,7 +38,7 @@ export interface ReportBook {
 }
 
 /** Beyond it the oldest are forgotten: a node with so many failing pods needs no more of them. */
-const mostEntries = 200;
+const maxEntries = 200;
 
 export const emptyBook: ReportBook = { entries: {}, queue: emptyQueue };
 
@@ -90,6 +90,6 @@ function without(book: ReportBook, unwanted: (key: string) => boolean): ReportBo
 
 function bounded(book: ReportBook): ReportBook {
   const keys = Object.keys(book.entries);
-  const excess = new Set(keys.slice(0, Math.max(0, keys.length - mostEntries)));
+  const excess = new Set(keys.slice(0, Math.max(0, keys.length - maxEntries)));
   return excess.size === 0 ? book : without(book, (key) => excess.has(key));
 }

@@ -2,7 +2,7 @@
 export type ServiceProxy = "netfilter" | "ipvs" | "none";
 
 /** What is wrong with one that is not supported, in words; null for the supported one. */
-export const proxyTrouble: Readonly<
+export const proxyProblem: Readonly<
   Record<ServiceProxy, { readonly found: string; readonly why: string; readonly todo: string } | null>
 > = {
   netfilter: null,
@@ -13,13 +13,13 @@ export const proxyTrouble: Readonly<
   },
   none: {
     found: "nothing in netfilter translates Services' addresses",
-    why: "Either kube-proxy is away and Services do not work, or a BPF program does its work: what that sends from the underlay to a pod looks untranslated, and HeadCNI drops it.",
+    why: "Either kube-proxy does not run and Services do not work, or a BPF program does its work: what that sends from the underlay to a pod looks untranslated, and HeadCNI drops it.",
     todo: "Run kube-proxy in mode nftables or iptables; where BPF has to stay, name those senders in network.allowFromUnderlay.",
   },
 };
 
 /** What operators are told of it on pages and at the Node; empty for the supported one. */
 export function proxyCaution(proxy: ServiceProxy): string {
-  const trouble = proxyTrouble[proxy];
-  return trouble === null ? "" : `${trouble.found}: see firewall.services of headcnictl doctor`;
+  const problem = proxyProblem[proxy];
+  return problem === null ? "" : `${problem.found}: see firewall.services of headcnictl doctor`;
 }

@@ -2,7 +2,7 @@ import { parsePrefix } from "../addresses/prefix.ts";
 import { addressIn, addressNotIn, elementOf, metaIs, refused } from "./nft-statements.ts";
 import type { NftRule, NftSet, NftTable } from "./nft-table.ts";
 
-/** Not part of the guard's table in X: headcni-wire keeps it, with and without a daemon. */
+/** Not part of the guard's table in the tailnet namespace: headcni-wire keeps it, with and without a daemon. */
 export const allowlistTableName = "headcni_allowlist";
 
 export interface AllowlistSettings {
@@ -13,9 +13,9 @@ export interface AllowlistSettings {
 }
 
 /**
- * Of the pods' supernets only what is believed of the tailnet sends into X from the tunnel or is sent to by it. Established flows are judged,
- * too, so that what leaves the sets is cut at once. Packets of this node's own prefix cross no rule here: towards pods they
- * leave by the veth, and from the tunnel nobody may have them.
+ * Of the pods' supernets only what is believed of the tailnet sends into the tailnet namespace from the tunnel or is sent to by it.
+ * Established flows are judged, too, so that what leaves the sets is cut at once. Packets of this node's own prefix cross no rule here:
+ * towards pods they leave by the veth, and from the tunnel nobody may have them.
  */
 export function allowlistTable(settings: AllowlistSettings, believed: readonly string[]): NftTable {
   const families = allowlistFamilies(settings);

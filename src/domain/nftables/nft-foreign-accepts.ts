@@ -30,9 +30,10 @@ export interface ForeignAccept {
 }
 
 /**
- * FORWARD. X's side is filtered inside X, sources in the own pod CIDR are held to pods by our table, so these two are
- * let through whole, as is tailscaled's underlay, of whatever family pods are. Towards pods and X only answers and translated flows (Services, host ports, tailscaled's port)
- * pass: a host that drops what its LAN wants to route through it goes on doing so.
+ * FORWARD. The side of the tailnet namespace is filtered inside of it, sources in the own pod CIDR are held to pods by our
+ * table, so these two are let through whole, as is tailscaled's underlay, of whatever family pods are. Towards pods and the tailnet
+ * namespace only answers and translated flows (Services, host ports, tailscaled's port) pass: a host that drops what its LAN wants to route
+ * through it goes on doing so.
  */
 export function forwardAccepts(settings: NamespaceGuard): readonly ForeignAccept[] {
   return linkFamilies(settings).flatMap((family) => {

@@ -14,7 +14,7 @@ import { digestOf, ruleComment } from "./nft-table.ts";
  * What brings one foreign chain in order: nothing for a chain that does not drop by default and has nothing of ours.
  * An accept in our own table does not beat another table's drop, so ours go into that chain, at its top.
  */
-export function mendForeignChain(settings: GuardSettings, chain: ForeignChain): readonly FirewallChange[] {
+export function repairForeignChain(settings: GuardSettings, chain: ForeignChain): readonly FirewallChange[] {
   const wanted = dropsByDefault(chain) ? wantedRules(settings, chain) : [];
   const effective = rulesBeforeDrop(chain);
   const missing = wanted.filter(({ comment }) => !effective.some((rule) => rule.comment === comment));

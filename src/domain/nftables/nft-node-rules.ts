@@ -127,7 +127,7 @@ export function underlayEntry(
   ];
 }
 
-/** A packet for the supernet leaves to the tailnet or to a pod, never in clear. */
+/** A packet for the supernet leaves to the tailnet or to a pod, never unencrypted. */
 export function inClear(link: string, { family, supernets }: FamilySettings): NftRule {
   return {
     name: `in-clear-${family}`,

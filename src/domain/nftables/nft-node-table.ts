@@ -41,7 +41,7 @@ const leaving = onUnderlay(veth);
 
 /**
  * Our table in the node's namespace. Routing already keeps pod packets off the underlay; `barrier` holds that even
- * while a route or rule is missing. No TCP clamp here: whoever sends through X is clamped there.
+ * while a route or rule is missing. No TCP clamp here: whoever sends through the tailnet namespace is clamped there.
  */
 export function nodeTable(settings: NamespaceGuard): NftTable {
   const families = familySettings(settings);
@@ -97,7 +97,7 @@ export function nodeTable(settings: NamespaceGuard): NftTable {
   };
 }
 
-/** X's own addresses come in by the veth: `underlay-masquerade` would lend the node's to whoever uses it. */
+/** The tailnet namespace's own addresses come in by the veth: `underlay-masquerade` would lend the node's to whoever uses it. */
 function spoofedLink({ family, tailnet }: UnderlayEnds): NftRule {
   return {
     name: `spoofed-link-${family}`,
@@ -122,7 +122,9 @@ function underlayPort({ carrier }: NamespaceGuard, { family, tailnet }: Underlay
   };
 }
 
-/** What X hands over is for our pods; the rest of the supernet would go straight back to X, round and round. */
+/**
+ * What the tailnet namespace hands over is for our pods; the rest of the supernet would go straight back, in a loop.
+ */
 function tailnetLoop({ family, ownPrefixes, supernets }: FamilySettings): NftRule {
   return {
     name: `tailnet-loop-${family}`,
@@ -135,7 +137,9 @@ function tailnetLoop({ family, ownPrefixes, supernets }: FamilySettings): NftRul
   };
 }
 
-/** What X hands over is for our pods: the node is no way from the tailnet to its LAN. Answers were let through before. */
+/**
+ * What the tailnet namespace hands over is for our pods: the node is no way from the tailnet to its LAN. Answers were let through before.
+ */
 function tailnetExit({ family, supernets }: FamilySettings): NftRule {
   return {
     name: `tailnet-exit-${family}`,

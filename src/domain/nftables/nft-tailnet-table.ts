@@ -19,9 +19,9 @@ import type { NftRule, NftTable } from "./nft-table.ts";
 const veth = tailnetLink.tailnet;
 
 /**
- * Our table in X, where tailscaled runs with its own netfilter off. Through X pass: packets for the supernet into the
- * tailnet, packets from the supernet for our pods out of it, and answers. A sender outside the supernet (a laptop in
- * the tailnet) is refused: our pods' answers to it would leave the node in clear.
+ * Our table in the tailnet namespace, where tailscaled runs with its own netfilter off. Through it pass: packets for the
+ * supernet into the tailnet, packets from the supernet for our pods out of it, and answers. A sender outside the supernet (a laptop in the
+ * tailnet) is refused: our pods' answers to it would leave the node unencrypted.
  */
 export function tailnetTable(settings: NamespaceGuard): NftTable {
   const families = familySettings(settings);
@@ -67,7 +67,7 @@ const zeroChecksum: NftRule = {
   statements: [metaIs("nfproto", "ipv6"), lacksChecksum, writeZeroChecksum],
 };
 
-/** All that X forwards crosses the tunnel on one side, so its MTU bounds both directions. */
+/** All that the tailnet namespace forwards crosses the tunnel on one side, so its MTU bounds both directions. */
 function clamp({ family }: FamilySettings, mtu: number): NftRule {
   const headers = family === 4 ? 40 : 60;
   return {

@@ -45,7 +45,7 @@ export function ownerAcceptsRoutes(record: OwnerRecord, current: OwnerPreference
 }
 
 /**
- * Adds `prefixes` to what the owner announces, takes back those of ours that are no longer among them, and accepts routes: to be
+ * Adds `prefixes` to what the owner announces, removes those of ours that are no longer among them, and accepts routes: to be
  * made only while the guard holds. Undefined for an app connector, whose learned routes any edit of the list clears
  * (ipnlocal: MaybeClearAppConnector).
  */

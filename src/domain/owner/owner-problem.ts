@@ -11,7 +11,7 @@ export type OwnerHindrance =
   | "STOPPED"
   | "APP_CONNECTOR";
 
-/** What is wrong with the owner's tailscaled, beside NO_SOCKET: that there is none. Only he, or Headscale's operator, can mend it. */
+/** What is wrong with the owner's tailscaled, beside NO_SOCKET: that there is none. Only they, or the operator of Headscale, can fix it. */
 export type OwnerProblemCode =
   | OwnerHindrance
   | "SHIELDS_UP"
@@ -30,7 +30,7 @@ export interface OwnerProblem {
 }
 
 /** What we want of the owner's tailscaled. */
-export interface OwnerWishes {
+export interface OwnerRequirements {
   readonly controlUrl: string;
   /** This node's pod CIDRs. */
   readonly prefixes: readonly string[];
@@ -49,13 +49,13 @@ const loggedOut: readonly OwnerFacts["backendState"][] = ["NeedsLogin", "NeedsMa
 /** Whether it is in another tailnet. A profile without a login yet is in none, and has Tailscale's own server. */
 export function isElsewhere(
   { profileId, controlUrl }: Pick<OwnerFacts, "profileId" | "controlUrl">,
-  wishes: Pick<OwnerWishes, "controlUrl">,
+  required: Pick<OwnerRequirements, "controlUrl">,
 ): boolean {
-  return profileId !== "" && originOf(controlUrl) !== originOf(wishes.controlUrl);
+  return profileId !== "" && originOf(controlUrl) !== originOf(required.controlUrl);
 }
 
-/** What keeps the owner's tailscaled from carrying pods; the first is what must be mended first. */
-export function ownerHindrance(facts: OwnerFacts, wishes: OwnerWishes): OwnerProblem | undefined {
+/** What keeps the owner's tailscaled from carrying pods; the first is what must be fixed first. */
+export function ownerHindrance(facts: OwnerFacts, required: OwnerRequirements): OwnerProblem | undefined {
   const { backendState, preferences, version, tun } = facts;
   if (isTooOld(version))
     return told(
@@ -69,18 +69,18 @@ export function ownerHindrance(facts: OwnerFacts, wishes: OwnerWishes): OwnerPro
       "the node's tailscaled has no interface (--tun=userspace-networking)",
       "start it without that option",
     );
-  if (isElsewhere(facts, wishes))
+  if (isElsewhere(facts, required))
     return told(
       "OTHER_CONTROL",
-      `the node's tailscaled is logged in to ${originOf(facts.controlUrl)}, and headscale.url is ${wishes.controlUrl}`,
+      `the node's tailscaled is logged in to ${originOf(facts.controlUrl)}, and headscale.url is ${required.controlUrl}`,
       "`tailscale switch` to a profile of that, or log in to it",
     );
-  if (!wishes.logsIn && loggedOut.includes(backendState))
+  if (!required.logsIn && loggedOut.includes(backendState))
     return told(
       "LOGGED_OUT",
       // Headscale 0.29 lets no tagged node in again that logged out (hscontrol/state/state.go): tailscaled logs NodeKeyExpired.
       "the node's tailscaled is not logged in",
-      `\`tailscale up --login-server=${wishes.controlUrl}\`; ` +
+      `\`tailscale up --login-server=${required.controlUrl}\`; ` +
         "if it logged out with a tag, delete it in Headscale before (`headscale nodes delete`)",
     );
   if (backendState === "Stopped")
@@ -88,16 +88,16 @@ export function ownerHindrance(facts: OwnerFacts, wishes: OwnerWishes): OwnerPro
   if (preferences.appConnector)
     return told(
       "APP_CONNECTOR",
-      "the node's tailscaled is an app connector, and forgets the routes that it learned when ours are added",
+      "the node's tailscaled is an app connector, and drops the routes that it learned when ours are added",
       "`tailscale set --advertise-connector=false`",
     );
   return undefined;
 }
 
 /** What else is wrong: pods may be cut off, or will not be reached. */
-export function ownerProblems(facts: OwnerFacts, wishes: OwnerWishes): readonly OwnerProblem[] {
+export function ownerProblems(facts: OwnerFacts, required: OwnerRequirements): readonly OwnerProblem[] {
   const { preferences, record, served, terms } = facts;
-  const own = wishes.prefixes.map(parsePrefix);
+  const own = required.prefixes.map(parsePrefix);
   const taken = preferences.routes.filter((route) => {
     const prefix = readPrefix(route);
     // What holds our prefix among others, as a default route does, takes nothing from us.
@@ -110,8 +110,8 @@ export function ownerProblems(facts: OwnerFacts, wishes: OwnerWishes): readonly 
   const unserved =
     served === null
       ? []
-      : wishes.prefixes.filter((one) => preferences.routes.includes(one) && !served.includes(one));
-  const { mtu } = terms?.tunnel ?? wishes;
+      : required.prefixes.filter((one) => preferences.routes.includes(one) && !served.includes(one));
+  const { mtu } = terms?.tunnel ?? required;
   return [
     ...when(
       facts.shieldsUp,
@@ -126,10 +126,10 @@ export function ownerProblems(facts: OwnerFacts, wishes: OwnerWishes): readonly 
       "`tailscale set --stateful-filtering=false`",
     ),
     ...when(
-      mtu < wishes.mtu,
+      mtu < required.mtu,
       "MTU_TOO_SMALL",
-      `packets of pods have up to ${wishes.mtu} bytes, and the node's tailscaled takes ${mtu}`,
-      `lower network.mtu on all nodes, or start tailscaled with TS_DEBUG_MTU=${wishes.mtu}`,
+      `packets of pods have up to ${required.mtu} bytes, and the node's tailscaled takes ${mtu}`,
+      `lower network.mtu on all nodes, or start tailscaled with TS_DEBUG_MTU=${required.mtu}`,
     ),
     ...when(
       taken.length > 0,

@@ -37,12 +37,12 @@ export function believedOf(bindings: readonly NodeBinding[], { routes, addresses
 }
 
 /** More parts of a Node's prefix than these are not told apart: who announces so many can take all of it with two. */
-const mostParts = 16;
+const maxParts = 16;
 
 /**
  * What is believed of the tailnet: each bound prefix that exactly its node serves, without the parts that other nodes serve inside of it (a
  * narrower prefix takes the packets). As texts, sorted by place and disjoint: a prefix ("10.244.1.0/24"), or a range ("10.244.1.0-10.244.1.9")
- * of what is left of one. At most `mostParts` + 1 a binding, whatever is served.
+ * of what is left of one. At most `maxParts` + 1 a binding, whatever is served.
  */
 export function believedPrefixes(bindings: readonly NodeBinding[], routes: ServedRoutes): readonly string[] {
   const claims = bindings
@@ -53,7 +53,7 @@ export function believedPrefixes(bindings: readonly NodeBinding[], routes: Serve
     const claim = claimAround(claims, prefix);
     if (claim === undefined) continue;
     if (claim.nodeId !== nodeId) {
-      if (claim.parts.length <= mostParts) claim.parts.push(prefix);
+      if (claim.parts.length <= maxParts) claim.parts.push(prefix);
     } else if (claim.prefix.length === prefix.length) claim.confirmed = true;
   }
   return claims.filter(({ confirmed }) => confirmed).flatMap(leftOf);
@@ -73,7 +73,7 @@ interface Claim {
   readonly prefix: Prefix;
   readonly nodeId: string;
   confirmed: boolean;
-  /** What other nodes serve inside of it, up to one more than `mostParts`. */
+  /** What other nodes serve inside of it, up to one more than `maxParts`. */
   readonly parts: Prefix[];
 }
 
@@ -87,7 +87,7 @@ function claimAround(claims: readonly Claim[], prefix: Prefix): Claim | undefine
 
 function leftOf({ prefix, parts }: Claim): readonly string[] {
   if (parts.length === 0) return [formatPrefix(prefix)];
-  if (parts.length > mostParts) return [];
+  if (parts.length > maxParts) return [];
   const { family, base } = prefix;
   const left: string[] = [];
   let next = base;

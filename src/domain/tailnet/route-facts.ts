@@ -30,7 +30,7 @@ export interface OwnRouteFacts {
 export interface PeerRouteFacts {
   /** In the netmap as served by that peer. */
   readonly announced: boolean;
-  /** In X's table 52. */
+  /** In the tailnet namespace's table 52. */
   readonly installed: boolean;
   readonly nodeId: string;
   readonly hostName: string;
@@ -56,7 +56,7 @@ export interface RouteView {
   /** The cluster's pod CIDRs. */
   readonly supernets: readonly string[];
   readonly status: TailnetStatus;
-  /** Prefixes (texts) in X's table 52. */
+  /** Prefixes (texts) in the tailnet namespace's table 52. */
   readonly installed: Readonly<Record<string, true>>;
   /** The pod CIDRs of all Nodes, null until they are known. */
   readonly bound: BoundNodes | null;
@@ -71,12 +71,12 @@ interface Announced {
 
 /** Name of this node in `culprit`. */
 export const thisNode = "this node";
-const mostWitnesses = 9;
+const maxWitnesses = 9;
 /**
  * So many prefixes that are no Node's have facts, and while the Nodes are not known so many of each peer: how many there are is up to
  * whoever announces them.
  */
-export const mostStrangers = 64;
+export const maxStrangers = 64;
 
 /** Whether tailscaled has a netmap to speak of. */
 export function hasNetmap({ backendState, self }: Pick<TailnetStatus, "backendState" | "self">): boolean {
@@ -114,14 +114,14 @@ export function ownRouteFacts(
     takenBy: taker?.hostName ?? "",
     witnesses: candidates
       .toSorted((a, b) => rank(a) - rank(b))
-      .slice(0, mostWitnesses)
+      .slice(0, maxWitnesses)
       .map(routerAddress),
   };
 }
 
 /**
  * Facts of peers' prefixes inside the supernets. Once the Nodes are known, all announcements of Nodes' prefixes have facts, and of others
- * the first `mostStrangers`; until then the first `mostStrangers` of each peer.
+ * the first `maxStrangers`; until then the first `maxStrangers` of each peer.
  */
 export function peerRoutes(
   own: readonly string[],
@@ -159,16 +159,16 @@ export function peerRoutes(
   const strangers = theirs.filter(({ text }) => bound[text] === undefined);
   const ofNodes = theirs.filter(({ text }) => bound[text] !== undefined);
   return {
-    facts: factsOf([...strangers.slice(0, mostStrangers), ...ofNodes], (route) => judgeByNode(route, bound)),
+    facts: factsOf([...strangers.slice(0, maxStrangers), ...ofNodes], (route) => judgeByNode(route, bound)),
     known,
     strangers: strangers.length,
   };
 }
 
-/** The first `mostStrangers` of each peer. */
+/** The first `maxStrangers` of each peer. */
 function firstOfEach(announced: readonly Announced[]): readonly Announced[] {
   const byPeer = Map.groupBy(announced, ({ nodeId }) => nodeId);
-  return [...byPeer.values()].flatMap((of) => of.slice(0, mostStrangers));
+  return [...byPeer.values()].flatMap((of) => of.slice(0, maxStrangers));
 }
 
 type Judgement = Pick<PeerRouteFacts, "published" | "culprit">;

@@ -1,6 +1,6 @@
 import { parsePrefix } from "../addresses/prefix.ts";
+import { address, unreachable, vethOperation, viaNode } from "../guard/desired-state.ts";
 import { underlayEnds4 } from "../guard/guard-settings.ts";
-import { address, unreachable, vethOperation, viaNode } from "../guard/guard-wishes.ts";
 import { mainTable, tailnetLink } from "../kernel/kernel-constants.ts";
 import type { KernelOperation } from "../kernel/kernel-state.ts";
 
@@ -14,8 +14,8 @@ export interface WireSettings {
 }
 
 /**
- * What X needs before tailscaled starts in it: the veth, IPv4 to the node, and no way out for pods' packets. In order of
- * making; the guard keeps all of it later and adds the rest.
+ * What the tailnet namespace needs before tailscaled starts in it: the veth, IPv4 to the node, and no way out for pods' packets. In order
+ * of making; the guard keeps all of it later and adds the rest.
  */
 export function wireOperations({ linkPrefixes, supernets, tunnel }: WireSettings): {
   readonly node: readonly KernelOperation[];

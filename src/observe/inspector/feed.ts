@@ -3,12 +3,12 @@ import type { LiveMachine, LiveMachines, MachineChange, MachineListener } from "
 import { machineOf } from "../machines/machine-of.ts";
 import { createRing } from "../ring.ts";
 import { boundedCopy } from "./bounded-copy.ts";
+import { deliveryOf, feedActor, feedMessage, type Moment } from "./feed-entries.ts";
+import type { FeedActor, FeedBaseline, FeedDelta, FeedEntry, FeedMessage } from "./feed-messages.ts";
 import { createEdgeFinder } from "./taken-edges.ts";
-import type { WireActor, WireBaseline, WireDelta, WireEntry, WireMessage } from "./wire.ts";
-import { type Moment, wireActor, wireMessage } from "./wire-entries.ts";
 
 export interface FeedOptions {
-  readonly daemon: WireBaseline["daemon"];
+  readonly daemon: FeedBaseline["daemon"];
   readonly machines: LiveMachines;
   /** Removes secrets from a line of JSON. */
   readonly redact: (line: string) => string;
@@ -51,12 +51,12 @@ const systemClock = (): Moment => ({ wallMs: Date.now(), monotonicMs: performanc
  */
 export function createFeed(options: FeedOptions): Feed {
   const { redact, clock = systemClock } = options;
-  const kept = createRing<WireEntry>(entriesKept);
+  const kept = createRing<FeedEntry>(entriesKept);
   const edgesOf = createEdgeFinder();
   const lastEdges = new WeakMap<LiveMachine, readonly number[]>();
   let changed = new Map<LiveMachine, boolean>();
-  let entries: WireEntry[] = [];
-  let events: { readonly entry: WireMessage; readonly event: EventObject }[] = [];
+  let entries: FeedEntry[] = [];
+  let events: { readonly entry: FeedMessage; readonly event: EventObject }[] = [];
   let left = 0;
   let seq = 0;
   let broken = false;
@@ -75,7 +75,7 @@ export function createFeed(options: FeedOptions): Feed {
     };
   }
 
-  function add(entry: WireEntry, event?: EventObject): void {
+  function add(entry: FeedEntry, event?: EventObject): void {
     kept.push(entry);
     if (wake === undefined) return;
     if (entries.length >= entriesPerFrame) left += 1;
@@ -108,8 +108,8 @@ export function createFeed(options: FeedOptions): Feed {
     });
   }
 
-  const actor = (machine: LiveMachine, moment: Moment, ended: boolean): WireActor => ({
-    ...wireActor(machine, lastEdges.get(machine) ?? [], moment),
+  const actor = (machine: LiveMachine, moment: Moment, ended: boolean): FeedActor => ({
+    ...feedActor(machine, lastEdges.get(machine) ?? [], moment),
     ...(ended && { ended }),
   });
 
@@ -120,10 +120,10 @@ export function createFeed(options: FeedOptions): Feed {
     left = 0;
   }
 
-  const withData = (): readonly WireEntry[] => {
+  const withData = (): readonly FeedEntry[] => {
     const data = new Map(
       events.map(({ entry, event: { type: _, ...fields } }) => [
-        entry as WireEntry,
+        entry as FeedEntry,
         boundedCopy(fields, messageBounds, redact),
       ]),
     );
@@ -140,10 +140,10 @@ export function createFeed(options: FeedOptions): Feed {
     }),
     inspect: guarded((inspected: InspectionEvent) => {
       if (inspected.type !== "@xstate.event") return;
-      const entry = wireMessage(inspected, seq + 1, Date.now(), options.machines);
-      if (entry === undefined) return;
+      const delivery = deliveryOf(inspected, options.machines);
+      if (delivery === undefined) return;
       seq += 1;
-      add(entry, inspected.event);
+      add(feedMessage(delivery, seq, Date.now()), inspected.event);
     }),
     watch(next) {
       wake = next;
@@ -151,7 +151,7 @@ export function createFeed(options: FeedOptions): Feed {
     },
     take() {
       const moment = clock();
-      const frame: WireDelta = {
+      const frame: FeedDelta = {
         type: "delta",
         now: moment.wallMs,
         seq,
@@ -165,7 +165,7 @@ export function createFeed(options: FeedOptions): Feed {
     baseline(missed) {
       const live = [...options.machines.live()];
       const moment = clock();
-      const frame: WireBaseline = {
+      const frame: FeedBaseline = {
         type: "baseline",
         daemon: options.daemon,
         now: moment.wallMs,

@@ -1,36 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AnyActorRef, AnyMachineSnapshot, InspectionEvent } from "xstate";
 import type { MachineListener } from "../machines/live-machine.ts";
-import { jsonAnswer, sendAnswer } from "../pages/http-routes.ts";
-import type { RequestTaker } from "../pages/http-server.ts";
+import type { RequestHandler } from "../pages/http-server.ts";
 import { boundedCopy } from "./bounded-copy.ts";
 import { createFeed, type FeedOptions } from "./feed.ts";
-import type { PageFile, PageFiles } from "./page-files.ts";
+import type { FeedDetails } from "./feed-messages.ts";
+import { refuse, send, sendFile, streamHeaders } from "./page-answers.ts";
+import type { PageFiles } from "./page-files.ts";
 import { createViewers, usualLimits } from "./viewers.ts";
-import type { WireDetails } from "./wire.ts";
 
 /** The inspector's parts, for those who feed it and who serve it. */
 export interface Inspector {
   readonly listener: MachineListener;
   readonly inspect: (event: InspectionEvent) => void;
   /** Serves /inspect and what is below it. */
-  readonly taker: RequestTaker;
+  readonly handler: RequestHandler;
   close(): void;
 }
 
 const contextBounds = { values: 3000, depth: 9, text: 600, elements: 200 };
-
-/** Nothing but what this server sends, no frames, no forms: the page needs no more. */
-const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-const safeHeaders = {
-  "cache-control": "no-store",
-  "x-content-type-options": "nosniff",
-  "content-security-policy": policy,
-  "referrer-policy": "no-referrer",
-};
 
 /** The inspector of one program. `files` are the page's; `watched` hears how many viewers there are. */
 export function createInspector(
@@ -53,7 +41,7 @@ export function createInspector(
     const machine = [...options.machines.live()].find(({ ref }) => ref.sessionId === key);
     if (machine === undefined) return undefined;
     const { context, children } = machine.ref.getSnapshot() as AnyMachineSnapshot;
-    const answer: WireDetails = {
+    const answer: FeedDetails = {
       key: machine.ref.sessionId,
       context: boundedCopy(context, contextBounds, options.redact),
       moves: machine.last.entries().map(({ at, from, to, event }) => ({ at, from, to, event })),
@@ -68,17 +56,13 @@ export function createInspector(
       const body = details(url.searchParams.get("key"));
       if (body === undefined) refuse(response, 404, "this machine has ended");
       else send(response, { contentType: "application/json; charset=utf-8", body });
-    } else {
-      const file = files[url.pathname];
-      if (file === undefined) refuse(response, 404, "no such page; the inspector is at /inspect");
-      else send(response, file);
-    }
+    } else sendFile(response, files, url);
   }
 
   return {
     listener: feed.listener,
     inspect: feed.inspect,
-    taker: (request, response, url) => {
+    handler: (request, response, url) => {
       if (url.pathname !== "/inspect" && !url.pathname.startsWith("/inspect/")) return false;
       try {
         answer(request, response, url);
@@ -91,16 +75,6 @@ export function createInspector(
     },
     close: () => viewers.close(),
   };
-}
-
-const streamHeaders = { ...safeHeaders, "content-type": "text/event-stream; charset=utf-8" };
-
-function send(response: ServerResponse, file: PageFile): void {
-  sendAnswer(response, { status: 200, ...file, headers: safeHeaders });
-}
-
-function refuse(response: ServerResponse, status: number, error: string): void {
-  sendAnswer(response, { ...jsonAnswer(status, { error }), headers: safeHeaders });
 }
 
 /** Children that are no machines: promises and callbacks, by the name of what they do. */

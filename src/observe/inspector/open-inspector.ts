@@ -70,12 +70,12 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
   return {
     listener: (machine, change) => current?.listener(machine, change),
     inspect: (event) => current?.inspect(event),
-    taker: (request, response, url) => current?.taker(request, response, url) ?? false,
+    handler: (request, response, url) => current?.handler(request, response, url) ?? false,
     async switchOn(url) {
-      const { least, most, usual } = stayMinutes;
+      const { min, max, usual } = stayMinutes;
       const minutes = Number(url.searchParams.get("minutes") ?? usual);
-      if (!Number.isInteger(minutes) || minutes < least || minutes > most)
-        return jsonAnswer(400, { error: `minutes must be a whole number from ${least} to ${most}` });
+      if (!Number.isInteger(minutes) || minutes < min || minutes > max)
+        return jsonAnswer(400, { error: `minutes must be a whole number from ${min} to ${max}` });
       if (always) return jsonAnswer(200, { until: null, idleMinutes: null });
       if (current === undefined) {
         opening ??= open();

@@ -2,11 +2,14 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { InspectionEvent } from "xstate";
 import { createDevtools } from "../../adapters/devtools/devtools.ts";
+import { version } from "../../protocol/version.ts";
 import { openInspector } from "../inspector/open-inspector.ts";
 import { registerMachineMetrics } from "../metrics/machine-metrics.ts";
-import type { HttpServerOptions, RequestTaker } from "../pages/http-server.ts";
-import { createPprofPages, firstTaker } from "../pprof/pprof-pages.ts";
-import { profileTakers, type RunDevtools } from "../pprof/profilers.ts";
+import type { HttpServerOptions, RequestHandler } from "../pages/http-server.ts";
+import { createPprofPages, firstHandler } from "../pprof/pprof-pages.ts";
+import { createProfilers, type RunDevtools } from "../pprof/profilers.ts";
+import { createRecorder } from "../recorder/recorder.ts";
+import type { RecordingPage } from "../recorder/recording-page.ts";
 import { createStatelyBridge } from "../stately/stately-bridge.ts";
 import type { MachineListener } from "./live-machine.ts";
 import { createMachineObserver, type MachineObserver } from "./machine-observer.ts";
@@ -18,8 +21,10 @@ export interface ProgramObservers {
   /** For XState's `inspect`. */
   inspect(event: InspectionEvent): void;
   /** Answers the pages that are more than one text: the inspector's and the profiles. */
-  readonly taker: RequestTaker;
+  readonly handler: RequestHandler;
   readonly commands: NonNullable<HttpServerOptions["commands"]>;
+  /** What the flight recorder holds. */
+  recording(): RecordingPage;
   close(): void;
 }
 
@@ -37,7 +42,7 @@ export interface ProgramObserverOptions {
   readonly threads?: Readonly<Record<string, RunDevtools>>;
 }
 
-/** Opens log lines, metrics, profiles and inspectors of a program's machines. */
+/** Opens log lines, metrics, profiles, the flight recorder and inspectors of a program's machines. */
 export async function openProgramObservers(options: ProgramObserverOptions): Promise<ProgramObservers> {
   const { node, statelyInspect, registry, log, redact } = options;
   const inspector = await openInspector({
@@ -47,8 +52,15 @@ export async function openProgramObservers(options: ProgramObserverOptions): Pro
     machines: { live: () => machines.live(), parentOf: (ref) => machines.parentOf(ref) },
     always: options.inspector,
   });
+  const recorder = createRecorder({
+    daemon: { node, version, pid: process.pid },
+    machines: { parentOf: (ref) => machines.parentOf(ref) },
+    redact,
+    broke: (error) => log.error({ err: error }, "flight recorder disabled"),
+  });
   const listener: MachineListener = (machine, change) => {
     options.listener?.(machine, change);
+    recorder.listener(machine, change);
     inspector.listener(machine, change);
   };
   const machines = createMachineObserver({ log, subjectOf, listener });
@@ -64,16 +76,18 @@ export async function openProgramObservers(options: ProgramObserverOptions): Pro
   registerMachineMetrics(registry, machines);
   const own = createDevtools();
   const threads = { main: async (...given: Parameters<RunDevtools>) => own(...given), ...options.threads };
-  const profiles = Object.entries(threads).map(([thread, run]) => [thread, profileTakers(run)] as const);
+  const profiles = Object.entries(threads).map(([thread, run]) => [thread, createProfilers(run)] as const);
   return {
     machines,
     inspect: (event) => {
       machines.inspect(event);
+      recorder.inspect(event);
       inspector.inspect(event);
       bridge?.inspect(event);
     },
-    taker: firstTaker(inspector.taker, createPprofPages(Object.fromEntries(profiles))),
+    handler: firstHandler(inspector.handler, createPprofPages(Object.fromEntries(profiles))),
     commands: { "/inspect": inspector.switchOn },
+    recording: recorder.page,
     close: () => {
       inspector.close();
       bridge?.close();

@@ -1,4 +1,4 @@
-import type { CniRequest } from "../../protocol/wire-types.ts";
+import type { CniRequest } from "../../protocol/cni-protocol.ts";
 
 /** What a machine stands for, out of its first context: the attachment of a pod, the prefix of a route, a CNI call. */
 export function subjectOf(machine: string, context: unknown): string {

@@ -32,13 +32,13 @@ export interface PolicyCounts {
 export function registerLiveMetrics(registry: Registry, sources: LiveSources): void {
   gaugeOf(registry, {
     name: "headcni_ip_pool_size",
-    help: "Pod addresses this node can give out.",
+    help: "Pod addresses this node can assign.",
     labelNames: ["prefix"],
     read: () => sources.pools().map(({ prefix, size }) => [{ prefix }, size]),
   });
   gaugeOf(registry, {
     name: "headcni_ip_pool_used",
-    help: "Pod addresses in use; those that rest can be given out and do not count.",
+    help: "Pod addresses in use; released addresses do not count.",
     labelNames: ["prefix"],
     read: () => sources.pools().map(({ prefix, used }) => [{ prefix }, used]),
   });
@@ -56,13 +56,13 @@ export function registerLiveMetrics(registry: Registry, sources: LiveSources): v
   });
   gaugeOf(registry, {
     name: "headcni_peer_path",
-    help: "1 for the way packets take to each peer now.",
+    help: "1 for the current path to each peer.",
     labelNames: ["peer", "path"],
     read: () => sources.peerPaths().map(({ peer, path }) => [{ peer, path }, 1]),
   });
   counterOf(registry, {
     name: "headcni_guard_repairs_total",
-    help: "Times the guard put back what somebody had changed.",
+    help: "Repairs by the guard of what others changed.",
     labelNames: ["invariant"],
     read: () => sources.guardRepairs().map(({ invariant, count }) => [{ invariant }, count]),
   });

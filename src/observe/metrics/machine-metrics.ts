@@ -63,7 +63,7 @@ export function registerMachineMetrics(registry: Registry, observer: MachineObse
   });
   gaugeOf(registry, {
     name: "headcni_observer_disabled",
-    help: "1 once the machine observer gave up after a fault.",
+    help: "1 after the machine observer stopped because of an error.",
     labelNames: [],
     read: () => [[{}, observer.disabled() ? 1 : 0]],
   });

@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { News } from "../../../machines/support/news.ts";
-import type { CniReply, CniRequest } from "../../protocol/wire-types.ts";
+import type { CniReply, CniRequest } from "../../protocol/cni-protocol.ts";
 import { createPodSetupMetric } from "./pod-setup-metric.ts";
 
 /** How one CNI call ended: answered, told to come back (code 11), refused with another code, or given up by the client. */
@@ -45,7 +45,7 @@ export function createNewsMetrics(registry: Registry, options: NewsMetricsOption
   });
   const allocations = new Counter({
     name: "headcni_ip_allocations_total",
-    help: "Pod addresses given out, each of a dual-stack pod.",
+    help: "Pod addresses assigned; a dual-stack pod has two.",
     labelNames: ["strategy"],
     registers,
   });

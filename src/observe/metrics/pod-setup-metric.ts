@@ -1,6 +1,6 @@
 import { Histogram, type Registry } from "prom-client";
 import { attachmentKey } from "../../domain/attachment/attachment.ts";
-import type { CniRequest } from "../../protocol/wire-types.ts";
+import type { CniRequest } from "../../protocol/cni-protocol.ts";
 
 /** How long pods' networks took to set up, by namespace. A series goes some minutes after the last pod of it here. */
 export interface PodSetupMetric {
@@ -15,7 +15,7 @@ type Labels = { readonly namespace: string; readonly pod_name?: string };
 /** Long enough for every scrape: the last pod may have lived for seconds. */
 const stayMs = 5 * 60_000;
 /** Series without a pod at most, if nobody reads them. */
-const mostLeft = 256;
+const maxLeft = 256;
 
 export function createPodSetupMetric(
   registry: Registry,
@@ -55,7 +55,7 @@ export function createPodSetupMetric(
       for (const key of keys) standing.delete(key);
       const still = new Set(standing.values());
       for (const series of ended) if (!still.has(series)) left.set(series, monotonicMs());
-      for (const series of [...left.keys()].slice(0, Math.max(0, left.size - mostLeft))) forget(series);
+      for (const series of [...left.keys()].slice(0, Math.max(0, left.size - maxLeft))) forget(series);
     },
   };
 }

@@ -2,16 +2,16 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 
 /**
- * Holds a server's open connections at `most`: for one more, the one that has waited longest for a request (the rest of its headers
+ * Holds a server's open connections at `max`: for one more, the one that has waited longest for a request (the rest of its headers
  * included) is closed, and if every one has an exchange, the one whose exchange began first. So a new client is always answered.
  */
-export function boundConnections(server: Server, most: number): void {
+export function boundConnections(server: Server, max: number): void {
   // In the order in which they came into this state.
   const waiting = new Set<Socket>();
   const exchanging = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     const [longest] = waiting.size > 0 ? waiting : exchanging;
-    if (longest !== undefined && waiting.size + exchanging.size >= most) {
+    if (longest !== undefined && waiting.size + exchanging.size >= max) {
       forget(longest);
       longest.destroy();
     }

@@ -2,11 +2,12 @@ import { once } from "node:events";
 import { unlinkSync } from "node:fs";
 import type { Server } from "node:http";
 import { connect, type ListenOptions } from "node:net";
+import { hostAndPort } from "../../domain/addresses/host-and-port.ts";
 import { HttpServerError } from "./http-server-error.ts";
 
 /** Listens on the address; resolves with the port. Throws HttpServerError. */
 export async function listenOnTcp(server: Server, address: string, port: number): Promise<number> {
-  const where = `${address.includes(":") ? `[${address}]` : address}:${port}`;
+  const where = hostAndPort(address, port);
   await listen(server, { host: address, port, exclusive: true }, where);
   const bound = server.address();
   return typeof bound === "object" && bound !== null ? bound.port : port;
@@ -38,7 +39,7 @@ async function listen(server: Server, options: ListenOptions, where: string): Pr
     const detail = { code: "ADDRESS_UNUSABLE", address: where, reason } as const;
     throw new HttpServerError(`cannot listen on ${where}: ${reason}`, detail, { cause });
   });
-  // accept() can fail later (EMFILE); the daemon goes on without that connection.
+  // accept() can fail later (EMFILE); the daemon continues without that connection.
   server.on("error", () => undefined);
 }
 

@@ -46,10 +46,14 @@ export function httpRoutes({
         return verdict(now.serving, now);
       },
     }),
-    "/metrics": async () => ({ status: 200, ...(await metrics()) }),
+    "/metrics": metricsRoute(metrics),
     "/debug/machines": async () => jsonAnswer(200, await machines()),
     ...Object.fromEntries(Object.entries(pages).map(([path, page]) => [path, () => jsonAnswer(200, page())])),
   };
+}
+
+export function metricsRoute(metrics: HttpSources["metrics"]): HttpRoute {
+  return async () => ({ status: 200, ...(await metrics()) });
 }
 
 /** Pretty-printed, keys in the order they were written: stable for people and for diffs. curl shows it on a terminal. */

@@ -19,13 +19,13 @@ export interface HttpServerOptions {
   /** Unix socket that serves the same pages, for root alone (mode 0600). */
   readonly socketPath: string;
   /** Answers some requests itself, in its own time: those for which it gives true. */
-  readonly taker?: RequestTaker | undefined;
+  readonly handler?: RequestHandler | undefined;
   /** What POST does, by path; over the unix socket only. */
   readonly commands?: Readonly<Record<string, (url: URL) => Promise<HttpAnswer>>>;
 }
 
 /** Looks at a GET before the pages do. Gives true when the answer is its business. Must not throw. */
-export type RequestTaker = (request: IncomingMessage, response: ServerResponse, url: URL) => boolean;
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse, url: URL) => boolean;
 
 export interface HttpServer {
   /** The TCP port in use; 0 where there is none. */
@@ -36,7 +36,7 @@ export interface HttpServer {
 
 const maxUrlBytes = 1024;
 /** As many as one turn of the event loop may accept (Node's backlog), so that none is closed before it was read. */
-const mostConnections = 512;
+const maxConnections = 512;
 
 /**
  * GET and HEAD of /healthz, /metrics, /debug/machines and others over TCP and over a unix socket, commands over the socket.
@@ -44,10 +44,10 @@ const mostConnections = 512;
  */
 export async function openHttpServer(sources: HttpSources, options: HttpServerOptions): Promise<HttpServer> {
   const routes = httpRoutes(sources);
-  const { taker, address = "127.0.0.1", commands } = options;
+  const { handler, address = "127.0.0.1", commands } = options;
   const [tcp, socket] = [
-    createBoundedServer(routes, taker, {}),
-    createBoundedServer(routes, taker, commands),
+    createBoundedServer(routes, handler, {}),
+    createBoundedServer(routes, handler, commands),
   ];
   const port = options.port === undefined ? 0 : await listenOnTcp(tcp, address, options.port);
   try {
@@ -65,9 +65,9 @@ export async function openHttpServer(sources: HttpSources, options: HttpServerOp
 }
 
 /** Limits: 8 KiB of headers (URL included), 3 s to send them, 2 s between requests, 10 s for an exchange, 512 connections. */
-function createBoundedServer(
+export function createBoundedServer(
   routes: Readonly<Record<string, HttpRoute>>,
-  taker: RequestTaker = () => false,
+  handler: RequestHandler = () => false,
   commands: NonNullable<HttpServerOptions["commands"]> = {},
 ): Server {
   const server = createServer(
@@ -86,11 +86,11 @@ function createBoundedServer(
         sendAnswer(response, { ...jsonAnswer(403, { error: refusal }), headers: closing });
         return;
       }
-      if (method === "GET" && url !== null && taker(request, response, url)) return;
+      if (method === "GET" && url !== null && handler(request, response, url)) return;
       void chooseAnswer(routes, commands, method, url).then((answer) => sendAnswer(response, answer));
     },
   );
-  boundConnections(server, mostConnections);
+  boundConnections(server, maxConnections);
   server.setTimeout(10_000, (connection) => connection.destroy());
   return server;
 }
@@ -125,7 +125,8 @@ async function chooseAnswer(
   }
 }
 
-function closeServer(server: Server): Promise<void> {
+/** Ends open connections as well. */
+export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     // One that never listened says so in an error, which is as good.
     server.close(() => resolve());

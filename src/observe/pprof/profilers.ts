@@ -9,7 +9,7 @@ import {
 } from "./profile-encoder.ts";
 
 /** Takes a profile for so long. Rejects with an AbortError once the signal says that nobody waits for it any more. */
-export type ProfileTaker = (durationMs: number, signal: AbortSignal) => Promise<Uint8Array>;
+export type TakeProfile = (durationMs: number, signal: AbortSignal) => Promise<Uint8Array>;
 
 /** V8's sampled heap (HeapProfiler.SamplingHeapProfile of the DevTools protocol), with the fields that Node's types leave out. */
 interface HeapNode {
@@ -65,14 +65,14 @@ const heap: ProfileKind<HeapProfile> = {
 };
 
 /** CPU time of a thread by function, and what was allocated meanwhile and still lives at the end, by function that allocated it. */
-export function profileTakers(run: RunDevtools): Readonly<Record<"profile" | "heap", ProfileTaker>> {
-  return { profile: takerOf(run, cpu), heap: takerOf(run, heap) };
+export function createProfilers(run: RunDevtools): Readonly<Record<"profile" | "heap", TakeProfile>> {
+  return { profile: profilerOf(run, cpu), heap: profilerOf(run, heap) };
 }
 
-function takerOf<Taken>(
+function profilerOf<Taken>(
   run: RunDevtools,
   { start, stop, samples, ...terms }: ProfileKind<Taken>,
-): ProfileTaker {
+): TakeProfile {
   return async (durationMs, signal) => {
     const startedAtMs = Date.now();
     await run(start, false);

@@ -22,9 +22,9 @@ export interface StatelyBridge {
 }
 
 /** Bytes that wait for a slow server; beyond them events are left out and states told once it reads again. */
-const mostUnsent = 1_000_000;
+const maxUnsent = 1_000_000;
 /** Machines whose move waits for it. A server that lags this far is left and met again with everything as it is then. */
-const mostWaiting = 2000;
+const maxWaiting = 2000;
 const flushMs = 100;
 
 /**
@@ -43,7 +43,7 @@ export function createStatelyBridge(options: BridgeOptions): StatelyBridge {
   let lost = false;
 
   const isOpen = (): boolean => socket?.readyState === WebSocket.OPEN;
-  const isSlow = (): boolean => (socket?.bufferedAmount ?? 0) > mostUnsent;
+  const isSlow = (): boolean => (socket?.bufferedAmount ?? 0) > maxUnsent;
 
   function connect(): void {
     socket = new WebSocket(url);
@@ -79,7 +79,7 @@ export function createStatelyBridge(options: BridgeOptions): StatelyBridge {
   function flush(): void {
     flushing = undefined;
     if (!isOpen()) moved.clear();
-    else if (moved.size > mostWaiting) socket?.close();
+    else if (moved.size > maxWaiting) socket?.close();
     else if (isSlow()) {
       flushing = setTimeout(flush, flushMs).unref();
     } else {

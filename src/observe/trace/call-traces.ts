@@ -2,7 +2,7 @@ import type { AnyActorRef } from "xstate";
 import type { WorkPart } from "../../domain/attachment/attachment.ts";
 import { hostLinkName } from "../../domain/attachment/pod-network-plan.ts";
 import { toFailure } from "../../domain/failure.ts";
-import type { CniReply, CniRequest } from "../../protocol/wire-types.ts";
+import type { CniReply, CniRequest } from "../../protocol/cni-protocol.ts";
 import type { NewsListener } from "../machines/hear-news.ts";
 import type { LiveMachine, MachineChange, MachineListener } from "../machines/live-machine.ts";
 import { createRing } from "../ring.ts";

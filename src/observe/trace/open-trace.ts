@@ -1,6 +1,6 @@
 import { attachmentKey } from "../../domain/attachment/attachment.ts";
 import { hostLinkName } from "../../domain/attachment/pod-network-plan.ts";
-import type { CniRequest } from "../../protocol/wire-types.ts";
+import type { CniRequest } from "../../protocol/cni-protocol.ts";
 import type { CallTrace, TraceStep, WaitStep } from "./call-trace.ts";
 
 type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { addressesPatch } from "../../adapters/kubernetes/node-status.ts";
 import { trim } from "../../adapters/kubernetes/trim-objects.ts";
 import { HeadcniError } from "../../domain/failure.ts";
-import { tailnetNodeAnnotation } from "../../domain/kubernetes/kubernetes-objects.ts";
+import { metricsAnnotation, tailnetNodeAnnotation } from "../../domain/kubernetes/kubernetes-objects.ts";
 import { conditionReasons } from "../../domain/kubernetes/network-condition.ts";
 import { withoutRouterAddresses } from "../../domain/kubernetes/node-address.ts";
 import {
@@ -149,7 +149,7 @@ export function cleanUpCluster(transport: ApiCalls, namespace: string, signal: A
             path: `/api/v1/nodes/${metadata.name}/status`,
             contentType: "application/strategic-merge-patch+json",
             body: {
-              ...(published ? { metadata: { annotations: { [tailnetNodeAnnotation]: null } } } : {}),
+              ...(published ? { metadata: { annotations: withoutIdentity } } : {}),
               ...(ours ? { status: { conditions: [{ type: "NetworkUnavailable", $patch: "delete" }] } } : {}),
             },
           },
@@ -161,6 +161,8 @@ export function cleanUpCluster(transport: ApiCalls, namespace: string, signal: A
 
   return { removeSet, untilGone, runOnNodes, removeFromNodes };
 }
+
+const withoutIdentity = { [tailnetNodeAnnotation]: null, [metricsAnnotation]: null };
 
 function unlessMissing(error: unknown): void {
   if (!(error instanceof HeadcniError) || error.detail.code !== "NOT_FOUND") throw error;

@@ -16,6 +16,7 @@ import { machineHealth } from "../../observe/machines/machine-health.ts";
 import { createWireMachines } from "../../observe/machines/wire-machines.ts";
 import { registerLiveMetrics } from "../../observe/metrics/live-metrics.ts";
 import { openHttpServer } from "../../observe/pages/http-server.ts";
+import { createMetricsPage } from "../../observe/pages/metrics-page.ts";
 import { nodeStatus } from "../../observe/pages/node-status.ts";
 import { tracedPodNetwork } from "../../observe/trace/traced-pod-network.ts";
 import { version } from "../../protocol/version.ts";
@@ -44,7 +45,7 @@ export async function runDaemon(
   if (approval === "api" && url.startsWith("http:"))
     log.warn(
       { url },
-      "an admin key of Headscale crosses the network in clear: use https, or approval: policy",
+      "an admin key of Headscale crosses the network unencrypted: use https, or approval: policy",
     );
 
   await requireCapabilities("headcni");
@@ -71,8 +72,8 @@ export async function runDaemon(
     {
       failed: kernelWatch.failed,
       warned: (error) => log.warn({ err: error }, "non-fatal kernel or tailscaled error"),
-      rejected: (where, failure) => log.warn({ where, failure }, "refused what is no CNI request"),
-      unreadable: (source) => log.warn({ source }, "left out a Kubernetes object that could not be read"),
+      rejected: (where, failure) => log.warn({ where, failure }, "rejected a request that is no CNI request"),
+      unreadable: (source) => log.warn({ source }, "skipped an unreadable Kubernetes object"),
     },
     configSource.current,
   );
@@ -84,13 +85,24 @@ export async function runDaemon(
   await makePrivateFolders(config.runtimeDir, config.stateDir);
   const observers = await openObservers(config, { log, redact, threads: { kernel: ports.kernelDevtools } });
   const traced = { ...ports, podNetwork: tracedPodNetwork(ports.podNetwork, observers.traces) };
+  const { registry, machines, traces } = observers;
+  const wire = createWireMachines(paths.wireHttpSocket);
+  machines.registerRows(wire.rows);
+  const metrics = async () => {
+    await wire.refresh();
+    return { contentType: registry.contentType, body: await registry.metrics() };
+  };
   const machine = provideMachines(config, traced, {
     kernelWatch,
     configSource,
+    metricsPage: createMetricsPage(metrics, config.network.podCIDR, config.monitoring.port),
     conflistPublished: ({ path, changed, shadowedBy }) => {
       if (changed) log.info({ path }, "conflist written");
       if (shadowedBy.length > 0)
-        log.warn({ path, shadowedBy }, "the container runtime takes another configuration before ours");
+        log.warn(
+          { path, shadowedBy },
+          "the container runtime uses another CNI configuration before HeadCNI's",
+        );
     },
   });
   const root = createActor(machine, {
@@ -106,18 +118,12 @@ export async function runDaemon(
   });
   const startedAt = Date.now();
   const view = daemonView(root);
-  const { registry, machines, traces } = observers;
   registerLiveMetrics(registry, view);
-  const wire = createWireMachines(paths.wireHttpSocket);
-  machines.registerRows(wire.rows);
   const http = await openHttpServer(
     {
       health: () => machineHealth(machines),
       readiness: view.readiness,
-      metrics: async () => {
-        await wire.refresh();
-        return { contentType: registry.contentType, body: await registry.metrics() };
-      },
+      metrics,
       machines: async () => {
         await wire.refresh();
         return { machines: machines.rows(), recentTransitions: machines.recentTransitions() };
@@ -126,13 +132,14 @@ export async function runDaemon(
         "/debug/status": () => withoutSecrets(nodeStatus(root, view, config, startedAt), redact),
         "/debug/logs": () => logRing.page(),
         "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
+        "/debug/recording": observers.recording,
       },
     },
     {
       address: config.monitoring.address,
       port: config.monitoring.port,
       socketPath: paths.httpSocket,
-      taker: observers.taker,
+      handler: observers.handler,
       commands: observers.commands,
     },
   );

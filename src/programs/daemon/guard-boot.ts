@@ -28,7 +28,7 @@ export async function guardBoot(config: Config): Promise<number> {
       ownPrefixes: nodePodCIDR.length > 0 ? nodePodCIDR : await ports.nodeMemory.recall(),
     };
     await loadBootGuard(ports, shared, terms, config.kubernetes.enabled);
-    console.log(`headcni: the guard stands around ${terms.tunnel.name}`);
+    console.log(`headcni: the guard is loaded around ${terms.tunnel.name}`);
     return 0;
   } finally {
     await ports.close();

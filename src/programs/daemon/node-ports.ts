@@ -25,7 +25,7 @@ import { HeadcniError } from "../../domain/failure.ts";
 import type { Carrier } from "../../domain/guard/guard-settings.ts";
 import type { WatchSource } from "../../domain/kubernetes/kubernetes-watch.ts";
 import { carrierOf } from "../../domain/owner/owner-terms.ts";
-import type { CniFailure } from "../../protocol/wire-types.ts";
+import type { CniFailure } from "../../protocol/cni-protocol.ts";
 import { refuseNewer } from "../refuse-newer.ts";
 import { namespaceCarrier } from "../settings.ts";
 

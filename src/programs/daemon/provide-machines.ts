@@ -5,6 +5,7 @@ import { configMachine } from "../../../machines/config/config-machine.ts";
 import { guardMachine } from "../../../machines/guard/guard-machine.ts";
 import { headcniMachine } from "../../../machines/headcni/headcni-machine.ts";
 import { headscaleMachine } from "../../../machines/headscale/headscale-machine.ts";
+import { metricsPageMachine } from "../../../machines/metrics-page/metrics-page-machine.ts";
 import { nodeAddressMachine } from "../../../machines/own-node/node-address-machine.ts";
 import { nodeConditionMachine } from "../../../machines/own-node/node-condition-machine.ts";
 import { nodeIdentityMachine } from "../../../machines/own-node/node-identity-machine.ts";
@@ -30,27 +31,29 @@ import { tailnetLoginMachine } from "../../../machines/tailnet/tailnet-login-mac
 import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
 import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machine.ts";
 import { watchMachine } from "../../../machines/watch/watch-machine.ts";
-import { allowlistKeeper } from "../../actors/allowlist-actors.ts";
 import { cniActors } from "../../actors/cni-socket-actor.ts";
 import { configActors } from "../../actors/config-actors.ts";
 import { guardActors } from "../../actors/guard-actors.ts";
-import { headscaleActors } from "../../actors/headscale-actors.ts";
 import type { KernelWatch } from "../../actors/kernel-watch.ts";
-import { nodeListActors } from "../../actors/node-list-actors.ts";
-import { ownNodeActors } from "../../actors/own-node-actors.ts";
-import { ownerActors } from "../../actors/owner-actors.ts";
+import { nodeListActors } from "../../actors/kubernetes/node-list-actors.ts";
+import { ownNodeActors } from "../../actors/kubernetes/own-node-actors.ts";
+import { podWatchActors } from "../../actors/kubernetes/pod-watch-actors.ts";
+import { serviceCidrsActors } from "../../actors/kubernetes/service-cidrs-actors.ts";
+import { serviceProxyActors } from "../../actors/kubernetes/service-proxy-actors.ts";
+import { watchActors } from "../../actors/kubernetes/watch-actors.ts";
+import { metricsPageActors } from "../../actors/metrics-page-actors.ts";
 import { podActors, podsActors } from "../../actors/pod-actors.ts";
-import { podWatchActors } from "../../actors/pod-watch-actors.ts";
 import { policyActors } from "../../actors/policy/policy-actors.ts";
 import { readinessActors } from "../../actors/readiness-actors.ts";
-import { routeActors } from "../../actors/route-actors.ts";
-import { serviceCidrsActors } from "../../actors/service-cidrs-actors.ts";
-import { serviceProxyActors } from "../../actors/service-proxy-actors.ts";
-import { tailnetActors } from "../../actors/tailnet-actors.ts";
-import { watchActors } from "../../actors/watch-actors.ts";
+import { allowlistKeeper } from "../../actors/tailnet/allowlist-actors.ts";
+import { headscaleActors } from "../../actors/tailnet/headscale-actors.ts";
+import { ownerActors } from "../../actors/tailnet/owner-actors.ts";
+import { routeActors } from "../../actors/tailnet/route-actors.ts";
+import { tailnetActors } from "../../actors/tailnet/tailnet-actors.ts";
 import type { Config } from "../../config/config-schema.ts";
 import type { ConfigSource } from "../../ports/config-source.ts";
 import type { PublishedConflist } from "../../ports/conflist.ts";
+import type { MetricsPage } from "../../ports/metrics-page.ts";
 import { guardSettings } from "../settings.ts";
 import type { NodePorts } from "./node-ports.ts";
 
@@ -58,6 +61,7 @@ import type { NodePorts } from "./node-ports.ts";
 export interface MachineWiring {
   readonly kernelWatch: KernelWatch;
   readonly configSource: ConfigSource;
+  readonly metricsPage: MetricsPage;
   readonly conflistPublished: (conflist: PublishedConflist) => void;
 }
 
@@ -89,6 +93,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
         actors: guardActors(ports, async () => ({ ...guardSettings(config), carrier: await carrier() })),
       }),
       allowlistKeeper: allowlistKeeper(ports.allowlist),
+      metricsPage: metricsPageMachine.provide({ actors: metricsPageActors(wiring.metricsPage) }),
       headscale: headscaleMachine.provide({ actors: headscaleActors(ports.headscale) }),
       clusterNodes: clusterNodesMachine.provide({
         actors: { watch, list: nodeListMachine.provide({ actors: nodeListActors(ports.nodeList) }) },

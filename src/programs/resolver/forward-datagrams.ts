@@ -4,7 +4,7 @@ const dnsPort = 53;
 /** Longer than resolvers' clients wait (resolv.conf(5): 5 s), so that no answer still wanted is lost. */
 const answerMs = 10_000;
 /** Of questions without an answer yet; past it they are dropped, and their client asks again. */
-const mostOpen = 256;
+const maxOpen = 256;
 
 /** Asks port 53 of `server` whatever is asked of `listener`, each question from a socket of its own as its client did. */
 export function forwardDatagrams(listener: Socket, server: string): void {
@@ -28,7 +28,7 @@ export function forwardDatagrams(listener: Socket, server: string): void {
     upstream.once("connect", () => upstream.send(query)).connect(dnsPort, server);
   };
   listener.on("message", (query, from) => {
-    if (open < mostOpen) ask(query, from);
+    if (open < maxOpen) ask(query, from);
   });
   // A client that is gone does not end the forwarding.
   listener.on("error", () => undefined);

@@ -8,7 +8,7 @@ import { threadNamespaces } from "../../adapters/netlink/namespaces/namespaces.t
 import { forwardDatagrams } from "./forward-datagrams.ts";
 import { forwardStreams } from "./forward-streams.ts";
 
-/** `headcni-resolver --node NETNS [--sysctls DIR] ADDRESS...`, in X: see the README beside this. */
+/** `headcni-resolver --node NETNS [--sysctls DIR] ADDRESS...`, in the tailnet namespace: see the README beside this. */
 const dnsPort = 53;
 
 interface Listeners {
@@ -27,14 +27,15 @@ async function main(): Promise<number | undefined> {
   process.stdin.resume();
   const namespaces = threadNamespaces(loadLibc());
   const node = namespaces.open(values.node);
-  if (node.inode === namespaces.home.inode) return refuse("this is the node's namespace, not X");
+  if (node.inode === namespaces.home.inode)
+    return refuse("this is the node's namespace, not the tailnet namespace");
   permitPort(values.sysctls);
   const tried = await Promise.allSettled(servers.map(listenOn));
   const opened = tried.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   for (const result of tried) if (result.status === "rejected") refuse(String(result.reason));
   if (opened.length === 0) return refuse("no nameserver can be forwarded");
   namespaces.moveInto(node);
-  // Only now: a question forwarded inside X would come back as the next question.
+  // Only now: a question forwarded inside the tailnet namespace would come back as the next question.
   for (const { server, datagrams, streams } of opened) {
     forwardDatagrams(datagrams, server);
     forwardStreams(streams, server);

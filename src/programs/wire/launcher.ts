@@ -1,6 +1,6 @@
 import { createActor, toPromise } from "xstate";
 import { wireMachine } from "../../../machines/wire/wire-machine.ts";
-import { wireActors } from "../../actors/wire-actors.ts";
+import { wireActors } from "../../actors/tailnet/wire-actors.ts";
 import { makePrivateFolders } from "../../adapters/files/private-folder.ts";
 import { holdsOurs } from "../../adapters/state-files/owner-records-file.ts";
 import { tailscaledSocket } from "../../adapters/tailscale/tailscaled-command.ts";
@@ -25,7 +25,7 @@ import { refuseNewer } from "../refuse-newer.ts";
 import { refuseOtherMode } from "../refuse-other-mode.ts";
 import { tailscaledOptions } from "../settings.ts";
 
-/** Holds X and runs tailscaled in it until SIGTERM or SIGINT. Gives the process's exit code. */
+/** Holds the tailnet namespace and runs tailscaled in it until SIGTERM or SIGINT. Gives the process's exit code. */
 export async function runLauncher(config: Config, retired: readonly ConfigProblem[]): Promise<number> {
   const { nodeName, network, tailscale, monitoring } = config;
   const logRing = createLogRing();
@@ -87,11 +87,11 @@ export async function runLauncher(config: Config, retired: readonly ConfigProble
       health: () => machineHealth(machines),
       metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
       machines: () => ({ machines: machines.rows(), recentTransitions: machines.recentTransitions() }),
-      pages: { "/debug/logs": () => logRing.page() },
+      pages: { "/debug/logs": () => logRing.page(), "/debug/recording": observers.recording },
     },
     {
       socketPath: runtimePaths(config).wireHttpSocket,
-      taker: observers.taker,
+      handler: observers.handler,
       commands: observers.commands,
     },
     // The tailnet matters more than being watched.

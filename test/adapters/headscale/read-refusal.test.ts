@@ -6,6 +6,7 @@ const problem = (status: number, detail: string) => JSON.stringify({ title: "Pro
 
 test.each([
   ["a bad key (0.29 answers in plain text)", 401, "Unauthorized", { code: "UNAUTHORIZED" }],
+  ["a key without the scope (0.30)", 403, problem(403, "missing scope"), { code: "FORBIDDEN" }],
   ["a bad key (0.30)", 401, problem(401, "invalid token"), { code: "UNAUTHORIZED" }],
   [
     "0.29's 500 for an unknown user",

@@ -7,8 +7,8 @@ import type { OwnNodeFact, OwnNodeReport } from "../../../machines/own-node/own-
 import { ownNodeMachine } from "../../../machines/own-node/own-node-machine.ts";
 import type { PodsCommand } from "../../../machines/pods/pods-events.ts";
 import { watchMachine } from "../../../machines/watch/watch-machine.ts";
-import { ownNodeActors } from "../../../src/actors/own-node-actors.ts";
-import { watchActors } from "../../../src/actors/watch-actors.ts";
+import { ownNodeActors } from "../../../src/actors/kubernetes/own-node-actors.ts";
+import { watchActors } from "../../../src/actors/kubernetes/watch-actors.ts";
 import { createKubernetes } from "../../../src/adapters/kubernetes/kubernetes-client.ts";
 import {
   replacedAddressesAnnotation,
@@ -78,6 +78,7 @@ function live(publishesAddress: boolean) {
     {
       input: {
         ...{ seed: "n1", configured: [], supernets: ["10.244.0.0/16"], publishesAddress },
+        metricsPort: null,
         health: recorder<OwnNodeFact>().ref,
         pods: recorder<PodsCommand>().ref,
         parent: recorder<OwnNodeReport>().ref,
@@ -114,7 +115,7 @@ test("the Node gets the tailnet address, loses it to others, gets it when it is 
   await untilAddresses(byUs);
 
   await api.call("DELETE", "/api/v1/nodes/n1");
-  await daemon.reaches("waiting");
+  await daemon.reaches("awaitingNetwork");
   await register();
   await untilAddresses([internal("10.244.1.1")]);
   await daemon.reaches("published");

@@ -9,7 +9,7 @@ import { runProgram } from "../../../src/adapters/nftables/run-program.ts";
 import type { HostCarrier } from "../../../src/domain/guard/guard-settings.ts";
 import { hostAllowlist } from "../../../src/domain/host-guard/host-allowlist.ts";
 import { allowlistTable } from "../../../src/domain/nftables/nft-allowlist-table.ts";
-import { mendForeignChain } from "../../../src/domain/nftables/nft-foreign.ts";
+import { repairForeignChain } from "../../../src/domain/nftables/nft-foreign.ts";
 import { nodeTable } from "../../../src/domain/nftables/nft-node-table.ts";
 import type { FirewallChange, FirewallObservation } from "../../../src/domain/nftables/nft-observation.ts";
 import { loadTable } from "../../../src/domain/nftables/nft-table.ts";
@@ -167,7 +167,7 @@ describe("applying", () => {
 test("what is put into iptables' chain without iptables can be read by iptables", async () => {
   await inside("iptables", "-P", "FORWARD", "DROP");
   const place = { family: "ip", table: "filter", chain: "FORWARD", hook: "forward", policy: "drop" } as const;
-  await firewall(mendForeignChain(sampleSettings, { ...place, manager: "nft", rules: [] }));
+  await firewall(repairForeignChain(sampleSettings, { ...place, manager: "nft", rules: [] }));
   const lines = (await inside("iptables", "-S", "FORWARD")).trim().split("\n");
   expect(lines[1]).toMatch(/^-A FORWARD -i headcni0 -m comment --comment "headcni:from-tailnet:/);
   expect(lines).toHaveLength(7);

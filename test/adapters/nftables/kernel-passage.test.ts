@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { allowlistTable } from "../../../src/domain/nftables/nft-allowlist-table.ts";
-import { mendForeignChain } from "../../../src/domain/nftables/nft-foreign.ts";
+import { repairForeignChain } from "../../../src/domain/nftables/nft-foreign.ts";
 import { acceptStatements, forwardAccepts } from "../../../src/domain/nftables/nft-foreign-accepts.ts";
 import { nodeTable } from "../../../src/domain/nftables/nft-node-table.ts";
 import type { NftTable } from "../../../src/domain/nftables/nft-table.ts";
@@ -97,7 +97,7 @@ test.each([
     await run(inNetns(on.netns, make));
     const place = { hook: "forward", policy: "drop", rules: [] } as const;
     for (const chain of chains)
-      await firewall.apply("tailnet", mendForeignChain(settings, { ...chain, ...place }));
+      await firewall.apply("tailnet", repairForeignChain(settings, { ...chain, ...place }));
     const rules = forwardAccepts(settings).map((rule) => ({
       name: rule.name,
       statements: acceptStatements(rule, false),

@@ -32,7 +32,7 @@ test("what is believed stands by the carrier as it is, and follows it", async ()
   ]);
 });
 
-test("a daemon goes on with what an earlier one left in force", async () => {
+test("a daemon continues with what an earlier one left in force", async () => {
   const daemon = await node();
   await daemon("kept", apply("10.244.2.0/24", "10.244.3.0/24"));
   expect(await daemon("kept", recall, reload, look)).toEqual([

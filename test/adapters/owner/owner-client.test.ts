@@ -57,7 +57,7 @@ describe("the node's tailscaled", () => {
     tailscaled.close();
     await expect(owner.find()).rejects.toMatchObject({
       detail: { code: "NO_SOCKET", path: socket },
-      message: `nobody answers on ${socket}: start the node's tailscaled`,
+      message: `nothing answers on ${socket}: start the node's tailscaled`,
     });
     expect(await owner.running()).toBeUndefined();
   });
@@ -198,7 +198,7 @@ describe("what is added to its preferences", () => {
     expect(tailscaled.edits).toEqual([]);
   });
 
-  test("accepts routes once something loads our rules at boot, and all else goes on without", async () => {
+  test("accepts routes once something loads our rules at boot, and all else continues without", async () => {
     guardedAtBoot = false;
     await expect(owner.announce(own, signal)).rejects.toMatchObject({ detail: { code: "NO_BOOT_UNIT" } });
     expect(await owner.look(signal)).toMatchObject({

@@ -89,7 +89,7 @@ test("another program that undoes every repair is named, and the guard comes bac
   await node.inNode("ip", "rule", "del", "pref", "5180");
   await until(
     () => (node.view().repairs["node.ownRule"] ?? 0) > 0,
-    "what is not fought over is mended meanwhile",
+    "what is not fought over is repaired meanwhile",
   );
   await rm(fight, { recursive: true });
   await undo;

@@ -76,7 +76,7 @@ test("what the LAN routes to a pod by itself stays dropped, though we would let 
   await node.inUplink("ip", "route", "del", "10.244.1.0/24");
 });
 
-test("rules put in front of ours do no harm, a reject in front of ours does and is mended", async () => {
+test("rules put in front of ours do no harm, a reject in front of ours does and is repaired", async () => {
   // The repairs that the test before called for are counted only once they are proven.
   await node.settled();
   const count = node.view().repairs["node.foreignFirewall"] ?? 0;
@@ -117,7 +117,7 @@ test("a table that another program keeps to itself is named, and all else is hel
   owner.stdin.write(`${commands.join("\n")}\n`);
   await until(
     () => node.view().failure.includes("node.foreignFirewall"),
-    "the guard names what it cannot mend",
+    "the guard names what it cannot repair",
   );
   expect(node.view().failure).toContain("Operation not permitted");
   await node.inNode("ip", "rule", "del", "pref", "5180");

@@ -139,7 +139,7 @@ test("peers reach tailscaled at the node's port, and its own packets take the no
   expect((await leaving.stop()).join("\n")).toContain(`${nodeAddress} > ${uplinkAddress}`);
 });
 
-describe("nothing in clear on the underlay", () => {
+describe("no plaintext leaks to the underlay", () => {
   /** Sends from pod, node and tailnet while `broken` holds; what of it the LAN saw, and how often the veth was crossed. */
   const sendAll = async () => {
     const lan = await capture(inNetns(node.names.uplink, ["env"]), "lan0", "icmp");
@@ -205,7 +205,7 @@ test("a flow that a pod opens while nothing guards the node leaves with the pod'
   const [program, ...args] = [...pod.enter, "ping", "-q", "-i", "0.2", uplinkAddress];
   const ping = spawn(program as string, args, { stdio: "ignore" });
   try {
-    await until(() => inClear() > 1, "the flow leaves in clear");
+    await until(() => inClear() > 1, "the flow leaves unencrypted");
     await node.start();
     const before = inClear();
     const refused = async () =>

@@ -9,8 +9,8 @@ import { tailnetLoginMachine } from "../../../machines/tailnet/tailnet-login-mac
 import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
 import type { TailscaledInput } from "../../../machines/tailscaled/tailscaled-machine.ts";
 import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machine.ts";
-import { headscaleActors } from "../../../src/actors/headscale-actors.ts";
-import { tailnetActors } from "../../../src/actors/tailnet-actors.ts";
+import { headscaleActors } from "../../../src/actors/tailnet/headscale-actors.ts";
+import { tailnetActors } from "../../../src/actors/tailnet/tailnet-actors.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
 import { recorder } from "../../support/machines/recorder.ts";
 import type { TailnetRig } from "./tailnet-rig.ts";

@@ -7,7 +7,7 @@ import { routeRows } from "../../../machines/routes/route-rows.ts";
 import type { RoutesFact } from "../../../machines/routes/routes-events.ts";
 import { routesMachine } from "../../../machines/routes/routes-machine.ts";
 import { type CleanupOptions, type CleanupPorts, cleanupActors } from "../../../src/actors/cleanup-actors.ts";
-import { routeActors } from "../../../src/actors/route-actors.ts";
+import { routeActors } from "../../../src/actors/tailnet/route-actors.ts";
 import { type Kernel, openKernel } from "../../../src/adapters/netlink/open-kernel.ts";
 import { inNetns, ipBatch, netnsPath } from "../../lab/network/netns.ts";
 import { runResult } from "../../lab/run-command.ts";

@@ -148,7 +148,7 @@ describe("tailscaled under its machine, with Headscale", () => {
     await writeFile(authKeyFile, `hskey-auth-${"0".repeat(12)}-${"0".repeat(64)}`);
     const third = liveTailscale(rig, 2, { authKeyFile });
     try {
-      await until(() => third.login() === "waiting", "the refusal", limitMs);
+      await until(() => third.login() === "backingOff", "the refusal", limitMs);
       expect(third.isIn("needsLogin")).toBe(true);
       expect(third.status().loginError).toBe("invalid pre auth key");
       await writeFile(authKeyFile, await rig.authKey());

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createCniExchanges } from "../../../src/adapters/unix-socket/cni-exchanges.ts";
+import type { CniReply, CniRequest } from "../../../src/protocol/cni-protocol.ts";
 import { servingFile, spoolDirectory, spoolFileName } from "../../../src/protocol/runtime-files.ts";
-import type { CniReply, CniRequest } from "../../../src/protocol/wire-types.ts";
+import { cniClient, exchange } from "../../support/cni-client.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
-import { exchange, wireClient } from "../../support/wire-client.ts";
 
 const done: CniReply = { wire: 1, ok: true };
 const failed: CniReply = { wire: 1, ok: false, error: { code: 11, msg: "later", details: "" } };
@@ -19,7 +19,7 @@ async function openSocket(
   options: {
     answer?: (request: CniRequest) => CniReply | undefined;
     idleMs?: number;
-    mostConnections?: number;
+    maxConnections?: number;
     roundMs?: number;
   } = {},
   runtimeDir = temporaryDirectory(),
@@ -75,7 +75,7 @@ describe("the CNI socket", () => {
 
   test("takes a frame in pieces, byte by byte", async () => {
     const { path } = await openSocket();
-    const client = wireClient(path);
+    const client = cniClient(path);
     for (const byte of Buffer.from(`${JSON.stringify(cniRequest("DEL", "c1"))}\n`)) {
       client.send(Buffer.from([byte]));
       await new Promise(setImmediate);
@@ -102,7 +102,7 @@ describe("the CNI socket", () => {
       answer: ({ containerId }) => (containerId === "answered" ? done : undefined),
     });
     await exchange(path, cniRequest("DEL", "answered"));
-    const client = wireClient(path);
+    const client = cniClient(path);
     client.send(`${JSON.stringify(cniRequest("ADD", "c1"))}\n`);
     await until(() => received.length === 2, "the request");
     client.leave();
@@ -114,12 +114,12 @@ describe("the CNI socket", () => {
     ["garbage", "GET / HTTP/1.1\n", 6],
     ["an empty line", "\n", 6],
     ["bytes that are not UTF-8", Buffer.from([0xff, 0xfe, 0x0a]), 6],
-    ["another wire version", `${JSON.stringify({ ...cniRequest("DEL", "c1"), wire: 2 })}\n`, 1],
+    ["another protocol version", `${JSON.stringify({ ...cniRequest("DEL", "c1"), wire: 2 })}\n`, 1],
     ["an unknown command", '{"wire":1,"command":"EAT"}\n', 4],
     ["a frame without end", "x".repeat(1_100_000), 6],
   ])("answers %s with its code and ends", async (_, bytes, code) => {
     const { path, received, rejected } = await openSocket();
-    const client = wireClient(path);
+    const client = cniClient(path);
     client.send(bytes);
     expect(await client.reply()).toMatchObject({ ok: false, error: { code } });
     expect(received).toEqual([]);
@@ -130,7 +130,7 @@ describe("the CNI socket", () => {
     const { path } = await openSocket({ idleMs: 50 });
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
-        const client = wireClient(path);
+        const client = cniClient(path);
         client.send(bytes);
         client.send("\n");
         const text = await client.ended.catch(() => "");
@@ -143,28 +143,28 @@ describe("the CNI socket", () => {
 
   test("ends a connection that says nothing, but not one that waits for its answer", async () => {
     const { path, socket, received } = await openSocket({ idleMs: 30, answer: () => undefined });
-    const silent = wireClient(path);
-    const waiting = wireClient(path);
+    const silent = cniClient(path);
+    const waiting = cniClient(path);
     waiting.send(`${JSON.stringify(cniRequest("ADD", "c1"))}\n`);
     expect(await silent.ended).toBe("");
-    const again = wireClient(path);
+    const again = cniClient(path);
     expect(await again.ended).toBe("");
     socket.reply(received[0]?.id ?? "", done);
     expect(await waiting.reply()).toEqual(done);
   });
 
   test("turns away a connection too many with code 11 and serves again afterwards", async () => {
-    const { path } = await openSocket({ mostConnections: 2 });
-    const clients = [wireClient(path), wireClient(path)];
+    const { path } = await openSocket({ maxConnections: 2 });
+    const clients = [cniClient(path), cniClient(path)];
     await Promise.all(clients.map(({ socket }) => new Promise((resolve) => socket.once("connect", resolve))));
-    expect(await wireClient(path).reply()).toMatchObject({ ok: false, error: { code: 11 } });
+    expect(await cniClient(path).reply()).toMatchObject({ ok: false, error: { code: 11 } });
     for (const client of clients) client.leave();
     await until(async () => (await exchange(path, cniRequest("DEL", "c1"))).ok, "room");
   });
 
   test("forgets those that it turned away, also when nobody reads what they sent", async () => {
-    const { path } = await openSocket({ mostConnections: 1 });
-    const first = wireClient(path);
+    const { path } = await openSocket({ maxConnections: 1 });
+    const first = cniClient(path);
     await new Promise((resolve) => first.socket.once("connect", resolve));
     for (let index = 0; index < 3; index += 1)
       expect(await exchange(path, cniRequest("DEL", `c${index}`))).toMatchObject({ ok: false });
@@ -199,7 +199,7 @@ describe("the CNI socket", () => {
 
   test("stops accepting, answers what is open, and leaves no socket behind", async () => {
     const { path, socket, received, runtimeDir } = await openSocket({ answer: () => undefined });
-    const client = wireClient(path);
+    const client = cniClient(path);
     client.send(`${JSON.stringify(cniRequest("ADD", "c1"))}\n`);
     await until(() => received.length === 1, "the request");
     socket.stopAccepting();
@@ -212,7 +212,7 @@ describe("the CNI socket", () => {
 
   test("closing cuts off what was not answered", async () => {
     const { path, socket, received } = await openSocket({ answer: () => undefined });
-    const client = wireClient(path);
+    const client = cniClient(path);
     client.send(`${JSON.stringify(cniRequest("ADD", "c1"))}\n`);
     await until(() => received.length === 1, "the request");
     socket.close();

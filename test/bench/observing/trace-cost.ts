@@ -8,10 +8,10 @@ import { createMachineObserver } from "../../../src/observe/machines/machine-obs
 import { subjectOf } from "../../../src/observe/machines/subject-of.ts";
 import { createCallTraces } from "../../../src/observe/trace/call-traces.ts";
 import { tracedPodNetwork } from "../../../src/observe/trace/traced-pod-network.ts";
+import { exchange } from "../../support/cni-client.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { startCniStack } from "../../support/cni-stack.ts";
 import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
-import { exchange } from "../../support/wire-client.ts";
 
 /**
  * What the traces of calls cost an ADD, side by side with the observer alone: real socket and machines over a kernel in memory,

@@ -11,7 +11,7 @@ const headscale: Service = { name: "headscale" };
 const tailscaled: Service = { name: "tailscaled", node: "n1" };
 const probeEveryMs = 20;
 /** A session lost on one side shows for this long: WireGuard's KEEPALIVE_TIMEOUT + REKEY_TIMEOUT, and some more. */
-const lateTroubleMs = 18_000;
+const lateProblemMs = 18_000;
 
 /** The longest silences of one kill of tailscaled while Headscale was away, in ms. */
 export type AwayKill = { readonly killMs: number; readonly returnMs: number };
@@ -48,7 +48,7 @@ export async function killTailscaledAlone(lab: Lab, [from, to]: readonly [Pod, P
   const returning = await startProbe(from, to.address, probeEveryMs);
   await startService(lab, headscale);
   for (const node of lab.nodes) await waitForDaemon(lab, node);
-  await delay(lateTroubleMs);
+  await delay(lateProblemMs);
   return { killMs, returnMs: longestSilence(await returning.stop()) };
 }
 

@@ -16,6 +16,8 @@ const edges: readonly (readonly [MetricKey, number, number])[] = [
   ["restartPacketsLost", 0, 1],
   ["rssMb", 140, 140.1],
   ["idleCpuPercent", 0.5, 0.51],
+  ["recorderNs", 2000, 2001],
+  ["recorderMb", 3, 3.01],
 ];
 
 test.each(edges)("%s reaches its bar at %d and misses it at %d", (key, reached, missed) => {

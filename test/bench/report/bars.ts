@@ -23,7 +23,9 @@ export type MetricKey =
   | "restartPacketsLost"
   | "restoreMs"
   | "rssMb"
-  | "idleCpuPercent";
+  | "idleCpuPercent"
+  | "recorderNs"
+  | "recorderMb";
 
 /** The measurements there are; a key is missing when its benchmark did not run. */
 export type Metrics = { readonly [Key in MetricKey]?: Measurement };
@@ -42,6 +44,8 @@ export const bars: readonly Bar[] = [
   bar("restoreMs", "slowest restore of what was deleted, ms", { atMost: 1000 }, 0, "high"),
   bar("rssMb", "daemon RSS with 110 pods, MB", { atMost: 140 }, 1),
   bar("idleCpuPercent", "idle CPU with 110 pods, % of a core", { atMost: 0.5 }, 2),
+  bar("recorderNs", "flight recorder: CPU per event, ns", { atMost: 2000 }, 0),
+  bar("recorderMb", "flight recorder once it is full, MB", { atMost: 3 }, 2),
 ];
 
 /** Whether a measurement keeps to a bar; one that is not a number does not. */

@@ -34,7 +34,7 @@ function testNode(name: string): TestNode {
   return { name, podCidrs: [prefixOf(name)], routerAddress: router, ...faults, ...echoes, ...pod, peers };
 }
 
-/** A node whose headcnictl answers as wished. */
+/** A node whose headcnictl answers as told. */
 function fakeNode(name: string, closed: string[], changes: Partial<RemoteNode> = {}): RemoteNode {
   return {
     begin: async () => testNode(name),
@@ -50,7 +50,7 @@ function fakeNode(name: string, closed: string[], changes: Partial<RemoteNode> =
 
 const options = { throughputMs: 100, said: () => undefined, signal: new AbortController().signal };
 
-test("every ordered pair is tested, in the order of the names, and every node takes back its pod", async () => {
+test("every ordered pair is tested, in the order of the names, and every node removes its pod", async () => {
   const closed: string[] = [];
   const result = await runMatrix(fakeNode("n1", closed), {
     ...options,
@@ -122,7 +122,7 @@ describe("with pods of both families", () => {
     };
   };
 
-  test("each way is told for both, and a trouble names its family", async () => {
+  test("each way is told for both, and a problem names its family", async () => {
     const mute = { small: null, full: null };
     const dropped: WayObservation = { ...well, podToNode: mute, podToPod: mute };
     const asked: string[] = [];
@@ -151,7 +151,7 @@ describe("with pods of both families", () => {
     expect(text).toContain("n1 -> n2 over IPv6: through the node (n1)");
   });
 
-  test("a node that serves a prefix of the other family only is a trouble of the tailnet", async () => {
+  test("a node that serves a prefix of the other family only is a problem of the tailnet", async () => {
     const begin = async () => over6("n1", (name) => slices(name).slice(0, name === "n2" ? 1 : 2));
     const result = await runMatrix(fakeNode("n1", [], { begin }), { ...options, open: undefined });
     const { pairs } = connectTestDocument([result]);

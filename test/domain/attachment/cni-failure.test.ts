@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { exhausted, failureOf } from "../../../src/domain/attachment/cni-failure.ts";
+import { exhausted, toCniFailure } from "../../../src/domain/attachment/cni-failure.ts";
 
 test.each([
   ["NETNS_MISSING", 4],
@@ -11,7 +11,7 @@ test.each([
   ["TIMEOUT", 11],
   ["UNEXPECTED", 999],
 ])("%s becomes CNI code %i and keeps its words", (code, cniCode) => {
-  const failure = failureOf({ code, message: "the reason" }, "attaching c1/eth0");
+  const failure = toCniFailure({ code, message: "the reason" }, "attaching c1/eth0");
   expect(failure).toMatchObject({ code: cniCode, msg: "attaching c1/eth0: the reason" });
   expect(failure.details).toMatch(/\w/);
 });

@@ -61,10 +61,10 @@ interface NftCommand {
 
 /** Our table as the guard's plan for a fresh node loads it, out of the document for nft. */
 export function plannedTable(namespace: NamespaceName, of: GuardSettings): NftTable {
-  const mends = findBroken(of, freshObservation).flatMap((broken) => broken.mends);
-  const commands = mends
-    .filter((mend) => mend.kind === "firewall" && mend.namespace === namespace)
-    .flatMap((mend) => (mend.kind === "firewall" ? mend.changes : []))
+  const repairs = findBroken(of, freshObservation).flatMap((broken) => broken.repairs);
+  const commands = repairs
+    .filter((repair) => repair.kind === "firewall" && repair.namespace === namespace)
+    .flatMap((repair) => (repair.kind === "firewall" ? repair.changes : []))
     .flatMap((change) => (change.tool === "nft" ? [change.document as { nftables: NftCommand[] }] : []))
     .flatMap(({ nftables }) => nftables.flatMap(({ add }) => add ?? []));
   const rulesOf = (name: string) =>

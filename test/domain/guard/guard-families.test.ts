@@ -37,9 +37,9 @@ function settingsOf(families: readonly (4 | 6)[]): NamespaceGuard {
   };
 }
 
-function mend(settings: NamespaceGuard, seen: GuardObservation, rounds = 3): GuardObservation {
-  const mends = findBroken(settings, seen).flatMap((broken) => broken.mends);
-  return mends.length === 0 || rounds === 0 ? seen : mend(settings, applied(seen, mends), rounds - 1);
+function repair(settings: NamespaceGuard, seen: GuardObservation, rounds = 3): GuardObservation {
+  const repairs = findBroken(settings, seen).flatMap((broken) => broken.repairs);
+  return repairs.length === 0 || rounds === 0 ? seen : repair(settings, applied(seen, repairs), rounds - 1);
 }
 
 /** The same, with IPv6 on a link of the node. */
@@ -68,8 +68,8 @@ describe.each([
     own: ["198.18.0.1", "fe80::4843:1", "10.244.1.1", "fd00:10:244:1::1"],
   },
 ])("with pods of $pods", ({ settings, own }) => {
-  const mended = (seen: GuardObservation) => mend(settings, seen);
-  const whole = mended(freshObservation);
+  const repaired = (seen: GuardObservation) => repair(settings, seen);
+  const whole = repaired(freshObservation);
 
   test("tailscaled's underlay is IPv4 where the node has no other: the veth, X's way out, forwarding", () => {
     const { node, tailnet } = whole;
@@ -98,7 +98,7 @@ describe.each([
     const own = whole.node.firewall?.own;
     const firewall = { foreign: [chain], ...(own === undefined ? {} : { own }) };
     const seen = { ...whole, node: { ...whole.node, firewall } };
-    const comments = mended(seen).node.firewall?.foreign[0]?.rules.map(
+    const comments = repaired(seen).node.firewall?.foreign[0]?.rules.map(
       ({ comment }) => comment.split(":")[1],
     );
     expect(comments).toEqual(
@@ -109,7 +109,7 @@ describe.each([
 
 describe("where the node has IPv6, tailscaled has it, too, with pods of IPv4 alone", () => {
   const settings = settingsOf([4]);
-  const whole = mend(settings, onIpv6(freshObservation));
+  const whole = repair(settings, onIpv6(freshObservation));
   const ways = ({ tailnet }: GuardObservation) =>
     tailnet?.kernel.routes.filter(({ destination }) => destination === "::/0").map(({ gateway }) => gateway);
   const addresses = ({ node, tailnet }: GuardObservation) =>
@@ -126,8 +126,8 @@ describe("where the node has IPv6, tailscaled has it, too, with pods of IPv4 alo
       ["net/ipv6/conf/all/forwarding", "1"],
       ["net/ipv6/conf/eth9/accept_ra", "2"],
     ]);
-    const order = findBroken(settings, onIpv6(freshObservation)).flatMap(({ mends }) =>
-      mends.flatMap((one) => (one.kind === "sysctls" ? Object.keys(one.values) : [])),
+    const order = findBroken(settings, onIpv6(freshObservation)).flatMap(({ repairs }) =>
+      repairs.flatMap((one) => (one.kind === "sysctls" ? Object.keys(one.values) : [])),
     );
     expect(order.indexOf("net/ipv6/conf/eth9/accept_ra")).toBeLessThan(
       order.indexOf("net/ipv6/conf/all/forwarding"),
@@ -136,12 +136,12 @@ describe("where the node has IPv6, tailscaled has it, too, with pods of IPv4 alo
   });
 
   test("it comes to an X that an earlier release made, and to one that was there before the node's IPv6", () => {
-    const ipv4 = mend(
+    const ipv4 = repair(
       { ...settings, carrier: { ...settings.carrier, linkPrefixes: ["198.18.0.0/30"] } },
       freshObservation,
     );
     expect(ways(ipv4)).toEqual([]);
-    const later = mend(settings, onIpv6(ipv4));
+    const later = repair(settings, onIpv6(ipv4));
     expect(addresses(later).map((place) => new Set(place))).toEqual(
       addresses(whole).map((place) => new Set(place)),
     );
@@ -152,7 +152,7 @@ describe("where the node has IPv6, tailscaled has it, too, with pods of IPv4 alo
     const routes = whole.node.kernel.routes.filter(({ destination }) => destination !== "::/0");
     const without = { ...whole, node: { ...whole.node, kernel: { ...whole.node.kernel, routes } } };
     expect(findBroken(settings, without)).toEqual([]);
-    const ipv4 = mend(
+    const ipv4 = repair(
       { ...settings, carrier: { ...settings.carrier, linkPrefixes: ["198.18.0.0/30"] } },
       whole,
     );
@@ -162,8 +162,10 @@ describe("where the node has IPv6, tailscaled has it, too, with pods of IPv4 alo
   });
 
   test("the firewall is ready before the node has it: nothing is loaded when it comes", () => {
-    const before = mend(settings, freshObservation);
-    const kinds = findBroken(settings, onIpv6(before)).flatMap(({ mends }) => mends.map(({ kind }) => kind));
+    const before = repair(settings, freshObservation);
+    const kinds = findBroken(settings, onIpv6(before)).flatMap(({ repairs }) =>
+      repairs.map(({ kind }) => kind),
+    );
     expect(new Set(kinds)).toEqual(new Set(["kernel", "sysctls"]));
   });
 });

@@ -13,13 +13,13 @@ import {
 const rule = "node.ownRule";
 
 function repaired(times: readonly number[], from: GuardLedger = emptyLedger): GuardLedger {
-  return times.reduce((ledger, at) => recordRepairs(ledger, { mended: [rule], at }, true), from);
+  return times.reduce((ledger, at) => recordRepairs(ledger, { repaired: [rule], at }, true), from);
 }
 
 describe("the guard's ledger", () => {
   test("counts each repair once the guard has held", () => {
     expect(repaired([1, 2, 3]).repairs).toEqual({ [rule]: 3 });
-    expect(recordRepairs(emptyLedger, { mended: [rule], at: 1 }, false).repairs).toEqual({});
+    expect(recordRepairs(emptyLedger, { repaired: [rule], at: 1 }, false).repairs).toEqual({});
   });
 
   test("calm is ten seconds, a fight five repairs, the longest truce half a minute", () => {

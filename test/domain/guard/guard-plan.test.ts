@@ -30,18 +30,18 @@ const settings: NamespaceGuard = {
 const broken = (seen: GuardObservation) => findBroken(settings, seen);
 const names = (seen: GuardObservation) => broken(seen).map(({ invariant }) => invariant);
 
-/** Mends until nothing is left, at most three times: what depends on a new link shows only once it is there. */
-function mended(seen: GuardObservation): GuardObservation {
+/** Repairs until nothing is left, at most three times: what depends on a new link shows only once it is there. */
+function repaired(seen: GuardObservation): GuardObservation {
   let next = seen;
   for (let round = 0; round < 3; round += 1)
     next = applied(
       next,
-      broken(next).flatMap(({ mends }) => mends),
+      broken(next).flatMap(({ repairs }) => repairs),
     );
   return next;
 }
 
-const whole = mended(withPod(freshObservation));
+const whole = repaired(withPod(freshObservation));
 
 function withPod(seen: GuardObservation): GuardObservation {
   const pod = {
@@ -156,13 +156,13 @@ test("each invariant that metrics count from zero is broken by a test here, and 
   );
 });
 
-test.each(breaks)("$invariant alone is broken and its mend makes all whole", ({ invariant, seen }) => {
+test.each(breaks)("$invariant alone is broken and its repair makes all whole", ({ invariant, seen }) => {
   expect(names(seen)).toEqual([invariant]);
   expect(
     broken(
       applied(
         seen,
-        broken(seen).flatMap(({ mends }) => mends),
+        broken(seen).flatMap(({ repairs }) => repairs),
       ),
     ),
   ).toEqual([]);
@@ -186,7 +186,7 @@ test.each(["node", "tailnet"] as const)("half a veth pair in %s is made anew on 
   }));
   const [first] = broken(seen);
   expect(first?.invariant).toBe("node.link");
-  expect(broken(mended(seen))).toEqual([]);
+  expect(broken(repaired(seen))).toEqual([]);
 });
 
 test.each([
@@ -204,7 +204,7 @@ test.each([
     const operations = [{ op: "link.remove", link: half }];
     expect(first).toEqual({
       invariant: "node.link",
-      mends: [{ kind: "kernel", namespace: there, operations }],
+      repairs: [{ kind: "kernel", namespace: there, operations }],
     });
     expect(rest.map(({ invariant }) => invariant)).toEqual(
       expect.arrayContaining([
@@ -230,7 +230,7 @@ const withStale = (name: NamespaceName) =>
 test("what an earlier configuration left goes from either namespace, on the node also before X is open", () => {
   const removal = (namespace: NamespaceName) => ({
     invariant: `${namespace}.leftovers`,
-    mends: [{ kind: "kernel", namespace, operations: [{ op: "rule.remove", rule: stale }] }],
+    repairs: [{ kind: "kernel", namespace, operations: [{ op: "rule.remove", rule: stale }] }],
   });
   expect(broken(withStale("tailnet"))).toEqual([removal("tailnet")]);
   expect(broken(withStale("node"))).toEqual([removal("node")]);
@@ -252,10 +252,10 @@ test("before X is open a link that is down is not touched", () => {
   expect(names({ node: linkDown("node", "headcni0").node })).toEqual([]);
 });
 
-test("each invariant is mended by its own operations alone", () => {
-  for (const { invariant, mends } of broken({ node: freshObservation.node }))
+test("each invariant is repaired by its own operations alone", () => {
+  for (const { invariant, repairs } of broken({ node: freshObservation.node }))
     if (/unreachable|Rule$/i.test(invariant))
-      expect(mends).toEqual([expect.objectContaining({ operations: [expect.anything()] })]);
+      expect(repairs).toEqual([expect.objectContaining({ operations: [expect.anything()] })]);
 });
 
 test("before X is open, pod packets are refused already and nothing asks for the veth", () => {
@@ -284,7 +284,7 @@ test("a changed pod CIDR takes the old one out", () => {
   expect(JSON.stringify(left)).toContain('"address":"10.244.1.1"');
   const after = applied(
     whole,
-    found.flatMap(({ mends }) => mends),
+    found.flatMap(({ repairs }) => repairs),
   );
   expect(findBroken(renumbered, after).filter(({ invariant }) => invariant !== "node.podRoutes")).toEqual([]);
 });
@@ -320,10 +320,10 @@ describe("whatever is missing", () => {
       : inPlace(tables, "tailnet", (place) => ({ ...place, firewall: { foreign: [] } }));
   });
 
-  test("the mends make it whole, and then there is nothing more to do", () => {
+  test("the repairs make it whole, and then there is nothing more to do", () => {
     fc.assert(
       fc.property(damaged, (seen) => {
-        expect(broken(mended(seen))).toEqual([]);
+        expect(broken(repaired(seen))).toEqual([]);
       }),
       { numRuns: 300 },
     );
@@ -413,7 +413,7 @@ describe("other programs' chains", () => {
     expect(names(seen)).toEqual(["node.foreignFirewall"]);
     const after = applied(
       seen,
-      broken(seen).flatMap(({ mends }) => mends),
+      broken(seen).flatMap(({ repairs }) => repairs),
     );
     expect(broken(after)).toEqual([]);
     expect(after.node.firewall?.foreign[0]?.rules[0]?.comment).toMatch(
@@ -425,7 +425,7 @@ describe("other programs' chains", () => {
   test("an accept behind the reject counts for nothing", () => {
     const after = applied(
       seenWith(chain({ rules: [reject] })),
-      broken(seenWith(chain({ rules: [reject] }))).flatMap(({ mends }) => mends),
+      broken(seenWith(chain({ rules: [reject] }))).flatMap(({ repairs }) => repairs),
     );
     const [first] = after.node.firewall?.foreign ?? [];
     const behind = chain({ rules: [reject, ...(first?.rules ?? []).filter((rule) => rule !== reject)] });
@@ -438,7 +438,7 @@ describe("other programs' chains", () => {
     expect(
       applied(
         seen,
-        broken(seen).flatMap(({ mends }) => mends),
+        broken(seen).flatMap(({ repairs }) => repairs),
       ).node.firewall?.foreign[0]?.rules,
     ).toEqual([plain]);
   });
@@ -454,7 +454,7 @@ describe("with X not open", () => {
   test("pods get their router address and routes on the veth that a new headcni-wire made", () => {
     const { node: operations } = wireOperations({ ...settings, ...settings.carrier });
     const bare = applied(withPod(freshObservation), [{ kind: "kernel", namespace: "node", operations }]);
-    const seen = node(mended(node(bare)));
+    const seen = node(repaired(node(bare)));
     expect(names(seen)).toEqual([]);
     const { addresses, routes } = seen.node.kernel;
     expect(addresses.map(({ address }) => address)).toEqual(
@@ -464,8 +464,8 @@ describe("with X not open", () => {
   });
 
   test("without a veth none is made", () => {
-    const mends = broken(node(freshObservation)).flatMap((entry) => entry.mends);
-    expect(JSON.stringify(mends)).not.toContain("addVeth");
+    const repairs = broken(node(freshObservation)).flatMap((entry) => entry.repairs);
+    expect(JSON.stringify(repairs)).not.toContain("addVeth");
     expect(names(node(freshObservation))).not.toContain("node.link");
   });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
-import { brokenSysctls, sysctlsToRemember, wishedSysctls } from "../../../src/domain/guard/guard-sysctls.ts";
+import { brokenSysctls, desiredSysctls, sysctlsToRemember } from "../../../src/domain/guard/guard-sysctls.ts";
 import type { KernelSnapshot } from "../../../src/domain/kernel/kernel-state.ts";
 
 const ipv4: NamespaceGuard = {
@@ -36,11 +36,11 @@ const snapshot = (...links: KernelSnapshot["links"]): KernelSnapshot => ({
 const links = snapshot(link("eth0"), link("headcni0"), link("hc1", 0x4843), link("hc2", 0x4844));
 
 test("the node forwards, loosely on our own link only", () => {
-  expect(wishedSysctls(ipv4, "node", links)).toEqual([
+  expect(desiredSysctls(ipv4, "node", links)).toEqual([
     { name: "net/ipv4/ip_forward", value: "1", orElse: [] },
     { name: "net/ipv4/conf/headcni0/rp_filter", value: "2", orElse: [] },
   ]);
-  expect(wishedSysctls(ipv4, "node", snapshot(link("eth0")))).toEqual([
+  expect(desiredSysctls(ipv4, "node", snapshot(link("eth0")))).toEqual([
     { name: "net/ipv4/ip_forward", value: "1", orElse: [] },
   ]);
 });
@@ -55,13 +55,13 @@ test("a node that forwards IPv6 keeps the routes that a router advertised, opens
     { ...route, protocol: 4, linkIndex: "enp0s9".length },
     { ...route, protocol: 9, linkIndex: "hc1".length },
   ];
-  expect(wishedSysctls(dual, "node", { ...advertised, routes }).slice(2)).toEqual([
+  expect(desiredSysctls(dual, "node", { ...advertised, routes }).slice(2)).toEqual([
     { name: "net/ipv6/conf/headcni0/disable_ipv6", value: "0", orElse: [] },
     { name: "net/ipv6/conf/eth0/accept_ra", value: "2", orElse: ["0"] },
     { name: "net/ipv6/conf/hc1/accept_ra", value: "0", orElse: [] },
     { name: "net/ipv6/conf/all/forwarding", value: "1", orElse: [] },
   ]);
-  expect(wishedSysctls(dual, "node", advertised).map(({ name }) => name)).not.toContain(
+  expect(desiredSysctls(dual, "node", advertised).map(({ name }) => name)).not.toContain(
     "net/ipv6/conf/eth0/accept_ra",
   );
 });
@@ -69,7 +69,7 @@ test("a node that forwards IPv6 keeps the routes that a router advertised, opens
 test("a prefix that a router advertised, which ends by itself, counts as its route; one of IPv4 does not", () => {
   const route = { type: "unicast", table: 254, metric: 256, protocol: 2, linkIndex: "eth0".length } as const;
   const on = (routes: KernelSnapshot["routes"]) =>
-    wishedSysctls(dual, "node", { ...links, routes }).filter(({ name }) => name.includes("eth0/accept_ra"));
+    desiredSysctls(dual, "node", { ...links, routes }).filter(({ name }) => name.includes("eth0/accept_ra"));
   const prefix = { ...route, family: 6, destination: "2001:db8::/64" } as const;
   expect(on([{ ...prefix, expires: true }])).toHaveLength(1);
   expect(on([prefix])).toEqual([]);
@@ -81,13 +81,13 @@ test("X forwards, and is loose on all links", () => {
     { name: "net/ipv4/ip_forward", value: "1", orElse: [] },
     { name: "net/ipv4/conf/all/rp_filter", value: "2", orElse: [] },
   ];
-  expect(wishedSysctls(ipv4, "tailnet", links)).toEqual([forwards, loose]);
+  expect(desiredSysctls(ipv4, "tailnet", links)).toEqual([forwards, loose]);
   const enabled = { name: "net/ipv6/conf/eth0/disable_ipv6", value: "0", orElse: [] };
-  expect(wishedSysctls(dual, "tailnet", links)).toEqual([
+  expect(desiredSysctls(dual, "tailnet", links)).toEqual([
     ...[forwards, loose, enabled],
     { name: "net/ipv6/conf/all/forwarding", value: "1", orElse: [] },
   ]);
-  expect(wishedSysctls(dual, "tailnet", snapshot())).not.toContainEqual(enabled);
+  expect(desiredSysctls(dual, "tailnet", snapshot())).not.toContainEqual(enabled);
 });
 
 test("with IPv6 for tailscaled alone the node forwards it, and X does not", () => {
@@ -96,22 +96,22 @@ test("with IPv6 for tailscaled alone the node forwards it, and X does not", () =
     carrier: { ...ipv4.carrier, linkPrefixes: ["198.18.0.0/30", "fdc1::/126"] },
   };
   const forwarding = { name: "net/ipv6/conf/all/forwarding", value: "1", orElse: [] };
-  expect(wishedSysctls(underlay, "node", links)).toContainEqual(forwarding);
-  expect(wishedSysctls(underlay, "tailnet", links)).not.toContainEqual(forwarding);
-  expect(wishedSysctls(underlay, "tailnet", links)).toContainEqual({
+  expect(desiredSysctls(underlay, "node", links)).toContainEqual(forwarding);
+  expect(desiredSysctls(underlay, "tailnet", links)).not.toContainEqual(forwarding);
+  expect(desiredSysctls(underlay, "tailnet", links)).toContainEqual({
     ...{ name: "net/ipv6/conf/eth0/disable_ipv6", value: "0", orElse: [] },
   });
 });
 
 test("only another value is written, none that is as good, and none of a link that is gone", () => {
-  const wishes = [
+  const desired = [
     { name: "a", value: "1", orElse: [] },
     { name: "b", value: "2", orElse: ["0"] },
     { name: "c", value: "2", orElse: ["0"] },
     { name: "d", value: "1", orElse: [] },
     { name: "e", value: "1", orElse: [] },
   ];
-  expect(brokenSysctls(wishes, { a: "1", b: "0", c: "1", d: "0" })).toEqual({ c: "2", d: "1" });
+  expect(brokenSysctls(desired, { a: "1", b: "0", c: "1", d: "0" })).toEqual({ c: "2", d: "1" });
 });
 
 test("the switches are remembered before what they change", () => {

@@ -1,7 +1,7 @@
 import type {
   GuardObservation,
-  Mend,
   NamespaceObservation,
+  Repair,
 } from "../../../src/domain/guard/guard-observation.ts";
 import type {
   KernelOperation,
@@ -27,21 +27,24 @@ function namespace(sysctls: Readonly<Record<string, string>>): NamespaceObservat
   return { kernel, sysctls, firewall: { foreign: [] } };
 }
 
-/** The observation after the mends, as the kernel and nft would answer. */
-export function applied(observation: GuardObservation, mends: readonly Mend[]): GuardObservation {
-  return mends.reduce((seen, mend) => {
-    switch (mend.kind) {
+/** The observation after the repairs, as the kernel and nft would answer. */
+export function applied(observation: GuardObservation, repairs: readonly Repair[]): GuardObservation {
+  return repairs.reduce((seen, repair) => {
+    switch (repair.kind) {
       case "kernel":
-        return mend.operations.reduce((next, operation) => operated(next, mend.namespace, operation), seen);
+        return repair.operations.reduce(
+          (next, operation) => operated(next, repair.namespace, operation),
+          seen,
+        );
       case "sysctls":
-        return change(seen, mend.namespace, (place) => ({
+        return change(seen, repair.namespace, (place) => ({
           ...place,
-          sysctls: { ...place.sysctls, ...mend.values },
+          sysctls: { ...place.sysctls, ...repair.values },
         }));
       case "firewall":
-        return change(seen, mend.namespace, (place) => mend.changes.reduce(loaded, place));
+        return change(seen, repair.namespace, (place) => repair.changes.reduce(loaded, place));
       default: {
-        const unhandled: never = mend;
+        const unhandled: never = repair;
         return unhandled;
       }
     }

@@ -17,8 +17,9 @@ import {
 import { type HostNode, hostNodes, onNode } from "./host-nodes.ts";
 import { ownerFirewalls, ownerTables } from "./owner-firewall.ts";
 
-/** What becomes of a packet by our tables alone, by the owner's alone, and by both. */
+/** What becomes of a packet by kube-proxy's table alone, and with it by our tables, by the owner's, and by both. */
 interface Passages {
+  readonly kubeProxy: Passage;
   readonly ours: Passage;
   readonly theirs: Passage;
   readonly both: Passage;
@@ -53,11 +54,11 @@ function concernsPods(packet: FilterPacket, { theirs }: Passages, { terms }: Hos
 
 const sentences: readonly Sentence[] = [
   {
-    says: "a pod sees which pod or node calls, by its address or a node port",
-    holds: (packet, { both }, { terms: { own, supernets } }) =>
+    says: "a pod sees which pod or node calls, unless kube-proxy masquerades the caller",
+    holds: (packet, { both, kubeProxy }, { terms: { own, supernets } }) =>
       !(both.passes && fromTailnet(packet) && isTranslated(packet)) ||
       !(inAny(packet.source, supernets) && inAny(both.destination, own)) ||
-      both.source === packet.source,
+      both.source === kubeProxy.source,
   },
   {
     says: "what our tables let pass of pods tailscaled's let pass, too, between pods from the same address",
@@ -85,6 +86,7 @@ function brokenBy(
   theirs: readonly NftTable[],
 ): readonly string[] {
   const passages = {
+    kubeProxy: passageOf([at.kubeProxy], packet),
     ours: passageOf([...ours, at.kubeProxy], packet),
     theirs: passageOf([...theirs, at.kubeProxy], packet),
     both: passageOf([...ours, ...theirs, at.kubeProxy], packet),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { NamespaceObservation } from "../../../src/domain/guard/guard-observation.ts";
-import { bootMends } from "../../../src/domain/host-guard/boot-guard.ts";
+import { bootRepairs } from "../../../src/domain/host-guard/boot-guard.ts";
 import { freshObservation } from "../guard/model-kernel.ts";
 import { hostNodes } from "./host-nodes.ts";
 import { fullNode, kernelRules, ours } from "./routed-nodes.ts";
@@ -12,10 +12,10 @@ const booting: NamespaceObservation = {
   ...freshObservation.node,
   kernel: { ...freshObservation.node.kernel, rules: kernelRules },
 };
-const mends = bootMends(shared, remembered, booting, true);
+const repairs = bootRepairs(shared, remembered, booting, true);
 
 test("a node that boots has every rule and route of the guard before tailscaled starts", () => {
-  const operations = mends.flatMap((mend) => (mend.kind === "kernel" ? mend.operations : []));
+  const operations = repairs.flatMap((repair) => (repair.kind === "kernel" ? repair.operations : []));
   const confined = { acceptedRoutes: false, exitNode: "none", announced: [], running: false } as const;
   expect(new Set(operations.map((operation) => JSON.stringify(operation)))).toEqual(
     new Set(ours(fullNode, confined).map((operation) => JSON.stringify(operation))),
@@ -23,11 +23,11 @@ test("a node that boots has every rule and route of the guard before tailscaled 
 });
 
 test("the allowlist stands first and believes nobody, then our table", () => {
-  const documents = mends.flatMap((mend) => (mend.kind === "firewall" ? mend.changes : []));
+  const documents = repairs.flatMap((repair) => (repair.kind === "firewall" ? repair.changes : []));
   const [allowlist, table, ...more] = documents.map((change) =>
     change.tool === "nft" ? (change.document as { readonly nftables: readonly Command[] }).nftables : [],
   );
-  expect(mends[0]?.kind).toBe("firewall");
+  expect(repairs[0]?.kind).toBe("firewall");
   expect(allowlist?.[0]?.add?.table?.name).toBe("headcni_allowlist");
   const sets = allowlist?.flatMap(({ add }) => add?.set ?? []);
   expect(sets?.map(({ name, elem }) => [name, elem])).toEqual(
@@ -38,16 +38,16 @@ test("the allowlist stands first and believes nobody, then our table", () => {
 });
 
 test("without Kubernetes there is no allowlist, which nobody would fill", () => {
-  expect(bootMends(shared, remembered, booting, false)).toEqual(mends.slice(1));
+  expect(bootRepairs(shared, remembered, booting, false)).toEqual(repairs.slice(1));
 });
 
 test("a LAN inside the Service prefix stays in reach: no address of the node tells of it yet", () => {
   expect(shared.services).not.toEqual([]);
-  expect(JSON.stringify(mends)).not.toContain("headcni:service");
+  expect(JSON.stringify(repairs)).not.toContain("headcni:service");
 });
 
 test("nothing is forwarded yet", () => {
-  expect(mends.filter(({ kind }) => kind === "sysctls")).toEqual([]);
+  expect(repairs.filter(({ kind }) => kind === "sysctls")).toEqual([]);
 });
 
 /** Of libnftables-json what these documents have. */

@@ -4,7 +4,7 @@ import type { GuardInvariant } from "../../../src/domain/guard/guard-invariants.
 import type { GuardObservation, NamespaceObservation } from "../../../src/domain/guard/guard-observation.ts";
 import { findBroken } from "../../../src/domain/guard/guard-plan.ts";
 import type { HostGuard, Table52Confinement } from "../../../src/domain/guard/guard-settings.ts";
-import { hostWishes } from "../../../src/domain/host-guard/host-wishes.ts";
+import { desiredHostState } from "../../../src/domain/host-guard/host-desired-state.ts";
 import type { KernelRule, KernelSnapshot } from "../../../src/domain/kernel/kernel-state.ts";
 import type { ForeignChain } from "../../../src/domain/nftables/nft-observation.ts";
 import { dualStack } from "../firewall/firewall-nodes.ts";
@@ -47,10 +47,10 @@ const fresh: GuardObservation = {
   },
 };
 
-function mended(seen: GuardObservation, by: HostGuard = settings): GuardObservation {
+function repaired(seen: GuardObservation, by: HostGuard = settings): GuardObservation {
   return applied(
     seen,
-    findBroken(by, seen).flatMap(({ mends }) => mends),
+    findBroken(by, seen).flatMap(({ repairs }) => repairs),
   );
 }
 const names = (seen: GuardObservation, by: HostGuard = settings) =>
@@ -64,13 +64,13 @@ const inKernel = (
   change: (kernel: KernelSnapshot) => Partial<KernelSnapshot>,
 ): GuardObservation => inNode(seen, ({ kernel }) => ({ kernel: { ...kernel, ...change(kernel) } }));
 
-const whole = mended(fresh);
+const whole = repaired(fresh);
 const ourRules = ({ node }: GuardObservation) => node.kernel.rules.filter(({ protocol }) => protocol === 72);
 const withoutRules = (gone: (rule: KernelRule) => boolean) =>
   inKernel(whole, ({ rules }) => ({ rules: rules.filter((rule) => !gone(rule)) }));
 const addressesOn = ({ node }: GuardObservation) => node.kernel.addresses.map(({ address }) => address);
 
-test("one round of mends makes it whole, and what holds needs nothing", () => {
+test("one round of repairs makes it whole, and what holds needs nothing", () => {
   expect(names(whole)).toEqual([]);
   expect(addressesOn(whole)).toEqual(["127.0.0.1", "10.99.0.1", "10.244.1.1"]);
 });
@@ -80,7 +80,7 @@ test("the firewall comes first, and what refuses before what leads to tailscaled
     ...["node.firewall", "node.unreachable", "node.routerAddress", "node.ownRule", "node.supernetRule"],
     ...["node.table52", "node.sysctls"],
   ]);
-  const rules = hostWishes(settings, [4]).flatMap(({ operation }) =>
+  const rules = desiredHostState(settings, [4]).flatMap(({ operation }) =>
     operation.op === "rule.add" ? [operation.rule] : [],
   );
   expect(rules).toEqual(
@@ -114,9 +114,9 @@ test.each<{ readonly invariant: GuardInvariant; readonly seen: GuardObservation 
   },
   { invariant: "node.firewall", seen: inNode(whole, () => ({ firewall: { foreign: [] } })) },
   { invariant: "node.sysctls", seen: inNode(whole, () => ({ sysctls: { "net/ipv4/ip_forward": "0" } })) },
-])("$invariant is missed and mended", ({ invariant, seen }) => {
+])("$invariant is missed and repaired", ({ invariant, seen }) => {
   expect(names(seen)).toEqual([invariant]);
-  expect(names(mended(seen))).toEqual([]);
+  expect(names(repaired(seen))).toEqual([]);
 });
 
 test("tailscaled's interface that comes and goes breaks nothing: ours stands without it", () => {
@@ -135,7 +135,7 @@ test("tailscaled's interface that comes and goes breaks nothing: ours stands wit
 
 test("a kernel without IPv6 is asked for no rule of it", () => {
   const rules = kernelRules.filter(({ family }) => family === 4);
-  const seen = mended(inKernel(fresh, () => ({ rules })));
+  const seen = repaired(inKernel(fresh, () => ({ rules })));
   expect(ourRules(seen).filter(({ family }) => family === 6)).toEqual([]);
   expect(names(seen)).toEqual([]);
 });
@@ -143,10 +143,10 @@ test("a kernel without IPv6 is asked for no rule of it", () => {
 describe("when its owner has tailscaled otherwise", () => {
   test.each(["none", "toTailnet", "behindMain"] as const)("rules follow to %s from everything else", (to) => {
     for (const from of ["none", "toTailnet", "behindMain"] as const) {
-      const seen = mended(mended(fresh, confined(from)), confined(to));
+      const seen = repaired(repaired(fresh, confined(from)), confined(to));
       expect(names(seen, confined(to))).toEqual([]);
       expect(new Set(ourRules(seen).map((rule) => JSON.stringify(rule)))).toEqual(
-        new Set(ourRules(mended(fresh, confined(to))).map((rule) => JSON.stringify(rule))),
+        new Set(ourRules(repaired(fresh, confined(to))).map((rule) => JSON.stringify(rule))),
       );
     }
   });
@@ -156,14 +156,14 @@ describe("what an earlier configuration left", () => {
   const renumbered: HostGuard = { ...settings, ownPrefixes: ["10.244.7.0/24"] };
 
   test("goes with its router address, and no other address on loopback", () => {
-    const seen = mended(whole, renumbered);
+    const seen = repaired(whole, renumbered);
     expect(names(seen, renumbered)).toEqual([]);
     expect(addressesOn(seen)).toEqual(["127.0.0.1", "10.99.0.1", "10.244.7.1"]);
   });
 
   test("its address goes before the rule by which it is known", () => {
     const left = findBroken(renumbered, whole).find(({ invariant }) => invariant === "node.leftovers");
-    const operations = left?.mends.flatMap((mend) => (mend.kind === "kernel" ? mend.operations : []));
+    const operations = left?.repairs.flatMap((repair) => (repair.kind === "kernel" ? repair.operations : []));
     expect(operations?.map(({ op }) => op)).toEqual(["address.remove", "rule.remove"]);
   });
 
@@ -180,10 +180,10 @@ describe("what an earlier configuration left", () => {
     const around = { ...dualStack.settings, ownPrefixes, supernets, services: [] };
     const other = applied(
       fresh,
-      findBroken(around, fresh).flatMap(({ mends }) => mends),
+      findBroken(around, fresh).flatMap(({ repairs }) => repairs),
     );
     expect(ourRules(other).map(({ priority }) => priority)).toEqual([5180, 5190]);
-    const seen = mended(other);
+    const seen = repaired(other);
     expect(names(seen)).toEqual([]);
     expect(new Set(ourRules(seen).map(({ priority }) => priority))).toEqual(
       new Set([5199, 5260, 5262, 5263, 5269, 5290]),
@@ -204,7 +204,9 @@ test("a chain that drops by default gets the accepts that pods need, by tailscal
   };
   const seen = inNode(whole, ({ firewall }) => ({ firewall: { foreign: [chain], ...only(firewall?.own) } }));
   expect(names(seen)).toEqual(["node.foreignFirewall"]);
-  const comments = mended(seen).node.firewall?.foreign[0]?.rules.map(({ comment }) => comment.split(":")[1]);
+  const comments = repaired(seen).node.firewall?.foreign[0]?.rules.map(
+    ({ comment }) => comment.split(":")[1],
+  );
   expect(comments).toEqual([
     ...["from-tailnet", "from-pods", "to-pods-known", "to-pods-translated"],
     ...["to-tailnet-translated", "from-tailnet-known"],

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { addressAt, parsePrefix, prefixSize } from "../../../src/domain/addresses/prefix.ts";
 import type { HostGuard, Table52Confinement } from "../../../src/domain/guard/guard-settings.ts";
-import { hostWishes } from "../../../src/domain/host-guard/host-wishes.ts";
+import { desiredHostState } from "../../../src/domain/host-guard/host-desired-state.ts";
 import type {
   KernelOperation,
   KernelRouteRequest,
@@ -107,7 +107,7 @@ export function confinementFor({ acceptedRoutes, exitNode }: Owner): Table52Conf
 /** What the guard makes of routing there. */
 export function ours({ settings }: RoutedNode, owner: Owner): readonly KernelOperation[] {
   const carrier = { ...settings.carrier, confineTable52: confinementFor(owner) };
-  return hostWishes({ ...settings, carrier }, [4, 6]).map(({ operation }) => operation);
+  return desiredHostState({ ...settings, carrier }, [4, 6]).map(({ operation }) => operation);
 }
 
 /** The node as its owner had it. */

@@ -72,7 +72,7 @@ test.each<Partial<HealthRegions>>([
   expect(networkCondition({ ...well, ...changes }, (region) => words[region], "").status).toBe("False");
 });
 
-test("the first trouble is told, and of the tailnet the login's before its own", () => {
+test("the first problem is told, and of the tailnet the login's before its own", () => {
   const all: HealthRegions = { ...well, node: "conflicting", cni: "down", guard: "failed", tailnet: "down" };
   expect(networkCondition(all, () => "", "").reason).toBe("PodCIDRConflict");
   const noLogin = (region: string) => (region === "login" ? "" : `${region}!`);

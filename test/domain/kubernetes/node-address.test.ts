@@ -99,9 +99,9 @@ describe("what is to be done", () => {
 
   it("is to publish once the node has addresses, others reach them, and there is a Node", () => {
     expect(way({})).toBe("publish");
-    expect(way({ reachable: false })).toBe("waiting");
-    expect(way({ routers: [] })).toBe("waiting");
-    expect(way({ node: null })).toBe("waiting");
+    expect(way({ reachable: false })).toBe("awaitingNetwork");
+    expect(way({ routers: [] })).toBe("awaitingNetwork");
+    expect(way({ node: null })).toBe("awaitingNetwork");
   });
 
   it("is to take the taint away after that, and nothing then, also while nobody is reached", () => {

@@ -73,7 +73,7 @@ test("what cannot be posted now waits behind the others", () => {
   expect(postponePosting(emptyBook)).toEqual(emptyBook);
 });
 
-test("what the API server refuses is forgotten, and begins anew when it comes again", () => {
+test("what the API server refuses is forgotten, and begins anew when it returns", () => {
   const asked = noteReport(begun(noted(1)), report("u1"));
   expect(asked.queue.again).toBe(true);
   const book = giveUpPosting(noted(1, asked, "u2"));
@@ -90,7 +90,7 @@ test("beyond 200 reports the oldest are forgotten", () => {
   expect([keys(202).length, keys(202)[0]]).toEqual([200, "p2 R n"]);
 });
 
-test("a key waits once, and comes again if it is asked for while in work", () => {
+test("a key waits once, and returns if it is asked for while in work", () => {
   const two = addWork(addWork(addWork(emptyQueue, "a"), "b"), "a");
   expect(two.waiting).toEqual(["a", "b"]);
   const working = beginWork(two);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
 import { allowlistTable } from "../../../src/domain/nftables/nft-allowlist-table.ts";
-import { isXtablesName, mendForeignChain } from "../../../src/domain/nftables/nft-foreign.ts";
+import { isXtablesName, repairForeignChain } from "../../../src/domain/nftables/nft-foreign.ts";
 import {
   acceptArguments,
   acceptStatements,
@@ -214,7 +214,7 @@ test.each([
   ["inet", ["10.244.1.0", "fd00:1::"]],
 ] as const)("a chain of %s gets the accepts of its family alone", (family, prefixes) => {
   const place = { family, table: "fw", chain: "f", hook: "forward", manager: "nft" } as const;
-  const changes = JSON.stringify(mendForeignChain(settings, { ...place, policy: "drop", rules: [] }));
+  const changes = JSON.stringify(repairForeignChain(settings, { ...place, policy: "drop", rules: [] }));
   const found = ["10.244.1.0", "fd00:1::"].filter((prefix) => changes.includes(`"${prefix}"`));
   expect(found).toEqual(prefixes);
 });

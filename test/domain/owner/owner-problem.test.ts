@@ -1,12 +1,16 @@
 import { describe, expect, test } from "vitest";
 import type { OwnerFacts } from "../../../src/domain/owner/owner-facts.ts";
-import { type OwnerWishes, ownerHindrance, ownerProblems } from "../../../src/domain/owner/owner-problem.ts";
-import { facts, terms, wishes } from "../../support/owner-desk.ts";
+import {
+  type OwnerRequirements,
+  ownerHindrance,
+  ownerProblems,
+} from "../../../src/domain/owner/owner-problem.ts";
+import { facts, required, terms } from "../../support/owner-harness.ts";
 
-const hinders = (changes: Partial<OwnerFacts>, others: Partial<OwnerWishes> = {}) =>
-  ownerHindrance({ ...facts, ...changes }, { ...wishes, ...others });
-const problems = (changes: Partial<OwnerFacts>, others: Partial<OwnerWishes> = {}) =>
-  ownerProblems({ ...facts, ...changes }, { ...wishes, ...others });
+const hinders = (changes: Partial<OwnerFacts>, others: Partial<OwnerRequirements> = {}) =>
+  ownerHindrance({ ...facts, ...changes }, { ...required, ...others });
+const problems = (changes: Partial<OwnerFacts>, others: Partial<OwnerRequirements> = {}) =>
+  ownerProblems({ ...facts, ...changes }, { ...required, ...others });
 
 describe("the owner's tailscaled", () => {
   test("that runs on our Headscale has nothing wrong with it, also while it starts", () => {
@@ -58,7 +62,7 @@ describe("the owner's tailscaled", () => {
     expect(hinders(others, { logsIn: true })?.code).toBe("OTHER_CONTROL");
   });
 
-  test("has its worst trouble named first", () => {
+  test("has its worst problem named first", () => {
     const all = {
       version: "1.2.3",
       tun: false,
@@ -70,7 +74,7 @@ describe("the owner's tailscaled", () => {
       hinders(all),
       hinders({ ...all, version: "1.102.3" }),
       hinders({ ...all, version: "1.102.3", tun: true }),
-      hinders({ ...all, version: "1.102.3", tun: true, controlUrl: wishes.controlUrl }),
+      hinders({ ...all, version: "1.102.3", tun: true, controlUrl: required.controlUrl }),
     ];
     expect(codes.map((one) => one?.code)).toEqual(["TOO_OLD", "NO_TUN", "OTHER_CONTROL", "STOPPED"]);
   });

@@ -28,7 +28,7 @@ import { metric, samples } from "../support/views/daemon-view.ts";
 import { heldByGuard, runInX } from "../support/views/guard-view.ts";
 import { podKernelState } from "../support/views/kernel-view.ts";
 
-/** What must never cross the underlay in clear. */
+/** What must never cross the underlay unencrypted. */
 const podPackets = "net 10.244.0.0/16 or net fd00:10:244::/48";
 /** IPv6 carries at least this much (RFC 8200 section 5), and the pods' MTU is no larger. */
 const mtu = 1280;
@@ -87,7 +87,7 @@ test.each([0, 1])(
   },
 );
 
-test("a stream and IPv6 pings in all directions, nothing of it in clear", async () => {
+test("a stream and IPv6 pings in all directions, nothing of it unencrypted", async () => {
   const capture = await captureUnderlay(lab());
   const stream = await startRead(pods.a1, { address: v6(pods.b1) }, 1_000_000);
   for (const [from, to] of [

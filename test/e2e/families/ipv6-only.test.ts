@@ -36,7 +36,7 @@ test("pods have one address, reach each other, and are seen with it", async () =
   }
 });
 
-test("nodes, router addresses and hosts beyond the cluster, nothing of the pods in clear", async () => {
+test("nodes, router addresses and hosts beyond the cluster, nothing of the pods unencrypted", async () => {
   const capture = await captureUnderlay(lab());
   expect(await pings(node("n1"), pods.a1.address)).toBe(true);
   expect(await pings(node("n1"), pods.b1.address)).toBe(true);

@@ -79,8 +79,8 @@ test("faults of the network and the container runtime are named, all in one run"
   await writeFile(join(node().cniConfDir, "00-other.conflist"), "{}");
   await writeFile(join(node().stateDir, "later.json"), '{"version":2}');
   const found = await findings();
-  const troubles = found.filter(ofTheLab).filter(({ result }) => result === "warn" || result === "fail");
-  expect(troubles).toEqual([
+  const problems = found.filter(ofTheLab).filter(({ result }) => result === "warn" || result === "fail");
+  expect(problems).toEqual([
     expect.objectContaining({
       id: "node.formats",
       result: "fail",
@@ -146,18 +146,18 @@ test("a Headscale that is down is named, and what runs is told apart from it", a
   onTestFinished(() => startService(lab(), { name: "headscale" }));
   await stopService(lab(), { name: "headscale" });
   const isMissed = async () =>
-    (await readyPage(node()))?.reasons.some((reason) => reason.includes("Headscale is away"));
+    (await readyPage(node()))?.reasons.some((reason) => reason.includes("Headscale is unreachable"));
   await waitUntil(isMissed, { what: "the daemon misses Headscale", timeoutMs: 60_000 });
   const found = await waitUntil(
     async () => {
       const all = await findings();
       return all.some(({ id, result }) => id === "tailnet.login" && result === "warn") && all;
     },
-    { what: "tailscaled knows that Headscale is away", timeoutMs: 120_000 },
+    { what: "tailscaled knows that Headscale is unreachable", timeoutMs: 120_000 },
   );
   expect(found.find(({ id }) => id === "headscale.reachable")).toMatchObject({
     result: "fail",
-    found: expect.stringContaining("nobody listens"),
+    found: expect.stringContaining("nothing listens"),
   });
   expect(found.find(({ id }) => id === "tailnet.routes")?.result).toBe("ok");
 });
@@ -204,6 +204,32 @@ test("before an install the pre-auth key, the policy and other nodes' routes are
   expect(of("cni.plugin")).toMatchObject({ result: "ok", found: expect.stringContaining("yet") });
   expect(of("tailnet.daemon")?.result).toBe("skipped");
   expect(of("kernel.attachment")?.result).toBe("ok");
+});
+
+test("the printed policy carries pods and passes its check, which finds the lab's own too wide", async () => {
+  interface Checked {
+    readonly findings: readonly { readonly kind: string; readonly part: string }[];
+  }
+  const check = async () => {
+    const words = ["policy", "check", "--api-key-file", lab().headscale.apiKeyFile];
+    const { findings: found } = await ctlDocument<Checked>(lab(), node(), words);
+    return found.map(({ kind, part }) => `${kind} ${part}`);
+  };
+  const openFile = join(lab().headscale.folder, "open.json");
+  await writeFile(openFile, await headscale(lab(), ["policy", "get"]));
+  onTestFinished(async () => {
+    await headscale(lab(), ["policy", "set", "-f", openFile]);
+  });
+  expect(await check()).toEqual(expect.arrayContaining(["missing tests", "wide rules"]));
+  const { stdout } = await runCtl(lab(), node(), ["policy"]);
+  const file = join(lab().headscale.folder, "least.hujson");
+  await writeFile(file, stdout);
+  await headscale(lab(), ["policy", "set", "-f", file]);
+  expect(await check()).toEqual([]);
+  const far = nodeOf(lab(), "n2").routerAddress;
+  const answers = async () =>
+    (await runResult(inNetns(node().netns, ["ping", "-c", "1", "-W", "1", far]))).exitCode === 0;
+  await waitUntil(answers, { what: `${far} answers`, timeoutMs: 30_000 });
 });
 
 test("a policy that blocks pods is named", async () => {

@@ -11,16 +11,18 @@ import { run, runResult } from "../../lab/run-command.ts";
 import { startService, stopService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { callPlugin } from "../support/plugin-call.ts";
+import { type Night, replayElsewhere } from "../support/test-groups/replay-tests.ts";
 import { useLab } from "../support/use-lab.ts";
 
 /** The built headcnictl, as an operator runs it on a node. */
 const lab = useLab({ nodes: 2 });
 const node = () => nodeOf(lab(), "n1");
 const daemon = { name: "daemon", node: "n1" } as const;
+const kept: { night?: Night } = {};
+const program = () => [process.execPath, join(lab().folder, "daemon", "headcnictl.mjs")] as const;
 
 function headcnictl(words: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const bundle = join(lab().folder, "daemon", "headcnictl.mjs");
-  const command = [process.execPath, bundle, "--config", node().configFile, ...words] as const;
+  const command = [...program(), "--config", node().configFile, ...words] as const;
   return runResult(inNetns(node().netns, command), { env, timeoutMs: 120_000 });
 }
 
@@ -126,6 +128,7 @@ test("a wrong word is answered with the right one", async () => {
 });
 
 test("a degraded node says why, with exit code 1", async () => {
+  const lastWell = Date.now();
   await stopService(lab(), { name: "headscale" });
   await waitUntil(async () => (await headcnictl(["status"])).exitCode === 1, {
     what: "status says that something is wrong",
@@ -133,7 +136,10 @@ test("a degraded node says why, with exit code 1", async () => {
     everyMs: 500,
   });
   const human = await headcnictl(["status"]);
-  expect(human.stdout).toContain("Headscale is away; what runs keeps running");
+  expect(human.stdout).toContain("Headscale is unreachable; running pods keep working");
+  const archive = join(lab().folder, "night.tar.gz");
+  expect(await headcnictl(["diagnostics", "--file", archive])).toMatchObject({ exitCode: 0 });
+  kept.night = { archive, lastWell, node: "n1" };
   await startService(lab(), { name: "headscale" });
   await untilWell();
 });
@@ -150,7 +156,7 @@ test("a daemon that is down is told from one that is ill, and comes back", async
   expect(json).toMatchObject({ exitCode: 3, kind: "Error", error: { code: "DAEMON_UNREACHABLE" } });
   await startService(lab(), daemon);
   await waitForDaemon(lab(), node());
-  // Proven is not yet well: on a busy machine a new daemon may have a machine past its limit, or mend what it finds, for a moment.
+  // Proven is not yet well: on a busy machine a new daemon may have a machine past its limit, or repair what it finds, for a moment.
   await untilWell();
 });
 
@@ -256,4 +262,8 @@ test("install puts the plugin in its place; uninstall takes everything back and 
     exitCode: 1,
     remains: [{ what: "route", name: "blackhole 10.9.0.0/16 in table 254" }],
   });
+});
+
+test("a laptop without daemon and network replays the night in which Headscale was away", async () => {
+  await replayElsewhere(lab(), program(), kept.night);
 });

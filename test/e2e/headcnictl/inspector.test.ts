@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { WireActor, WireFrame } from "../../../src/observe/inspector/wire.ts";
+import type { FeedActor, FeedFrame } from "../../../src/observe/inspector/feed-messages.ts";
 import { memoryOf, requireDaemon } from "../../bench/daemon/daemon-runs.ts";
 import { percentile } from "../../bench/report/statistics.ts";
 import { liveMachines } from "../../lab/headcni/daemon-pages.ts";
@@ -10,6 +10,7 @@ import type { LabNode } from "../../lab/lab-types.ts";
 import { netnsPrefix } from "../../lab/layout.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { type InspectorPage, openInspectorPage } from "../support/inspector-page.ts";
+import { openedPage, wantedOpening } from "../support/opened-page.ts";
 import { type PodWaves, podWaves } from "../support/pod-waves.ts";
 import { useLab } from "../support/use-lab.ts";
 
@@ -38,7 +39,7 @@ afterAll(async () => {
   await opened.waves?.close();
 }, 120_000);
 
-const named = ({ machine, subject, state }: Pick<WireActor, "machine" | "subject" | "state">): string =>
+const named = ({ machine, subject, state }: Pick<FeedActor, "machine" | "subject" | "state">): string =>
   `${machine} ${subject} ${state}`;
 
 /** The daemon's table also has the machines of headcni-wire, which has a page of its own. */
@@ -67,10 +68,10 @@ async function agrees(known = () => inspector().actors()): Promise<void> {
   });
 }
 
-test("the page is live and shows the root machine with its state lit", async () => {
+test("the page opens with the actor tree, the root machine's whole chart with its state lit, and the time line, all named", async () => {
   const { page } = inspector();
   await page.waitForSelector('.chart .box[data-lit="now"]');
-  expect(await page.textContent("#machine")).toBe("headcni");
+  expect(await openedPage(page)).toMatchObject(wantedOpening);
   await agrees();
   expect(inspector().problems()).toEqual([]);
 });
@@ -198,8 +199,8 @@ function unreadStream(): Promise<IncomingMessage> {
 }
 
 /** Wakes the reader, which from now on keeps what it is told: the machines by their keys. */
-function wakeUp(stream: IncomingMessage): ReadonlyMap<string, WireActor> {
-  const actors = new Map<string, WireActor>();
+function wakeUp(stream: IncomingMessage): ReadonlyMap<string, FeedActor> {
+  const actors = new Map<string, FeedActor>();
   let rest = "";
   stream.setEncoding("utf8").on("data", (chunk: string) => {
     const lines = `${rest}${chunk}`.split("\n");
@@ -210,7 +211,7 @@ function wakeUp(stream: IncomingMessage): ReadonlyMap<string, WireActor> {
   // It was told to pause, and listening alone does not end that.
   stream.resume();
 
-  function take(frame: WireFrame): void {
+  function take(frame: FeedFrame): void {
     if (frame.type === "beat") return;
     if (frame.type === "baseline") actors.clear();
     for (const actor of frame.type === "baseline" ? frame.actors : frame.changed)

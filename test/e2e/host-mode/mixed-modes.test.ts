@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 
 test.each(ways)(
-  "a pod on $from reaches one on $to with its own address, and nothing of it is in clear",
+  "a pod on $from reaches one on $to with its own address, and nothing of it is unencrypted",
   async ({ from, to }) => {
     const capture = await captureUnderlay(lab());
     const [report] = await fetchFrom(pods[from], [pods[to]], 1_000_000);

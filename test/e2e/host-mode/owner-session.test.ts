@@ -225,7 +225,7 @@ describe("beside the owner of the node's tailscaled", () => {
     const pid = machine.actor.getSnapshot().context.found.pid;
     expect(pid).toBe(running.pid);
     await endProcess(running);
-    await untilState("its absence", () => machine.lastDown().startsWith("nobody answers on"));
+    await untilState("its absence", () => machine.lastDown().startsWith("nothing answers on"));
     await startHostTailscaled(rig.lab, node());
     await untilState(
       "another process",

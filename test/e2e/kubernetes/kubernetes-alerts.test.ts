@@ -38,11 +38,13 @@ describe("alerts", () => {
     async () => {
       onTestFinished(() => startService(lab(), apiServer));
       await killService(lab(), apiServer);
-      const away = await untilRings(node(), "HeadcniApiServerAway", {
+      const away = await untilRings(node(), "HeadcniApiServerUnreachable", {
         machine: "watch",
         severity: "warning",
       });
-      expect(away.annotations["description"]).toContain("the API server is away; what runs keeps running");
+      expect(away.annotations["description"]).toContain(
+        "the API server is unreachable; running pods keep working",
+      );
 
       await stopService(lab(), daemon);
       await rm(join(node().stateDir, "node.json"));
@@ -65,7 +67,7 @@ describe("alerts", () => {
       await passMinuteInDaemon(lab(), node());
       const [notServing] = await Promise.all([
         untilRings(node(), "HeadcniNotServing", { machine: "headcni", severity: "critical" }),
-        untilRings(node(), "HeadcniApiServerAway", { machine: "watch" }),
+        untilRings(node(), "HeadcniApiServerUnreachable", { machine: "watch" }),
         untilRings(node(), "HeadcniCniCallsSlow", { command: "ADD", severity: "warning" }),
       ]);
       expect(noCidr.annotations["summary"]).toContain("the node has no pod CIDR: ownNode on 127.0.0.1");
@@ -75,7 +77,7 @@ describe("alerts", () => {
 
       await startService(lab(), apiServer);
       await waitForDaemon(lab(), node(), minutes(2));
-      await untilSilent(node(), ["HeadcniApiServerAway", "HeadcniNoPodCidr", "HeadcniNotServing"]);
+      await untilSilent(node(), ["HeadcniApiServerUnreachable", "HeadcniNoPodCidr", "HeadcniNotServing"]);
     },
     minutes(8),
   );
@@ -117,7 +119,7 @@ describe("alerts", () => {
         machine: "nodeIdentity",
         severity: "critical",
       });
-      expect(stale.annotations["summary"]).toContain("are refused by this one, or this one by them");
+      expect(stale.annotations["summary"]).toContain("refuses nodes that join or change, or they refuse it");
       await applyObjects(lab(), daemonRoleObjects());
       await untilSilent(node(), ["HeadcniAllowlistStale"], { timeoutMs: minutes(3) });
     },

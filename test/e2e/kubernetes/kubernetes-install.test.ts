@@ -196,7 +196,7 @@ test("a configuration of another CNI that the runtime would take first is named,
     .join("")
     .split("\n")
     .filter((line) => line.includes("05-other.conflist"));
-  expect(warned).toEqual([expect.stringContaining("takes another configuration before ours")]);
+  expect(warned).toEqual([expect.stringContaining("uses another CNI configuration before")]);
   expect(await run(["cat", other])).toBe(text);
 });
 
@@ -253,7 +253,7 @@ test("a node switched off, one where the clean-up fails, a daemon that hangs: ea
   await setConditions("n3", [
     // As the control plane says it of a node that has not reported for 50 s.
     { type: "Ready", status: "Unknown", reason: "NodeStatusUnknown", message: "no report" },
-    // As a node says it whose tailnet is in trouble; nobody else would take it back.
+    // As a node says it whose tailnet is down; nobody else would take it back.
     { type: "NetworkUnavailable", status: "True", reason: "TailnetDown", message: "no peer" },
   ]);
   const { succeeded, text } = await uninstall();

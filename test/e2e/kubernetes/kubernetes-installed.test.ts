@@ -17,6 +17,7 @@ import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { headcnictlTests } from "../support/test-groups/headcnictl-tests.ts";
+import { monitoringTests } from "../support/test-groups/monitoring-tests.ts";
 import { newNodeTests } from "../support/test-groups/new-node-tests.ts";
 import { allTalk } from "../support/traffic/pods-talk.ts";
 import { useLab } from "../support/use-lab.ts";
@@ -54,6 +55,8 @@ beforeAll(async () => {
 });
 
 describe("headcnictl beside the cluster", () => headcnictlTests(lab));
+
+describe("a Prometheus in the cluster", () => monitoringTests(lab, () => pods.b));
 
 const routes = async (name: string) => (await podKernelState(node(name))).routes;
 
@@ -97,7 +100,7 @@ async function untilReached(pod: Pod, wanted: boolean): Promise<void> {
   });
 }
 
-test("what a ServiceCIDR object holds leaves no node in clear", async () => {
+test("what a ServiceCIDR object holds leaves no node unencrypted", async () => {
   await run(inNetns(lab().netns, ["ip", "address", "add", `${outside.address}/32`, "dev", "lo"]));
   for (const pod of [pods.a, pods.b]) await untilReached(pod, true);
   await applyObjects(lab(), [

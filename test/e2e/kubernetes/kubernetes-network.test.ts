@@ -100,7 +100,7 @@ test("every node has a pod CIDR of both families, and its pods an address out of
   }
 });
 
-test("pods ping and ask each other by both addresses, each seen with its own, nothing of it in clear", async () => {
+test("pods ping and ask each other by both addresses, each seen with its own, nothing of it unencrypted", async () => {
   const capture = await captureUnderlay(lab());
   const targets = pods.flatMap(({ name, addresses }) =>
     addresses.map((address, family) => ({ pod: name, address, family })),

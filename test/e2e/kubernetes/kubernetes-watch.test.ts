@@ -2,9 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createActor } from "xstate";
 import type { WatchReport } from "../../../machines/watch/watch-events.ts";
 import { watchMachine } from "../../../machines/watch/watch-machine.ts";
-import { watchActors } from "../../../src/actors/watch-actors.ts";
+import { watchActors } from "../../../src/actors/kubernetes/watch-actors.ts";
 import { createKubernetes } from "../../../src/adapters/kubernetes/kubernetes-client.ts";
-import { tailnetNodeAnnotation } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
+import {
+  metricsAnnotation,
+  tailnetNodeAnnotation,
+} from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import type { Watched, WatchNews, WatchSource } from "../../../src/domain/kubernetes/kubernetes-watch.ts";
 import type { PolicySource } from "../../../src/domain/policy/policy-ledger.ts";
 import { type ApiServer, startApiServer } from "../../adapters/kubernetes/support/api-server.ts";
@@ -164,10 +167,18 @@ describe("on a real API server", () => {
     const own = watch("ownNode");
     await own.knows("n1");
     await api.call("PATCH", `${nodesPath}/n1`, { metadata: { annotations: { other: "stays" } } });
-    await kubernetes.publishTailnetNode("7", new AbortController().signal);
+    const { signal } = new AbortController();
+    const metricsAt = "10.244.1.1:9797";
+    await kubernetes.publishIdentity({ nodeId: "7", metricsAt }, signal);
     await until(() => own.known().get("n1")?.tailnetNodeId === "7", "the tailnet node is seen");
-    const { body } = await api.call("GET", `${nodesPath}/n1`);
-    expect(body.metadata.annotations).toMatchObject({ other: "stays", [tailnetNodeAnnotation]: "7" });
+    expect(own.known().get("n1")?.metricsAt).toBe(metricsAt);
+    const annotations = async () => (await api.call("GET", `${nodesPath}/n1`)).body.metadata.annotations;
+    const kept = { other: "stays", [tailnetNodeAnnotation]: "7" };
+    expect(await annotations()).toMatchObject({ ...kept, [metricsAnnotation]: metricsAt });
+    await kubernetes.publishIdentity({ nodeId: "7", metricsAt: "" }, signal);
+    const left = await annotations();
+    expect(left).toMatchObject(kept);
+    expect(left[metricsAnnotation]).toBeUndefined();
   });
 
   test("a report is an Event on its Pod, and counts its repetitions", async () => {
@@ -217,7 +228,7 @@ describe("on a real API server", () => {
     const { kubernetes } = client(daemonKubeconfig);
     const { signal } = new AbortController();
     await kubernetes.setNetworkCondition({ status: "False", reason: "HeadcniServes", message: "" }, signal);
-    await kubernetes.publishTailnetNode("9", signal);
+    await kubernetes.publishIdentity({ nodeId: "9", metricsAt: "" }, signal);
     const pod = { namespace: "default", name: "cache", uid: "u2" };
     const posted = await kubernetes.postReport({ pod, reason: "R", note: "n", action: "A" }, signal);
     await kubernetes.repeatReport(posted, 2, signal);

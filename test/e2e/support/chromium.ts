@@ -9,11 +9,19 @@ export const browserNeeds = {
   "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf": "fonts-dejavu-core",
 };
 
-/** Debian's Chromium, installed when it is missing, with further words of its command line. Whoever gets it closes it. */
-export async function openChromium(...args: readonly string[]): Promise<Browser> {
+export const chromiumPath = "/usr/bin/chromium";
+
+/**
+ * Debian's Chromium, installed when it is missing, with further words of its command line. `executablePath` may be a program that becomes
+ * it. Whoever gets it closes it.
+ */
+export async function openChromium(
+  args: readonly string[] = [],
+  executablePath = chromiumPath,
+): Promise<Browser> {
   await ensurePackages(stderrProgress(), browserNeeds);
   return await chromium.launch({
-    executablePath: "/usr/bin/chromium",
+    executablePath,
     // As root Chromium has no sandbox; a container's /dev/shm is small.
     args: [
       "--no-sandbox",

@@ -1,5 +1,5 @@
 import type { Browser, Page } from "playwright-core";
-import type { WireActor } from "../../../src/observe/inspector/wire.ts";
+import type { FeedActor } from "../../../src/observe/inspector/feed-messages.ts";
 import { openChromium } from "./chromium.ts";
 import { tcpToSocket } from "./tcp-to-socket.ts";
 
@@ -13,8 +13,8 @@ export interface InspectorPage {
   /** Number of the newest entry drawn. */
   seq(): Promise<number>;
   /** Machines that run, and the last that was heard of those that ended. */
-  actors(): Promise<readonly WireActor[]>;
-  finals(): Promise<readonly WireActor[]>;
+  actors(): Promise<readonly FeedActor[]>;
+  finals(): Promise<readonly FeedActor[]>;
   /** Milliseconds from each drawn move in the daemon until it stood on the page; forgets them. */
   latencies(): Promise<readonly number[]>;
   /** Bytes of the page's live objects, after a collection of garbage. */
@@ -61,8 +61,8 @@ export async function openInspectorPage(httpSocket: string): Promise<InspectorPa
     url,
     problems: () => problems,
     seq: () => page.evaluate<number>("globalThis.probe.seq"),
-    actors: () => page.evaluate<WireActor[]>("[...globalThis.probe.view.actors.values()]"),
-    finals: () => page.evaluate<WireActor[]>("[...globalThis.probe.view.finals.values()]"),
+    actors: () => page.evaluate<FeedActor[]>("[...globalThis.probe.view.actors.values()]"),
+    finals: () => page.evaluate<FeedActor[]>("[...globalThis.probe.view.finals.values()]"),
     latencies: () => page.evaluate<number[]>("globalThis.probe.latencies.splice(0)"),
     async heapBytes() {
       const session = await page.context().newCDPSession(page);

@@ -10,9 +10,9 @@ import type { StatusChanged, TailnetFact } from "../../../machines/tailnet/tailn
 import { tailnetFeedMachine } from "../../../machines/tailnet/tailnet-feed-machine.ts";
 import { tailnetLoginMachine } from "../../../machines/tailnet/tailnet-login-machine.ts";
 import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
-import { headscaleActors } from "../../../src/actors/headscale-actors.ts";
-import { ownerActors } from "../../../src/actors/owner-actors.ts";
-import { tailnetActors } from "../../../src/actors/tailnet-actors.ts";
+import { headscaleActors } from "../../../src/actors/tailnet/headscale-actors.ts";
+import { ownerActors } from "../../../src/actors/tailnet/owner-actors.ts";
+import { tailnetActors } from "../../../src/actors/tailnet/tailnet-actors.ts";
 import { createOwner } from "../../../src/adapters/owner/owner-client.ts";
 import { createTailnet, ownersPrefs } from "../../../src/adapters/tailscale/tailnet-client.ts";
 import { runtimePaths } from "../../../src/config/runtime-paths.ts";

@@ -18,13 +18,13 @@ export async function showKubectl(screen: Screen, lab: Lab, nodes: readonly LabN
       continue;
     }
     for (const { words, isAnswered } of podDeeds) {
-      const trouble = await isAnswered(lab, pod).then(
+      const problem = await isAnswered(lab, pod).then(
         (answered) => (answered ? undefined : "the answer is another's"),
         String,
       );
-      const how = trouble === undefined ? screen.good("ok") : screen.bad(trouble);
+      const how = problem === undefined ? screen.good("ok") : screen.bad(problem);
       tell(`kubectl ${words} ${pod.name} on ${node.name}: ${how}`);
-      worked &&= trouble === undefined;
+      worked &&= problem === undefined;
     }
   }
   return worked;

@@ -58,7 +58,7 @@ export async function startDerp(lab: Lab): Promise<void> {
 }
 
 /**
- * How many packets on the way through the relay were thrown away since their program started: by `derper` (all its reasons:
+ * How many packets on the way through the relay were dropped since their program started: by `derper` (all its reasons:
  * derp/derpserver/derpserver.go of tailscale.com 1.102.3, `dropReason`), and by each node's tailscaled, whose queue
  * towards the relay holds 32 and drops the oldest (wgengine/magicsock/derp.go, `derpWriteQueueDepth`; magicsock.go, `sendAddr`).
  */

@@ -52,7 +52,7 @@ describe("cleanup", () => {
     expect(said()).toEqual({ step: "attachments", text: "removed the attachments: 3" });
     expect(done("end", true)).toEqual([]);
     expect(said()).toEqual({ step: "tailnet", text: "ended headcni-wire and tailscaled" });
-    expect(at()).toBe("settling");
+    expect(at()).toBe("awaitingRestart");
     expect(timers()).toEqual([3_000]);
     expect(fire(3_000)).toEqual([{ start: "end" }]);
     expect(done("end", false)).toEqual([{ start: "removeGuard" }]);
@@ -101,7 +101,7 @@ describe("cleanup", () => {
   it.each([
     [
       ...["restore", "node", 10_000, "withdraw"],
-      "the API server does not give the Node its own addresses back",
+      "the API server does not restore the Node's own addresses",
     ] as const,
     ["unpublish", "plugin", 5_000, "restore", "the conflist or the plugin cannot be removed"],
     ["withdraw", "routes", 5_000, "detach", "tailscaled does not stop announcing the routes"],
@@ -153,7 +153,7 @@ describe("cleanup", () => {
     late.done("restore", false);
     expect(late.timers()).toEqual([5_000]);
     late.fire(5_000);
-    const message = "the node's tailscaled does not give back what was added to it";
+    const message = "what HeadCNI added to the node's tailscaled cannot be removed";
     expect(late.said()).toEqual({ step: "owner", text: message, failure: { code: "TIMED_OUT", message } });
   });
 

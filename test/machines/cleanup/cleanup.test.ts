@@ -49,7 +49,8 @@ function start(node: Partial<World> = {}, effects = cleanupEffects(), onlyWithdr
     /** Lets every limit pass that it runs into, but the ones of effects that end. */
     end: async () => {
       const isStill = () =>
-        actor.getSnapshot().value === "settling" || world.hang.has(world.asked.at(-1) as CleanupEffect);
+        actor.getSnapshot().value === "awaitingRestart" ||
+        world.hang.has(world.asked.at(-1) as CleanupEffect);
       while (!isOver()) {
         await until(() => isOver() || (isStill() && clock.running().length > 0), "its end");
         world.hang.delete(world.asked.at(-1) as CleanupEffect);

@@ -12,7 +12,7 @@ const [one, two] = [[bind(1)], [bind(1), bind(2)]];
 const wanted = (bindings: readonly NodeBinding[]) => ({ type: "list.wanted", bindings }) as const;
 const recalled = (bindings: readonly NodeBinding[]) => ({ to: "parent", type: "list.recalled", bindings });
 const write = (bindings: readonly NodeBinding[]) => ({ start: "write", input: { bindings } });
-const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 500, mostMs: 30_000 }, "n1");
+const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 500, maxMs: 30_000 }, "n1");
 
 function started() {
   const list = drive(nodeListMachine, { seed: "n1", parent: recipient("parent") });

@@ -37,18 +37,18 @@ const down = (failure: object) => ({ to: "health", type: "cni.down", failure });
 const close = { to: "socket", type: "socket.close" };
 const closed = { to: "parent", type: "cni.closed" };
 
-function started(mostRequests?: number) {
+function started(maxRequests?: number) {
   const cni = drive(cniMachine, {
     pods: recipient("pods"),
     health: recipient("health"),
     parent: recipient("parent"),
-    ...(mostRequests !== undefined && { mostRequests }),
+    ...(maxRequests !== undefined && { maxRequests }),
   });
   return { ...cni, first: cni.start() };
 }
 
-function serving(mostRequests?: number) {
-  const cni = started(mostRequests);
+function serving(maxRequests?: number) {
+  const cni = started(maxRequests);
   cni.send({ type: "socket.listening" });
   return cni;
 }
@@ -83,7 +83,7 @@ describe("the way in for CNI calls", () => {
       ...answered("a", {
         code: 999,
         msg: "the call: broken",
-        details: "An error nobody foresaw (UNEXPECTED); the daemon's log has it.",
+        details: "An unexpected error (UNEXPECTED); see the daemon's log.",
       }),
     ]);
     expect(context().slots).toEqual([null]);

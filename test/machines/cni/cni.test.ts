@@ -123,7 +123,7 @@ describe("the way in for CNI calls", () => {
 
   test("walks all its transitions", async () => {
     const root = recorder<CniFact | CniReport>().ref;
-    const input = { pods: recorder<PodsCall>().ref, health: root, parent: root, mostRequests: 1 };
+    const input = { pods: recorder<PodsCall>().ref, health: root, parent: root, maxRequests: 1 };
     await walkAllTransitions(cniMachine, {
       input,
       events: [

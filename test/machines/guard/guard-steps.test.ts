@@ -11,9 +11,9 @@ const rule: GuardInvariant = "node.ownRule";
 const otherRule: GuardInvariant = "node.supernetRule";
 const opener = { to: "opener", type: "tailnetNamespace.held" };
 const change = (scope: "kernel" | "all"): GuardEvent => ({ type: "kernel.changed", scope });
-const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, mostMs: 30_000 }, "guard");
+const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, maxMs: 30_000 }, "guard");
 const sees = (found: readonly GuardInvariant[] = [], at = 0) => ({ broken: found, at });
-const mended = (at = 0, ...invariants: GuardInvariant[]) => ({ mended: invariants, refused: [], at });
+const repaired = (at = 0, ...invariants: GuardInvariant[]) => ({ repaired: invariants, refused: [], at });
 
 /** Health and the root are told the same. */
 function told(type: string, more = {}) {
@@ -131,7 +131,7 @@ describe("the guard", () => {
     expect(context().ledger).toEqual({ repairs: {}, streaks: {} });
   });
 
-  it("mends what is broken, looks again, and counts it only once everything has held", () => {
+  it("repairs what is broken, looks again, and counts it only once everything has held", () => {
     const { send, done, timers, context } = holding();
     send(change("kernel"));
     expect(done("check", sees([rule]))).toEqual([
@@ -139,7 +139,7 @@ describe("the guard", () => {
       ...told("guard.repairing", { invariants: [rule] }),
     ]);
     expect(timers()).toEqual([15_000]);
-    expect(done("repair", mended(2, rule))).toEqual([look("kernel", true)]);
+    expect(done("repair", repaired(2, rule))).toEqual([look("kernel", true)]);
     expect(context().ledger).toEqual({
       repairs: { [rule]: 1 },
       streaks: { [rule]: { count: 1, lastAt: 2 } },
@@ -148,7 +148,7 @@ describe("the guard", () => {
     expect(context().broken).toEqual([]);
     const before = started();
     before.done("check", sees([rule]));
-    before.done("repair", mended(2, rule));
+    before.done("repair", repaired(2, rule));
     expect(before.context().ledger.repairs).toEqual({});
   });
 
@@ -169,7 +169,7 @@ describe("the guard", () => {
       { stop: "repair" },
     ]);
     done("check", sees(["node.firewall"]));
-    done("repair", mended(2, "node.firewall"));
+    done("repair", repaired(2, "node.firewall"));
     expect(done("check", sees())).toEqual(told("guard.held"));
     expect(context().ledger.repairs).toEqual({});
     expect(context().everHeld).toBe(true);
@@ -179,29 +179,29 @@ describe("the guard", () => {
     expect(context().everHeld).toBe(true);
     send(change("all"));
     done("check", sees(["node.firewall"], 3));
-    done("repair", mended(3, "node.firewall"));
+    done("repair", repaired(3, "node.firewall"));
     expect(context().ledger.repairs).toEqual({ "node.firewall": 1 });
   });
 
-  it("leaves to the other side what it undoes five times, mends the rest, and tries again after the truce", () => {
+  it("leaves to the other side what it undoes five times, repairs the rest, and tries again after the truce", () => {
     const { send, done, fire, timers, at, context } = holding();
     send(change("all"));
     for (let time = 0; time < 5; time += 1) {
       done("check", sees([rule], time));
-      done("repair", mended(time, rule));
+      done("repair", repaired(time, rule));
     }
     const { count } = context().ledger.streaks[rule];
     expect(count).toBe(5);
     expect(done("check", sees([rule], 4))).toEqual(told("guard.fighting", { invariants: [rule] }));
     expect(at()).toBe("fighting");
     const [truceMs = 0] = timers();
-    expect(truceMs).toBe(backoffDelay(0, { firstMs: 1_000, mostMs: 30_000 }, "guard"));
+    expect(truceMs).toBe(backoffDelay(0, { firstMs: 1_000, maxMs: 30_000 }, "guard"));
     expect(send(change("kernel"))).toEqual([look("kernel", true)]);
     expect(done("check", sees([rule, otherRule], 4))).toEqual([
       repair("kernel", [rule]),
       ...told("guard.repairing", { invariants: [rule, otherRule] }),
     ]);
-    done("repair", mended(4, otherRule));
+    done("repair", repaired(4, otherRule));
     expect(done("check", sees([rule], 4))).toEqual(told("guard.fighting", { invariants: [rule] }));
     expect(fire(truceMs)).toEqual([look("all", true)]);
     expect(done("check", sees())).toEqual(told("guard.held"));
@@ -212,14 +212,14 @@ describe("the guard", () => {
     expect(done("check", sees())).toEqual(told("guard.held"));
   });
 
-  it("reports a refused repair with the invariant that was refused first, and what it mended besides", () => {
+  it("reports a refused repair with the invariant that was refused first, and what it repaired besides", () => {
     const { done, fire, at, timers, context } = repairing();
     const failure = { code: "REFUSED", message: "node.ownRule: no" };
     const refused = [
       { invariant: rule, failure: { code: "REFUSED", message: "no" } },
       { invariant: otherRule, failure: { code: "OTHER", message: "no" } },
     ];
-    expect(done("repair", { mended: ["node.firewall"], refused, at: 3 })).toEqual([
+    expect(done("repair", { repaired: ["node.firewall"], refused, at: 3 })).toEqual([
       counted(failure),
       ...told("guard.failed", { failure }),
     ]);

@@ -26,13 +26,13 @@ function start() {
   const world = {
     broken: new Set<GuardInvariant>(),
     stubborn: new Set<GuardInvariant>(),
-    unmendable: new Set<GuardInvariant>(),
+    unrepairable: new Set<GuardInvariant>(),
     at: 1_000,
     checks: [] as GuardLook[],
     repairs: [] as RepairOrder[],
     checkFails: false,
   };
-  const present = () => [...new Set([...world.broken, ...world.stubborn, ...world.unmendable])];
+  const present = () => [...new Set([...world.broken, ...world.stubborn, ...world.unrepairable])];
   const check = fromPromise<CheckResult, GuardLook>(({ input }) => {
     world.checks.push(input);
     if (world.checkFails) return Promise.reject(new Error("no answer"));
@@ -42,11 +42,11 @@ function start() {
     world.repairs.push(input);
     const tried = present().filter((invariant) => !input.leave.includes(invariant));
     const refused = tried
-      .filter((invariant) => world.unmendable.has(invariant))
+      .filter((invariant) => world.unrepairable.has(invariant))
       .map((invariant) => ({ invariant, failure: { code: "REFUSED", message: "no" } }));
     world.broken.clear();
-    const mended = tried.filter((invariant) => !world.unmendable.has(invariant));
-    return Promise.resolve({ mended, refused, at: world.at });
+    const repaired = tried.filter((invariant) => !world.unrepairable.has(invariant));
+    return Promise.resolve({ repaired, refused, at: world.at });
   });
   const watch = fromCallback<GuardEvent, undefined>(() => () => undefined);
   const parent = recorder<GuardReport>();
@@ -89,9 +89,9 @@ describe("guard", () => {
         check: { done: [result([], 0), result([rule], 0), result([rule], 9_000_000)] },
         repair: {
           done: [
-            { mended: [rule], refused: [], at: 0 },
+            { repaired: [rule], refused: [], at: 0 },
             {
-              mended: [],
+              repaired: [],
               refused: [{ invariant: rule, failure: { code: "REFUSED", message: "no" } }],
               at: 0,
             },
@@ -192,7 +192,7 @@ describe("guard", () => {
     expect(world.checks.at(-1)?.scope).toBe("all");
   });
 
-  it("leaves alone for a while what is undone at once, and mends the rest meanwhile", async () => {
+  it("leaves alone for a while what is undone at once, and repairs the rest meanwhile", async () => {
     const { actor, parent, world, rests, clock } = await startHeld();
     world.stubborn.add("node.supernetRule");
     actor.send(changed("kernel"));
@@ -217,7 +217,7 @@ describe("guard", () => {
 
   it("waits longer after each failure, holds the rest meanwhile and names the first refusal", async () => {
     const { actor, parent, world, rests, clock } = await startHeld();
-    world.unmendable.add("node.foreignFirewall");
+    world.unrepairable.add("node.foreignFirewall");
     actor.send(changed("all"));
     await rests("backingOff");
     expect(parent.events.at(-1)).toEqual({
@@ -233,11 +233,11 @@ describe("guard", () => {
 
   it("a look at something else does not put off the next try", async () => {
     const { actor, world, rests } = await startHeld();
-    world.unmendable.add("node.foreignFirewall");
+    world.unrepairable.add("node.foreignFirewall");
     actor.send(changed("all"));
     await rests("backingOff");
     const { retryMs } = actor.getSnapshot().context;
-    world.unmendable.clear();
+    world.unrepairable.clear();
     actor.send(changed("kernel"));
     await rests("backingOff");
     world.at += retryMs - 100;

@@ -112,6 +112,16 @@ function inCluster() {
 }
 
 describe("the root without Kubernetes", () => {
+  it("lets pods read metrics, where that is wanted, once the guard has put its addresses on the node", () => {
+    const ownPrefixes = [...prefixes, "fd00:10:244:1::/64"];
+    const { send } = started({ metricsPage: true, ownPrefixes });
+    send({ type: "pods.recovered", count: 0 });
+    expect(send({ type: "guard.held" })).toContainEqual({
+      start: "metricsPage",
+      input: { addresses: ["10.244.1.1", "fd00:10:244:1::1"] },
+    });
+  });
+
   it("starts its children, introduces health to those that follow it, and works with the configured pod CIDRs", () => {
     const { first, at } = started();
     expect(first).toEqual([...children({ ownNode: false }), ...network(null), followed(null), ...begun]);

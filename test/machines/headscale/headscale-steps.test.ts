@@ -7,7 +7,7 @@ import { broken, brokenFailure, counted, drive, recipient } from "../../support/
 
 const input = { authenticates: true, tags: ["tag:k8s-node"], hostnamePrefix: "x-", seed: "n1" };
 const probe = { start: "probe", input: { authenticates: true } };
-const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, mostMs: 60_000 }, "n1");
+const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, maxMs: 60_000 }, "n1");
 const error = (code: string) => new HeadcniError(code, { code });
 const failure = (code: string) => ({ code, message: code });
 const approval = (asker: string, nodeId = "7"): HeadscaleEvent => ({
@@ -93,7 +93,7 @@ describe("the connection to Headscale", () => {
     ]);
   });
 
-  it("tells the asker of a job that cannot be done, and goes on with the next", () => {
+  it("tells the asker of a job that cannot be done, and continues with the next", () => {
     const { send, fail, at, context } = connected();
     send(approval("route"));
     send(key("login"));
@@ -137,7 +137,7 @@ describe("the connection to Headscale", () => {
     },
   );
 
-  it.each(["UNAUTHORIZED", "CREDENTIALS_MISSING"])(
+  it.each(["UNAUTHORIZED", "FORBIDDEN", "CREDENTIALS_MISSING"])(
     "waits five minutes, or for other credentials, when it is refused (%s)",
     (code) => {
       const { send, fail, done, fire, timers, at } = connected();

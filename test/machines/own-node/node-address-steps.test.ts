@@ -26,8 +26,8 @@ const written = ({ addresses, replaced }: NodeAddressing) => ({ addresses, repla
 const publish = (seen: NodeAddressing) => ({ start: "write", input: { seen, wanted: written(after) } });
 const withdraw = { start: "write", input: { seen: after, wanted: written(before) } };
 const initialize = { start: "initialize", input: { place: 1 } };
-const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 500, mostMs: 60_000 }, "n1");
-const yields = (time: number) => backoffDelay(time, { firstMs: 10_000, mostMs: 3_600_000 }, "n1");
+const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 500, maxMs: 60_000 }, "n1");
+const yields = (time: number) => backoffDelay(time, { firstMs: 10_000, maxMs: 3_600_000 }, "n1");
 const input = { seed: "n1", publishes: true, supernets: ["10.244.0.0/16"] };
 
 function started(publishes: boolean, ...events: NodeAddressEvent[]) {
@@ -45,7 +45,7 @@ function overruled() {
 describe("a Node's address in the tailnet", () => {
   it("is published once the node has one, others reach it, and there is a Node", () => {
     const { send, done, at } = started(true);
-    expect(at()).toBe("waiting");
+    expect(at()).toBe("awaitingNetwork");
     for (const none of [{ reachable: false }, { routers: [] }]) expect(send(known(before, none))).toEqual([]);
     expect(send(known(null))).toEqual([]);
     expect(send(known(before))).toEqual([publish(before)]);
@@ -84,7 +84,7 @@ describe("a Node's address in the tailnet", () => {
     const { at, send } = started(true, known(after, { reachable: false }));
     expect(at()).toEqual({ published: "young" });
     expect(send(known(null, { reachable: false }))).toEqual([]);
-    expect(at()).toBe("waiting");
+    expect(at()).toBe("awaitingNetwork");
     expect(send(known(after, { reachable: false }))).toEqual([]);
     expect(at()).toEqual({ published: "young" });
   });
@@ -127,7 +127,7 @@ describe("a Node's address in the tailnet", () => {
     expect(back.at()).toEqual({ published: "young" });
     const gone = overruled();
     gone.send(known(null));
-    expect(gone.at()).toBe("waiting");
+    expect(gone.at()).toBe("awaitingNetwork");
   });
 
   it("is tried ever more slowly while it is refused, and at its first success nothing of that is left", () => {

@@ -15,7 +15,7 @@ const seen = (network: NetworkCondition | null | "absent"): NodeConditionEvent =
   network,
 });
 const set = (condition: NetworkCondition) => ({ start: "setCondition", input: { condition } });
-const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, mostMs: 300_000 }, "n1");
+const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, maxMs: 300_000 }, "n1");
 
 function started(...events: NodeConditionEvent[]) {
   const condition = drive(nodeConditionMachine, { seed: "n1" });

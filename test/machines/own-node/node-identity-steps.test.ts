@@ -4,13 +4,21 @@ import {
   nodeIdentityMachine,
 } from "../../../machines/own-node/node-identity-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
+import type { NodeIdentity } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import { broken, brokenFailure, counted, drive } from "../../support/machines/drive.ts";
 import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
-const wanted = (nodeId: string): NodeIdentityEvent => ({ type: "identity.wanted", nodeId });
-const seen = (nodeId: string | null): NodeIdentityEvent => ({ type: "identity.seen", nodeId });
-const publish = (nodeId: string) => ({ start: "publish", input: { nodeId } });
-const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 500, mostMs: 60_000 }, "n1");
+const says = (nodeId: string, metricsAt = ""): NodeIdentity => ({ nodeId, metricsAt });
+const wanted = (...said: Parameters<typeof says>): NodeIdentityEvent => ({
+  type: "identity.wanted",
+  identity: says(...said),
+});
+const seen = (nodeId: string | null, metricsAt = ""): NodeIdentityEvent => ({
+  type: "identity.seen",
+  identity: nodeId === null ? null : says(nodeId, metricsAt),
+});
+const publish = (...said: Parameters<typeof says>) => ({ start: "publish", input: says(...said) });
+const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 500, maxMs: 60_000 }, "n1");
 
 function started(...events: NodeIdentityEvent[]) {
   const identity = drive(nodeIdentityMachine, { seed: "n1" });
@@ -35,7 +43,7 @@ describe("who this node is in the tailnet", () => {
     ] as const) {
       const { send, done, at } = started(first);
       expect(send(second)).toEqual([publish("7")]);
-      expect(done("publish", "7")).toEqual([]);
+      expect(done("publish", says("7"))).toEqual([]);
       expect(at()).toBe("resting");
     }
   });
@@ -46,10 +54,18 @@ describe("who this node is in the tailnet", () => {
     expect(started(seen("7"), wanted("7"), seen(null)).send(seen(""))).toEqual([publish("7")]);
   });
 
+  it("says where the metrics are as well, until they are nowhere", () => {
+    const at = "10.244.1.1:9797";
+    expect(started(seen("7"), wanted("7")).send(wanted("7", at))).toEqual([publish("7", at)]);
+    expect(started(seen("7", at), wanted("7", at)).send(seen("7"))).toEqual([publish("7", at)]);
+    expect(started(wanted("7")).send(seen("7", at))).toEqual([publish("7")]);
+    expect(started(wanted("7", at)).send(seen("7", at))).toEqual([]);
+  });
+
   it("that changed while it was being published is published after that", () => {
     const { send, done } = started(seen(""), wanted("7"));
     expect(send(wanted("9"))).toEqual([]);
-    expect(done("publish", "7")).toEqual([publish("9")]);
+    expect(done("publish", says("7"))).toEqual([publish("9")]);
   });
 
   it("is tried ever more slowly while it is refused, and at its first success nothing of that is left", () => {
@@ -61,7 +77,7 @@ describe("who this node is in the tailnet", () => {
       expect(fire(wait(attempt))).toEqual([publish("7")]);
     }
     expect(context().failure).toEqual(brokenFailure);
-    done("publish", "7");
+    done("publish", says("7"));
     expect(context()).toMatchObject({ failure: null, attempt: 0 });
   });
 
@@ -87,7 +103,7 @@ describe("who this node is in the tailnet", () => {
     await walkAllTransitions(nodeIdentityMachine, {
       input: { seed: "n1" },
       events: [wanted("7"), wanted("9"), seen(""), seen("7"), seen(null)],
-      outcomes: { publish: { done: ["7"] } },
+      outcomes: { publish: { done: [says("7")] } },
       stateKey: ({ context }) => [context.wanted, context.seen, Math.min(context.attempt, 1)],
     });
   });

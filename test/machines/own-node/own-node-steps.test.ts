@@ -42,10 +42,11 @@ const recall = { start: "recall" };
 const remember = (podCidrs: readonly string[]) => ({ start: "remember", input: { podCidrs } });
 const seen = (network: NetworkCondition | null | "absent", nodeId = network === "absent" ? null : "1") => [
   { to: "condition", type: "condition.seen", network },
-  { to: "identity", type: "identity.seen", nodeId },
+  { to: "identity", type: "identity.seen", identity: nodeId === null ? null : says(nodeId) },
 ];
 const joined: OwnNodeEvent = { type: "node.joined", nodeId: "7" };
-const isWanted = { to: "identity", type: "identity.wanted", nodeId: "7" };
+const says = (nodeId: string, metricsAt = "") => ({ nodeId, metricsAt });
+const isWanted = { to: "identity", type: "identity.wanted", identity: says("7") };
 const wanted = { to: "condition", type: "condition.wanted", condition: good };
 const inForce = (prefixes: readonly string[]) => ({ to: "parent", type: "node.podCIDRs", prefixes });
 const allowed = { to: "pods", type: "pods.refuseAttach", reason: "" };
@@ -71,12 +72,13 @@ function started(configured: readonly string[] = []) {
   };
 }
 
-function driven(configured: readonly string[] = []) {
+function driven(configured: readonly string[] = [], metricsPort: number | null = null) {
   return drive(ownNodeMachine, {
     seed: "n1",
     configured,
     supernets: ["10.244.0.0/16"],
     publishesAddress: true,
+    metricsPort,
     health: recipient("health"),
     pods: recipient("pods"),
     parent: recipient("parent"),
@@ -137,7 +139,7 @@ describe("the own Node", () => {
   it("is waited for, and each news says why", () => {
     const { fire, send, at } = learning();
     expect(fire(500)).toEqual([waiting(unheard)]);
-    expect(at()).toEqual({ working: { learning: "waiting" } });
+    expect(at()).toEqual({ working: { learning: "awaitingPodCidr" } });
     expect(send(lost)).toEqual([counted(failure), waiting(`${unheard}: away`)]);
     const none = "there is no Node of this name yet: does the kubelet run?";
     expect(send(listed())).toEqual([...seen("absent"), waiting(none)]);
@@ -185,7 +187,7 @@ describe("the own Node", () => {
       expect(node.send(lost)).toEqual([counted(failure)]);
       expect(node.at()).toEqual({ working: { learning: "awaitingApiServer" } });
       node.fire(500);
-      expect(node.at()).toEqual({ working: { learning: "waiting" } });
+      expect(node.at()).toEqual({ working: { learning: "awaitingPodCidr" } });
     }
   });
 
@@ -269,7 +271,7 @@ describe("the own Node", () => {
       counted(),
     ]);
     expect(send({ ...joined, nodeId: "9" })).toEqual([]);
-    expect(fire(5_000)).toContainEqual({ ...isWanted, nodeId: "9" });
+    expect(fire(5_000)).toContainEqual({ ...isWanted, identity: says("9") });
     expect(fail("identity", broken)).toEqual([
       { stop: "watch" },
       { stop: "condition" },
@@ -323,10 +325,24 @@ describe("the own Node", () => {
     expect(told(node.fire(5_000))).toEqual([known(null, routers, true)]);
   });
 
+  it.each([
+    [["10.244.1.0/24", "fd00:10:244:1::/64"], "10.244.1.1:9797"],
+    [["fd00:10:244:1::/64"], "[fd00:10:244:1::1]:9797"],
+  ])("tells where pods of %j read metrics, and keeps what the Node says of it", (configured, metricsAt) => {
+    const node = driven(configured, 9797);
+    node.start();
+    expect(node.send(joined)).toContainEqual({ ...isWanted, identity: says("7", metricsAt) });
+    expect(node.send(changed("put", { ...own, metricsAt }))).toContainEqual({
+      to: "identity",
+      type: "identity.seen",
+      identity: says("1", metricsAt),
+    });
+  });
+
   it("tells its addresses in the order of its Node's pod CIDRs, once these are in force", () => {
     const six = "fd00:10:244:1::/64";
     const node = drive(ownNodeMachine, {
-      ...{ seed: "n1", configured: [...prefixes, six], publishesAddress: true },
+      ...{ seed: "n1", configured: [...prefixes, six], publishesAddress: true, metricsPort: null },
       supernets: ["10.244.0.0/16", "fd00:10:244::/48"],
       ...{ health: recipient("health"), pods: recipient("pods"), parent: recipient("parent") },
     });

@@ -50,6 +50,7 @@ const input: Omit<OwnNodeInput, "health" | "pods" | "parent"> = {
   configured: [],
   supernets: ["10.244.0.0/16"],
   publishesAddress: true,
+  metricsPort: null,
 };
 
 /** The machine; `memory` is what an earlier life left, and what this one writes. */
@@ -170,7 +171,7 @@ describe("the machine of the own Node", () => {
   it.each([
     ["at once when the API server is away", (at: ReturnType<typeof start>) => at.send(lost)],
     ["after a moment when it does not answer", (at: ReturnType<typeof start>) => at.clock.fire(500)],
-  ])("goes on with what it remembers: %s", async (_, happen) => {
+  ])("continues with what it remembers: %s", async (_, happen) => {
     const at = start({ memory: ["10.244.1.0/24"] });
     await at.reaches("awaitingApiServer");
     happen(at);

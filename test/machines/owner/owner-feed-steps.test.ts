@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ownerFeedMachine } from "../../../machines/owner/owner-feed-machine.ts";
 import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
-import { facts } from "../../support/owner-desk.ts";
+import { facts } from "../../support/owner-harness.ts";
 
 const process = { pid: 42, startTime: "1000" };
 const look = { start: "look" };
@@ -49,23 +49,23 @@ describe("the feed of an owner's tailscaled", () => {
     const { send, done, fire, at } = started();
     send(hint);
     done("look", { facts, process });
-    expect(at()).toEqual({ open: "settling" });
+    expect(at()).toEqual({ open: "debouncing" });
     fire(100);
     done("look", { facts, process });
     send(hint);
-    expect(at()).toEqual({ open: "settling" });
+    expect(at()).toEqual({ open: "debouncing" });
     fire(100);
     done("look", { facts, process });
     fire(2_000);
     send(hint);
     expect(done("look", { facts, process })).toEqual([toldAgain]);
-    expect(at()).toEqual({ open: "settling" });
+    expect(at()).toEqual({ open: "debouncing" });
   });
 
   it("looks again half a second after an error, and at once where the second look failed", () => {
     const { fail, fire, done, timers, context, at } = started();
     expect(fail("look", broken)).toEqual([counted()]);
-    expect(at()).toEqual({ open: { looking: "pausing" } });
+    expect(at()).toEqual({ open: { looking: "backingOff" } });
     expect(context().failure).toEqual(brokenFailure);
     expect(timers()).toEqual([10_000, 500]);
     expect(fire(500)).toEqual([look]);
@@ -79,7 +79,7 @@ describe("the feed of an owner's tailscaled", () => {
     const { fail, fire, done, at } = started();
     fail("look", broken);
     expect(fire(10_000)).toEqual([{ to: "parent", type: "owner.unread", reason: brokenFailure.message }]);
-    expect(at()).toEqual({ open: { looking: "pausing" } });
+    expect(at()).toEqual({ open: { looking: "backingOff" } });
     expect(fire(500)).toEqual([look]);
     expect(done("look", { facts, process })).toEqual([told]);
     const silent = started();

@@ -3,7 +3,7 @@ import type { OwnerRead, OwnerUnread } from "../../../machines/owner/owner-event
 import { ownerFeedMachine } from "../../../machines/owner/owner-feed-machine.ts";
 import { recorder } from "../../support/machines/recorder.ts";
 import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
-import { facts } from "../../support/owner-desk.ts";
+import { facts } from "../../support/owner-harness.ts";
 
 const process = { pid: 42, startTime: "1000" };
 

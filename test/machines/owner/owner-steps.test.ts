@@ -5,7 +5,7 @@ import { HeadcniError } from "../../../src/domain/failure.ts";
 import type { OwnerFacts } from "../../../src/domain/owner/owner-facts.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
 import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
-import { facts, terms } from "../../support/owner-desk.ts";
+import { facts, terms } from "../../support/owner-harness.ts";
 
 const wanted = { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseRoutes: ["10.244.1.0/24"] };
 const found = { pid: 42, startTime: "1000", attended: true };
@@ -25,7 +25,7 @@ const edited = {
 };
 const read = (changes: Partial<OwnerFacts> = {}) =>
   ({ type: "owner.read", facts: { ...facts, ...changes }, settled: true }) as const;
-const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, mostMs: 30_000 }, "n1");
+const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, maxMs: 30_000 }, "n1");
 
 function session(arrival: "adopted" | "restarted", authKeyFrom = "owner") {
   const refs = {
@@ -89,7 +89,7 @@ describe("the owner's tailscaled", () => {
     expect(done("seek", { ...found, attended })).toEqual([feed]);
     expect(at()).toEqual({ found: "examining" });
     expect(send(read())).toEqual([session(arrival), enter()]);
-    expect(at()).toEqual({ found: { attending: { session: "settling", preferences: "entering" } } });
+    expect(at()).toEqual({ found: { attending: { session: "awaitingTailnet", preferences: "entering" } } });
     expect(done("enter", terms)).toEqual([offered]);
     expect(preferences()).toBe("awaitingGuard");
     // No limit lets it go on without the guard.
@@ -314,7 +314,7 @@ describe("what its owner does", () => {
 
 describe("a tailscaled that cannot be looked at", () => {
   const unread = { type: "owner.unread", reason: "its records are broken" } as const;
-  const words = "the node's tailscaled cannot be looked at: its records are broken";
+  const words = "the node's tailscaled cannot be read: its records are broken";
 
   it("is a state with its reason, until a look succeeds", () => {
     const { done, send, at } = started();
@@ -345,18 +345,18 @@ describe("a tailscaled that cannot be looked at", () => {
 });
 
 describe("a tailscaled that comes and goes", () => {
-  const nobody = new HeadcniError("nobody answers on /run/t.sock", { code: "NO_SOCKET" });
+  const nobody = new HeadcniError("nothing answers on /run/t.sock", { code: "NO_SOCKET" });
 
   it("is looked for every 200 ms, and missed once", () => {
     const { fail, fire, timers, at, context, done } = started();
     expect(fail("seek", nobody)).toEqual([
-      { to: "health", type: "tailscale.down", reason: "nobody answers on /run/t.sock" },
+      { to: "health", type: "tailscale.down", reason: "nothing answers on /run/t.sock" },
     ]);
     expect(at()).toEqual({ away: "missing" });
     expect(timers()).toEqual([200]);
     expect(fire(200)).toEqual([seek]);
     expect(fail("seek", nobody)).toEqual([]);
-    expect(at()).toEqual({ away: "pausing" });
+    expect(at()).toEqual({ away: "awaitingPoll" });
     expect(timers()).toEqual([200]);
     fire(200);
     done("seek", found);

@@ -9,8 +9,8 @@ import type { OwnerFacts } from "../../../src/domain/owner/owner-facts.ts";
 import { ownerHindrance, ownerProblems } from "../../../src/domain/owner/owner-problem.ts";
 import { recorder } from "../../support/machines/recorder.ts";
 import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
-import { facts, terms, wishes } from "../../support/owner-desk.ts";
-import { wanted } from "../../support/tailnet-desk.ts";
+import { facts, required, terms } from "../../support/owner-harness.ts";
+import { wanted } from "../../support/tailnet-harness.ts";
 
 type Told = GuardEvent | OwnerJudged | StatusChanged | TailnetFact;
 
@@ -61,7 +61,7 @@ test("every transition of the owner machine can be taken", async () => {
     },
     limit: 100_000,
     stateKey: ({ context: { facts: seen, unread, offered, held, asked, missed, failures, judged } }) => [
-      seen && (ownerHindrance(seen, wishes)?.code ?? ownerProblems(seen, wishes).length),
+      seen && (ownerHindrance(seen, required)?.code ?? ownerProblems(seen, required).length),
       seen?.preferences.acceptsRoutes,
       seen?.terms?.confineTable52,
       seen === null && unread,

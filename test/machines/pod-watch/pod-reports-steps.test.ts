@@ -15,7 +15,7 @@ const post = (uid: string, count = 1, before: object | null = null) => ({
   start: "post",
   input: expect.objectContaining({ report: report(uid), posted: before, count }),
 });
-const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, mostMs: 60_000 }, "n1");
+const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, maxMs: 60_000 }, "n1");
 
 function started() {
   const reports = drive(podReportsMachine, { seed: "n1" });
@@ -24,14 +24,14 @@ function started() {
   return { ...reports, want };
 }
 
-describe("reports about pods", () => {
+describe("Events about pods", () => {
   it("are posted one at a time, five a second at most", () => {
     const { want, done, fire, timers, at } = started();
     expect(want("a")).toEqual([post("a")]);
     expect(timers()).toEqual([12_000]);
     expect(want("b")).toEqual([]);
     expect(done("post", posted("a"))).toEqual([]);
-    expect(at()).toBe("pacing");
+    expect(at()).toBe("rateLimited");
     expect(timers()).toEqual([200]);
     expect(fire(200)).toEqual([post("b")]);
     done("post", posted("b"));
@@ -98,7 +98,7 @@ describe("reports about pods", () => {
     const { want, fail, fire, at, context } = started();
     want("a");
     expect(fail("post", broken)).toEqual([counted()]);
-    expect(at()).toBe("pacing");
+    expect(at()).toBe("rateLimited");
     expect(context()).toMatchObject({ failure: brokenFailure, attempt: 0 });
     expect(fire(200)).toEqual([]);
     expect(want("a")).toEqual([post("a")]);

@@ -50,7 +50,7 @@ function start(fail: readonly Error[] = []) {
   return { orders, actor, settle, send: (event: PodReportsEvent) => actor.send(event) };
 }
 
-describe("reports about pods", () => {
+describe("Events about pods", () => {
   it("take every transition", async () => {
     await walkAllTransitions(podReportsMachine, {
       input: { seed: "n1" },

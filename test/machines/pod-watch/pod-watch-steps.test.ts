@@ -105,7 +105,7 @@ function examining(...uids: readonly string[]) {
   return watch;
 }
 
-describe("reports about pods", () => {
+describe("Events about pods", () => {
   it("go out at once for a pod that is known, and with its first sight for another", () => {
     const { first, send } = started();
     expect(first).toEqual(begun);
@@ -150,7 +150,7 @@ describe("an attachment whose pod is gone", () => {
     expect(send(removed("b"))).toEqual([]);
     expect(at()).toMatchObject({ reclaiming: "detaching" });
     expect(send(removed("a"))).toEqual([]);
-    expect(at()).toMatchObject({ reclaiming: "pacing" });
+    expect(at()).toMatchObject({ reclaiming: "rateLimited" });
     expect(context()).toMatchObject({ reclaimed: 1, queue: { waiting: [], working: null } });
     send(attachments([], ["box-a/eth0"]));
     expect(at()).toMatchObject({ suspicion: "calm" });
@@ -210,7 +210,7 @@ describe("an attachment whose pod is gone", () => {
   ] as const)("that %s is spared for two more grace periods", (_, happen) => {
     const watch = examining("a");
     happen(watch);
-    expect(watch.at()).toMatchObject({ reclaiming: "pacing" });
+    expect(watch.at()).toMatchObject({ reclaiming: "rateLimited" });
     expect(watch.context()).toMatchObject({
       reclaimed: 0,
       join: { suspects: { "box-a/eth0": "new" } },

@@ -193,7 +193,7 @@ describe("the pod-watch machine", () => {
     send(attached(attachment("a")));
     send(listed());
     wait();
-    await reaches("reclaiming", "pacing");
+    await reaches("reclaiming", "rateLimited");
     clock.fire(200);
     clock.fire(graceMs);
     expect(examined).toHaveLength(1);

@@ -39,12 +39,7 @@ function answer(requestId: string, type: string, more = {}): Deed[] {
 const refused = (id: string, code: number, msg: string, details: string) =>
   answer(id, "pod.failed", { failure: { code, msg, details } });
 const unexpected = (id: string, doing: string) =>
-  refused(
-    id,
-    999,
-    `${doing} of ${key}: broken`,
-    "An error nobody foresaw (UNEXPECTED); the daemon's log has it.",
-  );
+  refused(id, 999, `${doing} of ${key}: broken`, "An unexpected error (UNEXPECTED); see the daemon's log.");
 const late = (id: string, command: string, doing: string, seconds: number) =>
   refused(
     id,
@@ -76,7 +71,7 @@ const mismatch = { what: "mtu", expected: "1280", found: "1500" };
 const unrouted = { lingers: true, atMs: 5 };
 const gone = { lingers: false, atMs: 5 };
 const removing = (inner: string) => ({ detaching: inner });
-const pause = (failed: number) => backoffDelay(failed, { firstMs: 1_000, mostMs: 30_000 }, key);
+const pause = (failed: number) => backoffDelay(failed, { firstMs: 1_000, maxMs: 30_000 }, key);
 
 function begun(start: PodStart = "attach", first: AttachmentCall | null = add("a1"), judged = false) {
   const [registry, links] = [recipient("registry"), recipient("links")];
@@ -349,7 +344,7 @@ describe("a removal", () => {
     ]);
     send(add("a2"));
     for (let failed = 0; failed < 7; failed += 1) {
-      expect(at()).toEqual(removing("pausing"));
+      expect(at()).toEqual(removing("backingOff"));
       expect(timers()).toEqual([pause(failed)]);
       expect(fire(pause(failed))).toEqual([detach]);
       expect(fail("detach", broken)).toEqual([counted()]);

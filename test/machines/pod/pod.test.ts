@@ -171,7 +171,7 @@ describe("a pod", () => {
     );
   });
 
-  test("drops a waiting call that nobody waits for, undoes its ADD, and goes on with the others", () => {
+  test("drops a waiting call that nobody waits for, undoes its ADD, and continues with the others", () => {
     const { pod, leave, ask, told, effects, attached, fail } = startPod("attach", "ADD");
     ask("CHECK", "second");
     ask("ADD", "third");

@@ -11,7 +11,7 @@ import type { AttachedLinks, AttachmentPlan } from "../../../src/domain/attachme
 import { add, cniRequest, del } from "../../support/cni-requests.ts";
 import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
 import { recorder } from "../../support/machines/recorder.ts";
-import { openPods, podsSettings, startPods } from "../../support/pods-desk.ts";
+import { openPods, podsSettings, startPods } from "../../support/pods-harness.ts";
 import { until } from "../../support/until.ts";
 
 const lives = 5_000;
@@ -102,9 +102,9 @@ async function askAtRandom(
 test("whatever is asked at once, each call is answered once, no address is given twice and nothing is left", async () => {
   const answers: Record<string, number> = {};
   for (let seed = 1; seed <= 25; seed += 1) {
-    const desk = await openPods({ prefixes: ["10.244.1.0/29"], restMs: 0, seed });
-    const { call, pods, counts, kernel } = desk;
-    const calls = await askAtRandom(desk, sequence(seed));
+    const harness = await openPods({ prefixes: ["10.244.1.0/29"], restMs: 0, seed });
+    const { call, pods, counts, kernel } = harness;
+    const calls = await askAtRandom(harness, sequence(seed));
     await until(() => calls.every((one) => one.answers.length > 0), `answers to all calls of seed ${seed}`);
     await Promise.all([0, 1, 2, 3, 4, 5, 6].map((index) => call(del(`c${index}`)).answer()));
     await until(() => counts().rows === 0, `the pods of seed ${seed} to end`);

@@ -3,7 +3,7 @@ import { aliasNetwork } from "../../../src/domain/attachment/link-alias.ts";
 import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.ts";
 import { add, cniRequest, del } from "../../support/cni-requests.ts";
 import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
-import { openPods, startPods } from "../../support/pods-desk.ts";
+import { openPods, startPods } from "../../support/pods-harness.ts";
 import { until } from "../../support/until.ts";
 
 describe("GC", () => {

@@ -5,7 +5,7 @@ import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.
 import type { AddressHints } from "../../../src/ports/address-hints.ts";
 import { add, cniRequest, del } from "../../support/cni-requests.ts";
 import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
-import { openPods, startPods } from "../../support/pods-desk.ts";
+import { openPods, startPods } from "../../support/pods-harness.ts";
 import { until } from "../../support/until.ts";
 
 describe("start", () => {
@@ -68,17 +68,17 @@ describe("start", () => {
   test("tries again when the kernel cannot be read, and STATUS says so meanwhile", async () => {
     const kernel = fakePodNetwork();
     kernel.failNext("recover", { code: "CLOSED" });
-    const desk = startPods(kernel);
-    desk.pods.send({ type: "pods.recover", prefixes: ["10.244.1.0/24"] });
-    await until(() => desk.pods.getSnapshot().matches("recoveryFailed"), "the failure");
+    const harness = startPods(kernel);
+    harness.pods.send({ type: "pods.recover", prefixes: ["10.244.1.0/24"] });
+    await until(() => harness.pods.getSnapshot().matches("recoveryFailed"), "the failure");
     const status = cniRequest("STATUS", "");
-    expect(await desk.call(status).answer()).toMatchObject({
+    expect(await harness.call(status).answer()).toMatchObject({
       type: "pods.status",
       ready: false,
       reason: "recover: CLOSED",
     });
-    await desk.open();
-    expect(await desk.call(status).answer()).toMatchObject({ type: "pods.status", ready: true });
+    await harness.open();
+    expect(await harness.call(status).answer()).toMatchObject({ type: "pods.status", ready: true });
   });
 
   test("refuses more waiting calls than it can hold with code 11", async () => {

@@ -4,7 +4,7 @@ import type { CollectCall, PodsSettings } from "../../../machines/pods/pods-even
 import { podsMachine } from "../../../machines/pods/pods-machine.ts";
 import type { ObservedAttachment } from "../../../src/domain/attachment/attachment.ts";
 import { planAttachment, planOfObserved } from "../../../src/domain/attachment/pod-network-plan.ts";
-import type { CniRequest } from "../../../src/protocol/wire-types.ts";
+import type { CniRequest } from "../../../src/protocol/cni-protocol.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
 
@@ -430,7 +430,7 @@ describe("a pod that dies of a mistake", () => {
     const mistake = {
       code: 999,
       msg: `CHECK of ${key("a")}: broken`,
-      details: "An error nobody foresaw (UNEXPECTED); the daemon's log has it.",
+      details: "An unexpected error (UNEXPECTED); see the daemon's log.",
     };
     expect(fail("pod:0", broken)).toEqual([counted(), ...refused(check("a"), mistake), ...ended("a", 1)]);
     expect(context().pools).toMatchObject([{ used: [2] }]);
@@ -498,7 +498,7 @@ describe("GC", () => {
       told("g", {
         code: 11,
         msg: "GC still removes 2 attachments",
-        details: "It goes on; GC may be repeated.",
+        details: "It continues; GC may be repeated.",
       }),
     ]);
     expect(context().collections).toEqual([]);

@@ -5,7 +5,7 @@ import { podsMachine } from "../../../machines/pods/pods-machine.ts";
 import { add, cniRequest, del } from "../../support/cni-requests.ts";
 import { recorder } from "../../support/machines/recorder.ts";
 import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
-import { openPods, podsSettings } from "../../support/pods-desk.ts";
+import { openPods, podsSettings } from "../../support/pods-harness.ts";
 import { until } from "../../support/until.ts";
 
 describe("ADD", () => {
@@ -256,15 +256,15 @@ describe("CHECK", () => {
 
 describe("a pod that dies of a mistake", () => {
   async function dead() {
-    const desk = await openPods();
-    await desk.call(add("c1")).answer();
-    const waiting = desk.call(cniRequest("CHECK", "c1"));
-    const queued = desk.call(add("c1"));
-    desk.pods.send({ type: "xstate.error.actor.pod:0", actorId: "pod:0", error: new Error("a mistake") });
+    const harness = await openPods();
+    await harness.call(add("c1")).answer();
+    const waiting = harness.call(cniRequest("CHECK", "c1"));
+    const queued = harness.call(add("c1"));
+    harness.pods.send({ type: "xstate.error.actor.pod:0", actorId: "pod:0", error: new Error("a mistake") });
     for (const { answers } of [waiting, queued])
       expect(answers).toMatchObject([{ type: "pod.failed", failure: { code: 999 } }]);
-    expect(desk.counts()).toMatchObject({ children: 0, used: 1 });
-    return desk;
+    expect(harness.counts()).toMatchObject({ children: 0, used: 1 });
+    return harness;
   }
 
   test("leaves its addresses in use until a DEL has asked the kernel", async () => {

@@ -14,7 +14,7 @@ const memoryOf = (name: string): PolicyMemory => ({
 const [one, other] = [memoryOf("a"), memoryOf("b")];
 const wanted = (memory: PolicyMemory): PolicyMemoryEvent => ({ type: "memory.wanted", memory });
 const write = (memory: PolicyMemory) => ({ start: "remember", input: { memory } });
-const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, mostMs: 60_000 }, "n1");
+const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, maxMs: 60_000 }, "n1");
 
 function started() {
   const machine = drive(policyMemoryMachine, { seed: "n1" });

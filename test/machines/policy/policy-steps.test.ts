@@ -80,7 +80,7 @@ const byNft = { code: "TABLE_CHANGED", message: "nft changed the table headcni_p
 const changed: PolicyEvent = { type: "table.changed", failure: byNft };
 const told = { to: "pod:0", type: "policies.inForce" };
 const numbers = { isolated: 0, elements: 0 };
-const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, mostMs: 10_000 }, "n1");
+const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, maxMs: 10_000 }, "n1");
 
 function started() {
   const machine = drive(policyMachine, { seed: "n1" });

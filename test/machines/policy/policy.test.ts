@@ -10,7 +10,7 @@ import type { WatchSource } from "../../../src/domain/kubernetes/kubernetes-watc
 import type { PolicyMemory } from "../../../src/domain/policy/policy-ledger.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
-import { startPods } from "../../support/pods-desk.ts";
+import { startPods } from "../../support/pods-harness.ts";
 import { until } from "../../support/until.ts";
 
 /** The policy machine over an empty cluster; each change of the table waits for its turn. */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { requestMachine } from "../../../machines/request/request-machine.ts";
-import type { WireCommand } from "../../../src/protocol/wire-types.ts";
+import type { CniOperation } from "../../../src/protocol/cni-protocol.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { drive, recipient } from "../../support/machines/drive.ts";
 
 const ready = { ready: true, reason: "" };
 const validAttachments = [{ containerId: "c1", ifname: "eth0" }];
 
-function asking(command: WireCommand, more = {}, readiness = ready) {
+function asking(command: CniOperation, more = {}, readiness = ready) {
   const request = cniRequest(command, "c1", more);
   const [pods, replyTo] = [recipient("pods"), recipient("socket")];
   const call = drive(requestMachine, { exchangeId: "x1", request, atMs: 7, readiness, pods, replyTo });

@@ -3,7 +3,7 @@ import { createActor } from "xstate";
 import type { PodAnswer, PodsCall } from "../../../machines/pods/pods-events.ts";
 import type { ExchangeReply } from "../../../machines/request/request-events.ts";
 import { requestMachine } from "../../../machines/request/request-machine.ts";
-import { type WireCommand, wireCommands } from "../../../src/protocol/wire-types.ts";
+import { type CniOperation, cniOperations } from "../../../src/protocol/cni-protocol.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { manualClock } from "../../support/machines/manual-clock.ts";
 import { recorder } from "../../support/machines/recorder.ts";
@@ -13,7 +13,7 @@ const ready = { ready: true, reason: "" };
 const result = { cniVersion: "1.1.0", interfaces: [], ips: [], routes: [], dns: {} } as const;
 const failure = { code: 11, msg: "attaching", details: "" } as const;
 
-function inputFor(command: WireCommand, readiness = ready) {
+function inputFor(command: CniOperation, readiness = ready) {
   const pods = recorder<PodsCall>();
   const socket = recorder<ExchangeReply>();
   const request = cniRequest(command, "c1", command === "GC" ? { validAttachments: [] } : {});
@@ -24,7 +24,7 @@ function inputFor(command: WireCommand, readiness = ready) {
   };
 }
 
-function startRequest(command: WireCommand, readiness = ready) {
+function startRequest(command: CniOperation, readiness = ready) {
   const { pods, socket, input } = inputFor(command, readiness);
   const clock = manualClock();
   const actor = createActor(requestMachine, { input, clock });
@@ -123,7 +123,7 @@ describe("a request", () => {
 
   test("walks all its transitions", async () => {
     const [first, ...more] = [
-      ...wireCommands.map((command) => inputFor(command).input),
+      ...cniOperations.map((command) => inputFor(command).input),
       inputFor("STATUS", { ready: false, reason: "" }).input,
     ];
     if (first === undefined) throw new Error("no commands");

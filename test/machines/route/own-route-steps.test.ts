@@ -27,10 +27,10 @@ const ask = {
   replyTo: "<ownRoute>",
 };
 const waits = {
-  approval: (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, mostMs: 60_000 }, prefix),
-  refresh: (attempt: number) => backoffDelay(attempt, { firstMs: 30_000, mostMs: 300_000 }, prefix),
-  service: (round: number) => backoffDelay(round, { firstMs: 10_000, mostMs: 300_000 }, prefix),
-  proof: (attempt: number) => backoffDelay(attempt, { firstMs: 250, mostMs: 4_000 }, prefix),
+  approval: (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, maxMs: 60_000 }, prefix),
+  refresh: (attempt: number) => backoffDelay(attempt, { firstMs: 30_000, maxMs: 300_000 }, prefix),
+  service: (round: number) => backoffDelay(round, { firstMs: 10_000, maxMs: 300_000 }, prefix),
+  proof: (attempt: number) => backoffDelay(attempt, { firstMs: 250, maxMs: 4_000 }, prefix),
 };
 const failure = { code: "UNREACHABLE", message: "away" };
 
@@ -59,7 +59,7 @@ describe("an own route", () => {
     expect(first).toEqual([moved("announcing")]);
     expect(see({ ...ready, ready: false, fresh: false })).toEqual([]);
     expect(see(ready)).toEqual([moved("awaitingApproval")]);
-    expect(at()).toEqual({ awaitingApproval: "waiting" });
+    expect(at()).toEqual({ awaitingApproval: "pending" });
     expect(see(served)).toEqual([prove, moved("awaitingService")]);
     expect(done("prove", true)).toEqual([moved("serving")]);
     expect(at()).toEqual({ serving: "resting" });
@@ -85,7 +85,7 @@ describe("an own route", () => {
       expect(fire(waits.refresh(attempt))).toEqual([refresh]);
       if (attempt % 2 === 0) expect(fail("refresh", broken)).toEqual([counted()]);
       else done("refresh");
-      expect(at()).toEqual({ awaitingApproval: "waiting" });
+      expect(at()).toEqual({ awaitingApproval: "pending" });
       expect(context().failure).toEqual(attempt % 2 === 0 ? brokenFailure : null);
     }
     see({ ...ready, ready: false, fresh: false });
@@ -95,14 +95,14 @@ describe("an own route", () => {
 });
 
 describe("the approval by the API", () => {
-  it("is asked for, and the route goes on with what Headscale serves", () => {
+  it("is asked for, and the route continues with what Headscale serves", () => {
     const { see, send, at } = started("api");
     expect(see(ready)).toEqual([moved("awaitingApproval"), ask]);
     expect(at()).toEqual({ awaitingApproval: "asking" });
     expect(send({ type: "approval.granted", serving: ["10.244.9.0/24"] })).toEqual([
       moved("awaitingService"),
     ]);
-    expect(at()).toEqual({ awaitingService: "waiting" });
+    expect(at()).toEqual({ awaitingService: "pending" });
   });
 
   it("is told to all but this node, so it asks to be told anew", () => {
@@ -113,7 +113,7 @@ describe("the approval by the API", () => {
       moved("awaitingService"),
     ]);
     expect(fail("refresh", broken)).toEqual([counted()]);
-    expect(at()).toEqual({ awaitingService: "waiting" });
+    expect(at()).toEqual({ awaitingService: "pending" });
     expect(context().failure).toEqual(brokenFailure);
     expect(see(served)).toEqual([prove]);
     done("prove", true);
@@ -125,7 +125,7 @@ describe("the approval by the API", () => {
     see(ready);
     for (let attempt = 0; attempt < 8; attempt += 1) {
       expect(send({ type: "approval.failed", failure })).toEqual([counted(failure)]);
-      expect(at()).toEqual({ awaitingApproval: "pausing" });
+      expect(at()).toEqual({ awaitingApproval: "backingOff" });
       expect(timers()).toEqual([waits.approval(attempt)]);
       expect(fire(waits.approval(attempt))).toEqual([ask]);
     }
@@ -154,7 +154,7 @@ describe("the service", () => {
     for (let attempt = 0; attempt < 6; attempt += 1) {
       if (attempt % 2 === 0) expect(fail("prove", broken)).toEqual([counted()]);
       else expect(done("prove", false)).toEqual([]);
-      expect(at()).toEqual({ awaitingService: "pausing" });
+      expect(at()).toEqual({ awaitingService: "backingOff" });
       expect(timers()).toEqual([waits.proof(attempt)]);
       expect(fire(waits.proof(attempt))).toEqual([prove]);
     }
@@ -167,7 +167,7 @@ describe("the service", () => {
     done("prove", false);
     see({ ...uncontrolled, served: false });
     expect(fire(waits.proof(0))).toEqual([]);
-    expect(at()).toEqual({ awaitingService: "waiting" });
+    expect(at()).toEqual({ awaitingService: "pending" });
   });
 
   it("waits its first time again after a proof", () => {

@@ -96,7 +96,7 @@ describe("routes", () => {
   it("look once for a burst of changes, 50 ms after the first", () => {
     const { send, fire, done, timers, at } = started();
     expect(send(seen(status()))).toEqual([]);
-    expect(at()).toBe("settling");
+    expect(at()).toBe("debouncing");
     expect(timers()).toEqual([50]);
     expect(send({ type: "routeTable.changed" })).toEqual([]);
     expect(fire(50)).toEqual([readTable]);
@@ -112,7 +112,7 @@ describe("routes", () => {
       expect(fire(50)).toEqual([readTable]);
       send(event);
       done("readTable", []);
-      expect(at()).toBe("settling");
+      expect(at()).toBe("debouncing");
     },
   );
 
@@ -134,7 +134,7 @@ describe("routes", () => {
     const other = started();
     other.look(status(peer(2, theirs)));
     other.send({ type: "routeTable.changed" });
-    expect(other.at()).toBe("settling");
+    expect(other.at()).toBe("debouncing");
     send({ type: "routeTable.changed" });
   });
 

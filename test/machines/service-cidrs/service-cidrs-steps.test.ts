@@ -19,7 +19,7 @@ const changed = (kind: "put" | "removed", item: ServiceCidr): WatchReport<typeof
 const watch = { start: "watch", input: { source, seed: "n1", parent: "<serviceCidrs>" } };
 const told = (...prefixes: string[]) => ({ to: "parent", type: "services.changed", prefixes });
 const write = (...prefixes: string[]) => ({ start: "remember", input: { prefixes } });
-const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 500, mostMs: 30_000 }, "n1");
+const retry = (attempt: number) => backoffDelay(attempt, { firstMs: 500, maxMs: 30_000 }, "n1");
 
 function started(remembered: readonly string[] = []) {
   const machine = drive(serviceCidrsMachine, { seed: "n1", remembered, parent: recipient("parent") });

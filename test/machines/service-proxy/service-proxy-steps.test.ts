@@ -58,7 +58,7 @@ describe("what translates Services' addresses", () => {
 
   it("is given up after 10 s and looked at again", () => {
     const { done, fire, timers, context } = started();
-    const failure = { code: "TIMEOUT", message: "the look at Services took more than 10 s" };
+    const failure = { code: "TIMEOUT", message: "the check of Services took more than 10 s" };
     done("look", "netfilter");
     fire(600_000);
     expect(fire(10_000)).toEqual([{ stop: "look" }, counted(failure)]);

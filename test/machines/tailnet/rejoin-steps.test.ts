@@ -6,7 +6,7 @@ import { broken, brokenFailure, counted, drive } from "../../support/machines/dr
 const readClock = { start: "readClock" };
 const probe = { start: "probe", input: { limitMs: 500 } };
 const recheck = { start: "recheck" };
-const pause = (attempt: number) => backoffDelay(attempt, { firstMs: 5_000, mostMs: 60_000 }, "n1");
+const pause = (attempt: number) => backoffDelay(attempt, { firstMs: 5_000, maxMs: 60_000 }, "n1");
 
 function started() {
   const rejoin = drive(rejoinMachine, { hostname: "n1" });

@@ -34,13 +34,13 @@ async function comesBackAt(startAt: number, headscaleBackAt: number): Promise<nu
     }),
     { input: { hostname: "n1" }, clock },
   ).start();
-  while (!actor.getSnapshot().matches("pausing")) {
+  while (!actor.getSnapshot().matches("backingOff")) {
     await until(
-      () => clock.running().length > 0 || actor.getSnapshot().matches("pausing"),
+      () => clock.running().length > 0 || actor.getSnapshot().matches("backingOff"),
       "the next moment",
     );
     const [ms = 0] = clock.running();
-    if (actor.getSnapshot().matches("pausing")) break;
+    if (actor.getSnapshot().matches("backingOff")) break;
     now += ms;
     clock.fire(ms);
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { tailnetFeedMachine } from "../../../machines/tailnet/tailnet-feed-machine.ts";
 import { pulseOf } from "../../../src/domain/tailnet/tailnet-status.ts";
 import { broken, brokenFailure, counted, drive, recipient } from "../../support/machines/drive.ts";
-import { online } from "../../support/tailnet-desk.ts";
+import { online } from "../../support/tailnet-harness.ts";
 
 const process = { pid: 42, startTime: "1000" };
 const wanted = { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseRoutes: ["10.244.1.0/24"] };
@@ -46,7 +46,7 @@ describe("the feed of one tailscaled", () => {
     const { send, fire, done, at } = started();
     send(hint(true));
     done("read", { status: online, process });
-    expect(at()).toEqual({ open: "settling" });
+    expect(at()).toEqual({ open: "debouncing" });
     expect(fire(100)).toEqual([reconcile]);
   });
 
@@ -56,7 +56,7 @@ describe("the feed of one tailscaled", () => {
     send(hint(false));
     expect(fire(100)).toEqual([reconcile]);
     expect(fail("read", broken)).toEqual([counted()]);
-    expect(at()).toEqual({ open: { looking: "pausing" } });
+    expect(at()).toEqual({ open: { looking: "backingOff" } });
     expect(context().failure).toEqual(brokenFailure);
     expect(timers()).toEqual([500]);
     expect(fire(500)).toEqual([reconcile]);
@@ -85,7 +85,7 @@ describe("the feed of one tailscaled", () => {
     done("read", { status: online, process });
     fire(2_000);
     expect(send(hint())).toEqual([{ stop: "pulse" }]);
-    expect(at()).toEqual({ open: "settling" });
+    expect(at()).toEqual({ open: "debouncing" });
   });
 
   it.each([undefined, { pid: 43, startTime: "1000" }, { pid: 42, startTime: "2000" }])(

@@ -110,7 +110,7 @@ describe("tailnet feed", () => {
     answers.value = false;
     tell(change(true));
     clock.fire(100);
-    await until(() => actor.getSnapshot().matches({ open: { looking: "pausing" } }), "the pause");
+    await until(() => actor.getSnapshot().matches({ open: { looking: "backingOff" } }), "the pause");
     expect(actor.getSnapshot().context.failure?.message).toBe("tailscaled refused GET status: 500");
     answers.value = true;
     clock.fire(500);
@@ -143,7 +143,7 @@ describe("tailnet feed", () => {
     tell(change(false));
     clock.fire(100);
     for (let attempt = 0; attempt < 4; attempt += 1) {
-      await until(() => actor.getSnapshot().matches({ open: { looking: "pausing" } }), "the pause");
+      await until(() => actor.getSnapshot().matches({ open: { looking: "backingOff" } }), "the pause");
       now.ms += 10_000;
       clock.fire(500);
     }
@@ -151,7 +151,7 @@ describe("tailnet feed", () => {
       { stuck: true, outer: [{ state: "open.looking", sinceMs: 40_000, limitMs: 30_000 }] },
     ]);
     answers.value = true;
-    await until(() => actor.getSnapshot().matches({ open: { looking: "pausing" } }), "the pause");
+    await until(() => actor.getSnapshot().matches({ open: { looking: "backingOff" } }), "the pause");
     clock.fire(500);
     await rests();
     expect(observer.states()).toMatchObject([{ stuck: false }]);

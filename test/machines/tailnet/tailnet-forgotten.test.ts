@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { offline, online, startTailnet } from "../../support/tailnet-desk.ts";
+import { offline, online, startTailnet } from "../../support/tailnet-harness.ts";
 import { until } from "../../support/until.ts";
 
-describe("tailnet with a Headscale that does not know this node any more", () => {
+describe("tailnet with a Headscale that no longer knows this node", () => {
   const forgotten = "needsLogin.forgotten";
   const refused = { ...offline, loginError: "invalid pre auth key" };
 

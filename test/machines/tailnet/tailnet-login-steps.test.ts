@@ -7,8 +7,8 @@ const wanted = { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseR
 const examine = { start: "hasNodeKey" };
 const login = { start: "login", input: { wanted } };
 const ask = { to: "headscale", type: "authKey.wanted", replyTo: "<tailnetLogin>" };
-const hush = { start: "hush" };
-const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 5_000, mostMs: 300_000 }, "n1");
+const disconnectControl = { start: "disconnectControl" };
+const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 5_000, maxMs: 300_000 }, "n1");
 
 function started(authKeyFrom: "credentials" | "headscale" | "owner" = "credentials") {
   const input = { wanted, authKeyFrom, headscale: recipient("headscale"), parent: recipient("parent") };
@@ -27,7 +27,7 @@ function registering() {
 function waiting() {
   const session = registering();
   session.send({ type: "login.refused", text: "expired" });
-  session.done("hush");
+  session.done("disconnectControl");
   return session;
 }
 
@@ -68,7 +68,7 @@ describe("a login", () => {
     const failure = { code: "UNREACHABLE", message: "away" };
     done("hasNodeKey", false);
     expect(send({ type: "authKey.failed", failure })).toEqual([counted(failure)]);
-    expect(at()).toBe("waiting");
+    expect(at()).toBe("backingOff");
     expect(context().failure).toEqual(failure);
   });
 
@@ -76,9 +76,9 @@ describe("a login", () => {
     const { send, done, fire, timers, at } = registering();
     const refused = { code: "LOGIN_REFUSED", message: "expired" };
     for (let attempt = 0; attempt < 8; attempt += 1) {
-      expect(send({ type: "login.refused", text: "expired" })).toEqual([hush, counted(refused)]);
-      expect(done("hush")).toEqual([]);
-      expect(at()).toBe("waiting");
+      expect(send({ type: "login.refused", text: "expired" })).toEqual([disconnectControl, counted(refused)]);
+      expect(done("disconnectControl")).toEqual([]);
+      expect(at()).toBe("backingOff");
       expect(timers()).toEqual([wait(attempt)]);
       expect(fire(wait(attempt))).toEqual([examine]);
       done("hasNodeKey", false);
@@ -90,7 +90,7 @@ describe("a login", () => {
     const { fire, timers } = registering();
     expect(timers()).toEqual([30_000]);
     expect(fire(30_000)).toEqual([
-      hush,
+      disconnectControl,
       counted({ code: "REGISTRATION_UNANSWERED", message: "Headscale did not take this node" }),
       { to: "parent", type: "login.unanswered" },
     ]);
@@ -99,16 +99,16 @@ describe("a login", () => {
   it("waits after a step that failed", () => {
     const examined = started();
     expect(examined.fail("hasNodeKey", broken)).toEqual([counted()]);
-    expect(examined.at()).toBe("waiting");
+    expect(examined.at()).toBe("backingOff");
     const sent = started();
     sent.done("hasNodeKey", false);
     expect(sent.fail("login", broken)).toEqual([counted()]);
-    expect(sent.at()).toBe("waiting");
-    const hushed = registering();
-    hushed.send({ type: "login.refused", text: "expired" });
-    expect(hushed.fail("hush", broken)).toEqual([counted()]);
-    expect(hushed.at()).toBe("waiting");
-    expect(hushed.context().failure).toEqual(brokenFailure);
+    expect(sent.at()).toBe("backingOff");
+    const disconnected = registering();
+    disconnected.send({ type: "login.refused", text: "expired" });
+    expect(disconnected.fail("disconnectControl", broken)).toEqual([counted()]);
+    expect(disconnected.at()).toBe("backingOff");
+    expect(disconnected.context().failure).toEqual(brokenFailure);
   });
 
   it("is tried at once with another key, whenever that came, and counts its waits anew", () => {
@@ -119,12 +119,12 @@ describe("a login", () => {
     expect(context().attempt).toBe(1);
     expect(send({ type: "credentials.replaced" })).toEqual([]);
     send({ type: "login.refused", text: "expired" });
-    expect(done("hush")).toEqual([examine]);
+    expect(done("disconnectControl")).toEqual([examine]);
     done("hasNodeKey", false);
     done("login");
     send({ type: "login.refused", text: "expired" });
-    done("hush");
-    expect(at()).toBe("waiting");
+    done("disconnectControl");
+    expect(at()).toBe("backingOff");
     expect(timers()).toEqual([wait(0)]);
     expect(send({ type: "credentials.replaced" })).toEqual([examine]);
   });
@@ -135,11 +135,11 @@ describe("a login", () => {
     early.done("hasNodeKey", false);
     early.done("login");
     early.send({ type: "login.refused", text: "expired" });
-    early.done("hush");
-    expect(early.at()).toBe("waiting");
+    early.done("disconnectControl");
+    expect(early.at()).toBe("backingOff");
     const unexamined = waiting();
     unexamined.send({ type: "credentials.replaced" });
     unexamined.fail("hasNodeKey", broken);
-    expect(unexamined.at()).toBe("waiting");
+    expect(unexamined.at()).toBe("backingOff");
   });
 });

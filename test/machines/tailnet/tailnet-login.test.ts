@@ -40,7 +40,7 @@ function start(
   const parent = recorder<TailnetEvent>();
   const clock = manualClock();
   const keys: (string | undefined)[] = [];
-  const counts = { hushed: 0, looks: 0 };
+  const counts = { disconnected: 0, looks: 0 };
   const actor = createActor(
     tailnetLoginMachine.provide({
       actors: {
@@ -49,8 +49,8 @@ function start(
           if (options.hasNodeKey instanceof Error) throw options.hasNodeKey;
           return options.hasNodeKey ?? false;
         }),
-        hush: fromPromise<void, void>(async () => {
-          counts.hushed += 1;
+        disconnectControl: fromPromise<void, void>(async () => {
+          counts.disconnected += 1;
         }),
         login: fromPromise<void, { readonly wanted: WantedTailnet; readonly authKey?: string }>(
           async ({ input }) => {
@@ -69,7 +69,7 @@ function start(
       clock,
     },
   ).start();
-  const at = (state: "confirming" | "asking" | "registering" | "waiting") =>
+  const at = (state: "confirming" | "asking" | "registering" | "backingOff") =>
     until(() => actor.getSnapshot().matches(state), state);
   return { actor, clock, keys, counts, headscale, parent, at };
 }
@@ -96,12 +96,12 @@ describe("tailnet login", () => {
     for (let attempt = 1; attempt <= 8; attempt += 1) {
       await until(() => keys.length === attempt && actor.getSnapshot().matches("registering"), "a login");
       actor.send(refusal);
-      await at("waiting");
+      await at("backingOff");
       const [waitMs = 0] = clock.running();
       waits.push(waitMs);
       clock.fire(waitMs);
     }
-    expect(counts.hushed).toBe(8);
+    expect(counts.disconnected).toBe(8);
     expect(waits[0]).toBeGreaterThanOrEqual(2500);
     expect(waits[7]).toBeGreaterThanOrEqual(150_000);
     expect(Math.max(...waits)).toBeLessThanOrEqual(300_000);
@@ -117,15 +117,15 @@ describe("tailnet login", () => {
     expect(parent.events).toEqual([]);
     clock.fire(30_000);
     expect(parent.events).toEqual([{ type: "login.unanswered" }]);
-    await at("waiting");
-    expect(counts.hushed).toBe(1);
+    await at("backingOff");
+    expect(counts.disconnected).toBe(1);
   });
 
   test("another key ends the wait", async () => {
     const { at, actor, keys } = start();
     await at("registering");
     actor.send(refusal);
-    await at("waiting");
+    await at("backingOff");
     actor.send({ type: "credentials.replaced" });
     await at("registering");
     expect(keys.length).toBe(2);
@@ -135,7 +135,7 @@ describe("tailnet login", () => {
     const { at, actor, clock, keys } = start();
     await at("registering");
     actor.send(refusal);
-    await at("waiting");
+    await at("backingOff");
     clock.fire(clock.running()[0] ?? 0);
     await at("registering");
     actor.send({ type: "credentials.replaced" });
@@ -143,7 +143,7 @@ describe("tailnet login", () => {
     await until(() => keys.length === 3 && actor.getSnapshot().matches("registering"), "the third login");
     expect(actor.getSnapshot().context.attempt).toBe(0);
     actor.send(refusal);
-    await at("waiting");
+    await at("backingOff");
     expect(keys.length).toBe(3);
   });
 
@@ -154,14 +154,14 @@ describe("tailnet login", () => {
     clock.fire(2000);
     await at("registering");
     actor.send(refusal);
-    await at("waiting");
+    await at("backingOff");
     expect(keys.length).toBe(1);
   });
 
   test("another key does not keep a tailscaled busy that does not answer", async () => {
     const { at, actor, counts } = start({ hasNodeKey: new Error("no answer") });
     actor.send({ type: "credentials.replaced" });
-    await at("waiting");
+    await at("backingOff");
     expect(counts.looks).toBe(2);
   });
 

@@ -4,7 +4,7 @@ import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
 import type { TailnetStatus } from "../../../src/domain/tailnet/tailnet-status.ts";
 import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
-import { loggedOut, offline, online, peer, read, wanted } from "../../support/tailnet-desk.ts";
+import { loggedOut, offline, online, peer, read, wanted } from "../../support/tailnet-harness.ts";
 
 const process = { pid: 42, startTime: "1000" };
 const starting: TailnetStatus = { ...noTailnet, backendState: "Starting" };
@@ -231,7 +231,7 @@ describe("a session that stands", () => {
     expect(at()).toEqual({ connecting: "awaiting" });
   });
 
-  it("goes on without a greeter, and ends with its feed", () => {
+  it("continues without a greeter, and ends with its feed", () => {
     const { fail, done, at, actor } = standing();
     expect(fail("greeter", broken)).toEqual([counted()]);
     expect(at()).toEqual({ up: "resting" });
@@ -249,11 +249,11 @@ describe("without Headscale", () => {
     const { say, fire, fail, timers, at, context } = standing();
     context();
     expect(say(offline)).toEqual([lost, changed(offline)]);
-    expect(at()).toEqual({ degraded: "waiting" });
+    expect(at()).toEqual({ degraded: "awaitingReconnect" });
     expect(timers()).toEqual([500]);
     expect(fire(500)).toEqual([rejoin]);
     expect(fail("rejoin", broken)).toEqual([counted()]);
-    expect(at()).toEqual({ degraded: "waiting" });
+    expect(at()).toEqual({ degraded: "awaitingReconnect" });
     fire(500);
     expect(say(online)).toEqual([
       restored,
@@ -272,7 +272,7 @@ describe("without Headscale", () => {
     const restarted = started("restarted");
     restarted.say(away);
     restarted.fire(3_000);
-    expect(restarted.at()).toEqual({ degraded: "waiting" });
+    expect(restarted.at()).toEqual({ degraded: "awaitingReconnect" });
   });
 
   it("a session forgets silence, and is down when tailscaled starts anew", () => {
@@ -405,7 +405,7 @@ describe("a node that Headscale forgot", () => {
     expect(at()).toEqual({ needsLogin: "forgotten" });
     say(offline);
     send({ type: "login.unanswered" });
-    expect(at()).toEqual({ degraded: "waiting" });
+    expect(at()).toEqual({ degraded: "awaitingReconnect" });
   });
 
   it("is outside once tailscaled gave up its key, and forgotten again when that is back", () => {

@@ -13,7 +13,7 @@ import {
   peer,
   read,
   startTailnet,
-} from "../../support/tailnet-desk.ts";
+} from "../../support/tailnet-harness.ts";
 import { until } from "../../support/until.ts";
 
 test("every transition of the tailnet machine can be taken", async () => {

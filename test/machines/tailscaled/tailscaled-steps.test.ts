@@ -7,7 +7,7 @@ import { broken, brokenFailure, counted, drive, recipient } from "../../support/
 
 const wanted = { controlUrl: "http://10.99.0.1:8080", hostname: "n1", advertiseRoutes: ["10.244.1.0/24"] };
 const found = { pid: 42, startTime: "1000", attended: true };
-const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, mostMs: 30_000 }, "n1");
+const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, maxMs: 30_000 }, "n1");
 const opened = { to: "guard", type: "tailnetNamespace.opened", replyTo: "<tailscaled>" };
 const ended = [
   { to: "health", type: "tailscale.down", reason: "EXITED" },
@@ -59,7 +59,7 @@ describe("tailscaled", () => {
     expect(done("enter", "9 900")).toEqual([opened]);
     expect(timers()).toEqual([5_000]);
     expect(send({ type: "tailnetNamespace.held" })).toEqual([session(arrival)]);
-    expect(at()).toEqual({ attending: "settling" });
+    expect(at()).toEqual({ attending: "awaitingTailnet" });
   });
 
   it("waits 5 s at most for the guard", () => {
@@ -69,7 +69,7 @@ describe("tailscaled", () => {
     expect(fire(5_000)).toEqual([session("adopted")]);
   });
 
-  it("hands other credentials to the session, and takes back what it told when it ends", () => {
+  it("hands other credentials to the session, and withdraws what it told when it ends", () => {
     const { send, done, fire, at, context } = attending();
     expect(send({ type: "credentials.replaced" })).toEqual([{ to: "tailnet", type: "credentials.replaced" }]);
     expect(send({ type: "session.settled" })).toEqual([]);
@@ -120,7 +120,7 @@ describe("tailscaled", () => {
     expect(timers()).toEqual([200]);
     expect(fire(200)).toEqual([seek]);
     expect(fail("seek", away("TAILSCALED_AWAY"))).toEqual([]);
-    expect(at()).toEqual({ away: "pausing" });
+    expect(at()).toEqual({ away: "awaitingPoll" });
     expect(timers()).toEqual([200]);
     fire(200);
     expect(fail("seek", away("WIRE_GONE"))).toEqual([

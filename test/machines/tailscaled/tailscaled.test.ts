@@ -7,7 +7,7 @@ import { tailscaledMachine } from "../../../machines/tailscaled/tailscaled-machi
 import { WireError } from "../../../src/adapters/wire/wire-error.ts";
 import { recorder } from "../../support/machines/recorder.ts";
 import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
-import { wanted } from "../../support/tailnet-desk.ts";
+import { wanted } from "../../support/tailnet-harness.ts";
 
 const found: FoundTailscaled = { pid: 42, startTime: "1000", attended: true };
 const gone = new WireError("headcni-wire is gone", { code: "WIRE_GONE", pid: 1 });

@@ -28,9 +28,8 @@ const lost = (code: string) => [
   counted(failure(code)),
   told({ type: "watch.lost", source: "nodes", failure: failure(code) }),
 ];
-const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 250, mostMs: 30_000 }, "n1 nodes");
-const refusalWait = (attempt: number) =>
-  backoffDelay(attempt, { firstMs: 1_000, mostMs: 30_000 }, "n1 nodes");
+const wait = (attempt: number) => backoffDelay(attempt, { firstMs: 250, maxMs: 30_000 }, "n1 nodes");
+const refusalWait = (attempt: number) => backoffDelay(attempt, { firstMs: 1_000, maxMs: 30_000 }, "n1 nodes");
 
 function started() {
   const watch = drive(watchMachine, { source: "nodes", seed: "n1", parent: recipient("parent") });
@@ -52,7 +51,7 @@ describe("a watch", () => {
     expect(send(changed)).toEqual([told(changed)]);
     expect(send(bookmark)).toEqual([]);
     expect(send({ type: "watch.ended" })).toEqual([{ stop: "follow" }]);
-    expect(at()).toBe("pausing");
+    expect(at()).toBe("endedEarly");
     expect(fire(wait(0))).toEqual([follow("14")]);
     expect(at()).toEqual({ following: "resuming" });
     expect(send(opened)).toEqual([]);
@@ -130,7 +129,7 @@ describe("a watch", () => {
     const item = { name: "a", prefixes: ["10.97.0.0/24"] };
     send({ type: "watch.listed", source: "serviceCidrs", items: [item], cursor: "10" });
     send(failed("UNREACHABLE"));
-    fire(backoffDelay(0, { firstMs: 250, mostMs: 30_000 }, "n1 serviceCidrs"));
+    fire(backoffDelay(0, { firstMs: 250, maxMs: 30_000 }, "n1 serviceCidrs"));
     // An earlier release of the API server came back.
     expect(besidesStop(send(failed("NOT_FOUND")))).toEqual([
       none,

@@ -26,7 +26,7 @@ const closed: AllowlistEvent = { type: "netmap.closed" };
 const byNft = { code: "TABLE_CHANGED", message: "nft changed the table headcni_allowlist" };
 const changed: AllowlistEvent = { type: "table.changed", failure: byNft };
 const unheard = { code: "TABLE_UNHEARD", message: "the allowlist's table was not watched for a moment" };
-const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, mostMs: 30_000 }, "n1");
+const reload = (failures: number) => backoffDelay(failures, { firstMs: 200, maxMs: 30_000 }, "n1");
 
 function started(believed = believes()) {
   const allowlist = drive(allowlistMachine, { seed: "n1", parent: recipient("parent"), believed });
@@ -64,7 +64,7 @@ describe("what X believes", () => {
       apply(),
     ]);
     expect(done("apply", believes())).toEqual([inForce]);
-    expect(at()).toMatchObject({ table: "spacing" });
+    expect(at()).toMatchObject({ table: "rateLimited" });
     expect(fire(100)).toEqual([]);
     expect(at()).toMatchObject({ table: "inForce" });
     expect(send(changed)).toEqual([apply(), counted(byNft)]);
@@ -256,7 +256,7 @@ describe("the netmap", () => {
     send(hinted());
     for (let round = 0; round < 5; round += 1) {
       expect(done("readNetmap", netmapOf(served))).toEqual([]);
-      expect(at()).toMatchObject({ netmap: { following: "spacing" } });
+      expect(at()).toMatchObject({ netmap: { following: "rateLimited" } });
       for (let hints = 0; hints < 100; hints += 1)
         expect(send(hinted({ "9": [`10.${hints}.0.0/16`] }))).toEqual([]);
       // What is known is told last: the netmap was another meanwhile.
@@ -282,7 +282,7 @@ describe("the netmap", () => {
     const { send, fail, fire, at, context, done } = open();
     send(hinted());
     expect(fail("readNetmap", broken)).toEqual([counted()]);
-    expect(at()).toMatchObject({ netmap: { following: "pausing" } });
+    expect(at()).toMatchObject({ netmap: { following: "backingOff" } });
     expect(fire(1_000)).toEqual([readNetmap]);
     done("readNetmap", netmapOf(served));
     expect(context().failure).toBeNull();
@@ -359,7 +359,7 @@ it("the allowlist takes every transition of its machine", async () => {
       !(
         type.startsWith("xstate.after.retry") &&
         value.list === "unreadable" &&
-        value.netmap.following === "pausing"
+        value.netmap.following === "backingOff"
       ),
     keepsFailures: "each region forgets what failed in any of them when it gets on",
   });

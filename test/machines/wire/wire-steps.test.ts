@@ -12,7 +12,7 @@ const ended = { type: "tailscaled.ended", failure } as const;
 const answered = { type: "tailscaled.answered", process } as const;
 const publish = (who: typeof process | null) => ({ start: "publish", input: { process: who } });
 const launch = { start: "tailscaled" };
-const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, mostMs: 30_000 }, "n1");
+const restart = (failures: number) => backoffDelay(failures, { firstMs: 100, maxMs: 30_000 }, "n1");
 
 function started(guarded = false) {
   const wire = drive(wireMachine, { seed: "n1", guarded });
@@ -65,7 +65,7 @@ describe("headcni-wire", () => {
     expect(send({ type: "wire.stop" })).toEqual([{ start: "retract" }]);
   });
 
-  it("runs a resolver where nameservers need one, and goes on without it", () => {
+  it("runs a resolver where nameservers need one, and continues without it", () => {
     const { done, fail, actor, at } = started();
     const run = { start: "resolver", input: { addresses: ["127.0.0.53"], seed: "n1" } };
     expect(done("prepare", ["127.0.0.53"])).toEqual([publish(null), run].toReversed());
@@ -143,7 +143,7 @@ describe("headcni-wire", () => {
     expect(timers()).toEqual([restart(0)]);
   });
 
-  it("ends tailscaled before itself, and takes back its word last", () => {
+  it("ends tailscaled before itself, and removes its record last", () => {
     const { send, done, at, actor } = young();
     expect(send({ type: "wire.stop" })).toEqual([{ to: "tailscaled", type: "tailscaled.end" }]);
     expect(send({ type: "wire.stop" })).toEqual([]);
@@ -187,7 +187,7 @@ describe("the keeper of the allowlist", () => {
 });
 
 describe("the resolver", () => {
-  const wait = (failures: number) => backoffDelay(failures, { firstMs: 1_000, mostMs: 30_000 }, "n1");
+  const wait = (failures: number) => backoffDelay(failures, { firstMs: 1_000, maxMs: 30_000 }, "n1");
 
   it("is started again ever more slowly, and soon again once it stayed for 20 s", () => {
     const resolver = drive(wireResolverMachine, { addresses: ["127.0.0.53"], seed: "n1" });

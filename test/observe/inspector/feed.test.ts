@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { machineChart } from "../../../machines/chart/machine-chart.ts";
 import { createFeed, type Feed } from "../../../src/observe/inspector/feed.ts";
-import type { WireBaseline, WireDelta } from "../../../src/observe/inspector/wire.ts";
+import type { FeedBaseline, FeedDelta } from "../../../src/observe/inspector/feed-messages.ts";
 import { redactLine } from "../../../src/observe/logs/redaction.ts";
 import { observedSystem } from "../observed-system.ts";
 
@@ -24,8 +24,8 @@ function fed() {
     ...system,
     feed,
     broken,
-    delta: () => JSON.parse(feed.take()) as WireDelta,
-    baseline: () => JSON.parse(feed.baseline(0)) as WireBaseline,
+    delta: () => JSON.parse(feed.take()) as FeedDelta,
+    baseline: () => JSON.parse(feed.baseline(0)) as FeedBaseline,
   };
 }
 

@@ -37,7 +37,7 @@ async function served(address = "127.0.0.1") {
       metrics: async () => ({ contentType: "text/plain", body: "" }),
       machines: () => ({ machines: [], recentTransitions: [] }),
     },
-    { address, port: 0, socketPath, taker: inspector.taker },
+    { address, port: 0, socketPath, handler: inspector.handler },
   );
   opened.push(inspector, server, { close: () => rmSync(folder, { recursive: true, force: true }) });
   const open = (path: string, options: object = {}) =>

@@ -27,7 +27,7 @@ async function served(idleMs?: number) {
       metrics: async () => ({ contentType: "text/plain", body: "" }),
       machines: () => ({ machines: [], recentTransitions: [] }),
     },
-    { port: 0, socketPath: `${temporaryDirectory()}/http.sock`, taker: inspector.taker },
+    { port: 0, socketPath: `${temporaryDirectory()}/http.sock`, handler: inspector.handler },
   );
   onTestFinished(async () => {
     inspector.close();

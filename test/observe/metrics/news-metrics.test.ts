@@ -5,12 +5,12 @@ import { createRegistry } from "../../../src/observe/metrics/metrics.ts";
 import { createNewsMetrics } from "../../../src/observe/metrics/news-metrics.ts";
 import { openObservers } from "../../../src/programs/daemon/observers.ts";
 import { openConfigDirectory } from "../../config/config-fixture.ts";
+import { cniClient, exchange } from "../../support/cni-client.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { startCniStack } from "../../support/cni-stack.ts";
 import { fakePodNetwork } from "../../support/kernel/fake-pod-network.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
-import { exchange, wireClient } from "../../support/wire-client.ts";
 
 const prevResult = { cniVersion: "1.1.0" as const, interfaces: [], ips: [], routes: [], dns: {} };
 const enomem = { code: "KERNEL_REFUSED", errno: "ENOMEM", operation: "link.add", text: "" } as const;
@@ -131,7 +131,7 @@ describe("calls", () => {
   test("whose client goes away are abandoned", async () => {
     const { path, counted, kernel, counts } = await countedStack();
     const go = kernel.holdUp("attach");
-    const client = wireClient(path);
+    const client = cniClient(path);
     client.send(`${JSON.stringify(cniRequest("ADD", "c1"))}\n`);
     await until(() => kernel.calls.some((line) => line.startsWith("attach")), "the kernel call");
     client.leave();

@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 import { type CallExporterOptions, createCallExporter } from "../../../src/observe/otlp/call-exporter.ts";
+import { exchange } from "../../support/cni-client.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { until } from "../../support/until.ts";
-import { exchange } from "../../support/wire-client.ts";
 import { tracedStack } from "../trace/traced-stack.ts";
 import { startCollector } from "./collector.ts";
 

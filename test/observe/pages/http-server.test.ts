@@ -137,7 +137,7 @@ describe("pages for the node alone", () => {
   const paths = ["/debug/machines", "/debug/status", "/debug/none", "/debug", "/inspect", "/debug/pprof/"];
   const open = ["/healthz", "/ready", "/metrics"];
   const taken: string[] = [];
-  const taker: NonNullable<Parameters<typeof openHttpServer>[1]["taker"]> = (
+  const handler: NonNullable<Parameters<typeof openHttpServer>[1]["handler"]> = (
     _request,
     response,
     { pathname },
@@ -154,7 +154,7 @@ describe("pages for the node alone", () => {
   beforeEach(async () => {
     taken.length = 0;
     await server.close();
-    server = await openHttpServer(sources, { address: "0.0.0.0", port: 0, socketPath, taker });
+    server = await openHttpServer(sources, { address: "0.0.0.0", port: 0, socketPath, handler });
   });
 
   describe.each(["tcp", "socket"] as const)("over %s", (over) => {

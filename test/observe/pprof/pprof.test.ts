@@ -9,8 +9,8 @@ import { Profile } from "pprof-format";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createDevtools } from "../../../src/adapters/devtools/devtools.ts";
 import { type HttpServer, openHttpServer } from "../../../src/observe/pages/http-server.ts";
-import { createPprofPages, firstTaker } from "../../../src/observe/pprof/pprof-pages.ts";
-import { type ProfileTaker, profileTakers } from "../../../src/observe/pprof/profilers.ts";
+import { createPprofPages, firstHandler } from "../../../src/observe/pprof/pprof-pages.ts";
+import { createProfilers, type TakeProfile } from "../../../src/observe/pprof/profilers.ts";
 
 interface Answer {
   readonly status: number | undefined;
@@ -41,7 +41,7 @@ function ask(path: string, signal?: AbortSignal): Promise<Answer> {
 }
 
 async function open(
-  takers: Readonly<Record<string, ProfileTaker>> = profileTakers(async (...given) => devtools(...given)),
+  profilers: Readonly<Record<string, TakeProfile>> = createProfilers(async (...given) => devtools(...given)),
 ): Promise<void> {
   server = await openHttpServer(
     {
@@ -54,7 +54,7 @@ async function open(
       address: "127.0.0.1",
       port: 0,
       socketPath: join(directory, "http.sock"),
-      taker: firstTaker(undefined, createPprofPages({ main: takers })),
+      handler: firstHandler(undefined, createPprofPages({ main: profilers })),
     },
   );
 }
@@ -134,11 +134,11 @@ describe("profiles that go tool pprof opens", () => {
 
 describe("the pages", () => {
   /** A profile that ends when the test says so, or when nobody waits for it any more. */
-  function heldTaker() {
+  function heldProfiler() {
     const { promise: started, resolve: start } = Promise.withResolvers<number>();
     const { promise: result, resolve: finish } = Promise.withResolvers<Uint8Array>();
     const { promise: abandoned, resolve: abandon } = Promise.withResolvers<void>();
-    const taker: ProfileTaker = (durationMs, signal) => {
+    const profiler: TakeProfile = (durationMs, signal) => {
       start(durationMs);
       signal.addEventListener("abort", () => abandon());
       return Promise.race([
@@ -146,12 +146,12 @@ describe("the pages", () => {
         new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
       ]);
     };
-    return { taker, started, finish, abandoned };
+    return { profiler, started, finish, abandoned };
   }
 
   test("a second profile is refused while one is taken, with the time to wait, and welcome afterwards", async () => {
-    const held = heldTaker();
-    await open({ profile: held.taker, heap: async () => new Uint8Array([7]) });
+    const held = heldProfiler();
+    await open({ profile: held.profiler, heap: async () => new Uint8Array([7]) });
     const first = ask("/debug/pprof/profile?seconds=30");
     expect(await held.started).toBe(30_000);
     const second = await ask("/debug/pprof/heap?seconds=1");
@@ -175,8 +175,8 @@ describe("the pages", () => {
   }, 60_000);
 
   test("it ends when its client goes away, and the next one may begin", async () => {
-    const held = heldTaker();
-    await open({ profile: held.taker, heap: async () => new Uint8Array([7]) });
+    const held = heldProfiler();
+    await open({ profile: held.profiler, heap: async () => new Uint8Array([7]) });
     const leaving = new AbortController();
     const first = ask("/debug/pprof/profile?seconds=30", leaving.signal);
     await held.started;

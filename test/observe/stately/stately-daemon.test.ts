@@ -7,10 +7,10 @@ import { expect, onTestFinished, test } from "vitest";
 import { type AnyMachineSnapshot, type AnyStateMachine, createMachine } from "xstate";
 import { stateName } from "../../../src/observe/machines/state-name.ts";
 import { inNetns } from "../../lab/network/netns.ts";
+import { exchange } from "../../support/cni-client.ts";
 import { del } from "../../support/cni-requests.ts";
 import { loneConfig, startLoneDaemon } from "../../support/lone-daemon.ts";
 import { until } from "../../support/until.ts";
-import { exchange } from "../../support/wire-client.ts";
 
 const receiver = new URL("../../support/stately-receiver.ts", import.meta.url).pathname;
 const port = 8099;

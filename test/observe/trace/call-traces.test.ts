@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { CallTrace } from "../../../src/observe/trace/call-trace.ts";
+import { exchange } from "../../support/cni-client.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
 import { until } from "../../support/until.ts";
-import { exchange } from "../../support/wire-client.ts";
 import { tracedStack } from "./traced-stack.ts";
 
 /** Who did what, in order, without times. */

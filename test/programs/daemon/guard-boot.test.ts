@@ -52,7 +52,7 @@ test("a node that remembers nothing of its tailscaled has set nothing in it, and
 
 test("rules and table stand around the interface that is remembered, before it is there", async () => {
   const { said, rules, tables } = await booted(host, { "owner-terms.json": terms });
-  expect(said).toEqual([0, "headcni: the guard stands around wan-tun", ""]);
+  expect(said).toEqual([0, "headcni: the guard is loaded around wan-tun", ""]);
   expect(rules.match(ours)).toEqual(["5199:", "5260:", "5262:", "5263:", "5269:", "5290:"]);
   expect(rules).toMatch(/^5199:.*to 10\.244\.1\.0\/24 lookup main/m);
   expect(tables).toContain('iifname "wan-tun"');
@@ -63,7 +63,7 @@ test("with Kubernetes the pod CIDR is the one that is remembered, and the allowl
   const memory = { version: 1, nodeName: "n1", podCIDRs: ["10.244.7.0/24"] };
   const state = { "owner-terms.json": terms, "node.json": memory };
   const { said, rules, tables } = await booted({ ...host, ...inCluster }, state);
-  expect(said).toEqual([0, "headcni: the guard stands around wan-tun", ""]);
+  expect(said).toEqual([0, "headcni: the guard is loaded around wan-tun", ""]);
   expect(rules).toMatch(/^5199:.*to 10\.244\.7\.0\/24 lookup main/m);
   expect(tables).toContain("table inet headcni_allowlist");
   expect(tables).not.toMatch(/elements = /);

@@ -20,11 +20,11 @@ export function keptFailures(
 ): readonly string[] {
   const failures = new Map<string, ReadonlySet<string>>();
   for (const { from, event, to } of edges)
-    if (event.type.startsWith("xstate.error.actor.") && failureOf(to) !== failureOf(from))
-      failures.set(failureOf(to), new Set([...(failures.get(failureOf(to)) ?? []), jobOf(from, event)]));
+    if (event.type.startsWith("xstate.error.actor.") && lastFailure(to) !== lastFailure(from))
+      failures.set(lastFailure(to), new Set([...(failures.get(lastFailure(to)) ?? []), jobOf(from, event)]));
   const isSuccess = ({ from, event }: Edge) =>
-    event.type.startsWith("xstate.done.actor.") && failures.get(failureOf(from))?.has(jobOf(from, event));
-  const free = edges.flatMap(({ from, to }) => [from, to]).filter((state) => failureOf(state) === "");
+    event.type.startsWith("xstate.done.actor.") && failures.get(lastFailure(from))?.has(jobOf(from, event));
+  const free = edges.flatMap(({ from, to }) => [from, to]).filter((state) => lastFailure(state) === "");
   const canBeFree = leadingTo(free, edges, keyOf);
   const isFreeSoon = leadingTo(
     free,
@@ -37,11 +37,11 @@ export function keptFailures(
     const [{ from }] = steps as [Edge, ...Edge[]];
     const ends = steps.every(({ to }) => to.status !== "active" || isSame(from.value, to.value));
     if (!canBeFree.has(key) && !ends)
-      kept.add(`in ${textOf(from.value)} "${failureOf(from)}" stays for ever`);
+      kept.add(`in ${textOf(from.value)} "${lastFailure(from)}" stays for ever`);
     const successes = Map.groupBy(steps.filter(isSuccess), ({ event }) => event.type);
     for (const [type, ways] of successes)
       if (ways.every(({ to }) => to.status === "active" && !isFreeSoon.has(keyOf(to))))
-        kept.add(`in ${textOf(from.value)} "${failureOf(from)}" stays after ${type}`);
+        kept.add(`in ${textOf(from.value)} "${lastFailure(from)}" stays after ${type}`);
   }
   return [...kept];
 }
@@ -60,7 +60,7 @@ function leadingTo(
 }
 
 /** The failure in a context, as text; empty when there is none. */
-export function failureOf({ context: { failure } }: AnyMachineSnapshot): string {
+export function lastFailure({ context: { failure } }: AnyMachineSnapshot): string {
   return failure === null || failure === undefined ? "" : `${failure.code}: ${failure.message}`;
 }
 

@@ -10,7 +10,7 @@ import {
   type InputFrom,
 } from "xstate";
 import { TestModel } from "xstate/graph";
-import { type Edge, failureOf, keptFailures } from "./kept-failures.ts";
+import { type Edge, keptFailures, lastFailure } from "./kept-failures.ts";
 import { type ManualClock, manualClock } from "./manual-clock.ts";
 import { settledAtOnce } from "./settled-at-once.ts";
 import { allTransitions, transitionName } from "./state-nodes.ts";
@@ -80,7 +80,7 @@ export async function walkAllTransitions<Machine extends AnyStateMachine>(
       });
     const model = modelBy((snapshot) => keyOf(snapshot, options));
     const withFailure = (snapshot: AnyMachineSnapshot) =>
-      `${keyOf(snapshot, options)} ${failureOf(snapshot)}`;
+      `${keyOf(snapshot, options)} ${lastFailure(snapshot)}`;
     const kept =
       options.keepsFailures === undefined ? keptFailures(edgesOf(modelBy(withFailure)), withFailure) : [];
     if (kept.length > 0) throw new Error(`"${machine.id}" keeps failures that are over:\n${kept.join("\n")}`);

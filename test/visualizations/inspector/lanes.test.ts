@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import type { WireEntry } from "../../../src/observe/inspector/wire.ts";
-import { fittingEntries, lanesOf } from "../../../visualizations/inspector/lanes.ts";
-import { eventText, shortSpan, shortSubject, span } from "../../../visualizations/inspector/text.ts";
+import type { FeedEntry } from "../../../src/observe/inspector/feed-messages.ts";
+import { eventText, shortSpan, shortSubject, span } from "../../../visualizations/inspector/dom/text.ts";
+import { fittingEntries, lanesOf } from "../../../visualizations/inspector/events/lanes.ts";
 
-const message: WireEntry = {
+const message: FeedEntry = {
   kind: "message",
   seq: 1,
   at: 0,
@@ -14,7 +14,7 @@ const message: WireEntry = {
   targetMachine: "pods",
   effect: "",
 };
-const move: WireEntry = {
+const move: FeedEntry = {
   kind: "move",
   seq: 2,
   at: 0,

@@ -1,8 +1,13 @@
 import { expect, test } from "vitest";
-import type { WireActor, WireBaseline, WireDelta, WireEntry } from "../../../src/observe/inspector/wire.ts";
-import { createModel } from "../../../visualizations/inspector/model.ts";
+import type {
+  FeedActor,
+  FeedBaseline,
+  FeedDelta,
+  FeedEntry,
+} from "../../../src/observe/inspector/feed-messages.ts";
+import { createModel } from "../../../visualizations/inspector/model/model.ts";
 
-const actor = (key: string, more: Partial<WireActor> = {}): WireActor => ({
+const actor = (key: string, more: Partial<FeedActor> = {}): FeedActor => ({
   key,
   parent: null,
   machine: "pod",
@@ -16,7 +21,7 @@ const actor = (key: string, more: Partial<WireActor> = {}): WireActor => ({
   ...more,
 });
 
-const entry = (seq: number): WireEntry => ({
+const entry = (seq: number): FeedEntry => ({
   kind: "message",
   seq,
   at: seq,
@@ -31,7 +36,7 @@ const entry = (seq: number): WireEntry => ({
 const entries = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => entry(from + index));
 
-const baseline = (more: Partial<WireBaseline> = {}): WireBaseline => ({
+const baseline = (more: Partial<FeedBaseline> = {}): FeedBaseline => ({
   type: "baseline",
   daemon: { node: "n1", version: "0", pid: 1 },
   now: 1000,
@@ -42,7 +47,7 @@ const baseline = (more: Partial<WireBaseline> = {}): WireBaseline => ({
   ...more,
 });
 
-const delta = (more: Partial<WireDelta>): WireDelta => ({
+const delta = (more: Partial<FeedDelta>): FeedDelta => ({
   type: "delta",
   now: 1000,
   seq: 0,
@@ -77,7 +82,7 @@ test("a daemon that was restarted begins anew", () => {
   expect(model.view().missing).toBe(0);
 });
 
-test("paused, the view stands still, and goes on with all that happened", () => {
+test("paused, the view stands still, and continues with all that happened", () => {
   const model = createModel();
   model.apply(baseline({ seq: 1, entries: entries(1, 1), actors: [actor("a")] }));
   model.pause(true);

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { WireActor } from "../../../src/observe/inspector/wire.ts";
-import { pressureOf, type Show, treeRows } from "../../../visualizations/inspector/tree.ts";
+import type { FeedActor } from "../../../src/observe/inspector/feed-messages.ts";
+import { pressureOf, type Show, treeRows } from "../../../visualizations/inspector/actors/tree.ts";
 
-const actor = (key: string, parent: string | null, more: Partial<WireActor> = {}): WireActor => ({
+const actor = (key: string, parent: string | null, more: Partial<FeedActor> = {}): FeedActor => ({
   key,
   parent,
   machine: key,

@@ -59,6 +59,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if $tailscale }}
 {{- $_ := set $known "tailscale" $tailscale }}
 {{- end }}
+{{- if (.Values.monitoring).podNetwork }}
+{{- $_ := set $known "monitoring" (dict "podNetwork" true) }}
+{{- end }}
 {{- toYaml (mergeOverwrite $known (deepCopy .Values.config)) }}
 {{- end }}
 

@@ -57,7 +57,7 @@ export function keptNamespaces(libc: Libc, namespaces: Namespaces): KeptNamespac
     const namespace = openOrMissing(namespaces, path);
     if (inode !== undefined && namespace.inode !== inode) {
       namespaces.close(namespace);
-      throw new KernelRefusal(`${path} is not the namespace ${inode} any more`, {
+      throw new KernelRefusal(`${path} is no longer the namespace ${inode}`, {
         code: "NAMESPACE_MISSING",
         namespace: path,
       });

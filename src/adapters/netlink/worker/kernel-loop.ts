@@ -2,7 +2,7 @@ import { readSync } from "node:fs";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { KernelChange } from "../../../domain/kernel/kernel-state.ts";
 import { type Echoes, echoes } from "../echo/echoes.ts";
-import { describeRefusal, failureOf, KernelRefusal } from "../kernel-errors.ts";
+import { describeRefusal, KernelRefusal, toKernelRefused } from "../kernel-errors.ts";
 import { firstIsReadable, type Libc, loadLibc, pollEntries } from "../libc.ts";
 import { type CommandHandlers, commandHandlers } from "./command-handlers.ts";
 import type { CommandFailure, KernelMessage, KernelRequest, KernelWorkerData } from "./kernel-commands.ts";
@@ -93,7 +93,7 @@ function run(handlers: CommandHandlers, { name, args }: KernelRequest<keyof Comm
 /** Undefined for an error that nobody expects. */
 function commandFailure(error: unknown): CommandFailure | undefined {
   if (error instanceof KernelRefusal) return { message: error.message, detail: error.detail };
-  const detail = failureOf(error);
+  const detail = toKernelRefused(error);
   return detail === undefined ? undefined : { message: describeRefusal(detail), detail };
 }
 

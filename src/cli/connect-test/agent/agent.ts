@@ -43,7 +43,7 @@ export interface AgentOptions {
   readonly podWorker: readonly string[];
 }
 
-/** What one node does for a connect-test; `close` takes back what `begin` made. */
+/** What one node does for a connect-test; `close` removes what `begin` made. */
 export interface Agent {
   readonly answerers: Answerers;
   close(): Promise<void>;

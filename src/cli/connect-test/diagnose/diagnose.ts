@@ -176,7 +176,7 @@ function fullPackets({ from, to, toName, way }: PairObservation): Diagnosis | un
   );
 }
 
-/** It answered all the same, so this is the other node's trouble with pods of its own. */
+/** It answered all the same, so this is the other node's problem with pods of its own. */
 function otherSide({ to, toName }: PairObservation): Diagnosis | undefined {
   if (to === undefined || to.podAddress !== "" || to.podFault === "") return undefined;
   return broken(

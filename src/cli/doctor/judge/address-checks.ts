@@ -1,5 +1,5 @@
 import { hostPrefix, overlaps, parsePrefix, routerAddress } from "../../../domain/addresses/prefix.ts";
-import { wireGuardOverhead } from "../../../domain/guard/guard-wishes.ts";
+import { wireGuardOverhead } from "../../../domain/guard/desired-state.ts";
 import {
   attachmentLinkGroup,
   hostRulePriority,
@@ -26,7 +26,7 @@ export const addressChecks: Checks = {
     if (clashes.length === 0) return ok(`nothing on this node uses ${supernets.join(" or ")}`);
     return fail({
       found: `${supernets.join(" or ")} overlaps ${listed(clashes)}`,
-      why: "HeadCNI sends the whole pod CIDR into the tailnet, so the node would lose what is there now.",
+      why: "HeadCNI sends the whole pod CIDR into the tailnet, so the node would lose its present routes there.",
       todo: "Choose a network.podCIDR that nothing else uses; if the route is another CNI's, remove that CNI first.",
     });
   },
@@ -36,12 +36,12 @@ export const addressChecks: Checks = {
     const services = [...new Set([...configured, ...("value" in objects ? objects.value : [])])];
     const clashes = overlapping(snapshot, services);
     if (clashes.length === 0) return ok(`nothing on this node uses ${services.join(" or ")}`);
-    const trouble = {
+    const problem = {
       found: `${services.join(" or ")} overlaps ${listed(clashes)}`,
-      why: "What goes to an unused Service address is refused, by kube-proxy and by HeadCNI, so hosts in there become unreachable.",
+      why: "What goes to an unused Service address is refused, by kube-proxy and by HeadCNI, so hosts with these addresses become unreachable.",
       todo: "Set network.serviceCIDR to what the API server has (--service-cluster-ip-range); that and the cluster's ServiceCIDR objects must avoid the LAN.",
     };
-    return kubernetes ? fail(trouble) : warn(trouble);
+    return kubernetes ? fail(problem) : warn(problem);
   }),
 
   "addresses.tailnet": onNode((snapshot, settings, facts) => {

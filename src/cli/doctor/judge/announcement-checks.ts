@@ -36,9 +36,9 @@ export const announcementChecks: Checks = {
     if (wide.length > 0)
       return fail({
         found: `${listed([...new Set(wide.map(said))])}, which holds all pods (${settings.supernets.join(" or ")})`,
-        why: "Packets for pods whose node is away go to that machine.",
-        todo: "Take that route away from it (headscale nodes approve-routes), or choose another network.podCIDR.",
+        why: "Packets for pods of an offline node go to that machine.",
+        todo: "Withdraw that route's approval (headscale nodes approve-routes), or choose another network.podCIDR.",
       });
-    return ok("nobody else announces this node's addresses");
+    return ok("no other machine announces this node's addresses");
   },
 };

@@ -14,7 +14,7 @@ export const cniChecks: Checks = {
       return warn({
         found: `${cniConfDir} also holds ${listed(others)}, after ${cniConfName}`,
         why: "Should our file ever be missing, the runtime silently starts pods on that network.",
-        todo: "Remove it once the other CNI is not needed any more.",
+        todo: "Remove it once the other CNI is no longer needed.",
       });
     if (!cni.ourConflistPresent) return ok(`no other configuration in ${cniConfDir}`);
     return ok(`${cniConfName} is the only configuration in ${cniConfDir}`);
@@ -27,13 +27,13 @@ export const cniChecks: Checks = {
         "Run headcnictl doctor on the node itself.",
       );
     if (!cni.pluginPresent) {
-      const trouble = {
+      const problem = {
         found: `there is no ${cniBinDir}/headcni`,
         why: "The container runtime runs it for each pod.",
         todo: "headcnictl install puts it there (in Kubernetes the chart does).",
       };
       // Before an install that is as it should be.
-      return cni.ourConflistPresent ? fail(trouble) : ok(`${trouble.found} yet`);
+      return cni.ourConflistPresent ? fail(problem) : ok(`${problem.found} yet`);
     }
     if (cni.pluginFault === "")
       return ok(`${cniBinDir}/headcni answers, CNI ${cni.pluginVersions.join(" and ")}`);

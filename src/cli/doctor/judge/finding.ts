@@ -43,18 +43,18 @@ export type Check = (facts: DoctorFacts, settings: DoctorSettings) => Outcome | 
 export type Checks = Readonly<Record<CheckId, Check>>;
 
 /** An outcome's words when something is not right. */
-type Trouble = Omit<Outcome, "result">;
+type Problem = Omit<Outcome, "result">;
 
 export function ok(found: string): Outcome {
   return { result: "ok", found, why: "", todo: "" };
 }
 
-export function warn(trouble: Trouble): Outcome {
-  return { result: "warn", ...trouble };
+export function warn(problem: Problem): Outcome {
+  return { result: "warn", ...problem };
 }
 
-export function fail(trouble: Trouble): Outcome {
-  return { result: "fail", ...trouble };
+export function fail(problem: Problem): Outcome {
+  return { result: "fail", ...problem };
 }
 
 /** `todo`: what would let the check be made, if anything does. */
@@ -67,8 +67,8 @@ export function findingOf(id: string, outcome: Outcome): Finding {
   return { id, group: checkGroups.find((group) => group === name) ?? "node", ...outcome };
 }
 
-/** At most `most` of them, and how many more there are. */
-export function listed(names: readonly string[], most = 4): string {
-  const shown = names.slice(0, most).join(", ");
-  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+/** At most `max` of them, and how many more there are. */
+export function listed(names: readonly string[], max = 4): string {
+  const shown = names.slice(0, max).join(", ");
+  return names.length > max ? `${shown} and ${names.length - max} more` : shown;
 }

@@ -1,4 +1,4 @@
-import { proxyTrouble } from "../../../domain/kubernetes/service-proxy.ts";
+import { proxyProblem } from "../../../domain/kubernetes/service-proxy.ts";
 import { dropsByDefault } from "../../../domain/nftables/nft-foreign.ts";
 import type { ForeignChain } from "../../../domain/nftables/nft-observation.ts";
 import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
@@ -38,7 +38,7 @@ export const firewallChecks: Checks = {
 
   "firewall.underlay"({ node: { snapshot } }, { allowFromUnderlay }) {
     if (allowFromUnderlay.length === 0)
-      return ok("nobody outside the cluster reaches pods, but through node ports and the like");
+      return ok("nothing outside the cluster reaches pods, except through node ports and the like");
     const links = "unknown" in snapshot ? undefined : snapshot.value.links.map(({ name }) => name);
     const described = allowFromUnderlay.map((sender) =>
       sender.includes("/") || links === undefined || links.includes(sender)
@@ -50,8 +50,8 @@ export const firewallChecks: Checks = {
 
   "firewall.services"({ firewall }, { kubernetes }) {
     if (!kubernetes || "unknown" in firewall) return undefined;
-    const trouble = proxyTrouble[firewall.value.serviceProxy];
-    return trouble === null ? ok("netfilter translates Services' addresses") : warn(trouble);
+    const problem = proxyProblem[firewall.value.serviceProxy];
+    return problem === null ? ok("netfilter translates Services' addresses") : warn(problem);
   },
 
   "firewall.owner"({ firewall }) {

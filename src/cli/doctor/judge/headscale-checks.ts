@@ -1,8 +1,12 @@
 import { containsPrefix, hostPrefix, parsePrefix, readPrefix } from "../../../domain/addresses/prefix.ts";
+import {
+  isTooOld,
+  newestHeadscale,
+  oldestHeadscale,
+  readHeadscaleVersion,
+} from "../../../domain/headscale-version.ts";
 import { type Check, type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 
-const oldestMinor = 29;
-const newestMinor = 30;
 /** Certificates and keys are judged by the clock. */
 const skewWarnSeconds = 30;
 const skewFailSeconds = 300;
@@ -20,7 +24,7 @@ const tlsFaults: Readonly<Record<string, string>> = {
   EPROTO: "what answers there does not speak TLS",
 };
 const networkFaults: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nobody listens there",
+  ECONNREFUSED: "nothing listens there",
   EHOSTUNREACH: "there is no way to that host",
   ENETUNREACH: "there is no route to that network",
   ENOTFOUND: "the name is unknown",
@@ -81,7 +85,7 @@ export const headscaleChecks: Checks = {
     if (approval !== "api") return ok(found);
     return warn({
       found,
-      why: "With approval: api the API key, which is an admin's, crosses the network in clear.",
+      why: "With approval: api the API key, which is an admin's, crosses the network unencrypted.",
       todo: "Give Headscale TLS, or use approval: policy.",
     });
   }),
@@ -90,26 +94,26 @@ export const headscaleChecks: Checks = {
     if ("unknown" in version)
       return warn({
         found: `its version is not known: ${version.unknown}`,
-        why: `HeadCNI speaks to Headscale 0.${oldestMinor} and 0.${newestMinor}; GET /version exists since 0.26.`,
+        why: `HeadCNI speaks to Headscale 0.${oldestHeadscale} and 0.${newestHeadscale}; GET /version exists since 0.26.`,
         todo: "See headscale version on its host.",
       });
-    const [, major = 0, minor = 0] = (/^v?(\d+)\.(\d+)/.exec(version.value) ?? []).map(Number);
-    if (Number.isNaN(major) || /dev/.test(version.value))
+    const release = readHeadscaleVersion(version.value);
+    if (release === undefined)
       return warn({
         found: `version "${version.value}"`,
-        why: "That is no release, so nobody knows how it behaves.",
-        todo: `Use Headscale 0.${oldestMinor}.`,
+        why: "This is not a release, so its behaviour is unknown.",
+        todo: `Use Headscale 0.${oldestHeadscale}.`,
       });
-    if (major === 0 && minor < oldestMinor)
+    if (isTooOld(version.value))
       return fail({
         found: `version ${version.value}`,
-        why: "Older versions have another API for routes and decide about pod addresses in another way.",
-        todo: `Upgrade to Headscale 0.${oldestMinor}, one minor version after the other.`,
+        why: "Older versions have another API for routes and treat pod addresses differently.",
+        todo: `Upgrade to Headscale 0.${oldestHeadscale}, one minor version after the other.`,
       });
-    if (major > 0 || minor > newestMinor)
+    if (release.major > 0 || release.minor > newestHeadscale)
       return warn({
         found: `version ${version.value}`,
-        why: `HeadCNI knows Headscale up to 0.${newestMinor}.`,
+        why: `HeadCNI knows Headscale up to 0.${newestHeadscale}.`,
         todo: "Expect it to work; if it does not, go back or update HeadCNI.",
       });
     return ok(`version ${version.value}`);
@@ -121,12 +125,12 @@ export const headscaleChecks: Checks = {
     // The Date header counts whole seconds.
     if (seconds < skewWarnSeconds)
       return ok(seconds <= 2 ? "no difference" : `${Math.round(seconds)} s apart`);
-    const trouble = {
+    const problem = {
       found: `this node's clock is ${Math.round(seconds)} s ${fact.value > 0 ? "behind" : "ahead of"} Headscale's`,
-      why: "Certificates and keys are valid by the clock; with a wrong one they seem expired, or not valid yet.",
+      why: "With a wrong clock, certificates and keys seem expired or not yet valid.",
       todo: "Synchronise both clocks (chrony, systemd-timesyncd).",
     };
-    return seconds < skewFailSeconds ? warn(trouble) : fail(trouble);
+    return seconds < skewFailSeconds ? warn(problem) : fail(problem);
   }),
 
   "headscale.authKey": onceReached(({ headscale, tailnet }, { approval, tags, ownerSocket }) => {
@@ -146,8 +150,8 @@ export const headscaleChecks: Checks = {
     const prefix = fact.value;
     if (prefix.startsWith("hskey-api-"))
       return fail({
-        found: "what stands in headscale.authKeyFile is an API key",
-        why: "Headscale takes only a pre-auth key (hskey-auth-...) for a login.",
+        found: "headscale.authKeyFile holds an API key",
+        why: "Headscale accepts only a pre-auth key (hskey-auth-...) for a login.",
         todo: `Make one: headscale preauthkeys create --tags ${tags.join(",")} --expiration 24h.`,
       });
     if ("unknown" in admin)
@@ -189,9 +193,9 @@ export const headscaleChecks: Checks = {
   /** While Headscale is away relayed paths break with it, unless the relays stand elsewhere. */
   "headscale.relays": onceReached(({ headscale: { embeddedDerp }, tailnet }, { headscaleUrl }) => {
     const { hostname } = new URL(headscaleUrl);
-    const trouble = {
+    const problem = {
       found: "the only relay (DERP) is Headscale itself",
-      why: "While Headscale is down, pairs without a direct path lose each other, and no tailscaled can restart.",
+      why: "While Headscale is down, nodes without a direct path cannot reach each other, and no tailscaled can restart.",
       todo: "Run derper apart from Headscale and name it in Headscale's derp.paths.",
     };
     if ("value" in tailnet && tailnet.value.relayHosts.length > 0) {
@@ -201,12 +205,12 @@ export const headscaleChecks: Checks = {
       // The same host may still run a derper of its own, which lives on when Headscale stops.
       if ("value" in embeddedDerp && !embeddedDerp.value)
         return ok(`a relay on Headscale's host, as a program of its own: ${listed(relayHosts)}`);
-      return warn(trouble);
+      return warn(problem);
     }
     if ("unknown" in embeddedDerp) return skipped(embeddedDerp.unknown);
     if (!embeddedDerp.value) return ok("Headscale is no relay itself");
     return warn({
-      ...trouble,
+      ...problem,
       found: "Headscale is a relay (DERP) itself; whether there are others shows once a node runs",
     });
   }),

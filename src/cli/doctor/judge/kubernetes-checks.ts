@@ -24,7 +24,7 @@ export const kubernetesChecks: Checks = {
     if (forbidden.value.length === 0) return ok("the daemon may do all it has to");
     return fail({
       found: `these credentials may not ${listed(forbidden.value, 6)}`,
-      why: "The daemon waits for ever for what it may not read, and cannot report what goes wrong.",
+      why: "The daemon waits forever for what it cannot read, and cannot report what goes wrong.",
       todo: "Apply the ClusterRole of the chart (deploy/), or use credentials that have it.",
     });
   }),
@@ -72,7 +72,7 @@ export const kubernetesChecks: Checks = {
     if (way === "published") return ok(`the Node's InternalIP is ${found}`);
     if (way === "overruled")
       return fail({
-        found: `others wrote the Node's InternalIP ${found} over ${routers.join(" and ")}`,
+        found: `another writer set the Node's InternalIP to ${found} instead of ${routers.join(" and ")}`,
         why: "The API server reaches this node's kubelet by the underlay alone: not across NAT.",
         todo: "Run kubelet with --cloud-provider=external, and no controller of a cloud; or set kubernetes.publishNodeAddress to false.",
       });
@@ -80,7 +80,7 @@ export const kubernetesChecks: Checks = {
     return warn({
       found: `the Node's InternalIP is ${found}, not yet ${routers.join(" and ")}`,
       why: "The API server reaches this node's kubelet by the underlay alone: not across NAT.",
-      todo: "Wait until the node's network is whole: `headcnictl status` says what is missing.",
+      todo: "Wait until the node's network works: `headcnictl status` says what is missing.",
     });
   },
 

@@ -33,7 +33,7 @@ export const nodeChecks: Checks = {
     if (sysctls[`net/ipv4/conf/${tailnetLink.node}/rp_filter`] !== undefined && strict(tailnetLink.node))
       return fail({
         found: `rp_filter is strict (1) on ${tailnetLink.node}`,
-        why: "Answers that come from the tailnet while a route is being repaired are dropped without a trace.",
+        why: "Answers that come from the tailnet while a route is being repaired are silently dropped.",
         todo: `Set net.ipv4.conf.${tailnetLink.node}.rp_filter=2; the daemon does that while it runs.`,
       });
     if ("unknown" in snapshot) return skipped(snapshot.unknown);
@@ -76,7 +76,7 @@ export const nodeChecks: Checks = {
       return ok(`tailscaled ${fact.value}`);
     return fail({
       found: `tailscaled ${fact.value}`,
-      why: `Before ${wantedMajor}.${wantedMinor} it tells of changes of the tailnet in another way.`,
+      why: `Before ${wantedMajor}.${wantedMinor} it reports changes of the tailnet differently.`,
       todo: "Install tailscaled 1.102.3, the version HeadCNI is tested with.",
     });
   },
@@ -85,12 +85,12 @@ export const nodeChecks: Checks = {
   "node.stateDir": directory("stateDir"),
 
   "node.formats"({ node: { newerFormats } }) {
-    const trouble = explainNewer(newerFormats);
-    if (trouble === undefined) return ok("nothing on this node is of a later release");
+    const problem = explainNewer(newerFormats);
+    if (problem === undefined) return ok("nothing on this node is of a later release");
     return fail({
-      found: trouble.found,
+      found: problem.found,
       why: "The daemon and headcni-wire of this release do not start here (NEWER_FORMAT): they would misread it.",
-      todo: `${trouble.todo}.`,
+      todo: `${problem.todo}.`,
     });
   },
 
@@ -99,7 +99,7 @@ export const nodeChecks: Checks = {
     if (!udpPorts.includes(port)) return ok(`UDP port ${port} is free`);
     return fail({
       found: `a program on this node listens on UDP port ${port}`,
-      why: "HeadCNI forwards that port to its own tailscaled, so the other program would hear nothing any more.",
+      why: "HeadCNI forwards that port to its own tailscaled, so the other program would no longer receive anything.",
       todo: "Set tailscale.port to a free one; 41641 is that of a tailscaled of the node's own.",
     });
   },
@@ -120,12 +120,12 @@ export const nodeChecks: Checks = {
     if (forwarded.length > 0)
       return ok(`${listed(forwarded)} on loopback, forwarded to our tailscaled while it runs`);
     if (direct.length > 0) return ok("a nameserver that is not on loopback");
-    const trouble = {
+    const problem = {
       found: "/etc/resolv.conf names no nameserver",
       why: "Our tailscaled asks the nameservers of the node, in a network namespace with a loopback of its own.",
       todo: "Name the node's nameserver in /etc/resolv.conf; one on loopback (127.0.0.1, ::1) is fine.",
     };
-    return headscaleUrl === "" || isAddress(new URL(headscaleUrl).hostname) ? warn(trouble) : fail(trouble);
+    return headscaleUrl === "" || isAddress(new URL(headscaleUrl).hostname) ? warn(problem) : fail(problem);
   },
 };
 
@@ -150,7 +150,7 @@ function directory(key: "runtimeDir" | "stateDir"): Check {
     if (key === "stateDir" && inMemory)
       return warn({
         found: `${where} is in memory`,
-        why: "A reboot makes this node forget who it is in the tailnet: it needs a valid pre-auth key each time.",
+        why: "A reboot deletes this node's identity in the tailnet: it needs a valid pre-auth key each time.",
         todo: "Set stateDir to a folder on disk.",
       });
     return ok(`${where} is writable`);

@@ -1,5 +1,5 @@
 import { ownerAcceptsRoutes } from "../../../domain/owner/owner-preferences.ts";
-import type { OwnerProblemCode, OwnerWishes } from "../../../domain/owner/owner-problem.ts";
+import type { OwnerProblemCode, OwnerRequirements } from "../../../domain/owner/owner-problem.ts";
 import { ownerHindrance, ownerProblems } from "../../../domain/owner/owner-problem.ts";
 import type { DoctorSettings, OwnerFault, OwnersTailscaled } from "./facts.ts";
 import { type Check, type Checks, fail, type Outcome, ok, warn } from "./finding.ts";
@@ -19,7 +19,7 @@ export const ownerChecks: Checks = {
 
   "owner.version": judged(
     "TOO_OLD",
-    "Before that it tells of changes of the tailnet in another way.",
+    "Before that it reports changes of the tailnet differently.",
     ({ facts }) => ok(`tailscaled ${facts.version}`),
   ),
   "owner.interface": judged(
@@ -101,7 +101,7 @@ export const ownerChecks: Checks = {
     if (ownerAcceptsRoutes(record, preferences)) return ok(`${how}; pods leave the cluster by it, too`);
     return warn({
       found: `${how}, while its owner does not accept routes`,
-      why: "With HeadCNI tailscaled accepts routes, and inside of it a route of somebody else for a part of the Internet wins over the exit node.",
+      why: "With HeadCNI tailscaled accepts routes, and inside of it another machine's route for a part of the Internet wins over the exit node.",
       todo: "See that Headscale's policy approves no such routes; nothing else has to be done.",
     });
   }),
@@ -109,7 +109,7 @@ export const ownerChecks: Checks = {
   "owner.netfilter": withOwner(({ netfilter }) =>
     ok(
       {
-        on: "tailscaled keeps firewall rules; HeadCNI's stand beside them",
+        on: "tailscaled keeps its own firewall rules beside HeadCNI's",
         nodivert: "tailscaled makes chains and leaves the jumps to its owner; HeadCNI needs neither",
         off: "tailscaled keeps no firewall rules; HeadCNI needs none of them",
       }[netfilter],
@@ -121,15 +121,15 @@ export const ownerChecks: Checks = {
     if (bootUnit === "installed") return ok("HeadCNI's rules are loaded before tailscaled starts");
     // Before an install that is as it should be.
     if (bootUnit === "noState") return ok("no unit for the boot yet");
-    const trouble = {
+    const problem = {
       found: "nothing loads HeadCNI's rules at boot",
-      why: "tailscaled goes on accepting routes after a reboot: until the daemon runs, what anybody in the tailnet announces takes this node's traffic.",
+      why: "tailscaled keeps accepting routes after a reboot: until the daemon runs, routes announced by any machine of the tailnet take this node's traffic.",
       todo: "Let headcnictl install or the chart (tailscale.bootUnit) put headcni-guard.service here; without systemd have your init system run headcni --guard before tailscaled, and set tailscale.bootUnit: false.",
     };
-    if (!wanted) return warn(trouble);
+    if (!wanted) return warn(problem);
     return fail({
-      ...trouble,
-      why: `${trouble.why} HeadCNI has it accept routes, which pods need, only then.`,
+      ...problem,
+      why: `${problem.why} HeadCNI has it accept routes, which pods need, only then.`,
     });
   },
 };
@@ -145,29 +145,29 @@ const unseen: Readonly<Record<OwnerFault, { readonly found: string; readonly tod
     todo: `Install Tailscale and ${start}, or set tailscale.socket to where it listens.`,
   },
   NOBODY_LISTENS: {
-    found: "nobody listens on the socket of the node's tailscaled",
+    found: "nothing listens on the socket of the node's tailscaled",
     todo: `It has ended, so ${start}; or set tailscale.socket to where it listens.`,
   },
   FORBIDDEN: {
-    found: "the node's tailscaled may not be asked",
+    found: "the node's tailscaled denies access",
     todo: "Run this as root; in a container see that the socket's folder is mounted and no security policy forbids it.",
   },
   SILENT: {
-    found: "the node's tailscaled takes the question and does not answer",
+    found: "the node's tailscaled accepts the request and does not answer",
     todo: "See its log (journalctl -u tailscaled); restart it if it hangs.",
   },
-  TOO_OLD: { found: "the node's tailscaled is too old: it does not know what is asked", todo: upgrade },
+  TOO_OLD: { found: "the node's tailscaled is too old: it lacks an API that HeadCNI needs", todo: upgrade },
   REFUSED: {
     found: "the node's tailscaled answers with an error",
     todo: "See its log (journalctl -u tailscaled); restart it.",
   },
-  UNREADABLE: { found: "what answers is no tailscaled that HeadCNI can read", todo: upgrade },
+  UNREADABLE: { found: "the answer is not from a tailscaled that HeadCNI supports", todo: upgrade },
   RECORDS_UNREADABLE: {
     found: "what HeadCNI added to the node's tailscaled cannot be told",
     todo: "Repair the file that is named, or remove it and take our prefixes out of `tailscale set --advertise-routes` by hand.",
   },
   OTHER: {
-    found: "the node's tailscaled cannot be looked at",
+    found: "the node's tailscaled cannot be read",
     todo: "See the reason, and tailscaled's log (journalctl -u tailscaled).",
   },
 };
@@ -186,9 +186,9 @@ function judged(
 ): Check {
   return withOwner((owner, settings) => {
     const { facts } = owner;
-    const wishes = wishesOf(owner, settings);
-    const hindrance = ownerHindrance(facts, wishes);
-    const problems = hindrance === undefined ? ownerProblems(facts, wishes) : [hindrance];
+    const required = requirementsOf(owner, settings);
+    const hindrance = ownerHindrance(facts, required);
+    const problems = hindrance === undefined ? ownerProblems(facts, required) : [hindrance];
     const problem = problems.find((one) => one.code === code);
     if (problem !== undefined) return fail({ found: problem.found, why, todo: problem.todo });
     return hindrance === undefined || isJudgedBefore(code, hindrance.code)
@@ -211,10 +211,10 @@ function isJudgedBefore(code: OwnerProblemCode, other: OwnerProblemCode): boolea
   return order.includes(code) && order.indexOf(code) < order.indexOf(other);
 }
 
-function wishesOf(
+function requirementsOf(
   { logsIn, facts }: OwnersTailscaled,
   { headscaleUrl, ownPrefixes, mtu }: DoctorSettings,
-): OwnerWishes {
+): OwnerRequirements {
   // Without a configuration nothing is another server than ours.
   return { controlUrl: headscaleUrl || facts.controlUrl, prefixes: ownPrefixes, mtu, logsIn };
 }

@@ -1,10 +1,12 @@
-import { containsPrefix, parsePrefix, readPrefix } from "../../../domain/addresses/prefix.ts";
+import type { Member } from "../../../domain/headscale-policy/aliases.ts";
+import { cachedMaps } from "../../../domain/headscale-policy/least-policy.ts";
+import type { HeadscalePolicy } from "../../../domain/headscale-policy/policy.ts";
+import { PolicyTextError } from "../../../domain/headscale-policy/policy-text-error.ts";
+import { readPolicy } from "../../../domain/headscale-policy/read-policy.ts";
+import { approves, silentProtocols } from "../../../domain/headscale-policy/what-it-allows.ts";
 import type { DoctorFacts, DoctorSettings } from "./facts.ts";
 import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 import { onceReached } from "./headscale-checks.ts";
-import { isRecord, parsePolicy, textsOf } from "./policy-text.ts";
-
-type Policy = Readonly<Record<string, unknown>>;
 
 /** Headscale's policy: who approves routes, and whether pods may talk. */
 export const policyChecks: Checks = {
@@ -15,34 +17,28 @@ export const policyChecks: Checks = {
     if (policy === "absent")
       return fail({
         found: "Headscale has no policy",
-        why: "With approval: policy nobody approves this node's routes, so no other node can reach its pods.",
-        todo: `headscale policy set -f FILE, with ${example(facts, settings)}`,
+        why: "With approval: policy nothing approves this node's routes, so no other node can reach its pods.",
+        todo: "headscale policy set -f FILE, with what headcnictl policy prints.",
       });
     if (typeof policy === "string") return undefined;
     const names = namesOf(facts, settings);
-    const owners = isRecord(policy["tagOwners"]) ? policy["tagOwners"] : {};
-    const undeclared = names.filter((name) => name.startsWith("tag:") && owners[name] === undefined);
+    const undeclared = names.filter(
+      (name) => name.startsWith("tag:") && policy.tagOwners.every(({ text }) => text !== name),
+    );
     if (undeclared.length > 0)
       return fail({
         found: `the policy's tagOwners lacks ${listed(undeclared)}`,
-        why: "Headscale lets no node have a tag that nobody owns.",
+        why: "Headscale gives no node a tag without an owner.",
         todo: `Add "${undeclared[0]}": [] to tagOwners.`,
       });
     if (settings.approval === "api") return ok("the API key approves routes");
-    const auto = isRecord(policy["autoApprovers"]) ? policy["autoApprovers"]["routes"] : undefined;
-    const routes = isRecord(auto) ? auto : {};
-    const covered = (wanted: string) =>
-      Object.entries(routes).some(
-        ([prefix, who]) =>
-          holds(prefix, wanted) && textsOf(who).some((name) => namesNode(name, names, policy["groups"])),
-      );
     const wanted = settings.ownPrefixes.length > 0 ? settings.ownPrefixes : settings.supernets;
-    const missing = wanted.filter((prefix) => !covered(prefix));
+    const missing = wanted.filter((prefix) => !approves(policy, { names }, prefix));
     if (missing.length > 0)
       return fail({
         found: `the policy's autoApprovers do not approve ${listed(missing)} for ${names.join(", ")}`,
-        why: "The routes of this node would wait for approval for ever, and its pods stay unreachable from others.",
-        todo: `Put into the policy: ${example(facts, settings)}`,
+        why: "The routes of this node would wait forever for approval, and its pods stay unreachable from others.",
+        todo: "Put into the policy what headcnictl policy prints as autoApprovers.",
       });
     return ok(`autoApprovers approve ${wanted.join(" and ")} for ${names.join(", ")}`);
   }),
@@ -57,26 +53,23 @@ export const policyChecks: Checks = {
         "the policy can be read with an API key only",
         `--api-key-file FILE; or see that autoApprovers names ${supernets.join(" and ")} for ${tags.join(", ")}.`,
       );
-    if (policy === "unreadable") return skipped("its policy is no JSON that we can read");
-    const rules = [...rulesOf(policy["acls"]), ...rulesOf(policy["grants"])];
-    if (policy["acls"] === undefined && policy["grants"] === undefined)
-      return ok("no acls: everybody may talk to everybody");
-    const hosts = isRecord(policy["hosts"]) ? policy["hosts"] : {};
-    const blocked = supernets.filter((pods) => !rules.some((rule) => letsTalk(rule, pods, hosts)));
+    if (policy === "unreadable") return skipped("its policy is no JSON, or no policy, that we can read");
+    if (policy.rules === undefined) return ok("no acls: everybody may talk to everybody");
+    const blocked = supernets.filter((pods) => silentProtocols(policy, pods).length > 0);
     if (blocked.length === 0) return ok(`a rule lets ${supernets.join(" and ")} talk to itself`);
     return fail({
       found: `no rule of the policy lets all of ${blocked.join(" and ")} talk to itself on all ports`,
-      why: "Packets keep their pods' addresses in the tailnet; tags and autogroups stand for nodes' addresses, not for pods.",
-      todo: `Add {"action":"accept","src":["${blocked[0]}"],"dst":["${blocked[0]}:*"]} to acls.`,
+      why: "Packets keep their pods' addresses in the tailnet; tags and autogroups mean nodes' addresses, not pods'.",
+      todo: `Add {"src":["${blocked[0]}"],"dst":["${blocked[0]}"],"ip":["*"]} to grants; headcnictl policy check looks closer.`,
     });
   }),
 
   "headscale.cachedMaps": onceReached((facts) => {
     const policy = policyOf(facts);
     if (policy === "hidden" || policy === "unreadable") return undefined;
-    const entries = policy === "absent" ? [] : rulesOf(policy["nodeAttrs"]);
-    const attrs = entries.flatMap((entry) => textsOf(entry["attr"]));
-    if (attrs.includes("cache-network-maps")) return ok("nodes keep the network map on disk");
+    const entries = policy === "absent" ? [] : policy.nodeAttrs;
+    if (entries.some(({ attributes }) => attributes.some(({ text }) => text === cachedMaps)))
+      return ok("nodes keep the network map on disk");
     return warn({
       found: "the policy does not give nodes the attribute cache-network-maps",
       why: "A node that reboots while Headscale is down has no pod network until Headscale is back.",
@@ -86,62 +79,25 @@ export const policyChecks: Checks = {
 };
 
 /** `hidden`: only an API key shows it. */
-function policyOf({ headscale: { admin } }: DoctorFacts): Policy | "absent" | "hidden" | "unreadable" {
+function policyOf({
+  headscale: { admin },
+}: DoctorFacts): HeadscalePolicy | "absent" | "hidden" | "unreadable" {
   const stored = "unknown" in admin ? admin : admin.value.policy;
   if ("unknown" in stored) return "hidden";
-  return stored.value === "" ? "absent" : (parsePolicy(stored.value) ?? "unreadable");
+  if (stored.value === "") return "absent";
+  try {
+    return readPolicy(stored.value);
+  } catch (error) {
+    if (error instanceof PolicyTextError) return "unreadable";
+    throw error;
+  }
 }
 
 /** Whom the policy knows this node as: the tags that it asks for, or, in its owner's tailscaled, those it has, or its user. */
-function namesOf({ owner }: DoctorFacts, { tags }: DoctorSettings): readonly string[] {
+function namesOf({ owner }: DoctorFacts, { tags }: DoctorSettings): Member["names"] {
   const { tags: given, user } =
     owner !== undefined && "value" in owner ? owner.value.identity : { tags: [], user: "" };
   if (given.length > 0) return given;
   // Headscale's policy writes a user without a domain as "alice@".
   return user === "" ? tags : [user.includes("@") ? user : `${user}@`];
-}
-
-/** Whether a name in the policy stands for the node. */
-function namesNode(name: string, names: readonly string[], groups: unknown): boolean {
-  if (names.includes(name)) return true;
-  if (names.every((one) => one.startsWith("tag:"))) return false;
-  if (name === "autogroup:member") return true;
-  return isRecord(groups) && textsOf(groups[name]).some((one) => names.includes(one));
-}
-
-function example(facts: DoctorFacts, settings: DoctorSettings): string {
-  const [name = "tag:k8s-node"] = namesOf(facts, settings);
-  const routes = settings.supernets.map((prefix) => `"${prefix}":["${name}"]`).join(",");
-  const owners = name.startsWith("tag:") ? `"tagOwners":{"${name}":[]},` : "";
-  return `{${owners}"autoApprovers":{"routes":{${routes}}}}`;
-}
-
-function rulesOf(value: unknown): readonly Policy[] {
-  return Array.isArray(value) ? value.filter(isRecord) : [];
-}
-
-function letsTalk(rule: Policy, pods: string, hosts: Policy): boolean {
-  // An acl has an action and ports in its destinations; a grant has ports in `ip`.
-  const isAcl = rule["action"] !== undefined;
-  if (isAcl && rule["action"] !== "accept") return false;
-  const proto = rule["proto"];
-  if (isAcl && proto !== undefined && proto !== "") return false;
-  if (!isAcl && !textsOf(rule["ip"]).some((ports) => ports === "*" || ports === "*:*")) return false;
-  const stands = (name: string) => {
-    const resolved = typeof hosts[name] === "string" ? String(hosts[name]) : name;
-    return resolved === "*" || resolved === "autogroup:danger-all" || holds(resolved, pods);
-  };
-  const source = textsOf(rule["src"]).some(stands);
-  const destination = textsOf(rule["dst"]).some((text) => {
-    if (!isAcl) return stands(text);
-    const colon = text.lastIndexOf(":");
-    return text.slice(colon + 1) === "*" && stands(text.slice(0, colon).replace(/^\[(.*)\]$/, "$1"));
-  });
-  return source && destination;
-}
-
-/** Whether the prefix in the policy holds the wanted one; anything that is no prefix does not. */
-function holds(text: string, wanted: string): boolean {
-  const prefix = readPrefix(text);
-  return prefix !== undefined && containsPrefix(prefix, parsePrefix(wanted));
 }

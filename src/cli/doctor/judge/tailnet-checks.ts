@@ -1,4 +1,4 @@
-import { wireGuardOverhead } from "../../../domain/guard/guard-wishes.ts";
+import { wireGuardOverhead } from "../../../domain/guard/desired-state.ts";
 import { tailnetLink } from "../../../domain/kernel/kernel-constants.ts";
 import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 
@@ -15,14 +15,14 @@ export const tailnetChecks: Checks = {
           });
     const { serving, state, reason } = daemon.value;
     if (serving && state === "proven") return ok("the daemon serves, and this node's routes are proven");
-    const trouble = {
+    const problem = {
       found: serving
         ? `the daemon serves, but is ${state}${reason === "" ? "" : `: ${reason}`}`
         : `the daemon does not serve: ${reason || state}`,
       why: serving ? "Pods of other nodes may not reach this node's pods." : "New pods wait on this node.",
       todo: "See headcnictl status; connect-test says which part of the way fails.",
     };
-    return serving ? warn(trouble) : fail(trouble);
+    return serving ? warn(problem) : fail(problem);
   },
 
   "tailnet.login"({ daemon, tailnet, headscale }, { ownerSocket }) {
@@ -35,20 +35,20 @@ export const tailnetChecks: Checks = {
         : fail({
             found: `HeadCNI's tailscaled does not answer: ${tailnet.unknown}`,
             why: "It carries everything between this node's pods and other nodes.",
-            todo: "The daemon starts it again; if it does not come back, see its log: tailscaled.log in runtimeDir, or that of headcni-wire.",
+            todo: "headcni-wire restarts it; if it does not recover, see its log: tailscaled.log in runtimeDir, or that of headcni-wire.",
           });
     const { backendState, online, hostname } = tailnet.value;
     if (backendState === "Running" && online) return ok(`in the tailnet as ${hostname}`);
     if (backendState === "Running" && headscale.unreachable === undefined)
       return warn({
         found: `on its last network map as ${hostname}: Headscale answers, but this node is not connected to it`,
-        why: "If that lasts, Headscale does not know this node any more: it was deleted there, or Headscale lost its database. Present paths go on working as far as other nodes still know this one.",
+        why: "If that lasts, Headscale no longer knows this node: it was deleted there, or Headscale lost its database. Existing paths keep working as far as other nodes still know this one.",
         todo: "If the daemon's finding says so: headscale preauthkeys create, and put the key in headscale.authKeyFile of all nodes.",
       });
     if (backendState === "Running")
       return warn({
         found: `in the tailnet as ${hostname}, but without a connection to Headscale`,
-        why: "Present paths go on working; changes of other nodes do not arrive, and others see this node as offline.",
+        why: "Existing paths keep working; changes of other nodes do not arrive, and others see this node as offline.",
         todo: "See the findings about Headscale.",
       });
     return fail({
@@ -102,7 +102,7 @@ export const tailnetChecks: Checks = {
     if (away.length === 0) return ok(`${peers.length} other ${peers.length === 1 ? "node" : "nodes"}`);
     return warn({
       found: `offline: ${listed(away)}`,
-      why: "Pods there are out of reach of those here, or the node lost only Headscale.",
+      why: "Pods there cannot be reached from here, or the node lost only Headscale.",
       todo: "See what those nodes say; delete nodes that are gone for good (headscale nodes delete).",
     });
   },

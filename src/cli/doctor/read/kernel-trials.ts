@@ -4,8 +4,8 @@ import { openKernel } from "../../../adapters/netlink/open-kernel.ts";
 import { openFirewall } from "../../../adapters/nftables/open-firewall.ts";
 import { planAttachment } from "../../../domain/attachment/pod-network-plan.ts";
 import { toFailure } from "../../../domain/failure.ts";
+import { desiredNodeState, desiredTailnetState } from "../../../domain/guard/desired-state.ts";
 import type { NamespaceGuard } from "../../../domain/guard/guard-settings.ts";
-import { nodeWishes, tailnetWishes } from "../../../domain/guard/guard-wishes.ts";
 import { nodeTable } from "../../../domain/nftables/nft-node-table.ts";
 import { loadTable } from "../../../domain/nftables/nft-table.ts";
 import { tailnetTable } from "../../../domain/nftables/nft-tailnet-table.ts";
@@ -56,11 +56,11 @@ export async function tryKernel(
       await state.openNamespace("tailnet", paths.tailnet);
       await state.apply(
         "node",
-        nodeWishes(settings, true).map(({ operation }) => operation),
+        desiredNodeState(settings, true).map(({ operation }) => operation),
       );
       await state.apply(
         "tailnet",
-        tailnetWishes(settings).map(({ operation }) => operation),
+        desiredTailnetState(settings).map(({ operation }) => operation),
       );
     },
     attachment: async () => {

@@ -55,7 +55,7 @@ export async function readDoctorFacts(
   const { ownerProfiles } = options.paths;
   const links = "value" in node.snapshot ? linksOf(node.snapshot.value) : [];
   const bootUnit = await readBootUnit(options.paths);
-  // What was never there before an install is no trouble.
+  // What was never there before an install is no problem.
   const guardedAtBoot = !settings.bootUnit || bootUnit !== "absent";
   const owner =
     ownerSocket === ""

@@ -4,6 +4,7 @@ import { Agent, request } from "undici";
 import * as z from "zod";
 import { answers } from "../../../adapters/headscale/answers.ts";
 import { HeadscaleRequestError } from "../../../adapters/headscale/headscale-error.ts";
+import { readStoredPolicy } from "../../../adapters/headscale/stored-policy.ts";
 import { createTransport, type Transport } from "../../../adapters/headscale/transport.ts";
 import { goList } from "../../../adapters/json/go-list.ts";
 import { toFailure } from "../../../domain/failure.ts";
@@ -102,7 +103,9 @@ function versionIn({ status, text }: { readonly status: number; readonly text: s
 
 function skewIn(date: string | string[] | undefined): Fact<number> {
   const server = Date.parse(String(date ?? ""));
-  return Number.isNaN(server) ? { unknown: "it tells no time" } : { value: (server - Date.now()) / 1000 };
+  return Number.isNaN(server)
+    ? { unknown: "its answer has no Date header" }
+    : { value: (server - Date.now()) / 1000 };
 }
 
 function publicPart(read: ReturnType<KeyReader>): Fact<string> {
@@ -114,7 +117,6 @@ function publicPart(read: ReturnType<KeyReader>): Fact<string> {
   return { unknown: "the pre-auth key is none of Headscale's present kind (hskey-auth-...)" };
 }
 
-const policyAnswer = z.object({ policy: z.string().default("") });
 const authKeysAnswer = z.object({
   preAuthKeys: z.array(
     z.object({
@@ -141,7 +143,7 @@ async function readAdmin(
     const { preAuthKeys } = await get("preauthkey", authKeysAnswer);
     return {
       value: {
-        policy: await readPolicy(() => get("policy", policyAnswer)),
+        policy: await factOf(() => readStoredPolicy(transport, apiKey.key, signal)),
         nodes: nodes.map(({ id, name, online, availableRoutes, approvedRoutes }) => ({
           id,
           name,
@@ -158,18 +160,9 @@ async function readAdmin(
       },
     };
   } catch (error) {
-    const refused = error instanceof HeadscaleRequestError && error.detail.code === "UNAUTHORIZED";
-    return { unknown: refused ? "Headscale refuses the API key" : toFailure(error).message };
-  }
-}
-
-async function readPolicy(get: () => Promise<{ readonly policy: string }>): Promise<Fact<string>> {
-  try {
-    return { value: (await get()).policy };
-  } catch (error) {
-    // Headscale answers a policy that was never set as an internal error (500): only its text tells.
-    const none =
-      error instanceof HeadscaleRequestError && "text" in error.detail && /not found/.test(error.detail.text);
-    return none ? { value: "" } : { unknown: toFailure(error).message };
+    const code = error instanceof HeadscaleRequestError ? error.detail.code : undefined;
+    const { message } = toFailure(error);
+    if (code === "UNAUTHORIZED") return { unknown: "Headscale refuses the API key" };
+    return { unknown: code === "FORBIDDEN" ? `the API key lacks a right: ${message}` : message };
   }
 }

@@ -32,7 +32,7 @@ judgeCases([
     "headscale.reachable",
     "fail",
     headscale({ unreachable: "ECONNREFUSED" }),
-    "nobody listens",
+    "nothing listens",
   ],
   [
     "an expired certificate",
@@ -42,7 +42,7 @@ judgeCases([
     "expired",
   ],
   [
-    "an admin key in clear",
+    "an unencrypted admin key",
     "headscale.tls",
     "warn",
     healthy,
@@ -183,7 +183,7 @@ judgeCases([
     "tailnet.announcements",
     "ok",
     tailnet({ peers: [{ id: "4", name: "exit", online: true, routes: ["0.0.0.0/0"] }] }),
-    "nobody else",
+    "no other machine",
   ],
   ["a dead daemon", "tailnet.daemon", "fail", { ...healthy, daemon: { unknown: "no socket" } }, "no socket"],
   [

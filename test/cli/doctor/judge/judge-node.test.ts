@@ -248,7 +248,7 @@ judgeCases([
   ["kube-proxy in mode ipvs", "firewall.services", "warn", firewall([], [], [], "ipvs"), "IPVS"],
   ["no kube-proxy", "firewall.services", "warn", firewall([], [], [], "none"), "nothing in netfilter"],
   ["kube-proxy in another mode", "firewall.services", "ok", healthy, "netfilter translates"],
-  ["a closed underlay", "firewall.underlay", "ok", healthy, "nobody outside"],
+  ["a closed underlay", "firewall.underlay", "ok", healthy, "nothing outside"],
   [
     "senders on the underlay",
     "firewall.underlay",

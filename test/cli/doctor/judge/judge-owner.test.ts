@@ -7,7 +7,7 @@ import type {
 } from "../../../../src/cli/doctor/judge/facts.ts";
 import { judge } from "../../../../src/cli/doctor/judge/judge.ts";
 import type { OwnerFacts } from "../../../../src/domain/owner/owner-facts.ts";
-import { facts as logged } from "../../../support/owner-desk.ts";
+import { facts as logged } from "../../../support/owner-harness.ts";
 import { type Case, judgeCases, notInstalled } from "./changed-facts.ts";
 import { settings as daemonSettings, healthy, link, route } from "./sample-facts.ts";
 
@@ -66,14 +66,20 @@ describe("what is wrong with the owner's tailscaled has its own finding", () => 
     (
       [
         ["no socket", "owner.socket", "fail", unseen("NO_SOCKET"), "there is no socket"],
-        ["nobody listens", "owner.socket", "fail", unseen("NOBODY_LISTENS"), "nobody listens"],
-        ["no right to ask", "owner.socket", "fail", unseen("FORBIDDEN"), "may not be asked"],
+        ["nothing listens", "owner.socket", "fail", unseen("NOBODY_LISTENS"), "nothing listens"],
+        ["no right to ask", "owner.socket", "fail", unseen("FORBIDDEN"), "denies access"],
         ["no answer", "owner.socket", "fail", unseen("SILENT"), "does not answer: its words"],
         ["an API of long ago", "owner.socket", "fail", unseen("TOO_OLD"), "too old"],
         ["an error", "owner.socket", "fail", unseen("REFUSED"), "answers with an error"],
-        ["another program", "owner.socket", "fail", unseen("UNREADABLE"), "no tailscaled that HeadCNI"],
+        [
+          "another program",
+          "owner.socket",
+          "fail",
+          unseen("UNREADABLE"),
+          "not from a tailscaled that HeadCNI",
+        ],
         ["bad records", "owner.socket", "fail", unseen("RECORDS_UNREADABLE"), "what HeadCNI added"],
-        ["anything else", "owner.socket", "fail", unseen("OTHER"), "cannot be looked at: its words"],
+        ["anything else", "owner.socket", "fail", unseen("OTHER"), "cannot be read: its words"],
         ["too old", "owner.version", "fail", owner({ version: "1.98.4" }), "1.98.4"],
         ["userspace networking", "owner.interface", "fail", owner({ tun: false }), "no interface"],
         [
@@ -205,7 +211,7 @@ test("what our own tailscaled would need is not asked for", () => {
   expect(judge(healthy, daemonSettings).filter(({ group }) => group === "owner")).toEqual([]);
 });
 
-test("what hides behind a worse trouble is told once that is gone", () => {
+test("what hides behind a worse problem is told once that is gone", () => {
   const ids = judge(owner({ tun: false, shieldsUp: true }), { ...daemonSettings, ...host })
     .filter(({ group }) => group === "owner")
     .map(({ id }) => id);

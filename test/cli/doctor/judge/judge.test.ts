@@ -68,7 +68,7 @@ describe("the Node's address in the tailnet", () => {
 
   test.each([
     ["ok", having("10.244.1.1", ""), {}, "10.244.1.1"],
-    ["fail", having("192.0.2.7", "192.0.2.7"), {}, "192.0.2.7 over 10.244.1.1"],
+    ["fail", having("192.0.2.7", "192.0.2.7"), {}, "192.0.2.7 instead of 10.244.1.1"],
     ["warn", having("192.0.2.7", null), {}, "192.0.2.7, not yet 10.244.1.1"],
     ["skipped", having("192.0.2.7", null), away, "the daemon does not run"],
     ["skipped", { ownAddressing: { unknown: "FORBIDDEN" } }, {}, "FORBIDDEN"],

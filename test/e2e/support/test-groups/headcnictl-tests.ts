@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import type { WireFrame } from "../../../../src/observe/inspector/wire.ts";
+import type { FeedFrame } from "../../../../src/observe/inspector/feed-messages.ts";
 import { provideCtl } from "../../../lab/build/tools.ts";
 import { clusterOf } from "../../../lab/kubernetes/cluster.ts";
 import { applyObjects, kubectl } from "../../../lab/kubernetes/control-plane/kubectl.ts";
@@ -102,9 +102,9 @@ export function headcnictlTests(lab: () => Lab): void {
   }
 
   /** The frames of a stream of events, as far as they have come. */
-  function framesOf(text: string): readonly WireFrame[] {
+  function framesOf(text: string): readonly FeedFrame[] {
     const whole = text.slice(0, text.lastIndexOf("\n\n") + 1);
-    return [...whole.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as WireFrame);
+    return [...whole.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as FeedFrame);
   }
 
   test("inspect leads to another node's page and passes its events on as they happen", async () => {

@@ -4,6 +4,7 @@ import { rulesText } from "../../../../deploy/alerts/rules-file.ts";
 import { ensurePackages } from "../../../lab/build/debian-packages.ts";
 import { daemonGet } from "../../../lab/headcni/daemon-pages.ts";
 import type { Lab, LabNode } from "../../../lab/lab-types.ts";
+import { tailOf } from "../../../lab/processes/log-tail.ts";
 import { startProcess } from "../../../lab/processes/processes.ts";
 import { waitUntil } from "../../../lab/wait-until.ts";
 
@@ -21,26 +22,39 @@ const askMs = 250;
 /** By how much shorter an alert's condition holds before it fires here; when each fires, promtool tests (test/deploy/alerts). */
 const speed = 60;
 
+/** What Prometheus is told, where it is not the rules and the daemon of one node. */
+interface Told {
+  readonly rules?: string;
+  readonly scrape?: Readonly<Record<string, unknown>>;
+  /** Another one than Debian's. */
+  readonly program?: string;
+}
+
 /** Starts Debian's Prometheus in a node's namespace, where it scrapes the daemon's loopback page every second. The lab ends it. */
-export async function startPrometheus(lab: Lab, node: LabNode): Promise<void> {
+export async function startPrometheus(lab: Lab, node: LabNode, told: Told = {}): Promise<void> {
   await ensurePackages((line) => console.error(line), { prometheus: "prometheus", promtool: "prometheus" });
   const folder = join(lab.folder, "prometheus");
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "rules.yaml"), rulesText(speed));
   const { host } = new URL(node.metricsUrl);
+  const {
+    program = "prometheus",
+    rules = rulesText(speed),
+    scrape = { static_configs: [{ targets: [host] }] },
+  } = told;
+  await writeFile(join(folder, "rules.yaml"), rules);
   await writeFile(
     join(folder, "prometheus.yaml"),
     JSON.stringify({
       global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
       rule_files: [join(folder, "rules.yaml")],
-      scrape_configs: [{ job_name: "headcni", static_configs: [{ targets: [host] }] }],
+      scrape_configs: [{ job_name: "headcni", ...scrape }],
     }),
   );
   await startProcess(lab.processFolder, {
     name: "prometheus",
     netns: node.netns,
     command: [
-      "prometheus",
+      program,
       `--config.file=${join(folder, "prometheus.yaml")}`,
       `--storage.tsdb.path=${join(folder, "data")}`,
       `--web.listen-address=127.0.0.1:${port}`,
@@ -65,6 +79,7 @@ export async function startPrometheus(lab: Lab, node: LabNode): Promise<void> {
       what: "Prometheus answers",
       timeoutMs: 60_000,
       everyMs: askMs,
+      explain: () => tailOf(join(folder, "log")),
     },
   );
 }
@@ -86,6 +101,18 @@ function apiSocket(node: LabNode): string {
 async function ask<Data>(node: LabNode, path: string): Promise<Data> {
   const { body } = await daemonGet({ ...node, httpSocket: apiSocket(node) }, `/api/v1/${path}`);
   return (JSON.parse(body) as { readonly data: Data }).data;
+}
+
+/** How Prometheus reads its targets: the page, what is told of it, and why not. */
+export async function prometheusTargets(node: LabNode) {
+  interface Target {
+    readonly scrapeUrl: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly health: "up" | "down" | "unknown";
+    readonly lastError: string;
+  }
+  return (await ask<{ readonly activeTargets: readonly Target[] }>(node, "targets?state=active"))
+    .activeTargets;
 }
 
 /** What fires now. */

@@ -10,6 +10,7 @@ const pages = [
   "/debug/status",
   "/debug/logs",
   "/debug/trace",
+  "/debug/recording",
   "/debug/pprof/",
   "/debug/pprof/heap?seconds=1",
   "/inspect",

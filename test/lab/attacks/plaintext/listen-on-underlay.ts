@@ -17,7 +17,7 @@ const probeIntervalMs = 10;
 /** How long a fault is listened to: some hundred packets. */
 const listenMs = 1_000;
 
-/** Something that breaks the way of pods' packets, and mends it. */
+/** Something that breaks the way of pods' packets, and repairs it. */
 interface Fault {
   readonly what: string;
   readonly make: (scene: Scene) => Promise<void>;
