@@ -107,7 +107,7 @@ test("a table of NetworkPolicies goes where none are enforced any more, and stay
   }));
   const changes = [{ tool: "nft", document: removeTable("headcni_policy") }];
   expect(broken(seen)).toEqual([
-    { invariant: "node.leftovers", mends: [{ kind: "firewall", namespace: "node", changes }] },
+    { invariant: "node.leftovers", repairs: [{ kind: "firewall", namespace: "node", changes }] },
   ]);
   expect(findBroken({ ...settings, networkPolicies: true }, seen)).toEqual([]);
 });
