@@ -20,6 +20,9 @@ import { podMachine } from "./pod/pod-machine.ts";
 import { podReportsMachine } from "./pod-watch/pod-reports-machine.ts";
 import { podWatchMachine } from "./pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "./pods/pods-machine.ts";
+import { policyFlowsMachine } from "./policy/policy-flows-machine.ts";
+import { policyMachine } from "./policy/policy-machine.ts";
+import { policyMemoryMachine } from "./policy/policy-memory-machine.ts";
 import { readinessMachine } from "./readiness/readiness-machine.ts";
 import { requestMachine } from "./request/request-machine.ts";
 import { ownRouteMachine } from "./route/own-route-machine.ts";
@@ -69,6 +72,9 @@ export const allMachines: readonly AnyStateMachine[] = [
   nodeListMachine,
   serviceCidrsMachine,
   serviceProxyMachine,
+  policyMachine,
+  policyMemoryMachine,
+  policyFlowsMachine,
   metricsPageMachine,
   podWatchMachine,
   podReportsMachine,

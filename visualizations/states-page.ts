@@ -39,6 +39,10 @@ const purposes: Readonly<Record<string, string>> = {
   metricsPage: "Serves metrics to pods and other nodes by the pod network, where that is wanted.",
   serviceCidrs:
     "The ServiceCIDR objects of the cluster, kept in the state directory: what the guard keeps from leaving unencrypted.",
+  policy:
+    "NetworkPolicies of the cluster: what this node's pods may send and be sent, in force before their first packet.",
+  policyMemory: "Its child that keeps what policies follow from in the state directory.",
+  policyFlows: "Its child that ends the flows which policies forbid now.",
   nodeCondition: "Keeps the Node's NetworkUnavailable condition true.",
   nodeIdentity: "Keeps the Node's word of which tailnet node this is, and of where its metrics are.",
   nodeAddress: "Keeps this node's tailnet address as its Node's InternalIP, where that is wanted.",

@@ -178,6 +178,25 @@ export const stateAlerts: readonly StateAlert[] = [
     states: { config: ["following.validating", "following.applying", "backingOff"] },
   },
   {
+    alert: "HeadcniPoliciesNotEnforced",
+    severity: "critical",
+    matter: "changes of NetworkPolicies do not take effect, and new pods wait",
+    states: {
+      policy: [
+        "working.table.awaiting",
+        "working.table.unheard",
+        "working.table.enforcing",
+        "working.table.backingOff",
+      ],
+    },
+  },
+  {
+    alert: "HeadcniPolicyRefused",
+    severity: "warning",
+    matter: "a NetworkPolicy is not enforced as it is written",
+    states: { policy: ["working.objects.refused"] },
+  },
+  {
     alert: "HeadcniApiServerUnreachable",
     severity: "warning",
     matter: "the Kubernetes API server does not answer; running pods keep working",
@@ -186,6 +205,7 @@ export const stateAlerts: readonly StateAlert[] = [
       ownNode: ["working.holding.unconfirmed"],
       clusterNodes: ["working.unknown"],
       nodeCondition: ["doubting", "setting", "backingOff"],
+      policy: ["working.knowledge.unknown", "working.knowledge.stale"],
       podWatch: ["working.pods.unknown", "working.pods.stale"],
       podReports: ["posting", "backingOff"],
     },

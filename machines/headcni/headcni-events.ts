@@ -10,6 +10,7 @@ import type { HealthEvent } from "../health/health-events.ts";
 import type { OwnNodeEvent, OwnNodeInput, OwnNodeReport } from "../own-node/own-node-events.ts";
 import type { PodWatchEvent, PodWatchInput } from "../pod-watch/pod-watch-events.ts";
 import type { PodsCall, PodsCommand, PodsReport, PodsSettings } from "../pods/pods-events.ts";
+import type { PolicyEvent, PolicyInput } from "../policy/policy-events.ts";
 import type { ReadinessEvent, ReadinessSettings } from "../readiness/readiness-events.ts";
 import type { RoutesEvent, RoutesInput } from "../routes/routes-events.ts";
 import type { ServiceCidrsInput, ServiceCidrsReport } from "../service-cidrs/service-cidrs-machine.ts";
@@ -45,6 +46,8 @@ export interface HeadcniSettings {
     readonly node: Omit<OwnNodeInput, "health" | "pods" | "parent">;
     readonly podWatch: Omit<PodWatchInput, "pods">;
     readonly serviceCidrs: Omit<ServiceCidrsInput, "parent">;
+    /** Null where nothing enforces NetworkPolicies. */
+    readonly policy: PolicyInput | null;
   } | null;
 }
 
@@ -77,6 +80,7 @@ export interface HeadcniContext {
   readonly headscale: Recipient<HeadscaleEvent>;
   readonly node: Recipient<OwnNodeEvent> | null;
   readonly podWatch: Recipient<PodWatchEvent> | null;
+  readonly policy: Recipient<PolicyEvent> | null;
   /** All that stands on the node's pod CIDRs: null until they are known. */
   readonly guard: Recipient<GuardEvent> | null;
   readonly routes: Recipient<RoutesEvent> | null;

@@ -18,7 +18,9 @@ export const headcniMachine = headcniSetup.createMachine({
         provenBefore: readiness.provenPrefixes.length > 0,
       },
     });
-    const pods = spawn("pods", { id: "pods", input: { settings: settings.pods, parent: self } });
+    const policy =
+      kubernetes?.policy == null ? null : spawn("policy", { id: "policy", input: kubernetes.policy });
+    const pods = spawn("pods", { id: "pods", input: { settings: settings.pods, policy, parent: self } });
     const cni = spawn("cni", { id: "cni", input: { pods, health, parent: self } });
     spawn("config", { id: "config", input: { parent: self } });
     const headscale = spawn("headscale", { id: "headscale", input: settings.headscale });
@@ -40,6 +42,7 @@ export const headcniMachine = headcniSetup.createMachine({
         kubernetes &&
         spawn("ownNode", { id: "ownNode", input: { ...kubernetes.node, health, pods, parent: self } }),
       podWatch: kubernetes && spawn("podWatch", { id: "podWatch", input: { ...kubernetes.podWatch, pods } }),
+      policy,
       health,
       pods,
       cni,
@@ -78,6 +81,7 @@ export const headcniMachine = headcniSetup.createMachine({
     "pods.recovered": {
       actions: [
         "noteRecovered",
+        { type: "forwardToPolicy", params: ({ event }) => event },
         {
           type: "forwardAttachments",
           params: ({ event: { count } }) => ({ type: "attachments.changed", added: [], removed: [], count }),
@@ -88,7 +92,12 @@ export const headcniMachine = headcniSetup.createMachine({
     "call.refused": { actions: { type: "forwardRefusal", params: ({ event }) => event } },
     "allowlist.inForce": { actions: "noteEnclosed" },
     "guard.*": { actions: { type: "noteGuarded", params: ({ event }) => event.type === "guard.held" } },
-    "nodes.changed": { actions: { type: "keepBound", params: ({ event }) => event } },
+    "nodes.changed": {
+      actions: [
+        { type: "keepBound", params: ({ event }) => event },
+        { type: "forwardToPolicy", params: ({ event }) => event },
+      ],
+    },
     "services.changed": { actions: { type: "keepServices", params: ({ event }) => event } },
     "node.moved": {
       target: ".failed",

@@ -17,6 +17,8 @@ import { ownNodeMachine } from "../own-node/own-node-machine.ts";
 import { ownerMachine } from "../owner/owner-machine.ts";
 import { podWatchMachine } from "../pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../pods/pods-machine.ts";
+import type { PolicyEvent } from "../policy/policy-events.ts";
+import { policyMachine } from "../policy/policy-machine.ts";
 import { readinessMachine } from "../readiness/readiness-machine.ts";
 import { routesMachine } from "../routes/routes-machine.ts";
 import { type ServiceCidrsReport, serviceCidrsMachine } from "../service-cidrs/service-cidrs-machine.ts";
@@ -50,6 +52,7 @@ export const headcniSetup = setup({
       tailscaled: "tailscaled";
       owner: "owner";
       pods: "pods";
+      policy: "policy";
       ownNode: "ownNode";
       metricsPage: "metricsPage";
     };
@@ -69,6 +72,7 @@ export const headcniSetup = setup({
     clusterNodes: clusterNodesMachine,
     podWatch: podWatchMachine,
     pods: podsMachine,
+    policy: policyMachine,
     readiness: readinessMachine,
     routes: routesMachine,
     serviceCidrs: serviceCidrsMachine,
@@ -145,6 +149,14 @@ export const headcniSetup = setup({
       ({ context: { node, podWatch }, enqueue }, changed: AttachmentsChanged) => {
         if (node !== null) enqueue.sendTo(node, changed);
         if (podWatch !== null) enqueue.sendTo(podWatch, changed);
+      },
+    ),
+    forwardToPolicy: enqueueActions(
+      (
+        { context: { policy }, enqueue },
+        news: Extract<PolicyEvent, { readonly type: "pods.recovered" | "nodes.changed" }>,
+      ) => {
+        if (policy !== null) enqueue.sendTo(policy, news);
       },
     ),
     forwardRefusal: enqueueActions(

@@ -1,6 +1,7 @@
 import type { AttachmentPlan, Mismatch } from "../../src/domain/attachment/attachment.ts";
 import type { CniFailure, CniRequest, CniResult } from "../../src/protocol/cni-protocol.ts";
 import type { LinkGone, LinksEvent } from "../links/links-machine.ts";
+import type { PoliciesInForce, PolicyCall } from "../policy/policy-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 
 /** A call that wants an answer: `atMs` is the time it came in, ms since the epoch. */
@@ -40,6 +41,8 @@ export interface PodInput {
   readonly registry: Recipient<AttachmentReport>;
   /** Deletes the link that the pod leaves. */
   readonly links: Recipient<LinksEvent>;
+  /** What enforces NetworkPolicies; null where nothing does. */
+  readonly policy: Recipient<PolicyCall> | null;
 }
 
 /** What the registry tells a pod. */
@@ -65,4 +68,4 @@ export interface Detached {
   readonly atMs: number;
 }
 
-export type PodEvent = PodCommand | LinkGone;
+export type PodEvent = PodCommand | LinkGone | PoliciesInForce;

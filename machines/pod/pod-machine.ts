@@ -1,3 +1,4 @@
+import { not } from "xstate";
 import { toFailure } from "../../src/domain/failure.ts";
 import { keepError } from "../support/keep-failure.ts";
 import { mayLast, stuckAfter } from "../support/state-limit.ts";
@@ -30,10 +31,26 @@ export const podMachine = podSetup.createMachine({
   states: {
     deciding: {
       always: [
-        { guard: "startsAttached", target: "attached" },
+        { guard: "startsAttached", target: "attached", actions: "wantPolicies" },
         { guard: "startsDetaching", target: "detaching" },
-        { target: "attaching" },
+        { target: "enforcing" },
       ],
+    },
+    // Before its first packet, and before its link.
+    enforcing: {
+      meta: stuckAfter(limits.enforce, "the pod's network policies are not in force: see the machine policy"),
+      entry: "wantPolicies",
+      always: [
+        { guard: not("isWanted"), target: "detaching" },
+        { guard: "isUnjudged", target: "attaching" },
+      ],
+      on: { "policies.inForce": "attaching" },
+      after: {
+        enforce: {
+          target: "detaching",
+          actions: { type: "keepFailure", params: timeout("enforcing its network policies", limits.enforce) },
+        },
+      },
     },
     attaching: {
       meta: stuckAfter(limits.attach, "the kernel worker does not answer an ADD"),
@@ -151,14 +168,14 @@ export const podMachine = podSetup.createMachine({
     },
     idle: {
       meta: stuckAfter(limits.idle, "the registry neither releases a pod nor assigns it addresses"),
-      entry: "reportIdle",
+      entry: ["releasePolicies", "reportIdle"],
       always: { guard: "checkIsNext", actions: "answerNotAttached" },
       on: {
         "pod.detachWanted": { actions: [overtaking, "answerDetached"] },
         "pod.planned": [
           {
             guard: { type: "isNext", params: ({ event }) => event },
-            target: "attaching",
+            target: "enforcing",
             actions: ["tellStarted", { type: "takePlan", params: ({ event }) => event }],
           },
           // Its ADD ended meanwhile: the addresses go back.

@@ -32,6 +32,7 @@ export interface PodContext extends PodInput, Calls {
 
 /** Ends of what may hang, in ms; each is also the limit in the state's meta. */
 export const podLimits = {
+  enforce: 8_000,
   attach: 12_000,
   check: 5_000,
   detach: 10_000,
@@ -72,6 +73,8 @@ export const podSetup = setup({
   },
   guards: {
     startsAttached: ({ context }) => context.start === "attached",
+    /** No policy says anything about it: nobody enforces any, or it is none of Kubernetes' pods. */
+    isUnjudged: ({ context }) => context.policy === null || context.plan.podUid === "",
     startsDetaching: ({ context }) => context.start === "detach",
     failed: ({ context }) => context.failure !== null,
     hasCalls: ({ context }) => context.queue.length > 0,
@@ -139,6 +142,22 @@ export const podSetup = setup({
       ({ context }) => context.links,
       ({ self }) => ({ type: "link.left", replyTo: self }),
     ),
+    wantPolicies: enqueueActions(({ context, enqueue, self }) => {
+      const { policy, plan, call } = context;
+      if (policy === null || plan.podUid === "") return;
+      const { key, podUid, addresses } = plan;
+      const namespace = call?.request.pod.namespace ?? "";
+      const replyTo = call === null ? null : self;
+      enqueue.sendTo(policy, {
+        type: "policies.wanted",
+        key,
+        pod: { podUid, namespace, addresses },
+        replyTo,
+      });
+    }),
+    releasePolicies: enqueueActions(({ context: { policy, plan }, enqueue }) => {
+      if (policy !== null) enqueue.sendTo(policy, { type: "policies.released", key: plan.key });
+    }),
     reportIdle: sendTo(
       ({ context }) => context.registry,
       ({ context: { slot, releasedAtMs } }): AttachmentReport => ({ type: "pod.idle", slot, releasedAtMs }),

@@ -140,7 +140,9 @@ function claimPlan(
   if (draft.refusal !== "")
     return { ok: false, failure: tryAgain(draft.refusal, "Pods that run here keep their network.") };
   const { strategy, restMs, mtu } = draft.settings;
-  const claims = draft.pools.map((pool) => claimAddress(pool, { strategy, restMs, nowMs: call.atMs }));
+  // Other nodes may not have heard yet that the last owner of an address is gone, and go by its policies.
+  const rules = { strategy, restMs, nowMs: call.atMs, keepsRest: draft.policy !== null };
+  const claims = draft.pools.map((pool) => claimAddress(pool, rules));
   const full = claims.find((claim) => !claim.ok);
   if (full !== undefined && !full.ok) return { ok: false, failure: exhausted(full.exhausted) };
   const given = claims.filter((claim) => claim.ok);

@@ -4,6 +4,7 @@ import type { Failure } from "../../src/domain/failure.ts";
 import type { CniFailure } from "../../src/protocol/cni-protocol.ts";
 import type { LinksEvent } from "../links/links-machine.ts";
 import type { AttachmentCall } from "../pod/pod-events.ts";
+import type { PolicyCall } from "../policy/policy-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { Slots } from "../support/slots.ts";
 import type { CollectCall, PodAnswer, PodsReport, PodsSettings } from "./pods-events.ts";
@@ -41,6 +42,8 @@ export interface PodsContext {
   readonly settings: PodsSettings;
   readonly routerAddresses: readonly string[];
   readonly parent: Recipient<PodsReport>;
+  /** For its pods. */
+  readonly policy: Recipient<PolicyCall> | null;
   /** The child that deletes the links of its pods. */
   readonly links: Recipient<LinksEvent>;
   readonly pools: readonly AddressPool[];

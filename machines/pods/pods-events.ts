@@ -5,6 +5,7 @@ import type { RefusedCall } from "../../src/domain/kubernetes/pod-reports.ts";
 import type { AttachmentsChanged } from "../../src/domain/kubernetes/pod-watch-join.ts";
 import type { AttachmentReference, CniFailure } from "../../src/protocol/cni-protocol.ts";
 import type { AttachmentAnswer, AttachmentCall, AttachmentReport } from "../pod/pod-events.ts";
+import type { PolicyCall } from "../policy/policy-events.ts";
 import type { Recipient } from "../support/recipient.ts";
 import type { ChildEnd } from "../support/slots.ts";
 
@@ -19,6 +20,8 @@ export interface PodsSettings {
 
 export interface PodsInput {
   readonly settings: PodsSettings;
+  /** What enforces NetworkPolicies; null where nothing does. */
+  readonly policy: Recipient<PolicyCall> | null;
   /** The root; told of recovery and drain. */
   readonly parent: Recipient<PodsReport>;
 }

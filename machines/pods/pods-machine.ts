@@ -113,9 +113,10 @@ const serveAllButAttach = {
  */
 export const podsMachine = podsSetup.createMachine({
   id: "pods",
-  context: ({ input: { settings, parent }, spawn }) => ({
+  context: ({ input: { settings, policy, parent }, spawn }) => ({
     settings,
     parent,
+    policy,
     links: spawn("links", { id: "links" }),
     routerAddresses: [],
     pools: [],

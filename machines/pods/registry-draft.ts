@@ -23,7 +23,7 @@ export interface RegistryDraft extends PodsContext {
   /** For metrics and traces. */
   emit(news: News): void;
   tellPod(slot: number, command: PodCommand): void;
-  spawnPod(input: Omit<PodInput, "registry" | "links">): void;
+  spawnPod(input: Omit<PodInput, "registry" | "links" | "policy">): void;
   /** Forgets the pod whose end came. */
   dropPod(actorId: string): void;
 }
@@ -43,7 +43,7 @@ export function decide<Params>(work: (draft: RegistryDraft, params: Params) => v
         spawnPod: (input) =>
           enqueue.spawnChild("pod", {
             id: childId("pod", input.slot),
-            input: { ...input, registry: self, links: context.links },
+            input: { ...input, registry: self, links: context.links, policy: context.policy },
           }),
         dropPod: (actorId) => enqueue.stopChild(actorId),
       };

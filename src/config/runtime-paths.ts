@@ -21,6 +21,8 @@ export function runtimePaths({ runtimeDir, stateDir }: Pick<Config, "runtimeDir"
     nodeMemory: join(stateDir, "node.json"),
     /** The prefixes of the ServiceCIDR objects that the API server named last. */
     serviceMemory: join(stateDir, "service-cidrs.json"),
+    /** Policies, namespaces and pods as the API server named them last. */
+    policyMemory: join(stateDir, "policies.json"),
     /** What was added to the preferences of the node's own tailscaled, by profile. */
     ownerProfiles: join(stateDir, "owner-profiles.json"),
     /** What the guard must know of that tailscaled. */

@@ -1,9 +1,11 @@
+import type { KernelFlow } from "../domain/kernel/kernel-flow.ts";
 import type {
   KernelChange,
   KernelOperation,
   KernelSnapshot,
   NamespaceName,
 } from "../domain/kernel/kernel-state.ts";
+import type { ElementChange } from "../domain/policy/table-change.ts";
 
 /** The kernel said no. `errno` names are Linux's ("EEXIST"), `text` is the kernel's own. */
 export interface KernelRefused {
@@ -33,6 +35,15 @@ export interface KernelState {
   observe(namespace: NamespaceName): Promise<KernelSnapshot>;
   /** In order; stops at the first refusal with a HeadcniError of KernelStateFailure. Adding what is there and removing what is absent succeed. */
   apply(namespace: NamespaceName, operations: readonly KernelOperation[]): Promise<void>;
+  /**
+   * Changes elements of an nftables table of ours in the node's namespace, all at once or not at all, with no program started. Throws a
+   * HeadcniError of KernelStateFailure.
+   */
+  changeElements(table: string, changes: readonly ElementChange[]): Promise<void>;
+  /** Flows that conntrack knows in the node's namespace and that are forwarded there, opened or answered by one of the addresses. */
+  listFlows(addresses: readonly string[]): Promise<readonly KernelFlow[]>;
+  /** Has conntrack forget flows; those that are gone are fine. Throws a HeadcniError of KernelStateFailure. */
+  endFlows(flows: readonly KernelFlow[]): Promise<void>;
   /** Names without `/proc/sys/`, dots or slashes kept as in the file system: "net/ipv4/ip_forward". */
   readSysctls(namespace: NamespaceName, names: readonly string[]): Promise<Readonly<Record<string, string>>>;
   writeSysctls(namespace: NamespaceName, values: Readonly<Record<string, string>>): Promise<void>;

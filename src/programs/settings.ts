@@ -16,6 +16,7 @@ export function guardSettings({
     supernets: network.podCIDR,
     masquerade: network.masquerade,
     nodesKnown: kubernetes.enabled,
+    networkPolicies: kubernetes.enabled && kubernetes.networkPolicy,
     services: kubernetes.enabled ? network.serviceCIDR : [],
     allowFromUnderlay: allowedFromUnderlay(network.allowFromUnderlay),
   };
@@ -116,6 +117,7 @@ export function machineSettings(
           },
           podWatch: { seed: nodeName, selective: kubernetes.podSelector !== "" },
           serviceCidrs: { seed: nodeName, remembered: services },
+          policy: kubernetes.networkPolicy ? { seed: nodeName } : null,
         }
       : null,
   };

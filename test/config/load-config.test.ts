@@ -367,6 +367,11 @@ const refused: readonly (readonly [
     ],
   ],
   [
+    "NetworkPolicies without Kubernetes",
+    minimal("kubernetes: { networkPolicy: true }"),
+    [["kubernetes.networkPolicy", "config.yaml:3:15", "true", "must be false without kubernetes.enabled"]],
+  ],
+  [
     "a socket of the node's tailscaled, which our own does not use",
     minimal("tailscale: { socket: /run/tailscaled.sock }"),
     [["tailscale.socket", "config.yaml:3:14", "a value", "left out with tailscale.mode: daemon"]],

@@ -21,8 +21,13 @@ Runs Kubernetes' own network conformance tests against a fresh lab with a cluste
   --mode MODE        daemon (the default), host or mixed
   --behind-nat       every node behind a router of its own, by the relay alone; with --mode host, as the API server is on the first
   --dual-stack       with IPv4 and IPv6
+  --network-policy   the tests of NetworkPolicy, all but those of SCTP
   --focus REGEXP     other tests than [sig-network] ... [Conformance]
   --keep             leave the lab up`;
+
+const conformanceTests = { focus: "\\[sig-network\\].*\\[Conformance\\]" };
+/** SCTP needs a kernel that has it. */
+const policyTests = { focus: "\\[sig-network\\].*(Netpol|NetworkPolicyLegacy)", skip: "SCTP" };
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -33,7 +38,8 @@ async function main(): Promise<number> {
       nodes: { type: "string", default: "2" },
       mode: { type: "string", default: "daemon" },
       "behind-nat": { type: "boolean", default: false },
-      focus: { type: "string", default: "\\[sig-network\\].*\\[Conformance\\]" },
+      "network-policy": { type: "boolean", default: false },
+      focus: { type: "string" },
       keep: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -66,7 +72,9 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "headcni-conformance-"));
   const start = performance.now();
   try {
-    const tally = await runTests(lab, tools, { focus: values.focus, processes: 4, folder }, progress);
+    const chosen = values["network-policy"] ? policyTests : conformanceTests;
+    const focus = values.focus ?? chosen.focus;
+    const tally = await runTests(lab, tools, { ...chosen, focus, processes: 4, folder }, progress);
     const places = hidden.length > 0 ? ", all behind NAT, by the relay" : "";
     const network = values.reference ? "the reference plugins" : `HeadCNI in mode ${mode}${places}`;
     if (tally.failed.length > 0) console.log(`log: ${join(folder, "ginkgo.log")}`);

@@ -14,7 +14,13 @@ import { readTally, type Tally } from "./tally.ts";
 const reportName = "report.json";
 
 /** Which tests, how many at once, and the folder for the log and the report. */
-export type TestRun = { readonly focus: string; readonly processes: number; readonly folder: string };
+export type TestRun = {
+  readonly focus: string;
+  /** Of these, which not. */
+  readonly skip?: string;
+  readonly processes: number;
+  readonly folder: string;
+};
 
 /** Runs those of Kubernetes' tests that `focus` (a regular expression) names against a lab's cluster. */
 export async function runTests(
@@ -60,12 +66,13 @@ export async function runGinkgo(
 function commandOf(
   lab: Lab,
   tools: E2eTools,
-  { focus, processes, folder }: TestRun,
+  { focus, skip, processes, folder }: TestRun,
 ): readonly [string, ...string[]] {
   return [
     tools.ginkgo,
     `--procs=${processes}`,
     `--focus=${focus}`,
+    ...(skip === undefined ? [] : [`--skip=${skip}`]),
     `--output-dir=${folder}`,
     `--json-report=${reportName}`,
     "--timeout=30m",

@@ -83,7 +83,7 @@ describe("beside the tailscaled of a node's owner", () => {
       expect(
         env.map((variable) => variable.name),
         name,
-      ).toEqual(["HEADCNI_NODE_NAME"]);
+      ).toEqual(["HEADCNI_NODE_NAME", ...(name === "headcni" ? ["HEADCNI_KUBERNETES_NETWORK_POLICY"] : [])]);
   });
 
   test("the daemon takes the configuration, which needs no key, and finds the socket where it is mounted", async () => {

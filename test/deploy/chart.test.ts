@@ -194,7 +194,25 @@ describe("values that cannot be right are refused by name", () => {
     expect(exitCode).toBe(0);
     expect(stdout).not.toContain("allowFromUnderlay");
     expect(stdout).not.toContain("publishNodeAddress");
+    expect(stdout).not.toContain("networkPolicy");
   });
+
+  test.each([
+    [[], true],
+    [["--set=networkPolicy.enabled=false"], false],
+    [["--set=config.kubernetes.networkPolicy=false"], false],
+    [["--set=networkPolicy=null"], true],
+  ])(
+    "daemons enforce NetworkPolicies, and may see what those follow from, unless told not to: %j",
+    async (words, enforces) => {
+      const { stdout } = await render({}, words);
+      const found = objectsIn(stdout);
+      const role = found.find(({ kind, metadata }) => kind === "ClusterRole" && metadata.name === "headcni");
+      expect(JSON.stringify(role?.rules).includes("networkpolicies")).toBe(enforces);
+      expect(JSON.stringify(role?.rules).includes("namespaces")).toBe(enforces);
+      expect(stdout.includes("HEADCNI_KUBERNETES_NETWORK_POLICY")).toBe(enforces);
+    },
+  );
 
   test.each([
     [[], false],

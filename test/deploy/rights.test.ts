@@ -34,6 +34,8 @@ type RbacObject = {
 let objects: readonly RbacObject[];
 /** The same where daemons write the addresses of their Nodes. */
 let publishing: readonly RbacObject[];
+/** The same where daemons enforce no NetworkPolicies. */
+let judgingNone: readonly RbacObject[];
 
 async function render(more: object): Promise<readonly RbacObject[]> {
   const manifests = await renderManifests(await ensureHelm(stderrProgress()), { ...more });
@@ -48,6 +50,7 @@ beforeAll(async () => {
   await ensurePackages(stderrProgress(), { openssl: "openssl" });
   objects = await render({});
   publishing = await render({ publishNodeAddress: true });
+  judgingNone = await render({ networkPolicy: { enabled: false } });
 }, 900_000);
 
 /** What the bindings give a service account: in its namespace, and in the whole cluster. */
@@ -93,6 +96,9 @@ const sources: Readonly<Record<WatchSource, true>> = {
   nodes: true,
   pods: true,
   serviceCidrs: true,
+  networkPolicies: true,
+  namespaces: true,
+  clusterPods: true,
 };
 
 /** Every method of the port, so that none is forgotten here. */
@@ -153,15 +159,30 @@ test("of Nodes the daemon changes its own alone", async () => {
   for (const { name } of changes) expect(name).toBe(nodeName);
 });
 
+test("it may not look at NetworkPolicies and Namespaces where daemons enforce none", async () => {
+  const { removeUninitialized: _, follow: __, ...always } = daemonCalls;
+  const api = await recordingApi(emptyCluster);
+  const kubeconfig = await temporaryFile(api.kubeconfig);
+  const kubernetes = createKubernetes({
+    ...{ nodeName, kubeconfig, environment: {}, podSelector: "", rejected: () => undefined },
+  });
+  for (const call of Object.values(always)) await call(kubernetes);
+  for (const source of ["ownNode", "nodes", "pods", "serviceCidrs"] as const)
+    await kubernetes.follow(source, "", () => undefined, signal);
+  await kubernetes.close();
+  expectExactly("headcni", api.requests, judgingNone);
+});
+
 test.each([
-  [false, () => objects],
-  [true, () => publishing],
+  [{ publishesAddress: false, networkPolicies: true }, () => objects],
+  [{ publishesAddress: true, networkPolicies: true }, () => publishing],
+  [{ publishesAddress: false, networkPolicies: false }, () => judgingNone],
 ])(
-  "doctor asks about every right of the daemon, and does itself what the daemon may: publishes %s",
-  async (publishesAddress, from) => {
+  "doctor asks about every right of the daemon, and does itself what the daemon may: %j",
+  async (enabled, from) => {
     const api = await recordingApi(emptyCluster);
     const kubeconfig = await temporaryFile(api.kubeconfig);
-    await readCluster({ nodeName, kubeconfig, environment: {}, publishesAddress }, signal);
+    await readCluster({ nodeName, kubeconfig, environment: {}, ...enabled }, signal);
     const { inCluster } = rightsOf("headcni", from());
     expect(api.requests.filter((request) => !allows(inCluster, request))).toEqual([]);
     const asked = api.reviews.map(
@@ -181,7 +202,8 @@ test("doctor finds the prefixes of ServiceCIDR objects, and none where the API s
       request.resource === "servicecidrs" ? answer : emptyCluster(request, query),
     );
     const kubeconfig = await temporaryFile(api.kubeconfig);
-    const options = { nodeName, kubeconfig, environment: {}, publishesAddress: false };
+    const enabled = { publishesAddress: false, networkPolicies: false };
+    const options = { nodeName, kubeconfig, environment: {}, ...enabled };
     return (await readCluster(options, signal)).serviceCidrs;
   };
   const item = { metadata: { name: "a", uid: "u" }, spec: { cidrs: ["10.97.0.0/24"] } };

@@ -38,6 +38,7 @@ test("a peer names itself: the status and the label have no control character of
       routes: () => [],
       strangers: () => 0,
       nodeAddressPublished: () => undefined,
+      policies: () => undefined,
       guardRepairs: () => [],
       readiness: () => ({ serving: true, state: "proven", reasons: [] }),
       peerPaths: () => status.peers.map(({ hostName }) => ({ peer: hostName, path: "none" })),

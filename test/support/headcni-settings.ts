@@ -29,4 +29,5 @@ export const kubernetes: NonNullable<HeadcniSettings["kubernetes"]> = {
   },
   podWatch: { seed: "n1", selective: false },
   serviceCidrs: { seed: "n1", remembered: ["10.96.0.0/16"] },
+  policy: { seed: "n1" },
 };

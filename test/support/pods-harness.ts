@@ -1,6 +1,6 @@
 import { createActor, type InspectionEvent } from "xstate";
 import { podMachine } from "../../machines/pod/pod-machine.ts";
-import type { PodAnswer, PodsReport, PodsSettings } from "../../machines/pods/pods-events.ts";
+import type { PodAnswer, PodsInput, PodsReport, PodsSettings } from "../../machines/pods/pods-events.ts";
 import { podsMachine } from "../../machines/pods/pods-machine.ts";
 import { usedSlots } from "../../machines/support/slots.ts";
 import { podActors, podsActors } from "../../src/actors/pod-actors.ts";
@@ -34,6 +34,7 @@ export function startPods(
     readonly inspect?: ((event: InspectionEvent) => void) | undefined;
   } = {},
   addressHints = noHints,
+  policy: PodsInput["policy"] = null,
 ) {
   const root = recorder<PodsReport>();
   const { links, ...effects } = podsActors(kernel.port, addressHints);
@@ -45,7 +46,7 @@ export function startPods(
     },
   });
   const pods = createActor(machine, {
-    input: { settings: { ...podsSettings, ...settings }, parent: root.ref },
+    input: { settings: { ...podsSettings, ...settings }, policy, parent: root.ref },
     ...(inspect && { inspect }),
   });
   pods.start();

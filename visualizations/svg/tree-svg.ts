@@ -15,8 +15,8 @@ interface PlacedActor {
 
 const margin = 20;
 const columnGap = 44;
-const rowGap = 10;
-const lineLength = 24;
+const rowGap = 8;
+const lineLength = 30;
 
 /** Who runs whom, as an SVG that stands by itself: the root in the middle, its children on both sides, so that one screen holds them. */
 export function treeSvg(tree: ActorTree): string {

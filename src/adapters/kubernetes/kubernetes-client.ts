@@ -34,6 +34,10 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes & { clo
       },
     },
     serviceCidrs: { path: serviceCidrsPath, query: {} },
+    networkPolicies: { path: "/apis/networking.k8s.io/v1/networkpolicies", query: {} },
+    namespaces: { path: "/api/v1/namespaces", query: {} },
+    // One that waits for its node has no address yet.
+    clusterPods: { path: "/api/v1/pods", query: { fieldSelector: "spec.nodeName!=" } },
   };
   return {
     follow: createFollower({ transport, targets, rejected, random: Math.random }),

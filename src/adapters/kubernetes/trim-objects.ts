@@ -3,6 +3,7 @@ import { formatPrefix, readPrefix } from "../../domain/addresses/prefix.ts";
 import {
   type ClusterNode,
   metricsAnnotation,
+  mirrorOf,
   type NetworkCondition,
   type NodePod,
   type OwnNode,
@@ -11,7 +12,9 @@ import {
 } from "../../domain/kubernetes/kubernetes-objects.ts";
 import type { Watched, WatchSource } from "../../domain/kubernetes/kubernetes-watch.ts";
 import { replacedAddressesAnnotation, uninitializedTaint } from "../../domain/kubernetes/node-address.ts";
+import type { Reading } from "../../domain/policy/policy-book.ts";
 import { goList } from "../json/go-list.ts";
+import { readNetworkPolicy, readPolicyNamespace, readPolicyPod } from "./read-policy-objects.ts";
 
 const metadata = z.object({
   name: z.string().min(1),
@@ -47,15 +50,15 @@ const podSchema = z.object({
 
 const serviceCidrSchema = z.object({ metadata, spec: z.object({ cidrs: goList(z.string()) }) });
 
-/** A static pod's mirror carries here the UID under which the kubelet runs the pod (pkg/kubelet/types, ConfigMirrorAnnotationKey). */
-const mirrorOf = "kubernetes.io/config.mirror";
-
 /** Cuts an object down to what is kept; undefined when it is not what the API promises. */
 export const trim: { readonly [Source in WatchSource]: (value: unknown) => Watched[Source] | undefined } = {
   nodes: trimNode,
   ownNode: trimOwnNode,
   pods: trimPod,
   serviceCidrs: trimServiceCidr,
+  networkPolicies: (value) => named(readNetworkPolicy(value)),
+  namespaces: (value) => named(readPolicyNamespace(value)),
+  clusterPods: (value) => named(readPolicyPod(value)),
 };
 
 function trimNode(value: unknown): ClusterNode | undefined {
@@ -111,6 +114,11 @@ function trimServiceCidr(value: unknown): ServiceCidr | undefined {
   const parsed = serviceCidrSchema.safeParse(value).data;
   if (parsed === undefined) return undefined;
   return { name: parsed.metadata.name, prefixes: canonical(parsed.spec.cidrs) };
+}
+
+/** What cannot be read is told by its name; without one there is nothing to tell. */
+function named<Item>(reading: Reading<Item>): Reading<Item> | undefined {
+  return reading.problem?.name === "" ? undefined : reading;
 }
 
 function trimPod(value: unknown): NodePod | undefined {

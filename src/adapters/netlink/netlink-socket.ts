@@ -1,6 +1,7 @@
 import { HeadcniError } from "../../domain/failure.ts";
 import { errnoName } from "./errno.ts";
 import type { Libc } from "./libc.ts";
+import { NFNL_MSG, nfgenmsg } from "./wire-format/include/linux/netfilter/nfnetlink.ts";
 import { NLM_F, NLMSG } from "./wire-format/include/linux/netlink.ts";
 import {
   decodeError,
@@ -9,6 +10,7 @@ import {
   type NetlinkMessage,
   type ReceivedMessage,
 } from "./wire-format/netlink-message.ts";
+import { encodeStruct } from "./wire-format/struct.ts";
 
 /** Why the kernel refused one message of a batch. */
 export interface Refusal {
@@ -33,6 +35,7 @@ const sockRaw = 3;
 const sockCloexec = 0o2000000;
 const sockNonblock = 0o4000;
 const solSocket = 1;
+const sendBufferForce = 32;
 const receiveBufferForce = 33;
 const solNetlink = 270;
 const netlinkOption = { capAck: 10, extAck: 11, strictCheck: 12 } as const;
@@ -53,6 +56,11 @@ export interface NetlinkSocket {
   readonly portId: number;
   /** Sends one batch and gives the refusals; the kernel goes on after a refused message. Throws NetlinkError. */
   transact(messages: readonly NetlinkMessage[]): readonly Refusal[];
+  /**
+   * Sends the messages as one transaction of a subsystem of nfnetlink: all are done, or none. Gives the refusals, none when it is done. At
+   * least one message. Throws NetlinkError.
+   */
+  batch(subsystem: number, messages: readonly NetlinkMessage[]): readonly Refusal[];
   /** Sends one request and gives the payloads of its answers, whole even when the table changed meanwhile. */
   query(message: NetlinkMessage): readonly Buffer[];
   /** What waits in the socket, at most one datagram; undefined when empty, "overrun" when the kernel had to drop some. */
@@ -67,6 +75,8 @@ export interface NetlinkSocketOptions {
   readonly groups?: number;
   /** What the kernel may keep for us, beyond the system's limit. */
   readonly receiveBufferBytes?: number;
+  /** What one send may have, beyond the system's limit. */
+  readonly sendBufferBytes?: number;
   /** Our own buffer: what one read can take. */
   readonly inputBytes?: number;
 }
@@ -87,6 +97,7 @@ export function openNetlinkSocket(libc: Libc, options: NetlinkSocketOptions = {}
   set(solNetlink, netlinkOption.strictCheck, 1);
   if (options.receiveBufferBytes !== undefined)
     set(solSocket, receiveBufferForce, options.receiveBufferBytes);
+  if (options.sendBufferBytes !== undefined) set(solSocket, sendBufferForce, options.sendBufferBytes);
   const address = Buffer.alloc(12);
   address.writeUInt16LE(afNetlink, 0);
   address.writeUInt32LE(options.groups ?? 0, 8);
@@ -144,6 +155,31 @@ function netlinkSocket(
     return refusals;
   };
 
+  const batch = (subsystem: number, messages: readonly NetlinkMessage[]): readonly Refusal[] => {
+    const bound = (type: number): NetlinkMessage => ({
+      type,
+      flags: 0,
+      header: batchHeader(subsystem),
+      attributes: [],
+    });
+    const asked = messages.map((message, at) =>
+      at === messages.length - 1 ? { ...message, flags: message.flags | NLM_F.ACK } : message,
+    );
+    const { first, last } = send([bound(NFNL_MSG.BATCH_BEGIN), ...asked, bound(NFNL_MSG.BATCH_END)]);
+    const answered: ReceivedMessage[] = [];
+    // Kernels before 6.10 do not acknowledge the end, so it is not waited for: all answers are there by now.
+    for (let received = receive(); received !== undefined; received = receive())
+      if (received !== "overrun")
+        answered.push(
+          ...received.filter(
+            ({ type, sequence }) => type === NLMSG.ERROR && sequence >= first && sequence <= last,
+          ),
+        );
+    if (answered.length === 0)
+      throw new NetlinkError("the kernel sent no acknowledgement", { code: "NO_ANSWER" });
+    return answered.flatMap((message) => refusal(message, Math.max(0, message.sequence - first - 1)));
+  };
+
   const queryOnce = (message: NetlinkMessage): readonly Buffer[] | "interrupted" => {
     const { first, last } = send([message]);
     const payloads: Buffer[] = [];
@@ -170,7 +206,12 @@ function netlinkSocket(
     throw new NetlinkError("the kernel's table changed during every dump", { code: "NO_ANSWER" });
   };
 
-  return { fd, portId, transact, query, receive, close: () => libc.close(fd) };
+  return { fd, portId, transact, batch, query, receive, close: () => libc.close(fd) };
+}
+
+/** The subsystem is the resource, in network order. */
+function batchHeader(subsystem: number): Uint8Array {
+  return encodeStruct(nfgenmsg, { res_id: ((subsystem & 0xff) << 8) | (subsystem >> 8) });
 }
 
 function refused(refusal: Refusal): NetlinkError {

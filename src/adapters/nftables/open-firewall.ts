@@ -4,6 +4,7 @@ import { isXtablesName } from "../../domain/nftables/nft-foreign.ts";
 import { nftTableName } from "../../domain/nftables/nft-node-table.ts";
 import type { FirewallChange, ForeignChain } from "../../domain/nftables/nft-observation.ts";
 import type { ObservedTable } from "../../domain/nftables/nft-table.ts";
+import { policyTableName } from "../../domain/policy/policy-plan.ts";
 import type { Firewall } from "../../ports/firewall.ts";
 import { FirewallProgramError } from "./firewall-error.ts";
 import { readIptablesRules, restoreInput } from "./iptables-rules.ts";
@@ -55,7 +56,7 @@ export function openFirewall(options: FirewallOptions): Firewall {
   return {
     observe: async (namespace, signal) => {
       const chains = readBaseChains(await run(namespace, "nft", ["-j", "list", "chains"], signal));
-      const ours = chains.filter(isOurs);
+      const ours = chains.filter((chain) => isIn(chain, nftTableName));
       const own = async (): Promise<{ readonly own?: ObservedTable }> =>
         ours.length === 0
           ? {}
@@ -65,12 +66,15 @@ export function openFirewall(options: FirewallOptions): Firewall {
               ),
             };
       const others =
-        namespace === "node" ? chains.filter((chain) => !isOurs(chain) && !isAllowlist(chain)) : [];
+        namespace === "node" ? chains.filter((chain) => !ourTables.some((name) => isIn(chain, name))) : [];
       const [table, ...foreign] = await Promise.all([
         own(),
         ...others.map((chain) => readForeign(namespace, chain, signal)),
       ]);
-      return { ...table, foreign: foreign.flat() };
+      const policies = chains.some((chain) => isIn(chain, policyTableName))
+        ? { policies: true as const }
+        : {};
+      return { ...table, ...policies, foreign: foreign.flat() };
     },
     apply: async (namespace, changes, signal) => {
       for (const change of changes) await applyChange(change, netnsOf(namespace), xtables, signal);
@@ -79,13 +83,11 @@ export function openFirewall(options: FirewallOptions): Firewall {
   };
 }
 
-function isOurs(chain: BaseChain): boolean {
-  return chain.family === "inet" && chain.table === nftTableName;
-}
+/** Those besides the guard's are kept by machines of their own. In host mode all are in the node's namespace. */
+const ourTables = [nftTableName, allowlistTableName, policyTableName];
 
-/** Ours as well, kept by its own machine. In host mode it is in the node's namespace. */
-function isAllowlist(chain: BaseChain): boolean {
-  return chain.family === "inet" && chain.table === allowlistTableName;
+function isIn({ family, table }: BaseChain, name: string): boolean {
+  return family === "inet" && table === name;
 }
 
 async function applyChange(

@@ -33,5 +33,6 @@ export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSett
     chainedPlugins: plugins.map(({ type }) => type),
     kubernetes: get("kubernetes.enabled") === true,
     publishesAddress: get("kubernetes.publishNodeAddress") === true,
+    networkPolicies: get("kubernetes.networkPolicy") === true,
   };
 }

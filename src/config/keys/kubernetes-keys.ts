@@ -26,6 +26,13 @@ export const kubernetesKeys = {
     example: "app=web",
     change: connectsOnce,
   }),
+  networkPolicy: key(z.boolean().prefault(false), {
+    description:
+      "Whether NetworkPolicies are enforced. The daemon then lists and watches NetworkPolicies, Namespaces and the pods of the whole cluster.",
+    mustBe: "true or false, and true only with kubernetes.enabled",
+    example: true,
+    change: connectsOnce,
+  }),
   publishNodeAddress: key(z.boolean().prefault(false), {
     description:
       "Whether the Node's InternalIP is this node's address in the tailnet, so that logs, exec and the like work across NAT; kubelet must run with --cloud-provider=external.",

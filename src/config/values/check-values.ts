@@ -16,7 +16,7 @@ export function checkValues(view: ValueView): readonly ConfigProblem[] {
     ...checkPrefixes(view),
     ...checkMtu(view),
     ...checkHostMode(view),
-    ...checkNode(view),
+    ...checkCluster(view),
     ...checkFolders(view),
   ];
 }
@@ -147,12 +147,17 @@ function checkMtu(view: ValueView): readonly ConfigProblem[] {
   return problems;
 }
 
-function checkNode(view: ValueView): readonly ConfigProblem[] {
-  const path = "kubernetes.publishNodeAddress";
-  if (view.get(path) !== true || view.get("kubernetes.enabled") !== false) return [];
-  return [
-    problemAt(view, path, "true", "must be false without kubernetes.enabled: there is no Node to say it"),
-  ];
+/** What is nothing without a cluster. */
+const clusterKeys: readonly (readonly [string, string])[] = [
+  ["kubernetes.publishNodeAddress", "there is no Node to say it"],
+  ["kubernetes.networkPolicy", "there is no NetworkPolicy"],
+];
+
+function checkCluster(view: ValueView): readonly ConfigProblem[] {
+  if (view.get("kubernetes.enabled") !== false) return [];
+  return clusterKeys
+    .filter(([path]) => view.get(path) === true)
+    .map(([path, why]) => problemAt(view, path, "true", `must be false without kubernetes.enabled: ${why}`));
 }
 
 /** Folders of the whole system, which others must go on to enter (Filesystem Hierarchy Standard 3.0, sections 3 and 5). */

@@ -32,6 +32,8 @@ export interface ClaimRules {
   readonly strategy: PoolStrategy;
   readonly nowMs: number;
   readonly restMs: number;
+  /** An address that rests is not given, though it be the last: others may let pass what its last owner may. */
+  readonly keepsRest?: boolean;
 }
 
 /** What a pool has to say about itself: `used + resting <= size`. */
@@ -71,14 +73,15 @@ export function poolNumbers(pool: AddressPool): PoolNumbers {
 
 /**
  * Gives an address that nobody uses. Never-used and fully rested ones come first, in the order of the strategy; when
- * only resting ones are left, the one that has rested longest.
+ * only resting ones are left, the one that has rested longest, if that may be.
  */
 export function claimAddress(pool: AddressPool, rules: ClaimRules): Claim {
   const prefix = parsePrefix(pool.prefix);
   const size = sizeOf(prefix);
   const seed = rules.strategy === "random" ? nextSeed(pool.seed) : pool.seed;
   const offset =
-    nextFree(pool, startOf(rules.strategy, pool, size, seed), size, rules) ?? longestRested(pool);
+    nextFree(pool, startOf(rules.strategy, pool, size, seed), size, rules) ??
+    (rules.keepsRest === true ? undefined : longestRested(pool));
   if (offset === undefined) return { ok: false, exhausted: poolNumbers(pool) };
   return {
     ok: true,

@@ -2,7 +2,8 @@ import { containsAddress, parsePrefix } from "../addresses/prefix.ts";
 import { tailnetLink } from "../kernel/kernel-constants.ts";
 import type { KernelOperation, KernelSnapshot, NamespaceName } from "../kernel/kernel-state.ts";
 import { repairForeignChain } from "../nftables/nft-foreign.ts";
-import { loadTable, type NftTable, tableHolds } from "../nftables/nft-table.ts";
+import { loadTable, type NftTable, removeTable, tableHolds } from "../nftables/nft-table.ts";
+import { policyTableName } from "../policy/policy-plan.ts";
 import type { DesiredObject } from "./desired-state.ts";
 import { holds } from "./guard-holds.ts";
 import { removeLeftovers } from "./guard-leftovers.ts";
@@ -69,6 +70,16 @@ export function brokenTable(
   if (firewall === undefined || tableHolds(table, firewall.own)) return [];
   const changes = [{ tool: "nft" as const, document: loadTable(table) }];
   return [{ invariant: `${namespace}.firewall`, repairs: [{ kind: "firewall", namespace, changes }] }];
+}
+
+/** Of an earlier configuration, under which NetworkPolicies were enforced: nobody keeps it any more. */
+export function leftPolicies(
+  { networkPolicies }: GuardSettings,
+  { firewall }: NamespaceObservation,
+): readonly BrokenInvariant[] {
+  if (networkPolicies || firewall?.policies === undefined) return [];
+  const changes = [{ tool: "nft" as const, document: removeTable(policyTableName) }];
+  return [{ invariant: "node.leftovers", repairs: [{ kind: "firewall", namespace: "node", changes }] }];
 }
 
 /** Chain by chain: one that cannot be changed must not keep the others closed. */

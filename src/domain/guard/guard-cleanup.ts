@@ -4,6 +4,7 @@ import { allowlistTableName } from "../nftables/nft-allowlist-table.ts";
 import { cleanForeignChain } from "../nftables/nft-foreign.ts";
 import { nftTableName } from "../nftables/nft-node-table.ts";
 import { removeTable } from "../nftables/nft-table.ts";
+import { policyTableName } from "../policy/policy-plan.ts";
 import { removeLeftovers } from "./guard-leftovers.ts";
 import type { NamespaceObservation, Repair } from "./guard-observation.ts";
 import type { Sysctls } from "./guard-sysctls.ts";
@@ -27,6 +28,7 @@ export function planCleanup(
     { tool: "nft" as const, document: removeTable(nftTableName) },
     // Here only beside the node's own tailscaled; ours has it in the tailnet namespace, and it goes with that.
     { tool: "nft" as const, document: removeTable(allowlistTableName) },
+    { tool: "nft" as const, document: removeTable(policyTableName) },
   ];
   return [
     ...(operations.length === 0 ? [] : ([{ kind: "kernel" as const, namespace, operations }] as const)),

@@ -9,6 +9,7 @@ import {
   brokenTable,
   foreign,
   leftovers,
+  leftPolicies,
   servicesElsewhere,
   sysctls,
 } from "./guard-broken.ts";
@@ -26,10 +27,11 @@ export function findBroken(
   guarded: GuardSettings,
   observation: GuardObservation,
 ): readonly BrokenInvariant[] {
-  return byCarrier(guarded, {
+  const broken = byCarrier(guarded, {
     namespace: (settings) => brokenAroundX(settings, observation),
     host: (settings) => brokenOnHost(settings, observation.node),
   });
+  return [...broken, ...leftPolicies(guarded, observation.node)];
 }
 
 function brokenAroundX(

@@ -12,6 +12,8 @@ export interface GuardSettings<C extends Carrier = Carrier> {
   readonly masquerade: boolean;
   /** Whether Kubernetes names the cluster's Nodes. Without it pods reach no address of a member of the tailnet. */
   readonly nodesKnown: boolean;
+  /** Whether NetworkPolicies are enforced, in a table of their own that another machine keeps. Else what is left of one goes. */
+  readonly networkPolicies: boolean;
   /** Addresses of Services; none without Kubernetes, where they are anybody's. */
   readonly services: readonly string[];
   /** Who may open flows from the underlay to pods, Services and other nodes' pods. */

@@ -102,6 +102,8 @@ export interface KernelChange {
   readonly what: "link" | "address" | "route" | "rule" | "sysctl" | "nftables" | "overrun";
   /** True for removals. */
   readonly removed: boolean;
-  /** Link name or index, route destination, rule priority: for logs. */
+  /** Link name or index, route destination, rule priority, process that changed nftables: for logs. */
   readonly subject: string;
+  /** Of nftables: the table of NetworkPolicies is part of it. */
+  readonly policies?: true;
 }

@@ -6,6 +6,9 @@ import type { NodeAddressing } from "./node-address.ts";
 /** Where a Node says which node of the tailnet it is: an annotation that its own daemon sets. */
 export const tailnetNodeAnnotation = "headcni.github.io/tailnet-node-id";
 
+/** A static pod's mirror carries here the UID under which the kubelet runs the pod (pkg/kubelet/types, ConfigMirrorAnnotationKey). */
+export const mirrorOf = "kubernetes.io/config.mirror";
+
 /** Where a Node says at which host and port its daemon serves metrics to pods. */
 export const metricsAnnotation = "headcni.github.io/metrics";
 

@@ -1,3 +1,5 @@
+import type { NetworkPolicy, PolicyNamespace, PolicyPod } from "../policy/network-policy.ts";
+import type { Reading } from "../policy/policy-book.ts";
 import type { ClusterNode, NodePod, OwnNode, ServiceCidr } from "./kubernetes-objects.ts";
 
 /** What is watched, and what its objects are trimmed to. */
@@ -8,6 +10,11 @@ export interface Watched {
   /** Pods bound to this node, by field selector. */
   readonly pods: NodePod;
   readonly serviceCidrs: ServiceCidr;
+  /** What cannot be read comes as a problem, with its name: what it said before may stand. */
+  readonly networkPolicies: Reading<NetworkPolicy>;
+  readonly namespaces: Reading<PolicyNamespace>;
+  /** Pods of all nodes, by what policies look at. */
+  readonly clusterPods: Reading<PolicyPod>;
 }
 export type WatchSource = keyof Watched;
 

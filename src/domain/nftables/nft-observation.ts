@@ -29,6 +29,8 @@ export interface FirewallObservation {
   /** Our own table; absent when there is none. */
   readonly own?: ObservedTable;
   readonly foreign: readonly ForeignChain[];
+  /** The table of NetworkPolicies is there. */
+  readonly policies?: true;
 }
 
 /** One thing to have done; each is atomic by itself. */

@@ -1,9 +1,10 @@
 /** One statement of an nftables rule in the JSON schema of libnftables-json(5). */
 export type NftStatement = Readonly<Record<string, unknown>>;
 
-/** An address, a prefix, a range of addresses, first and last, or the name of a set, in the same schema. */
+/** An address, a prefix, a range of addresses, first and last, values of several types, or the name of a set, in the same schema. */
 export type NftElement =
   | string
+  | { readonly concat: readonly (string | number)[] }
   | { readonly prefix: { readonly addr: string; readonly len: number } }
   | { readonly range: readonly [string, string] };
 
@@ -72,6 +73,23 @@ export const keepsItsSource: NftStatement = match(
 /** Packets of whoever opened the flow; those without a flow have no direction. */
 export const isFromOpener: NftStatement = match("==", { ct: { key: "direction" } }, "original");
 
+/** Packets that conntrack knows and cannot place in their flow. */
+export const isInvalid: NftStatement = {
+  match: { op: "in", left: { ct: { key: "state" } }, right: "invalid" },
+};
+
+/** TCP that opens no flow: SYN alone of what says so. nft's operators take two operands. */
+export const isNoOpener: NftStatement = match(
+  "!=",
+  {
+    "&": [
+      { payload: { protocol: "tcp", field: "flags" } },
+      { "|": [{ "|": ["fin", "syn"] }, { "|": ["rst", "ack"] }] },
+    ],
+  },
+  "syn",
+);
+
 export const isTcpSyn: NftStatement = {
   match: { op: "in", left: { payload: { protocol: "tcp", field: "flags" } }, right: "syn" },
 };
@@ -106,6 +124,38 @@ interface MarkBits {
   readonly mask: number;
 }
 
+/** Both addresses are an element of the set of that name, a concatenation. */
+export function bothAddressesIn(family: 4 | 6, set: string): NftStatement {
+  return match("==", { concat: [address(family, "saddr"), address(family, "daddr")] }, set);
+}
+
+/** The destination, protocol and port are an element of the set of that name, a concatenation. */
+export function destinationPortIn(family: 4 | 6, set: string): NftStatement {
+  const port: NftStatement = { payload: { protocol: "th", field: "dport" } };
+  return match("==", { concat: [address(family, "daddr"), { meta: { key: "l4proto" } }, port] }, set);
+}
+
+/** Jumps to where the named verdict map leads the address. */
+export function jumpByAddress(family: 4 | 6, field: "saddr" | "daddr", map: string): NftStatement {
+  return { vmap: { key: address(family, field), data: map } };
+}
+
+/** Destination ports of one protocol, disjoint, and what becomes of packets to them. */
+export function verdictByPort(
+  protocol: "tcp" | "udp" | "sctp",
+  verdicts: readonly { readonly first: number; readonly last: number; readonly verdict: NftStatement }[],
+): NftStatement {
+  const set = verdicts.map(({ first, last, verdict }) => [
+    first === last ? first : { range: [first, last] },
+    verdict,
+  ]);
+  return { vmap: { key: { payload: { protocol, field: "dport" } }, data: { set } } };
+}
+
+export function jump(target: string): NftStatement {
+  return { jump: { target } };
+}
+
 export const counted: NftStatement = { counter: { packets: 0, bytes: 0 } };
 export const accept: NftStatement = { accept: null };
 export const refused: readonly NftStatement[] = [counted, { drop: null }];
@@ -125,7 +175,11 @@ function match(op: string, left: NftStatement, value: Value): NftStatement {
 
 function addressMatch(op: "==" | "!=") {
   return (family: 4 | 6, field: "saddr" | "daddr", places: readonly string[]): NftStatement =>
-    match(op, { payload: { protocol: family === 4 ? "ip" : "ip6", field } }, places.map(elementOf));
+    match(op, address(family, field), places.map(elementOf));
+}
+
+function address(family: 4 | 6, field: "saddr" | "daddr"): NftStatement {
+  return { payload: { protocol: family === 4 ? "ip" : "ip6", field } };
 }
 
 /** A prefix ("10.244.1.0/24"), a range by its first and last address ("10.244.1.0-10.244.1.9"), or a named set ("@name"). */

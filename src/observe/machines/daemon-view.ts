@@ -1,12 +1,14 @@
 import type { ActorRefFrom } from "xstate";
 import type { headcniMachine } from "../../../machines/headcni/headcni-machine.ts";
 import { levelOf } from "../../../machines/health/health-setup.ts";
+import type { PolicyContext } from "../../../machines/policy/policy-events.ts";
 import { routeRows } from "../../../machines/routes/route-rows.ts";
 import { poolNumbers } from "../../domain/addresses/address-pool.ts";
 import { guardInvariants } from "../../domain/guard/guard-invariants.ts";
 import type { Readiness } from "../../domain/health-level.ts";
+import { unreadablePolicies } from "../../domain/policy/policy-book.ts";
 import type { TailnetPeer } from "../../domain/tailnet/tailnet-status.ts";
-import type { LiveSources } from "../metrics/live-metrics.ts";
+import type { LiveSources, PolicyCounts } from "../metrics/live-metrics.ts";
 
 type Root = ActorRefFrom<typeof headcniMachine>;
 
@@ -36,6 +38,12 @@ export function daemonView(root: Root) {
       const address = ownNode?.children.address?.getSnapshot();
       return ownNode?.context.publishesAddress ? (address?.matches("published") ?? false) : undefined;
     },
+    policies: () => {
+      const policy = children().policy?.getSnapshot();
+      return policy === undefined
+        ? undefined
+        : policyCounts(policy.context, policy.children.flows?.getSnapshot().context.ended ?? 0);
+    },
     /** Body of `/ready`. */
     readiness: (): Readiness => {
       const health = children().health?.getSnapshot();
@@ -44,6 +52,17 @@ export function daemonView(root: Root) {
       return levelOf(health).readiness;
     },
   } satisfies LiveSources;
+}
+
+function policyCounts({ ledger, enforced }: PolicyContext, ended: number): PolicyCounts {
+  const unreadable = unreadablePolicies(ledger.policies).length;
+  const refused = new Set((enforced?.problems ?? []).flatMap(({ policies }) => policies)).size;
+  const all = Object.keys(ledger.policies).length;
+  return {
+    policies: { enforced: Math.max(all - unreadable - refused, 0), unreadable, refused },
+    ...(enforced?.numbers ?? { isolated: 0, elements: 0 }),
+    ended,
+  };
 }
 
 export type DaemonView = ReturnType<typeof daemonView>;

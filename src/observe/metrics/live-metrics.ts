@@ -15,6 +15,18 @@ export interface LiveSources {
   readiness(): Readiness;
   /** Whether the Node's InternalIP is this node's tailnet address; undefined where that is not wanted. */
   nodeAddressPublished(): boolean | undefined;
+  /** Undefined where NetworkPolicies are not enforced. */
+  policies(): PolicyCounts | undefined;
+}
+
+/** What is enforced of NetworkPolicies. */
+export interface PolicyCounts {
+  /** In force as written; an older word of it in force, or none; allowing nothing because it is over the limits. */
+  readonly policies: Readonly<Record<"enforced" | "unreadable" | "refused", number>>;
+  readonly isolated: number;
+  readonly elements: number;
+  /** Flows that policies ended so far. */
+  readonly ended: number;
 }
 
 export function registerLiveMetrics(registry: Registry, sources: LiveSources): void {
@@ -64,6 +76,31 @@ export function registerLiveMetrics(registry: Registry, sources: LiveSources): v
     },
   });
   gaugeOf(registry, {
+    name: "headcni_network_policies",
+    help: "NetworkPolicies of the cluster: enforced as they are written, unreadable (what they said before stands), refused (over this node's limits: they allow nothing).",
+    labelNames: ["state"],
+    read: () =>
+      Object.entries(sources.policies()?.policies ?? {}).map(([state, count]) => [{ state }, count]),
+  });
+  gaugeOf(registry, {
+    name: "headcni_policy_isolated_addresses",
+    help: "Addresses of this node's pods that NetworkPolicies isolate.",
+    labelNames: [],
+    read: () => some(sources.policies()?.isolated),
+  });
+  gaugeOf(registry, {
+    name: "headcni_policy_elements",
+    help: "Elements of all sets of the nftables table of NetworkPolicies.",
+    labelNames: [],
+    read: () => some(sources.policies()?.elements),
+  });
+  counterOf(registry, {
+    name: "headcni_policy_flows_ended_total",
+    help: "Flows that were open when a NetworkPolicy began to forbid them, and were ended.",
+    labelNames: [],
+    read: () => some(sources.policies()?.ended),
+  });
+  gaugeOf(registry, {
     name: "headcni_serving",
     help: "1 while ADD is served (/ready answers 200).",
     labelNames: [],
@@ -78,4 +115,9 @@ export function registerLiveMetrics(registry: Registry, sources: LiveSources): v
       return ["proven", "unproven", "degraded"].map((state) => [{ state }, state === now ? 1 : 0]);
     },
   });
+}
+
+/** No sample where there is nothing to tell. */
+function some(value: number | undefined): readonly (readonly [Readonly<Record<string, string>>, number])[] {
+  return value === undefined ? [] : [[{}, value]];
 }

@@ -9,6 +9,7 @@ import { createOwner } from "../../adapters/owner/owner-client.ts";
 import { linksOf, readResolvConfs } from "../../adapters/owner/read-node.ts";
 import { createHintFile } from "../../adapters/state-files/hint-file.ts";
 import { createNodeListFile } from "../../adapters/state-files/node-list-file.ts";
+import { createPolicyMemory } from "../../adapters/state-files/policy-memory-file.ts";
 import { createPrefixMemory } from "../../adapters/state-files/prefix-memory-file.ts";
 import { createProofFile } from "../../adapters/state-files/proof-file.ts";
 import { sysctlMemory } from "../../adapters/state-files/sysctl-memory.ts";
@@ -127,6 +128,7 @@ export async function openNodePorts(
     nodeList: createNodeListFile(paths.nodeList),
     nodeMemory: createPrefixMemory({ path: paths.nodeMemory, nodeName, key: "podCIDRs" }),
     serviceMemory: createPrefixMemory({ path: paths.serviceMemory, nodeName, key: "serviceCIDRs" }),
+    policyMemory: createPolicyMemory(paths.policyMemory),
     sandboxUsers: sandboxUsers(),
     /** The pre-auth key as it is now. Throws AuthKeyError when there is none to read. */
     readAuthKey: async () => {

@@ -16,6 +16,9 @@ import { podMachine } from "../../../machines/pod/pod-machine.ts";
 import { podReportsMachine } from "../../../machines/pod-watch/pod-reports-machine.ts";
 import { podWatchMachine } from "../../../machines/pod-watch/pod-watch-machine.ts";
 import { podsMachine } from "../../../machines/pods/pods-machine.ts";
+import { policyFlowsMachine } from "../../../machines/policy/policy-flows-machine.ts";
+import { policyMachine } from "../../../machines/policy/policy-machine.ts";
+import { policyMemoryMachine } from "../../../machines/policy/policy-memory-machine.ts";
 import { readinessMachine } from "../../../machines/readiness/readiness-machine.ts";
 import { ownRouteMachine } from "../../../machines/route/own-route-machine.ts";
 import { peerRouteMachine } from "../../../machines/route/peer-route-machine.ts";
@@ -40,6 +43,7 @@ import { serviceProxyActors } from "../../actors/kubernetes/service-proxy-actors
 import { watchActors } from "../../actors/kubernetes/watch-actors.ts";
 import { metricsPageActors } from "../../actors/metrics-page-actors.ts";
 import { podActors, podsActors } from "../../actors/pod-actors.ts";
+import { policyActors } from "../../actors/policy/policy-actors.ts";
 import { readinessActors } from "../../actors/readiness-actors.ts";
 import { allowlistKeeper } from "../../actors/tailnet/allowlist-actors.ts";
 import { headscaleActors } from "../../actors/tailnet/headscale-actors.ts";
@@ -78,6 +82,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
   const routes = routeActors(ports.kernel, ports.tailnet, async () => (await carrier()).tunnel.name);
   const ownNode = ownNodeActors(ports.kubernetes, ports.nodeMemory);
   const podWatch = podWatchActors(ports.kubernetes, ports.sandboxUsers, now);
+  const policy = policyActors(ports, ports.policyMemory);
   const watch = watchMachine.provide({ actors: watchActors(ports.kubernetes) });
   return headcniMachine.provide({
     actors: {
@@ -117,6 +122,14 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
         actors: {
           ...podsActors(ports.podNetwork, ports.addressHints),
           pod: podMachine.provide({ actors: podActors(ports.podNetwork, now) }),
+        },
+      }),
+      policy: policyMachine.provide({
+        actors: {
+          ...policy.policy,
+          watch,
+          memory: policyMemoryMachine.provide({ actors: policy.memory }),
+          flows: policyFlowsMachine.provide({ actors: policy.flows }),
         },
       }),
       readiness: readinessMachine.provide({

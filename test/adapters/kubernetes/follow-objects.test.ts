@@ -51,7 +51,10 @@ function follower(answers: readonly Answer[], random = 0) {
   const target = { path: "/api/v1/nodes", query: { labelSelector: "a=b" } };
   const follow = createFollower({
     transport,
-    targets: { nodes: target, ownNode: target, pods: target, serviceCidrs: target },
+    targets: {
+      ...{ nodes: target, ownNode: target, pods: target, serviceCidrs: target },
+      ...{ networkPolicies: target, namespaces: target, clusterPods: target },
+    },
     rejected: () => {
       refused += 1;
     },

@@ -218,7 +218,7 @@ describe("bytes that make no sense", () => {
     fc.uint8Array({ maxLength: 200 }),
     mutated(fc.oneof(route.map(routeBytes), rule.map(ruleBytes))),
   );
-  const nftables = nftablesChanges("node");
+  const nftables = nftablesChanges("node", 7);
   const readers: readonly (readonly [string, (data: Buffer) => unknown])[] = [
     ["messages", decodeMessages],
     ["a link", decodeLink],

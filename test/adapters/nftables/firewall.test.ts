@@ -13,6 +13,7 @@ import { repairForeignChain } from "../../../src/domain/nftables/nft-foreign.ts"
 import { nodeTable } from "../../../src/domain/nftables/nft-node-table.ts";
 import type { FirewallChange, FirewallObservation } from "../../../src/domain/nftables/nft-observation.ts";
 import { loadTable } from "../../../src/domain/nftables/nft-table.ts";
+import { policyState, policyTable } from "../../../src/domain/policy/policy-table.ts";
 import { nobodyBelieved } from "../../../src/domain/tailnet/believed-prefixes.ts";
 import { addNetns, inNetns, netnsPath, removeNetns } from "../../lab/network/netns.ts";
 import { run } from "../../lab/run-command.ts";
@@ -63,6 +64,15 @@ describe("observing", () => {
     };
     const document = loadTable(hostAllowlist({ ...shared, carrier }, nobodyBelieved));
     expect((await firewall([{ tool: "nft", document }])).observation).toEqual({ foreign: [] });
+  });
+
+  test("the table of NetworkPolicies is nobody else's, and told of", async () => {
+    const empty = { policies: [], namespaces: [], pods: [], nodes: [], attached: [] };
+    const document = loadTable(policyTable(policyState(empty)));
+    expect((await firewall([{ tool: "nft", document }])).observation).toEqual({
+      foreign: [],
+      policies: true,
+    });
   });
 
   test.each([

@@ -89,9 +89,10 @@ export async function packetRig({ label, links, addresses, sources }: PacketRigO
   }[];
   const order = links.map(({ name }) => name);
 
-  const frameOf = (packet: FilterPacket, index: number): Buffer =>
-    encodeFrame({
-      ...packet,
+  const frameOf = ({ protocol, ...packet }: FilterPacket, index: number): Buffer => {
+    if (protocol === "sctp") throw new Error("the rig makes no SCTP");
+    return encodeFrame({
+      ...{ ...packet, protocol },
       mac: mac(order.indexOf(packet.input?.name ?? "")),
       trafficClass: trafficClass(order.indexOf(packet.output?.name ?? "")),
       sourcePort: packet.sourcePort ?? 20_000 + index,
@@ -100,6 +101,7 @@ export async function packetRig({ label, links, addresses, sources }: PacketRigO
       tcpFlags: (packet.flags ?? []).reduce((bits, flag) => bits | tcpFlagBits[flag], 0),
       mark: firstMark + index,
     });
+  };
 
   return {
     netns,

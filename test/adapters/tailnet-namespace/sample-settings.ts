@@ -11,6 +11,7 @@ export const sampleSettings: NamespaceGuard = {
   },
   masquerade: true,
   nodesKnown: true,
+  networkPolicies: false,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };

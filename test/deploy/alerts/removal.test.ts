@@ -38,6 +38,7 @@ function watchedRemoval(kernel: { detaches: () => Promise<Detached> }) {
       call: null,
       registry: recorder<AttachmentReport>().ref,
       links: recorder<LinksEvent>().ref,
+      policy: null,
     },
     clock,
     inspect: observer.inspect,

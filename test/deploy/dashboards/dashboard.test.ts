@@ -24,6 +24,12 @@ function metricNames(): ReadonlySet<string> {
     routes: () => [],
     strangers: () => 0,
     nodeAddressPublished: () => true,
+    policies: () => ({
+      policies: { enforced: 2, unreadable: 1, refused: 0 },
+      isolated: 3,
+      elements: 40,
+      ended: 5,
+    }),
     peerPaths: () => [],
     guardRepairs: () => [],
     readiness: () => ({ serving: true, state: "proven", reasons: [] }),

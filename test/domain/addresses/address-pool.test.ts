@@ -79,6 +79,15 @@ describe("address pool", () => {
     expect(claimed(claimAddress(pool, rules("dense", 0, 0))).address).toBe("10.0.0.4");
   });
 
+  test("where rest is kept, an address that rests is refused until it has rested", () => {
+    const { pool } = claimMany(createPool("10.0.0.0/30", 1), 1, "dense");
+    const resting = releaseAddress(pool, "10.0.0.2", { nowMs: 0, restMs: 30_000 });
+    const keeping = (nowMs: number) => claimAddress(resting, { ...rules("dense", nowMs), keepsRest: true });
+    expect(keeping(29_999)).toMatchObject({ ok: false, exhausted: { resting: 1 } });
+    expect(claimed(keeping(30_000)).address).toBe("10.0.0.2");
+    expect(claimed(claimAddress(resting, rules("dense", 1))).address).toBe("10.0.0.2");
+  });
+
   test("random spreads over a /64 and repeats with the same seed only", () => {
     const first = claimMany(createPool("fd00::/64", 7), 50, "random").addresses;
     expect(claimMany(createPool("fd00::/64", 7), 50, "random").addresses).toEqual(first);

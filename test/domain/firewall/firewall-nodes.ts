@@ -49,6 +49,7 @@ export const dualStack: TestNode = {
     },
     masquerade: true,
     nodesKnown: true,
+    networkPolicies: false,
     services: ["10.96.0.0/16", "fd96::/112"],
     allowFromUnderlay: { prefixes: ["203.0.113.0/24", "2001:db8:a::/48"], links: ["docker0"] },
   },
@@ -244,6 +245,7 @@ export const anyNode: fc.Arbitrary<TestNode> = fc
       settings: {
         ...common,
         nodesKnown: chosen.kubernetes,
+        networkPolicies: false,
         ownPrefixes: own,
         carrier: {
           kind: "namespace",

@@ -29,6 +29,7 @@ const settings: NamespaceGuard = {
   },
   masquerade: true,
   nodesKnown: true,
+  networkPolicies: false,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };
@@ -296,7 +297,7 @@ const cleanup = (changes: Partial<KernelSnapshot>, remembered: Readonly<Record<s
   planCleanup({ kernel: snapshot(changes), sysctls: {}, firewall: { foreign: [] } }, remembered);
 
 test("cleanup removes the veth if it is there, and our tables always", () => {
-  const tables = ["headcni", "headcni_allowlist"].map((name) => ({
+  const tables = ["headcni", "headcni_allowlist", "headcni_policy"].map((name) => ({
     ...{ kind: "firewall", namespace: "node", changes: [{ tool: "nft", document: removeTable(name) }] },
   }));
   expect(cleanup({ links: [link(3, "headcni0")] })).toEqual([
@@ -317,7 +318,7 @@ test("cleanup takes our accepts out of other programs' chains before our table",
   });
   const changes = (rules: ForeignChain["rules"]) =>
     planCleanup({ kernel: snapshot({}), sysctls: {}, firewall: { foreign: [chain(rules)] } }, {});
-  expect(changes([theirs])).toHaveLength(2);
+  expect(changes([theirs])).toHaveLength(3);
   const [first, second] = changes([{ ...theirs, comment: "headcni:from-pods:abc" }, theirs]);
   expect(JSON.stringify(first)).toContain('"handle":8');
   expect(second).toMatchObject({ changes: [{ tool: "nft", document: removeTable("headcni") }] });
@@ -330,9 +331,8 @@ test("cleanup gives back the sysctls of all links, of the default and of links t
     "net/ipv6/conf/default/forwarding": "0",
     "net/ipv4/conf/eth1/forwarding": "0",
   };
-  const [, , values] = cleanup(
-    { links: [link(2, "eth1")] },
-    { ...kept, "net/ipv4/conf/gone0/forwarding": "0" },
+  const values = cleanup({ links: [link(2, "eth1")] }, { ...kept, "net/ipv4/conf/gone0/forwarding": "0" }).at(
+    -1,
   );
   expect(values).toEqual({ kind: "sysctls", namespace: "node", values: kept });
 });

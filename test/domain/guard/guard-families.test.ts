@@ -31,6 +31,7 @@ function settingsOf(families: readonly (4 | 6)[]): NamespaceGuard {
     },
     masquerade: true,
     nodesKnown: true,
+    networkPolicies: false,
     services: [],
     allowFromUnderlay: { prefixes: [], links: [] },
   };

@@ -7,6 +7,7 @@ import { findBroken } from "../../../src/domain/guard/guard-plan.ts";
 import type { NamespaceGuard } from "../../../src/domain/guard/guard-settings.ts";
 import type { KernelSnapshot, NamespaceName } from "../../../src/domain/kernel/kernel-state.ts";
 import type { ForeignChain } from "../../../src/domain/nftables/nft-observation.ts";
+import { removeTable } from "../../../src/domain/nftables/nft-table.ts";
 import { wireOperations } from "../../../src/domain/tailnet/wire-operations.ts";
 import { applied, freshObservation } from "./model-kernel.ts";
 
@@ -21,6 +22,7 @@ const settings: NamespaceGuard = {
   },
   masquerade: true,
   nodesKnown: true,
+  networkPolicies: false,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };
@@ -96,6 +98,18 @@ const withoutTable = (name: NamespaceName) =>
 
 test("what holds needs nothing", () => {
   expect(broken(whole)).toEqual([]);
+});
+
+test("a table of NetworkPolicies goes where none are enforced any more, and stays where they are", () => {
+  const seen = inPlace(whole, "node", ({ firewall, ...place }) => ({
+    ...place,
+    firewall: { foreign: [], ...firewall, policies: true },
+  }));
+  const changes = [{ tool: "nft", document: removeTable("headcni_policy") }];
+  expect(broken(seen)).toEqual([
+    { invariant: "node.leftovers", repairs: [{ kind: "firewall", namespace: "node", changes }] },
+  ]);
+  expect(findBroken({ ...settings, networkPolicies: true }, seen)).toEqual([]);
 });
 
 const breaks: readonly { readonly invariant: GuardInvariant; readonly seen: GuardObservation }[] = [

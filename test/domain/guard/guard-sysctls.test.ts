@@ -14,6 +14,7 @@ const ipv4: NamespaceGuard = {
   },
   masquerade: true,
   nodesKnown: true,
+  networkPolicies: false,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };

@@ -17,6 +17,7 @@ const settings: HostGuard = {
     supernets: ["10.244.0.0/16"],
     masquerade: true,
     nodesKnown: true,
+    networkPolicies: false,
     services: [],
   },
   allowFromUnderlay: { prefixes: [], links: [] },

@@ -43,6 +43,7 @@ const settings: NamespaceGuard = {
   },
   masquerade: true,
   nodesKnown: true,
+  networkPolicies: false,
   services: [],
   allowFromUnderlay: { prefixes: [], links: [] },
 };

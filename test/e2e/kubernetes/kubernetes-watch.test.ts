@@ -9,6 +9,7 @@ import {
   tailnetNodeAnnotation,
 } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import type { Watched, WatchNews, WatchSource } from "../../../src/domain/kubernetes/kubernetes-watch.ts";
+import type { PolicySource } from "../../../src/domain/policy/policy-ledger.ts";
 import { type ApiServer, startApiServer } from "../../adapters/kubernetes/support/api-server.ts";
 import { ensureGoModule } from "../../lab/build/go-tools.ts";
 import { kubernetesModule } from "../../lab/kubernetes/cluster-tools.ts";
@@ -72,8 +73,11 @@ function client(kubeconfig = api.kubeconfig, podSelector = "") {
   return { kubernetes, rejected };
 }
 
+/** Of those that policies follow from, objects come as they were read. */
+type NamedSource = Exclude<WatchSource, PolicySource>;
+
 /** What somebody knows who heard all of it, by name. */
-function knownFrom<Source extends WatchSource>(reports: readonly WatchReport[]) {
+function knownFrom<Source extends NamedSource>(reports: readonly WatchReport<NamedSource>[]) {
   const items = new Map<string, Watched[Source]>();
   for (const report of reports) {
     if (report.type === "watch.lost" || report.type === "watch.restored") continue;
@@ -91,9 +95,9 @@ function knownFrom<Source extends WatchSource>(reports: readonly WatchReport[]) 
 }
 
 /** A watch machine on the real API server, and what somebody knows who heard all it told. */
-function watch<Source extends WatchSource>(source: Source, kubeconfig?: string, podSelector?: string) {
+function watch<Source extends NamedSource>(source: Source, kubeconfig?: string, podSelector?: string) {
   const { kubernetes } = client(kubeconfig, podSelector);
-  const parent = recorder<WatchReport>();
+  const parent = recorder<WatchReport<NamedSource>>();
   const actor = createActor(watchMachine.provide({ actors: watchActors(kubernetes) }), {
     input: { source, seed: "n1", parent: parent.ref },
   }).start();

@@ -1,4 +1,5 @@
 import type { Libc } from "../../../src/adapters/netlink/libc.ts";
+import { listFlows } from "../../../src/adapters/netlink/namespaces/flows.ts";
 import { nftablesChanges, tableChanges } from "../../../src/adapters/netlink/namespaces/nftables-changes.ts";
 import { routeChange } from "../../../src/adapters/netlink/namespaces/route-changes.ts";
 import {
@@ -46,6 +47,12 @@ function declared(error: unknown): string | undefined {
     : undefined;
 }
 
+/** Whether conntrack's answers tell of a flow of an address. */
+function flowsIn(payloads: readonly Buffer[]): boolean {
+  const sockets = { requests: { query: () => [] }, nftables: { query: () => payloads } };
+  return listFlows(sockets, ["10.244.1.2"]).length > 0;
+}
+
 /** The input is what one `recv` gives. */
 export const netlink: FuzzTargetSource = {
   words: ["lo\0", "veth\0", "headcni1 ready headcni c1 eth0 - 4026531840 10.244.1.2 1"],
@@ -54,10 +61,12 @@ export const netlink: FuzzTargetSource = {
       const messages = () => decodeMessages(input);
       return [
         wordsOf(() => openNetlinkSocket(kernelThatSays(input)).transact([getLink()]), declared),
+        wordsOf(() => openNetlinkSocket(kernelThatSays(input)).batch(10, [getLink()]), declared),
         wordsOf(() => openNetlinkSocket(kernelThatSays(input)).query(getLink()).length > 0, declared),
         wordsOf(() => readRefusal(messages()), declared),
-        wordsOf(() => nftablesChanges("node")(messages()), declared),
+        wordsOf(() => nftablesChanges("node", 7)(messages()), declared),
         wordsOf(() => tableChanges("headcni_allowlist")(messages()), declared),
+        wordsOf(() => flowsIn(messages().map(({ payload }) => payload)), declared),
         ...new Set(
           [
             ...decoders,

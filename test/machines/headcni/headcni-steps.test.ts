@@ -53,7 +53,11 @@ const drained = [
 function children({ ownNode }: { readonly ownNode: boolean }) {
   return [
     { start: "health", input: { authKeyFrom: "credentials", kubernetes: ownNode, provenBefore: false } },
-    { start: "pods", input: { settings: settings.pods, parent: "<headcni>" } },
+    ...(ownNode ? [{ start: "policy", input: kubernetes.policy }] : []),
+    {
+      start: "pods",
+      input: { settings: settings.pods, policy: ownNode ? "<policy>" : null, parent: "<headcni>" },
+    },
     { start: "cni", input: { pods: "<pods>", health: "<health>", parent: "<headcni>" } },
     { start: "config", input: { parent: "<headcni>" } },
     { start: "headscale", input: settings.headscale },
@@ -297,23 +301,36 @@ describe("the root with Kubernetes", () => {
     expect(send(refusedCall)).toEqual([{ ...toPodWatch, ...refusedCall }]);
     const recovered = { type: "attachments.changed", added: [], removed: [], count: 2 };
     expect(send({ type: "pods.recovered", count: 2 })).toEqual([
+      { to: "policy", type: "pods.recovered", count: 2 },
       { ...toNode, ...recovered },
       { ...toPodWatch, ...recovered },
     ]);
   });
 
-  it("tells routes who may serve the pod CIDRs of all Nodes: at their start what is known then, later each change", () => {
+  it("enforces no policies where that is not wanted", () => {
+    const { first, send } = started({ kubernetes: { ...kubernetes, policy: null } });
+    expect(first).toContainEqual({
+      start: "pods",
+      input: { settings: settings.pods, policy: null, parent: "<headcni>" },
+    });
+    expect(send({ type: "nodes.changed", bindings: [] })).toEqual([]);
+  });
+
+  it("tells routes, and who enforces policies, who may serve the pod CIDRs of all Nodes: at their start what is known then, later each change", () => {
     const bind = (prefix: string, nodeId: string) => ({ prefix, nodeId, node: "n", uid: "u" });
     const bindings = [bind("10.244.1.0/24", "1"), bind("10.244.2.0/24", ""), bind("fd00:1::/64", "1")];
     const bound = { "10.244.1.0/24": "1", "10.244.2.0/24": "", "fd00:1::/64": "1" };
     const { send } = started({ kubernetes });
-    expect(send({ type: "nodes.changed", bindings })).toEqual([]);
+    expect(send({ type: "nodes.changed", bindings })).toEqual([
+      { to: "policy", type: "nodes.changed", bindings },
+    ]);
     const deeds = send({ type: "node.podCIDRs", prefixes });
     expect(deeds).toContainEqual(
       expect.objectContaining({ start: "routes", input: expect.objectContaining({ bound }) }),
     );
     expect(send({ type: "nodes.changed", bindings: bindings.slice(1, 2) })).toEqual([
       { to: "routes", type: "nodes.bound", bound: { "10.244.2.0/24": "" } },
+      { to: "policy", type: "nodes.changed", bindings: bindings.slice(1, 2) },
     ]);
   });
 

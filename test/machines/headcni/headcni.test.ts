@@ -127,7 +127,7 @@ describe("the root", () => {
   });
 
   it("refuses ADD for as long as the Node has other pod CIDRs than the pods here", async () => {
-    const { root, serve, add, level } = await startRoot({ kubernetes });
+    const { root, serve, add, level } = await startRoot({ kubernetes: { ...kubernetes, policy: null } });
     const { node } = root.getSnapshot().context;
     const heard = (podCidr: string) =>
       node?.send({

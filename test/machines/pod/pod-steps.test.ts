@@ -73,9 +73,10 @@ const gone = { lingers: false, atMs: 5 };
 const removing = (inner: string) => ({ detaching: inner });
 const pause = (failed: number) => backoffDelay(failed, { firstMs: 1_000, maxMs: 30_000 }, key);
 
-function begun(start: PodStart = "attach", first: AttachmentCall | null = add("a1")) {
+function begun(start: PodStart = "attach", first: AttachmentCall | null = add("a1"), judged = false) {
   const [registry, links] = [recipient("registry"), recipient("links")];
-  const pod = drive(podMachine, { slot: 3, plan, start, call: first, registry, links });
+  const policy = judged ? recipient("policy") : null;
+  const pod = drive(podMachine, { slot: 3, plan, start, call: first, registry, links, policy });
   return { ...pod, first: pod.start() };
 }
 
@@ -161,6 +162,76 @@ describe("an ADD", () => {
     done("detach", gone);
     send({ type: "pod.planned", requestId: "a1", plan });
     expect(done("attach")).toEqual([compare(), assigned(), ...attached("a1"), started("a2")]);
+  });
+});
+
+describe("a pod of a node that enforces NetworkPolicies", () => {
+  const { podUid } = plan;
+  const wanted = (addresses = plan.addresses, namespace = "default", replyTo: string | null = "<pod>") => ({
+    ...{ to: "policy", type: "policies.wanted", key, replyTo },
+    pod: { podUid, namespace, addresses },
+  });
+  const released = { to: "policy", type: "policies.released", key };
+
+  it("gets its link once its policies are in force, and is theirs until nothing answers for its addresses", () => {
+    const { first, send, done, timers, at } = begun("attach", add("a1"), true);
+    expect(first).toEqual([wanted()]);
+    expect(at()).toBe("enforcing");
+    expect(timers()).toEqual([8_000]);
+    expect(send({ type: "policies.inForce" })).toEqual([attach()]);
+    expect(done("attach")).toEqual([assigned(), ...attached("a1")]);
+    expect(send(del("d1"))).toEqual([detach]);
+    expect(done("detach", unrouted)).toEqual([...detached("d1"), leave]);
+    expect(send({ type: "link.gone" })).toEqual([released, idle(5)]);
+  });
+
+  it("is refused for now where they are not within 8 s", () => {
+    const { fire, done } = begun("attach", add("a1"), true);
+    expect(fire(8_000)).toEqual([detach, timeout("enforcing its network policies", 8)]);
+    expect(done("detach", gone)).toEqual([
+      ...late("a1", "ADD", "enforcing its network policies", 8),
+      released,
+      idle(5),
+    ]);
+  });
+
+  it("waits for them no longer than its ADD does", () => {
+    const one = begun("attach", add("a1"), true);
+    expect(one.send({ type: "pod.withdrawn", requestId: "a1" })).toEqual([
+      detach,
+      ...withdrawn("a1", "enforcing"),
+    ]);
+    const other = begun("attach", add("a1"), true);
+    expect(other.send(del("d1"))).toEqual([detach, ...overtaken("a1")]);
+    expect(other.send({ type: "policies.inForce" })).toEqual([]);
+    expect(other.done("detach", gone)).toEqual([...detached("d1"), released, idle(5)]);
+  });
+
+  it("asks again for other addresses", () => {
+    const { send, fail, done } = begun("attach", add("a1"), true);
+    send({ type: "policies.inForce" });
+    fail("attach", new HeadcniError("taken", { code: "ADDRESS_TAKEN" }));
+    expect(done("detach", gone)).toEqual([released, idle(5)]);
+    const next = planWith("10.244.1.3");
+    expect(send({ type: "pod.planned", requestId: "a1", plan: next })).toEqual([
+      started("a1"),
+      wanted(next.addresses),
+    ]);
+    expect(send({ type: "policies.inForce" })).toEqual([attach(next)]);
+  });
+
+  it("that stands already tells of itself, and waits for nothing", () => {
+    const { first, at } = begun("attached", null, true);
+    expect(first).toEqual([wanted(plan.addresses, "", null)]);
+    expect(at()).toBe("attached");
+  });
+
+  it("is judged by none where it is none of Kubernetes'", () => {
+    const pod = drive(podMachine, {
+      ...{ slot: 3, start: "attach", call: add("a1"), plan: { ...plan, podUid: "" } },
+      ...{ registry: recipient("registry"), links: recipient("links"), policy: recipient("policy") },
+    });
+    expect(pod.start()).toEqual([attach({ ...plan, podUid: "" })]);
   });
 });
 

@@ -9,6 +9,7 @@ import type {
   PodStart,
 } from "../../../machines/pod/pod-events.ts";
 import { podMachine } from "../../../machines/pod/pod-machine.ts";
+import type { PolicyCall } from "../../../machines/policy/policy-events.ts";
 import type { AttachedLinks, AttachmentPlan, Mismatch } from "../../../src/domain/attachment/attachment.ts";
 import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.ts";
 import { type Failure, HeadcniError } from "../../../src/domain/failure.ts";
@@ -55,6 +56,7 @@ function startPod(start: PodStart, first?: keyof typeof types, mismatches: reado
       call: first === undefined ? null : call(first, "first"),
       registry: registry.ref,
       links: links.ref,
+      policy: null,
     },
     clock,
   });
@@ -267,19 +269,22 @@ describe("a pod", () => {
   test("walks all its transitions", async () => {
     const registry = recorder<AttachmentReport>().ref;
     const links = recorder<LinksEvent>().ref;
+    const policy = recorder<PolicyCall>().ref;
     const replyTo = recorder<AttachmentAnswer>().ref;
     const call = (command: keyof typeof types): AttachmentCall => {
       const request = cniRequest(command, "c1");
       return { type: types[command], requestId: command, request, replyTo, atMs: 1 };
     };
     await walkAllTransitions(podMachine, {
-      input: { slot: 0, plan, start: "attach", call: call("ADD"), registry, links },
+      input: { slot: 0, plan, start: "attach", call: call("ADD"), registry, links, policy },
       moreInputs: [
-        { slot: 0, plan, start: "attached", call: null, registry, links },
-        { slot: 0, plan, start: "detach", call: call("DEL"), registry, links },
+        { slot: 0, plan, start: "attach", call: call("ADD"), registry, links, policy: null },
+        { slot: 0, plan, start: "attached", call: null, registry, links, policy },
+        { slot: 0, plan, start: "detach", call: call("DEL"), registry, links, policy },
       ],
       events: [
         { type: "link.gone" },
+        { type: "policies.inForce" },
         call("ADD"),
         call("CHECK"),
         call("DEL"),
@@ -295,6 +300,7 @@ describe("a pod", () => {
       stateKey: ({ context }) => [
         context.failure === null,
         context.start,
+        context.policy === null,
         context.call?.type,
         context.queue.map(({ type }: AttachmentCall) => type),
       ],

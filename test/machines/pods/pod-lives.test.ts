@@ -169,7 +169,9 @@ describe("an ADD that comes while the pod of its key ends", () => {
         });
       }),
     ).start();
-    const pods = createActor(machine, { input: { settings: podsSettings, parent: root } }).start();
+    const pods = createActor(machine, {
+      input: { settings: podsSettings, policy: null, parent: root },
+    }).start();
     const ask = (type: "pod.attachWanted" | "pod.detachWanted", requestId: string) =>
       pods.send({ type, requestId, request: add("c1"), replyTo: client.ref, atMs: 0 });
     pods.send({ type: "pods.recover", prefixes: ["10.244.1.0/24"] });

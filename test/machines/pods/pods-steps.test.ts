@@ -51,6 +51,7 @@ const opens = (slot: number, plan: object, start: PodStart, first: AttachmentCal
     call: first === null ? null : plain(first),
     registry: "<pods>",
     links: "<links>",
+    policy: "<policy>",
   },
 });
 const toPod = (slot: number, event: object) => ({ to: `pod:${slot}`, ...event });
@@ -116,7 +117,11 @@ const failure = { code: 5, msg: "busy", details: "" } as const;
 const result = { cniVersion: "1.1.0", interfaces: [], ips: [], routes: [], dns: {} } as const;
 
 function closed(given: Partial<PodsSettings> = {}) {
-  const pods = drive(podsMachine, { settings: { ...settings, ...given }, parent: recipient("parent") });
+  const pods = drive(podsMachine, {
+    settings: { ...settings, ...given },
+    policy: recipient("policy"),
+    parent: recipient("parent"),
+  });
   return { ...pods, first: pods.start() };
 }
 

@@ -321,7 +321,7 @@ test("walks all its transitions", async () => {
   const common = { requestId: "r", replyTo, atMs: 0 };
   const failure = { code: 11, msg: "", details: "" } as const;
   await walkAllTransitions(podsMachine, {
-    input: { settings: podsSettings, parent: recorder<PodsReport>().ref },
+    input: { settings: podsSettings, policy: null, parent: recorder<PodsReport>().ref },
     events: [
       { type: "pods.recover", prefixes: ["10.244.1.0/24"] },
       { type: "pods.refuseAttach", reason: "" },

@@ -140,6 +140,12 @@ describe("the metrics", () => {
       routes: () => routes,
       strangers: () => 20_000,
       nodeAddressPublished: () => true,
+      policies: () => ({
+        policies: { enforced: 2, unreadable: 1, refused: 0 },
+        isolated: 3,
+        elements: 40,
+        ended: 5,
+      }),
       peerPaths: () => [{ peer: "n2", path: "direct" }],
       guardRepairs: () => [{ invariant: "ownPrefixRule", count: 2 }],
       readiness: () => ({ serving: true, state: "degraded", reasons: [] }),
@@ -161,6 +167,18 @@ describe("the metrics", () => {
       'headcni_peer_path{peer="n2",path="direct"} 1',
     ]);
     expect(await samples(registry, "headcni_stranger_prefixes")).toEqual(["headcni_stranger_prefixes 20000"]);
+    expect(await samples(registry, "headcni_network_policies")).toEqual([
+      'headcni_network_policies{state="enforced"} 2',
+      'headcni_network_policies{state="unreadable"} 1',
+      'headcni_network_policies{state="refused"} 0',
+    ]);
+    expect(await samples(registry, "headcni_policy_isolated_addresses")).toEqual([
+      "headcni_policy_isolated_addresses 3",
+    ]);
+    expect(await samples(registry, "headcni_policy_elements")).toEqual(["headcni_policy_elements 40"]);
+    expect(await samples(registry, "headcni_policy_flows_ended_total")).toEqual([
+      "headcni_policy_flows_ended_total 5",
+    ]);
     expect(await samples(registry, "headcni_node_address_published")).toEqual([
       "headcni_node_address_published 1",
     ]);

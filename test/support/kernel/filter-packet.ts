@@ -1,4 +1,4 @@
-import type { NftChain, NftSet } from "../../../src/domain/nftables/nft-table.ts";
+import type { NftChain, NftTable } from "../../../src/domain/nftables/nft-table.ts";
 
 /** A link as nft's `meta` sees it. */
 export interface FilterLink {
@@ -20,7 +20,7 @@ export interface FilterPacket {
   readonly toSelf: boolean;
   /** Name of the link by which routing would answer the source; absent where it has none. */
   readonly sourceLink?: string;
-  readonly protocol: "tcp" | "udp" | "icmp";
+  readonly protocol: "tcp" | "udp" | "sctp" | "icmp";
   /** Any where absent. */
   readonly sourcePort?: number;
   readonly destinationPort?: number;
@@ -50,6 +50,6 @@ export interface Moving extends FilterPacket {
   readonly translated: boolean;
   /** A NAT of this hook has said what becomes of the flow, be it nothing. */
   readonly settled: boolean;
-  /** Of the table whose chain it crosses. */
-  readonly sets: readonly NftSet[];
+  /** The one whose chain it crosses. */
+  readonly table: Pick<NftTable, "sets" | "maps" | "subchains">;
 }

@@ -1,7 +1,7 @@
 import type { NftStatement } from "../../../src/domain/nftables/nft-statements.ts";
 import type { NftChain, NftRule, NftTable } from "../../../src/domain/nftables/nft-table.ts";
 import type { FilterPacket, Hook, Moving } from "./filter-packet.ts";
-import { type Match, matches } from "./packet-reading.ts";
+import { type Match, matches, type VerdictMap, verdictOf } from "./packet-reading.ts";
 
 /** What became of a packet. `source` is "masqueraded" where it takes the address of the link it leaves by. */
 export interface Passage {
@@ -27,11 +27,11 @@ export function passageOf(tables: readonly NftTable[], packet: FilterPacket): Pa
 
 /** The same for many packets. */
 export function passagesThrough(tables: readonly NftTable[]): (packet: FilterPacket) => Passage {
-  const chains = tables.flatMap(({ chains: own, sets = [] }) => own.map((chain) => ({ ...chain, sets })));
+  const chains = tables.flatMap((table) => table.chains.map((chain) => ({ ...chain, table })));
   const hooks = Map.groupBy(inOrder(chains), ({ hook }) => hook);
   return (packet) => {
     let moving: Moving = {
-      ...{ mark: 0, ...packet, hook: "prerouting", sets: [] },
+      ...{ mark: 0, ...packet, hook: "prerouting", table: {} },
       settled: false,
       translated: packet.answersTranslated === true,
     };
@@ -39,7 +39,7 @@ export function passagesThrough(tables: readonly NftTable[]): (packet: FilterPac
       moving = { ...moving, hook, settled: !isTranslated(packet) };
       for (const chain of hooks.get(hook) ?? []) {
         if (chain.type === "nat" && moving.settled) continue;
-        const after = throughChain(chain, { ...moving, sets: chain.sets });
+        const after = throughChain(chain, { ...moving, table: chain.table });
         if ("refusedBy" in after) return { ...seen(moving), passes: false, refusedBy: after.refusedBy };
         moving = after;
       }
@@ -73,19 +73,28 @@ function hooksOf({ input, output }: FilterPacket): readonly Hook[] {
 }
 
 function throughChain(chain: NftChain, packet: Moving): Moving | { readonly refusedBy: string } {
-  let moving = packet;
-  for (const rule of chain.rules) {
-    const step = throughRule(rule, moving);
-    if (step.verdict === "drop") return { refusedBy: rule.name };
-    if (step.verdict === "accept") return step.packet;
-    moving = step.packet;
-  }
-  return chain.policy === "drop" ? { refusedBy: `policy of ${chain.name}` } : moving;
+  const step = throughRules(chain.rules, packet);
+  if (step.verdict === "drop") return { refusedBy: step.by ?? "" };
+  if (step.verdict === "accept") return step.packet;
+  return chain.policy === "drop" ? { refusedBy: `policy of ${chain.name}` } : step.packet;
 }
 
 interface Step {
   readonly packet: Moving;
   readonly verdict: "accept" | "drop" | "continue";
+  /** The rule that drops. */
+  readonly by?: string;
+}
+
+function throughRules(rules: readonly NftRule[], packet: Moving): Step {
+  let moving = packet;
+  for (const rule of rules) {
+    const step = throughRule(rule, moving);
+    if (step.verdict === "drop") return { by: rule.name, ...step };
+    if (step.verdict === "accept") return step;
+    moving = step.packet;
+  }
+  return { packet: moving, verdict: "continue" };
 }
 
 function throughRule({ statements }: NftRule, packet: Moving): Step {
@@ -108,9 +117,21 @@ function throughStatement(kind: string, detail: unknown, packet: Moving): Step {
     case "accept":
     case "drop":
       return { packet, verdict: kind };
+    case "jump":
+      return throughRules(subchain(packet, (detail as { readonly target: string }).target), packet);
+    case "vmap": {
+      const [[verdict, to] = ["", undefined]] = Object.entries(verdictOf(detail as VerdictMap, packet) ?? {});
+      return verdict === "" ? { packet, verdict: "continue" } : throughStatement(verdict, to, packet);
+    }
     default:
       return translate(kind, detail as Target | null, packet);
   }
+}
+
+function subchain({ table }: Moving, target: string): readonly NftRule[] {
+  const found = table.subchains?.find(({ name }) => name === target);
+  if (found === undefined) throw new Error(`the table has no chain ${target}`);
+  return found.rules;
 }
 
 interface Mangle {

@@ -118,6 +118,11 @@ securityContext:
 {{- dig "kubernetes" "publishNodeAddress" "" (include "headcni.config" . | fromYaml) }}
 {{- end }}
 
+{{- /* "true" where daemons enforce NetworkPolicies, by whichever value. Values of an earlier release have none. */ -}}
+{{- define "headcni.enforcesPolicies" -}}
+{{- dig "kubernetes" "networkPolicy" (dig "enabled" true (.Values.networkPolicy | default dict)) .Values.config }}
+{{- end }}
+
 {{- define "headcni.securityContext" -}}
 privileged: false
 allowPrivilegeEscalation: false

@@ -1,17 +1,22 @@
 import type { NamespaceName } from "../../../domain/kernel/kernel-state.ts";
 import { KernelRefusal } from "../kernel-errors.ts";
 import type { Libc } from "../libc.ts";
-import { type NetlinkSocket, openNetlinkSocket } from "../netlink-socket.ts";
+import { type NetlinkSocket, netlinkNetfilter, openNetlinkSocket } from "../netlink-socket.ts";
 import { type MonitorSockets, openMonitor } from "./monitor.ts";
 import { NamespaceError, type Namespaces, type OpenNamespace } from "./namespaces.ts";
 
-/** A namespace the daemon keeps in order: one socket for its requests, and those that hear of its changes. */
+/** A namespace the daemon keeps in order: sockets for its requests, and those that hear of its changes. */
 export interface KeptNamespace {
   readonly name: NamespaceName;
   readonly namespace: OpenNamespace;
+  /** rtnetlink. */
   readonly requests: NetlinkSocket;
+  readonly nftables: NetlinkSocket;
   readonly monitor: MonitorSockets;
 }
+
+/** A transaction is one send: the elements of some 100,000 pods. */
+const sendBufferBytes = 16 * 1024 * 1024;
 
 /** "node" is there from the start, "tailnet" once opened. */
 export interface KeptNamespaces {
@@ -34,14 +39,16 @@ export function keptNamespaces(libc: Libc, namespaces: Namespaces): KeptNamespac
   const keep = (name: NamespaceName, namespace: OpenNamespace): void => {
     const sockets = namespaces.inside(namespace, () => {
       const requests = openNetlinkSocket(libc);
-      return { requests, monitor: openMonitor(libc, name, requests.portId) };
+      const nftables = openNetlinkSocket(libc, { protocol: netlinkNetfilter, sendBufferBytes });
+      return { requests, nftables, monitor: openMonitor(libc, name, { requests, nftables }) };
     });
     kept.set(name, { name, namespace, ...sockets });
   };
 
-  const drop = ({ name, namespace, requests, monitor }: KeptNamespace): void => {
+  const drop = ({ name, namespace, requests, nftables, monitor }: KeptNamespace): void => {
     kept.delete(name);
     requests.close();
+    nftables.close();
     monitor.close();
     if (namespace !== namespaces.home) namespaces.close(namespace);
   };

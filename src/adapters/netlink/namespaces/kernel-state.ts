@@ -16,6 +16,9 @@ export function kernelState({ command }: WorkerClient, listeners: ChangeListener
     removeNamespace: command("removeNamespace"),
     observe: command("observe"),
     apply: command("apply"),
+    changeElements: command("changeElements"),
+    listFlows: command("listFlows"),
+    endFlows: command("endFlows"),
     readSysctls: command("readSysctls"),
     writeSysctls: command("writeSysctls"),
     watch: (listener) => {

@@ -23,17 +23,23 @@ export interface MonitorSockets {
   close(): void;
 }
 
-/** To be called inside the namespace. `ownPortId`: of the socket that carries our requests there. */
-export function openMonitor(libc: Libc, name: NamespaceName, ownPortId: number): MonitorSockets {
+/** To be called inside the namespace. `own`: the sockets that carry our requests there. */
+export function openMonitor(
+  libc: Libc,
+  name: NamespaceName,
+  own: { readonly requests: NetlinkSocket; readonly nftables: NetlinkSocket },
+): MonitorSockets {
   const routes = openNetlinkSocket(libc, { groups: routeGroups, receiveBufferBytes });
   const nftables = openNetlinkSocket(libc, {
     protocol: netlinkNetfilter,
     groups: nftablesGroups,
     receiveBufferBytes,
   });
-  const readNftables = nftablesChanges(name);
+  const readNftables = nftablesChanges(name, own.nftables.portId);
   const readRoutes = (messages: readonly ReceivedMessage[]): readonly KernelChange[] =>
-    messages.map((message) => routeChange(name, message, ownPortId)).filter((change) => change !== undefined);
+    messages
+      .map((message) => routeChange(name, message, own.requests.portId))
+      .filter((change) => change !== undefined);
   return {
     descriptors: [routes.fd, nftables.fd],
     drain: () => [...drainSocket(routes, name, readRoutes), ...drainSocket(nftables, name, readNftables)],

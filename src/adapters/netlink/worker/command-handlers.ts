@@ -1,12 +1,16 @@
 import type { AttachmentPlan } from "../../../domain/attachment/attachment.ts";
+import type { KernelFlow } from "../../../domain/kernel/kernel-flow.ts";
 import type { KernelOperation, NamespaceName } from "../../../domain/kernel/kernel-state.ts";
+import type { ElementChange } from "../../../domain/policy/table-change.ts";
 import { createDevtools, type DevtoolsCommand } from "../../devtools/devtools.ts";
 import { attach } from "../attachment/attach.ts";
 import { check } from "../attachment/check.ts";
 import { detach, list } from "../attachment/detach.ts";
 import { recover } from "../attachment/recover.ts";
 import { applyOperations } from "../namespaces/apply-operations.ts";
+import { endFlows, listFlows } from "../namespaces/flows.ts";
 import { observe } from "../namespaces/observe.ts";
+import { changeElements } from "../namespaces/set-elements.ts";
 import type { WorkerKernel } from "./worker-kernel.ts";
 
 export type CommandHandlers = ReturnType<typeof commandHandlers>;
@@ -35,6 +39,10 @@ export function commandHandlers(kernel: WorkerKernel) {
     observe: (namespace: NamespaceName) => observe(kept.get(namespace).requests),
     apply: (namespace: NamespaceName, operations: readonly KernelOperation[]) =>
       applyOperations(kept, kept.get(namespace), operations),
+    changeElements: (table: string, changes: readonly ElementChange[]) =>
+      changeElements(kernel.node.nftables, table, changes),
+    listFlows: (addresses: readonly string[]) => listFlows(kernel.node, addresses),
+    endFlows: (flows: readonly KernelFlow[]) => endFlows(kernel.node.nftables, flows),
     readSysctls: (namespace: NamespaceName, names: readonly string[]): Readonly<Record<string, string>> =>
       inside(namespace, () => Object.fromEntries(names.map((name) => [name, sysctls.read(name)]))),
     writeSysctls: (namespace: NamespaceName, values: Readonly<Record<string, string>>) =>

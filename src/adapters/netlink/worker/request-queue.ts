@@ -1,7 +1,10 @@
 import type { KernelCommandName, KernelRequest } from "./kernel-commands.ts";
 
-/** Pods wait for attachments; everything else can wait for those, but not for ever. */
-const rank: Readonly<Partial<Record<KernelCommandName, number>>> = { attach: 0, detach: 1, echo: 1 };
+/** Pods wait for attachments and for their policies; everything else can wait for those, but not for ever. */
+const rank: Readonly<Partial<Record<KernelCommandName, number>>> = {
+  ...{ attach: 0, changeElements: 0 },
+  ...{ detach: 1, echo: 1 },
+};
 const lowestRank = 2;
 /** After so many requests out of turn the one that has waited longest goes first, whatever it is. */
 const longestPreference = 8;

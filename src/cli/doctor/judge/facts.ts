@@ -43,6 +43,8 @@ export interface DoctorSettings {
   readonly kubernetes: boolean;
   /** `kubernetes.publishNodeAddress`. */
   readonly publishesAddress: boolean;
+  /** `kubernetes.networkPolicy`. */
+  readonly networkPolicies: boolean;
 }
 
 /** Everything that is read of a node and of what it talks to; plain data. */

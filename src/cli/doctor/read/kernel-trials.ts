@@ -134,6 +134,7 @@ function trialSettings(families: readonly (4 | 6)[]): NamespaceGuard {
     },
     masquerade: true,
     nodesKnown: true,
+    networkPolicies: false,
     services: [],
     allowFromUnderlay: { prefixes: [], links: [] },
   };

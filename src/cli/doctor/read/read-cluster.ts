@@ -14,6 +14,8 @@ export interface ReadClusterOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** `kubernetes.publishNodeAddress`. */
   readonly publishesAddress: boolean;
+  /** `kubernetes.networkPolicy`. */
+  readonly networkPolicies: boolean;
 }
 
 const spec = z.object({
@@ -37,14 +39,26 @@ const needed = [
   { verb: "patch", group: "events.k8s.io", resource: "events" },
 ] as const;
 /** And with `kubernetes.publishNodeAddress`. */
-const neededToPublish = { verb: "patch", resource: "nodes" } as const;
+const neededToPublish = [{ verb: "patch", resource: "nodes" }] as const;
+/** And with `kubernetes.networkPolicy`. */
+const neededForPolicies = [
+  { verb: "list", resource: "namespaces" },
+  { verb: "watch", resource: "namespaces" },
+  { verb: "list", group: "networking.k8s.io", resource: "networkpolicies" },
+  { verb: "watch", group: "networking.k8s.io", resource: "networkpolicies" },
+] as const;
 
 /** The cluster with the daemon's own credentials. */
 export async function readCluster(
   options: ReadClusterOptions,
   signal: AbortSignal,
 ): Promise<KubernetesFacts> {
-  const { kubeconfig, environment, nodeName, publishesAddress } = options;
+  const { kubeconfig, environment, nodeName, publishesAddress, networkPolicies } = options;
+  const rights = [
+    ...needed,
+    ...(publishesAddress ? neededToPublish : []),
+    ...(networkPolicies ? neededForPolicies : []),
+  ];
   const transport = createApiTransport(nodeConfigReader(kubeconfig, environment));
   try {
     const unreachable = await transport.call({ method: "GET", path: "/version" }, signal).then(
@@ -68,7 +82,7 @@ export async function readCluster(
       ownAddressing: "unknown" in nodes ? nodes : { value: own?.addressing },
       nodes,
       serviceCidrs: await factOf(() => readServiceCidrs(transport, signal)),
-      forbidden: await factOf(() => readForbidden(transport, publishesAddress, signal)),
+      forbidden: await factOf(() => readForbidden(transport, rights, signal)),
     };
   } finally {
     await transport.close();
@@ -101,10 +115,10 @@ function cidrsOf({ podCIDR, podCIDRs }: z.output<typeof spec>): readonly string[
 
 async function readForbidden(
   transport: ApiTransport,
-  publishesAddress: boolean,
+  rights: readonly { readonly verb: string; readonly resource: string; readonly subresource?: string }[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const asked = [...needed, ...(publishesAddress ? [neededToPublish] : [])].map(async (right) => {
+  const asked = rights.map(async (right) => {
     const body = {
       apiVersion: "authorization.k8s.io/v1",
       kind: "SelfSubjectAccessReview",
@@ -112,7 +126,8 @@ async function readForbidden(
     };
     const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     const { status } = review.parse(await transport.call({ method: "POST", path, body }, signal));
-    const object = "subresource" in right ? `${right.resource}/${right.subresource}` : right.resource;
+    const object =
+      right.subresource !== undefined ? `${right.resource}/${right.subresource}` : right.resource;
     return status.allowed ? [] : [`${right.verb} ${object}`];
   });
   return (await Promise.all(asked)).flat();

@@ -25,7 +25,12 @@ const allHeaders = [
     "linux/nsfs",
     "linux/rtnetlink",
   ],
-  ...["linux/netfilter/nfnetlink", "linux/netfilter/nf_tables"],
+  ...[
+    "linux/netfilter",
+    "linux/netfilter/nfnetlink",
+    "linux/netfilter/nf_tables",
+    "linux/netfilter/nfnetlink_conntrack",
+  ],
 ];
 
 /**

@@ -42,6 +42,7 @@ export const settings: DoctorSettings = {
   chainedPlugins: ["portmap"],
   kubernetes: true,
   publishesAddress: true,
+  networkPolicies: true,
 };
 
 export const goodPolicy = `{
