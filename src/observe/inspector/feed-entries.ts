@@ -51,7 +51,7 @@ export function feedActor(
   };
 }
 
-/** What was delivered to whom; undefined for what is told as a move or is no news. */
+/** What was delivered to whom; undefined for what is told as a transition or is no news. */
 export function deliveryOf(
   { event, actorRef, sourceRef }: InspectedEventEvent,
   machines: Pick<LiveMachines, "parentOf">,

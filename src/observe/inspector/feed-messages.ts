@@ -23,9 +23,9 @@ export interface FeedActor {
 }
 
 /** A machine went to another state, began or ended. */
-export interface FeedMove
+export interface FeedTransition
   extends Pick<FeedActor, "key" | "machine" | "actor" | "subject" | "paths" | "edges"> {
-  readonly kind: "move";
+  readonly kind: "transition";
   readonly seq: number;
   readonly at: number;
   /** Empty when the machine began. */
@@ -52,7 +52,7 @@ export interface FeedMessage {
   readonly data?: unknown;
 }
 
-export type FeedEntry = FeedMove | FeedMessage;
+export type FeedEntry = FeedTransition | FeedMessage;
 
 /** Everything a viewer needs to begin with, or to go on with after it fell behind. */
 export interface FeedBaseline {
@@ -100,6 +100,6 @@ export interface FeedDetails {
   readonly context?: unknown;
   /** Names of the effects that run now. */
   readonly effects: readonly string[];
-  /** Its last moves, oldest first: they may be older than what a viewer keeps. */
-  readonly moves: readonly Pick<FeedMove, "at" | "from" | "to" | "event">[];
+  /** Its last transitions, oldest first: they may be older than what a viewer keeps. */
+  readonly transitions: readonly Pick<FeedTransition, "at" | "from" | "to" | "event">[];
 }

@@ -10,7 +10,7 @@ import { createEdgeFinder } from "./taken-edges.ts";
 export interface FeedOptions {
   readonly daemon: FeedBaseline["daemon"];
   readonly machines: LiveMachines;
-  /** Removes secrets from a line of JSON. */
+  /** REmoves secrets from a line of JSON. */
   readonly redact: (line: string) => string;
   /** Called once when the feed gives up after a fault of its own. */
   readonly broke: (error: unknown) => void;
@@ -39,13 +39,13 @@ const entriesPerFrame = 240;
 
 const messageBounds = { values: 48, depth: 5, text: 160, elements: 6 };
 
-type Move = Omit<Extract<MachineChange, { readonly kind: "moved" }>, "kind">;
-const firstMove: Move = { from: "", event: "xstate.init", heldMs: 0, taken: [] };
+type Transition = Omit<Extract<MachineChange, { readonly kind: "moved" }>, "kind">;
+const firstTransition: Transition = { from: "", event: "xstate.init", heldMs: 0, taken: [] };
 
 const systemClock = (): Moment => ({ wallMs: Date.now(), monotonicMs: performance.now() });
 
 /**
- * Keeps the last entries (moves and messages) for late viewers, and gathers changes for present ones: per machine its
+ * Keeps the last entries (transitions and messages) for late viewers, and gathers changes for present ones: per machine its
  * state now, so that however many were skipped the last is never missed, and the entries up to a bound. Fields of events
  * are copied only for viewers, in `take`: without one an event costs a small object.
  */
@@ -86,13 +86,13 @@ export function createFeed(options: FeedOptions): Feed {
     wake();
   }
 
-  function move(machine: LiveMachine, { from, event, heldMs, taken }: Move): void {
+  function transition(machine: LiveMachine, { from, event, heldMs, taken }: Transition): void {
     const logic = machineOf(machine.ref);
     const edges = logic === undefined ? [] : edgesOf(logic, taken);
     lastEdges.set(machine, edges);
     seq += 1;
     add({
-      kind: "move",
+      kind: "transition",
       seq,
       at: Date.now(),
       key: machine.ref.sessionId,
@@ -132,8 +132,8 @@ export function createFeed(options: FeedOptions): Feed {
 
   return {
     listener: guarded((machine, change) => {
-      if (change.kind === "began") move(machine, firstMove);
-      else if (change.kind === "moved") move(machine, change);
+      if (change.kind === "began") transition(machine, firstTransition);
+      else if (change.kind === "moved") transition(machine, change);
       if (wake === undefined) return;
       changed.set(machine, change.kind === "ended");
       wake();

@@ -44,7 +44,7 @@ export function createInspector(
     const answer: FeedDetails = {
       key: machine.ref.sessionId,
       context: boundedCopy(context, contextBounds, options.redact),
-      moves: machine.last.entries().map(({ at, from, to, event }) => ({ at, from, to, event })),
+      transitions: machine.last.entries().map(({ at, from, to, event }) => ({ at, from, to, event })),
       effects: effectsOf(children as Readonly<Record<string, AnyActorRef | undefined>>),
     };
     return options.redact(JSON.stringify(answer));

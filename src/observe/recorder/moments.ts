@@ -76,12 +76,12 @@ export function momentAt(recording: Recording, moment: Moment): FeedBaseline {
 
 /** What is known of a machine beyond its state; a recording has no contexts. */
 export function recordedDetails(recording: Recording, key: string, moment: Moment): FeedDetails {
-  const moves = recording.parts
+  const transitions = recording.parts
     .flatMap((part) => stepsUntil(part, moment))
-    .flatMap(({ entry }) => (entry?.kind === "move" && entry.key === key ? [entry] : []))
+    .flatMap(({ entry }) => (entry?.kind === "transition" && entry.key === key ? [entry] : []))
     .slice(-mostMoves)
     .map(({ at, from, to, event }) => ({ at, from, to, event }));
-  return { key, effects: [], moves };
+  return { key, effects: [], transitions };
 }
 
 function isBefore(step: { readonly at: number; readonly seq: number }, moment: Moment): boolean {

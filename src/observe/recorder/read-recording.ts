@@ -92,7 +92,7 @@ function readSegment(segment: RecordingPage["segments"][number]): RecordedPart {
     begun ??= [...running.values()];
     const passed = fields.number();
     at += passed % 2 === 1 ? -(passed + 1) / 2 : passed / 2;
-    if (kind === recordKinds.move || kind === recordKinds.message) seq += 1;
+    if (kind === recordKinds.transition || kind === recordKinds.message) seq += 1;
     const step = readStep(kind, fields, { at, seq, running });
     const { actor } = step;
     if (actor?.ended === true) running.delete(actor.key);
@@ -109,12 +109,16 @@ function readStep(
 ): RecordedStep {
   const nothing = { at, seq, actor: null, entry: null, failed: false };
   switch (kind) {
-    case recordKinds.move: {
+    case recordKinds.transition: {
       const actor = readMachine(fields, at, at);
       const { key, machine, subject, paths, edges, state } = actor;
-      const move = { key, machine, actor: actor.actor, subject, paths, edges };
+      const transition = { key, machine, actor: actor.actor, subject, paths, edges };
       const [from, event, heldMs] = [fields.text(), fields.text(), fields.number()];
-      return { ...nothing, actor, entry: { kind: "move", seq, at, ...move, from, to: state, event, heldMs } };
+      return {
+        ...nothing,
+        actor,
+        entry: { kind: "transition", seq, at, ...transition, from, to: state, event, heldMs },
+      };
     }
     case recordKinds.message: {
       const type = fields.text();

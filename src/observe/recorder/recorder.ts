@@ -19,7 +19,7 @@ import { type RecordingPage, recordingFormat, recordKinds } from "./recording-pa
 export interface RecorderOptions {
   readonly daemon: FeedBaseline["daemon"];
   readonly machines: Pick<LiveMachines, "parentOf">;
-  /** Removes secrets from a line of JSON. */
+  /** REmoves secrets from a line of JSON. */
   readonly redact: (line: string) => string;
   /** Called once when the recorder gives up after a fault of its own. */
   readonly broke: (error: unknown) => void;
@@ -108,7 +108,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     const half = memory.room() / 2;
     const monotonicNow = monotonicMs();
     for (const known of live.values()) {
-      // Of more machines than that the rest shows with their next moves.
+      // Of more machines than that the rest shows with their next transitions.
       if (memory.room() < half) break;
       memory.record();
       number(recordKinds.running);
@@ -152,7 +152,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     return given.length <= longestText ? given : `${withoutSecrets(given).slice(0, longestText)}…`;
   }
 
-  function moved(machine: LiveMachine, { from, event, heldMs, taken }: Move): void {
+  function moved(machine: LiveMachine, { from, event, heldMs, taken }: Transition): void {
     const { ref } = machine;
     const logic = machineOf(ref);
     const edges = logic === undefined ? [] : edgesOf(logic, taken);
@@ -160,7 +160,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     known.edges = edges;
     live.set(ref, known);
     do {
-      record(recordKinds.move);
+      record(recordKinds.transition);
       running(known, machine.since);
       short(from);
       short(event);
@@ -214,7 +214,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (broken) return;
       try {
         now = Math.round(wallClockMs());
-        if (change.kind === "began") moved(machine, firstMove);
+        if (change.kind === "began") moved(machine, firstTransition);
         else if (change.kind === "moved") moved(machine, change);
         else left(machine, recordKinds[change.kind]);
       } catch (error) {
@@ -255,5 +255,5 @@ interface Known {
   edges: readonly number[];
 }
 
-type Move = Omit<Extract<MachineChange, { readonly kind: "moved" }>, "kind">;
-const firstMove: Move = { from: "", event: "xstate.init", heldMs: 0, taken: [] };
+type Transition = Omit<Extract<MachineChange, { readonly kind: "moved" }>, "kind">;
+const firstTransition: Transition = { from: "", event: "xstate.init", heldMs: 0, taken: [] };

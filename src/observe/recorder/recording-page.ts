@@ -12,7 +12,7 @@ export const recordKinds = {
   /** A machine as it is where a segment begins: machine, state, transitions, limit, since, error. */
   running: 1,
   /** time, machine, state, transitions, limit, from, event, held. */
-  move: 2,
+  transition: 2,
   /** time, type, source machine, target machine, effect, failure. */
   message: 3,
   /** time, machine, error. */

@@ -24,8 +24,8 @@ export type InspectorFindings = {
   readonly addWatched: Measurement;
   readonly addP50Ms: Readonly<Record<Way, number>>;
   readonly rssMb: Readonly<Record<Way, number>>;
-  /** From a move in the daemon until a real Chromium had drawn it, while pods come and go. */
-  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly moves: number };
+  /** From a transition in the daemon until a real Chromium had drawn it, while pods come and go. */
+  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly transitions: number };
 };
 
 /** Measures on a lab of three nodes, one for each way, on the same kernel. */
@@ -60,7 +60,7 @@ export async function benchInspector(
     latencyMs: {
       p50: percentile(latencies, 0.5),
       p99: percentile(latencies, 0.99),
-      moves: latencies.length,
+      transitions: latencies.length,
     },
   };
 }

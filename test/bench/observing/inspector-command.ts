@@ -12,7 +12,7 @@ Usage: npm run bench -- inspector [--pods N] [--rounds N] [--json]     (as root)
   --pods N     pods per batch (60)
   --rounds N   interleaved rounds (9)
 Three daemons side by side: the inspector off, on, and on with a viewer. Then 200 pods come and go before a Chromium.
-Ends with code 1 when a viewer makes an ADD slower by 5 %, or 1 of 100 moves is drawn after more than 200 ms.
+Ends with code 1 when a viewer makes an ADD slower by 5 %, or 1 of 100 transitions is drawn after more than 200 ms.
 `;
 
 /** `npm run bench -- inspector`; returns the exit code: 1 when a bar is missed, 2 for words it does not know. */
@@ -62,6 +62,6 @@ function inWords({ addOn, addWatched, addP50Ms, rssMb, latencyMs }: InspectorFin
     `ADD p50, on / off:       ${spread(addOn)}`,
     `ADD p50, watched / off:  ${spread(addWatched)}   bar <= 1.05`,
     `RSS: off ${rssMb.off.toFixed(1)} MB, on ${rssMb.on.toFixed(1)} MB, watched ${rssMb.watched.toFixed(1)} MB`,
-    `move -> drawn: p50 ${latencyMs.p50.toFixed(0)} ms, p99 ${latencyMs.p99.toFixed(0)} ms of ${latencyMs.moves} moves   bar <= 200 ms`,
+    `transition -> drawn: p50 ${latencyMs.p50.toFixed(0)} ms, p99 ${latencyMs.p99.toFixed(0)} ms of ${latencyMs.transitions} transitions   bar <= 200 ms`,
   ].join("\n");
 }

@@ -136,7 +136,7 @@ describe("inspector", () => {
     addWatched: measured([1.05]),
     addP50Ms: { off: 4, on: 4, watched: 4.2 },
     rssMb: { off: 120, on: 120, watched: 122 },
-    latencyMs: { p50: 20, p99: 200, moves: 1000 },
+    latencyMs: { p50: 20, p99: 200, transitions: 1000 },
   };
 
   test("the cost and the latency at their bars are reached", () => {
@@ -146,8 +146,11 @@ describe("inspector", () => {
   test.each([
     ["ADD p50, watched / off: 1.051, bar <= 1.05", { addWatched: measured([1.051]) }],
     ["ADD p50, watched / off: NaN", { addWatched: measured([]) }],
-    ["move -> drawn, p99, ms: 201, bar <= 200", { latencyMs: { p50: 20, p99: 201, moves: 1000 } }],
-    ["nothing measured: the page drew no move", { latencyMs: { p50: 20, p99: 20, moves: 0 } }],
+    [
+      "transition -> drawn, p99, ms: 201, bar <= 200",
+      { latencyMs: { p50: 20, p99: 201, transitions: 1000 } },
+    ],
+    ["nothing measured: the page drew no transition", { latencyMs: { p50: 20, p99: 20, transitions: 0 } }],
   ])("%s", (line, change) => {
     expect(missedByInspector({ ...findings, ...change })).toEqual([expect.stringContaining(line)]);
   });

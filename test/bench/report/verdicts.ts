@@ -102,8 +102,8 @@ export function missedByPods(samples: readonly PodsSample[]): Missed {
 /** What the inspector costs, and how quick its page is. */
 export function missedByInspector({ addWatched, latencyMs }: InspectorFindings): Missed {
   return [
-    ...(latencyMs.moves > 0 ? [] : ["nothing measured: the page drew no move"]),
+    ...(latencyMs.transitions > 0 ? [] : ["nothing measured: the page drew no transition"]),
     ...above("ADD p50, watched / off", addWatched.median, { most: 1.05, digits: 3 }),
-    ...above("move -> drawn, p99, ms", latencyMs.p99, { most: 200 }),
+    ...above("transition -> drawn, p99, ms", latencyMs.p99, { most: 200 }),
   ];
 }

@@ -62,7 +62,7 @@ test("replay serves the inspector's page over the recording until Ctrl-C", async
     expect(details as FeedDetails).toEqual({
       key,
       effects: [],
-      moves: [
+      transitions: [
         { at: began, from: "", to: "idle", event: "xstate.init" },
         { at: began + 1000, from: "idle", to: "passing", event: "go" },
         { at: began + 1000, from: "passing", to: "working", event: "go" },

@@ -157,19 +157,19 @@ async function churn(entries: number): Promise<void> {
   }
 }
 
-test("over 1,500 moves the memory of page and daemon stays bounded", async () => {
+test("over 1,500 transitions the memory of page and daemon stays bounded", async () => {
   const daemon = await requireDaemon(lab(), node());
   // By then the page and the daemon keep as many entries as they ever do.
   await churn(4_000);
   const before = { page: await inspector().heapBytes(), daemon: (await memoryOf(daemon.pid)).rssMb };
   await inspector().latencies();
-  // An event is one entry, and about every third is a move.
+  // An event is one entry, and about every third is a transition.
   await churn(6_000);
   const latencies = await inspector().latencies();
   const after = { page: await inspector().heapBytes(), daemon: (await memoryOf(daemon.pid)).rssMb };
   const ms = (part: number) => percentile(latencies, part).toFixed(0);
   console.log(
-    `inspector: move -> page p50 ${ms(0.5)} ms, p99 ${ms(0.99)} ms of ${latencies.length} moves; ` +
+    `inspector: transition -> page p50 ${ms(0.5)} ms, p99 ${ms(0.99)} ms of ${latencies.length} transitions; ` +
       `page heap ${(before.page / 1e6).toFixed(1)} -> ${(after.page / 1e6).toFixed(1)} MB, ` +
       `daemon RSS ${before.daemon.toFixed(0)} -> ${after.daemon.toFixed(0)} MB`,
   );

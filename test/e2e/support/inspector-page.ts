@@ -15,7 +15,7 @@ export interface InspectorPage {
   /** Machines that run, and the last that was heard of those that ended. */
   actors(): Promise<readonly FeedActor[]>;
   finals(): Promise<readonly FeedActor[]>;
-  /** Milliseconds from each drawn move in the daemon until it stood on the page; forgets them. */
+  /** Milliseconds from each drawn transition in the daemon until it stood on the page; forgets them. */
   latencies(): Promise<readonly number[]>;
   /** Bytes of the page's live objects, after a collection of garbage. */
   heapBytes(): Promise<number>;
@@ -31,7 +31,7 @@ const probe = `
     const first = probe.view === null;
     for (let index = entries.length - 1; index >= 0 && !first; index -= 1) {
       if (entries[index].seq <= probe.seq) break;
-      if (entries[index].kind === "move") probe.latencies.push(Date.now() - entries[index].at);
+      if (entries[index].kind === "transition") probe.latencies.push(Date.now() - entries[index].at);
     }
     probe.latencies.splice(0, probe.latencies.length - 20000);
     probe.seq = detail.seq;

@@ -41,11 +41,11 @@ test("a late viewer's baseline has every machine as it is now, and what happened
   const child = actors.find(({ actor }) => actor === "a");
   expect(child).toMatchObject({ subject: "key of a", paths: ["working"], limit: { ms: 1000 } });
   expect(child?.parent).toBe(actors[0]?.key);
-  expect(entries.filter(({ kind }) => kind === "move").map((move) => "to" in move && move.to)).toEqual([
-    "idle",
-    "passing",
-    "working",
-  ]);
+  expect(
+    entries
+      .filter(({ kind }) => kind === "transition")
+      .map((transition) => "to" in transition && transition.to),
+  ).toEqual(["idle", "passing", "working"]);
 });
 
 test("a machine that changed many times between two frames is told once, in its last state", () => {

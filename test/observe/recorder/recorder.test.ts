@@ -38,7 +38,7 @@ test("each moment has the machines as they were then, and what led there", () =>
   });
   expect(at(2500)).toMatchObject({ type: "baseline", now: began + 2500, daemon: { node: "n1" } });
   const last = at(2500).entries.at(-1);
-  expect(last).toMatchObject({ kind: "move", from: "working", to: "nested.first", event: "deeper" });
+  expect(last).toMatchObject({ kind: "transition", from: "working", to: "nested.first", event: "deeper" });
   expect(at(2500).entries.at(-2)).toMatchObject({ kind: "message", type: "deeper", targetMachine: "child" });
 });
 

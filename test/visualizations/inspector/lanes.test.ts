@@ -14,8 +14,8 @@ const message: FeedEntry = {
   targetMachine: "pods",
   effect: "",
 };
-const move: FeedEntry = {
-  kind: "move",
+const transition: FeedEntry = {
+  kind: "transition",
   seq: 2,
   at: 0,
   key: "x:3",
@@ -29,7 +29,7 @@ const move: FeedEntry = {
   event: "attach.done",
   heldMs: 3,
 };
-const all = { text: "", only: "", moves: true, messages: true };
+const all = { text: "", only: "", transitions: true, messages: true };
 
 test.each([
   ["nothing", all, [1, 2]],
@@ -37,13 +37,13 @@ test.each([
   ["a state", { ...all, text: "attached abc" }, [2]],
   ["a machine as sender", { ...all, only: "x:2" }, [1]],
   ["a machine that moved", { ...all, only: "x:3" }, [2]],
-  ["messages", { ...all, moves: false }, [1]],
+  ["messages", { ...all, transitions: false }, [1]],
 ])("entries can be filtered by %s", (_, filter, seqs) => {
-  expect(fittingEntries([message, move], filter).map(({ seq }) => seq)).toEqual(seqs);
+  expect(fittingEntries([message, transition], filter).map(({ seq }) => seq)).toEqual(seqs);
 });
 
 test("there is a lane for each machine that takes part, in the order of the charts", () => {
-  expect(lanesOf([message, move], ["headcni", "pods", "pod"])).toEqual(["pods", "pod", "request"]);
+  expect(lanesOf([message, transition], ["headcni", "pods", "pod"])).toEqual(["pods", "pod", "request"]);
 });
 
 test.each([

@@ -28,7 +28,7 @@ interface Content {
   readonly make: () => Node;
 }
 
-/** What is known of the selected machine beyond its chart: context, what its state takes, its moves, an event's fields. */
+/** What is known of the selected machine beyond its chart: context, what its state takes, its transitions, an event's fields. */
 export function createDetailsView(redraw: () => void): DetailsView {
   const box = part("details", HTMLElement);
   const tabs = [...document.querySelectorAll<HTMLButtonElement>("[data-tab]")];
@@ -55,7 +55,7 @@ export function createDetailsView(redraw: () => void): DetailsView {
     redraw();
   }
 
-  /** Asks again once the machine moved; between moves its context may change, too. */
+  /** Asks again once the machine moved; between transitions its context may change, too. */
   function refresh(seen: Seen, { entries }: View, paused: boolean): void {
     const { key, since, ended } = seen.actor;
     if (key !== asked.key) details = null;
@@ -122,11 +122,11 @@ export function createDetailsView(redraw: () => void): DetailsView {
     if (tab === "context") return contextOf(seen, view.recorded);
     if (tab === "takes")
       return { key: `takes ${seen.actor.machine} ${seen.paths.join()}`, make: () => takesOf(seen, chart) };
-    const told = details !== null && "moves" in details.answer ? details.answer.moves : [];
-    const moves = historyOf(view, seen.actor.key, told);
+    const told = details !== null && "transitions" in details.answer ? details.answer.transitions : [];
+    const transitions = historyOf(view, seen.actor.key, told);
     return {
-      key: `history ${seen.actor.key} ${moves[0]?.at ?? ""} ${moves.length}`,
-      make: () => historyTable(moves),
+      key: `history ${seen.actor.key} ${transitions[0]?.at ?? ""} ${transitions.length}`,
+      make: () => historyTable(transitions),
     };
   }
 
@@ -193,37 +193,37 @@ function edgeRow(edge: ChartEdge): HTMLElement {
   );
 }
 
-type Move = FeedDetails["moves"][number];
+type Transition = FeedDetails["transitions"][number];
 
 /** Newest first: what the page has seen, and before that what the daemon still knows. */
-function historyOf(view: View, key: string, told: readonly Move[]): readonly Move[] {
-  const moves: Move[] = [];
-  for (let index = view.entries.length - 1; index >= 0 && moves.length < historyShown; index -= 1) {
+function historyOf(view: View, key: string, told: readonly Transition[]): readonly Transition[] {
+  const transitions: Transition[] = [];
+  for (let index = view.entries.length - 1; index >= 0 && transitions.length < historyShown; index -= 1) {
     const entry = view.entries[index];
-    if (entry?.kind === "move" && entry.key === key) moves.push(entry);
+    if (entry?.kind === "transition" && entry.key === key) transitions.push(entry);
   }
-  const oldest = moves.at(-1)?.at ?? Number.POSITIVE_INFINITY;
-  return [...moves, ...told.filter(({ at }) => at < oldest).toReversed()];
+  const oldest = transitions.at(-1)?.at ?? Number.POSITIVE_INFINITY;
+  return [...transitions, ...told.filter(({ at }) => at < oldest).toReversed()];
 }
 
-function historyTable(moves: readonly Move[]): HTMLElement {
-  if (moves.length === 0) return empty("No move of this machine is kept.");
-  const rows = moves.map((move, index) => {
-    const before = moves[index + 1];
+function historyTable(transitions: readonly Transition[]): HTMLElement {
+  if (transitions.length === 0) return empty("No transition of this machine is kept.");
+  const rows = transitions.map((transition, index) => {
+    const before = transitions[index + 1];
     return element(
       "tr",
       {},
-      element("td", { class: "mono quiet" }, timeOfDay(move.at)),
+      element("td", { class: "mono quiet" }, timeOfDay(transition.at)),
       element(
         "td",
         {},
-        move.from === "" ? `began in ${move.to}` : `${move.from} → ${move.to}`,
-        element("div", { class: "quiet" }, eventText(move.event)),
+        transition.from === "" ? `began in ${transition.to}` : `${transition.from} → ${transition.to}`,
+        element("div", { class: "quiet" }, eventText(transition.event)),
       ),
       element(
         "td",
         { class: "mono quiet" },
-        before === undefined ? "" : `after ${span(move.at - before.at)}`,
+        before === undefined ? "" : `after ${span(transition.at - before.at)}`,
       ),
     );
   });
@@ -233,7 +233,7 @@ function historyTable(moves: readonly Move[]): HTMLElement {
 function eventOf({ entry }: Selection, folded: Map<string, boolean>, recorded: boolean): HTMLElement {
   if (entry === null) return empty("Choose an event below.");
   const rows: (readonly [string, string])[] =
-    entry.kind === "move"
+    entry.kind === "transition"
       ? [
           ["machine", `${entry.machine} (${entry.actor})`],
           ["subject", entry.subject],
@@ -255,7 +255,7 @@ function eventOf({ entry }: Selection, folded: Map<string, boolean>, recorded: b
     );
   const data = entry.kind === "message" ? entry.data : undefined;
   const fields =
-    entry.kind === "move"
+    entry.kind === "transition"
       ? ""
       : data === undefined
         ? empty(

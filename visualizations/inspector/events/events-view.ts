@@ -1,4 +1,4 @@
-import type { FeedEntry, FeedMessage, FeedMove } from "../../../src/observe/inspector/feed-messages.ts";
+import type { FeedEntry, FeedMessage, FeedTransition } from "../../../src/observe/inspector/feed-messages.ts";
 import { element, part, setAttributes, setText } from "../dom/dom.ts";
 import { eventText, shortSubject, timeOfDay } from "../dom/text.ts";
 import { createVirtualList } from "../dom/virtual-list.ts";
@@ -29,7 +29,9 @@ export function createEventsView(
   const box = part("events", HTMLElement);
   const lanesBar = part("lanes", HTMLElement);
   const filter = part("filter", HTMLInputElement);
-  const [only, moves, messages] = ["only", "moves", "messages"].map((id) => part(id, HTMLInputElement));
+  const [only, transitions, messages] = ["only", "transitions", "messages"].map((id) =>
+    part(id, HTMLInputElement),
+  );
   const follow = part("follow", HTMLButtonElement);
   const shown = part("shown", HTMLElement);
   const empty = part("events-empty", HTMLElement);
@@ -71,16 +73,19 @@ export function createEventsView(
       "data-mine": selection.key !== "" && isAbout(entry, selection.key),
     });
     setText(time, timeOfDay(entry.at));
-    if (entry.kind === "move") fillMove(arrow, what, entry);
+    if (entry.kind === "transition") fillTransition(arrow, what, entry);
     else fillMessage(arrow, what, entry);
   }
 
-  function fillMove(arrow: HTMLElement, what: HTMLElement, entry: FeedMove): void {
+  function fillTransition(arrow: HTMLElement, what: HTMLElement, entry: FeedTransition): void {
     const x = middle(entry.machine);
-    place(arrow, { left: x - 5, width: 10, kind: "move" });
+    place(arrow, { left: x - 5, width: 10, kind: "transition" });
     beside(what, x - 5, x + 5);
     const failed = entry.to === "failed" || entry.to === "error";
-    setAttributes(what, { "data-tone": failed ? "bad" : "move", title: `${entry.machine} ${entry.subject}` });
+    setAttributes(what, {
+      "data-tone": failed ? "bad" : "transition",
+      title: `${entry.machine} ${entry.subject}`,
+    });
     const change = entry.from === "" ? `${entry.to}  (began)` : `${entry.from} → ${entry.to}`;
     setText(what, `${change}${entry.subject === "" ? "" : `   ${shortSubject(entry.subject)}`}`);
   }
@@ -190,7 +195,7 @@ export function createEventsView(
     filter.value = "";
     redraw();
   });
-  for (const input of [filter, only, moves, messages]) input?.addEventListener("input", redraw);
+  for (const input of [filter, only, transitions, messages]) input?.addEventListener("input", redraw);
   new ResizeObserver(() => {
     boxWidth = box.clientWidth;
     drawLanes();
@@ -205,7 +210,7 @@ export function createEventsView(
       entries = fittingEntries(view.entries, {
         text: filter.value,
         only: only?.checked === true ? chosen.key : "",
-        moves: moves?.checked === true,
+        transitions: transitions?.checked === true,
         messages: messages?.checked === true,
       });
       const next = lanesOf(entries, order);
@@ -250,5 +255,5 @@ function place(
 }
 
 function isAbout(entry: FeedEntry, key: string): boolean {
-  return entry.kind === "move" ? entry.key === key : entry.target === key || entry.source === key;
+  return entry.kind === "transition" ? entry.key === key : entry.target === key || entry.source === key;
 }

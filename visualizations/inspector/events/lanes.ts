@@ -5,7 +5,7 @@ export interface EntryFilter {
   readonly text: string;
   /** Only what this machine did, sent or got; empty for all. */
   readonly only: string;
-  readonly moves: boolean;
+  readonly transitions: boolean;
   readonly messages: boolean;
 }
 
@@ -17,18 +17,18 @@ export function fittingEntries(entries: readonly FeedEntry[], filter: EntryFilte
     .filter((word) => word !== "");
   return entries.filter(
     (entry) =>
-      (entry.kind === "move" ? filter.moves : filter.messages) &&
+      (entry.kind === "transition" ? filter.transitions : filter.messages) &&
       (filter.only === "" || concerns(entry, filter.only)) &&
       (words.length === 0 || words.every((word) => textOf(entry).includes(word))),
   );
 }
 
 function concerns(entry: FeedEntry, key: string): boolean {
-  return entry.kind === "move" ? entry.key === key : entry.source === key || entry.target === key;
+  return entry.kind === "transition" ? entry.key === key : entry.source === key || entry.target === key;
 }
 
 function textOf(entry: FeedEntry): string {
-  return entry.kind === "move"
+  return entry.kind === "transition"
     ? `${entry.machine} ${entry.subject} ${entry.from} ${entry.to} ${entry.event}`.toLowerCase()
     : `${entry.sourceMachine} ${entry.targetMachine} ${entry.type} ${entry.effect}`.toLowerCase();
 }
@@ -40,7 +40,7 @@ const looked = 1500;
 export function lanesOf(entries: readonly FeedEntry[], order: readonly string[]): readonly string[] {
   const found = new Set<string>();
   for (const entry of entries.slice(-looked)) {
-    if (entry.kind === "move") found.add(entry.machine);
+    if (entry.kind === "transition") found.add(entry.machine);
     else {
       if (entry.sourceMachine !== "") found.add(entry.sourceMachine);
       if (entry.targetMachine !== "") found.add(entry.targetMachine);

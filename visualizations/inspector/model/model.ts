@@ -140,13 +140,13 @@ export function createModel(clock: () => number = Date.now): Model {
 }
 
 /** Moves of the last second. */
-export function movesPerSecond({ entries, now }: View): number {
+export function transitionsPerSecond({ entries, now }: View): number {
   const since = now() - 1000;
   let count = 0;
   for (let index = entries.length - 1; index >= 0; index -= 1) {
     const entry = entries[index];
     if (entry === undefined || entry.at < since) break;
-    if (entry.kind === "move") count += 1;
+    if (entry.kind === "transition") count += 1;
   }
   return count;
 }

@@ -1,4 +1,4 @@
-import type { FeedActor, FeedEntry, FeedMove } from "../../../src/observe/inspector/feed-messages.ts";
+import type { FeedActor, FeedEntry, FeedTransition } from "../../../src/observe/inspector/feed-messages.ts";
 import type { View } from "./model.ts";
 
 /** What the person looks at. */
@@ -15,13 +15,13 @@ export interface Seen {
   readonly paths: readonly string[];
   readonly edges: readonly number[];
   readonly state: string;
-  /** The move that led there, when it is not the present. */
-  readonly past: FeedMove | null;
+  /** The transition that led there, when it is not the present. */
+  readonly past: FeedTransition | null;
 }
 
 /** The machine that an entry is about: for a message the one that got it. */
 export function keyOf(entry: FeedEntry): string {
-  return entry.kind === "move" ? entry.key : entry.target;
+  return entry.kind === "transition" ? entry.key : entry.target;
 }
 
 /** The selected machine as it is now, or as it was after the selected entry. Null when nothing of it is known any more. */
@@ -40,21 +40,22 @@ export function seen(view: View, { key, entry }: Selection): Seen | null {
     : { ...seenIn(past), actor, past };
 }
 
-function seenIn({ paths, edges, to }: FeedMove) {
+function seenIn({ paths, edges, to }: FeedTransition) {
   return { paths, edges, state: to };
 }
 
-/** The last move of a machine up to an entry. */
-function stateAt(entries: readonly FeedEntry[], key: string, seq: number): FeedMove | null {
+/** The last transition of a machine up to an entry. */
+function stateAt(entries: readonly FeedEntry[], key: string, seq: number): FeedTransition | null {
   for (let index = entries.length - 1; index >= 0; index -= 1) {
     const entry = entries[index];
-    if (entry !== undefined && entry.seq <= seq && entry.kind === "move" && entry.key === key) return entry;
+    if (entry !== undefined && entry.seq <= seq && entry.kind === "transition" && entry.key === key)
+      return entry;
   }
   return null;
 }
 
-/** A machine that ended so long ago that only its moves are known. */
-function ghost({ key, machine, actor, subject, to, paths, edges, at }: FeedMove): FeedActor {
+/** A machine that ended so long ago that only its transitions are known. */
+function ghost({ key, machine, actor, subject, to, paths, edges, at }: FeedTransition): FeedActor {
   return {
     key,
     parent: null,

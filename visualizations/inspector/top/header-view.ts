@@ -1,6 +1,6 @@
 import { pressureOf } from "../actors/tree.ts";
 import { element, part, setAttributes, setText } from "../dom/dom.ts";
-import { type Model, movesPerSecond, type View } from "../model/model.ts";
+import { type Model, transitionsPerSecond, type View } from "../model/model.ts";
 import type { StreamState } from "../model/stream.ts";
 
 export interface HeaderView {
@@ -19,7 +19,7 @@ export function createHeaderView(model: Model, redraw: () => void): HeaderView {
     machines: number("machines"),
     over: number("over"),
     failed: number("failed"),
-    moves: number("moves"),
+    transitions: number("transitions"),
     missing: number("missing"),
   };
   let state: StreamState = { kind: "connecting" };
@@ -68,7 +68,7 @@ export function createHeaderView(model: Model, redraw: () => void): HeaderView {
       setText(numbers.machines, String(live));
       setText(numbers.over, String(over));
       setText(numbers.failed, String(failed));
-      setText(numbers.moves, String(movesPerSecond(view)));
+      setText(numbers.transitions, String(transitionsPerSecond(view)));
       setText(numbers.missing, String(view.missing));
       setAttributes(numbers.over, { "data-bad": over > 0 });
       setAttributes(numbers.failed, { "data-bad": failed > 0 });
