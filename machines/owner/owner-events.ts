@@ -14,7 +14,7 @@ export interface OwnerInput extends Omit<TailscaledInput, "health"> {
 export interface OwnerRead {
   readonly type: "owner.read";
   readonly facts: OwnerFacts;
-  /** What follows from the owner's last deed has had its time, as Headscale's word on his routes. */
+  /** What follows from the owner's last change has had its time, such as Headscale's word on his routes. */
   readonly settled: boolean;
 }
 

@@ -64,7 +64,7 @@ const spec = {
   ...modeOption,
 } as const;
 
-type Range = { readonly otherwise: number; readonly least: number; readonly most: number };
+type Range = { readonly fallback: number; readonly min: number; readonly max: number };
 
 /** Reads the command line. Throws BenchError BAD_OPTION with what is wrong. */
 export function parseOptions(argv: readonly string[]): Options {
@@ -73,12 +73,12 @@ export function parseOptions(argv: readonly string[]): Options {
     json: values.json === true,
     help: values.help === true,
     only: values.only === undefined ? parts : partsOf(values.only),
-    rounds: count("rounds", values.rounds, { otherwise: 9, least: 1, most: 100 }),
-    pods: count("pods", values.pods, { otherwise: 100, least: 1, most: 110 }),
-    seconds: count("seconds", values.seconds, { otherwise: 2, least: 1, most: 60 }),
-    idleSeconds: count("idle-seconds", values["idle-seconds"], { otherwise: 60, least: 1, most: 3600 }),
-    restarts: count("restarts", values.restarts, { otherwise: 5, least: 1, most: 100 }),
-    peers: count("peers", values.peers, { otherwise: 998, least: 0, most: 10_000 }),
+    rounds: count("rounds", values.rounds, { fallback: 9, min: 1, max: 100 }),
+    pods: count("pods", values.pods, { fallback: 100, min: 1, max: 110 }),
+    seconds: count("seconds", values.seconds, { fallback: 2, min: 1, max: 60 }),
+    idleSeconds: count("idle-seconds", values["idle-seconds"], { fallback: 60, min: 1, max: 3600 }),
+    restarts: count("restarts", values.restarts, { fallback: 5, min: 1, max: 100 }),
+    peers: count("peers", values.peers, { fallback: 998, min: 0, max: 10_000 }),
     profile: values.profile === true,
     daemon: kind(values.daemon),
     mode: modeOf(values.mode),
@@ -110,8 +110,8 @@ function kind(given: string | undefined): LabOptions["daemon"] {
   throw new BenchError("BAD_OPTION", `--daemon is bundle, source or none, not "${given}"`);
 }
 
-function count(name: string, given: string | undefined, { otherwise, least, most }: Range): number {
-  const value = given === undefined ? otherwise : Number(given);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new BenchError("BAD_OPTION", `--${name} is a whole number from ${least} to ${most}, not "${given}"`);
+function count(name: string, given: string | undefined, { fallback, min, max }: Range): number {
+  const value = given === undefined ? fallback : Number(given);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new BenchError("BAD_OPTION", `--${name} is a whole number from ${min} to ${max}, not "${given}"`);
 }

@@ -29,7 +29,7 @@ export function judgeValues(catalogue: KeyCatalogue, given: ReadonlyMap<string, 
 }
 
 function explain(key: ConfigKey, given: GivenValue | undefined, raw: unknown): readonly ConfigProblem[] {
-  const issues = (key.schema.safeParse(raw).error?.issues ?? []).flatMap(mostTelling);
+  const issues = (key.schema.safeParse(raw).error?.issues ?? []).flatMap(specificIssues);
   return issues.map((issue) => {
     const inner = issue.path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`));
     return {
@@ -45,7 +45,7 @@ function explain(key: ConfigKey, given: GivenValue | undefined, raw: unknown): r
 }
 
 /** Of a union's branches the one that took the value's type and refused the value. */
-function mostTelling(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+function specificIssues(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
   const taken = issue.errors.find((branch) =>
     branch.every(({ code, path }) => code !== "invalid_type" || path.length > 0),

@@ -19,7 +19,7 @@ export interface HujsonMember {
 }
 
 /** A policy has six levels; the parser calls itself for each. */
-const mostLevels = 100;
+const maxLevels = 100;
 
 /**
  * JSON with comments and trailing commas (HuJSON), as Headscale's policy is written. Refuses what Headscale refuses in it
@@ -56,7 +56,7 @@ function placesIn(text: string): Source["placeAt"] {
   };
 }
 
-const tooDeep = `finds more than ${mostLevels} levels of brackets`;
+const tooDeep = `finds more than ${maxLevels} levels of brackets`;
 
 function refusal(at: Place, fault: string): PolicyTextError {
   return new PolicyTextError("NO_HUJSON", at, fault);
@@ -79,7 +79,7 @@ function refusalOf(error: unknown, { text, placeAt }: Source): unknown {
 function treeOf(node: ValueNode, source: Source, level: number): Hujson {
   const { offset } = node.loc.start;
   const at = source.placeAt(offset);
-  if (level > mostLevels) throw refusal(at, tooDeep);
+  if (level > maxLevels) throw refusal(at, tooDeep);
   switch (node.type) {
     case "String":
       refuseControls(source.text.slice(offset, node.loc.end.offset), at);

@@ -43,8 +43,8 @@ export interface NamedPeers extends NamedPort {
 const nobody: SomePeers = { terms: [], ranges: [] };
 const protocols: readonly Protocol[] = ["TCP", "UDP", "SCTP"];
 
-/** Undefined: with more than `mostPeers` selectors and ranges, counted for each range of ports. */
-export function combine(grants: readonly Grant[], family: 4 | 6, mostPeers: number): Combination | undefined {
+/** Undefined: with more than `maxPeers` selectors and ranges, counted for each range of ports. */
+export function combine(grants: readonly Grant[], family: 4 | 6, maxPeers: number): Combination | undefined {
   const groups = grants.map(({ peers, ports, named }) => ({ peers: groupOf(peers, family), ports, named }));
   const everyPort = union(
     groups.flatMap(({ peers, ports }) => (ports === "any" ? [peers] : [])),
@@ -55,7 +55,7 @@ export function combine(grants: readonly Grant[], family: 4 | 6, mostPeers: numb
     ports === "any" || isNobody(peers) ? [] : ports.map((port) => ({ ...port, peers })),
   );
   const ports: PortPeers[] = [];
-  let peersLeft = mostPeers - sizeOf(everyPort);
+  let peersLeft = maxPeers - sizeOf(everyPort);
   for (const protocol of protocols)
     for (const piece of partition(
       ranged.filter((port) => port.protocol === protocol),

@@ -9,12 +9,12 @@ export function problemFailure({ code, kind, namespace, name, path, text }: Obje
 }
 
 /** Most policies that a failure names. */
-const mostNames = 10;
+const maxNames = 10;
 
 /** Policies that are refused, as a failure that names them. */
 export function refusalFailure({ code, policies, limit }: PolicyProblem): Failure {
-  const more = policies.length > mostNames ? ` and ${policies.length - mostNames} more` : "";
+  const more = policies.length > maxNames ? ` and ${policies.length - maxNames} more` : "";
   const what = code === "TOO_MANY_ELEMENTS" ? "elements in a set" : "peers";
-  const names = policies.slice(0, mostNames).join(", ");
+  const names = policies.slice(0, maxNames).join(", ");
   return { code, message: `more than ${limit} ${what}, so nothing is allowed by ${names}${more}` };
 }

@@ -9,7 +9,7 @@ import type { MemberSet } from "./set-members.ts";
  * More selectors than this for the same ports are one set: one packet then looks into one. Below, each has a set of its own,
  * which all who name it share.
  */
-const mostSelectorsInARow = 4;
+const maxSelectorsPerRow = 4;
 
 /** Names for what rules refer to, in one table: the same for the same content, so that what stays the same keeps its name. */
 export interface ContentNames {
@@ -67,7 +67,7 @@ export function policySets(names: ContentNames): PolicySets {
 
   return {
     peersIn: ({ terms, ranges }, family) => [
-      ...(terms.length > mostSelectorsInARow
+      ...(terms.length > maxSelectorsPerRow
         ? [podsIn(terms, family)]
         : terms.map((term) => podsIn([term], family))),
       ...(ranges.length > 0 ? [blockIn(ranges, family)] : []),

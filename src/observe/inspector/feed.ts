@@ -39,7 +39,7 @@ const entriesPerFrame = 240;
 
 const messageBounds = { values: 48, depth: 5, text: 160, elements: 6 };
 
-type Transition = Omit<Extract<MachineChange, { readonly kind: "moved" }>, "kind">;
+type Transition = Omit<Extract<MachineChange, { readonly kind: "transition" }>, "kind">;
 const firstTransition: Transition = { from: "", event: "xstate.init", heldMs: 0, taken: [] };
 
 const systemClock = (): Moment => ({ wallMs: Date.now(), monotonicMs: performance.now() });
@@ -133,7 +133,7 @@ export function createFeed(options: FeedOptions): Feed {
   return {
     listener: guarded((machine, change) => {
       if (change.kind === "began") transition(machine, firstTransition);
-      else if (change.kind === "moved") transition(machine, change);
+      else if (change.kind === "transition") transition(machine, change);
       if (wake === undefined) return;
       changed.set(machine, change.kind === "ended");
       wake();

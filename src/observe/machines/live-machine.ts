@@ -28,7 +28,7 @@ export type MachineChange =
   | { readonly kind: "began" | "failed" | "ended" }
   /** `taken` are the transitions of the step, several where states are parallel. */
   | {
-      readonly kind: "moved";
+      readonly kind: "transition";
       readonly from: string;
       readonly event: string;
       readonly heldMs: number;

@@ -131,7 +131,7 @@ export function createMachineObserver(options: ObserverOptions): MachineObserver
         context: snapshot.context,
       });
       const taken = event._transitions;
-      listener?.(machine, { kind: "moved", from: from.name, event: cause, heldMs, taken });
+      listener?.(machine, { kind: "transition", from: from.name, event: cause, heldMs, taken });
     }
     machine.keptFailure = keptFailure(snapshot.context);
     if (snapshot.status !== "active") forget(machine);

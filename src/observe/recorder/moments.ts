@@ -10,8 +10,8 @@ import type { RecordedPart, RecordedStep, Recording } from "./read-recording.ts"
 /** Entries that the page gets with a moment. */
 const entriesOfMoment = 1000;
 /** Failures that the slider marks one by one. */
-const mostFailures = 1000;
-const mostMoves = 60;
+const maxFailures = 1000;
+const maxTransitions = 60;
 
 /** When it is: a time in milliseconds since the epoch, or right after the entry of that number. */
 export type Moment = { readonly at: number } | { readonly seq: number };
@@ -33,7 +33,7 @@ export function spanOf({ daemon, at, parts }: Recording): WireRecording {
     to,
     firstSeq,
     lastSeq: Math.max(firstSeq - 1, last?.seq ?? 0),
-    failures: spread(failures, (to - from) / mostFailures),
+    failures: spread(failures, (to - from) / maxFailures),
   };
 }
 
@@ -46,7 +46,7 @@ function spread<Failure extends { readonly at: number }>(
   failures: readonly Failure[],
   ms: number,
 ): readonly Failure[] {
-  if (failures.length <= mostFailures) return failures;
+  if (failures.length <= maxFailures) return failures;
   let next = Number.NEGATIVE_INFINITY;
   return failures.filter(({ at }) => {
     if (at < next) return false;
@@ -79,7 +79,7 @@ export function recordedDetails(recording: Recording, key: string, moment: Momen
   const transitions = recording.parts
     .flatMap((part) => stepsUntil(part, moment))
     .flatMap(({ entry }) => (entry?.kind === "transition" && entry.key === key ? [entry] : []))
-    .slice(-mostMoves)
+    .slice(-maxTransitions)
     .map(({ at, from, to, event }) => ({ at, from, to, event }));
   return { key, effects: [], transitions };
 }

@@ -44,7 +44,7 @@ const usualMemory = { segments: 6, segmentBytes: 320 * 1024, texts: 5000 };
 /** Longer texts are cut. */
 const longestText = 300;
 /** Of one machine; more are left out. */
-const mostPaths = 32;
+const maxPaths = 32;
 
 /**
  * The flight recorder: what `inspector/feed.ts` sends to viewers, in some dozen bytes an entry instead of some hundred. Each segment
@@ -137,7 +137,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   /** Only parallel states have another path than their name, or several. */
   function labelOfState(state: StateKind): string {
     const { name, paths } = state;
-    const told = paths.length === 1 && paths[0] === name ? [] : paths.slice(0, mostPaths);
+    const told = paths.length === 1 && paths[0] === name ? [] : paths.slice(0, maxPaths);
     const label = [name, ...told].map(cut).join("\t");
     states.set(state, label);
     return label;
@@ -215,7 +215,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       try {
         now = Math.round(wallClockMs());
         if (change.kind === "began") moved(machine, firstTransition);
-        else if (change.kind === "moved") moved(machine, change);
+        else if (change.kind === "transition") moved(machine, change);
         else left(machine, recordKinds[change.kind]);
       } catch (error) {
         giveUp(error);
@@ -255,5 +255,5 @@ interface Known {
   edges: readonly number[];
 }
 
-type Transition = Omit<Extract<MachineChange, { readonly kind: "moved" }>, "kind">;
+type Transition = Omit<Extract<MachineChange, { readonly kind: "transition" }>, "kind">;
 const firstTransition: Transition = { from: "", event: "xstate.init", heldMs: 0, taken: [] };

@@ -40,7 +40,7 @@ interface Step {
   readonly event: string;
 }
 
-interface Move extends Step {
+interface Transition extends Step {
   readonly machine: LiveMachine;
   readonly now: number;
 }
@@ -62,7 +62,7 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
   const requests = new WeakMap<AnyActorRef, OpenTrace>();
   /** The last machine that began: a request tells of its call right afterwards. */
   let newest: LiveMachine | undefined;
-  let lastMove: Move | undefined;
+  let lastTransition: Transition | undefined;
 
   function received(callId: string, request: CniRequest, from: AnyActorRef): void {
     const trace = openTrace({ id: callId, request, at: monotonicMs(), startedAt: wallClockMs() });
@@ -101,10 +101,10 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
   function podChanged(machine: LiveMachine, change: MachineChange): void {
     const hostLink = hostLinkName(machine.subject);
     const traces = byLink.get(hostLink) ?? [];
-    if (change.kind === "moved") podMoved(traces, machine, change);
+    if (change.kind === "transition") podTransition(traces, machine, change);
     else if (change.kind === "began") {
       pods.add(hostLink);
-      podMoved(traces, machine, { from: "", event: "xstate.init" });
+      podTransition(traces, machine, { from: "", event: "xstate.init" });
     } else if (change.kind === "ended") {
       pods.delete(hostLink);
       for (const trace of traces) if (trace.ms !== null) forget(trace);
@@ -112,12 +112,12 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
   }
 
   /** What happens while a call waits belongs to the call before it. */
-  function podMoved(traces: readonly OpenTrace[], machine: LiveMachine, { from, event }: Step): void {
-    lastMove = { machine, from, event, now: monotonicMs() };
-    for (const trace of traces) if (trace.wait === undefined) transition(trace, lastMove);
+  function podTransition(traces: readonly OpenTrace[], machine: LiveMachine, { from, event }: Step): void {
+    lastTransition = { machine, from, event, now: monotonicMs() };
+    for (const trace of traces) if (trace.wait === undefined) transition(trace, lastTransition);
   }
 
-  function transition(trace: OpenTrace, { machine, from, event, now }: Move): void {
+  function transition(trace: OpenTrace, { machine, from, event, now }: Transition): void {
     const { kind, state } = machine;
     const step = { kind: "transition", machine: kind.name, from, to: state.name, event } as const;
     addStep(trace, { ...step, atMs: now - trace.at });
@@ -140,7 +140,7 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
           if (trace?.wait === undefined) return;
           endWait(trace, monotonicMs());
           // The step in which the pod takes the call is over by now.
-          if (lastMove?.machine.ref === from) transition(trace, lastMove);
+          if (lastTransition?.machine.ref === from) transition(trace, lastTransition);
           return;
         }
         case "call.answered":
@@ -160,7 +160,7 @@ export function createCallTraces(options: CallTracesOptions = {}): CallTraces {
     listener(machine, change) {
       if (change.kind === "began") newest = machine;
       if (machine.kind.name === "pod") podChanged(machine, change);
-      else if (change.kind === "moved") {
+      else if (change.kind === "transition") {
         const trace = requests.get(machine.ref);
         if (trace !== undefined) transition(trace, { machine, ...change, now: monotonicMs() });
       }

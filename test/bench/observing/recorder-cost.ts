@@ -113,13 +113,13 @@ async function fill(held: { full?: Recorder }): Promise<Recorder> {
 async function liveBytes(): Promise<number> {
   setFlagsFromString("--expose-gc");
   const collectGarbage: () => void = runInNewContext("gc");
-  let least = Number.POSITIVE_INFINITY;
+  let smallest = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 5; round += 1) {
     collectGarbage();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
-    least = Math.min(least, heapUsed + arrayBuffers);
+    smallest = Math.min(smallest, heapUsed + arrayBuffers);
     // The memory of buffers is freed beside the main thread.
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  return least;
+  return smallest;
 }

@@ -14,8 +14,8 @@ export function verdictInWords(missed: Missed): string {
 }
 
 /** Nothing for a value that keeps to its bar. One that is not a number does not. */
-function above(what: string, value: number, { most, digits = 0 }: { most: number; digits?: number }): Missed {
-  return value <= most ? [] : [`${what}: ${value.toFixed(digits)}, bar <= ${most}`];
+function above(what: string, value: number, { max, digits = 0 }: { max: number; digits?: number }): Missed {
+  return value <= max ? [] : [`${what}: ${value.toFixed(digits)}, bar <= ${max}`];
 }
 
 /** Kills under a storm: whatever must never happen, and `leaked`. */
@@ -58,13 +58,13 @@ export function missedByOutages(found: FoundOutages, { kills, awayKills, minutes
   return [
     ...(nothing ? [`nothing measured: ${measured} of ${wanted} kills, ${found.outage.length} pairs`] : []),
     ...silences.flatMap(([what, group]) => [
-      ...above(`${what}: median silence, ms`, median(group), { most: 1000 }),
-      ...above(`${what}: longest silence, ms`, Math.max(...group), { most: 5000 }),
+      ...above(`${what}: median silence, ms`, median(group), { max: 1000 }),
+      ...above(`${what}: longest silence, ms`, Math.max(...group), { max: 5000 }),
     ]),
     ...found.outage.flatMap(({ pair, sent, lost }) =>
       sent === 0
         ? [`nothing measured: ${pair} sent nothing`]
-        : above(`Headscale away, ${pair}: of ${sent} datagrams lost`, lost, { most: 0 }),
+        : above(`Headscale away, ${pair}: of ${sent} datagrams lost`, lost, { max: 0 }),
     ),
   ];
 }
@@ -77,8 +77,8 @@ export function missedByNodes(costs: readonly NodesCost[]): Missed {
     ...costs
       .filter(({ extra }) => extra <= 1000)
       .flatMap(({ extra, rssMb, idleCpuPercent }) => [
-        ...above(`RSS with ${extra} more Nodes, MB`, rssMb, { most: 150, digits: 1 }),
-        ...above(`idle CPU with ${extra} more Nodes, %`, idleCpuPercent, { most: 0.5, digits: 2 }),
+        ...above(`RSS with ${extra} more Nodes, MB`, rssMb, { max: 150, digits: 1 }),
+        ...above(`idle CPU with ${extra} more Nodes, %`, idleCpuPercent, { max: 0.5, digits: 2 }),
       ]),
   ];
 }
@@ -103,7 +103,7 @@ export function missedByPods(samples: readonly PodsSample[]): Missed {
 export function missedByInspector({ addWatched, latencyMs }: InspectorFindings): Missed {
   return [
     ...(latencyMs.transitions > 0 ? [] : ["nothing measured: the page drew no transition"]),
-    ...above("ADD p50, watched / off", addWatched.median, { most: 1.05, digits: 3 }),
-    ...above("transition -> drawn, p99, ms", latencyMs.p99, { most: 200 }),
+    ...above("ADD p50, watched / off", addWatched.median, { max: 1.05, digits: 3 }),
+    ...above("transition -> drawn, p99, ms", latencyMs.p99, { max: 200 }),
   ];
 }

@@ -101,12 +101,12 @@ describe("the owner's preferences", () => {
 });
 
 /** What an owner does between our looks; a list takes the place of the one before, as with `tailscale set` and `up`. */
-const ownersDeed = fc.oneof(
+const ownerChange = fc.oneof(
   fc.record({ routes: fc.uniqueArray(fc.constantFrom(lan, "10.0.0.0/8", "::/0", "10.244.9.0/24", ...own)) }),
   fc.record({ acceptsRoutes: fc.boolean() }),
   fc.constant({ routes: [], acceptsRoutes: false }),
 );
-const anyDeeds = fc.array(fc.record({ deed: ownersDeed, guarded: fc.boolean() }), { maxLength: 8 });
+const anyChanges = fc.array(fc.record({ effect: ownerChange, guarded: fc.boolean() }), { maxLength: 8 });
 const anyOwner = fc.record({
   routes: fc.uniqueArray(fc.constantFrom(lan, "10.0.0.0/8", ...own)),
   acceptsRoutes: fc.boolean(),
@@ -115,7 +115,7 @@ const anyOwner = fc.record({
 
 test("undone, the preferences are the owner's: what he had, and what he changed since", () => {
   fc.assert(
-    fc.property(anyOwner, anyDeeds, (first, deeds) => {
+    fc.property(anyOwner, anyChanges, (first, effects) => {
       // His own will: what he set last, where that changed anything.
       let will: Pick<OwnerPreferences, "routes" | "acceptsRoutes"> = first;
       let current: OwnerPreferences = first;
@@ -132,12 +132,12 @@ test("undone, the preferences are the owner's: what he had, and what he changed 
         record = next?.record ?? record;
       };
       look(true);
-      for (const { deed, guarded } of deeds) {
-        if ("routes" in deed)
-          will = { ...will, routes: (deed.routes as readonly string[]).filter(isNotIn(ours)) };
-        if ("acceptsRoutes" in deed && deed.acceptsRoutes !== current.acceptsRoutes)
-          will = { ...will, acceptsRoutes: deed.acceptsRoutes };
-        current = { ...current, ...deed };
+      for (const { effect, guarded } of effects) {
+        if ("routes" in effect)
+          will = { ...will, routes: (effect.routes as readonly string[]).filter(isNotIn(ours)) };
+        if ("acceptsRoutes" in effect && effect.acceptsRoutes !== current.acceptsRoutes)
+          will = { ...will, acceptsRoutes: effect.acceptsRoutes };
+        current = { ...current, ...effect };
         look(guarded);
         if (guarded) {
           expect(current.routes).toEqual(expect.arrayContaining([...own, ...will.routes]));

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { applyObjects, getJson } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { helm, release } from "../../lab/kubernetes/install/helm.ts";
-import { podDeeds } from "../../lab/kubernetes/workload/pod-deeds.ts";
+import { kubeletRequests } from "../../lab/kubernetes/workload/kubelet-requests.ts";
 import { startWebhook, webhookRefusal } from "../../lab/kubernetes/workload/webhook.ts";
 import {
   type ClusterPod,
@@ -78,7 +78,7 @@ test("pods of all homes reach a node port at each node, also at their own node's
     }
 });
 
-test.each(podDeeds)("kubectl $words reaches pods of both workers", async ({ isAnswered }) => {
+test.each(kubeletRequests)("kubectl $words reaches pods of both workers", async ({ isAnswered }) => {
   for (const worker of workers) expect(await isAnswered(lab(), podOn(worker))).toBe(true);
 });
 

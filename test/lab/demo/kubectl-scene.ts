@@ -1,4 +1,4 @@
-import { podDeeds } from "../kubernetes/workload/pod-deeds.ts";
+import { kubeletRequests } from "../kubernetes/workload/kubelet-requests.ts";
 import { workloadPods } from "../kubernetes/workload/workload.ts";
 import type { Lab, LabNode } from "../lab-types.ts";
 import { workload } from "./install-scene.ts";
@@ -17,7 +17,7 @@ export async function showKubectl(screen: Screen, lab: Lab, nodes: readonly LabN
       worked = false;
       continue;
     }
-    for (const { words, isAnswered } of podDeeds) {
+    for (const { words, isAnswered } of kubeletRequests) {
       const problem = await isAnswered(lab, pod).then(
         (answered) => (answered ? undefined : "the answer is another's"),
         String,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { cleanupMachine } from "../../../machines/cleanup/cleanup-machine.ts";
-import { broken, brokenFailure, type Deed, drive } from "../../support/machines/drive.ts";
+import { broken, brokenFailure, drive, type Effect } from "../../support/machines/drive.ts";
 
 const prefixes = ["10.244.1.0/24"];
-const confirm: Deed = { start: "confirm", input: { prefixes } };
+const confirm: Effect = { start: "confirm", input: { prefixes } };
 const missed = "Headscale drops them when it misses the node";
 
 type Cleanup = ReturnType<typeof started>;
@@ -91,7 +91,7 @@ describe("cleanup", () => {
     ["takes 5 s", (cleanup: Cleanup) => cleanup.fire(5_000)],
   ] as const)("leaves nothing where the confirmation %s", (_, happen) => {
     const cleanup = during("confirm");
-    expect(happen(cleanup).filter((deed) => !("stop" in deed))).toEqual([{ start: "detach" }]);
+    expect(happen(cleanup).filter((effect) => !("stop" in effect))).toEqual([{ start: "detach" }]);
     expect(cleanup.said()).toEqual({
       step: "routes",
       text: `withdrew 10.244.1.0/24, not confirmed: ${missed}`,
@@ -117,7 +117,7 @@ describe("cleanup", () => {
     expect(failed.said()).toEqual(left);
     const late = during(effect);
     expect(late.timers()).toEqual([ms]);
-    expect(late.fire(ms).filter((deed) => !("stop" in deed))).toEqual(begun);
+    expect(late.fire(ms).filter((effect) => !("stop" in effect))).toEqual(begun);
     expect(late.said()).toEqual({ step, text: means, failure: { code: "TIMED_OUT", message: means } });
     if (next !== "") return;
     expect(failed.at()).toBe("incomplete");
@@ -162,7 +162,7 @@ describe("cleanup", () => {
     done("unpublish");
     done("restore", false);
     expect(done("withdraw", prefixes)).toEqual([confirm]);
-    expect(fire(5_000).filter((deed) => !("stop" in deed))).toEqual([{ start: "detach" }]);
+    expect(fire(5_000).filter((effect) => !("stop" in effect))).toEqual([{ start: "detach" }]);
     expect(said()).toEqual({
       step: "routes",
       text: "withdrew 10.244.1.0/24, not confirmed: the node's tailscaled has told Headscale",

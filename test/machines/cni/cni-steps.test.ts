@@ -113,8 +113,8 @@ describe("the way in for CNI calls", () => {
     cni.send(received("a"));
     cni.send(received("b"));
     cni.done("request:0");
-    const deeds = happen(cni).filter((deed) => !("stop" in deed));
-    expect(deeds).toEqual([down(why), counted(why), closedTo(1)]);
+    const effects = happen(cni).filter((effect) => !("stop" in effect));
+    expect(effects).toEqual([down(why), counted(why), closedTo(1)]);
     expect(cni.at()).toBe("backingOff");
     expect(cni.timers()).toEqual([1_000]);
     expect(cni.fire(1_000)).toEqual([{ start: "socket" }]);

@@ -242,8 +242,8 @@ describe("the guard", () => {
   ] as const)("tells that %s, and looks again", (_, happen, failure) => {
     const guard = holding();
     guard.send(change("kernel"));
-    const deeds = happen(guard).filter((deed) => !("stop" in deed));
-    expect(deeds).toEqual([counted(failure), ...told("guard.failed", { failure })]);
+    const effects = happen(guard).filter((effect) => !("stop" in effect));
+    expect(effects).toEqual([counted(failure), ...told("guard.failed", { failure })]);
     expect(guard.at()).toBe("backingOff");
     expect(guard.fire(retry(0))).toEqual([look("all", true)]);
     expect(guard.done("check", sees())).toEqual(told("guard.held"));

@@ -188,8 +188,10 @@ describe("the root without Kubernetes", () => {
   it("attends the node's own tailscaled where that carries the pods", () => {
     const tailscale = { ...settings.tailscale, mode: "host", mtu: 1400 } as const;
     const { first, send } = started({ tailscale });
-    const { input } = first.find((deed) => "start" in deed && deed.start === "owner") as { input: object };
-    expect(first.some((deed) => "start" in deed && deed.start === "tailscaled")).toBe(false);
+    const { input } = first.find((effect) => "start" in effect && effect.start === "owner") as {
+      input: object;
+    };
+    expect(first.some((effect) => "start" in effect && effect.start === "tailscaled")).toBe(false);
     expect(input).toMatchObject({ mtu: 1400, guard: "<guard>", routes: "<routes>" });
     expect(input).not.toHaveProperty("mode");
     expect(send(change("headscale.authKey", ""))).toContainEqual({
@@ -248,8 +250,8 @@ describe("the root without Kubernetes", () => {
       ],
     ],
     [change("logging.level", '"debug"'), []],
-  ])("hands %j to those that work with it", (event, deeds) => {
-    expect(serving().send(event)).toEqual(deeds);
+  ])("hands %j to those that work with it", (event, effects) => {
+    expect(serving().send(event)).toEqual(effects);
   });
 });
 
@@ -324,8 +326,8 @@ describe("the root with Kubernetes", () => {
     expect(send({ type: "nodes.changed", bindings })).toEqual([
       { to: "policy", type: "nodes.changed", bindings },
     ]);
-    const deeds = send({ type: "node.podCIDRs", prefixes });
-    expect(deeds).toContainEqual(
+    const effects = send({ type: "node.podCIDRs", prefixes });
+    expect(effects).toContainEqual(
       expect.objectContaining({ start: "routes", input: expect.objectContaining({ bound }) }),
     );
     expect(send({ type: "nodes.changed", bindings: bindings.slice(1, 2) })).toEqual([

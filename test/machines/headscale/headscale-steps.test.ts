@@ -80,9 +80,9 @@ describe("the connection to Headscale", () => {
     send(departed("n9"));
     send(departed("n8"));
     const started: unknown[] = [];
-    for (let deeds = done("serve", {}); deeds.length > 0; deeds = done("serve", {})) {
-      started.push(...deeds.filter((deed) => "start" in deed));
-      if (!deeds.some((deed) => "start" in deed)) break;
+    for (let effects = done("serve", {}); effects.length > 0; effects = done("serve", {})) {
+      started.push(...effects.filter((effect) => "start" in effect));
+      if (!effects.some((effect) => "start" in effect)) break;
     }
     expect(started).toEqual([
       approve("3"),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { HealthFact, HealthInput } from "../../../machines/health/health-events.ts";
 import { healthMachine } from "../../../machines/health/health-machine.ts";
-import { type Deed, drive, recipient } from "../../support/machines/drive.ts";
+import { drive, type Effect, recipient } from "../../support/machines/drive.ts";
 
 const failure = { code: "EADDRINUSE", message: "in use" };
 const allWell: readonly HealthFact[] = [
@@ -35,11 +35,11 @@ const login = (forgotten: boolean, refusal: string): HealthFact => ({
 });
 
 /** Who was told what: to the Node the reason of its condition, to STATUS whether it is ready, to others the event. */
-function told(deeds: readonly Deed[]): string[] {
-  return deeds.flatMap((deed) => {
-    if (!("to" in deed) || deed.to === "health") return [];
-    const { condition, ready } = deed as { condition?: { reason: string }; ready?: boolean };
-    return [`${deed.to} ${condition?.reason ?? ready ?? deed.type}`];
+function told(effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) => {
+    if (!("to" in effect) || effect.to === "health") return [];
+    const { condition, ready } = effect as { condition?: { reason: string }; ready?: boolean };
+    return [`${effect.to} ${condition?.reason ?? ready ?? effect.type}`];
   });
 }
 
@@ -180,8 +180,8 @@ describe("health", () => {
   it("names to the Node why a login is refused while the tailnet is down", () => {
     const { say, send } = healthy();
     say(down);
-    const deeds = send(login(true, "expired"));
-    expect(deeds.filter((deed) => "to" in deed && deed.to === "node")).toMatchObject([
+    const effects = send(login(true, "expired"));
+    expect(effects.filter((effect) => "to" in effect && effect.to === "node")).toMatchObject([
       { condition: { message: expect.stringContaining("expired") } },
     ]);
   });

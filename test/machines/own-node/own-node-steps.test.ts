@@ -3,7 +3,14 @@ import type { OwnNodeEvent } from "../../../machines/own-node/own-node-events.ts
 import { ownNodeMachine } from "../../../machines/own-node/own-node-machine.ts";
 import type { NetworkCondition, OwnNode } from "../../../src/domain/kubernetes/kubernetes-objects.ts";
 import { ownNode } from "../../support/cluster-node.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
+import {
+  broken,
+  brokenFailure,
+  counted,
+  drive,
+  type Effect,
+  recipient,
+} from "../../support/machines/drive.ts";
 
 const prefixes = ["10.244.1.0/24"];
 const own = ownNode("n1", prefixes);
@@ -57,8 +64,8 @@ const unheard = "the API server has not been heard yet";
 const holding = (state: string) => ({ working: { holding: state } });
 
 /** All but what it tells of its addresses, each time anew: `tells what ...` is about that. */
-const withoutAddress = (deeds: readonly Deed[]) =>
-  deeds.filter((deed) => !("to" in deed && deed.to === "address"));
+const withoutAddress = (effects: readonly Effect[]) =>
+  effects.filter((effect) => !("to" in effect && effect.to === "address"));
 
 function started(configured: readonly string[] = []) {
   const node = driven(configured);
@@ -304,7 +311,8 @@ describe("the own Node", () => {
 
   it("tells what its addresses are, what the Node has, and whether others reach them, whenever one of it changes", () => {
     const node = driven();
-    const told = (deeds: readonly Deed[]) => deeds.filter((deed) => "to" in deed && deed.to === "address");
+    const told = (effects: readonly Effect[]) =>
+      effects.filter((effect) => "to" in effect && effect.to === "address");
     const known = (node: OwnNode | null, routers: readonly string[], reachable: boolean) => ({
       ...{ to: "address", type: "address.known", node: node?.addressing ?? null },
       ...{ routers, reachable },
@@ -349,8 +357,8 @@ describe("the own Node", () => {
     const routers = ["10.244.1.1", "fd00:10:244:1::1"];
     expect(node.start()).toContainEqual(expect.objectContaining({ type: "address.known", routers }));
     const known = (podCidrs: readonly string[]) => {
-      const deeds = node.send(listed(ownNode("n1", podCidrs)));
-      return deeds.find((deed) => "to" in deed && deed.to === "address");
+      const effects = node.send(listed(ownNode("n1", podCidrs)));
+      return effects.find((effect) => "to" in effect && effect.to === "address");
     };
     expect(known([six, ...prefixes])).toMatchObject({ routers: routers.toReversed() });
     expect(known([six, "10.244.7.0/24"])).toMatchObject({ routers });

@@ -107,7 +107,7 @@ describe("the feed of an owner's tailscaled", () => {
     expect(done("find", process)).toEqual([]);
     expect(timers()).toEqual([200]);
     expect(fire(200)).toEqual([{ start: "bus" }, look]);
-    expect(fail("bus", broken).filter((deed) => !("stop" in deed))).toEqual([{ start: "find" }]);
+    expect(fail("bus", broken).filter((effect) => !("stop" in effect))).toEqual([{ start: "find" }]);
     expect(fail("find", broken)).toEqual([]);
     expect(at()).toBe("reopening");
     fire(200);

@@ -368,8 +368,8 @@ describe("a tailscaled that comes and goes", () => {
     send({ type: "session.settled" });
     expect(at()).toEqual({ found: { attending: { session: "steady", preferences: "kept" } } });
     send(read({ ...edited, shieldsUp: true }));
-    const deeds = done("feed").filter((deed) => !("stop" in deed));
-    expect(deeds).toEqual([...exited, { to: "health", type: "owner.judged", words: "" }]);
+    const effects = done("feed").filter((effect) => !("stop" in effect));
+    expect(effects).toEqual([...exited, { to: "health", type: "owner.judged", words: "" }]);
     expect(at()).toEqual({ away: "backingOff" });
     expect(context()).toMatchObject({ failures: 1, facts: null });
     expect(fire(restart(0))).toEqual([seek]);

@@ -278,7 +278,7 @@ describe("a part that fails", () => {
     (part) => {
       const { send, fail, fire, timers, at, context } = suspecting("a");
       fire(graceMs);
-      expect(fail(part, broken).filter((deed) => !("stop" in deed))).toEqual([counted()]);
+      expect(fail(part, broken).filter((effect) => !("stop" in effect))).toEqual([counted()]);
       expect(at()).toBe("crashed");
       expect(context().current).toBe(false);
       expect(timers()).toEqual([5_000]);

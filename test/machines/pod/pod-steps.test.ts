@@ -6,7 +6,14 @@ import { planAttachment } from "../../../src/domain/attachment/pod-network-plan.
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import { HeadcniError } from "../../../src/domain/failure.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
+import {
+  broken,
+  brokenFailure,
+  counted,
+  drive,
+  type Effect,
+  recipient,
+} from "../../support/machines/drive.ts";
 
 const planWith = (address: string) =>
   planAttachment(
@@ -29,7 +36,7 @@ const del = (id: string) => call("DEL", id);
 const check = (id: string) => call("CHECK", id);
 
 /** The caller and the registry are told. */
-function answer(requestId: string, type: string, more = {}): Deed[] {
+function answer(requestId: string, type: string, more = {}): Effect[] {
   const told = { type, requestId, ...more };
   return [
     { to: requestId, ...told },
@@ -53,7 +60,7 @@ const overtaken = (id: string) =>
   refused(id, 11, `${key}: a DEL came after this call`, "Nothing is left of it.");
 const withdrawn = (id: string, place: string) =>
   refused(id, 11, `${key}: not done in time, the attachment is ${place}`, "The runtime may repeat the call.");
-const idle = (releasedAtMs: number): Deed => ({ to: "registry", type: "pod.idle", slot: 3, releasedAtMs });
+const idle = (releasedAtMs: number): Effect => ({ to: "registry", type: "pod.idle", slot: 3, releasedAtMs });
 const attach = (of = plan) => ({ start: "attach", input: { plan: of } });
 const detach = { start: "detach", input: { hostLink } };
 const compare = (netns = plan.netns) => ({ start: "check", input: { plan: { ...plan, netns } } });

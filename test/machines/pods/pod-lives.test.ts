@@ -81,7 +81,7 @@ async function askAtRandom(
   const calls: ReturnType<typeof call>[] = [];
   const below = (limit: number) => Math.floor(chance() * limit);
   const id = () => `c${below(7)}`;
-  const deeds: readonly (readonly [number, () => unknown])[] = [
+  const effects: readonly (readonly [number, () => unknown])[] = [
     [30, () => calls.push(call(add(id())))],
     [6, () => calls.push(call(add(id(), { netns: `/other/${below(1000)}` })))],
     [20, () => calls.push(call(del(id())))],
@@ -94,7 +94,7 @@ async function askAtRandom(
     [2, () => kernel.foreignAddresses.clear()],
     [14, () => new Promise(setImmediate)],
   ];
-  const bag = deeds.flatMap(([weight, deed]) => Array.from({ length: weight }, () => deed));
+  const bag = effects.flatMap(([weight, effect]) => Array.from({ length: weight }, () => effect));
   for (let step = 0; step < 150; step += 1) await bag[below(bag.length)]?.();
   return calls;
 }

@@ -6,7 +6,14 @@ import type { ObservedAttachment } from "../../../src/domain/attachment/attachme
 import { planAttachment, planOfObserved } from "../../../src/domain/attachment/pod-network-plan.ts";
 import type { CniRequest } from "../../../src/protocol/cni-protocol.ts";
 import { cniRequest } from "../../support/cni-requests.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
+import {
+  broken,
+  brokenFailure,
+  counted,
+  drive,
+  type Effect,
+  recipient,
+} from "../../support/machines/drive.ts";
 
 const prefixes = ["10.244.1.0/24"];
 const settings: PodsSettings = { mtu: 1280, strategy: "sequential", restMs: 30_000, seed: 1 };
@@ -42,7 +49,7 @@ const planOf = (container: string, last: number, order = 0, ifname = "eth0") =>
     { addresses: [`10.244.1.${last}`], order },
   );
 const plain = ({ replyTo: _, ...rest }: AttachmentCall) => ({ ...rest, replyTo: "<caller>" });
-const opens = (slot: number, plan: object, start: PodStart, first: AttachmentCall | null): Deed => ({
+const opens = (slot: number, plan: object, start: PodStart, first: AttachmentCall | null): Effect => ({
   start: `pod:${slot}`,
   input: {
     slot,
@@ -207,17 +214,17 @@ describe("the registry starts", () => {
     const found = [observed("a", 2), observed("b", 9), observed("a", 2)];
     const { send, done, context } = closed();
     send({ type: "pods.recover", prefixes });
-    const deeds = done("recover", {
+    const effects = done("recover", {
       attachments: found,
       hints: [{ prefix: "10.244.1.0/24", cursor: 20, resting: [] }],
     });
     const plans = found.map((one) => planOfObserved(one, ["10.244.1.1"]));
-    expect(deeds.filter((deed) => "start" in deed)).toEqual([
+    expect(effects.filter((effect) => "start" in effect)).toEqual([
       opens(0, plans[0] as object, "attached", null),
       opens(1, plans[1] as object, "attached", null),
     ]);
-    expect(deeds).toContainEqual(changed(2, [known("a"), known("b")]));
-    expect(deeds).toContainEqual({ to: "parent", type: "pods.recovered", count: 3 });
+    expect(effects).toContainEqual(changed(2, [known("a"), known("b")]));
+    expect(effects).toContainEqual({ to: "parent", type: "pods.recovered", count: 3 });
     expect(context().pools).toMatchObject([{ used: [2, 9], cursor: 20 }]);
   });
 });
@@ -231,8 +238,8 @@ describe("a call before the registry is ready", () => {
     send({ type: "pods.recover", prefixes });
     expect(send(del("c"))).toHaveLength(1);
     expect(send(gc("g"))).toHaveLength(1);
-    const deeds = done("recover", { attachments: [], hints: [] });
-    expect(deeds.filter((deed) => !("to" in deed && deed.to === "hints"))).toEqual([
+    const effects = done("recover", { attachments: [], hints: [] });
+    expect(effects.filter((effect) => !("to" in effect && effect.to === "hints"))).toEqual([
       { to: "parent", type: "pods.recovered", count: 0 },
       started(second),
       ...refused(second, notAttached("b")),
@@ -319,7 +326,7 @@ describe("an attachment", () => {
     send(del("a"));
     answer(0, "pod.detached", "DEL a");
     send({ type: "pod.idle", slot: 0, releasedAtMs: 1_000 });
-    const address = (of: readonly Deed[]) =>
+    const address = (of: readonly Effect[]) =>
       (of[0] as { input: { plan: { addresses: readonly string[] } } }).input.plan.addresses[0];
     expect(address(send(add("c", 30_999)))).toBe("10.244.1.4");
     expect(send({ type: "pods.restChanged", restMs: 40_000 })).toEqual([]);

@@ -5,7 +5,14 @@ import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { NetworkPolicy, PolicyPod } from "../../../src/domain/policy/network-policy.ts";
 import type { ObjectProblem, Reading } from "../../../src/domain/policy/policy-book.ts";
 import type { PolicyLedger, PolicyMemory } from "../../../src/domain/policy/policy-ledger.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
+import {
+  broken,
+  brokenFailure,
+  counted,
+  drive,
+  type Effect,
+  recipient,
+} from "../../support/machines/drive.ts";
 import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const policy: NetworkPolicy = { namespace: "shop", name: "db", pods: [], ingress: [] };
@@ -71,7 +78,7 @@ const begins = [
   { start: "watchTable" },
   ...watches,
 ];
-const isForMemory = (deed: Deed) => "to" in deed && deed.to === "memory";
+const isForMemory = (effect: Effect) => "to" in effect && effect.to === "memory";
 const enforce = (ledger: Partial<PolicyLedger>, whole = false) => ({
   start: "enforce",
   input: { ledger: expect.objectContaining(ledger), whole },
@@ -87,8 +94,8 @@ function started() {
   return {
     ...machine,
     first: machine.start(),
-    send: (event: PolicyEvent) => machine.send(event).filter((deed) => !isForMemory(deed)),
-    fire: (delayMs: number) => machine.fire(delayMs).filter((deed) => !isForMemory(deed)),
+    send: (event: PolicyEvent) => machine.send(event).filter((effect) => !isForMemory(effect)),
+    fire: (delayMs: number) => machine.fire(delayMs).filter((effect) => !isForMemory(effect)),
     /** What the memory's child is told. */
     remembers: (event: PolicyEvent) => machine.send(event).filter(isForMemory),
     /** What is asked for now is in force. */

@@ -5,7 +5,14 @@ import { routesMachine } from "../../../machines/routes/routes-machine.ts";
 import type { PeerRouteFacts } from "../../../src/domain/tailnet/route-facts.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
 import type { TailnetPeer, TailnetStatus } from "../../../src/domain/tailnet/tailnet-status.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
+import {
+  broken,
+  brokenFailure,
+  counted,
+  drive,
+  type Effect,
+  recipient,
+} from "../../support/machines/drive.ts";
 
 const own = "10.244.1.0/24";
 const theirs = "10.244.2.0/24";
@@ -73,7 +80,7 @@ function started(given: { readonly own?: readonly string[]; readonly bound?: Rec
   });
   const first = routes.start();
   /** Looks at the tailnet as it is now, with these prefixes in the table. */
-  const look = (of: TailnetStatus, ...table: string[]): readonly Deed[] => {
+  const look = (of: TailnetStatus, ...table: string[]): readonly Effect[] => {
     routes.send(seen(of));
     routes.fire(50);
     return routes.done("readTable", table);
@@ -252,7 +259,8 @@ describe("a peer's prefix", () => {
   it("shares 64 actors with the others, and the lowest free one at that", () => {
     const { look, send, done } = started();
     const peers = Array.from({ length: 66 }, (_, index) => peer(index + 2, `10.244.${index + 2}.0/24`));
-    const starts = (deeds: readonly Deed[]) => deeds.flatMap((deed) => ("start" in deed ? [deed.start] : []));
+    const starts = (effects: readonly Effect[]) =>
+      effects.flatMap((effect) => ("start" in effect ? [effect.start] : []));
     const first = starts(look(status(...peers)));
     expect(first).toHaveLength(64);
     expect(first.at(-1)).toBe("peer:63");

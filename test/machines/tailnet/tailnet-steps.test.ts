@@ -3,7 +3,14 @@ import type { TailnetEvent, TailnetInput } from "../../../machines/tailnet/tailn
 import { tailnetMachine } from "../../../machines/tailnet/tailnet-machine.ts";
 import { noTailnet } from "../../../src/domain/tailnet/tailnet-phase.ts";
 import type { TailnetStatus } from "../../../src/domain/tailnet/tailnet-status.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
+import {
+  broken,
+  brokenFailure,
+  counted,
+  drive,
+  type Effect,
+  recipient,
+} from "../../support/machines/drive.ts";
 import { loggedOut, offline, online, peer, read, wanted } from "../../support/tailnet-harness.ts";
 
 const process = { pid: 42, startTime: "1000" };
@@ -74,7 +81,8 @@ function loggingIn() {
 
 describe("with Kubernetes a session", () => {
   const joined = (nodeId: string) => ({ to: "node", type: "node.joined", nodeId });
-  const told = (deeds: readonly Deed[]) => deeds.filter((deed) => "to" in deed && deed.to === "node");
+  const told = (effects: readonly Effect[]) =>
+    effects.filter((effect) => "to" in effect && effect.to === "node");
   const as = (nodeId: string, more: Partial<TailnetStatus["self"]> = {}) => ({
     ...online,
     self: { ...online.self, nodeId, ...more },

@@ -37,8 +37,8 @@ function started() {
 }
 
 /** What a step did beside the end of the stream. */
-function besidesStop(deeds: readonly object[]) {
-  return deeds.filter((deed) => !("stop" in deed));
+function besidesStop(effects: readonly object[]) {
+  return effects.filter((effect) => !("stop" in effect));
 }
 
 describe("a watch", () => {

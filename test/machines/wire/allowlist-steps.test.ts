@@ -5,7 +5,14 @@ import { allowlistMachine } from "../../../machines/wire/allowlist-machine.ts";
 import { backoffDelay } from "../../../src/domain/backoff.ts";
 import type { NodeBinding } from "../../../src/domain/kubernetes/node-bindings.ts";
 import type { Believed, Netmap, ServedRoutes } from "../../../src/domain/tailnet/believed-prefixes.ts";
-import { broken, brokenFailure, counted, type Deed, drive, recipient } from "../../support/machines/drive.ts";
+import {
+  broken,
+  brokenFailure,
+  counted,
+  drive,
+  type Effect,
+  recipient,
+} from "../../support/machines/drive.ts";
 import { walkAllTransitions } from "../../support/machines/walk-all-transitions.ts";
 
 const prefix = "10.244.2.0/24";
@@ -205,7 +212,7 @@ describe("the table that somebody else changed", () => {
     expect(fire(100)).toEqual([]);
   });
 
-  it.each<[string, (allowlist: ReturnType<typeof open>) => readonly Deed[], readonly Deed[]]>([
+  it.each<[string, (allowlist: ReturnType<typeof open>) => readonly Effect[], readonly Effect[]]>([
     [
       "ends",
       ({ send }) => send({ type: "table.unwatched", failure: brokenFailure }),
@@ -214,9 +221,9 @@ describe("the table that somebody else changed", () => {
     ["cannot begin", ({ fail }) => fail("watchTable", broken), [counted()]],
   ])(
     "may be any whose watch %s: it is watched again half a second later, and loaded once",
-    (_, happens, deeds) => {
+    (_, happens, effects) => {
       const allowlist = open();
-      expect(happens(allowlist)).toEqual(deeds);
+      expect(happens(allowlist)).toEqual(effects);
       expect(allowlist.at()).toMatchObject({ watch: "deaf", table: "inForce" });
       expect(allowlist.fire(500)).toEqual([{ start: "watchTable" }, apply(prefix), counted(unheard)]);
       expect(allowlist.at()).toMatchObject({ watch: "hearing" });
@@ -288,14 +295,14 @@ describe("the netmap", () => {
     expect(context().failure).toBeNull();
   });
 
-  it.each<[string, (allowlist: ReturnType<typeof open>) => readonly Deed[], readonly Deed[]]>([
+  it.each<[string, (allowlist: ReturnType<typeof open>) => readonly Effect[], readonly Effect[]]>([
     ["ends", ({ send }) => send(closed), [{ stop: "followNetmap" }]],
     ["fails", ({ fail }) => fail("followNetmap", broken), [counted()]],
   ])(
     "stands as it was while the bus that tells of it %s, which is opened again 200 ms later",
-    (_, happens, deeds) => {
+    (_, happens, effects) => {
       const allowlist = open();
-      expect(happens(allowlist)).toEqual(deeds);
+      expect(happens(allowlist)).toEqual(effects);
       expect(allowlist.at()).toMatchObject({ netmap: "away", table: "inForce" });
       expect(allowlist.context().inForce).toEqual(believes(prefix));
       expect(allowlist.fire(200)).toEqual([{ start: "followNetmap" }]);

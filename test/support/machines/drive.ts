@@ -6,7 +6,7 @@ import { settledAtOnce } from "./settled-at-once.ts";
  * What a machine did, as plain data in which an actor is "<its id>":
  * sent an event (`to`), started or stopped an actor, or emitted news.
  */
-export type Deed =
+export type Effect =
   | { readonly to: string; readonly type: string; readonly [part: string]: unknown }
   | { readonly start: string; readonly input?: unknown }
   | { readonly stop: string }
@@ -18,15 +18,15 @@ export type Deed =
  * that is missing, and one too many.
  */
 export function drive<Machine extends AnyStateMachine>(bare: Machine, input: InputFrom<Machine>) {
-  const deeds: Deed[] = [];
+  const effects: Effect[] = [];
   const clock = manualClock();
   const errors: unknown[] = [];
   const fake = settledAtOnce({
     started: (child, given) => {
       const told = plain(given);
-      deeds.push(told === undefined ? { start: nameOf(child) } : { start: nameOf(child), input: told });
+      effects.push(told === undefined ? { start: nameOf(child) } : { start: nameOf(child), input: told });
     },
-    stopped: (child) => deeds.push({ stop: nameOf(child) }),
+    stopped: (child) => effects.push({ stop: nameOf(child) }),
   });
   const machine: AnyStateMachine = bare.provide({
     actors: Object.fromEntries(Object.keys(bare.implementations.actors).map((name) => [name, fake.logic])),
@@ -40,19 +40,19 @@ export function drive<Machine extends AnyStateMachine>(bare: Machine, input: Inp
       const { type } = inspected.event;
       const to = inspected.actorRef as AnyActorRef;
       if (type.startsWith("xstate.")) return;
-      deeds.push({ to: nameOf(to), ...(plain(inspected.event) as { type: string }) });
+      effects.push({ to: nameOf(to), ...(plain(inspected.event) as { type: string }) });
     },
   });
   actor.subscribe({ error: (error) => errors.push(error) });
   actor.on("*", ({ type, ...parts }) => {
-    deeds.push({ emit: type, ...(plain(parts) as object) });
+    effects.push({ emit: type, ...(plain(parts) as object) });
   });
-  const step = (work: () => void): readonly Deed[] => {
+  const step = (work: () => void): readonly Effect[] => {
     work();
     if (errors.length > 0) throw errors[0];
-    const done = deeds.splice(0);
+    const done = effects.splice(0);
     // A machine that ends takes its actors along.
-    return actor.getSnapshot().status === "active" ? done : done.filter((deed) => !("stop" in deed));
+    return actor.getSnapshot().status === "active" ? done : done.filter((effect) => !("stop" in effect));
   };
   return {
     actor,
@@ -101,6 +101,8 @@ function plain(value: unknown): unknown {
 /** What a fake fails with, as the failure that a machine makes of it, and the news that counts it. */
 export const broken = new Error("broken");
 export const brokenFailure = { code: "UNEXPECTED", message: "broken" };
-export function counted(failure: { readonly code: string; readonly message: string } = brokenFailure): Deed {
+export function counted(
+  failure: { readonly code: string; readonly message: string } = brokenFailure,
+): Effect {
   return { emit: "failure.occurred", failure };
 }

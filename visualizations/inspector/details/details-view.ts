@@ -8,7 +8,7 @@ import type { View } from "../model/model.ts";
 import type { Seen, Selection } from "../model/selection.ts";
 import { jsonView } from "./json-view.ts";
 
-type Tab = "context" | "takes" | "history" | "event";
+type Tab = "context" | "transitions" | "history" | "event";
 
 /** The daemon is asked for a context at most this often. */
 const askEveryMs = 700;
@@ -120,8 +120,11 @@ export function createDetailsView(redraw: () => void): DetailsView {
       };
     if (seen === null) return note("none", "Choose a machine.");
     if (tab === "context") return contextOf(seen, view.recorded);
-    if (tab === "takes")
-      return { key: `takes ${seen.actor.machine} ${seen.paths.join()}`, make: () => takesOf(seen, chart) };
+    if (tab === "transitions")
+      return {
+        key: `transitions ${seen.actor.machine} ${seen.paths.join()}`,
+        make: () => transitionsOf(seen, chart),
+      };
     const told = details !== null && "transitions" in details.answer ? details.answer.transitions : [];
     const transitions = historyOf(view, seen.actor.key, told);
     return {
@@ -165,7 +168,7 @@ function empty(text: string): HTMLElement {
 }
 
 /** Every transition that the lit states have, innermost first. */
-function takesOf({ paths }: Seen, chart: InspectorChart | undefined): HTMLElement {
+function transitionsOf({ paths }: Seen, chart: InspectorChart | undefined): HTMLElement {
   const states = chart?.chart.states ?? [];
   const sections = [...states]
     .filter(({ path }) => path === "" || paths.some((lit) => lit === path || lit.startsWith(`${path}.`)))
@@ -181,7 +184,7 @@ function takesOf({ paths }: Seen, chart: InspectorChart | undefined): HTMLElemen
         edges.length === 0 ? element("p", { class: "quiet" }, "nothing") : "",
       );
     });
-  return element("div", { class: "takes" }, ...sections);
+  return element("div", { class: "transitions" }, ...sections);
 }
 
 function edgeRow(edge: ChartEdge): HTMLElement {

@@ -4,13 +4,13 @@ import { fetchThroughForward } from "./port-forward.ts";
 import { type ClusterPod, execInClusterPod } from "./workload.ts";
 
 /** What an operator does with a pod by way of its kubelet; `isAnswered`: whether the answer is that pod's. */
-export interface PodDeed {
+export interface KubeletRequest {
   readonly words: "exec" | "logs" | "port-forward";
   readonly isAnswered: (lab: Lab, pod: ClusterPod) => Promise<boolean>;
 }
 
 /** For pods of a workload. */
-export const podDeeds: readonly PodDeed[] = [
+export const kubeletRequests: readonly KubeletRequest[] = [
   {
     words: "exec",
     isAnswered: async (lab, pod) =>
