@@ -15,8 +15,8 @@ interface PolicyFlowsContext {
   readonly failure: Failure | null;
 }
 
-/** `pacing`: between two looks at all flows. */
-const limits = { ending: 15_000, pacing: 1_000 };
+/** `rateLimited`: between two looks at all flows. */
+const limits = { ending: 15_000, rateLimited: 1_000 };
 
 /** Ends the flows that policies forbid now: once what opens them is refused, they would not open again. */
 export const policyFlowsMachine = setup({
@@ -49,21 +49,21 @@ export const policyFlowsMachine = setup({
       entry: "begin",
       invoke: {
         src: "endForbidden",
-        onDone: { target: "pacing", actions: { type: "countEnded", params: ({ event }) => event.output } },
+        onDone: { target: "rateLimited", actions: { type: "countEnded", params: ({ event }) => event.output } },
         onError: { target: "backingOff", actions: [keepError, "note"] },
       },
     },
-    pacing: {
-      meta: stuckAfter(limits.pacing, "flows were looked through a moment ago"),
-      after: { pacing: "settled" },
+    rateLimited: {
+      meta: stuckAfter(limits.rateLimited, "flows were looked through a moment ago"),
+      after: { rateLimited: "settled" },
     },
     backingOff: {
       meta: stuckAfter(
-        limits.pacing,
+        limits.rateLimited,
         "the kernel does not list or end flows: those of before go on",
         "error",
       ),
-      after: { pacing: "settled" },
+      after: { rateLimited: "settled" },
     },
   },
 });

@@ -133,7 +133,7 @@ export const policyMachine = policySetup.createMachine({
                 src: "enforce",
                 input: ({ context }) => context.order,
                 onDone: {
-                  target: "spacing",
+                  target: "rateLimited",
                   actions: { type: "keepInForce", params: ({ event }) => event.output },
                 },
                 onError: { target: "backingOff", actions: [keepError, "countFailure"] },
@@ -148,10 +148,10 @@ export const policyMachine = policySetup.createMachine({
                 },
               },
             },
-            spacing: {
-              meta: stuckAfter(limits.spacing, "policies changed a moment ago"),
+            rateLimited: {
+              meta: stuckAfter(limits.rateLimited, "policies changed a moment ago"),
               always: { guard: "isAwaited", target: "enforcing" },
-              after: { spacing: "inForce" },
+              after: { rateLimited: "inForce" },
             },
             inForce: {
               meta: mayLast("what policies forbid this node's pods is refused"),

@@ -44,7 +44,7 @@ export const policyLimits = {
   trust: 4_000,
   enforce: 10_000,
   /** Between two changes of the table, but for a pod that waits. */
-  spacing: 50,
+  rateLimited: 50,
   /** For the watch to tell of a pod that its node's kubelet knows already. */
   labels: 2_000,
   problem: 60_000,

@@ -29,8 +29,8 @@ export function createProgram(options: ProgramOptions): Command {
       styleTitle: style.bold,
       styleOptionText: (text) => text,
     })
-    .helpOption("-h, --help", "what can be asked, and how")
-    .helpCommand("help [command]", "the same for one command")
+    .helpOption("-h, --help", "display help")
+    .helpCommand("help [command]", "display help for a command")
     .option("--version", "print the version of headcnictl")
     .addHelpText("after", `\n${style.bold("Exit codes:")}\n${exitCodeLines()}`);
   for (const word of globalOptions) program.addOption(optionOf(word));

@@ -43,7 +43,7 @@ export const connectTestCommand: CliCommand = {
   notes: [
     "Run it as root on a node. It attaches a pod of its own with the real plugin, sends echoes of 64 bytes and of the pods' full",
     "size, which must not be fragmented, and detaches it again. With --via every other node does the same, all ordered pairs are",
-    "tested, and TCP is measured from pod to pod. Exit code 1 if a way fails.",
+    "tested, and TCP is measured from pod to pod. Exit code 1 if a pair fails.",
   ].join("\n"),
   run: async (call) => (call.options["agent"] === true ? await runAgent(call) : await runTest(call)),
 };

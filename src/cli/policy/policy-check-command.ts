@@ -21,8 +21,8 @@ export const policyCheckCommand: RunnableCommand = documentCommand({
   ],
   notes: [
     "Asks Headscale for the policy in force, with --api-key-file. Rules between members that are",
-    "neither pods nor nodes are not judged. Whether Headscale accepts a policy says",
-    "headscale policy check --file.",
+    "neither pods nor nodes are not judged. headscale policy check --file says whether",
+    "Headscale accepts a policy.",
     "Exit code 1 if something is missing or too wide.",
   ].join("\n"),
   collect: async (call): Promise<PolicyCheckDocument> => {
@@ -52,7 +52,7 @@ function compare(
     const wanted =
       code === "NO_HUJSON"
         ? "HuJSON is JSON with // and /* */ comments and trailing commas"
-        : "headscale policy check --file says what Headscale thinks of it";
+        : "headscale policy check --file says why Headscale refuses it";
     throw new CliError(
       isFile ? "USAGE" : "FAILED",
       `${source}:${at.line}:${at.column}: ${fault}\n${wanted}`,

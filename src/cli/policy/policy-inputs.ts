@@ -17,7 +17,7 @@ import { explainGiven, keyFlags, keyWords } from "./key-options.ts";
 export const inputOptions: readonly CliWord[] = [
   ...keyWords,
   { flags: "--users <users>", summary: "users whose machines, without a tag, are nodes (alice@,bob@)" },
-  { flags: "--without-nodes", summary: "ask no API server: what the configuration says is all" },
+  { flags: "--without-nodes", summary: "do not ask the API server: use the configuration alone" },
   { flags: "--headscale-url <url>", summary: "instead of headscale.url of the configuration" },
   {
     flags: "--api-key-file <file>",

@@ -94,7 +94,7 @@ function notInside(
 ): CliError {
   if (nodes.length === 0)
     return wrong(
-      `${file} has no ${wantedName}: the node's program did not answer (manifest.json says why), or it is of a release without recordings; headcnictl diagnostics writes a new archive`,
+      `${file} has no ${wantedName}: the node's program did not answer (manifest.json says why), or it is an older release. Run headcnictl diagnostics again`,
     );
   if (node === undefined) return wrong(`${file} has recordings of ${nodes.join(", ")}: name one with --node`);
   return new CliError("NOT_FOUND", `${file} has no recording of ${node}, but of ${nodes.join(", ")}`);

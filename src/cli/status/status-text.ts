@@ -58,7 +58,7 @@ function podsText({ attachments, pools }: StatusPage): string {
     return `${used}${size < countableAddresses ? ` of ${size}` : ""} addresses of ${prefix} used${rest}`;
   });
   const moving = attachments.filter(({ state }) => state !== "attached").length;
-  const count = `${attachments.length} attached${moving === 0 ? "" : ` (${moving} of them in change)`}`;
+  const count = `${attachments.length} attached${moving === 0 ? "" : ` (${moving} in transition)`}`;
   return [count, ...(pool.length === 0 ? ["pod CIDR not known yet"] : pool)].join("; ");
 }
 
@@ -109,7 +109,7 @@ function routesText({ routes, strangers }: StatusPage, style: Style): string {
   const ownText = own.map(({ prefix, state }) => `own ${prefix} ${state}`).join(", ") || "none announced";
   const installed = `${peers.filter(isSettled).length} of ${peers.length} peer routes installed`;
   const looks = unsettled === 0 ? "" : `; ${style.warn(`${unsettled} to look at`)}`;
-  const refused = strangers === 0 ? "" : `; ${style.bad(`${strangers} refused that are no Node's`)}`;
+  const refused = strangers === 0 ? "" : `; ${style.bad(`${strangers} refused that belong to no Node`)}`;
   return `${ownText}; ${installed}${looks}${refused}`;
 }
 

@@ -87,7 +87,7 @@ function answerRow(call: CallTrace, { style }: Paper): readonly StepRow[] {
 /** "xstate.done.actor.0.pod.checking" says no more than "done". */
 function shortEvent(event: string): string {
   const [, kind = ""] = /^xstate\.(done|error|after)\b/.exec(event) ?? [];
-  if (kind === "after") return "time is over";
+  if (kind === "after") return "timer expired";
   return kind === "" ? event : kind;
 }
 

@@ -145,7 +145,7 @@ describe("the table of policies", () => {
     ]);
     expect(timers()).toContain(10_000);
     expect(enforced()).toEqual([]);
-    expect(at().working).toMatchObject({ table: "spacing" });
+    expect(at().working).toMatchObject({ table: "rateLimited" });
     expect(fire(50)).toEqual([]);
     expect(at().working).toMatchObject({ table: "inForce" });
   });
@@ -186,7 +186,7 @@ describe("the table of policies", () => {
     ]);
     fire(reload(8));
     enforced();
-    expect(table()).toBe("spacing");
+    expect(table()).toBe("rateLimited");
     expect(context()).toMatchObject({ failures: 0 });
   });
 
@@ -235,7 +235,7 @@ describe("a pod that asks", () => {
     const { send, enforced, table } = inForce(pods(web));
     send(podPut({ ...web, ended: true }));
     enforced();
-    expect(table()).toBe("spacing");
+    expect(table()).toBe("rateLimited");
     expect(send(wanted())).toEqual([enforce({ attached: { [key]: attached } })]);
   });
 

@@ -53,7 +53,7 @@ function ownSide({
       "tailnet",
       name,
       `tailscaled of ${name} is not up: ${tailnetFault}`,
-      `See headcnictl status on ${name}; the daemon starts tailscaled again if it died.`,
+      `See headcnictl status on ${name}; headcni-wire, or in host mode the init system, restarts tailscaled if it died.`,
     );
   if (podAddress !== "" && podToNode === null)
     return broken(
@@ -108,7 +108,7 @@ function inTheTailnet({ from, to, toName, peer, way }: PairObservation): Diagnos
   return broken(
     "tailnet",
     toName,
-    `${toName} answers on no path, neither directly nor through a relay${peer.online ? "" : ", and Headscale holds it for offline"}`,
+    `${toName} answers on no path, neither directly nor through a relay${peer.online ? "" : ", and Headscale reports it as offline"}`,
     to === undefined
       ? `Is ${toName} up, does its tailscaled run, and may UDP pass between the nodes?`
       : `Both tailscaleds run, so the network between them is cut: check that ${toName} and ${from.name} reach each other and a relay.`,
@@ -207,7 +207,7 @@ function remark({ from, toName, way, peer }: PairObservation): Diagnosis | undef
     );
   if (peer?.online === false)
     return note(
-      `Headscale holds ${toName} for offline, though it answers`,
+      `Headscale reports ${toName} as offline, though it answers`,
       `${toName} lost Headscale: headcnictl doctor there.`,
     );
   if (from.daemonFault !== "")

@@ -87,7 +87,7 @@ export const addressChecks: Checks = {
       );
     return warn({
       found: `${narrow.map((link) => `${link.name} has an MTU of ${link.mtu}`).join(", ")}; full packets of pods need ${needed}`,
-      why: "Each full packet of a pod is cut in two on the way; where fragments are dropped, large transfers hang.",
+      why: "Each full packet of a pod is fragmented on its path; where fragments are dropped, large transfers hang.",
       todo: `Raise the MTU of the uplink, or set network.mtu to ${Math.min(...narrow.map((link) => link.mtu)) - wireGuardOverhead} or less on all nodes.`,
     });
   }),

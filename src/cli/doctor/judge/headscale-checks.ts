@@ -25,7 +25,7 @@ const tlsFaults: Readonly<Record<string, string>> = {
 };
 const networkFaults: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there",
-  EHOSTUNREACH: "there is no way to that host",
+  EHOSTUNREACH: "there is no route to that host",
   ENETUNREACH: "there is no route to that network",
   ENOTFOUND: "the name is unknown",
   EAI_AGAIN: "the name server does not answer",

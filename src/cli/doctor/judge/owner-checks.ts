@@ -54,7 +54,7 @@ export const ownerChecks: Checks = {
     "HeadCNI adds its prefixes to the list of routes, and any change of that list clears what the connector learned.",
     () => ok("it is no app connector"),
   ),
-  "owner.shieldsUp": judged("SHIELDS_UP", "tailscaled then drops whatever others begin, also to pods.", () =>
+  "owner.shieldsUp": judged("SHIELDS_UP", "tailscaled then drops all connections that others open, also to pods.", () =>
     ok("shields are down"),
   ),
   "owner.statefulFiltering": judged("STATEFUL_FILTERING", "tailscaled then forwards answers only.", () =>
@@ -163,7 +163,7 @@ const unseen: Readonly<Record<OwnerFault, { readonly found: string; readonly tod
   },
   UNREADABLE: { found: "the answer is not from a tailscaled that HeadCNI supports", todo: upgrade },
   RECORDS_UNREADABLE: {
-    found: "what HeadCNI added to the node's tailscaled cannot be told",
+    found: "the record of what HeadCNI added to the node's tailscaled cannot be read",
     todo: "Repair the file that is named, or remove it and take our prefixes out of `tailscale set --advertise-routes` by hand.",
   },
   OTHER: {

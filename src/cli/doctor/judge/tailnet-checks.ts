@@ -20,7 +20,7 @@ export const tailnetChecks: Checks = {
         ? `the daemon serves, but is ${state}${reason === "" ? "" : `: ${reason}`}`
         : `the daemon does not serve: ${reason || state}`,
       why: serving ? "Pods of other nodes may not reach this node's pods." : "New pods wait on this node.",
-      todo: "See headcnictl status; connect-test says which part of the way fails.",
+      todo: "See headcnictl status; connect-test says which part of the path fails.",
     };
     return serving ? warn(problem) : fail(problem);
   },

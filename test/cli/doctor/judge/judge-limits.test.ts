@@ -238,7 +238,7 @@ judgeCases([
     "headscale.policy",
     "skipped",
     policy('{"grants":["text",null,[1]]}'),
-    "that we can read",
+    "no policy of a known form",
   ],
   [
     "acls for one protocol",
@@ -259,7 +259,7 @@ judgeCases([
     "headscale.policy",
     "skipped",
     policy('{"acls":[{"action":"deny","src":["*"],"dst":["*:*"]}]}'),
-    "that we can read",
+    "no policy of a known form",
   ],
   ["acls among others", "headscale.policy", "ok", acl(["tag:a", "*"], ["tag:b:22", "*:*"]), "talk"],
   [
