@@ -49,7 +49,10 @@ export const policyFlowsMachine = setup({
       entry: "begin",
       invoke: {
         src: "endForbidden",
-        onDone: { target: "rateLimited", actions: { type: "countEnded", params: ({ event }) => event.output } },
+        onDone: {
+          target: "rateLimited",
+          actions: { type: "countEnded", params: ({ event }) => event.output },
+        },
         onError: { target: "backingOff", actions: [keepError, "note"] },
       },
     },

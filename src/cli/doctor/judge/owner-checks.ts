@@ -54,8 +54,10 @@ export const ownerChecks: Checks = {
     "HeadCNI adds its prefixes to the list of routes, and any change of that list clears what the connector learned.",
     () => ok("it is no app connector"),
   ),
-  "owner.shieldsUp": judged("SHIELDS_UP", "tailscaled then drops all connections that others open, also to pods.", () =>
-    ok("shields are down"),
+  "owner.shieldsUp": judged(
+    "SHIELDS_UP",
+    "tailscaled then drops all connections that others open, also to pods.",
+    () => ok("shields are down"),
   ),
   "owner.statefulFiltering": judged("STATEFUL_FILTERING", "tailscaled then forwards answers only.", () =>
     ok("off"),

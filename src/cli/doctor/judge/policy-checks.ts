@@ -53,7 +53,8 @@ export const policyChecks: Checks = {
         "the policy can be read with an API key only",
         `--api-key-file FILE; or see that autoApprovers names ${supernets.join(" and ")} for ${tags.join(", ")}.`,
       );
-    if (policy === "unreadable") return skipped("its policy cannot be read: no JSON, or no policy of a known form");
+    if (policy === "unreadable")
+      return skipped("its policy cannot be read: no JSON, or no policy of a known form");
     if (policy.rules === undefined) return ok("no acls and no grants: all members may reach each other");
     const blocked = supernets.filter((pods) => silentProtocols(policy, pods).length > 0);
     if (blocked.length === 0) return ok(`a rule lets ${supernets.join(" and ")} talk to itself`);
