@@ -1,7 +1,11 @@
-import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { execa } from "execa";
+import { type Architecture, names } from "../deploy/architecture/architecture.ts";
+import { downloadDebian, exists } from "../deploy/architecture/debian-download.ts";
+import type { Toolchain } from "../deploy/architecture/toolchain.ts";
 
 /**
  * Debian 13: this QuickJS, and musl as its updates bring it. A process with glibc first asks the processor for its
@@ -12,14 +16,12 @@ const quickJs = { package: "quickjs", version: "2025.04.26-1" } as const;
 /** The C library; gcc's specs for it. */
 const muslPackages = ["musl-dev", "musl-tools"];
 const specsFile = "musl.specs";
-const archiveKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-const publicMirror = "http://deb.debian.org/debian";
 
 /** A QuickJS to compile with; compiler and library are of one build, for bytecode fits no other. */
 export interface QuickJs {
   /** Names this build in cache keys. */
   readonly id: string;
-  /** Path of the bytecode compiler. */
+  /** Path of the bytecode compiler, a program of the toolchain's architecture. */
   readonly qjsc: string;
   /** Path of libquickjs.a. */
   readonly library: string;
@@ -33,8 +35,13 @@ export interface QuickJs {
  * QuickJS with musl, built from Debian's packages into `cacheDir`, once. Needs apt-get, dpkg-deb, tar, xz, make and
  * gcc for that. Rejects with the failing command's output.
  */
-export async function provideQuickJs(cacheDir: string, progress: (line: string) => void): Promise<QuickJs> {
-  const id = `${quickJs.package}-${quickJs.version}-musl-${process.arch}`;
+export async function provideQuickJs(
+  cacheDir: string,
+  toolchain: Toolchain,
+  progress: (line: string) => void,
+): Promise<QuickJs> {
+  const { architecture, gcc, ar, env } = toolchain;
+  const id = idFor(architecture);
   const home = join(cacheDir, id);
   const built = {
     id,
@@ -49,9 +56,9 @@ export async function provideQuickJs(cacheDir: string, progress: (line: string) 
   try {
     progress(`fetching the Debian packages ${quickJs.package} ${quickJs.version} and musl`);
     const product = join(work, "product");
-    const source = await fetchPackages(work, product);
+    const source = await fetchPackages(work, product, architecture);
     progress("compiling QuickJS (about 20 s, once)");
-    const specs = await writeSpecs(product, product);
+    const specs = await writeSpecs(product, product, architecture);
     await execa(
       "make",
       [
@@ -61,13 +68,14 @@ export async function provideQuickJs(cacheDir: string, progress: (line: string) 
         "CONFIG_LTO=",
         "LDFLAGS=-static",
         "QJSC_CC=gcc",
-        `CC=gcc -specs=${specs}`,
+        `CC=${gcc} -specs=${specs}`,
+        `AR=${ar}`,
       ],
-      { cwd: source },
+      { cwd: source, env },
     );
     for (const file of ["qjsc", "libquickjs.a", "quickjs.h"])
       await copyFile(join(source, file), join(product, file));
-    await writeSpecs(product, home);
+    await writeSpecs(product, home, architecture);
     await moveInto(product, home);
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -75,10 +83,30 @@ export async function provideQuickJs(cacheDir: string, progress: (line: string) 
   return built;
 }
 
+/** What the plugin is linked with, for a release's bill of materials, once it has been built for this architecture. */
+export async function quickJsComponents(
+  cacheDir: string,
+  architecture: Architecture,
+): Promise<readonly { readonly name: string; readonly version: string; readonly purl: string }[]> {
+  const changelog = "usr/share/doc/musl-dev/changelog.Debian.gz";
+  const packed = await readFile(join(cacheDir, idFor(architecture), changelog));
+  const musl = /\((.*?)\)/.exec(gunzipSync(packed).toString("utf8"))?.[1] ?? "unknown";
+  return [
+    { name: quickJs.package, version: quickJs.version },
+    { name: "musl", version: musl },
+  ].map((each) => ({
+    ...each,
+    purl: `pkg:deb/debian/${each.name}@${encodeURIComponent(each.version)}?arch=source&distro=${suite}`,
+  }));
+}
+
+function idFor(architecture: Architecture): string {
+  return `${quickJs.package}-${quickJs.version}-musl-${names[architecture].node}`;
+}
+
 /** Writes musl's specs for gcc, with musl being below `root`, into `product`; returns their path there. */
-async function writeSpecs(product: string, root: string): Promise<string> {
-  const { stdout: triplet } = await execa("gcc", ["-print-multiarch"]);
-  const musl = triplet.trim().replace("gnu", "musl");
+async function writeSpecs(product: string, root: string, architecture: Architecture): Promise<string> {
+  const musl = names[architecture].gnu.replace("gnu", "musl");
   const specs = await readFile(join(product, `usr/lib/${musl}/musl-gcc.specs`), "utf8");
   const path = join(product, specsFile);
   await writeFile(path, specs.replaceAll("/usr/", `${root}/usr/`));
@@ -95,52 +123,24 @@ export async function moveInto(finished: string, place: string): Promise<void> {
   }
 }
 
-/** Whether something is at the path. */
-export async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
 /**
- * Downloads through apt, which checks Debian's signature, without touching the machine's own apt state. musl is
- * unpacked into `product`. Returns the directory of QuickJS's source.
+ * Downloads QuickJS's source and musl. musl is unpacked into `product`. Returns the directory of the source.
  */
-async function fetchPackages(work: string, product: string): Promise<string> {
-  const lists = join(work, "lists");
-  const archives = join(work, "archives");
-  await mkdir(join(lists, "partial"), { recursive: true });
-  await mkdir(join(archives, "partial"), { recursive: true });
-  const sources = join(work, "sources.list");
-  const trust = (await exists(archiveKeyring)) ? `[signed-by=${archiveKeyring}] ` : "";
-  const origin = `${trust}${await debianMirror()} ${suite} main\n`;
-  await writeFile(sources, `deb ${origin}deb-src ${origin}`);
-  const options = [
-    `Dir::Etc::SourceList=${sources}`,
-    "Dir::Etc::SourceParts=/dev/null",
-    `Dir::State::Lists=${lists}`,
-    `Dir::Cache=${work}`,
-    "APT::Sandbox::User=",
-  ].flatMap((option) => ["-o", option]);
-  await execa("apt-get", [...options, "update", "--error-on=any"], { cwd: work });
-  await execa("apt-get", [...options, "download", ...muslPackages], { cwd: work });
+async function fetchPackages(work: string, product: string, architecture: Architecture): Promise<string> {
   const wanted = `${quickJs.package}=${quickJs.version}`;
-  await execa("apt-get", [...options, "source", "--download-only", wanted], { cwd: work });
-  const files = await readdir(work);
+  const downloads = join(work, "downloads");
+  const files = await downloadDebian(downloads, {
+    suite,
+    architecture,
+    packages: muslPackages,
+    source: wanted,
+  });
   for (const file of files.filter((name) => name.endsWith(".deb")))
-    await execa("dpkg-deb", ["-x", join(work, file), product]);
+    await execa("dpkg-deb", ["-x", file, product]);
   const tarball = files.find((name) => name.includes(".orig.tar."));
   if (tarball === undefined) throw new Error(`apt-get source ${wanted} brought no .orig.tar file`);
   const source = join(work, "source");
   await mkdir(source);
-  await execa("tar", ["xf", join(work, tarball), "-C", source, "--strip-components=1"]);
+  await execa("tar", ["xf", tarball, "-C", source, "--strip-components=1"]);
   return source;
-}
-
-/** The Debian mirror that this machine already uses, so that a build needs no other host. */
-async function debianMirror(): Promise<string> {
-  const targets = await execa("apt-get", ["indextargets", "--format", "$(REPO_URI)"], { reject: false });
-  const mirror = targets.stdout.split("\n").find((uri) => /\/debian\/?$/.test(uri));
-  return mirror ?? publicMirror;
 }

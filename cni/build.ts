@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { execa } from "execa";
-import { exists, moveInto, provideQuickJs } from "./build-quickjs.ts";
+import { type Architecture, ownArchitecture } from "../deploy/architecture/architecture.ts";
+import { exists } from "../deploy/architecture/debian-download.ts";
+import { provideToolchain } from "../deploy/architecture/toolchain.ts";
+import { moveInto, provideQuickJs } from "./build-quickjs.ts";
 
 const here = import.meta.dirname;
 const nativeFiles = ["main.c", "heap.c", "system.c", "unix-socket.c", "heap.h", "system.h"];
@@ -15,12 +18,18 @@ const compilerFlags = ["-O2", "-static", "-no-pie", "-s", "-Wall"];
  * The stub as one static ELF: TypeScript -> one script (esbuild) -> bytecode (qjsc) -> gcc -> a first run that loads
  * the script and prints its heap -> the same ELF with that heap in it (objcopy). Kept in
  * `${XDG_CACHE_HOME:-~/.cache}/headcni/stub-<hash of all that goes in>/headcni` and built only when it is not there.
+ * For another architecture than this machine's a cross-compiler makes it, and qemu runs what the build runs of it.
  * @returns its absolute path. Rejects with the failing command's output.
  */
-export async function buildStub(progress: (line: string) => void = toStderr): Promise<string> {
+export async function buildStub(
+  progress: (line: string) => void = toStderr,
+  architecture: Architecture = ownArchitecture(),
+): Promise<string> {
   const { XDG_CACHE_HOME: cacheHome } = process.env;
   const cacheDir = join(cacheHome || join(homedir(), ".cache"), "headcni");
-  const quickJs = await provideQuickJs(cacheDir, progress);
+  const toolchain = await provideToolchain(architecture, cacheDir, progress);
+  const { gcc, objcopy, env, emulator } = toolchain;
+  const quickJs = await provideQuickJs(cacheDir, toolchain, progress);
   const script = await bundleScript();
   const native = await Promise.all(nativeFiles.map((file) => readFile(join(here, file), "utf8")));
   const hash = createHash("sha256");
@@ -40,13 +49,20 @@ export async function buildStub(progress: (line: string) => void = toStderr): Pr
     const product = join(work, "product");
     await mkdir(product);
     await writeFile(scriptFile, script);
-    await execa(quickJs.qjsc, ["-c", "-s", "-N", "headcni_script", "-o", bytecodeFile, scriptFile]);
+    const qjscArguments = ["-c", "-s", "-N", "headcni_script", "-o", bytecodeFile, scriptFile];
+    const [qjsc = "", ...qjscRest] = [...emulator, quickJs.qjsc, ...qjscArguments];
+    await execa(qjsc, qjscRest);
     const sources = nativeFiles.filter((file) => file.endsWith(".c")).map((file) => join(here, file));
     const inputs = [...sources, bytecodeFile, quickJs.library, "-lm"];
     const flags = [...compilerFlags, `-specs=${quickJs.specs}`, `-I${quickJs.include}`, `-I${here}`];
-    await execa("gcc", [...flags, "-o", unloaded, ...inputs]);
-    await execa(unloaded, { stdout: { file: snapshot } });
-    await execa("objcopy", ["--update-section", `.heap=${snapshot}`, unloaded, join(product, "headcni")]);
+    await execa(gcc, [...flags, "-o", unloaded, ...inputs], { env });
+    // The heap holds an address of the stack. It is the same in each build: not randomized, no environment, a path of the same length.
+    const load = ["-R", ...emulator, `./${basename(unloaded)}`];
+    const firstRun = { cwd: work, env: {}, extendEnv: false, stdout: { file: snapshot } } as const;
+    await execa("/usr/bin/setarch", load, firstRun);
+    await execa(objcopy, ["--update-section", `.heap=${snapshot}`, unloaded, join(product, "headcni")], {
+      env,
+    });
     await moveInto(product, home);
   } finally {
     await rm(work, { recursive: true, force: true });

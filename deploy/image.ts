@@ -2,7 +2,9 @@
 import { parseArgs } from "node:util";
 import { LabError } from "../test/lab/lab-error.ts";
 import { stderrProgress } from "../test/lab/progress.ts";
+import { type Architecture, ownArchitecture, parseArchitectures } from "./architecture/architecture.ts";
 import { ensureImage } from "./image/ensure-image.ts";
+import { ensureImageIndex } from "./image/ensure-index.ts";
 import { makeContext } from "./image/image-context.ts";
 
 const usage = `npm run image [-- OPTION...]
@@ -10,7 +12,15 @@ Builds HeadCNI's image from deploy/Dockerfile with buildah (as root) and prints 
   --name NAME      localhost/headcni/headcni:lab by default
   --base IMAGE     what the Dockerfile builds on, such as docker.io/library/node:24-bookworm-slim;
                    by default a base made here of Debian's packages
+  --arch LIST      amd64, arm64 or amd64,arm64; this machine's by default. Two give one archive with an index, whose
+                   digest is printed too. What is for another architecture is built with qemu (Linux 6.7 or newer)
   --context DIR    only make the folder to build in, for another builder`;
+
+type Values = {
+  readonly name: string;
+  readonly base?: string | undefined;
+  readonly context?: string | undefined;
+};
 
 try {
   const { values } = parseArgs({
@@ -18,21 +28,35 @@ try {
       name: { type: "string", default: "localhost/headcni/headcni:lab" },
       base: { type: "string" },
       context: { type: "string" },
+      arch: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
-  const progress = stderrProgress();
   if (values.help) console.log(usage);
-  else if (values.context !== undefined) {
-    await makeContext(values.context, progress);
-    console.log(values.context);
-  } else {
-    const { archive, bytes } = await ensureImage({ name: values.name, base: values.base }, progress);
-    progress(`${values.name}: ${(bytes / 1e6).toFixed(0)} MB`);
-    console.log(archive);
-  }
+  else await build(values.arch === undefined ? [ownArchitecture()] : parseArchitectures(values.arch), values);
 } catch (error) {
   if (!(error instanceof LabError)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
+}
+
+async function build(
+  [architecture = ownArchitecture(), ...others]: readonly Architecture[],
+  { name, base, context }: Values,
+): Promise<void> {
+  const progress = stderrProgress();
+  if (context !== undefined) {
+    if (others.length > 0)
+      throw new LabError("BAD_OPTION", "--context takes one architecture: run it once for each, with --arch");
+    await makeContext(context, progress, architecture);
+    console.log(context);
+  } else if (others.length > 0) {
+    const index = await ensureImageIndex({ name, base, architectures: [architecture, ...others] }, progress);
+    progress(`${name}: ${(index.bytes / 1e6).toFixed(0)} MB, ${index.digest}`);
+    console.log(index.archive);
+  } else {
+    const { archive, bytes } = await ensureImage({ name, base, architecture }, progress);
+    progress(`${name}: ${(bytes / 1e6).toFixed(0)} MB`);
+    console.log(archive);
+  }
 }

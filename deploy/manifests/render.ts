@@ -26,13 +26,14 @@ const uninstallHead = `# Takes HeadCNI from all nodes of a cluster. Rendered fro
 # 3. kubectl delete -f uninstall.yaml -f headcni.yaml
 `;
 
-/** The manifests by file name; `more` stands above the values. Throws LabError COMMAND_FAILED with what helm said. */
+/** The manifests of a chart by file name; `more` stands above the values. Throws LabError COMMAND_FAILED with what helm said. */
 export async function renderManifests(
   helm: string,
   more: Readonly<Record<string, unknown>> = {},
+  from = chart,
 ): Promise<Readonly<Record<string, string>>> {
   const template = async (args: readonly string[]) =>
-    await run([helm, "template", "headcni", chart, "--namespace=kube-system", "--values=-", ...args], {
+    await run([helm, "template", "headcni", from, "--namespace=kube-system", "--values=-", ...args], {
       input: JSON.stringify({ ...values, ...more }),
     });
   return {

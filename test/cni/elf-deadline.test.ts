@@ -3,16 +3,15 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { buildStub } from "../../cni/build.ts";
 import { until } from "../support/until.ts";
-import { runStub, startDaemon } from "./real-stub.ts";
+import { runStub, startDaemon, stubUnderTest } from "./real-stub.ts";
 
 const del = { CNI_COMMAND: "DEL", CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0" };
 const status = { CNI_COMMAND: "STATUS" };
 let stub = "";
 
 beforeAll(async () => {
-  stub = await buildStub();
+  stub = await stubUnderTest();
 }, 300_000);
 
 function configFor(socketPath: string): string {

@@ -3,7 +3,9 @@ import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildStub } from "../../cni/build.ts";
 import type { CniRequest } from "../../src/protocol/cni-protocol.ts";
+import { toolchainUnderTest } from "../support/architecture-under-test.ts";
 import { type DaemonScript, react } from "./scripted-daemon.ts";
 
 /** How one run of the ELF ended. */
@@ -14,6 +16,11 @@ export interface StubRun {
   readonly elapsedMs: number;
 }
 
+/** Builds the ELF of the architecture under test. */
+export async function stubUnderTest(): Promise<string> {
+  return await buildStub(undefined, toolchainUnderTest.architecture);
+}
+
 /** Runs the ELF with exactly this environment. `stdin` undefined: nothing is written and it stays open. */
 export async function runStub(
   stub: string,
@@ -21,7 +28,8 @@ export async function runStub(
   stdin: string | Uint8Array | undefined,
 ): Promise<StubRun> {
   const startedAt = performance.now();
-  const child = spawn(stub, [], { env });
+  const [program = stub, ...args] = [...toolchainUnderTest.emulator, stub];
+  const child = spawn(program, args, { env });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

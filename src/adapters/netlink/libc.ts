@@ -1,4 +1,5 @@
-import koffi from "koffi";
+import { createRequire } from "node:module";
+import type Koffi from "koffi";
 
 /**
  * The few libc calls that Node does not offer, called through koffi on the calling thread. Each returns -1 on failure
@@ -33,6 +34,8 @@ export interface Libc {
 
 /** Takes the symbols from the running program, so that one build serves glibc and musl. */
 export function loadLibc(): Libc {
+  // Only now: headcnictl also runs where there is no native library, as one file.
+  const koffi: typeof Koffi = createRequire(import.meta.url)("koffi");
   const library = koffi.load(null);
   const send = library.func("intptr_t send(int, const void *, size_t, int)");
   const poll = library.func("int poll(void *, unsigned long, int)");

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { access, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { type Architecture, names, ownArchitecture } from "../../../deploy/architecture/architecture.ts";
 import { LabError } from "../lab-error.ts";
 import type { Progress } from "../progress.ts";
 import { run, runResult } from "../run-command.ts";
@@ -47,24 +48,35 @@ export function cacheFolder(): string {
 export async function ensureGoTools(progress: Progress): Promise<GoToolFolders> {
   return {
     headscale: await ensureGoModule(modules.headscale, progress),
-    tailscale: await ensureGoModule(modules.tailscale, progress),
+    tailscale: await ensureTailscale(progress),
     plugins: await ensureGoModule(modules.plugins, progress),
   };
+}
+
+/** Builds tailscaled, tailscale and derper unless the cache has them, and returns the folder they are in. */
+export async function ensureTailscale(progress: Progress, architecture = ownArchitecture()): Promise<string> {
+  return await ensureGoModule(modules.tailscale, progress, architecture);
 }
 
 /**
  * Builds the programs of one Go module unless the cache has them, and returns the folder they are in. Throws LabError
  * BUILD_FAILED with the compiler's messages.
  */
-export async function ensureGoModule(module: GoModule, progress: Progress): Promise<string> {
+export async function ensureGoModule(
+  module: GoModule,
+  progress: Progress,
+  architecture: Architecture = ownArchitecture(),
+): Promise<string> {
   const source = join(import.meta.dirname, module.folder);
   const destination = join(
     cacheFolder(),
-    `${module.cacheName ?? module.folder}-${await pinsHash(source, module)}`,
+    `${module.cacheName ?? module.folder}-${await pinsHash(source, module, architecture)}`,
   );
   if (await exists(destination)) return destination;
   await requireGo();
-  progress(`Building ${module.what} from its Go module (once; takes minutes) into ${destination}`);
+  progress(
+    `Building ${module.what} for ${architecture} from its Go module (once; takes minutes) into ${destination}`,
+  );
   const counter = { downloads: 0, tail: "" };
   const start = performance.now();
   const heartbeat = setInterval(() => {
@@ -74,7 +86,7 @@ export async function ensureGoModule(module: GoModule, progress: Progress): Prom
   }, 10_000);
   const script = scriptOf(module);
   const result = await runResult(["sh", script, source, destination, module.linkerFlags], {
-    env: { PATH: goPath() },
+    env: { PATH: goPath(), GOARCH: architecture },
     onStderr: (text) => {
       counter.downloads += text.split("go: downloading ").length - 1;
     },
@@ -91,11 +103,16 @@ function scriptOf(module: GoModule): string {
   return join(import.meta.dirname, module.script ?? "go-build.sh");
 }
 
-async function pinsHash(source: string, module: GoModule): Promise<string> {
+async function pinsHash(source: string, module: GoModule, architecture: Architecture): Promise<string> {
   const hash = createHash("sha256");
   for (const file of ["go.mod", "go.sum"]) hash.update(await readFile(join(source, file)));
   const build = await readFile(scriptOf(module));
-  return hash.update(build).update(module.linkerFlags).update(process.arch).digest("hex").slice(0, 12);
+  return hash
+    .update(build)
+    .update(module.linkerFlags)
+    .update(names[architecture].node)
+    .digest("hex")
+    .slice(0, 12);
 }
 
 /** Go's own installer puts it in /usr/local/go, often without PATH. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compileC } from "../../../lab/build/compile-c.ts";
 import { run } from "../../../lab/run-command.ts";
+import { toolchainUnderTest } from "../../../support/architecture-under-test.ts";
 
 /** libc's first: the kernel's leave out what those have (linux/libc-compat.h). */
 const allHeaders = [
@@ -34,7 +35,7 @@ const allHeaders = [
 ];
 
 /**
- * The values of C's constant expressions, by the headers of this machine (libc and linux-libc-dev): those named, without ".h". Needs gcc. Throws
+ * The values of C's constant expressions, by the headers of the architecture under test (libc and linux-libc-dev): those named, without ".h". Needs gcc. Throws
  * LabError COMMAND_FAILED with gcc's messages for what is no such expression.
  */
 export async function cNumbers(
@@ -55,7 +56,9 @@ export async function cNumbers(
     const name = createHash("sha256").update(text).digest("hex").slice(0, 8);
     const source = join(folder, `numbers-${name}.c`);
     await writeFile(source, text);
-    const printed = (await run([await compileC(source, [])])).trim().split("\n");
+    const program = await compileC(source, ["-static"], toolchainUnderTest);
+    const [first = program, ...rest] = [...toolchainUnderTest.emulator, program];
+    const printed = (await run([first, ...rest])).trim().split("\n");
     return new Map(wanted.map((expression, at) => [expression, Number(printed[at])]));
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "../../run-command.ts";
+import { type Architecture, ownArchitecture } from "../../../../deploy/architecture/architecture.ts";
+import { packReproducibly } from "../../../../deploy/image/image-index.ts";
 
 /** An image to make: the folder that becomes its only layer, and what runs by default. */
 export type ImageSource = {
@@ -11,6 +12,8 @@ export type ImageSource = {
   readonly entrypoint: readonly string[];
   readonly command?: readonly string[];
   readonly env?: readonly string[];
+  /** Of what is in the folder; this machine's by default. */
+  readonly architecture?: Architecture;
 };
 
 /** A blob of an OCI layout (image-spec, "descriptor"). */
@@ -37,15 +40,15 @@ export async function writeImageArchive(
   }
   await writeFile(join(workFolder, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
   await writeFile(join(workFolder, "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
-  await packFolder(workFolder, archive);
+  await packReproducibly(workFolder, archive);
 }
 
 async function writeImage(image: ImageSource, blobs: string): Promise<Descriptor> {
   const layerFile = join(blobs, "layer");
-  await packFolder(image.root, layerFile);
+  await packReproducibly(image.root, layerFile);
   const layer = await settle(blobs, layerFile, "application/vnd.oci.image.layer.v1.tar");
   const config = {
-    architecture: process.arch === "x64" ? "amd64" : process.arch,
+    architecture: image.architecture ?? ownArchitecture(),
     os: "linux",
     config: {
       Entrypoint: image.entrypoint,
@@ -75,9 +78,4 @@ async function settle(blobs: string, file: string, mediaType: string): Promise<D
   const hash = createHash("sha256").update(content).digest("hex");
   await rename(file, join(blobs, hash));
   return { mediaType, digest: `sha256:${hash}`, size: content.length };
-}
-
-async function packFolder(folder: string, archive: string): Promise<void> {
-  const same = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"] as const;
-  await run(["tar", ...same, "-C", folder, "-cf", archive, "."]);
 }
