@@ -55,7 +55,7 @@ export function changePods(join: PodJoin, changes: readonly ObjectChange<NodePod
   for (const { kind, item } of changes) {
     // A mirror may be deleted and made anew under another UID while its static pod runs on.
     const isKnown = pods[item.runtimeUid]?.uid === item.uid;
-    if (isKnown === (kind === "put")) continue;
+    if (isKnown === (kind === "put") || isForeignMirror(item, pods[item.runtimeUid])) continue;
     changed = true;
     if (kind === "removed") delete pods[item.runtimeUid];
     else {
@@ -66,6 +66,12 @@ export function changePods(join: PodJoin, changes: readonly ObjectChange<NodePod
     }
   }
   return changed ? withSuspects({ ...join, pods, attachments }) : join;
+}
+
+/** Anybody may write the mirror's annotation: it takes no other pod's place. A kubelet gives each mirror of a static pod the same name. */
+function isForeignMirror(item: NodePod, known: NodePod | undefined): boolean {
+  if (known === undefined || item.uid === item.runtimeUid) return false;
+  return item.namespace !== known.namespace || item.name !== known.name;
 }
 
 /** Attachments began or ended. */

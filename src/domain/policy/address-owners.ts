@@ -1,5 +1,6 @@
 import { containsAddress, parsePrefix, routerAddress } from "../addresses/prefix.ts";
 import type { PolicyNode, PolicyPod, PolicyWorld } from "./network-policy.ts";
+import { podsByRuntimeUid } from "./runtime-pods.ts";
 
 /** Which pod an address is. */
 export type AddressOwners = ReadonlyMap<string, PolicyPod>;
@@ -44,7 +45,7 @@ function settleAttached(
   owners: Map<string, PolicyPod>,
   isAsked: (address: string) => boolean,
 ): void {
-  const byRuntimeUid = new Map(pods.map((pod) => [pod.runtimeUid, pod]));
+  const byRuntimeUid = podsByRuntimeUid(pods);
   for (const { podUid, addresses } of attached) {
     const pod = byRuntimeUid.get(podUid);
     for (const address of addresses.filter(isAsked))

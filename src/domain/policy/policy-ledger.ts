@@ -3,6 +3,7 @@ import type { NodeBinding } from "../kubernetes/node-bindings.ts";
 import { isolationOf } from "./isolation.ts";
 import type { AttachedPod, PolicyNamespace, PolicyNode, PolicyPod, PolicyWorld } from "./network-policy.ts";
 import { keptPolicy, type ObjectProblem, type PolicyBook, policiesIn, type Reading } from "./policy-book.ts";
+import { runtimePod } from "./runtime-pods.ts";
 
 /** What policies of this node follow from, as it was heard. What did not change stays the same object. */
 export interface PolicyLedger {
@@ -96,7 +97,7 @@ export function withoutAttached(ledger: PolicyLedger, key: string): PolicyLedger
 
 /** Whether nothing passes to or from a pod because the API server did not tell of it yet. */
 export function awaitsLabels({ pods, policies }: PolicyLedger, attached: AttachedPod): boolean {
-  const pod = Object.values(pods).find(({ runtimeUid }) => runtimeUid === attached.podUid);
+  const pod = runtimePod(Object.values(pods), attached.podUid);
   return (
     pod === undefined && isolationOf(attached, pod, "ingress", policiesIn(policies)).kind === "unknownPod"
   );

@@ -7,6 +7,7 @@ import { type Direction, nameOf, type PolicyPod, type PolicyWorld } from "./netw
 import { type ChainPlace, policyChains } from "./policy-chains.ts";
 import type { PolicyLimits, PolicyProblem } from "./policy-limits.ts";
 import { contentNames, policySets } from "./policy-sets.ts";
+import { podsByRuntimeUid } from "./runtime-pods.ts";
 import type { MemberSet } from "./set-members.ts";
 
 export const policyTableName = "headcni_policy";
@@ -41,7 +42,7 @@ export function policyPlan(
   const chains = policyChains(names, sets);
   const problems: PolicyProblem[] = [];
   const combinationOf = combinations(limits, (problem) => problems.push(problem));
-  const podsByUid = new Map(world.pods.map((pod) => [pod.runtimeUid, pod]));
+  const podsByUid = podsByRuntimeUid(world.pods);
   const byNamespace = Map.groupBy(world.policies, ({ namespace }) => namespace);
   const jumps = new Map<string, Map<string, string>>();
   const isolated = new Set<string>();

@@ -15,6 +15,7 @@ import {
   type Protocol,
 } from "./network-policy.ts";
 import { type NamespaceLabels, namespaceLabels, termOf, termTakes } from "./pod-term.ts";
+import { runtimePod } from "./runtime-pods.ts";
 
 /** What would become of a new flow. Ends are pods ("namespace/name") or addresses; of Services, the pod behind them. */
 export interface TraceQuestion {
@@ -206,7 +207,7 @@ function traceHalf(
 }
 
 function attachedPod({ pods }: PolicyWorld, { podUid }: AttachedPod): PolicyPod | undefined {
-  return pods.find(({ runtimeUid }) => runtimeUid === podUid);
+  return runtimePod(pods, podUid);
 }
 
 interface Judged {

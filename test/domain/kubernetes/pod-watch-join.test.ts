@@ -84,3 +84,13 @@ test("doubt and mercy begin the grace period anew", () => {
   for (const next of [doubtJoin(old), spareSuspect(old, "a/eth0"), turnJoin(old).join])
     expect(next).toMatchObject(kept);
 });
+
+test("no pod goes because another one says that it is its mirror", () => {
+  const join = changeAttachments(listPods(all, [pod("a")]), attached("a"));
+  const spoof = pod("a", "spoof");
+  const beside = changePods(join, [put(spoof)]);
+  expect(beside.pods["a"]?.uid).toBe("a");
+  expect(changePods(beside, [removed(spoof)]).suspects).toEqual({});
+  const spoofFirst = changePods(all, [put(spoof), put(pod("a"))]);
+  expect(changePods(changeAttachments(spoofFirst, attached("a")), [removed(spoof)]).suspects).toEqual({});
+});

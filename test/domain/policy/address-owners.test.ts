@@ -47,3 +47,20 @@ test("what stands on this node is what its attachments say", () => {
   expect(owned([own, claims], attached("nobody knows"))).toEqual({ "10.244.1.8": "other" });
   expect(owned([{ ...own, ended: true }, claims], attached("static"))).toEqual({ "10.244.1.8": "other" });
 });
+
+test("no pod becomes another by the annotation of a mirror", () => {
+  const attached = [{ podUid: "victim", namespace: "shop", addresses: ["10.244.1.7"] }];
+  const victim = pod("victim", { node: "n1", addresses: [] });
+  const mirror = pod("mirror", { node: "n1", runtimeUid: "victim", addresses: [], createdAt: "2025" });
+  const later = { ...mirror, uid: "later", name: "later", createdAt: "2027" };
+  for (const pods of [
+    [victim, mirror],
+    [mirror, victim],
+  ])
+    expect(owned(pods, attached)).toEqual({ "10.244.1.7": "victim" });
+  for (const pods of [
+    [mirror, later],
+    [later, mirror],
+  ])
+    expect(owned(pods, attached)).toEqual({ "10.244.1.7": "mirror" });
+});

@@ -218,10 +218,10 @@ describe("the pod-watch machine", () => {
   it("knows a static pod by its mirror, whatever the mirror's own UID", () => {
     const { send, at } = start();
     send(attached(attachment("static")));
-    send(listed(pod("mirror-1", { runtimeUid: "static" })));
+    send(listed(pod("mirror-1", { runtimeUid: "static", name: "proxy-n1" })));
     expect(at("suspicion")).toBe("calm");
-    send(changed("put", pod("mirror-2", { runtimeUid: "static" })));
-    send(changed("removed", pod("mirror-1", { runtimeUid: "static" })));
+    send(changed("put", pod("mirror-2", { runtimeUid: "static", name: "proxy-n1" })));
+    send(changed("removed", pod("mirror-1", { runtimeUid: "static", name: "proxy-n1" })));
     expect(at("suspicion")).toBe("calm");
   });
 
