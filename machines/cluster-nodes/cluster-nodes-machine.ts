@@ -22,6 +22,8 @@ import { type NodeListReport, nodeListMachine } from "./node-list-machine.ts";
 export interface ClusterNodesReport {
   readonly type: "nodes.changed";
   readonly bindings: readonly NodeBinding[];
+  /** InternalIP addresses of the Nodes, by name; absent while only an earlier life's list is known. */
+  readonly addresses?: Readonly<Record<string, readonly string[]>>;
 }
 
 interface ClusterNodesInput {
@@ -68,7 +70,7 @@ export const clusterNodesMachine = setup({
         enqueue.assign({ ledger });
         if (ledger.nodes === before?.nodes) return;
         const bindings = bindingsOf(ledger);
-        enqueue.sendTo(parent, { type: "nodes.changed", bindings });
+        enqueue.sendTo(parent, { type: "nodes.changed", bindings, addresses: addressesOf(ledger) });
         enqueue.sendTo("list", { type: "list.wanted", bindings });
         for (const { name, podCidrs } of departuresFor(seed, before ?? emptyLedger, ledger))
           enqueue.sendTo(headscale, { type: "node.departed", name, prefixes: podCidrs });
@@ -162,4 +164,8 @@ export const clusterNodesMachine = setup({
 
 function bindingsOf({ nodes, missing }: NodeLedger): readonly NodeBinding[] {
   return bindNodes(Object.values(nodes), missing);
+}
+
+function addressesOf({ nodes }: NodeLedger): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(Object.values(nodes).map(({ name, addresses }) => [name, addresses]));
 }

@@ -119,8 +119,8 @@ export const policySetup = setup({
     trustAgain: assign({
       lost: ({ context }, { source }: { readonly source: PolicySource }) => without(context.lost, source),
     }),
-    keepNodes: assign(({ context: { ledger } }, { bindings }: ClusterNodesReport) => ({
-      ledger: { ...ledger, nodes: nodesOf(bindings) },
+    keepNodes: assign(({ context: { ledger } }, { bindings, addresses }: ClusterNodesReport) => ({
+      ledger: { ...ledger, nodes: nodesOf(bindings, addresses) },
       nodesKnown: true,
     })),
     noteRecovered: assign({ recovered: true }),

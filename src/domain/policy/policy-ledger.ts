@@ -73,13 +73,16 @@ export function hearPolicyNews(ledger: PolicyLedger, news: PolicyNews): HeardLed
   }
 }
 
-/** The pod CIDRs of the cluster's Nodes. */
-export function nodesOf(bindings: readonly NodeBinding[]): readonly PolicyNode[] {
+/** The cluster's Nodes that have pod CIDRs. `addresses`: their own, by name. */
+export function nodesOf(
+  bindings: readonly NodeBinding[],
+  addresses: Readonly<Record<string, readonly string[]>> = {},
+): readonly PolicyNode[] {
   const prefixes = Map.groupBy(bindings, ({ node }) => node);
   return [...prefixes].map(([name, bound]) => ({
     name,
     podCidrs: bound.map(({ prefix }) => prefix),
-    addresses: [],
+    addresses: addresses[name] ?? [],
   }));
 }
 

@@ -3,9 +3,15 @@ import type { ObjectProblem } from "./policy-book.ts";
 import type { PolicyProblem } from "./policy-limits.ts";
 
 /** An object that cannot be read, as a failure that names it. */
-export function problemFailure({ code, kind, namespace, name, path, text }: ObjectProblem): Failure {
+export function problemFailure(problem: ObjectProblem): Failure {
+  const { code, kind, namespace, name } = problem;
   const object = namespace === "" ? name : `${namespace}/${name}`;
-  return { code, message: `${kind} ${object} cannot be read: ${path}: ${text}` };
+  return { code, message: `${kind} ${object} ${problemText(problem)}` };
+}
+
+/** The same without the name. */
+export function problemText({ path, text }: ObjectProblem): string {
+  return `cannot be read: ${path}: ${text}`;
 }
 
 /** Most policies that a failure names. */

@@ -45,6 +45,8 @@ export interface TracedEnd {
   readonly address: string;
   /** Name of the pod that has the address. */
   readonly pod?: string;
+  /** Its node. */
+  readonly node?: string;
   /** The node's address that was asked for: pods of other nodes see the router address in its place. */
   readonly nodeAddress?: string;
 }
@@ -154,7 +156,7 @@ function ofFamily(addresses: readonly string[], family: 4 | 6): string | undefin
 
 function endOf(address: string, owners: AddressOwners): TracedEnd {
   const pod = owners.get(address);
-  return pod === undefined ? { address } : { address, pod: nameOf(pod) };
+  return pod === undefined ? { address } : { address, pod: nameOf(pod), node: pod.node };
 }
 
 /** What a node itself sends to a pod of another one takes the node's router address on its way into the tailnet. */

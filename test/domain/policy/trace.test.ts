@@ -96,8 +96,8 @@ describe("of one cluster", () => {
       code: "TRACED",
       trace: {
         allowed: yes,
-        source: { address: "10.244.2.10", pod: "shop/web" },
-        destination: { address: "10.244.1.10", pod: "shop/db" },
+        source: { address: "10.244.2.10", pod: "shop/web", node: "n2" },
+        destination: { address: "10.244.1.10", pod: "shop/db", node: "n1" },
         egress: { allowed: yes, because: "notIsolated", here: no, policies: [] },
         ingress: {
           allowed: yes,
