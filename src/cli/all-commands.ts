@@ -10,6 +10,7 @@ import { logsCommand } from "./logs/logs-command.ts";
 import { machinesCommand } from "./machines/machines-command.ts";
 import { metricsCommand } from "./metrics/metrics-command.ts";
 import { policyCommand } from "./policy/policy-command.ts";
+import { policyTraceCommand } from "./policy-trace/policy-trace-command.ts";
 import { replayCommand } from "./replay/replay-command.ts";
 import { statusCommand } from "./status/status-command.ts";
 import { traceCommand } from "./trace/trace-command.ts";
@@ -23,6 +24,7 @@ export const allCommands: readonly CliCommand[] = [
   connectTestCommand,
   machinesCommand,
   traceCommand,
+  policyTraceCommand,
   logsCommand,
   metricsCommand,
   diagnosticsCommand,

@@ -85,7 +85,8 @@ const errorSchema = z.looseObject({
   error: z.looseObject({ code: z.string(), message: z.string() }),
 });
 
-async function askNode(
+/** What headcnictl prints on one node, as JSON; `command`: its whole command line. */
+export async function askNode(
   cluster: ClusterClient,
   pod: NodePod,
   call: { readonly command: readonly string[]; readonly signal: AbortSignal },

@@ -12,8 +12,8 @@ export interface HttpSources {
   /** Prometheus text format and its content type. */
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
   machines(): MachinesPage | Promise<MachinesPage>;
-  /** Further JSON pages by path, called per request. */
-  readonly pages?: Readonly<Record<string, () => unknown>>;
+  /** Further JSON pages by path, called per request with its URL. */
+  readonly pages?: Readonly<Record<string, (url: URL) => unknown>>;
 }
 
 export interface HttpAnswer {
@@ -24,7 +24,7 @@ export interface HttpAnswer {
   readonly headers?: OutgoingHttpHeaders;
 }
 
-export type HttpRoute = () => HttpAnswer | Promise<HttpAnswer>;
+export type HttpRoute = (url: URL) => HttpAnswer | Promise<HttpAnswer>;
 
 /** The pages by path. */
 export function httpRoutes({
@@ -48,7 +48,9 @@ export function httpRoutes({
     }),
     "/metrics": metricsRoute(metrics),
     "/debug/machines": async () => jsonAnswer(200, await machines()),
-    ...Object.fromEntries(Object.entries(pages).map(([path, page]) => [path, () => jsonAnswer(200, page())])),
+    ...Object.fromEntries(
+      Object.entries(pages).map(([path, page]) => [path, (url: URL) => jsonAnswer(200, page(url))]),
+    ),
   };
 }
 

@@ -119,7 +119,7 @@ async function chooseAnswer(
   const route = routes[url.pathname];
   if (route === undefined) return jsonAnswer(404, { error: "no such page", pages });
   try {
-    return await route();
+    return await route(url);
   } catch {
     return jsonAnswer(500, { error: "the page could not be made" });
   }

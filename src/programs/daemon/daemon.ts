@@ -18,6 +18,7 @@ import { registerLiveMetrics } from "../../observe/metrics/live-metrics.ts";
 import { openHttpServer } from "../../observe/pages/http-server.ts";
 import { createMetricsPage } from "../../observe/pages/metrics-page.ts";
 import { nodeStatus } from "../../observe/pages/node-status.ts";
+import { policyTracePage } from "../../observe/pages/policy-trace-page.ts";
 import { tracedPodNetwork } from "../../observe/trace/traced-pod-network.ts";
 import { version } from "../../protocol/version.ts";
 import { refuseOtherMode } from "../refuse-other-mode.ts";
@@ -132,6 +133,7 @@ export async function runDaemon(
         "/debug/status": () => withoutSecrets(nodeStatus(root, view, config, startedAt), redact),
         "/debug/logs": () => logRing.page(),
         "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
+        "/debug/policy-trace": (url) => withoutSecrets(policyTracePage(root, config.nodeName, url), redact),
         "/debug/recording": observers.recording,
       },
     },
