@@ -3,8 +3,9 @@ import {
   readPolicyNamespace,
   readPolicyPod,
 } from "../../../src/adapters/kubernetes/read-policy-objects.ts";
-import type { PolicyWorld } from "../../../src/domain/policy/network-policy.ts";
+import { nameOf, type PolicyWorld } from "../../../src/domain/policy/network-policy.ts";
 import type { Reading } from "../../../src/domain/policy/policy-book.ts";
+import type { PolicyLedger } from "../../../src/domain/policy/policy-ledger.ts";
 import type { FilterPacket } from "../../support/kernel/filter-packet.ts";
 import type { ApiCluster, Opener } from "./api-objects.ts";
 
@@ -16,6 +17,22 @@ export function worldOf({ policies, namespaces, pods, nodes, attached }: ApiClus
     pods: pods.map((pod) => itemOf(readPolicyPod(pod))),
     ...{ nodes, attached },
   };
+}
+
+/** The same as a daemon's machine keeps it. */
+export function ledgerOf(cluster: ApiCluster): PolicyLedger {
+  const { policies, namespaces, pods, nodes, attached } = worldOf(cluster);
+  return {
+    policies: byName(policies.map((policy) => [nameOf(policy), { policy }])),
+    namespaces: byName(namespaces.map((namespace) => [namespace.name, namespace])),
+    pods: byName(pods.map((pod) => [nameOf(pod), pod])),
+    attached: byName(attached.map((pod) => [pod.podUid, pod])),
+    nodes,
+  };
+}
+
+function byName<Item>(entries: readonly (readonly [string, Item])[]): Readonly<Record<string, Item>> {
+  return Object.fromEntries(entries);
 }
 
 function itemOf<Item>({ item, problem }: Reading<Item>): Item {

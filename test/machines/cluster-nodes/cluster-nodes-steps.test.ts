@@ -31,7 +31,10 @@ const recalled = (...nodes: ClusterNode[]) => ({
   bindings: bindings(...nodes),
 });
 const told = (...nodes: ClusterNode[]) => [
-  recalled(...nodes),
+  {
+    ...recalled(...nodes),
+    addresses: Object.fromEntries(nodes.map(({ name, addresses }) => [name, addresses])),
+  },
   { to: "list", type: "list.wanted", bindings: bindings(...nodes) },
 ];
 
@@ -115,6 +118,8 @@ describe("the cluster's Nodes", () => {
     send(listed(node(1), node(2)));
     send(changed("removed", node(2)));
     const heir = clusterNode("n3", ["10.244.2.0/24"], { createdAt: "2026-02-01T00:00:00Z" });
-    expect(send(changed("put", heir))).toEqual(told(node(1), heir));
+    const [report, ...others] = told(node(1), heir);
+    const addresses = { n1: [], n2: [], n3: [] };
+    expect(send(changed("put", heir))).toEqual([{ ...report, addresses }, ...others]);
   });
 });
