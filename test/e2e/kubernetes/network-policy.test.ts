@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { readyPage } from "../../lab/headcni/daemon-pages.ts";
 import { applyObjects, getJson, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
 import { openClusterPod } from "../../lab/kubernetes/workload/open-cluster-pod.ts";
@@ -18,6 +18,7 @@ import { killService, startService } from "../../lab/services.ts";
 import { peerPaths } from "../../lab/tailnet/local-api.ts";
 import { startPodServer, startProbe, startRead } from "../../lab/traffic/traffic.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
+import { policyTraceTests } from "../support/test-groups/policy-trace-tests.ts";
 import { askAllFromPod, askFromNode, askFromOutside } from "../support/traffic/ask-who.ts";
 import { useLab } from "../support/use-lab.ts";
 import { metric } from "../support/views/daemon-view.ts";
@@ -89,6 +90,8 @@ afterEach(async () => {
   await kubectl(lab(), ["delete", "networkpolicy", "--all"]);
   await untilReached(clients);
 });
+
+describe("policy-trace", () => policyTraceTests(lab, { clients, servers }));
 
 test("a policy isolates its pods from pods of both nodes, and the node still reaches its own", async () => {
   expect(await reached()).toEqual(allOf(clients));

@@ -37,7 +37,7 @@ export function workloadObjects({
     name: "who",
     image: imageNames.busybox,
     imagePullPolicy: "Never",
-    ports: [{ containerPort: 80, ...(hostPort === undefined ? {} : { hostPort }) }],
+    ports: [{ name: "web", containerPort: 80, ...(hostPort === undefined ? {} : { hostPort }) }],
     readinessProbe: { httpGet: { path: whoPath, port: 80 }, periodSeconds: 1, timeoutSeconds: 10 },
   };
   const spread = {
