@@ -1,6 +1,5 @@
 import type { ActorRefFrom } from "xstate";
 import * as z from "zod";
-import type { headcniMachine } from "../../../machines/headcni/headcni-machine.ts";
 import type { policyMachine } from "../../../machines/policy/policy-machine.ts";
 import { type NodeAnswer, traceOnNode } from "../../domain/policy/node-trace.ts";
 import { type AskedFlow, readFlow } from "../../domain/policy/trace-question.ts";
@@ -67,16 +66,15 @@ export function policyTracePath(words: {
   return `/debug/policy-trace?${new URLSearchParams(words)}`;
 }
 
-/** The page, of what is in force when it is called. A question that cannot be read is answered with the reason. */
+/** The page of a node, by its policy machine; without one it enforces nothing. A question that cannot be read is answered with the reason. */
 export function policyTracePage(
-  root: ActorRefFrom<typeof headcniMachine>,
+  policy: PolicySnapshot | undefined,
   node: string,
   { searchParams }: URL,
 ): PolicyTracePage | { readonly error: string } {
   const word = (name: string) => searchParams.get(name) ?? "";
   const { flow, problem } = readFlow(word("from"), word("to"), word("port"));
   if (problem !== undefined) return { error: problem };
-  const policy = root.getSnapshot().children.policy?.getSnapshot();
   if (policy === undefined) return { node, notes: [], answer: { code: "NOT_ENFORCED" } };
   return { node, notes: notesOf(policy), answer: answerOf(policy, node, flow) };
 }

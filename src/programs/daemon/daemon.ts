@@ -133,7 +133,10 @@ export async function runDaemon(
         "/debug/status": () => withoutSecrets(nodeStatus(root, view, config, startedAt), redact),
         "/debug/logs": () => logRing.page(),
         "/debug/trace": () => withoutSecrets({ calls: traces.calls() }, redact),
-        "/debug/policy-trace": (url) => withoutSecrets(policyTracePage(root, config.nodeName, url), redact),
+        "/debug/policy-trace": (url) => {
+          const policy = root.getSnapshot().children.policy?.getSnapshot();
+          return withoutSecrets(policyTracePage(policy, config.nodeName, url), redact);
+        },
         "/debug/recording": observers.recording,
       },
     },

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { traceOnNode } from "../../../src/domain/policy/node-trace.ts";
+import type { ObjectProblem } from "../../../src/domain/policy/policy-book.ts";
 import type { PolicyProblem } from "../../../src/domain/policy/policy-limits.ts";
 import { readFlow } from "../../../src/domain/policy/trace-question.ts";
 import { clusterNodes } from "./any-cluster.ts";
@@ -119,10 +120,14 @@ test("a policy that is refused allows nothing, and says why", () => {
 
 test("a policy that cannot be read stands as before, and says why", () => {
   const ledger = ledgerOf(cluster);
-  const unread = {
-    ...{ code: "UNKNOWN_SHAPE", kind: "NetworkPolicy", namespace: "shop", name: "web-to-db" },
-    ...{ path: "spec.ingress.0", text: "unknown" },
-  } as const;
+  const unread: ObjectProblem = {
+    code: "UNKNOWN_SHAPE",
+    kind: "NetworkPolicy",
+    namespace: "shop",
+    name: "web-to-db",
+    path: "spec.ingress.0",
+    text: "unknown",
+  };
   const [policy] = Object.values(ledger.policies);
   const { flow } = readFlow("shop/client", "shop/db", "web");
   if (flow === undefined) throw new Error("unreadable");
