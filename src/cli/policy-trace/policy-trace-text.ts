@@ -1,7 +1,7 @@
 import type { NodeTraceEnd, NodeTracePolicy } from "../../domain/policy/node-trace.ts";
 import type { JudgedHalf, TraceVerdict } from "../../domain/policy/trace-verdict.ts";
 import type { Paper } from "../output/style.ts";
-import { labelledText } from "../output/table.ts";
+import { labelledText, wrapText } from "../output/table.ts";
 import type { PolicyTraceDocument } from "./policy-trace-document.ts";
 import { becauseText, problemText } from "./policy-trace-words.ts";
 
@@ -18,7 +18,7 @@ export function policyTraceText(document: PolicyTraceDocument, paper: Paper): st
     "notes" in asked ? asked.notes.map((note) => `${node}: ${note}`) : [],
   );
   return [
-    `${label[verdict]}: ${flowText(document, flow)}`,
+    ...wrapText(`${label[verdict]}: ${flowText(document, flow)}`, width),
     ...(flow === null || egress === null ? [] : halfText("egress", flow.source, egress, paper)),
     ...(flow === null || ingress === null ? [] : halfText("ingress", flow.destination, ingress, paper)),
     ...(problems.length + notes.length === 0 ? [] : [""]),

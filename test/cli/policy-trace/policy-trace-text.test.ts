@@ -76,6 +76,16 @@ test("what allows is named by its rule, and an address by what it arrives as", (
     expect(told).toContain(part);
 });
 
+test("no line is longer than the paper", () => {
+  const destination = end(
+    "a-namespace-of-some-length/a-pod-of-a-deployment-7d9c5b8f9-x2x4z",
+    "10.244.1.8",
+    "n1",
+  );
+  for (const line of text([said(trace({ destination }))]).split("\n"))
+    expect(line.length).toBeLessThanOrEqual(100);
+});
+
 test("what another node thinks is no verdict", () => {
   const destination = end("shop/db", "10.244.2.8", "n2");
   const ingress: NodeTraceHalf = { ...open, allowed: false, because: "notAllowed", here: false };

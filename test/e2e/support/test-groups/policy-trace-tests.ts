@@ -1,4 +1,4 @@
-import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { provideCtl } from "../../../lab/build/tools.ts";
 import { clusterOf } from "../../../lab/kubernetes/cluster.ts";
 import { applyObjects, getJson, kubectl } from "../../../lab/kubernetes/control-plane/kubectl.ts";
@@ -144,13 +144,14 @@ export function policyTraceTests(lab: () => Lab, { clients, servers }: TracedPod
   test("a node that does not answer is named, and nothing is concluded without it", async () => {
     const kubelet = { name: "kubelet", node: "n2" } as const;
     await killService(lab(), kubelet);
-    onTestFinished(async () => {
+    try {
+      expect(await trace(client(), otherServer(), "80")).toMatchObject({
+        ...{ exitCode: 2, verdict: "unknown", problems: [{ code: "NODE_FAILED", node: "n2" }] },
+        egress: { node: "n1", told: true },
+      });
+    } finally {
       await startService(lab(), kubelet);
       await kubectl(lab(), ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
-    });
-    expect(await trace(client(), otherServer(), "80")).toMatchObject({
-      ...{ exitCode: 2, verdict: "unknown", problems: [{ code: "NODE_FAILED", node: "n2" }] },
-      egress: { node: "n1", told: true },
-    });
+    }
   });
 }
