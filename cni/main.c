@@ -68,10 +68,10 @@ static void load_script(void)
     heap.context = ctx;
 }
 
-/* The runtime keeps where the stack ends; each build would have another address there. A call sets it again. */
+/* The runtime keeps where the stack begins and, 1 MiB away, ends: other addresses in each build. A call sets them again. */
 static void forget_stack(void)
 {
-  const uintptr_t reach = 1024 * 1024;
+  const uintptr_t reach = 8 * 1024 * 1024;
   uintptr_t here = (uintptr_t)__builtin_frame_address(0);
   for (size_t word = 0; word < heap.used_words; word++)
     if (heap.words[word] - (here - reach) < 2 * reach)
