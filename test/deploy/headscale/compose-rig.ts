@@ -88,7 +88,7 @@ function rigOf(files: Files): ComposeRig {
     const { pid } = await requireAlive(lab.processFolder, service);
     const [program, ...words] = command;
     const entered = ["--mount", "--net", "--root", "--wd=/", "--", `/usr/local/bin/${program}`, ...words];
-    return await run(["nsenter", `--target=${pid}`, ...entered], { timeoutMs: 60_000 });
+    return await run(["nsenter", `--target=${pid}`, ...entered], { timeoutMs: 120_000 });
   };
   return {
     lab,
@@ -141,7 +141,7 @@ async function shell({ lab, folder }: Files, commands: string): Promise<string> 
     ${process.execPath} ${join(source, "..", "..", "src", "cli", "main.ts")} "$@"
   }
   cd ${folder}`;
-  return await run(["sh", "-euc", `${docker}\n${commands}`], { timeoutMs: 60_000 });
+  return await run(["sh", "-euc", `${docker}\n${commands}`], { timeoutMs: 120_000 });
 }
 
 async function startTailscaled({ lab, hosts, authority }: Files, node: LabNode): Promise<void> {

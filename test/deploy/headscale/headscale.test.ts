@@ -38,6 +38,9 @@ async function joinTailnet(node: LabNode, server: string, key: string): Promise<
     `--login-server=${server}`,
     `--auth-key=${key}`,
     `--hostname=${node.name}`,
+    // The policy lets pods reach pods: by their prefixes nodes are peers.
+    `--advertise-routes=${node.podCIDR}`,
+    "--accept-routes",
     "--timeout=60s",
   ]);
 }
@@ -55,10 +58,16 @@ async function headscaleAnswers(service: string): Promise<void> {
   });
 }
 
-/** How n1 reaches n2, in the words of `tailscale ping`. */
+/** How n1 reaches n2, in the words of `tailscale ping`, as soon as it does. */
 async function pingOther(): Promise<string> {
   const address = (await rig.tailscale(nodeAt(1), ["ip", "-4"])).trim();
-  return await rig.tailscale(nodeAt(0), ["ping", "--c=1", "--timeout=20s", "--until-direct=false", address]);
+  const ping = ["ping", "--c=1", "--timeout=2s", "--until-direct=false", address];
+  return await waitUntil(() => rig.tailscale(nodeAt(0), ping).catch(() => undefined), {
+    what: "n1 reaches n2",
+    timeoutMs: 60_000,
+    explain: async () =>
+      `${await rig.tailscale(nodeAt(0), ["status"])}\n${await readFile(rig.logOf("relay"), "utf8")}`,
+  });
 }
 
 test("what the compose file names is there, in the releases that are tested with", async () => {
