@@ -44,7 +44,7 @@ export type LabOptions = {
   /** Nodes (by name) that run a systemd of their own, with HeadCNI's files in place and not installed (systemd/README.md). */
   readonly systemd?: readonly string[] | undefined;
   /**
-   * Nodes, all with systemd and in mode host, have what operators install before `kubeadm init`, and their owners have not logged in;
+   * Nodes, all with systemd, have what operators install before `kubeadm init`, and in mode host their owners have not logged in;
    * Headscale has neither policy nor keys (kubeadm/README.md).
    */
   readonly kubeadm?: boolean | undefined;

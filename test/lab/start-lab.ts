@@ -202,11 +202,8 @@ function checked(options: LabOptions): LabOptions {
 
 /** In mode host nothing but HeadCNI's daemon uses the tailscaled of the node's owner. */
 function checkMode({ mode = "daemon", daemon, kubernetes, kubeadm, nodes, systemd = [] }: LabOptions): void {
-  if (kubeadm === true && (mode !== "host" || systemd.length !== nodes))
-    throw new LabError(
-      "BAD_OPTION",
-      "kubeadm is for labs whose nodes are all in mode host and run by systemd",
-    );
+  if (kubeadm === true && systemd.length !== nodes)
+    throw new LabError("BAD_OPTION", "kubeadm is for labs whose nodes are all run by systemd");
   if (mode === "daemon") return;
   if (kubernetes?.network === "reference")
     throw new LabError("BAD_OPTION", `the reference network has no tailnet, so no mode ${mode} either`);

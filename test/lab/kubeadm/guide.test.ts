@@ -27,6 +27,8 @@ c
 ## 2. Then, on every other machine
 
 ## 3. See it
+
+## 4. Packages, on both machines
 `;
 
 test("the steps of a guide, with where they happen and their commands alone", () => {
@@ -34,5 +36,6 @@ test("the steps of a guide, with where they happen and their commands alone", ()
     { title: "First, on `public`", where: "public", blocks: ["a \\\n  b\n", "c\n"] },
     { title: "Then, on every other machine", where: "others", blocks: [] },
     { title: "See it", where: undefined, blocks: [] },
+    { title: "Packages, on both machines", where: "both", blocks: [] },
   ]);
 });

@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdir, symlink, writeFile } from "node:fs/promises";
+import { copyFile, cp, link, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { copyImageStore } from "../kubernetes/images/image-store.ts";
 import { chartFolder } from "../kubernetes/install/helm.ts";
@@ -39,7 +39,8 @@ ExecStartPre=/usr/sbin/sysctl -q -w net.ipv4.ip_forward=1
 
 /**
  * Puts on a node's disk what an operator has there who installed containerd and kubeadm with their packages: enabled units,
- * containerd's configuration, its images, the reference plugins, and HeadCNI's chart in /root.
+ * containerd's configuration, its images, the reference plugins, and HeadCNI's chart and image in /root. Headscale's package
+ * is installed, too, and its unit is not enabled.
  */
 export async function placeKubeadm(
   lab: Lab,
@@ -47,7 +48,7 @@ export async function placeKubeadm(
   { disk, tools }: { readonly disk: string; readonly tools: KubeadmTools },
 ): Promise<void> {
   const etc = join(disk, "etc");
-  const folders = ["opt", "root", "usr-local/bin", "etc/containerd", "etc/kubelet.conf.d"];
+  const folders = ["opt", "root", "usr-local/bin", "etc/containerd", "etc/headscale", "etc/kubelet.conf.d"];
   for (const folder of folders) await mkdir(join(disk, folder), { recursive: true });
   await writeFile(join(etc, "containerd", "config.toml"), containerdConfig(tools.pauseImage));
   await writeFile(join(etc, "kubelet.conf.d", "10-lab.conf"), JSON.stringify(kubeletDropIn, null, 2));
@@ -66,6 +67,8 @@ export async function placeKubeadm(
   await mkdir(node.cniBinDir, { recursive: true });
   for (const plugin of referencePlugins)
     await copyFile(join(lab.tools.referencePlugins, plugin), join(node.cniBinDir, plugin));
+  const archive = join(disk, "root", "headcni.tar");
+  await link(tools.headcniArchive, archive).catch(() => copyFile(tools.headcniArchive, archive));
   await cp(chartFolder, join(disk, "root", "deploy", "chart", "headcni"), { recursive: true });
 }
 

@@ -3,7 +3,7 @@ import { ensureImage } from "../../../deploy/image/ensure-image.ts";
 import { agnhostNeeds, ensureAgnhostArchive } from "../../conformance/agnhost-image.ts";
 import { compileC } from "../build/compile-c.ts";
 import { ensurePackages } from "../build/debian-packages.ts";
-import { ensureGoModule } from "../build/go-tools.ts";
+import { ensureGoModule, ensureGoTools } from "../build/go-tools.ts";
 import { ensureHelm } from "../build/helm-tool.ts";
 import { kubernetesModule } from "../kubernetes/cluster-tools.ts";
 import { ensureImageStore } from "../kubernetes/images/image-store.ts";
@@ -15,7 +15,7 @@ import { ensureMachinePackages } from "./machine-packages.ts";
 
 const needs = { runc: "runc", iptables: "iptables", losetup: "util-linux", tar: "tar" };
 
-/** The image of docs/quickstart-homes.md's pods. */
+/** The image of the guides' pods. */
 const agnhostImage = "registry.k8s.io/e2e-test-images/agnhost:2.53";
 
 /** Installs, builds and packs what is missing for nodes that become a cluster by kubeadm. */
@@ -36,14 +36,17 @@ export async function ensureKubeadmTools(progress: Progress): Promise<KubeadmToo
   ]);
   const helm = await ensureHelm(progress);
   const programs = { kubernetes, coredns: join(coredns, "coredns"), init };
+  const { headscale } = await ensureGoTools(progress);
+  const headcniArchive = await ensureHeadcni(progress);
   const archives = [
     await ensureKubeadmImages(programs, progress),
     await ensureAgnhost(progress),
-    await ensureHeadcni(progress),
+    headcniArchive,
   ];
   return {
-    packages: await ensureMachinePackages({ kubernetes, containerd, helm }, progress),
+    packages: await ensureMachinePackages({ kubernetes, containerd, helm, headscale }, progress),
     imageStore: await ensureImageStore(containerd, archives, progress),
+    headcniArchive,
     pauseImage: await pauseImageOf(kubernetes),
   };
 }

@@ -5,14 +5,18 @@ import { pruneCache } from "../../../deploy/image/prune-cache.ts";
 import { cacheFolder } from "../build/go-tools.ts";
 import type { Progress } from "../progress.ts";
 
-/** Folders with programs of Kubernetes and of containerd, and helm. */
+/** Folders with programs of Kubernetes, of containerd and of Headscale, and helm. */
 export type PackagePrograms = {
   readonly kubernetes: string;
   readonly containerd: string;
   readonly helm: string;
+  readonly headscale: string;
 };
 
-/** The drop-in of kubeadm's package and the units of kubelet's and containerd's (kubernetes/release, containerd.service), by their paths in /usr. */
+/**
+ * The drop-in of kubeadm's package and the units of kubelet's and containerd's (kubernetes/release, containerd.service), by their paths in
+ * /usr; that of Headscale's package has a user of its own, who is not on a lab's nodes.
+ */
 const units = {
   "lib/systemd/system/kubelet.service": `[Unit]
 Description=kubelet: The Kubernetes Node Agent
@@ -52,6 +56,20 @@ TasksMax=infinity
 [Install]
 WantedBy=multi-user.target
 `,
+  "lib/systemd/system/headscale.service": `[Unit]
+Description=headscale coordination server for Tailscale
+After=network.target
+
+[Service]
+ExecStart=/usr/bin/headscale serve
+Restart=always
+RestartSec=5
+RuntimeDirectory=headscale
+StateDirectory=headscale
+
+[Install]
+WantedBy=multi-user.target
+`,
 } as const;
 
 /** Makes the folder that lies over the /usr of nodes unless the cache has it, and returns its path. */
@@ -78,11 +96,15 @@ export async function ensureMachinePackages(programs: PackagePrograms, progress:
   return folder;
 }
 
-async function fill(folder: string, { kubernetes, containerd, helm }: PackagePrograms): Promise<void> {
+async function fill(
+  folder: string,
+  { kubernetes, containerd, helm, headscale }: PackagePrograms,
+): Promise<void> {
   const programs = [
     ...["kubeadm", "kubectl", "kubelet"].map((name) => join(kubernetes, name)),
     ...["containerd", "containerd-shim-runc-v2", "ctr"].map((name) => join(containerd, name)),
     helm,
+    join(headscale, "headscale"),
   ];
   await mkdir(join(folder, "bin"), { recursive: true });
   for (const program of programs) {

@@ -14,7 +14,8 @@ export async function startSystemdNode(lab: Lab, node: LabNode, progress: Progre
   await makeSystemdDisk(lab, node, progress);
   await bootNode(lab, node);
   await waitForSystemd(lab, node);
-  const next = lab.tools.kubeadm === undefined ? "headcnictl install" : "tailscale up";
+  const first = node.mode === "host" ? "tailscale up" : "kubeadm init";
+  const next = lab.tools.kubeadm === undefined ? "headcnictl install" : first;
   progress(`Node ${node.name} runs systemd; ${next} is next`);
 }
 
