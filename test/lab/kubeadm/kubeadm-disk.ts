@@ -48,7 +48,15 @@ export async function placeKubeadm(
   { disk, tools }: { readonly disk: string; readonly tools: KubeadmTools },
 ): Promise<void> {
   const etc = join(disk, "etc");
-  const folders = ["opt", "root", "usr-local/bin", "etc/containerd", "etc/headscale", "etc/kubelet.conf.d"];
+  const folders = [
+    "opt",
+    "root",
+    "usr-local/bin",
+    "etc/containerd",
+    "etc/headscale",
+    "etc/kubelet.conf.d",
+    "etc/sysctl.d",
+  ];
   for (const folder of folders) await mkdir(join(disk, folder), { recursive: true });
   await writeFile(join(etc, "containerd", "config.toml"), containerdConfig(tools.pauseImage));
   await writeFile(join(etc, "kubelet.conf.d", "10-lab.conf"), JSON.stringify(kubeletDropIn, null, 2));
