@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { applyObjects, kubectl } from "../../lab/kubernetes/control-plane/kubectl.ts";
@@ -13,10 +13,11 @@ import {
   workloadObjects,
   workloadPods,
 } from "../../lab/kubernetes/workload/workload.ts";
+import { nodeOf } from "../../lab/lab-store.ts";
 import type { LabNode } from "../../lab/lab-types.ts";
 import { run } from "../../lab/run-command.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { askAllFromPod } from "../support/traffic/ask-who.ts";
+import { askAllFromPod, askFromNode } from "../support/traffic/ask-who.ts";
 import { allTalk } from "../support/traffic/pods-talk.ts";
 import { useLab } from "../support/use-lab.ts";
 
@@ -24,7 +25,15 @@ import { useLab } from "../support/use-lab.ts";
 const lab = useLab({ nodes: 3, kubernetes: { network: "none", proxyMode: "nftables" } });
 const label = "example.org/cni";
 
-const formerFile = (node: LabNode) => join(node.cniConfDir, "10-reference.conflist");
+/** It sorts before HeadCNI's, as those of most others do. */
+const formerFile = (node: LabNode) => join(node.cniConfDir, "05-former.conflist");
+
+async function provideFormer(): Promise<void> {
+  for (const node of lab().nodes) {
+    await provideReferenceNetwork(lab(), node);
+    await rename(join(node.cniConfDir, "10-reference.conflist"), formerFile(node));
+  }
+}
 
 async function onNode(node: LabNode, script: string): Promise<string> {
   return await run(await inNode(lab(), node, ["sh", "-euc", script]), { timeoutMs: 60_000 });
@@ -63,6 +72,7 @@ async function readyPods(): Promise<readonly ClusterPod[]> {
   return await workloadPods(lab(), "who");
 }
 
+/** The steps of the page, in its order. */
 async function migrate(node: LabNode): Promise<void> {
   await kubectl(lab(), ["drain", node.name, "--ignore-daemonsets", "--force", "--timeout=60s"]);
   await rm(formerFile(node));
@@ -81,7 +91,7 @@ async function migrate(node: LabNode): Promise<void> {
 }
 
 test("a cluster with another CNI", async () => {
-  for (const node of lab().nodes) await provideReferenceNetwork(lab(), node);
+  await provideFormer();
   await kubectl(lab(), ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=110s"]);
   await applyObjects(lab(), workloadObjects({ name: "who", replicas: 3 }));
   await readyPods();
@@ -89,35 +99,50 @@ test("a cluster with another CNI", async () => {
   expect(await reached()).toEqual(all);
 });
 
-test("node by node", async () => {
+test("node by node: pods reach those of nodes with the same CNI, and in the end all", async () => {
   const values = await writeValues(lab());
-  const only = `--set-string=nodeSelector.example\\.org/cni=headcni`;
+  const only = "--set-string=nodeSelector.example\\.org/cni=headcni";
   await helm(lab(), ["install", release.name, chartFolder, `--values=${values}`, only]);
-  for (const node of lab().nodes) {
+  // A release without a node changes nothing.
+  expect(await reached()).toEqual(all);
+  const islands = [
+    ["n1>n1", "n2>n2", "n2>n3", "n3>n2", "n3>n3"],
+    ["n1>n1", "n1>n2", "n2>n1", "n2>n2", "n3>n3"],
+  ];
+  for (const [index, node] of lab().nodes.entries()) {
     await migrate(node);
-    console.log(`after ${node.name}: ${(await reached()).join(" ")}`);
+    const expected = islands[index] ?? all;
+    await waitUntil(async () => (await reached()).join() === expected.join(), {
+      what: `after ${node.name} pods reach ${expected.join(" ")} and no other`,
+      timeoutMs: 60_000,
+      explain: async () => (await reached()).join(" "),
+    });
   }
+  await helm(lab(), ["upgrade", release.name, chartFolder, `--values=${values}`]);
+  await waitForRollout(lab());
   await allTalk(lab(), "who", 3);
 });
 
 test("back, all at once", async () => {
   await kubectl(lab(), ["scale", "deployment/who", "--replicas=0"]);
   await helm(lab(), ["uninstall", release.name]);
-  for (const node of lab().nodes) await provideReferenceNetwork(lab(), node);
+  for (const node of lab().nodes) expect(await readdir(node.cniConfDir)).toEqual([]);
+  await provideFormer();
   await kubectl(lab(), ["scale", "deployment/who", "--replicas=3"]);
   await readyPods();
   await allTalk(lab(), "who", 3);
 });
 
-test("forth, all at once, with pods that run", async () => {
+test("all at once: what still runs of the former CNI is cut off, also from its own node, until it is deleted", async () => {
   const former = await readyPods();
   for (const node of lab().nodes) await removeFormer(node);
   const values = await writeValues(lab());
   await helm(lab(), ["install", release.name, chartFolder, `--values=${values}`]);
   await waitForRollout(lab());
-  console.log(`with pods of the former: ${(await reached()).join(" ")}`);
-  await kubectl(lab(), ["delete", "pods", "--all", "-n", "default", "--wait=true"]);
-  const pods = await readyPods();
-  console.log(JSON.stringify([former, pods]));
+  expect(await reached()).toEqual(["n1>n1", "n2>n2", "n3>n3"]);
+  for (const { node, address } of former)
+    expect(await askFromNode(lab(), nodeOf(lab(), node), `${address}:80`)).toBeUndefined();
+  await kubectl(lab(), ["delete", "pods", "--all", "--namespace=default"]);
+  await readyPods();
   await allTalk(lab(), "who", 3);
 });
