@@ -75,10 +75,10 @@ async function readyPods(): Promise<readonly ClusterPod[]> {
 /** The steps of the page, in its order. */
 async function migrate(node: LabNode): Promise<void> {
   await kubectl(lab(), ["drain", node.name, "--ignore-daemonsets", "--force", "--timeout=60s"]);
+  await kubectl(lab(), ["label", "node", node.name, `${label}=headcni`]);
   await rm(formerFile(node));
   await cutPower(lab(), node);
   await powerOn(lab(), node);
-  await kubectl(lab(), ["label", "node", node.name, `${label}=headcni`]);
   const ready = async () => {
     const said = await kubectl(lab(), ["get", "nodes", "-l", `${label}=headcni`, "--no-headers"]);
     const daemons = ["-n", release.namespace, "rollout", "status", "ds/headcni", "--timeout=60s"];
