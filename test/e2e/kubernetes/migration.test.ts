@@ -76,6 +76,7 @@ async function readyPods(): Promise<readonly ClusterPod[]> {
 async function migrate(node: LabNode): Promise<void> {
   await kubectl(lab(), ["drain", node.name, "--ignore-daemonsets", "--force", "--timeout=60s"]);
   await kubectl(lab(), ["label", "node", node.name, `${label}=headcni`]);
+  await rm(formerFile(node));
   await cutPower(lab(), node);
   await powerOn(lab(), node);
   const ready = async () => {
