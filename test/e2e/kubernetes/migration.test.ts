@@ -68,7 +68,7 @@ async function reached(): Promise<readonly string[]> {
 const all = ["n1", "n2", "n3"].flatMap((from) => ["n1", "n2", "n3"].map((to) => `${from}>${to}`));
 
 async function readyPods(): Promise<readonly ClusterPod[]> {
-  await waitForWorkload(lab(), "who", 120);
+  await waitForWorkload(lab(), "who", 110);
   return await workloadPods(lab(), "who");
 }
 
