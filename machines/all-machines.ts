@@ -4,6 +4,12 @@ import { clusterNodesMachine } from "./cluster-nodes/cluster-nodes-machine.ts";
 import { nodeListMachine } from "./cluster-nodes/node-list-machine.ts";
 import { cniMachine } from "./cni/cni-machine.ts";
 import { configMachine } from "./config/config-machine.ts";
+import { approvalMachine } from "./controller/approval-machine.ts";
+import { approvalsMachine } from "./controller/approvals-machine.ts";
+import { controllerMachine } from "./controller/controller-machine.ts";
+import { electionMachine } from "./controller/election-machine.ts";
+import { joinKeyMachine } from "./controller/join-key-machine.ts";
+import { nodeLedgerMachine } from "./controller/node-ledger-machine.ts";
 import { guardMachine } from "./guard/guard-machine.ts";
 import { headcniMachine } from "./headcni/headcni-machine.ts";
 import { headscaleMachine } from "./headscale/headscale-machine.ts";
@@ -41,7 +47,7 @@ import { allowlistMachine } from "./wire/allowlist-machine.ts";
 import { wireResolverMachine } from "./wire/resolver-machine.ts";
 import { wireMachine } from "./wire/wire-machine.ts";
 
-/** Every machine of the daemon, of headcni-wire and of `headcni --cleanup`, by its id: what the coverage tests, the diagrams and the metrics go through. */
+/** Every machine of the daemon, of headcni-wire, of headcni-controller and of `headcni --cleanup`, by its id: what the coverage tests, the diagrams and the metrics go through. */
 export const allMachines: readonly AnyStateMachine[] = [
   headcniMachine,
   healthMachine,
@@ -83,5 +89,11 @@ export const allMachines: readonly AnyStateMachine[] = [
   wireResolverMachine,
   allowlistKeeperMachine,
   allowlistMachine,
+  controllerMachine,
+  electionMachine,
+  nodeLedgerMachine,
+  approvalsMachine,
+  approvalMachine,
+  joinKeyMachine,
   cleanupMachine,
 ];
