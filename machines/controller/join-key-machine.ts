@@ -1,4 +1,4 @@
-import { assign, enqueueActions, setup } from "xstate";
+import { assign, type EventObject, enqueueActions, setup } from "xstate";
 import { backoffDelay } from "../../src/domain/backoff.ts";
 import { type Failure, toFailure } from "../../src/domain/failure.ts";
 import { isRefusal } from "../headscale/headscale-jobs.ts";
@@ -53,7 +53,7 @@ const tooSlow = {
 
 /** Keeps the pre-auth key in the Secret usable: by it nodes join, and it lives for a day. */
 export const joinKeyMachine = setup({
-  types: {} as MachineTypes & { input: JoinKeyInput; context: JoinKeyContext; events: never },
+  types: {} as MachineTypes & { input: JoinKeyInput; context: JoinKeyContext; events: EventObject },
   actors: {
     /** Looks at the Secret and at Headscale's list of keys. */
     check: notProvided<JoinKeyState, void>("joinKey.check"),

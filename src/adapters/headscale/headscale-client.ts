@@ -1,13 +1,13 @@
 import type { Headscale, HeadscaleNode } from "../../ports/headscale.ts";
 import { answers } from "./answers.ts";
+import { apiKeyOf, type ReadApiKey } from "./api-key.ts";
 import { HeadscaleRequestError } from "./headscale-error.ts";
 import { createTransport } from "./transport.ts";
 
 export interface HeadscaleOptions {
   /** Origin, such as "http://10.99.0.1:8080". */
   readonly url: string;
-  /** The API key as it is now, or why there is none. Asked before each call: a replaced key file works at once. */
-  readonly readApiKey: () => { readonly key: string } | { readonly fault: string };
+  readonly readApiKey: ReadApiKey;
 }
 
 /** A node asks for a key to use it at once. */
@@ -19,15 +19,7 @@ export function createHeadscale({
   readApiKey,
 }: HeadscaleOptions): Headscale & { close(): Promise<void> } {
   const transport = createTransport(url);
-  function apiKey(): string {
-    const read = readApiKey();
-    if ("fault" in read)
-      throw new HeadscaleRequestError(`no API key: ${read.fault}`, {
-        code: "CREDENTIALS_MISSING",
-        text: read.fault,
-      });
-    return read.key;
-  }
+  const apiKey = () => apiKeyOf(readApiKey);
   const listNodes = (signal: AbortSignal) =>
     transport.call({ method: "GET", path: "/api/v1/node", apiKey: apiKey(), answer: answers.nodes }, signal);
 

@@ -10,7 +10,7 @@ import { accessError, KubernetesRequestError } from "./kubernetes-error.ts";
 import { type Refusal, refusalError } from "./read-refusal.ts";
 
 export interface ApiCall {
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With its leading slash. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
