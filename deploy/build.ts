@@ -76,6 +76,7 @@ export async function buildDaemon(outputDirectory = `${root}dist`): Promise<stri
       "headcni-wire": "src/programs/wire/main.ts",
       "headcni-resolver": "src/programs/resolver/main.ts",
       "headcni-clean-nodes": "src/programs/clean-nodes/main.ts",
+      "headcni-controller": "src/programs/controller/main.ts",
       "headcni-boot-unit": "src/programs/boot-unit/main.ts",
       "kernel-worker": "src/adapters/netlink/worker/kernel-worker.ts",
       headcnictl: "src/cli/main.ts",

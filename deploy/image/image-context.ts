@@ -8,7 +8,14 @@ import { compileCache, nodeOptions } from "../node-options.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
 /** Bundles that are programs of their own. */
-const programNames = ["headcni", "headcni-wire", "headcnictl", "headcni-clean-nodes", "headcni-boot-unit"];
+const programNames = [
+  "headcni",
+  "headcni-wire",
+  "headcnictl",
+  "headcni-clean-nodes",
+  "headcni-boot-unit",
+  "headcni-controller",
+];
 /** What the bundles leave beside them: koffi's native library. */
 const native = ["koffi", `@koromix/koffi-linux-${process.arch}`];
 

@@ -32,7 +32,7 @@ export const controllerMachine = setup({
     input: ControllerInput;
     context: ControllerContext;
     events: ControllerEvent;
-    output: { readonly ok: boolean };
+    output: { readonly failure: Failure | null };
     children: {
       election: "election";
       nodeLedger: "nodeLedger";
@@ -58,7 +58,7 @@ export const controllerMachine = setup({
 }).createMachine({
   id: "controller",
   context: ({ input }) => ({ ...input, ledger: null, failure: null }),
-  output: ({ context }) => ({ ok: context.failure === null }),
+  output: ({ context: { failure } }) => ({ failure }),
   options: { maxIterations: 1_000 },
   initial: "working",
   states: {

@@ -26,9 +26,13 @@ export function readCredentials(view: ValueView): Credentials {
   if (inline !== undefined && authKeyFile !== undefined)
     report("headscale.authKeyFile", "both authKey and authKeyFile", "must be one of them: remove the other");
   // The owner of the node's tailscaled may log it in.
-  if (approval === "policy" && !hasAuthKey && !isHostMode(view))
-    report("headscale.authKeyFile", "nothing", "must name a file with a pre-auth key (approval: policy)");
-  if (approval === "policy" && hasApiKey)
+  if (approval !== "api" && !hasAuthKey && !isHostMode(view))
+    report(
+      "headscale.authKeyFile",
+      "nothing",
+      `must name a file with a pre-auth key (approval: ${approval})`,
+    );
+  if (approval !== "api" && hasApiKey)
     report("headscale.apiKeyFile", "an API key", "must be absent: only approval: api uses it");
   if (approval === "api" && !hasApiKey)
     report("headscale.apiKeyFile", "nothing", "must name a file with an API key (approval: api)");
@@ -37,6 +41,9 @@ export function readCredentials(view: ValueView): Credentials {
     if (typeof file !== "string") return undefined;
     const content = readSecretFile(file);
     if ("secret" in content) return content.secret;
+    // headcni-controller writes it when it can; a login reads the file again.
+    if (approval === "controller" && path === "headscale.authKeyFile" && content.fault === "ENOENT")
+      return undefined;
     report(path, `${file}: ${content.fault}`, "must be a readable file that holds one key");
     return undefined;
   };

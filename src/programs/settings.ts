@@ -88,7 +88,7 @@ export function machineSettings(
     },
     routes: {
       supernets: network.podCIDR,
-      approval: headscale.approval,
+      approval: api ? "api" : "policy",
     },
     tailscale: {
       wanted: { controlUrl: headscale.url, hostname },

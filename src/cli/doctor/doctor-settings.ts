@@ -1,6 +1,10 @@
 import type { ExaminedConfig } from "../../config/load-config.ts";
 import type { DoctorSettings } from "./judge/facts.ts";
 
+function approvalOf(value: unknown): DoctorSettings["approval"] {
+  return value === "api" || value === "controller" ? value : "policy";
+}
+
 /** The doctor's settings out of a configuration that may be wrong in places: those are empty, and their checks are left out. */
 export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSettings {
   const text = (path: string) => String(get(path) ?? "");
@@ -22,7 +26,7 @@ export function doctorSettings({ get }: Pick<ExaminedConfig, "get">): DoctorSett
     underlayPort: number("tailscale.port"),
     monitoringPort: number("monitoring.port"),
     headscaleUrl: text("headscale.url"),
-    approval: get("headscale.approval") === "api" ? "api" : "policy",
+    approval: approvalOf(get("headscale.approval")),
     tags: texts("tailscale.tags"),
     runtimeDir: text("runtimeDir"),
     stateDir: text("stateDir"),

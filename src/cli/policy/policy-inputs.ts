@@ -78,7 +78,7 @@ function settingsOf({ get, problems }: ExaminedConfig): PolicySettings {
   return {
     supernets: get("network.podCIDR") as readonly string[],
     mode: get("tailscale.mode") === "host" ? "host" : "daemon",
-    approval: get("headscale.approval") === "api" ? "api" : "policy",
+    approves: get("headscale.approval") === undefined || get("headscale.approval") === "policy",
     tags: (get("tailscale.tags") ?? []) as readonly string[],
   };
 }

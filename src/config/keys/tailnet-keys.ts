@@ -40,10 +40,11 @@ export const tailnetKeys = {
       example: "/etc/headcni/api-key",
       change: "live",
     }),
-    approval: key(z.enum(["policy", "api"]).prefault("policy"), {
-      description: "Who approves this node's routes: Headscale's autoApprovers, or the node with an API key.",
-      mustBe: "policy or api",
-      example: "api",
+    approval: key(z.enum(["policy", "controller", "api"]).prefault("policy"), {
+      description:
+        "Who approves this node's routes: Headscale's autoApprovers, headcni-controller, or the node with an API key.",
+      mustBe: "policy, controller or api",
+      example: "controller",
       change: { restart: "it decides which credentials the node works with" },
     }),
   },

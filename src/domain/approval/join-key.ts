@@ -46,7 +46,8 @@ export function judgeJoinKey(
 
 /** The part of a key that lists show and the Secret's note may hold; the rest is secret. */
 export function shownPart(key: string): string {
-  return /^hskey-auth-[^-]{12}/.exec(key)?.[0] ?? "";
+  // Its letters are base64url's, the hyphen among them (hscontrol/types/preauth_key.go).
+  return /^hskey-auth-.{12}/.exec(key)?.[0] ?? key.slice(0, 12);
 }
 
 /**

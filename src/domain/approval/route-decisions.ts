@@ -16,22 +16,22 @@ export interface RouteChange {
   readonly granted: readonly string[];
 }
 
-/** How far a Node has come. */
-export type NodeVerdict =
-  /** All its pod CIDRs are approved for its machine. */
-  | "settled"
-  /** Its routes are being approved. */
-  | "approvable"
-  /** It has no pod CIDR that lies inside the supernets and is nobody else's. */
-  | "withoutPrefix"
-  /** It does not name its machine yet. */
-  | "unnamed"
-  /** Headscale has no machine of the id that it names. */
-  | "machineMissing"
-  /** Its machine does not announce its pod CIDRs. */
-  | "unannounced"
-  /** It names the same machine as another Node, and that machine does not announce this Node's pod CIDRs. */
-  | "conflicting";
+/**
+ * How far a Node has come. `settled`: all its pod CIDRs are approved for its machine; `approvable`: they are being approved;
+ * `withoutPrefix`: it has no pod CIDR that lies inside the supernets and is nobody else's; `unnamed`: it does not name its machine yet;
+ * `machineMissing`: Headscale has no machine of the id that it names; `unannounced`: its machine does not announce its pod CIDRs;
+ * `conflicting`: nor does it, and another Node names the same machine.
+ */
+export const nodeVerdicts = [
+  "settled",
+  "approvable",
+  "withoutPrefix",
+  "unnamed",
+  "machineMissing",
+  "unannounced",
+  "conflicting",
+] as const;
+export type NodeVerdict = (typeof nodeVerdicts)[number];
 
 export interface NodeRow {
   readonly node: string;

@@ -7,7 +7,8 @@ export interface PolicySettings {
   /** `network.podCIDR`, canonical. */
   readonly supernets: readonly string[];
   readonly mode: "daemon" | "host";
-  readonly approval: "policy" | "api";
+  /** Whether the policy itself approves routes: `headscale.approval` is `policy`. */
+  readonly approves: boolean;
   /** `tailscale.tags`. */
   readonly tags: readonly string[];
 }
@@ -69,7 +70,7 @@ export function policyNeeds(
   members: readonly Member[],
   facts: ClusterFacts | undefined,
 ): PolicyNeeds {
-  const { supernets, tags, approval, mode } = settings;
+  const { supernets, tags, approves, mode } = settings;
   const nodes = facts?.nodes.filter(({ addresses }) => addresses.some(isTailnetAddress)) ?? [];
   const onTailnet = facts === undefined ? mode === "host" : nodes.length > 0;
   return {
@@ -77,7 +78,7 @@ export function policyNeeds(
     members,
     tags,
     ...(onTailnet ? wayBetweenNodes(nodes, facts) : { nodePorts: [], elsewhere: [], kubeletPorts: [] }),
-    approves: approval === "policy",
+    approves,
     owned: mode === "host" || onTailnet,
   };
 }

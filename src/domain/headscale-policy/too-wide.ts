@@ -50,7 +50,7 @@ function strangers(policy: HeadscalePolicy, needs: PolicyNeeds): readonly Excess
       found: `routes of ${approver.text} in ${entry.text} are approved automatically, and pods' addresses are among them`,
       why: needs.approves
         ? "Who serves a node's prefix gets the packets for its pods."
-        : "With approval: api the policy is not to approve routes of nodes: what it approves comes back whoever withdraws it.",
+        : "With approval: controller or api the policy is not to approve routes of nodes: what it approves comes back whoever withdraws it.",
       todo: `Name ${needs.supernets.join(" and ")} for ${needs.approves ? memberNames(needs).join(", ") : "nobody"} alone.`,
     }));
 }

@@ -8,6 +8,8 @@ export function subjectOf(machine: string, context: unknown): string {
     case "ownRoute":
     case "peerRoute":
       return (context as { readonly prefix: string }).prefix;
+    case "approval":
+      return (context as { readonly node: string }).node;
     case "watch":
       return (context as { readonly source: string }).source;
     case "request": {

@@ -41,7 +41,8 @@ describe("the key by which nodes join", () => {
 
   it("shows only what Headscale's lists show", () => {
     expect(shownPart(key)).toBe("hskey-auth-abcdefghijkl");
-    expect(shownPart("0123456789abcdef".repeat(3))).toBe("");
+    expect(shownPart("hskey-auth-ab-_efghijkl-secret")).toBe("hskey-auth-ab-_efghijkl");
+    expect(shownPart("0123456789abcdef".repeat(3))).toBe("0123456789ab");
   });
 
   it("is noted with the earlier ones that Headscale still has", () => {

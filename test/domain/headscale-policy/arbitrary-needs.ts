@@ -18,7 +18,7 @@ const settings: fc.Arbitrary<PolicySettings> = fc.record({
     ["10.244.0.0/30"],
   ),
   mode: fc.constantFrom("daemon", "host"),
-  approval: fc.constantFrom("policy", "api"),
+  approves: fc.boolean(),
   tags: fc.constant([tag]),
 });
 

@@ -10,7 +10,7 @@ import {
 
 const pods = "10.244.0.0/16";
 const tag = "tag:k8s-node";
-const settings: PolicySettings = { supernets: [pods], mode: "daemon", approval: "policy", tags: [tag] };
+const settings: PolicySettings = { supernets: [pods], mode: "daemon", approves: true, tags: [tag] };
 const needsOf = (changes: Partial<PolicySettings>, ...members: readonly Member[]) =>
   policyNeeds({ ...settings, ...changes }, members.length === 0 ? [{ names: [tag] }] : members, undefined);
 const daemon = needsOf({});
@@ -134,7 +134,7 @@ describe("what is too wide", () => {
     ],
     [
       "approval by a policy that is not to",
-      needsOf({ approval: "api" }),
+      needsOf({ approves: false }),
       { autoApprovers: { routes: { [pods]: [tag] } } },
       `routes of ${tag} in ${pods} are approved automatically, and pods' addresses are among them`,
     ],

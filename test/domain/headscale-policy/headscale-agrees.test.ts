@@ -27,7 +27,7 @@ function least(
   facts?: ClusterFacts,
 ): LeastPolicy {
   const whole: PolicySettings = {
-    ...{ supernets: [four], mode: "daemon", approval: "policy", tags: ["tag:k8s-node"] },
+    ...{ supernets: [four], mode: "daemon", approves: true, tags: ["tag:k8s-node"] },
     ...settings,
   };
   return leastPolicy(policyNeeds(whole, members, facts));
@@ -50,7 +50,7 @@ describe("Headscale takes the printed policy", () => {
       "an API server at home that is no Node",
       least({ mode: "host", supernets: [four, six] }, [tagged], away),
     ],
-    ["approval by nodes", least({ approval: "api" })],
+    ["approval by nodes", least({ approves: false })],
     ["nodes with several tags", least({ mode: "host" }, [{ names: ["tag:home", "tag:lab"] }, tagged])],
     ["pods' addresses as few as can be", least({ supernets: ["10.244.0.0/30"] })],
   ])("%s", async (_, policy) => {

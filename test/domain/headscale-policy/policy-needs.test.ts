@@ -8,7 +8,7 @@ import {
 
 const tag = "tag:k8s-node";
 const settings: PolicySettings = {
-  ...{ supernets: ["10.244.0.0/16"], mode: "daemon", approval: "policy", tags: [tag] },
+  ...{ supernets: ["10.244.0.0/16"], mode: "daemon", approves: true, tags: [tag] },
 };
 const node = (...addresses: readonly string[]) => ({ name: "n1", addresses, kubeletPort: 10_250 });
 const server = (address: string, port = 6443) => ({ address, port, names: [] });

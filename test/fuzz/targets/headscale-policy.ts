@@ -6,7 +6,7 @@ import { type FuzzTargetSource, wordsOf } from "../fuzz-target.ts";
 const settings: PolicySettings = {
   supernets: ["10.244.0.0/16", "fd00:10:244::/48"],
   mode: "host",
-  approval: "policy",
+  approves: true,
   tags: ["tag:k8s-node"],
 };
 const needs = policyNeeds(settings, [{ names: ["tag:k8s-node"] }, { names: ["alice@"] }], undefined);

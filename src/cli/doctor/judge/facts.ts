@@ -30,7 +30,7 @@ export interface DoctorSettings {
   readonly underlayPort: number;
   readonly monitoringPort: number;
   readonly headscaleUrl: string;
-  readonly approval: "policy" | "api";
+  readonly approval: "policy" | "controller" | "api";
   readonly tags: readonly string[];
   readonly runtimeDir: string;
   readonly stateDir: string;

@@ -178,9 +178,9 @@ export const headscaleChecks: Checks = {
 
   "headscale.apiKey": onceReached(({ headscale: { admin } }, { approval }) => {
     if ("value" in admin) return ok("Headscale takes the API key");
-    if (approval === "policy")
+    if (approval !== "api")
       return skipped(
-        "none, and none is needed with approval: policy",
+        `none, and none is needed with approval: ${approval}`,
         "To check keys, policy and routes: --api-key-file FILE.",
       );
     return fail({

@@ -8,12 +8,15 @@ import type { DoctorFacts, DoctorSettings } from "./facts.ts";
 import { type Checks, fail, listed, ok, skipped, warn } from "./finding.ts";
 import { onceReached } from "./headscale-checks.ts";
 
+/** Who approves instead of the policy. */
+const approver = { policy: undefined, controller: "headcni-controller", api: "the API key" } as const;
+
 /** Headscale's policy: who approves routes, and whether pods may talk. */
 export const policyChecks: Checks = {
   "headscale.approvers": onceReached((facts, settings) => {
     const policy = policyOf(facts);
-    if (policy === "absent" && settings.approval === "api")
-      return ok("no policy; the API key approves routes");
+    const other = approver[settings.approval];
+    if (policy === "absent" && other !== undefined) return ok(`no policy; ${other} approves routes`);
     if (policy === "absent")
       return fail({
         found: "Headscale has no policy",
@@ -31,7 +34,7 @@ export const policyChecks: Checks = {
         why: "Headscale gives no node a tag without an owner.",
         todo: `Add "${undeclared[0]}": [] to tagOwners.`,
       });
-    if (settings.approval === "api") return ok("the API key approves routes");
+    if (other !== undefined) return ok(`${other} approves routes`);
     const wanted = settings.ownPrefixes.length > 0 ? settings.ownPrefixes : settings.supernets;
     const missing = wanted.filter((prefix) => !approves(policy, { names }, prefix));
     if (missing.length > 0)
