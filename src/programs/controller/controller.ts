@@ -65,7 +65,7 @@ export async function runController(
     readApiKey: () => {
       const read = readSecretFile(places.apiKeyFile);
       if ("fault" in read) return { fault: `${places.apiKeyFile}: ${read.fault}` };
-      hide(read.secret);
+      hide(read.secret.reveal());
       return { key: read.secret.reveal() };
     },
   });
