@@ -1,8 +1,8 @@
 import type { KubeadmTools } from "./kubeadm/kubeadm-types.ts";
 import type { ClusterOptions, ClusterTools } from "./kubernetes/cluster-types.ts";
 
-/** How a node's prefixes are approved in Headscale: by its policy, or by each node through the API. */
-export type Approval = "policy" | "api";
+/** How a node's prefixes are approved in Headscale: by its policy, by headcni-controller (with network chart), or by each node through the API. */
+export type Approval = "policy" | "controller" | "api";
 
 /** Headscale's own batching delays: `default` (500/800 ms) as in production, `fast` (20/50 ms) for short tests. */
 export type Tuning = "default" | "fast";

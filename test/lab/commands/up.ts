@@ -62,7 +62,7 @@ export const up: Command = {
       progress,
       keepBroken: flag(args, "keep-broken"),
       mode: oneOf(args, "mode", ["daemon", "host", "mixed"], "daemon"),
-      approval: oneOf(args, "approval", ["policy", "api"], "policy"),
+      approval: oneOf(args, "approval", ["policy", "controller", "api"], "policy"),
       tuning: oneOf(args, "tuning", ["default", "fast"], "default"),
       hostTailscaled: flag(args, "host-tailscaled") ? names : [],
       behindNat: behindNat(args),

@@ -6,8 +6,18 @@
 {{- if dig "headscale" "authKey" "" .Values.config }}
 {{- fail "config.headscale.authKey would be stored in a ConfigMap: give headscale.authKey or headscale.existingSecret" }}
 {{- end }}
-{{- if not (or $host .Values.headscale.authKey .Values.headscale.existingSecret (eq .Values.headscale.approval "api")) }}
-{{- fail "headscale.authKey or headscale.existingSecret must give a pre-auth key (or headscale.approval must be api)" }}
+{{- if not (or $host .Values.headscale.authKey .Values.headscale.existingSecret (ne .Values.headscale.approval "policy")) }}
+{{- fail "headscale.authKey or headscale.existingSecret must give a pre-auth key (or headscale.approval must be controller or api)" }}
+{{- end }}
+{{- if eq (include "headcni.controlled" .) "true" }}
+{{- if or .Values.headscale.authKey .Values.headscale.existingSecret }}
+{{- fail "headscale.authKey and headscale.existingSecret must be left out with headscale.approval: controller: it makes the pre-auth key, in a Secret of its own; its API key belongs into headscale.apiKeySecret" }}
+{{- end }}
+{{- if not (or .Values.headscale.apiKey .Values.headscale.apiKeySecret) }}
+{{- fail "headscale.approval: controller needs headscale.apiKeySecret, a Secret with the key api-key (or headscale.apiKey)" }}
+{{- end }}
+{{- else if .Values.headscale.apiKeySecret }}
+{{- fail "headscale.apiKeySecret must be left out without headscale.approval: controller: only the controller reads it" }}
 {{- end }}
 {{- if and (eq .Values.headscale.approval "api") (not (or .Values.headscale.apiKey .Values.headscale.existingSecret)) }}
 {{- fail "headscale.approval: api needs headscale.apiKey, or headscale.existingSecret with the key api-key" }}
@@ -48,6 +58,7 @@
       (list "image.digest" .Values.image.digest false $digest)
       (list "headscale.url" .Values.headscale.url true $origin)
       (list "tailscale.socket" (.Values.tailscale).socket false $socket)
+      (list "controller.address" (.Values.controller).address false (list "^[0-9A-Fa-f.:]+$" "an address, for example 127.0.0.1 or 0.0.0.0"))
       (list "network.podCIDR" .Values.network.podCIDR true $prefix)
       (list "network.serviceCIDR" .Values.network.serviceCIDR true $prefix)
       (list "cni.confDir" .Values.cni.confDir true $path)

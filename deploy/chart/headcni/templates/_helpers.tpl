@@ -25,10 +25,21 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ .Values.headscale.existingSecret | default (printf "%s-credentials" (include "headcni.name" .)) }}
 {{- end }}
 
+{{- /* "true" where headcni-controller approves routes. */ -}}
+{{- define "headcni.controlled" -}}
+{{ eq .Values.headscale.approval "controller" }}
+{{- end }}
+
+{{- /* With the API key: only the controller's pod mounts it. */ -}}
+{{- define "headcni.apiKeySecret" -}}
+{{ .Values.headscale.apiKeySecret | default (printf "%s-controller" (include "headcni.name" .)) }}
+{{- end }}
+
 {{- /* The daemon's configuration: what the chart knows, and over it what .Values.config says. */ -}}
 {{- define "headcni.config" -}}
 {{- $headscale := dict "url" .Values.headscale.url "approval" .Values.headscale.approval }}
-{{- if or .Values.headscale.authKey .Values.headscale.existingSecret }}
+{{- $joins := and (eq (include "headcni.controlled" .) "true") (eq (include "headcni.mode" .) "daemon") }}
+{{- if or .Values.headscale.authKey .Values.headscale.existingSecret $joins }}
 {{- $_ := set $headscale "authKeyFile" "/etc/headcni-credentials/auth-key" }}
 {{- end }}
 {{- if eq .Values.headscale.approval "api" }}

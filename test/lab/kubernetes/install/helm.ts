@@ -84,8 +84,10 @@ async function valuesOf(lab: Lab, { name, mode }: Release) {
       url: lab.headscale.url,
       approval: lab.options.approval,
       // In mode host the nodes' owners log in.
-      ...(mode === "daemon" ? { authKey: (await run(["cat", authKeyFile])).trim() } : {}),
-      ...(lab.options.approval === "api" ? { apiKey: (await run(["cat", apiKeyFile])).trim() } : {}),
+      ...(mode === "daemon" && lab.options.approval !== "controller"
+        ? { authKey: (await run(["cat", authKeyFile])).trim() }
+        : {}),
+      ...(lab.options.approval !== "policy" ? { apiKey: (await run(["cat", apiKeyFile])).trim() } : {}),
     },
     network: {
       podCIDR: lab.supernets,
