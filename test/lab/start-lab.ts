@@ -4,7 +4,7 @@ import { prepareNode, startDaemon, waitForDaemon } from "./headcni/daemon.ts";
 import { startWire } from "./headcni/wire.ts";
 import { clusterOf, firstTailnetAddress } from "./kubernetes/cluster.ts";
 import { makeCertificates } from "./kubernetes/control-plane/certificates.ts";
-import { bootNode } from "./kubernetes/node/node-machine.ts";
+import { bootNode, hasMachines } from "./kubernetes/node/node-machine.ts";
 import { provideReferenceNetwork } from "./kubernetes/reference-network.ts";
 import { startCluster } from "./kubernetes/start-cluster.ts";
 import { LabError } from "./lab-error.ts";
@@ -88,7 +88,8 @@ async function bringUp(lab: Lab, progress: Progress): Promise<void> {
     await Promise.all(lab.nodes.map((node) => bringUpNode(lab, node, progress)));
     return;
   }
-  await Promise.all([makeCertificates(lab), ...lab.nodes.map((node) => bootNode(lab, node))]);
+  const machines = hasMachines(lab) ? lab.nodes : [];
+  await Promise.all([makeCertificates(lab), ...machines.map((node) => bootNode(lab, node))]);
   const tailnet = kubernetes.network === "reference" ? Promise.resolve() : startTailnet(lab, progress);
   await bothOrFirstError(bringUpNetwork(lab, tailnet, progress), startCluster(lab, tailnet, progress));
 }
@@ -194,6 +195,8 @@ function checked(options: LabOptions): LabOptions {
     throw new LabError("BAD_OPTION", "only HeadCNI gives a lab's pods IPv6 addresses");
   if (kubernetes?.network === "headcni" && daemon === "none")
     throw new LabError("BAD_OPTION", "a cluster without the daemon has another network than HeadCNI");
+  if (kubernetes?.apiOnly === true && kubernetes.network !== "headcni")
+    throw new LabError("BAD_OPTION", "a cluster without kubelets has the network headcni");
   if (kubernetes !== undefined && systemd.length > 0)
     throw new LabError("BAD_OPTION", "--systemd goes without --kubernetes");
   checkMode(options);

@@ -11,6 +11,11 @@ export type ClusterOptions = {
   /** With the network `chart`: everything is ready for `installChart`, which the caller runs. */
   readonly installLater?: boolean;
   /**
+   * With the network `headcni`: the API server and the Nodes alone, without kubelets, controllers, kube-proxy and DNS. Whoever makes a pod makes its
+   * object (`BarePods`) and calls the plugin.
+   */
+  readonly apiOnly?: boolean;
+  /**
    * `tailnet`, with the network `chart`: kubelets leave their Nodes' addresses to HeadCNI, and the API server checks by its authority who
    * answers there. Kubelets ask it for certificates with these addresses, which the caller approves (`approveServing`).
    */

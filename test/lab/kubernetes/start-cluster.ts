@@ -2,7 +2,7 @@ import type { Lab, LabNode } from "../lab-types.ts";
 import { ipBatch } from "../network/netns.ts";
 import type { Progress } from "../progress.ts";
 import { clusterOf } from "./cluster.ts";
-import { startControlPlane } from "./control-plane/control-plane.ts";
+import { startApiServer, startControlPlane } from "./control-plane/control-plane.ts";
 import { applyObjects, kubectl } from "./control-plane/kubectl.ts";
 import { corednsObjects } from "./coredns.ts";
 import { daemonRoleObjects } from "./install/daemon-role.ts";
@@ -14,10 +14,14 @@ import { nodeObject, startKubelet } from "./node/kubelet.ts";
 
 /**
  * Starts Kubernetes on a lab that has its certificates, whose nodes have booted and whose pod network is up or coming up; `tailnet`
- * resolves once Headscale answers and the owners of the nodes' tailscaleds have logged in. Returns when every node is Ready and the cluster's DNS answers; with the network `none`, as soon as everything runs.
+ * resolves once Headscale answers and the owners of the nodes' tailscaleds have logged in. Returns when every node is Ready and the cluster's DNS answers; with the network `none` and with `apiOnly`, as soon as everything runs.
  */
 export async function startCluster(lab: Lab, tailnet: Promise<unknown>, progress: Progress): Promise<void> {
   const cluster = clusterOf(lab);
+  if (cluster.options.apiOnly === true) {
+    await startApi(lab, progress);
+    return;
+  }
   const containerds = Promise.all(lab.nodes.map((node) => startContainerd(lab, node)));
   // The address of an API server on a node is that node's in the tailnet.
   const api =
@@ -65,9 +69,11 @@ export async function routeToPods(lab: Lab, nodes: readonly LabNode[]): Promise<
 async function startApi(lab: Lab, progress: Progress): Promise<void> {
   const cluster = clusterOf(lab);
   await routeToPods(lab, lab.nodes);
-  await startControlPlane(lab);
+  if (cluster.options.apiOnly === true) await startApiServer(lab);
+  else await startControlPlane(lab);
   progress(`The API server is ready at ${cluster.apiUrl}`);
-  const dns = corednsObjects(cluster, Math.min(2, lab.nodes.length));
+  const dns =
+    cluster.options.apiOnly === true ? [] : corednsObjects(cluster, Math.min(2, lab.nodes.length));
   const nodes = lab.nodes.map((node) => nodeObject(node, cluster.options, modeLabels(lab, node)));
   await applyObjects(lab, [...nodes, ...daemonRoleObjects(), ...dns]);
 }

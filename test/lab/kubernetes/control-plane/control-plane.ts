@@ -24,14 +24,19 @@ export type ControlPlaneProgram = (typeof controlPlanePrograms)[number];
 
 /** Starts etcd and the API server and waits until the API server is ready; then the two that only talk to it. */
 export async function startControlPlane(lab: Lab): Promise<void> {
+  await startApiServer(lab);
+  await startControlPlaneProgram(lab, "kube-controller-manager");
+  await startControlPlaneProgram(lab, "kube-scheduler");
+}
+
+/** Starts etcd and the API server and waits until the API server is ready. */
+export async function startApiServer(lab: Lab): Promise<void> {
   const cluster = clusterOf(lab);
   await mkdir(cluster.folder, { recursive: true });
   await writeKubeconfig(cluster, "admin", cluster.kubeconfig);
   await startControlPlaneProgram(lab, "etcd");
   await startControlPlaneProgram(lab, "kube-apiserver");
   await waitForApiServer(lab);
-  await startControlPlaneProgram(lab, "kube-controller-manager");
-  await startControlPlaneProgram(lab, "kube-scheduler");
 }
 
 /** Starts one program of the control plane. */

@@ -88,9 +88,14 @@ export async function nodeInit(lab: Lab, node: LabNode): Promise<ProcessIdentity
   return child !== undefined && programOf(child.pid) === bootOf(lab, node).init ? child : undefined;
 }
 
+/** Whether nodes boot: they have kubelets. */
+export function hasMachines({ options: { kubernetes } }: Lab): boolean {
+  return kubernetes !== undefined && kubernetes.apiOnly !== true;
+}
+
 /**
  * The command line that runs `command` as a process of a node, in all its namespaces. For `startProcess`, which sees
- * the program as the child of this line (`forks`). In a lab without a cluster nodes have a network namespace only,
+ * the program as the child of this line (`forks`). In a lab without kubelets nodes have a network namespace only,
  * but for those that run systemd.
  */
 export async function onNode(
@@ -99,7 +104,7 @@ export async function onNode(
   command: CommandLine,
 ): Promise<{ readonly command: CommandLine; readonly forks: boolean }> {
   const systemd = runsSystemd(lab, node);
-  if (lab.options.kubernetes === undefined && !systemd) return { command, forks: false };
+  if (!hasMachines(lab) && !systemd) return { command, forks: false };
   const init = await nodeInit(lab, node);
   if (init === undefined) throw new LabError("NOT_READY", `${node.name} does not run`);
   const all = ["--mount", "--uts", "--pid", "--cgroup"] as const;
