@@ -163,7 +163,7 @@ eachMode({ nodes: 1 }, (lab) => {
   const kills = 12;
 
   test("12 kills -9 under a storm of ADD and DEL: no address twice, nothing leaked, every success is true", async () => {
-    const { adds, twice, dead, undeleted } = await killStorm(lab(), node(), kills);
+    const { adds, twice, dead, undeleted } = await killStorm(lab(), node(), { kills });
     expect({ twice, dead, undeleted }).toEqual({ twice: [], dead: [], undeleted: [] });
     expect(adds).toBeGreaterThanOrEqual(kills / 2);
     await waitUntilNothingIsLeft(node());

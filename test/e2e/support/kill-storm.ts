@@ -28,6 +28,32 @@ export type StormReport = {
 
 const workers = 6;
 
+/** How long a storm lasts, and who else has a part in it. */
+export type Storm = {
+  readonly kills: number;
+  /** ADDs that are to succeed at least, however few kills there are. */
+  readonly lives?: number;
+  /** Pods of Kubernetes; without them nobody says whose the attachments are. */
+  readonly pods?: StormPods;
+  /** Every so many kills the API server is away from one kill to the next but one. */
+  readonly awayEvery?: number;
+  readonly told?: (kills: number, adds: number) => void;
+};
+
+/** What a storm's workers, each with one sandbox for all its lives, do beside the runtime's calls. */
+export interface StormPods {
+  /** Before the first life in a sandbox. */
+  prepare(worker: number, sandbox: string): Promise<void>;
+  /** Before an ADD; gives its CNI_ARGS. */
+  begin(worker: number): Promise<string>;
+  /** ADD answered with an address. */
+  attached(address: string): void;
+  /** After the DEL. */
+  end(worker: number): Promise<void>;
+  /** The storm is over; nothing may stay in the sandboxes. */
+  leave(): Promise<void>;
+}
+
 /**
  * Kills a node's daemon with SIGKILL so often, at random moments, while six workers ADD and DEL as a runtime does. At the end the
  * daemon runs, all sandboxes are gone, and what is left in the kernel was leaked.
@@ -35,8 +61,7 @@ const workers = 6;
 export async function killStorm(
   lab: Lab,
   node: LabNode,
-  kills: number,
-  killed: (count: number) => void = () => undefined,
+  { kills, lives = 0, pods, awayEvery, told }: Storm,
 ): Promise<StormReport> {
   const daemon = { name: "daemon", node: node.name } as const;
   const storm = { over: false, adds: 0, dels: 0, refused: 0 };
@@ -46,18 +71,25 @@ export async function killStorm(
   for (let index = 0; index < workers; index += 1) {
     const name = `${netnsPrefix(lab.id)}w${index}`;
     await addNetns(name);
+    await pods?.prepare(index, name);
     sandboxes.push(name);
   }
 
   /** ADD and DEL in turn, with a new container id each time, until the storm is over. */
-  async function work(sandbox: string): Promise<void> {
+  async function work(sandbox: string, worker: number): Promise<void> {
     while (!storm.over) {
       const containerId = randomUUID();
-      const call = { containerId, netns: netnsPath(sandbox) };
+      const args = await pods?.begin(worker);
+      const call = {
+        containerId,
+        netns: netnsPath(sandbox),
+        ...(args === undefined ? {} : { args }),
+      };
       const address = addressIn(await callPlugin(node, { command: "ADD", ...call }));
       if (address === undefined) storm.refused += 1;
       else {
         storm.adds += 1;
+        pods?.attached(address);
         const owner = owners.get(address);
         if (owner !== undefined) twice.push(`${address}: ${owner} and ${containerId}`);
         owners.set(address, containerId);
@@ -68,30 +100,40 @@ export async function killStorm(
       const deleted = await callPlugin(node, { command: "DEL", ...call });
       if (deleted.exitCode !== 0) undeleted.push(JSON.stringify(deleted.answer));
       storm.dels += 1;
+      await pods?.end(worker);
     }
   }
 
+  const untilAnswered = async (adds: number) =>
+    await waitUntil(async () => storm.adds >= adds, {
+      what: "an ADD is answered",
+      timeoutMs: 60_000,
+      explain: async () =>
+        `${storm.refused} were refused; /ready says ${JSON.stringify(await readyPage(node))}; ${await tailOf(node.logFile)}`,
+    });
   const working = Promise.all(sandboxes.map(work));
   try {
     for (let kill = 0; kill < kills; kill += 1) {
       // Random moments: every other kill meets the start and the recovery, the rest a daemon that is at work.
-      const answered = storm.adds;
-      if (kill % 2 === 1)
-        await waitUntil(async () => storm.adds > answered, {
-          what: "an ADD is answered",
-          timeoutMs: 60_000,
-          explain: async () =>
-            `${storm.refused} were refused; /ready says ${JSON.stringify(await readyPage(node))}; ${await tailOf(node.logFile)}`,
-        });
+      if (kill % 2 === 1) await untilAnswered(storm.adds + 1);
       await delay(Math.random() * 500);
+      const outage = awayEvery === undefined ? undefined : kill % awayEvery;
+      if (outage === 0) await killService(lab, { name: "kube-apiserver" });
       await killService(lab, daemon);
       await startService(lab, daemon);
-      killed(kill + 1);
+      if (outage === 2) await startService(lab, { name: "kube-apiserver" });
+      told?.(kill + 1, storm.adds);
+    }
+    if (awayEvery !== undefined) await startService(lab, { name: "kube-apiserver" });
+    while (storm.adds < lives) {
+      await untilAnswered(Math.min(lives, storm.adds + 100));
+      told?.(kills, storm.adds);
     }
   } finally {
     // Workers that went on would spoil the next test, and the end of the lab.
     storm.over = true;
     await working;
+    await pods?.leave();
   }
   await waitForDaemon(lab, node);
   await Promise.all(sandboxes.map(removeNetns));
