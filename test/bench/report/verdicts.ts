@@ -1,4 +1,5 @@
 import type { StormReport } from "../../e2e/support/kill-storm.ts";
+import type { PolicyFindings } from "../../e2e/support/policy-storm.ts";
 import type { InspectorFindings } from "../observing/inspector-bench.ts";
 import type { AwayKill, LongOutage } from "../outages/outages.ts";
 import type { NodesCost } from "../scale/nodes-bench.ts";
@@ -28,6 +29,17 @@ export function missedByKills(storm: StormReport, leaked: readonly string[]): Mi
     ...dead.map((address) => `a success without a network: ${address}`),
     ...undeleted.map((answer) => `a DEL that failed: ${answer}`),
     ...leaked.map((line) => `leaked: ${line}`),
+  ];
+}
+
+/** Pods under policies in a storm: whatever passed, and whether it would have been seen. */
+export function missedByPolicyStorm(found: PolicyFindings): Missed {
+  const { gaps, sent, openAnswers, unprobed, closedLives, openLives } = found;
+  const heard = sent > 0 && openAnswers > 0 && closedLives > 0 && openLives > 0;
+  return [
+    ...(heard ? [] : ["nothing measured: the prober heard of no pod that no policy isolates"]),
+    ...unprobed.map((address) => `not probed: ${address}`),
+    ...gaps.map((line) => `passed the policy: ${line}`),
   ];
 }
 

@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { formatAddress, parseAddress } from "../../../src/domain/addresses/prefix.ts";
 import type { ApiConnection } from "../../lab/kubernetes/control-plane/api-connection.ts";
 import {
@@ -17,7 +19,6 @@ import { type EchoProber, type HeardEcho, startEchoProber } from "../../lab/traf
 import { waitUntil } from "../../lab/wait-until.ts";
 import type { StormPods } from "./kill-storm.ts";
 import { addressIn, callPlugin } from "./plugin-call.ts";
-import { metric } from "./views/daemon-view.ts";
 
 /** What came to light about a storm's pods; `gaps`: packets that passed to or from a pod that is isolated in both directions. */
 export type PolicyFindings = {
@@ -70,10 +71,10 @@ export async function policyStorm(lab: Lab, node: LabNode, api: ApiConnection): 
   await api.call(
     ...makePolicyCall("closed", "none", { podSelector: {}, policyTypes: ["Ingress", "Egress"] }),
   );
-  await waitUntil(async () => (await metric(node, "headcni_network_policies")) === 1, {
-    what: "the daemon knows the policy",
-    timeoutMs: 30_000,
-  });
+  // From then on a start without the API server goes by it.
+  const remembered = async () =>
+    (await readFile(join(node.stateDir, "policies.json"), "utf8").catch(() => "")).includes('"closed/none"');
+  await waitUntil(remembered, { what: "the daemon remembers the policy", timeoutMs: 30_000 });
 
   const outside = `${netnsPrefix(lab.id)}outside`;
   const call = { containerId: randomUUID(), netns: netnsPath(outside) };
