@@ -40,8 +40,8 @@ export interface KernelState {
    * HeadcniError of KernelStateFailure.
    */
   changeElements(table: string, changes: readonly ElementChange[]): Promise<void>;
-  /** Flows that conntrack knows in the node's namespace and that are forwarded there, opened or answered by one of the addresses. */
-  listFlows(addresses: readonly string[]): Promise<readonly KernelFlow[]>;
+  /** Flows that conntrack knows in the node's namespace and that are forwarded there, opened or answered by one of the addresses or by one inside a prefix. */
+  listFlows(addresses: readonly string[], prefixes: readonly string[]): Promise<readonly KernelFlow[]>;
   /** Has conntrack forget flows; those that are gone are fine. Throws a HeadcniError of KernelStateFailure. */
   endFlows(flows: readonly KernelFlow[]): Promise<void>;
   /** Names without `/proc/sys/`, dots or slashes kept as in the file system: "net/ipv4/ip_forward". */

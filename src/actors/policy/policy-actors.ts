@@ -7,8 +7,8 @@ import type { PolicyMemoryStore } from "../../ports/policy-memory.ts";
 import { type PolicyPorts, policyTableKeeper } from "./policy-table.ts";
 
 /** Effects of the policy machine, and under the names of its children those of them. */
-export function policyActors(ports: PolicyPorts, store: PolicyMemoryStore) {
-  const table = policyTableKeeper(ports);
+export function policyActors(ports: PolicyPorts, store: PolicyMemoryStore, nodeName: string) {
+  const table = policyTableKeeper(ports, nodeName);
   return {
     policy: {
       recall: fromPromise<PolicyMemory | null, void>(() => store.read()),

@@ -1,4 +1,5 @@
 import type { Enforced, PolicyNumbers, PolicyOrder } from "../../../machines/policy/policy-events.ts";
+import type { KernelFlow } from "../../domain/kernel/kernel-flow.ts";
 import { loadTable, type NftTable } from "../../domain/nftables/nft-table.ts";
 import { flowJudge } from "../../domain/policy/flow-judge.ts";
 import type { PolicyWorld } from "../../domain/policy/network-policy.ts";
@@ -11,6 +12,7 @@ import { changeDocument, type TableChange } from "../../domain/policy/table-chan
 import type { Firewall } from "../../ports/firewall.ts";
 import type { KernelState } from "../../ports/kernel-state.ts";
 import { visibleLine } from "../../protocol/visible-text.ts";
+import { formerAddresses, vacantIn } from "./former-addresses.ts";
 
 export interface PolicyPorts {
   readonly kernel: Pick<KernelState, "changeElements" | "watch" | "listFlows" | "endFlows">;
@@ -33,16 +35,18 @@ const unknown = "an unknown program";
 export interface PolicyTableKeeper {
   /**
    * Has what follows from the ledger be in force, all at once or not at all: the whole table where that is ordered, the first time and after an error, else what is
-   * different, for elements alone with no program started. One at a time. Throws the ports' errors.
+   * different, for elements alone with no program started. Of an address that another pod had, flows that are forbidden now have ended then, too. One
+   * at a time. Throws the ports' errors.
    */
   enforce(order: PolicyOrder, signal: AbortSignal): Promise<Enforced>;
-  /** Ends flows of before that what is in force forbids; gives how many. Throws the port's errors. */
+  /** Ends flows of before that what is in force forbids, and those of pods that are gone; gives how many. Throws the port's errors. */
   endForbidden(signal: AbortSignal): Promise<number>;
   /** Calls back with the name of each other program that changed the table; gives the way to stop. */
   watch(changed: (process: string) => void): () => void;
 }
 
-export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTableKeeper {
+export function policyTableKeeper({ kernel, firewall }: PolicyPorts, nodeName: string): PolicyTableKeeper {
+  const former = formerAddresses(nodeName);
   let inForce: InForce | undefined;
   /** What was in force for sure, last. */
   let judged: InForce | undefined;
@@ -64,6 +68,7 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
     if (whole) inForce = undefined;
     signal.throwIfAborted();
     const before = inForce;
+    const known = judged;
     const world = worldOf(ledger, before);
     const state = policyState(world, policyLimits, before);
     // Whatever becomes of the change: nobody knows until it is done.
@@ -82,9 +87,33 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
       sizes = sizesAfter(before.sizes, change);
       narrows = mayForbid(change);
     }
-    inForce = { ledger, world, state, sizes };
-    judged = inForce;
-    return { numbers: numbersOf(state, sizes), problems: state.problems, narrows };
+    const next = { ledger, world, state, sizes };
+    judged = next;
+    const left = former.note(known?.world, world);
+    await endOfFormer(former.suspects(isolatedBy(state), new Set(isolatedBy(before?.state))));
+    inForce = next;
+    return { numbers: numbersOf(state, sizes), problems: state.problems, narrows: narrows || left };
+  }
+
+  /** Ends what these addresses' policies forbid: it may be a former pod's, and the pod that has the address now must not inherit it. */
+  async function endOfFormer(addresses: readonly string[]): Promise<void> {
+    if (addresses.length === 0) return;
+    await end(await kernel.listFlows(addresses, []), []);
+    former.settle(addresses);
+  }
+
+  /** Ends those that are forbidden, and those of `gone` addresses that still are nobody's. */
+  async function end(flows: readonly KernelFlow[], gone: readonly string[]): Promise<number> {
+    if (judged === undefined) return 0;
+    const { world, state } = judged;
+    const isForbidden = flowJudge(world, state.owners);
+    const vacant = new Set(vacantIn(gone, world));
+    const ending = flows.filter(
+      (flow) => vacant.has(flow.source) || vacant.has(flow.destination) || isForbidden(flow),
+    );
+    if (ending.length > 0) await kernel.endFlows(ending);
+    former.settle([...vacant]);
+    return ending.length;
   }
 
   return {
@@ -96,14 +125,12 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
     endForbidden: async (signal) => {
       if (judged === undefined) return 0;
       const { world, state } = judged;
-      const isolated = (state.plan.frame.maps ?? []).flatMap(({ elements }) =>
-        elements.map(([address]) => address),
-      );
-      const flows = await kernel.listFlows([...new Set(isolated)]);
+      const gone = vacantIn(former.left(), world);
+      const unknown = former.unknownIn(world);
+      const flows = await kernel.listFlows([...new Set([...isolatedBy(state), ...gone])], unknown);
       signal.throwIfAborted();
-      const forbidden = flows.filter(flowJudge(world, state.owners));
-      if (forbidden.length > 0) await kernel.endFlows(forbidden);
-      return forbidden.length;
+      former.learn(flows, world, unknown);
+      return await end(flows, gone);
     },
     watch: (changed) => {
       // Of loads before nothing may be told any more; one that is told all the same costs a load.
@@ -120,6 +147,14 @@ export function policyTableKeeper({ kernel, firewall }: PolicyPorts): PolicyTabl
       });
     },
   };
+}
+
+/** Addresses of this node's pods that a table isolates. */
+function isolatedBy(state: PolicyState | undefined): readonly string[] {
+  const addresses = (state?.plan.frame.maps ?? []).flatMap(({ elements }) =>
+    elements.map(([address]) => address),
+  );
+  return [...new Set(addresses)];
 }
 
 /** Whether a flow of before may be one that is refused now: not where sets only grew and pods only went. */

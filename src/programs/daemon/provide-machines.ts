@@ -82,7 +82,7 @@ export function provideMachines(config: Config, ports: NodePorts, wiring: Machin
   const routes = routeActors(ports.kernel, ports.tailnet, async () => (await carrier()).tunnel.name);
   const ownNode = ownNodeActors(ports.kubernetes, ports.nodeMemory);
   const podWatch = podWatchActors(ports.kubernetes, ports.sandboxUsers, now);
-  const policy = policyActors(ports, ports.policyMemory);
+  const policy = policyActors(ports, ports.policyMemory, config.nodeName);
   const watch = watchMachine.provide({ actors: watchActors(ports.kubernetes) });
   return headcniMachine.provide({
     actors: {

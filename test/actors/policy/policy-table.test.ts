@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { policyTableKeeper } from "../../../src/actors/policy/policy-table.ts";
+import { type PolicyPorts, policyTableKeeper } from "../../../src/actors/policy/policy-table.ts";
 import type { KernelFlow } from "../../../src/domain/kernel/kernel-flow.ts";
 import type { KernelChange } from "../../../src/domain/kernel/kernel-state.ts";
 import { loadTable } from "../../../src/domain/nftables/nft-table.ts";
@@ -44,13 +44,15 @@ function keeper() {
     readonly ended?: readonly string[];
   }[] = [];
   const answers: Error[] = [];
+  const refusals: Error[] = [];
   const flows: KernelFlow[] = [];
+  const listed: (readonly string[])[] = [];
   let tell: (change: KernelChange) => void = () => undefined;
   const answer = async () => {
     const error = answers.shift();
     if (error !== undefined) throw error;
   };
-  const table = policyTableKeeper({
+  const ports: PolicyPorts = {
     firewall: {
       apply: async (namespace, changes) => {
         expect(namespace).toBe("node");
@@ -64,11 +66,13 @@ function keeper() {
         done.push({ elements });
         await answer();
       },
-      listFlows: async (addresses) => {
-        expect(addresses).toEqual(["10.244.1.7"]);
+      listFlows: async (addresses, prefixes) => {
+        listed.push([...addresses, ...prefixes]);
         return flows.splice(0);
       },
       endFlows: async (ended) => {
+        const refusal = refusals.shift();
+        if (refusal !== undefined) throw refusal;
         done.push({
           ended: ended.map(({ source, destination, port }) => `${source} ${destination} ${port}`),
         });
@@ -78,7 +82,8 @@ function keeper() {
         return () => undefined;
       },
     },
-  });
+  };
+  const table = policyTableKeeper(ports, "n1");
   const changed: string[] = [];
   table.watch((process) => changed.push(process));
   return {
@@ -88,11 +93,18 @@ function keeper() {
       tell({ namespace: "node", what: "nftables", removed: false, subject, ...more }),
     changed: () => changed.splice(0),
     flows,
+    /** Of which addresses and prefixes flows were listed. */
+    listed: () => listed.splice(0),
     endForbidden: () => table.endForbidden(signal),
-    failNext: () => answers.push(new Error("refused")),
+    failNext: (what: "change" | "flows" = "change") =>
+      (what === "change" ? answers : refusals).push(new Error("refused")),
     done: () => done.splice(0),
   };
 }
+const flow = (source: string, destination: string, port: number): KernelFlow => ({
+  ...{ family: 2, source, destination, protocol: "TCP", port },
+  ...{ original: new Uint8Array(), id: new Uint8Array() },
+});
 const whole = (of: PolicyLedger) => ({ document: loadTable(policyTable(policyState(worldOf(of)))) });
 
 test("the first table is loaded as a whole, and what changes elsewhere is elements alone", async () => {
@@ -173,10 +185,6 @@ test("who else changes the table is told, and own loads are not", async () => {
 
 test("flows that what is in force forbids end, and no other", async () => {
   const { enforce, flows, endForbidden, done } = keeper();
-  const flow = (source: string, destination: string, port: number): KernelFlow => ({
-    ...{ family: 2, source, destination, protocol: "TCP", port },
-    ...{ original: new Uint8Array(), id: new Uint8Array() },
-  });
   expect(await endForbidden()).toBe(0);
   await enforce(withWeb);
   done();
@@ -201,4 +209,74 @@ test("flows are looked through where a policy or a peer went, or a pod came, and
   expect(await narrows(ledger)).toBe(true);
   expect(await narrows({ ...ledger, attached: {} })).toBe(true);
   expect(await narrows(ledger)).toBe(true);
+});
+
+/** A pod that nobody isolates, and the one of policies, on the same address in turn. */
+const other: PolicyLedger["attached"] = {
+  "c0/eth0": { podUid: "shop-open", namespace: "open", addresses: ["10.244.1.7"] },
+};
+
+test("flows that an address has of a pod before end before the pod's policies are in force for it", async () => {
+  const { enforce, flows, listed, done } = keeper();
+  await enforce({ ...ledger, attached: other });
+  flows.push(flow("10.244.2.9", "10.244.1.7", 80), flow("10.244.2.8", "10.244.1.7", 80));
+  done();
+  listed();
+  await enforce(withWeb);
+  expect(listed()).toEqual([["10.244.1.7"]]);
+  expect(done().at(-1)).toEqual({ ended: ["10.244.2.9 10.244.1.7 80"] });
+  // Once they have ended nobody looks again.
+  await enforce(ledger);
+  expect(listed()).toEqual([]);
+});
+
+test("flows that cannot be ended leave the pod waiting, and the next try begins anew", async () => {
+  const { enforce, flows, failNext, done } = keeper();
+  await enforce({ ...ledger, attached: other });
+  flows.push(flow("10.244.2.9", "10.244.1.7", 80));
+  failNext("flows");
+  await expect(enforce(withWeb)).rejects.toThrow("refused");
+  done();
+  flows.push(flow("10.244.2.9", "10.244.1.7", 80));
+  await enforce(withWeb);
+  expect(done()).toEqual([whole(withWeb), { ended: ["10.244.2.9 10.244.1.7 80"] }]);
+});
+
+test("flows of an address that a pod left end beside other work, and whoever gets it next does not wait for that", async () => {
+  const { enforce, flows, listed, endForbidden, done } = keeper();
+  await enforce({ ...ledger, attached: other });
+  await endForbidden();
+  expect((await enforce({ ...ledger, attached: {} })).narrows).toBe(true);
+  listed();
+  done();
+  flows.push(flow("10.244.2.9", "10.244.1.7", 80), flow("10.244.2.9", "10.244.1.8", 80));
+  expect(await endForbidden()).toBe(1);
+  expect(listed()).toEqual([["10.244.1.7"]]);
+  expect(done()).toEqual([{ ended: ["10.244.2.9 10.244.1.7 80"] }]);
+  await enforce(ledger);
+  expect(listed()).toEqual([]);
+});
+
+test("what stood before this daemon is looked through once, and flows that are nobody's end for who is isolated alone", async () => {
+  const { enforce, flows, listed, endForbidden, done } = keeper();
+  await enforce({ ...ledger, attached: {} });
+  done();
+  flows.push(
+    flow("10.244.2.9", "10.244.1.7", 80),
+    flow("10.244.1.9", "10.244.2.9", 80),
+    flow("10.244.2.9", "10.244.2.8", 80),
+  );
+  expect(await endForbidden()).toBe(0);
+  expect(await endForbidden()).toBe(0);
+  expect(listed()).toEqual([["10.244.1.0/24"], []]);
+  flows.push(flow("10.244.2.9", "10.244.1.7", 80));
+  await enforce(ledger);
+  expect(listed()).toEqual([["10.244.1.7"]]);
+  expect(done().at(-1)).toEqual({ ended: ["10.244.2.9 10.244.1.7 80"] });
+});
+
+test("a pod that comes before that was looked through is waited for", async () => {
+  const { enforce, listed } = keeper();
+  await enforce(ledger);
+  expect(listed()).toEqual([["10.244.1.7"]]);
 });

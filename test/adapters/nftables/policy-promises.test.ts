@@ -184,7 +184,7 @@ test("a flow that a policy forbids ends with its entry of conntrack, though both
       const before = got;
       await until(() => got > before + 20, "an established flow goes on while its entry stands");
       const kernel = await startRemoteKernel(rig.netns);
-      const flows = await kernel.state.listFlows([server[0]]);
+      const flows = await kernel.state.listFlows([server[0]], []);
       const own = flows.filter(({ port: of }) => of === 7000);
       expect(own).toMatchObject([{ source: remote[0], destination: server[0], protocol: "TCP" }]);
       await kernel.state.endFlows(own);

@@ -9,7 +9,7 @@ import { tailOf } from "../../lab/processes/log-tail.ts";
 import { runResult } from "../../lab/run-command.ts";
 import { killService, startService } from "../../lab/services.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
-import { addressIn, callPlugin } from "./plugin-call.ts";
+import { addressIn, callPlugin, type PluginCall } from "./plugin-call.ts";
 import { podKernelState } from "./views/kernel-view.ts";
 
 /** What a storm came to; each list names what must never happen. */
@@ -80,11 +80,7 @@ export async function killStorm(
     while (!storm.over) {
       const containerId = randomUUID();
       const args = await pods?.begin(worker);
-      const call = {
-        containerId,
-        netns: netnsPath(sandbox),
-        ...(args === undefined ? {} : { args }),
-      };
+      const call: Omit<PluginCall, "command"> = { containerId, netns: netnsPath(sandbox), args };
       const address = addressIn(await callPlugin(node, { command: "ADD", ...call }));
       if (address === undefined) storm.refused += 1;
       else {

@@ -9,7 +9,7 @@ export type PluginCall = {
   readonly containerId?: string;
   readonly netns?: string;
   readonly ifName?: string;
-  readonly args?: string;
+  readonly args?: string | undefined;
   /** Added to the network config on stdin, for example `prevResult`. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Replaces stdin as a whole. */

@@ -72,8 +72,7 @@ async function startApi(lab: Lab, progress: Progress): Promise<void> {
   if (cluster.options.apiOnly === true) await startApiServer(lab);
   else await startControlPlane(lab);
   progress(`The API server is ready at ${cluster.apiUrl}`);
-  const dns =
-    cluster.options.apiOnly === true ? [] : corednsObjects(cluster, Math.min(2, lab.nodes.length));
+  const dns = cluster.options.apiOnly === true ? [] : corednsObjects(cluster, Math.min(2, lab.nodes.length));
   const nodes = lab.nodes.map((node) => nodeObject(node, cluster.options, modeLabels(lab, node)));
   await applyObjects(lab, [...nodes, ...daemonRoleObjects(), ...dns]);
 }

@@ -1,3 +1,4 @@
+import { containsAddress, parsePrefix } from "../../../domain/addresses/prefix.ts";
 import type { KernelFlow } from "../../../domain/kernel/kernel-flow.ts";
 import { kernelRefused } from "../kernel-errors.ts";
 import type { NetlinkSocket } from "../netlink-socket.ts";
@@ -28,13 +29,17 @@ const protocols: Readonly<Record<number, KernelFlow["protocol"]>> = {
 };
 const flowsPerBatch = 256;
 
-/** Forwarded flows of the sockets' namespace, of both families, that one of the addresses opened or answers. */
+/** Forwarded flows of the sockets' namespace, of both families, that one of the addresses, or one inside a prefix, opened or answers. */
 export function listFlows(
   { requests, nftables }: { readonly [Socket in "requests" | "nftables"]: Pick<NetlinkSocket, "query"> },
   addresses: readonly string[],
+  prefixes: readonly string[] = [],
 ): readonly KernelFlow[] {
-  const wanted = new Set(addresses);
-  if (wanted.size === 0) return [];
+  if (addresses.length + prefixes.length === 0) return [];
+  const named = new Set(addresses);
+  const ranges = prefixes.map(parsePrefix);
+  const wanted = (address: string) =>
+    named.has(address) || ranges.some((range) => containsAddress(range, address));
   const known = requests.query(dumpAddresses()).flatMap((payload) => decodeAddress(payload) ?? []);
   const own = new Set(known.map(({ address }) => address));
   return nftables
@@ -68,8 +73,8 @@ function deleteFlow({ family, original, id }: KernelFlow): NetlinkMessage {
   };
 }
 
-/** Undefined for what is none of the addresses'. Throws NetlinkDecodeError. */
-function readFlow(payload: Buffer, wanted: ReadonlySet<string>): KernelFlow | undefined {
+/** Undefined for what is between others. Throws NetlinkDecodeError. */
+function readFlow(payload: Buffer, wanted: (address: string) => boolean): KernelFlow | undefined {
   const family = decodeStruct(nfgenmsg, payload).nfgen_family;
   const attributes = decodeAttributes(payload, nfgenmsg.size);
   const [original, reply, id] = [CTA.TUPLE_ORIG, CTA.TUPLE_REPLY, CTA.ID].map((type) => attributes.get(type));
@@ -78,7 +83,7 @@ function readFlow(payload: Buffer, wanted: ReadonlySet<string>): KernelFlow | un
   // Who answers is the destination behind every translation, and how policies see the flow: they judge between the two.
   const [source, destination] = [decodeAttributes(original), answering].map(sourceOf);
   if (source === undefined || destination === undefined) return undefined;
-  if (!wanted.has(source) && !wanted.has(destination)) return undefined;
+  if (!wanted(source) && !wanted(destination)) return undefined;
   const transport = decodeAttributes(answering.get(CTA_TUPLE.PROTO) ?? Buffer.alloc(0));
   return {
     family,

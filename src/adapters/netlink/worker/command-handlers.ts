@@ -41,7 +41,8 @@ export function commandHandlers(kernel: WorkerKernel) {
       applyOperations(kept, kept.get(namespace), operations),
     changeElements: (table: string, changes: readonly ElementChange[]) =>
       changeElements(kernel.node.nftables, table, changes),
-    listFlows: (addresses: readonly string[]) => listFlows(kernel.node, addresses),
+    listFlows: (addresses: readonly string[], prefixes: readonly string[]) =>
+      listFlows(kernel.node, addresses, prefixes),
     endFlows: (flows: readonly KernelFlow[]) => endFlows(kernel.node.nftables, flows),
     readSysctls: (namespace: NamespaceName, names: readonly string[]): Readonly<Record<string, string>> =>
       inside(namespace, () => Object.fromEntries(names.map((name) => [name, sysctls.read(name)]))),
