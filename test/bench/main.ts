@@ -21,6 +21,7 @@ import {
   type PartFindings,
   profileAddAndDel,
 } from "./parts.ts";
+import { benchPolicy } from "./policy/policy-part.ts";
 import { missedBars } from "./report/bars.ts";
 import { asJson, asText, exitCodeOf, type Findings } from "./report/report.ts";
 import { nodesCommand } from "./scale/nodes-command.ts";
@@ -78,9 +79,11 @@ async function runParts(options: Options, progress: Progress): Promise<Findings>
   if (options.only.includes("stub")) {
     findings = merged(findings, await attempt("stub", () => benchStubAlone(progress)));
   }
-  if (wanted.length === 0) return findings;
-  const inLab = await attempt("lab", () => runInLab(wanted, options, progress));
-  return merged(findings, inLab);
+  if (wanted.length > 0)
+    findings = merged(findings, await attempt("lab", () => runInLab(wanted, options, progress)));
+  if (options.only.includes("policy") && options.daemon !== "none")
+    findings = merged(findings, await attempt("policy", () => benchPolicy(options, progress)));
+  return findings;
 }
 
 async function runInLab(wanted: readonly PartRun[], options: Options, progress: Progress): Promise<Findings> {

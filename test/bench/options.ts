@@ -4,7 +4,7 @@ import { BenchError } from "./bench-error.ts";
 import { modeOf, modeOption } from "./mode-option.ts";
 
 /** The parts of the benchmark, in the order they run. */
-export const parts = ["recorder", "add", "del", "stub", "datapath", "restore", "rss", "start"] as const;
+export const parts = ["recorder", "add", "del", "stub", "datapath", "restore", "rss", "start", "policy"] as const;
 export type Part = (typeof parts)[number];
 
 /** What `npm run bench` takes. */
@@ -28,7 +28,7 @@ export type Options = {
 };
 
 export const usage = `Measures HeadCNI beside the CNI project's bridge and ptp plugins, on real nodes of a lab.
-Usage: npm run bench -- [OPTION...]     (as root; takes about ten minutes)
+Usage: npm run bench -- [OPTION...]     (as root; takes about twenty minutes)
        npm run bench -- storm [--lives N]     (what 100,000 pod lives leave behind)
        npm run bench -- kills [--kills N]     (the daemon killed under a storm of ADD and DEL)
        npm run bench -- outages [--kills N] [--away-kills N] [--minutes N]     (silences when things die)
@@ -38,7 +38,7 @@ Usage: npm run bench -- [OPTION...]     (as root; takes about ten minutes)
 Each ends with code 1 when a bar is missed, which it names in a line of its own (MISSED), or when nothing was measured.
   --json             one JSON object on stdout (with \`npm run -s\`, nothing else) instead of the table
   --only PARTS       some of: ${parts.join(",")}
-  --rounds N         interleaved rounds (9), three times as many of the datapath
+  --rounds N         interleaved rounds (9), three times as many of the datapath; policy has a lab of its own
   --pods N           pods per batch of ADDs and DELs, at most 110 (100)
   --seconds N        length of one throughput run (2)
   --idle-seconds N   how long the daemon idles for its CPU time (60)

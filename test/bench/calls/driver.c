@@ -1,7 +1,7 @@
 /*
  * Runs a CNI plugin as a container runtime does, many times, and measures each run with the monotonic clock:
  *   driver PLUGIN COMMAND IFNAME CNI_PATH AT_ONCE <JOBS
- * JOBS has one line per run: CONTAINERID TAB NETNS TAB FILE; FILE is the network configuration for stdin.
+ * JOBS has one line per run: CONTAINERID TAB NETNS TAB FILE [TAB CNI_ARGS]; FILE is the network configuration for stdin.
  * A run is posix_spawn, stdout read to its end, wait4. Everything else (reading FILE, filling the pipe that is
  * stdin) happens before its clock starts. AT_ONCE threads take jobs from one queue.
  * Prints one JSON line per run, in the order of JOBS, then one for the whole:
@@ -26,7 +26,7 @@
 enum { max_jobs = 4096, max_at_once = 64, max_bytes = 65536 };
 
 struct job {
-  char *container_id, *netns, *config;
+  char *container_id, *netns, *config, *cni_args;
   size_t config_length;
   long long elapsed_ns, cpu_us;
   long max_rss_kb;
@@ -80,6 +80,7 @@ static void read_jobs(void) {
     job->container_id = strdup(strsep(&rest, "\t"));
     if (rest == NULL || (job->netns = strdup(strsep(&rest, "\t")), rest == NULL)) die("a job of too few fields");
     config = strsep(&rest, "\t");
+    job->cni_args = rest == NULL ? NULL : strdup(rest);
     job->config = read_file(config, &job->config_length);
   }
 }
@@ -94,7 +95,8 @@ static void run(struct job *job) {
       text("CNI_COMMAND=%s", command), text("CNI_CONTAINERID=%s", job->container_id),
       text("CNI_NETNS=%s", job->netns), text("CNI_IFNAME=%s", ifname),
       text("CNI_PATH=%s", cni_path),
-      text("CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=bench;K8S_POD_NAME=%.63s", job->container_id),
+      job->cni_args == NULL ? text("CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=bench;K8S_POD_NAME=%.63s", job->container_id)
+                            : text("CNI_ARGS=%s", job->cni_args),
       strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), NULL};
   char *arguments[] = {plugin, NULL};
   posix_spawn_file_actions_t actions;

@@ -10,7 +10,13 @@ import type { Candidate } from "./candidate.ts";
 import type { Sandbox } from "./sandboxes.ts";
 
 /** One attachment to make or to undo. `prevResult` is what ADD answered; runtimes hand it to DEL (CNI 1.1.0, section 4). */
-export type Job = { readonly containerId: string; readonly sandbox: Sandbox; readonly prevResult?: unknown };
+export type Job = {
+  readonly containerId: string;
+  readonly sandbox: Sandbox;
+  /** CNI_ARGS; without them those of a pod that nobody knows. */
+  readonly args?: string;
+  readonly prevResult?: unknown;
+};
 
 const runSchema = z.object({
   containerId: z.string(),
@@ -46,7 +52,8 @@ export async function drive(
           file,
           JSON.stringify(job.prevResult === undefined ? config : { ...config, prevResult: job.prevResult }),
         );
-        return `${job.containerId}\t${job.sandbox.path}\t${file}\n`;
+        const args = job.args === undefined ? "" : `\t${job.args}`;
+        return `${job.containerId}\t${job.sandbox.path}\t${file}${args}\n`;
       }),
     );
     const arguments_ = [candidate.plugin, command, "eth0", candidate.cniPath, String(atOnce)];

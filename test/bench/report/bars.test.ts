@@ -18,6 +18,15 @@ const edges: readonly (readonly [MetricKey, number, number])[] = [
   ["idleCpuPercent", 0.5, 0.51],
   ["recorderNs", 2000, 2001],
   ["recorderMb", 3, 3.01],
+  ["policyThroughputRatio", 0.95, 0.949],
+  ["policyLocalThroughputRatio", 0.95, 0.949],
+  ["policyConnectionsRatio", 0.9, 0.899],
+  ["policyLocalConnectionsRatio", 0.9, 0.899],
+  ["policyAddP50Ratio", 1.1, 1.101],
+  ["policyLabelP99Ms", 250, 251],
+  ["policyStormCpuPercent", 40, 40.1],
+  ["policyRssMb", 200, 200.1],
+  ["policyMbPer1000Pods", 3, 3.01],
 ];
 
 test.each(edges)("%s reaches its bar at %d and misses it at %d", (key, reached, missed) => {

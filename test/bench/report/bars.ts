@@ -25,7 +25,16 @@ export type MetricKey =
   | "rssMb"
   | "idleCpuPercent"
   | "recorderNs"
-  | "recorderMb";
+  | "recorderMb"
+  | "policyThroughputRatio"
+  | "policyLocalThroughputRatio"
+  | "policyConnectionsRatio"
+  | "policyLocalConnectionsRatio"
+  | "policyAddP50Ratio"
+  | "policyLabelP99Ms"
+  | "policyStormCpuPercent"
+  | "policyRssMb"
+  | "policyMbPer1000Pods";
 
 /** The measurements there are; a key is missing when its benchmark did not run. */
 export type Metrics = { readonly [Key in MetricKey]?: Measurement };
@@ -46,6 +55,15 @@ export const bars: readonly Bar[] = [
   bar("idleCpuPercent", "idle CPU with 110 pods, % of a core", { atMost: 0.5 }, 2),
   bar("recorderNs", "flight recorder: CPU per event, ns", { atMost: 2000 }, 0),
   bar("recorderMb", "flight recorder once it is full, MB", { atMost: 3 }, 2),
+  bar("policyThroughputRatio", "throughput, 1,000 policies / none, two nodes", { atLeast: 0.95 }, 3),
+  bar("policyLocalThroughputRatio", "throughput, 1,000 policies / none, one node", { atLeast: 0.95 }, 3),
+  bar("policyConnectionsRatio", "connections/s, 1,000 policies / none, two nodes", { atLeast: 0.9 }, 3),
+  bar("policyLocalConnectionsRatio", "connections/s, 1,000 policies / none, one node", { atLeast: 0.9 }, 3),
+  bar("policyAddP50Ratio", "ADD p50, 1,000 policies / none", { atMost: 1.1 }, 3),
+  bar("policyLabelP99Ms", "label change in force on three nodes, p99, ms", { atMost: 250 }, 0),
+  bar("policyStormCpuPercent", "100 relabels/s, 5,000 pods: CPU, % of a core", { atMost: 40 }, 1),
+  bar("policyRssMb", "RSS after that, 1,000 policies, MB", { atMost: 200 }, 1),
+  bar("policyMbPer1000Pods", "heap per 1,000 pods elsewhere, MB", { atMost: 3 }, 2),
 ];
 
 /** Whether a measurement keeps to a bar; one that is not a number does not. */
