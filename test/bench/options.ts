@@ -4,7 +4,17 @@ import { BenchError } from "./bench-error.ts";
 import { modeOf, modeOption } from "./mode-option.ts";
 
 /** The parts of the benchmark, in the order they run. */
-export const parts = ["recorder", "add", "del", "stub", "datapath", "restore", "rss", "start", "policy"] as const;
+export const parts = [
+  "recorder",
+  "add",
+  "del",
+  "stub",
+  "datapath",
+  "restore",
+  "rss",
+  "start",
+  "policy",
+] as const;
 export type Part = (typeof parts)[number];
 
 /** What `npm run bench` takes. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { callPlugin, addressIn } from "../../e2e/support/plugin-call.ts";
+import { addressIn, callPlugin } from "../../e2e/support/plugin-call.ts";
 import { metric } from "../../e2e/support/views/daemon-view.ts";
 import type { ApiConnection } from "../../lab/kubernetes/control-plane/api-connection.ts";
 import { makeBarePod, tellAddressesCall } from "../../lab/kubernetes/workload/bare-pods.ts";

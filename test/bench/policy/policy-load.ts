@@ -62,7 +62,10 @@ export async function makePolicies(api: ApiConnection): Promise<void> {
     Array.from({ length: policies }, (_, index) => {
       const ports = [{ protocol: "TCP", port: 10_000 + index }];
       const peers = index < groups ? [groupPeer(index)] : blockPeers(index);
-      const friends = [{ podSelector: { matchLabels: measuredLabels } }, { podSelector: { matchLabels: friend } }];
+      const friends = [
+        { podSelector: { matchLabels: measuredLabels } },
+        { podSelector: { matchLabels: friend } },
+      ];
       const more = index === 0 ? { from: [{ from: friends }], to: [{ to: friends }] } : { from: [], to: [] };
       return makePolicyCall(measuredNamespace, `policy-${index}`, {
         podSelector: { matchLabels: measuredLabels },
