@@ -9,6 +9,7 @@ import { stderrProgress } from "../lab/progress.ts";
 import { startLab } from "../lab/start-lab.ts";
 import { stopLab } from "../lab/stop-lab.ts";
 import { stopLabOnInterrupt } from "../lab/stop-on-interrupt.ts";
+import { denyByDefault } from "./default-deny.ts";
 import { ensureE2eTools } from "./e2e-tools.ts";
 import { runTests } from "./run-tests.ts";
 import type { Tally } from "./tally.ts";
@@ -22,6 +23,7 @@ Runs Kubernetes' own network conformance tests against a fresh lab with a cluste
   --behind-nat       every node behind a router of its own, by the relay alone; with --mode host, as the API server is on the first
   --dual-stack       with IPv4 and IPv6
   --network-policy   the tests of NetworkPolicy, all but those of SCTP
+  --default-deny     a NetworkPolicy denies all to the pods of all namespaces but those of the tests; the cluster's DNS has what it needs
   --focus REGEXP     other tests than [sig-network] ... [Conformance]
   --keep             leave the lab up`;
 
@@ -39,6 +41,7 @@ async function main(): Promise<number> {
       mode: { type: "string", default: "daemon" },
       "behind-nat": { type: "boolean", default: false },
       "network-policy": { type: "boolean", default: false },
+      "default-deny": { type: "boolean", default: false },
       focus: { type: "string" },
       keep: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -55,6 +58,8 @@ async function main(): Promise<number> {
   const hidden = values["behind-nat"] ? names : [];
   if (hidden.length > 0 && mode !== "host")
     throw new LabError("BAD_OPTION", "--behind-nat goes with --mode host");
+  if (values["default-deny"] && values.reference)
+    throw new LabError("BAD_OPTION", "--default-deny goes without --reference, which has no NetworkPolicy");
   const progress = stderrProgress();
   const tools = await ensureE2eTools(progress);
   const interrupt = stopLabOnInterrupt(progress);
@@ -72,6 +77,7 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "headcni-conformance-"));
   const start = performance.now();
   try {
+    if (values["default-deny"]) progress(`Denied by default: ${(await denyByDefault(lab)).join(", ")}`);
     const chosen = values["network-policy"] ? policyTests : conformanceTests;
     const focus = values.focus ?? chosen.focus;
     const tally = await runTests(lab, tools, { ...chosen, focus, processes: 4, folder }, progress);
@@ -79,7 +85,8 @@ async function main(): Promise<number> {
     const network = values.reference ? "the reference plugins" : `HeadCNI in mode ${mode}${places}`;
     if (tally.failed.length > 0) console.log(`log: ${join(folder, "ginkgo.log")}`);
     else await rm(folder, { recursive: true, force: true });
-    print(tally, `${network}, kube-proxy with ${proxyMode}`, (performance.now() - start) / 1000);
+    const denied = values["default-deny"] ? ", default-deny" : "";
+    print(tally, `${network}${denied}, kube-proxy with ${proxyMode}`, (performance.now() - start) / 1000);
     return tally.failed.length === 0 ? 0 : 1;
   } finally {
     if (values.keep) console.log(`lab ${lab.id} stays up: npm run lab -- down --id ${lab.id}`);

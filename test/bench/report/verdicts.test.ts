@@ -9,6 +9,7 @@ import {
   missedByNodes,
   missedByOutages,
   missedByPods,
+  missedByPolicyStorm,
   verdictInWords,
 } from "./verdicts.ts";
 
@@ -36,6 +37,27 @@ describe("kills", () => {
 
   test("a leak is missed", () => {
     expect(missedByKills(storm, ["veth1"])).toEqual(["leaked: veth1"]);
+  });
+});
+
+describe("kills under policies", () => {
+  const found = {
+    ...{ gaps: [], sent: 9_000, openAnswers: 800, unprobed: [], closedLives: 50, openLives: 50 },
+  };
+
+  test("a prober that heard all but the isolated pods is reached", () => {
+    expect(missedByPolicyStorm(found)).toEqual([]);
+  });
+
+  test.each([
+    ["passed the policy: a packet", { ...found, gaps: ["a packet"] }],
+    ["not probed: 10.0.0.99", { ...found, unprobed: ["10.0.0.99"] }],
+    ["nothing measured", { ...found, openAnswers: 0 }],
+    ["nothing measured", { ...found, sent: 0 }],
+    ["nothing measured", { ...found, closedLives: 0 }],
+    ["nothing measured", { ...found, openLives: 0 }],
+  ])("%s is missed", (what, storm) => {
+    expect(missedByPolicyStorm(storm)).toEqual([expect.stringContaining(what)]);
   });
 });
 
