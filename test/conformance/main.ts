@@ -56,10 +56,11 @@ async function main(): Promise<number> {
   const nodes = Number(values.nodes);
   const names = Array.from({ length: nodes }, (_, index) => `n${index + 1}`);
   const hidden = values["behind-nat"] ? names : [];
-  if (hidden.length > 0 && mode !== "host")
-    throw new LabError("BAD_OPTION", "--behind-nat goes with --mode host");
-  if (values["default-deny"] && values.reference)
-    throw new LabError("BAD_OPTION", "--default-deny goes without --reference, which has no NetworkPolicy");
+  refuseTogether({
+    "--behind-nat goes with --mode host": hidden.length > 0 && mode !== "host",
+    "--default-deny goes without --reference, which has no NetworkPolicy":
+      values["default-deny"] && values.reference,
+  });
   const progress = stderrProgress();
   const tools = await ensureE2eTools(progress);
   const interrupt = stopLabOnInterrupt(progress);
@@ -81,18 +82,26 @@ async function main(): Promise<number> {
     const chosen = values["network-policy"] ? policyTests : conformanceTests;
     const focus = values.focus ?? chosen.focus;
     const tally = await runTests(lab, tools, { ...chosen, focus, processes: 4, folder }, progress);
-    const places = hidden.length > 0 ? ", all behind NAT, by the relay" : "";
+    const places = [
+      ...(hidden.length > 0 ? [", all behind NAT, by the relay"] : []),
+      ...(values["default-deny"] ? [", default-deny"] : []),
+    ].join("");
     const network = values.reference ? "the reference plugins" : `HeadCNI in mode ${mode}${places}`;
     if (tally.failed.length > 0) console.log(`log: ${join(folder, "ginkgo.log")}`);
     else await rm(folder, { recursive: true, force: true });
-    const denied = values["default-deny"] ? ", default-deny" : "";
-    print(tally, `${network}${denied}, kube-proxy with ${proxyMode}`, (performance.now() - start) / 1000);
+    print(tally, `${network}, kube-proxy with ${proxyMode}`, (performance.now() - start) / 1000);
     return tally.failed.length === 0 ? 0 : 1;
   } finally {
     if (values.keep) console.log(`lab ${lab.id} stays up: npm run lab -- down --id ${lab.id}`);
     else await stopLab(lab.id, progress);
     interrupt.release();
   }
+}
+
+/** Throws LabError BAD_OPTION with the first that is so. */
+function refuseTogether(wrong: Readonly<Record<string, boolean>>): void {
+  const [found] = Object.entries(wrong).filter(([, isSo]) => isSo);
+  if (found !== undefined) throw new LabError("BAD_OPTION", found[0]);
 }
 
 function proxyModeOf(word: string): ClusterOptions["proxyMode"] {

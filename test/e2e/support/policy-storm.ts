@@ -50,13 +50,13 @@ export const policyStormLab = {
 const hops = { closed: 77, open: 99 } as const;
 /** Routers on the way take one each. */
 const mostRouters = 3;
-const intervalUs = 2_000;
+const intervalUs = 4_000;
 /** Workers, the prober and links that are leaving have the lowest addresses. */
 const probedAddresses = 24;
 
 /**
  * Makes namespaces `open` and `closed`, whose pods one policy isolates in both directions, and a pod in `open` that sends to all
- * addresses of the storm's pods every 2 ms. Workers of even number have pods in `closed`, which send to it as often; the others' are in `open`.
+ * addresses of the storm's pods every 4 ms. Workers of even number have pods in `closed`, which send to it as often; the others' are in `open`.
  * Each life has a Pod of its own, made just before its ADD; while the API server is away it is the one of before.
  */
 export async function policyStorm(lab: Lab, node: LabNode, api: ApiConnection): Promise<PolicyStorm> {
