@@ -82,11 +82,9 @@ async function main(): Promise<number> {
     const chosen = values["network-policy"] ? policyTests : conformanceTests;
     const focus = values.focus ?? chosen.focus;
     const tally = await runTests(lab, tools, { ...chosen, focus, processes: 4, folder }, progress);
-    const places = [
-      ...(hidden.length > 0 ? [", all behind NAT, by the relay"] : []),
-      ...(values["default-deny"] ? [", default-deny"] : []),
-    ].join("");
-    const network = values.reference ? "the reference plugins" : `HeadCNI in mode ${mode}${places}`;
+    const network = values.reference
+      ? "the reference plugins"
+      : `HeadCNI in mode ${mode}${placesInWords(hidden.length > 0, values["default-deny"])}`;
     if (tally.failed.length > 0) console.log(`log: ${join(folder, "ginkgo.log")}`);
     else await rm(folder, { recursive: true, force: true });
     print(tally, `${network}, kube-proxy with ${proxyMode}`, (performance.now() - start) / 1000);
@@ -96,6 +94,10 @@ async function main(): Promise<number> {
     else await stopLab(lab.id, progress);
     interrupt.release();
   }
+}
+
+function placesInWords(behindNat: boolean, defaultDeny: boolean): string {
+  return `${behindNat ? ", all behind NAT, by the relay" : ""}${defaultDeny ? ", default-deny" : ""}`;
 }
 
 /** Throws LabError BAD_OPTION with the first that is so. */
