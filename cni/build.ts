@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { build } from "esbuild";
 import { execa } from "execa";
 import { type Architecture, ownArchitecture } from "../deploy/architecture/architecture.ts";
@@ -56,10 +56,8 @@ export async function buildStub(
     const inputs = [...sources, bytecodeFile, quickJs.library, "-lm"];
     const flags = [...compilerFlags, `-specs=${quickJs.specs}`, `-I${quickJs.include}`, `-I${here}`];
     await execa(gcc, [...flags, "-o", unloaded, ...inputs], { env });
-    // The heap holds an address of the stack. It is the same in each build: not randomized, no environment, a path of the same length.
-    const load = ["-R", ...emulator, `./${basename(unloaded)}`];
-    const firstRun = { cwd: work, env: {}, extendEnv: false, stdout: { file: snapshot } } as const;
-    await execa("/usr/bin/setarch", load, firstRun);
+    const [first = "", ...rest] = [...emulator, unloaded];
+    await execa(first, rest, { stdout: { file: snapshot } });
     await execa(objcopy, ["--update-section", `.heap=${snapshot}`, unloaded, join(product, "headcni")], {
       env,
     });

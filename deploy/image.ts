@@ -6,6 +6,7 @@ import { type Architecture, ownArchitecture, parseArchitectures } from "./archit
 import { ensureImage } from "./image/ensure-image.ts";
 import { ensureImageIndex } from "./image/ensure-index.ts";
 import { makeContext } from "./image/image-context.ts";
+import { reportRefusal } from "./report-refusal.ts";
 
 const usage = `npm run image [-- OPTION...]
 Builds HeadCNI's image from deploy/Dockerfile with buildah (as root) and prints the path of an OCI archive.
@@ -35,9 +36,7 @@ try {
   if (values.help) console.log(usage);
   else await build(values.arch === undefined ? [ownArchitecture()] : parseArchitectures(values.arch), values);
 } catch (error) {
-  if (!(error instanceof LabError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
+  reportRefusal(error);
 }
 
 async function build(

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { LabError } from "../test/lab/lab-error.ts";
 import { stderrProgress } from "../test/lab/progress.ts";
 import { makeRelease } from "./release/make-release.ts";
+import { reportRefusal } from "./report-refusal.ts";
 
 const usage = `npm run release -- --version X [OPTION...]
 Makes the files of a release from a clean checkout (as root) and prints the folder that they are in.
@@ -30,7 +31,5 @@ try {
     console.log(folder);
   }
 } catch (error) {
-  if (!(error instanceof LabError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
+  reportRefusal(error);
 }

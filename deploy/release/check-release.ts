@@ -38,6 +38,17 @@ export function checkRelease(version: string, { versions, changelog, changes }: 
   return section;
 }
 
+/** A repository as the image specification of OCI's distribution names it, with a registry and without tag or digest. */
+const repositoryName = /^[A-Za-z0-9.-]+(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/;
+
+/** Throws LabError BAD_OPTION for what no image can be pulled from, such as a name with a tag. */
+export function checkRepository(repository: string): void {
+  if (!repositoryName.test(repository))
+    refuse(
+      `"${repository}" is no repository; give registry and name without tag, as in registry.example.org/headcni`,
+    );
+}
+
 function refuse(reason: string): never {
   throw new LabError("BAD_OPTION", `no release: ${reason}`);
 }

@@ -8,12 +8,13 @@ import { LabError } from "../../test/lab/lab-error.ts";
 import type { Progress } from "../../test/lab/progress.ts";
 import { run } from "../../test/lab/run-command.ts";
 import { type Architecture, architectures } from "../architecture/architecture.ts";
+import { exists } from "../architecture/debian-download.ts";
 import { ensureNativePackages } from "../architecture/native-packages.ts";
 import { ensureImageIndex } from "../image/ensure-index.ts";
 import { makeContext } from "../image/image-context.ts";
 import { packReproducibly } from "../image/image-index.ts";
 import { renderManifests } from "../manifests/render.ts";
-import { checkRelease, readCheckout } from "./check-release.ts";
+import { checkRelease, checkRepository, readCheckout } from "./check-release.ts";
 import { writePinnedChart } from "./pinned-chart.ts";
 import { readComponents } from "./read-components.ts";
 import { softwareBill } from "./software-bill.ts";
@@ -37,6 +38,9 @@ export async function makeRelease(
   { version, repository, folder }: ReleaseOptions,
   progress: Progress,
 ): Promise<void> {
+  checkRepository(repository);
+  const there = new LabError("BAD_OPTION", `${folder} is there already: remove it or give another --out`);
+  if (await exists(folder)) throw there;
   const section = checkRelease(version, await readCheckout(root));
   await mkdir(dirname(folder), { recursive: true });
   const work = await mkdtemp(`${folder}.`);
@@ -79,9 +83,8 @@ export async function makeRelease(
     await writeFile(join(files, `headcni-${version}.spdx.json`), softwareBill(facts, components));
     await writeFile(join(files, "SHA256SUMS"), await checksums(files));
     await rename(files, folder).catch((cause: unknown) => {
-      throw new LabError("BAD_OPTION", `${folder} is there already: remove it or give another --out`, {
-        cause,
-      });
+      there.cause = cause;
+      throw there;
     });
   } finally {
     await rm(work, { recursive: true, force: true });

@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { type Checkout, checkRelease, readCheckout } from "../../../deploy/release/check-release.ts";
+import {
+  type Checkout,
+  checkRelease,
+  checkRepository,
+  readCheckout,
+} from "../../../deploy/release/check-release.ts";
 import { root } from "../../bootstrap/checks.ts";
 
 const changelog =
@@ -46,6 +51,26 @@ test("a checkout that is not clean is refused, with what is not committed", () =
     "the checkout is not clean; commit or remove these first:\n M README.md\n?? notes",
   );
 });
+
+test.each([
+  "headcni",
+  "registry.example.org/headcni:1",
+  "registry.example.org/headcni@sha256:1",
+  "a/Upper",
+  "a b/c",
+  "",
+])('nothing can be pulled from "%s"', (repository) => {
+  expect(() => checkRepository(repository)).toThrow(
+    `"${repository}" is no repository; give registry and name`,
+  );
+});
+
+test.each(["localhost/headcni/headcni", "registry.example.org:5000/a/head-cni_2"])(
+  "%s is a repository",
+  (repository) => {
+    checkRepository(repository);
+  },
+);
 
 test("all files of this repository say one version", async () => {
   const { versions } = await readCheckout(root);
